@@ -1,0 +1,148 @@
+package profiles
+
+// Recipe is one profile on one platform with every default filled in. It is a plain value: no decision is
+// left to whoever reads it, slices are sorted wherever order has no meaning, and it prints as JSON.
+type Recipe struct {
+	Name        string       `json:"name"`            // the project's name, [a-z0-9-]+
+	Profile     string       `json:"profile"`         // cpu, gpu, …
+	Platform    string       `json:"platform"`        // linux/amd64, linux/arm64
+	Image       string       `json:"image,omitempty"` // repository without tag, where the project names one
+	Suffix      string       `json:"suffix"`          // what a bare tag gets, "-gpu"
+	Base        BaseImage    `json:"base"`
+	Tool        string       `json:"tool"` // image reference in which uv runs
+	Python      Python       `json:"python"`
+	Accelerator Accelerator  `json:"accelerator"`
+	Requires    Requirements `json:"requires"`
+	System      []string     `json:"system,omitempty"` // Debian packages of the runtime, sorted
+	User        User         `json:"user"`
+	App         App          `json:"app"`
+	Layers      LayerBudget  `json:"layers"`
+	Notes       []string     `json:"notes,omitempty"` // what a user should know; nothing is wrong
+}
+
+// BaseImage is what the image stands on.
+type BaseImage struct {
+	Ref string `json:"ref"` // as the user or the defaults name it, fully qualified: docker.io/library/python:3.11-slim
+	// Interpreter is the absolute path of the Python inside the base: /usr/local/bin/python3.11.
+	Interpreter string `json:"interpreter"`
+	// Glibc is the base's glibc version ("2.36") where the project or the tables know it; "" = ask the base.
+	Glibc string `json:"glibc,omitempty"`
+}
+
+// Python says which interpreter the wheels are chosen for.
+type Python struct {
+	Version string `json:"version"` // "3.11"
+	From    string `json:"from"`    // where the version was read: "mlbuild.yaml", ".python-version", "default", …
+}
+
+// Accelerator is none or cuda. Exactly one arm: Kind decides.
+type Accelerator struct {
+	Kind string `json:"kind"`           // "none" or "cuda"
+	CUDA string `json:"cuda,omitempty"` // "12.6" when the profile names a version, "" = whatever the lock brings
+	// MinDriver is the lowest driver that the profile promises to run on ("550"), "" = none declared.
+	MinDriver string `json:"min_driver,omitempty"`
+}
+
+// Requirements is what the resolver is asked, file contents included, so that resolving needs nothing else.
+type Requirements struct {
+	Files       []File            `json:"files,omitempty"`       // requirements files in order, with every file they include by -r or -c
+	Packages    []string          `json:"packages,omitempty"`    // PEP 508 requirements named in the project file
+	Constraints []File            `json:"constraints,omitempty"` // constraint files in order
+	Project     *ProjectSource    `json:"project,omitempty"`     // a pyproject.toml whose dependencies are wanted
+	Indexes     []Index           `json:"indexes,omitempty"`     // in order of the file; the default index is not named
+	Rename      map[string]string `json:"rename,omitempty"`      // direct requirement name → name for this accelerator (tensorflow → tensorflow-cpu)
+	Torch       string            `json:"torch,omitempty"`       // name of the index that the torch family is bound to, "" = not bound
+	Allow       []string          `json:"allow,omitempty"`       // packages that may come although the profile's rules refuse them, sorted
+	Lock        string            `json:"lock"`                  // path of the lock in the project: pylock.gpu.toml
+	Inputs      string            `json:"inputs"`                // sha256 (hex) over everything above plus Python and platform list: what makes a lock stale
+}
+
+// File is a small file of the project with its contents.
+type File struct {
+	Path string `json:"path"` // slash path inside the project
+	Data string `json:"data"`
+	// Top tells that the user names the file; false = it is only included by another.
+	Top bool `json:"top,omitempty"`
+}
+
+// ProjectSource is a pyproject.toml used as the list of requirements.
+type ProjectSource struct {
+	File   File     `json:"file"`
+	Extras []string `json:"extras,omitempty"` // sorted
+	Groups []string `json:"groups,omitempty"` // dependency groups (PEP 735), sorted
+}
+
+// Index is a package index beside the default one.
+type Index struct {
+	Name     string   `json:"name"`
+	URL      string   `json:"url"`
+	Packages []string `json:"packages,omitempty"` // packages that come from here and nowhere else, sorted
+	Default  bool     `json:"default,omitempty"`  // replaces the default index
+	Secret   string   `json:"secret,omitempty"`   // id of the secret that holds "user:password" or a token
+}
+
+// User is who the image runs as.
+type User struct {
+	Name string `json:"name"`
+	UID  int    `json:"uid"`
+	GID  int    `json:"gid"`
+	Home string `json:"home"`
+}
+
+// App is what runs in the image and how.
+type App struct {
+	Copy        []CopyRule   `json:"copy,omitempty"`   // in order; later rules win
+	Ignore      []string     `json:"ignore,omitempty"` // patterns of .dockerignore, in order
+	Workdir     string       `json:"workdir"`
+	Entrypoint  []string     `json:"entrypoint,omitempty"`
+	Command     []string     `json:"command,omitempty"`
+	CommandFrom string       `json:"command_from"`    // where Command was read; "none" if there is none
+	Env         []Pair       `json:"env,omitempty"`   // sorted by name, the defaults and NVIDIA_* included
+	Ports       []string     `json:"ports,omitempty"` // "8000/tcp", sorted
+	Labels      []Pair       `json:"labels,omitempty"`
+	Annotations []Pair       `json:"annotations,omitempty"`
+	Volumes     []string     `json:"volumes,omitempty"`
+	Dirs        []Dir        `json:"dirs,omitempty"` // directories made writable for the user, sorted
+	StopSignal  string       `json:"stop_signal,omitempty"`
+	Healthcheck *Healthcheck `json:"healthcheck,omitempty"`
+}
+
+// Pair is a name and its value.
+type Pair struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// CopyRule brings files of the project into the image.
+type CopyRule struct {
+	From  string   `json:"from"`            // slash path or glob inside the project
+	Files []string `json:"files,omitempty"` // what From matches, sorted slash paths; directories stand for their trees
+	To    string   `json:"to"`              // absolute destination; with a trailing slash the sources keep their names below it
+	Mode  string   `json:"mode,omitempty"`  // octal, "" = u=rwX,go=rX
+	Owner string   `json:"owner,omitempty"` // "uid:gid", "" = the image's user
+}
+
+// Dir is a directory that exists in the image.
+type Dir struct {
+	Path string `json:"path"`
+	Mode int    `json:"mode"` // permission bits
+	UID  int    `json:"uid"`
+	GID  int    `json:"gid"`
+}
+
+// Healthcheck is the docker image-spec extension of the same name. Times are in nanoseconds there, seconds here.
+type Healthcheck struct {
+	Test        []string `json:"test"` // as the spec wants it: ["CMD", …] or ["CMD-SHELL", …]
+	Interval    float64  `json:"interval,omitempty"`
+	Timeout     float64  `json:"timeout,omitempty"`
+	StartPeriod float64  `json:"start_period,omitempty"`
+	Retries     int      `json:"retries,omitempty"`
+}
+
+// LayerBudget bounds the layer plan.
+type LayerBudget struct {
+	Max      int   `json:"max"`       // layers of the image, the base's included
+	OwnBytes int64 `json:"own_bytes"` // a wheel of this many compressed bytes or more is a layer of its own
+	Split    int64 `json:"split"`     // a wheel is split into parts of about this many compressed bytes
+	Bins     int   `json:"bins"`      // bins for the other wheels
+}
