@@ -1,0 +1,99 @@
+# Everything a developer and CI run. `make help` lists the targets.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+BIN := bin
+CACHE := .cache
+UV_VERSION := 0.13.9
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+
+# -p bounds the test binaries that run side by side: each starts its own daemon and registry.
+TEST_FLAGS ?= -race -p 2
+INTEGRATION_TIMEOUT ?= 60m
+
+export PATH := $(CURDIR)/$(CACHE)/uv/bin:$(PATH)
+
+gobuild = CGO_ENABLED=0 go build -trimpath -buildvcs=false
+modversion = $$(go list -m -f '{{.Version}}' $(1))
+
+.PHONY: help
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: helper tools mlbuild ## mlbuild, its helper and the tools, into bin/
+
+.PHONY: mlbuild
+mlbuild: helper ## bin/mlbuild alone
+	$(gobuild) -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN)/mlbuild ./cmd/mlbuild
+
+.PHONY: helper
+helper: ## the wheel unpacker that mlbuild embeds, for every platform
+	sh llb/helper/build.sh
+
+.PHONY: tools
+tools: $(BIN)/buildkitd $(BIN)/buildctl $(BIN)/registry $(BIN)/crane ## buildkitd, buildctl, the registry and crane, at go.mod's versions
+
+$(BIN)/buildkitd $(BIN)/buildctl: go.mod
+	$(gobuild) -ldflags "-s -w -X github.com/moby/buildkit/version.Version=$(call modversion,github.com/moby/buildkit)" \
+		-o $@ github.com/moby/buildkit/cmd/$(@F)
+
+$(BIN)/registry: go.mod
+	$(gobuild) -ldflags "-s -w -X github.com/distribution/distribution/v3/version.version=$(call modversion,github.com/distribution/distribution/v3)" \
+		-o $@ github.com/distribution/distribution/v3/cmd/registry
+
+$(BIN)/crane: go.mod
+	$(gobuild) -ldflags "-s -w -X github.com/google/go-containerregistry/cmd/crane/cmd.Version=$(call modversion,github.com/google/go-containerregistry)" \
+		-o $@ github.com/google/go-containerregistry/cmd/crane
+
+# The linter has a module file of its own: its dependencies would pull the program's along.
+$(BIN)/golangci-lint: integration/tools/go.mod
+	cd integration/tools && $(gobuild) -ldflags "-s -w" \
+		-o ../../$(BIN)/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+.PHONY: testbed-deps
+testbed-deps: ## what the tests need of the distribution (runc, debootstrap, docker, uv); nothing if all is there
+	UV_VERSION=$(UV_VERSION) CACHE=$(CACHE) bash integration/testbed/deps.sh
+
+.PHONY: demo
+demo: build testbed-deps ## build an example's image on a daemon of our own, push it to a local registry, show it
+	go run ./integration/testbed/cmd/demo
+
+.PHONY: test
+test: lint test-unit test-integration ## everything CI runs
+
+.PHONY: test-unit
+test-unit: helper ## tests that need no daemon
+	go test -short $(TEST_FLAGS) ./...
+
+.PHONY: test-integration
+test-integration: build testbed-deps ## all tests, on a real buildkitd and a real registry
+	go test $(TEST_FLAGS) -timeout $(INTEGRATION_TIMEOUT) ./...
+
+.PHONY: lint
+lint: helper $(BIN)/golangci-lint ## gofmt, vet and golangci-lint
+	$(BIN)/golangci-lint run ./...
+
+.PHONY: fmt
+fmt: $(BIN)/golangci-lint ## format the Go files
+	$(BIN)/golangci-lint fmt ./...
+
+.PHONY: generate
+generate: ## rebuild the helper and pin its hash, then go generate
+	sh llb/helper/build.sh --pin
+	go generate ./...
+
+.PHONY: up
+up: ## buildkitd and a registry with docker compose, on loopback
+	@if docker compose version >/dev/null 2>&1; then docker compose up -d; else docker-compose up -d; fi
+
+.PHONY: down
+down: ## stop what `make up` started; the volumes stay
+	@if docker compose version >/dev/null 2>&1; then docker compose down; else docker-compose down; fi
+
+.PHONY: clean
+clean: ## remove bin/, the helper and the testbed's caches
+	rm -rf $(BIN) $(CACHE) dist
+	find llb/helper/bin -type f ! -name README -delete 2>/dev/null || true

@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Installs what the testbed needs from the distribution (Debian or Ubuntu), and uv; does nothing when
+# all is there. UV_VERSION is the version of uv, CACHE the directory that keeps it.
+set -euo pipefail
+
+packages=()
+need() { # command, package
+	command -v "$1" >/dev/null 2>&1 || PATH=/usr/sbin:/sbin:$PATH command -v "$1" >/dev/null 2>&1 || packages+=("$2")
+}
+need gcc gcc # the race detector
+need git git
+need runc runc
+need debootstrap debootstrap
+need rootlesskit rootlesskit
+need newuidmap uidmap
+need dockerd docker.io
+need docker-compose docker-compose
+command -v uv >/dev/null 2>&1 || python3 -m pip --version >/dev/null 2>&1 || packages+=(python3-pip)
+
+if [ ${#packages[@]} -gt 0 ]; then
+	if [ "$(id -u)" != 0 ]; then
+		echo "the testbed needs packages that only root can install: apt-get install ${packages[*]}" >&2
+		exit 1
+	fi
+	export DEBIAN_FRONTEND=noninteractive
+	apt-get update
+	apt-get install -y --no-install-recommends ca-certificates "${packages[@]}"
+fi
+
+if ! command -v uv >/dev/null 2>&1; then
+	python3 -m pip install --quiet --target "$CACHE/uv" "uv==$UV_VERSION"
+fi
