@@ -1,0 +1,21 @@
+package llb
+
+import (
+	"fmt"
+	"strconv"
+
+	bkllb "github.com/moby/buildkit/client/llb"
+
+	"github.com/mlbuild/mlbuild/profiles"
+)
+
+// accountLayer adds the image's user to the base's user database. The helper reads /etc of the base and writes two files, so the layer
+// depends on those files alone: another base with the same accounts gives the same layer.
+func accountLayer(root, base bkllb.State, u profiles.User, in Inputs) bkllb.State {
+	s := stage{id: "account", title: "user", noCache: in.NoCache}
+	args := []string{"account", "-etc", "/base", "-out", "/out", "-name", u.Name,
+		"-uid", strconv.Itoa(u.UID), "-gid", strconv.Itoa(u.GID), "-home", u.Home}
+	step := helperStep(root, in, s, fmt.Sprintf("add user %s (%d:%d)", u.Name, u.UID, u.GID), args,
+		bkllb.AddMount("/base", base, bkllb.SourcePath("/etc"), bkllb.Readonly))
+	return step.AddMount("/out", bkllb.Scratch())
+}

@@ -1,0 +1,78 @@
+package llb
+
+import (
+	"io/fs"
+	"path"
+	"strconv"
+	"strings"
+
+	bkllb "github.com/moby/buildkit/client/llb"
+
+	"github.com/mlbuild/mlbuild/profiles"
+)
+
+// appLayer is the project's own files, placed as the copy rules say. Only what a rule names is sent.
+func appLayer(r *profiles.Recipe, table dirTable, in Inputs) bkllb.State {
+	s := stage{id: "app", title: "app"}
+	project := projectFiles(r, in, s)
+	a := table.mkdirs(parentsOf(r.App.Copy)...)
+	for _, rule := range r.App.Copy {
+		copyRule(a, project, rule, r.User)
+	}
+	return settled(bkllb.Scratch().File(a.last, s.named("copy the project's files")), s)
+}
+
+func projectFiles(r *profiles.Recipe, in Inputs, s stage) bkllb.State {
+	var names []string
+	for _, rule := range r.App.Copy {
+		names = append(names, rule.Files...)
+	}
+	opts := append(in.Session.local(in.Session.SharedKey+"-app-"+r.Name),
+		bkllb.FollowPaths(names), bkllb.ExcludePatterns(r.App.Ignore), s.named("send the project's files"))
+	return bkllb.Local(ProjectLocal, opts...)
+}
+
+// copyRule adds one action per matched file or directory, so that the graph says exactly what goes where.
+func copyRule(a *actions, project bkllb.State, rule profiles.CopyRule, u profiles.User) {
+	uid, gid := owner(rule.Owner, u)
+	for _, f := range rule.Files {
+		info := &bkllb.CopyInfo{CopyDirContentsOnly: true, Mode: chmod(rule.Mode)}
+		a.copy(project, "/"+f, destination(rule, f), info, uid, gid)
+	}
+}
+
+// destination of one matched file: below To where To ends in a slash, else To itself.
+func destination(rule profiles.CopyRule, file string) string {
+	if strings.HasSuffix(rule.To, "/") {
+		return path.Join(rule.To, path.Base(file))
+	}
+	return rule.To
+}
+
+func parentsOf(rules []profiles.CopyRule) []string {
+	var dirs []string
+	for _, rule := range rules {
+		for _, f := range rule.Files {
+			dirs = append(dirs, path.Dir(destination(rule, f)))
+		}
+	}
+	return dirs
+}
+
+// chmod makes files readable for all and keeps what was executable so, unless the rule names a mode.
+func chmod(mode string) *bkllb.ChmodOpt {
+	if bits, err := strconv.ParseUint(mode, 8, 32); mode != "" && err == nil {
+		return &bkllb.ChmodOpt{Mode: fs.FileMode(bits) & fs.ModePerm}
+	}
+	return &bkllb.ChmodOpt{ModeStr: "u=rwX,go=rX"}
+}
+
+func owner(o string, u profiles.User) (uid, gid int) {
+	a, b, ok := strings.Cut(o, ":")
+	if o == "" || !ok {
+		return u.UID, u.GID
+	}
+	uid, _ = strconv.Atoi(a)
+	gid, _ = strconv.Atoi(b)
+	return uid, gid
+}

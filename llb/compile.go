@@ -1,0 +1,136 @@
+package llb
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/containerd/platforms"
+	bkllb "github.com/moby/buildkit/client/llb"
+	"github.com/moby/buildkit/solver/pb"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/fault"
+)
+
+// Targets are the stages that can be built by themselves, in the order in which they build on each other.
+var Targets = []string{"base", "runtime"}
+
+// Graph is what a daemon is sent.
+type Graph struct {
+	Definition *pb.Definition
+	Config     []byte // OCI image config with docker's extensions, JSON
+	Plan       *Plan
+	Target     string
+	Platform   ocispecs.Platform
+}
+
+// Compile turns a recipe and what was looked up for it into the graph of one image on one platform. It fails with fault.Spec for an
+// unknown target, with fault.Lock for a wheel that has no URL, and with fault.Platform for a malformed platform.
+func Compile(r *profiles.Recipe, in Inputs) (*Graph, error) {
+	platform, err := platforms.Parse(r.Platform)
+	if err != nil {
+		return nil, fault.New(fault.Platform, "platform %q: %w", r.Platform, err)
+	}
+	image, err := assemble(r, in, platforms.Normalize(platform))
+	if err != nil {
+		return nil, err
+	}
+	return image.graph()
+}
+
+// image is one image while it is put together: its inputs in order, and the layers that they make.
+type image struct {
+	recipe   *profiles.Recipe
+	in       Inputs
+	platform ocispecs.Platform
+	target   string
+	base     bkllb.State
+	layers   []Layer
+	states   []bkllb.State // one for each of layers
+}
+
+func assemble(r *profiles.Recipe, in Inputs, p ocispecs.Platform) (*image, error) {
+	m := &image{recipe: r, in: in, platform: p, target: in.Target, base: baseState(in.Base, p)}
+	if m.target == "" {
+		m.target = "runtime"
+	}
+	switch m.target {
+	case "base":
+		return m, nil
+	case "runtime":
+		return m, m.runtime()
+	}
+	return nil, fault.New(fault.Spec, "there is no stage %q", m.target).
+		Hint("the stages are: %s", strings.Join(Targets, ", "))
+}
+
+// runtime adds the inputs of the runtime image. They are independent of each other and nothing runs on top of them.
+func (m *image) runtime() error {
+	r, in := m.recipe, m.in
+	if err := checkWheels(m); err != nil {
+		return err
+	}
+	table, helper, accounts := newDirTable(r), helperRoot(in), m.base
+	if len(r.System) > 0 {
+		installed := systemState(m.base, r.System, in, m.platform)
+		m.add(Layer{Kind: "system", Name: strings.Join(r.System, " ")}, systemLayer(m.base, installed))
+		accounts = installed
+	}
+	if r.User.UID != 0 {
+		m.add(Layer{Kind: "account", Name: "user " + r.User.Name}, accountLayer(helper, accounts, r.User, in))
+	}
+	m.add(Layer{Kind: "skeleton", Name: "python environment, directories"}, skeletonLayer(r, table))
+	for _, l := range planWheels(in.Wheels, r.Layers, m.room()) {
+		m.add(l, wheelLayer(helper, l, r, in))
+	}
+	if len(r.App.Copy) > 0 {
+		m.add(Layer{Kind: "app", Name: "the project's files"}, appLayer(r, table, in))
+	}
+	return nil
+}
+
+func (m *image) add(l Layer, s bkllb.State) {
+	m.layers = append(m.layers, l)
+	m.states = append(m.states, s)
+}
+
+// room is the number of layers that the budget leaves to wheels, one kept for the app.
+func (m *image) room() int {
+	used := len(m.in.Base.Config.RootFS.DiffIDs) + len(m.layers) + 1
+	return max(m.recipe.Layers.Max-used, m.recipe.Layers.Bins)
+}
+
+func checkWheels(m *image) error {
+	var faults fault.List
+	for _, w := range m.in.Wheels {
+		if w.URL == "" {
+			faults = append(faults, fault.New(fault.Lock, "%s %s comes from the file %s; wheels from the project's own files are not supported yet", w.Name, w.Version, w.Path).
+				Hint("publish it to an index, or name its URL"))
+		}
+	}
+	return faults.Err()
+}
+
+func (m *image) graph() (*Graph, error) {
+	state := m.base
+	if len(m.states) > 0 {
+		name := fmt.Sprintf("%s for %s", m.recipe.Profile, m.recipe.Platform)
+		state = bkllb.Merge(append([]bkllb.State{m.base}, m.states...), stage{id: "image", title: "image"}.named("%s", name))
+	}
+	def, err := state.Marshal(context.Background(), bkllb.Platform(m.platform))
+	if err != nil {
+		return nil, fmt.Errorf("marshal the graph of %s: %w", m.recipe.Profile, err)
+	}
+	config, err := json.Marshal(imageConfig(m))
+	if err != nil {
+		return nil, fmt.Errorf("encode the image config: %w", err)
+	}
+	return &Graph{
+		Definition: def.ToPB(), Config: config, Target: m.target, Platform: m.platform,
+		Plan: &Plan{BaseLayers: len(m.in.Base.Config.RootFS.DiffIDs), Layers: slices.Clone(m.layers)},
+	}, nil
+}

@@ -1,0 +1,140 @@
+package llb
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/mlbuild/mlbuild/llb/wheel"
+	"github.com/mlbuild/mlbuild/profiles"
+)
+
+// imageConfig is the config of the image: the base's, with what the recipe says on top. It carries one history entry for each layer
+// and fixed times, because BuildKit fills what is missing with the daemon's state and clock.
+func imageConfig(m *image) dockerspec.DockerOCIImage {
+	c := m.in.Base.Config
+	c.Platform = m.platform
+	c.Created = &m.in.Epoch
+	c.RootFS = ocispecs.RootFS{Type: "layers"}
+	c.History = history(m)
+	if m.target == "runtime" {
+		applyApp(&c.Config, m.recipe)
+	}
+	return c
+}
+
+func applyApp(c *dockerspec.DockerOCIImageConfig, r *profiles.Recipe) {
+	a := r.App
+	c.Env = mergeEnv(c.Env, a.Env)
+	c.WorkingDir = a.Workdir
+	c.User = fmt.Sprintf("%d:%d", r.User.UID, r.User.GID)
+	if a.Entrypoint != nil || a.Command != nil {
+		c.Entrypoint, c.Cmd = a.Entrypoint, a.Command
+	}
+	c.ExposedPorts = union(c.ExposedPorts, a.Ports)
+	c.Volumes = union(c.Volumes, a.Volumes)
+	c.Labels = mergePairs(c.Labels, a.Labels)
+	c.StopSignal = cmp.Or(a.StopSignal, c.StopSignal)
+	if a.Healthcheck != nil {
+		c.Healthcheck = healthcheck(a.Healthcheck)
+	}
+}
+
+// mergeEnv puts the virtual environment first on the base's PATH and lets the recipe's variables win, sorted behind the base's.
+func mergeEnv(base []string, ours []profiles.Pair) []string {
+	values := map[string]string{"VIRTUAL_ENV": wheel.Venv}
+	var order []string
+	for _, kv := range base {
+		k, v, _ := strings.Cut(kv, "=")
+		values[k] = v
+		order = append(order, k)
+	}
+	const systemPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+	values["PATH"] = wheel.Venv + "/bin:" + cmp.Or(values["PATH"], systemPath)
+	for _, p := range ours {
+		values[p.Name] = p.Value
+	}
+	for _, k := range slices.Sorted(maps.Keys(values)) {
+		if !slices.Contains(order, k) {
+			order = append(order, k)
+		}
+	}
+	env := make([]string, len(order))
+	for i, k := range order {
+		env[i] = k + "=" + values[k]
+	}
+	return env
+}
+
+func union(base map[string]struct{}, more []string) map[string]struct{} {
+	if len(base)+len(more) == 0 {
+		return nil
+	}
+	all := maps.Clone(base)
+	if all == nil {
+		all = map[string]struct{}{}
+	}
+	for _, m := range more {
+		all[m] = struct{}{}
+	}
+	return all
+}
+
+func mergePairs(base map[string]string, more []profiles.Pair) map[string]string {
+	if len(base)+len(more) == 0 {
+		return nil
+	}
+	all := maps.Clone(base)
+	if all == nil {
+		all = map[string]string{}
+	}
+	for _, p := range more {
+		all[p.Name] = p.Value
+	}
+	return all
+}
+
+func healthcheck(h *profiles.Healthcheck) *dockerspec.HealthcheckConfig {
+	seconds := func(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+	return &dockerspec.HealthcheckConfig{
+		Test: h.Test, Interval: seconds(h.Interval), Timeout: seconds(h.Timeout),
+		StartPeriod: seconds(h.StartPeriod), Retries: h.Retries,
+	}
+}
+
+// history is the base's entries, made to match its layers one to one, then one for each of ours.
+func history(m *image) []ocispecs.History {
+	all := baseHistory(m.in.Base.Config, m.in.Epoch)
+	for _, l := range m.layers {
+		all = append(all, ocispecs.History{Created: &m.in.Epoch, CreatedBy: "mlbuild " + l.Kind + ": " + l.Name})
+	}
+	return all
+}
+
+func baseHistory(c dockerspec.DockerOCIImage, epoch time.Time) []ocispecs.History {
+	var all []ocispecs.History
+	layers := 0
+	for _, h := range c.History {
+		if h.Created == nil {
+			h.Created = &epoch
+		}
+		if !h.EmptyLayer {
+			layers++
+		}
+		all = append(all, h)
+	}
+	if layers == len(c.RootFS.DiffIDs) {
+		return all
+	}
+	all = nil
+	for i := range c.RootFS.DiffIDs {
+		all = append(all, ocispecs.History{Created: &epoch, CreatedBy: fmt.Sprintf("base layer %d", i+1)})
+	}
+	return all
+}

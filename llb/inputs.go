@@ -1,0 +1,57 @@
+package llb
+
+import (
+	"time"
+
+	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/mlbuild/mlbuild/profiles/pylock"
+)
+
+// Names under which a client offers its files to the daemon.
+const (
+	HelperLocal  = "mlbuild-helper"  // holds one file, HelperFile
+	ProjectLocal = "mlbuild-project" // the project's directory
+	HelperFile   = "mlbuild-unpack"
+)
+
+// CASecret is the id of the secret that holds a corporate CA bundle (PEM).
+const CASecret = "mlbuild-ca" //nolint:gosec // the name of a secret, not one
+
+// Inputs is everything that Compile needs beside the recipe: what was looked up, and how this run differs from
+// others (session, daemon). Nothing in it changes the layers but Base, Wheels and the project's files.
+type Inputs struct {
+	Base    Base
+	Wheels  []pylock.Wheel    // one per package, sorted by name
+	Worker  ocispecs.Platform // the daemon's own platform: helper steps run on it, without an emulator
+	Helper  string            // sha256 (hex) of the helper for Worker
+	Session Session
+	Network Network
+	Epoch   time.Time // the image's creation time
+	Target  string    // stage to build; "" = runtime
+	NoCache bool      // run every step again
+}
+
+// Base is an image that was looked up.
+type Base struct {
+	Ref    string                    // pinned: name@sha256:…
+	Config dockerspec.DockerOCIImage // of the platform that is built
+	Distro string                    // "debian-bookworm", "ubuntu-22.04"; "" = unknown
+}
+
+// Session says through which client session the local files come. The zero value leaves it to whoever sends the
+// definition, as buildctl does.
+type Session struct {
+	ID        string // session that offers the locals
+	SharedKey string // names this project's directory among all clients: the daemon keeps the last transfer under it
+}
+
+// Network is what steps with network access are given.
+type Network struct {
+	CA    bool // CASecret is offered: mount it, and point the usual variables at it
+	Proxy Proxy
+}
+
+// Proxy holds the proxy variables of network steps; they are in no cache key and in no image.
+type Proxy struct{ HTTP, HTTPS, FTP, No, All string }

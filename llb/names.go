@@ -1,0 +1,48 @@
+package llb
+
+import (
+	"io/fs"
+
+	bkllb "github.com/moby/buildkit/client/llb"
+)
+
+func fileMode(bits int) fs.FileMode { return fs.FileMode(uint32(bits) & 0o777) } //nolint:gosec // masked to nine bits
+
+// stage is a progress group: what a user sees as one part of the build. Names and groups are no part of a vertex's digest.
+type stage struct {
+	id, title string
+	noCache   bool
+}
+
+// named gives a vertex the name that people read, inside the stage's group.
+func (s stage) named(format string, args ...any) bkllb.ConstraintsOpt {
+	opts := constraints{
+		bkllb.WithCustomNamef("["+s.title+"] "+format, args...),
+		bkllb.ProgressGroup("mlbuild-"+s.id, s.title, false),
+	}
+	if s.noCache {
+		opts = append(opts, bkllb.IgnoreCache)
+	}
+	return opts
+}
+
+// constraints is several options in one; it fits wherever one option does.
+type constraints []bkllb.ConstraintsOpt
+
+func (cs constraints) SetConstraintsOption(c *bkllb.Constraints) {
+	for _, o := range cs {
+		o.SetConstraintsOption(c)
+	}
+}
+
+func (cs constraints) SetRunOption(ei *bkllb.ExecInfo)    { cs.SetConstraintsOption(&ei.Constraints) }
+func (cs constraints) SetLocalOption(li *bkllb.LocalInfo) { cs.SetConstraintsOption(&li.Constraints) }
+func (cs constraints) SetHTTPOption(hi *bkllb.HTTPInfo)   { cs.SetConstraintsOption(&hi.Constraints) }
+func (cs constraints) SetImageOption(ii *bkllb.ImageInfo) { cs.SetConstraintsOption(&ii.Constraints) }
+func (cs constraints) SetImageBlobOption(ii *bkllb.ImageBlobInfo) {
+	cs.SetConstraintsOption(&ii.Constraints)
+}
+func (cs constraints) SetGitOption(gi *bkllb.GitInfo) { cs.SetConstraintsOption(&gi.Constraints) }
+func (cs constraints) SetOCILayoutOption(oi *bkllb.OCILayoutInfo) {
+	cs.SetConstraintsOption(&oi.Constraints)
+}

@@ -1,0 +1,145 @@
+package llb
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/pylock"
+)
+
+// resolveProject is the pyproject.toml that mlbuild writes for uv: the packages that the project file names, and the bindings of packages
+// to indexes. uv binds direct requirements only, so a bound package that is needed at all stands here as one.
+func resolveProject(r *profiles.Recipe, direct []string) string {
+	type source struct {
+		Index string `toml:"index"`
+	}
+	type index struct {
+		Name     string `toml:"name"`
+		URL      string `toml:"url"`
+		Explicit bool   `toml:"explicit,omitempty"`
+		Default  bool   `toml:"default,omitempty"`
+	}
+	var doc struct {
+		Project struct {
+			Name           string   `toml:"name"`
+			Version        string   `toml:"version"`
+			RequiresPython string   `toml:"requires-python"`
+			Dependencies   []string `toml:"dependencies"`
+		} `toml:"project"`
+		Tool struct {
+			UV struct {
+				Index   []index           `toml:"index,omitempty"`
+				Sources map[string]source `toml:"sources,omitempty"`
+			} `toml:"uv"`
+		} `toml:"tool"`
+	}
+	doc.Project.Name, doc.Project.Version = "requirements-of-"+r.Profile, "0"
+	doc.Project.RequiresPython = ">=" + r.Python.Version
+	doc.Project.Dependencies = append(renameAll(r.Requires.Packages, r.Requires.Rename), direct...)
+	for _, ix := range r.Requires.Indexes {
+		bound := len(ix.Packages) > 0 || ix.Name == r.Requires.Torch
+		doc.Tool.UV.Index = append(doc.Tool.UV.Index, index{Name: ix.Name, URL: ix.URL, Explicit: bound && !ix.Default, Default: ix.Default})
+	}
+	bindings := Bindings(r)
+	doc.Tool.UV.Sources = map[string]source{}
+	for _, d := range direct {
+		doc.Tool.UV.Sources[d] = source{Index: bindings[d]}
+	}
+	out, err := toml.Marshal(doc)
+	if err != nil {
+		panic(fmt.Sprintf("encode a struct of strings: %v", err)) // strings always encode
+	}
+	return string(out)
+}
+
+// Bindings says for each package that must come from one index which index that is: the torch family of the profile, and what the
+// project file binds. The file wins.
+func Bindings(r *profiles.Recipe) map[string]string {
+	b := map[string]string{}
+	if r.Requires.Torch != "" {
+		for _, p := range profiles.TorchFamily {
+			b[p] = r.Requires.Torch
+		}
+	}
+	for _, ix := range r.Requires.Indexes {
+		for _, p := range ix.Packages {
+			b[pylock.Normalize(p)] = ix.Name
+		}
+	}
+	return b
+}
+
+// Named lists the bound packages that the project's requirements name themselves, sorted: they are direct from the start.
+func Named(r *profiles.Recipe) []string {
+	var text strings.Builder
+	for _, f := range r.Requires.Files {
+		text.WriteString(f.Data + "\n")
+	}
+	for _, p := range r.Requires.Packages {
+		text.WriteString(p + "\n")
+	}
+	if p := r.Requires.Project; p != nil {
+		for _, quoted := range tomlString.FindAllStringSubmatch(p.File.Data, -1) {
+			text.WriteString(quoted[2] + "\n")
+		}
+	}
+	named := map[string]bool{}
+	for line := range strings.Lines(text.String()) {
+		if m := requirementName.FindStringSubmatch(line); m != nil {
+			named[pylock.Normalize(m[2])] = true
+		}
+	}
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(Bindings(r))), func(p string) bool { return !named[p] })
+}
+
+var (
+	// requirementName is the name that starts a requirement line (PEP 508), with what stands before it.
+	requirementName = regexp.MustCompile(`^(\s*)([A-Za-z0-9][A-Za-z0-9._-]*)(\s*\[[^\]]*\])?`)
+	// tomlString is a basic or literal string of TOML on one line.
+	tomlString = regexp.MustCompile(`(["'])([^"'\n]*)["']`)
+)
+
+// renameOne gives a requirement the accelerator's name of its package; extras of the old name go with it.
+func renameOne(requirement string, names map[string]string) string {
+	m := requirementName.FindStringSubmatchIndex(requirement)
+	if m == nil {
+		return requirement
+	}
+	to, ok := names[pylock.Normalize(requirement[m[4]:m[5]])]
+	if !ok {
+		return requirement
+	}
+	return requirement[:m[2]] + requirement[m[2]:m[3]] + to + requirement[m[1]:]
+}
+
+func renameAll(requirements []string, names map[string]string) []string {
+	out := make([]string, len(requirements))
+	for i, r := range requirements {
+		out[i] = renameOne(r, names)
+	}
+	return out
+}
+
+func renameLines(text string, names map[string]string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		b.WriteString(renameOne(line, names))
+	}
+	return b.String()
+}
+
+// renameStrings renames inside the strings of a TOML file, which is where its requirements stand.
+func renameStrings(text string, names map[string]string) string {
+	if len(names) == 0 {
+		return text
+	}
+	return tomlString.ReplaceAllStringFunc(text, func(s string) string {
+		return s[:1] + renameOne(s[1:len(s)-1], names) + s[len(s)-1:]
+	})
+}

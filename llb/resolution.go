@@ -1,0 +1,230 @@
+package llb
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	bkllb "github.com/moby/buildkit/client/llb"
+	"github.com/moby/buildkit/solver/pb"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/mlbuild/mlbuild/profiles"
+)
+
+// Files that a resolution leaves in its result.
+const (
+	ResolvedLock = "/pylock.toml" // PEP 751
+	ResolvedVia  = "/via.txt"     // requirements with "# via" comments: who requires what
+)
+
+// uvRequirement pins uv for pip, with the hash of the wheel of every platform on which it may run.
+const uvRequirement = `uv==0.13.9 \
+    --hash=sha256:d7f459fe4fd247d830351c75686d3996ace3c6f3f728eb0e85a30b7ada0cef19 \
+    --hash=sha256:5435c5ce14a56431208ca0996416d310f1598e8c2c8ba707688985a16bb82dbe
+`
+
+// UVVersion is the version of uv that resolves.
+const UVVersion = "0.13.9"
+
+// ResolveInputs is what a resolution needs beside the recipe.
+type ResolveInputs struct {
+	Tool      Base              // the tool image, on Worker's platform
+	Worker    ocispecs.Platform // the daemon's own platform
+	Platforms []string          // platforms that the lock is for; several give a universal one
+	Glibc     string            // lowest glibc of the bases ("2.36"), "" = unknown
+	Direct    []string          // packages bound to an index that the project needs, sorted
+	Previous  string            // an earlier lock, whose versions are kept where they still fit; "" = none
+	Upgrade   []string          // packages of it that may change
+	Nonce     string            // differs = ask the indexes again; "" = an equal earlier answer will do
+	Network   Network
+	NoCache   bool
+}
+
+// Resolution compiles the step in which uv turns the recipe's requirements into a lock. Its result holds ResolvedLock and ResolvedVia.
+func Resolution(r *profiles.Recipe, in ResolveInputs) (*pb.Definition, error) {
+	s := stage{id: "resolve", title: "resolve", noCache: in.NoCache}
+	tool, err := toolState(in.Tool, in.Worker, s)
+	if err != nil {
+		return nil, err
+	}
+	opts := []bkllb.RunOption{
+		bkllb.Args([]string{"/bin/sh", "-euc", resolveScript, "sh", in.glibcArgs(r), strings.Join(in.compileArgs(r), "\n")}),
+		bkllb.Dir("/src"),
+		bkllb.AddMount("/src", resolveSources(r, in, s), bkllb.Readonly),
+		bkllb.AddMount("/uv", uvState(tool, in, s), bkllb.Readonly),
+		bkllb.AddMount("/cache", bkllb.Scratch(), bkllb.AsPersistentCacheDir("mlbuild/uv/"+UVVersion+"/"+in.Worker.Architecture, bkllb.CacheMountShared)),
+		bkllb.AddEnv("UV_CACHE_DIR", "/cache"), bkllb.AddEnv("UV_NO_PROGRESS", "1"), bkllb.AddEnv("UV_PYTHON_DOWNLOADS", "never"),
+		bkllb.AddEnv("MLBUILD_NONCE", in.Nonce),
+		bkllb.Platform(in.Worker), s.named("uv: resolve the requirements of %s", r.Profile),
+	}
+	opts = append(opts, in.Network.options(pythonCA)...)
+	opts = append(opts, indexSecrets(r.Requires.Indexes)...)
+	out := tool.Run(opts...).AddMount("/out", bkllb.Scratch())
+	def, err := out.Marshal(context.Background(), bkllb.Platform(in.Worker))
+	if err != nil {
+		return nil, fmt.Errorf("marshal the resolution of %s: %w", r.Profile, err)
+	}
+	return def.ToPB(), nil
+}
+
+// resolveScript hands the arguments to uv twice: once for the lock, once for the reasons; the second run finds everything in uv's cache. Index
+// credentials come as "user:password" or as a token.
+const resolveScript = `
+for v in $(env | sed -n 's/^\(MLBUILD_INDEX_[A-Z0-9_]*\)=.*/\1/p'); do
+  eval "value=\$$v"; name=${v#MLBUILD_INDEX_}
+  case "$value" in *:*) user=${value%%:*} password=${value#*:} ;; *) user=__token__ password=$value ;; esac
+  export "UV_INDEX_${name}_USERNAME=$user" "UV_INDEX_${name}_PASSWORD=$password"
+  unset "$v"
+done
+platform=$1
+IFS='
+'
+set -f
+set -- $2
+unset IFS
+if [ -f previous.toml ]; then cp previous.toml /out/pylock.toml; fi
+/uv/bin/uv pip compile "$@" $platform --no-header --quiet --format pylock.toml --output-file /out/pylock.toml
+/uv/bin/uv pip compile "$@" $platform --no-header --quiet --output-file /out/via.txt 2>/dev/null || : > /out/via.txt
+`
+
+// toolState is the tool image with its own environment.
+func toolState(b Base, p ocispecs.Platform, s stage) (bkllb.State, error) {
+	config, err := json.Marshal(b.Config)
+	if err != nil {
+		return bkllb.State{}, fmt.Errorf("encode the config of %s: %w", b.Ref, err)
+	}
+	st, err := bkllb.Image(b.Ref, bkllb.Platform(p), s.named("%s", b.Ref)).WithImageConfig(config)
+	if err != nil {
+		return bkllb.State{}, fmt.Errorf("read the config of %s: %w", b.Ref, err)
+	}
+	return st, nil
+}
+
+// uvState is uv, brought by the tool image's pip and held to its hash.
+func uvState(tool bkllb.State, in ResolveInputs, s stage) bkllb.State {
+	req := bkllb.Scratch().File(bkllb.Mkfile("/uv.txt", 0o644, []byte(uvRequirement)), s.named("pin uv %s", UVVersion))
+	opts := []bkllb.RunOption{
+		bkllb.Args([]string{"python3", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-cache-dir", "--no-compile",
+			"--no-deps", "--only-binary", ":all:", "--require-hashes", "--root-user-action", "ignore", "--target", "/uv", "-r", "/req/uv.txt"}),
+		bkllb.AddMount("/req", req, bkllb.Readonly),
+		bkllb.Platform(in.Worker), s.named("pip: bring uv %s", UVVersion),
+	}
+	return tool.Run(append(opts, in.Network.options(pythonCA)...)...).AddMount("/uv", bkllb.Scratch())
+}
+
+// resolveSources is the directory in which uv runs: our own pyproject.toml, the project's files under their own paths, and an
+// earlier lock.
+func resolveSources(r *profiles.Recipe, in ResolveInputs, s stage) bkllb.State {
+	files := []profiles.File{{Path: "pyproject.toml", Data: resolveProject(r, in.Direct)}}
+	for _, f := range slices.Concat(r.Requires.Files, r.Requires.Constraints) {
+		files = append(files, profiles.File{Path: "project/" + f.Path, Data: renameLines(f.Data, r.Requires.Rename)})
+	}
+	if p := r.Requires.Project; p != nil {
+		files = append(files, profiles.File{Path: "project/" + p.File.Path, Data: renameStrings(p.File.Data, r.Requires.Rename)})
+	}
+	if in.Previous != "" {
+		files = append(files, profiles.File{Path: "previous.toml", Data: in.Previous})
+	}
+	slices.SortFunc(files, func(a, b profiles.File) int { return cmp.Compare(a.Path, b.Path) })
+	files = slices.CompactFunc(files, func(a, b profiles.File) bool { return a.Path == b.Path })
+	var paths []string
+	for _, f := range files {
+		paths = append(paths, parents(f.Path)...)
+	}
+	a := (dirTable{}).mkdirs(paths...)
+	for _, f := range files {
+		a.mkfile("/"+f.Path, f.Data)
+	}
+	return bkllb.Scratch().File(a.last, s.named("the project's requirements"))
+}
+
+func parents(file string) []string {
+	i := strings.LastIndex(file, "/")
+	if i < 0 {
+		return nil
+	}
+	return []string{"/" + file[:i]}
+}
+
+// compileArgs are uv's arguments that do not depend on the platform.
+func (in ResolveInputs) compileArgs(r *profiles.Recipe) []string {
+	q := r.Requires
+	args := []string{"pyproject.toml"}
+	for _, f := range q.Files {
+		if f.Top {
+			args = append(args, "project/"+f.Path)
+		}
+	}
+	for _, c := range q.Constraints {
+		if c.Top {
+			args = append(args, "--constraints", "project/"+c.Path)
+		}
+	}
+	if p := q.Project; p != nil {
+		args = append(args, "project/"+p.File.Path)
+		for _, e := range p.Extras {
+			args = append(args, "--extra", e)
+		}
+		for _, g := range p.Groups {
+			args = append(args, "--group", "project/"+p.File.Path+":"+g)
+		}
+	}
+	args = append(args, "--no-build", "--python-version", r.Python.Version)
+	for _, u := range in.Upgrade {
+		args = append(args, "--upgrade-package", u)
+	}
+	return args
+}
+
+// glibcArgs says for which platform uv resolves: one is named with its glibc, several give a universal lock.
+func (in ResolveInputs) glibcArgs(r *profiles.Recipe) string {
+	if len(in.Platforms) > 1 {
+		return "--universal"
+	}
+	return "--python-platform=" + uvPlatform(r.Platform, in.Glibc)
+}
+
+// uvPlatform is uv's name of a platform: the newest manylinux that both the base's glibc and uv know. Without a known glibc it is 2.28, the
+// floor of today's wheels.
+func uvPlatform(platform, glibc string) string {
+	arch := "x86_64"
+	if strings.HasPrefix(platform, "linux/arm64") {
+		arch = "aarch64"
+	}
+	minor := 28
+	if _, err := fmt.Sscanf(glibc, "2.%d", &minor); err != nil {
+		minor = 28
+	}
+	known := []int{40, 39, 38, 37, 36, 35, 34, 33, 32, 31, 28}
+	for _, k := range known {
+		if minor >= k {
+			return fmt.Sprintf("%s-manylinux_2_%d", arch, k)
+		}
+	}
+	return arch + "-manylinux_2_17"
+}
+
+// indexSecrets mounts the credentials of each index as a variable of the one step that needs them.
+func indexSecrets(indexes []profiles.Index) []bkllb.RunOption {
+	var opts []bkllb.RunOption
+	for _, ix := range indexes {
+		if ix.Secret != "" {
+			opts = append(opts, bkllb.AddSecret("", bkllb.SecretID(ix.Secret), bkllb.SecretAsEnvName("MLBUILD_INDEX_"+envName(ix.Name))))
+		}
+	}
+	return opts
+}
+
+// envName is how uv spells an index's name in its variables.
+func envName(index string) string {
+	return strings.Map(func(c rune) rune {
+		if c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' {
+			return c
+		}
+		return '_'
+	}, strings.ToUpper(index))
+}

@@ -1,0 +1,106 @@
+package llb
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	bkllb "github.com/moby/buildkit/client/llb"
+	digest "github.com/opencontainers/go-digest"
+
+	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/pylock"
+)
+
+// wheelLayer unpacks the layer's wheels onto nothing. It is a function of the wheels' bytes, the Python version and the helper: no base
+// image, no Python, no pip.
+func wheelLayer(root bkllb.State, l Layer, r *profiles.Recipe, in Inputs) bkllb.State {
+	s := stage{id: "wheels", title: "wheels", noCache: in.NoCache}
+	args := []string{"-python", r.Python.Version, "-out", "/out"}
+	if l.Part.N > 1 {
+		args = append(args, "-part", fmt.Sprintf("%d/%d", l.Part.K, l.Part.N))
+	}
+	for _, a := range r.Requires.Allow {
+		if strings.HasSuffix(a, ".pth") {
+			args = append(args, "-allow-pth", a)
+		}
+	}
+	var mounts []bkllb.RunOption
+	for i, w := range l.Wheels {
+		dir := fmt.Sprintf("/in/%d", i)
+		args = append(args, dir+"/"+w.Filename)
+		mounts = append(mounts, bkllb.AddMount(dir, download(w, r.Requires.Indexes), bkllb.Readonly))
+	}
+	step := helperStep(root, in, s, "unpack "+l.Name, args, mounts...)
+	return step.AddMount("/out", bkllb.Scratch())
+}
+
+// download fetches one wheel. File name and mode are fixed, because both are part of the cache key; the URL is not.
+func download(w pylock.Wheel, indexes []profiles.Index) bkllb.State {
+	s := stage{id: "download", title: "download"}
+	opts := []bkllb.HTTPOption{
+		bkllb.Checksum(digest.NewDigestFromEncoded(digest.SHA256, w.SHA256)),
+		bkllb.Filename(w.Filename), bkllb.Chmod(0o644), s.named("%s", downloadName(w)),
+	}
+	if id := AuthSecret(w, indexes); id != "" {
+		opts = append(opts, bkllb.AuthHeaderSecret(id))
+	}
+	return bkllb.HTTP(w.URL, opts...)
+}
+
+func downloadName(w pylock.Wheel) string {
+	if w.Size == 0 {
+		return w.Filename
+	}
+	return fmt.Sprintf("%s (%s)", w.Filename, Bytes(w.Size))
+}
+
+// AuthSecret is the id of the secret with the Authorization header for a wheel's download, "" for none: that of the index the
+// wheel's package is bound to, else of the index whose URL is the longest prefix of the download's. The
+// header goes to the index's own host and to no other.
+func AuthSecret(w pylock.Wheel, indexes []profiles.Index) string {
+	at, err := url.Parse(w.URL)
+	if err != nil {
+		return ""
+	}
+	best, length := "", -1
+	for _, ix := range indexes {
+		u, err := url.Parse(ix.URL)
+		if err != nil || ix.Secret == "" || u.Host != at.Host || u.Scheme != at.Scheme {
+			continue
+		}
+		n := commonPath(u.Path, at.Path)
+		if slices.Contains(ix.Packages, w.Name) {
+			n = len(at.Path) + 1
+		}
+		if n > length {
+			best, length = HeaderSecret(ix.Name), n
+		}
+	}
+	return best
+}
+
+// HeaderSecret names the secret that holds the Authorization header of an index.
+func HeaderSecret(index string) string { return "mlbuild-auth-" + index }
+
+func commonPath(a, b string) int {
+	n := 0
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
+	}
+	return n
+}
+
+// Bytes renders a number of bytes for people, in powers of 1000.
+func Bytes(n int64) string {
+	switch {
+	case n >= 1e9:
+		return fmt.Sprintf("%.2f GB", float64(n)/1e9)
+	case n >= 1e6:
+		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+	case n >= 1e3:
+		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
+	}
+	return fmt.Sprintf("%d B", n)
+}
