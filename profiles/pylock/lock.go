@@ -1,0 +1,83 @@
+package pylock
+
+import "github.com/mlbuild/mlbuild/profiles/fault"
+
+// Lock is a parsed pylock.toml.
+type Lock struct {
+	Name             string    // path of the file, for messages
+	Version          string    // lock-version, "1.0"
+	CreatedBy        string    // the program that wrote it, "uv"
+	RequiresPython   string    // PEP 440 specifiers, "" = any
+	Environments     []string  // markers; a target has to satisfy one of them, if there are any
+	Extras           []string  // extras that the lock serves
+	DependencyGroups []string  // dependency groups that the lock serves
+	DefaultGroups    []string  // groups that are wanted unless others are named
+	Packages         []Package // in order of the file
+	Tool             Tool      // the [tool.mlbuild] table, zero if there is none
+}
+
+// Tool is the [tool.mlbuild] table: what mlbuild has to remember beside the lock.
+type Tool struct {
+	Inputs    string              `toml:"inputs"`    // sha256 (hex) of everything the resolver was asked; a different one makes the lock stale
+	Python    string              `toml:"python"`    // Python version that was resolved for, "3.11"
+	Platforms []string            `toml:"platforms"` // platforms that were resolved for, sorted: linux/amd64
+	Torch     string              `toml:"torch"`     // name of the index that the torch family is bound to, "" = not bound
+	Sizes     map[string]int64    `toml:"sizes"`     // sha256 (hex) → bytes, for files whose index gives no size
+	Via       map[string][]string `toml:"via"`       // package → who requires it, sorted
+}
+
+// Package is one entry of the lock. A lock may hold a name several times, under markers that exclude each other.
+type Package struct {
+	Name           string         // normalised (PEP 503)
+	Version        string         // "" where the lock gives none, as for a directory
+	Marker         string         // PEP 508 marker, "" = always
+	RequiresPython string         // PEP 440 specifiers, "" = any
+	Index          string         // URL of the index, "" where the lock does not say
+	Wheels         []File         // an archive entry that is a wheel stands here too
+	Sdist          *File          // source distribution
+	Archive        *Source        // direct URL or path of a source archive
+	VCS            *Source        // version control checkout
+	Directory      *Source        // source tree
+	Dependencies   []string       // normalised names, sorted; nil where the lock lists none
+	At             fault.Position // where the entry starts
+}
+
+// File is a wheel or a source distribution.
+type File struct {
+	Name   string // file name, from name, URL or path
+	URL    string // "" for a local file
+	Path   string // slash path inside the project, "" for a remote file
+	Size   int64  // bytes, 0 = unknown
+	SHA256 string // hex, lower case
+}
+
+// Source is where a package's source comes from when it is neither wheel nor sdist.
+type Source struct {
+	Type string // for a VCS: "git", "hg", …
+	URL  string
+	Path string // slash path inside the project
+}
+
+// Target is what wheels are picked for.
+type Target struct {
+	// Python is "3.11" or, where the base's patch release is known, "3.11.9". Without it, markers see the
+	// lowest patch release that the lock's requires-python admits, as uv's do.
+	Python   string
+	Platform string   // linux/amd64 or linux/arm64
+	Glibc    string   // "2.36" of the base; "" = unknown: no wheel is refused for its glibc, the lowest is preferred
+	Musl     bool     // the base has musl instead of glibc
+	Extras   []string // extras that are wanted
+	Groups   []string // dependency groups that are wanted; none = the lock's default groups
+}
+
+// Wheel is the file that was picked for a package.
+type Wheel struct {
+	Name     string // normalised (PEP 503)
+	Version  string // from the lock, else from the file name
+	Filename string
+	URL      string // "" for a local wheel
+	Path     string // slash path inside the project, "" for a remote wheel
+	Size     int64  // bytes, 0 = unknown
+	SHA256   string // hex, lower case
+	Tag      string // the tag that won, cp311-cp311-manylinux_2_28_x86_64
+}

@@ -1,0 +1,70 @@
+package pylock
+
+import (
+	"maps"
+	"slices"
+)
+
+// PathTo gives a shortest dependency path root → … → name, from the packages' own dependencies and from
+// [tool.mlbuild.via]; a root is what nobody requires. It is nil where the lock does not tell.
+func (l *Lock) PathTo(name string) []string {
+	parents := l.parents()
+	name = normalName(name)
+	if _, known := parents[name]; !known {
+		return nil
+	}
+	next := map[string]string{name: ""} // from a package one step towards name
+	for queue := []string{name}; len(queue) > 0; queue = queue[1:] {
+		at := queue[0]
+		if len(parents[at]) == 0 {
+			return follow(next, at)
+		}
+		for _, parent := range parents[at] {
+			if _, seen := next[parent]; !seen {
+				next[parent] = at
+				queue = append(queue, parent)
+			}
+		}
+	}
+	return nil
+}
+
+func follow(next map[string]string, from string) []string {
+	var path []string
+	for at := from; at != ""; at = next[at] {
+		path = append(path, at)
+	}
+	return path
+}
+
+// parents maps every package that the lock says something about to those that require it, sorted.
+func (l *Lock) parents() map[string][]string {
+	parents := map[string][]string{}
+	add := func(name string, by ...string) { parents[name] = append(parents[name], by...) }
+	for name, via := range l.Tool.Via {
+		for _, v := range via {
+			add(normalName(name), normalName(v))
+			add(normalName(v))
+		}
+	}
+	for i := range l.Packages {
+		p := &l.Packages[i]
+		for _, d := range p.Dependencies {
+			add(d, p.Name)
+			add(p.Name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(parents)) {
+		slices.Sort(parents[name])
+		parents[name] = slices.Compact(parents[name])
+	}
+	return parents
+}
+
+// normalName normalises a package's name and leaves other text, such as "-r requirements.txt", as it is.
+func normalName(s string) string {
+	if validName(s) {
+		return Normalize(s)
+	}
+	return s
+}
