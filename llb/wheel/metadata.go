@@ -1,0 +1,86 @@
+package wheel
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Limits of the small files that are read into memory, in bytes.
+const (
+	maxMetadata = 16 << 20
+	maxRecord   = 64 << 20
+)
+
+// header gives the fields of a file in the format of email headers, as WHEEL and METADATA are, by lower-case name. Where
+// a field repeats, the first counts. Continuation lines and the body are skipped.
+func header(data []byte) map[string]string {
+	fields := map[string]string{}
+	for line := range bytes.Lines(data) {
+		text := strings.TrimRight(string(line), "\r\n")
+		if text == "" {
+			break
+		}
+		key, value, ok := strings.Cut(text, ":")
+		key = strings.ToLower(key)
+		if _, seen := fields[key]; ok && !seen && !strings.HasPrefix(text, " ") && !strings.HasPrefix(text, "\t") {
+			fields[key] = strings.TrimSpace(value)
+		}
+	}
+	return fields
+}
+
+// checkWheelFile reads the file WHEEL: format version 1 and Root-Is-Purelib. Whether the root is purelib or platlib makes
+// no difference on Linux, but a wheel that does not say is malformed.
+func checkWheelFile(data []byte) error {
+	fields := header(data)
+	version := fields["wheel-version"]
+	major, _, _ := strings.Cut(version, ".")
+	if major != "1" {
+		return fmt.Errorf("Wheel-Version is %q, only 1.x is known", version)
+	}
+	switch strings.ToLower(fields["root-is-purelib"]) {
+	case "true", "false":
+		return nil
+	}
+	return errors.New("Root-Is-Purelib is neither true nor false")
+}
+
+// checkMetadata reads name and version of METADATA and holds them against the file name.
+func checkMetadata(data []byte, f Filename) (name, version string, err error) {
+	fields := header(data)
+	name, version = fields["name"], fields["version"]
+	if normalName(name) != normalName(f.Name) || !sameVersion(version, f.Version) {
+		return "", "", fmt.Errorf("it is of %s %s, the file name says %s %s", name, version, f.Name, f.Version)
+	}
+	return name, version, nil
+}
+
+// findDistInfo gives the one top-level directory name-version.dist-info, which must be that of the file name.
+func findDistInfo(entries []*entry, f Filename) (string, error) {
+	found := ""
+	for _, e := range entries {
+		top, _, inside := strings.Cut(e.name, "/")
+		if !inside || !strings.HasSuffix(top, ".dist-info") || top == found {
+			continue
+		}
+		if found != "" {
+			return "", fmt.Errorf("two .dist-info directories: %s and %s", found, top)
+		}
+		found = top
+	}
+	if found == "" {
+		return "", errors.New("no .dist-info directory")
+	}
+	if !isOf(strings.TrimSuffix(found, ".dist-info"), f) {
+		return "", fmt.Errorf("%s does not belong to %s %s", found, f.Name, f.Version)
+	}
+	return found, nil
+}
+
+// isOf tells whether a directory's stem, name-version, means the distribution of f.
+func isOf(stem string, f Filename) bool {
+	name, version, _ := strings.Cut(stem, "-")
+	return normalName(name) == normalName(f.Name) && sameVersion(version, f.Version)
+}
