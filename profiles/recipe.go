@@ -17,7 +17,9 @@ type Recipe struct {
 	User        User         `json:"user"`
 	App         App          `json:"app"`
 	Layers      LayerBudget  `json:"layers"`
-	Notes       []string     `json:"notes,omitempty"` // what a user should know; nothing is wrong
+	Compression string       `json:"compression"`       // of the image's new layers: zstd, gzip, estargz, uncompressed
+	Secrets     []string     `json:"secrets,omitempty"` // ids of the secrets that the build needs or the project declares, sorted
+	Notes       []string     `json:"notes,omitempty"`   // what a user should know; nothing is wrong
 }
 
 // BaseImage is what the image stands on.

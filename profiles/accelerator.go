@@ -1,0 +1,175 @@
+package profiles
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/mlbuild/mlbuild/profiles/fault"
+)
+
+var (
+	cudaVersion   = regexp.MustCompile(`^[0-9]{1,2}\.[0-9]$`)
+	driverVersion = regexp.MustCompile(`^[0-9]{3}(\.[0-9]+){0,2}$`)
+)
+
+// accelerator decides between CPU and CUDA, and what follows for the packages.
+func (r *resolver) accelerator() {
+	s := r.spec.accelerator
+	a := &r.recipe.Accelerator
+	a.Kind, a.CUDA, a.MinDriver = s.kind.or("none"), s.cuda.value, s.minDriver.value
+	if a.Kind != "none" && a.Kind != "cuda" {
+		f := fault.New(fault.Spec, "the accelerator %q does not exist", a.Kind).In(s.kind.at)
+		r.add(f.Hint("Use none, cuda, or {cuda: \"12.6\"} for a version."))
+		return
+	}
+	if a.Kind == "none" && (s.cuda.set || s.minDriver.set) {
+		r.specf(s.kind.at, "the accelerator none has no cuda and no min_driver")
+		return
+	}
+	if s.minDriver.set && !driverVersion.MatchString(a.MinDriver) {
+		r.specf(s.minDriver.at, "%q is not a driver version", a.MinDriver).Hint("For example min_driver: \"550\".")
+		a.MinDriver = ""
+	}
+	if s.cuda.set && !cudaVersion.MatchString(a.CUDA) {
+		r.specf(s.cuda.at, "%q is not a CUDA version", a.CUDA).
+			Hint("Name the major and minor version, for example cuda: %q; cuda without a version takes what the packages bring.", r.cudaLike(a.CUDA))
+		return
+	}
+	r.checkDriver()
+	r.bindTorch()
+	r.rename()
+}
+
+// cudaLike guesses the version that was meant by "12", "12.6.3" or "cu126".
+func (r *resolver) cudaLike(s string) string {
+	if v := CUDAOfTag(s); v != "" {
+		return v
+	}
+	if v := minorOf(s); cudaVersion.MatchString(v) {
+		return v
+	}
+	newest := "12.6"
+	for _, tag := range compat().torchTags() {
+		if v := CUDAOfTag(tag); majorOf(v) == s {
+			newest = v
+		}
+	}
+	return newest
+}
+
+// checkDriver compares the promised driver with the floor of the wanted CUDA.
+func (r *resolver) checkDriver() {
+	a := r.recipe.Accelerator
+	if a.CUDA == "" || a.MinDriver == "" {
+		return
+	}
+	if f := driverFault(a.CUDA, a.MinDriver); f != nil {
+		r.add(f.In(r.spec.accelerator.minDriver.at))
+	}
+}
+
+// driverFault is nil if the driver runs the CUDA, as far as the tables know.
+func driverFault(cuda, driver string) *fault.Fault {
+	floor, _ := MinDriver(cuda)
+	if floor == "" || compareVersions(driver, floor) >= 0 {
+		return nil
+	}
+	f := fault.New(fault.Cuda, "CUDA %s needs driver %s or newer, the profile promises to run on %s", cuda, floor, driver)
+	newest := ""
+	for _, tag := range compat().torchTags() {
+		candidate := CUDAOfTag(tag)
+		if need, _ := MinDriver(candidate); compareVersions(driver, need) >= 0 {
+			newest = candidate
+		}
+	}
+	if newest != "" {
+		f.Hint("Driver %s runs CUDA up to %s: cuda: %q.", driver, newest, newest)
+	}
+	return f.Hint("Or raise min_driver to %s.", floor)
+}
+
+// bindTorch binds torch and its family to an index of PyTorch: cpu, or the one of the wanted CUDA. Without a
+// version the default index's own CUDA builds serve.
+func (r *resolver) bindTorch() {
+	a := r.recipe.Accelerator
+	tag := "cpu"
+	if a.Kind == "cuda" {
+		if a.CUDA == "" {
+			return
+		}
+		tag = CUDATag(a.CUDA)
+		if !r.knownTag(tag) {
+			return
+		}
+	}
+	name := "pytorch-" + tag
+	r.recipe.Requires.Torch = name
+	indexes := &r.recipe.Requires.Indexes
+	if slices.ContainsFunc(*indexes, func(i Index) bool { return i.Name == name }) {
+		return // the project has its own index of this name
+	}
+	root := strings.TrimRight(r.spec.pytorchIndex.or(defaultPyTorch), "/")
+	r.checkURL(str{root, r.spec.pytorchIndex.at, true}, "pytorch_index")
+	*indexes = append(*indexes, Index{Name: name, URL: root + "/" + tag})
+}
+
+// knownTag tells whether some torch has an index of the CUDA tag. A tag beyond the table is believed with a
+// note; one in between is an error if torch is asked for, and no reason to bind it otherwise.
+func (r *resolver) knownTag(tag string) bool {
+	tags := compat().torchTags()
+	if slices.Contains(tags, tag) {
+		return true
+	}
+	wanted := CUDAOfTag(tag)
+	if compareVersions(wanted, CUDAOfTag(tags[len(tags)-1])) > 0 {
+		r.notef("CUDA %s is newer than the tables of this mlbuild (%s), which cannot check it", wanted, compat().AsOf)
+		return true
+	}
+	if !slices.ContainsFunc(r.direct, func(q requirement) bool { return q.name == "torch" }) {
+		r.notef("no torch was ever built for CUDA %s; only the CUDA major is held for the other frameworks", wanted)
+		return false
+	}
+	r.add(fault.New(fault.Cuda, "no torch was ever built for CUDA %s", wanted).In(r.spec.accelerator.cuda.at).
+		Hint("Nearest: %s.", strings.Join(nearestCUDA(wanted, tags), ", ")))
+	return false
+}
+
+// nearestCUDA gives up to two versions below and two above the wanted one.
+func nearestCUDA(wanted string, tags []string) []string {
+	i, _ := slices.BinarySearchFunc(tags, wanted, func(tag, w string) int { return compareVersions(CUDAOfTag(tag), w) })
+	var near []string
+	for _, tag := range tags[max(0, i-2):min(len(tags), i+2)] {
+		near = append(near, CUDAOfTag(tag))
+	}
+	return near
+}
+
+// rename gives frameworks that have one package per accelerator the right one's name.
+func (r *resolver) rename() {
+	a := r.recipe.Accelerator
+	renames := map[string]string{}
+	for _, q := range r.direct {
+		for _, v := range compat().Variants {
+			if !slices.Contains(v.Names, q.name) || slices.Contains(r.recipe.Requires.Allow, q.name) {
+				continue
+			}
+			to := v.CPU
+			if a.Kind == "cuda" {
+				to = v.CUDA
+				if v.CUDA13 != "" && majorOf(a.CUDA) == "13" {
+					to = v.CUDA13
+				}
+			}
+			if a.Kind == "cuda" && strings.Contains(q.extras, "cuda") {
+				continue // the project chose its CUDA build itself
+			}
+			if to != q.name+q.extras {
+				renames[q.name] = to
+			}
+		}
+	}
+	if len(renames) > 0 {
+		r.recipe.Requires.Rename = renames
+	}
+}

@@ -1,0 +1,213 @@
+package profiles
+
+import (
+	_ "embed"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/goccy/go-yaml"
+)
+
+//go:embed compat.yaml
+var compatData []byte
+
+// compatTables is compat.yaml.
+type compatTables struct {
+	AsOf            string            `yaml:"as_of"`
+	Torch           []torchRow        `yaml:"torch"`
+	Drivers         []driverRow       `yaml:"drivers"`
+	NewestDriverRow string            `yaml:"newest_driver_row"`
+	GPUs            []gpuRow          `yaml:"gpus"`
+	TensorFlow      []tensorFlowRow   `yaml:"tensorflow"`
+	NvidiaImages    []nvidiaImageRow  `yaml:"nvidia_images"`
+	Libc            []libcRow         `yaml:"libc"`
+	Slim            []string          `yaml:"slim"`
+	Variants        []variantRow      `yaml:"variants"`
+	CPUNames        map[string]string `yaml:"cpu_names"`
+}
+
+type torchRow struct {
+	Version     string   `yaml:"version"` // "2.9": the row holds for every 2.9.x
+	Torchvision string   `yaml:"torchvision"`
+	Torchaudio  string   `yaml:"torchaudio"`
+	CUDA        []string `yaml:"cuda"`
+	Default     string   `yaml:"default"`
+	Python      []string `yaml:"python"`
+}
+
+type driverRow struct {
+	CUDA   string `yaml:"cuda"`
+	Driver string `yaml:"driver"`
+}
+
+type gpuRow struct {
+	Capability string `yaml:"capability"`
+	Name       string `yaml:"name"`
+	Torch      string `yaml:"torch"`
+	CUDA       string `yaml:"cuda"`
+}
+
+type tensorFlowRow struct {
+	Version string   `yaml:"version"`
+	Python  []string `yaml:"python"`
+	CuDNN   string   `yaml:"cudnn"`
+	CUDA    string   `yaml:"cuda"`
+}
+
+type nvidiaImageRow struct {
+	CUDA   []string `yaml:"cuda"`
+	CuDNN  string   `yaml:"cudnn"`
+	Ubuntu []string `yaml:"ubuntu"`
+}
+
+type libcRow struct {
+	Words []string `yaml:"words"`
+	Glibc string   `yaml:"glibc"`
+	Musl  bool     `yaml:"musl"`
+}
+
+type variantRow struct {
+	Names  []string `yaml:"names"`
+	CPU    string   `yaml:"cpu"`
+	CUDA   string   `yaml:"cuda"`
+	CUDA13 string   `yaml:"cuda13"`
+}
+
+// compat gives the embedded tables. That they parse is a property of the program, held by a test.
+var compat = sync.OnceValue(func() *compatTables {
+	t := &compatTables{}
+	if err := yaml.UnmarshalWithOptions(compatData, t, yaml.Strict()); err != nil {
+		panic("profiles: compat.yaml: " + err.Error())
+	}
+	return t
+})
+
+// torchRowOf gives the row of a torch version such as 2.9.1+cu128, nil if the table has none.
+func (t *compatTables) torchRowOf(version string) *torchRow {
+	i := slices.IndexFunc(t.Torch, func(r torchRow) bool { return r.Version == minorOf(version) })
+	if i < 0 {
+		return nil
+	}
+	return &t.Torch[i]
+}
+
+// tensorFlowRowOf gives the row of a TensorFlow version, nil if the table has none.
+func (t *compatTables) tensorFlowRowOf(version string) *tensorFlowRow {
+	i := slices.IndexFunc(t.TensorFlow, func(r tensorFlowRow) bool { return r.Version == minorOf(version) })
+	if i < 0 {
+		return nil
+	}
+	return &t.TensorFlow[i]
+}
+
+// torchTags gives every CUDA tag that some torch has, sorted by CUDA.
+func (t *compatTables) torchTags() []string {
+	var tags []string
+	for _, row := range t.Torch {
+		tags = append(tags, row.CUDA...)
+	}
+	slices.SortFunc(tags, func(a, b string) int { return compareVersions(CUDAOfTag(a), CUDAOfTag(b)) })
+	return slices.Compact(tags)
+}
+
+// CUDATag gives the PyTorch index's tag of a CUDA: 12.6 → cu126.
+func CUDATag(cuda string) string {
+	major, rest, _ := strings.Cut(cuda, ".")
+	minor, _, _ := strings.Cut(rest, ".")
+	return "cu" + major + minor
+}
+
+// CUDAOfTag reads a tag back: cu126 → 12.6. The last digit is the minor version. "" if tag is none.
+func CUDAOfTag(tag string) string {
+	digits := strings.TrimPrefix(tag, "cu")
+	if _, err := strconv.Atoi(digits); err != nil || digits == tag || len(digits) < 3 {
+		return ""
+	}
+	return digits[:len(digits)-1] + "." + digits[len(digits)-1:]
+}
+
+// MinDriver gives the lowest Linux driver that runs a CUDA ("12.6" → "525.60.13"). Known is false for a CUDA
+// beyond the table; the driver is then the newest row's, a floor that may be too low.
+func MinDriver(cuda string) (driver string, known bool) {
+	t := compat()
+	for _, row := range t.Drivers {
+		if compareVersions(cuda, row.CUDA) >= 0 {
+			driver = row.Driver
+		}
+	}
+	return driver, driver != "" && compareVersions(minorOf(cuda), t.NewestDriverRow) <= 0
+}
+
+// NvidiaImage gives the nvidia/cuda image of a CUDA with two or three parts for an Ubuntu ("" = the newest that
+// the tables have): flavor is base, runtime, devel, cudnn-runtime or cudnn-devel. Ok is false if the tables know
+// no such tag.
+func NvidiaImage(cuda, flavor, ubuntu string) (ref string, ok bool) {
+	for _, row := range slices.Backward(compat().NvidiaImages) {
+		i := lastIndex(row.CUDA, func(full string) bool { return full == cuda || minorOf(full) == cuda })
+		if i < 0 {
+			continue
+		}
+		if ubuntu == "" {
+			ubuntu = row.Ubuntu[len(row.Ubuntu)-1]
+		}
+		flavor = strings.Replace(flavor, "cudnn", row.CuDNN, 1)
+		return "docker.io/nvidia/cuda:" + row.CUDA[i] + "-" + flavor + "-ubuntu" + ubuntu, slices.Contains(row.Ubuntu, ubuntu)
+	}
+	return "", false
+}
+
+func lastIndex[T any](list []T, match func(T) bool) int {
+	for i, v := range slices.Backward(list) {
+		if match(v) {
+			return i
+		}
+	}
+	return -1
+}
+
+// GPUFloor gives the lowest torch and CUDA tag with kernels for a compute capability ("9.0"), and the GPU's name.
+func GPUFloor(capability string) (torch, tag, name string, known bool) {
+	for _, row := range compat().GPUs {
+		if row.Capability == capability {
+			return row.Torch, row.CUDA, row.Name, true
+		}
+	}
+	return "", "", "", false
+}
+
+// minorOf cuts a version to its first two parts: 2.9.1+cu128 → 2.9.
+func minorOf(version string) string {
+	version, _, _ = strings.Cut(version, "+")
+	parts := strings.SplitN(version, ".", 3)
+	return strings.Join(parts[:min(2, len(parts))], ".")
+}
+
+// majorOf cuts a version to its first part.
+func majorOf(version string) string {
+	major, _, _ := strings.Cut(version, ".")
+	return major
+}
+
+// compareVersions compares dotted numbers part by part; a missing part is 0, what is no number counts as 0.
+func compareVersions(a, b string) int {
+	as, bs := strings.Split(a, "."), strings.Split(b, ".")
+	for i := range max(len(as), len(bs)) {
+		if d := part(as, i) - part(bs, i); d != 0 {
+			return d
+		}
+	}
+	return 0
+}
+
+func part(parts []string, i int) int {
+	if i >= len(parts) {
+		return 0
+	}
+	n, err := strconv.Atoi(parts[i])
+	if err != nil {
+		return 0
+	}
+	return n
+}

@@ -1,0 +1,259 @@
+package profiles
+
+import (
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/mlbuild/mlbuild/profiles/fault"
+)
+
+// The sizes from which data belongs into a volume or a model source, not into the app layer.
+const (
+	maxAppFile  = 4 << 30
+	maxAppTotal = 10 << 30
+	maxAppFiles = 100_000
+)
+
+// copier turns the copy rules of the project into CopyRules and checks every file that they bring.
+type copier struct {
+	*resolver
+	ignore  *ignores
+	placed  map[string]string // path in the image → path in the project
+	counted map[string]bool   // paths in the project whose size is in total
+	total   int64             // bytes
+	full    bool              // a limit on all files is exceeded and reported
+}
+
+// files decides App.Copy and App.Ignore.
+func (r *resolver) files() {
+	rules := r.spec.app.copy
+	ignore := r.readIgnores(rules)
+	c := &copier{resolver: r, ignore: ignore, placed: map[string]string{}, counted: map[string]bool{}}
+	if !r.spec.app.copySet {
+		rules = r.detectApp(ignore)
+	}
+	for _, rule := range rules {
+		c.rule(rule)
+	}
+	r.recipe.App.Ignore = ignore.patterns
+	if len(ignore.secrets) > 0 {
+		slices.Sort(ignore.secrets)
+		r.notef("not copied, because they usually hold secrets: %s; name one exactly in app.copy to copy it",
+			strings.Join(slices.Compact(ignore.secrets), ", "))
+	}
+}
+
+// rule resolves one rule of app.copy.
+func (c *copier) rule(s copySpec) {
+	from, ok := c.inside(s.from.value, s.from.at, "file")
+	if !ok {
+		return
+	}
+	var found []string
+	if isGlob(from) {
+		found = c.glob(from, s.from.at)
+	} else {
+		found = c.exact(from, s.from.at)
+		s.to = c.linkTarget(s, from, found)
+	}
+	base := CopyRule{From: from}
+	if s.mode.set {
+		base.Mode = fmt.Sprintf("%04o", c.mode(s.mode, 0))
+	}
+	if s.owner.set {
+		uid, gid := c.owner(s.owner)
+		base.Owner = fmt.Sprintf("%d:%d", uid, gid)
+	}
+	for _, rule := range c.destinations(base, found, s) {
+		c.recipe.App.Copy = append(c.recipe.App.Copy, rule)
+		for _, file := range rule.Files {
+			c.tree(file, target(rule, file), s.from.at)
+		}
+	}
+}
+
+// linkTarget gives the destination of a rule whose source is a symlink: what the link points to is copied under
+// the link's name.
+func (c *copier) linkTarget(s copySpec, from string, found []string) str {
+	if len(found) != 1 || found[0] == from {
+		return s.to
+	}
+	if !s.to.set {
+		return str{path.Join(c.recipe.App.Workdir, from), s.from.at, true}
+	}
+	if strings.HasSuffix(s.to.value, "/") {
+		return str{s.to.value + path.Base(from), s.to.at, true}
+	}
+	return s.to
+}
+
+// target is where a file of a rule comes to lie.
+func target(rule CopyRule, file string) string {
+	if strings.HasSuffix(rule.To, "/") {
+		return path.Join(rule.To, path.Base(file))
+	}
+	return rule.To
+}
+
+// destinations spreads the files over rules: without "to" a file keeps its path below the working directory,
+// which takes one rule for each directory.
+func (c *copier) destinations(base CopyRule, found []string, s copySpec) []CopyRule {
+	if len(found) == 0 {
+		return nil
+	}
+	workdir := c.recipe.App.Workdir
+	if s.to.set {
+		to, ok := c.destination(s.to)
+		if !ok {
+			return nil
+		}
+		if len(found) > 1 && !strings.HasSuffix(to, "/") {
+			c.specf(s.to.at, "%d files would become the one file %s", len(found), to).
+				Hint("End the destination with a slash to keep the names: to: %s/", s.to.value)
+			return nil
+		}
+		base.Files, base.To = found, to
+		if found[0] == "." {
+			base.To = path.Clean(to)
+		}
+		return []CopyRule{base}
+	}
+	if found[0] == "." {
+		base.Files, base.To = found, workdir
+		return []CopyRule{base}
+	}
+	byDir := map[string][]string{}
+	for _, file := range found {
+		byDir[path.Dir(file)] = append(byDir[path.Dir(file)], file)
+	}
+	var rules []CopyRule
+	for _, dir := range sortedKeys(byDir) {
+		rule := base
+		rule.Files, rule.To = byDir[dir], strings.TrimSuffix(path.Join(workdir, dir), "/")+"/"
+		rules = append(rules, rule)
+	}
+	return rules
+}
+
+// destination reads "to": absolute or below the working directory; a trailing slash is kept.
+func (c *copier) destination(s str) (string, bool) {
+	p := s.value
+	if !path.IsAbs(p) && !hasDotDot(p) {
+		p = path.Join(c.recipe.App.Workdir, p)
+	}
+	if why := badDirectory(p); why != "" {
+		c.specf(s.at, "the destination %q %s", s.value, why)
+		return "", false
+	}
+	if tree := under(p, systemTrees); tree != "" {
+		c.specf(s.at, "the destination %q lies in %s, which belongs to the system", s.value, tree).
+			Hint("Copy below the working directory %s.", c.recipe.App.Workdir)
+		return "", false
+	}
+	clean := path.Clean(p)
+	if strings.HasSuffix(s.value, "/") || s.value == "." {
+		clean = strings.TrimSuffix(clean, "/") + "/"
+	}
+	return clean, true
+}
+
+// tree checks a file, or everything below a directory, and where it comes to lie.
+func (c *copier) tree(source, to string, at fault.Position) {
+	if tree := under(to, systemTrees); tree != "" {
+		c.specf(at, "%s would be copied to %s, over %s of the system", source, to, tree)
+		return
+	}
+	err := fs.WalkDir(c.fsys, source, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			c.add(fault.New(fault.Context, "%s cannot be read: %w", name, err).In(at))
+			return skip(d)
+		}
+		if name != source && c.ignore.drops(name) {
+			if d.IsDir() && !c.ignore.exceptions {
+				return fs.SkipDir
+			}
+			if !d.IsDir() {
+				return nil
+			}
+		}
+		if d.IsDir() || c.full {
+			return nil
+		}
+		c.file(name, path.Join(to, strings.TrimPrefix(strings.TrimPrefix(name, source), "/")), d, at)
+		return nil
+	})
+	if err != nil {
+		c.add(fault.New(fault.Context, "%s cannot be read: %w", source, err).In(at))
+	}
+}
+
+func skip(d fs.DirEntry) error {
+	if d != nil && d.IsDir() {
+		return fs.SkipDir
+	}
+	return nil
+}
+
+// file checks one file of the app.
+func (c *copier) file(name, to string, d fs.DirEntry, at fault.Position) {
+	if other, taken := c.placed[to]; taken && other != name {
+		c.specf(at, "%s and %s would both become %s", other, name, to).Hint("Give one of them another destination with to:.")
+		return
+	}
+	c.placed[to] = name
+	info, err := d.Info()
+	if err != nil {
+		c.add(fault.New(fault.Context, "%s cannot be read: %w", name, err).In(at))
+		return
+	}
+	switch mode := info.Mode(); {
+	case mode&fs.ModeSymlink != 0:
+		c.follow(name, at)
+	case !mode.IsRegular():
+		c.add(irregular(name, mode).In(at))
+	default:
+		c.size(name, info.Size(), at)
+	}
+}
+
+func irregular(name string, mode fs.FileMode) *fault.Fault {
+	what := "no regular file"
+	switch {
+	case mode&fs.ModeNamedPipe != 0:
+		what = "a FIFO"
+	case mode&fs.ModeSocket != 0:
+		what = "a socket"
+	case mode&fs.ModeDevice != 0:
+		what = "a device"
+	}
+	return fault.New(fault.Context, "%s is %s, which cannot be copied into an image", name, what).
+		Hint("Remove it, or list it in .dockerignore.")
+}
+
+// size adds up what the rules copy and stops at the limits.
+func (c *copier) size(name string, bytes int64, at fault.Position) {
+	if c.counted[name] {
+		return
+	}
+	c.counted[name] = true
+	c.total += bytes
+	const hint = "Large data and model weights belong into a volume that the container mounts, not into the image."
+	if bytes > maxAppFile {
+		c.add(fault.New(fault.Context, "%s has %.1f GiB, the limit for one file is %d GiB", name, gib(bytes), maxAppFile>>30).
+			In(at).Hint(hint))
+	}
+	switch {
+	case c.total > maxAppTotal:
+		c.full = true
+		c.add(fault.New(fault.Context, "the files to copy have more than %d GiB", maxAppTotal>>30).In(at).Hint(hint))
+	case len(c.counted) > maxAppFiles:
+		c.full = true
+		c.add(fault.New(fault.Context, "more than %d files would be copied", maxAppFiles).In(at).
+			Hint("Leave out what the image does not need: name directories in app.copy, or use .dockerignore."))
+	}
+}
+
+func gib(bytes int64) float64 { return float64(bytes) / (1 << 30) }

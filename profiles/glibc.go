@@ -1,0 +1,86 @@
+package profiles
+
+import (
+	"strings"
+
+	"github.com/distribution/reference"
+)
+
+// GlibcOf deduces the C library of a base from its reference, and from its config's history (the created_by
+// texts) and environment where the reference does not say it. Known is false if nothing tells; musl is true for
+// Alpine, and then glibc is "".
+func GlibcOf(ref string, history, env []string) (glibc string, musl, known bool) {
+	if row := libcByReference(ref); row != nil {
+		return row.Glibc, row.Musl, true
+	}
+	for _, createdBy := range history {
+		if row := libcByHistory(createdBy); row != nil {
+			return row.Glibc, row.Musl, true
+		}
+	}
+	for _, e := range env {
+		if strings.HasPrefix(e, "ALPINE_") {
+			return "", true, true
+		}
+	}
+	return "", false, false
+}
+
+// libcByReference looks for a distribution's word in the tag (3.11-slim-bookworm, 12.6.3-base-ubuntu22.04) or
+// for its repository (ubuntu:22.04, ubi9).
+func libcByReference(ref string) *libcRow {
+	named, err := reference.ParseNormalizedNamed(ref)
+	if err != nil {
+		return nil
+	}
+	repository := named.Name()[strings.LastIndex(named.Name(), "/")+1:]
+	tag := ""
+	if tagged, ok := named.(reference.Tagged); ok {
+		tag = tagged.Tag()
+	}
+	words := append(strings.Split(tag, "-"), repository, repository+majorTag(repository, tag))
+	for i := range compat().Libc {
+		row := &compat().Libc[i]
+		for _, word := range words {
+			for _, known := range row.Words {
+				// alpine3.20 is Alpine; the other words stand alone.
+				if word == known || row.Musl && strings.HasPrefix(word, known) {
+					return row
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// majorTag cuts a tag to the part that names a distribution's release: 22.04 of ubuntu, 12 of debian.
+func majorTag(repository, tag string) string {
+	tag, _, _ = strings.Cut(tag, "-")
+	if repository == "ubuntu" {
+		return minorOf(tag)
+	}
+	return majorOf(tag)
+}
+
+// libcByHistory reads the first layer of an official image: Debian's is made by
+// "debian.sh --arch 'amd64' out/ 'bookworm'", Ubuntu's label names its version, Alpine's file its name.
+func libcByHistory(createdBy string) *libcRow {
+	createdBy = strings.ToLower(createdBy)
+	debian := strings.Contains(createdBy, "debian.sh")
+	ubuntu := strings.Contains(createdBy, "org.opencontainers.image.version=")
+	alpine := strings.Contains(createdBy, "alpine-minirootfs")
+	if !debian && !ubuntu && !alpine {
+		return nil
+	}
+	for i := range compat().Libc {
+		row := &compat().Libc[i]
+		for _, word := range row.Words {
+			release, isUbuntu := strings.CutPrefix(word, "ubuntu")
+			if debian && strings.Contains(createdBy, word) || alpine && row.Musl ||
+				ubuntu && isUbuntu && strings.Contains(createdBy, "version="+release) {
+				return row
+			}
+		}
+	}
+	return nil
+}

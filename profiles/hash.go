@@ -1,0 +1,30 @@
+package profiles
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+
+	"github.com/mlbuild/mlbuild/profiles/fault"
+)
+
+// hash fills Requires.Inputs: what a lock was made from. It changes with everything that can change the chosen
+// packages, and with nothing else; MinDriver, for one, is only checked.
+func (r *resolver) hash() {
+	inputs := struct {
+		Requires Requirements
+		Python   string
+		Kind     string
+		CUDA     string
+		Glibc    string
+	}{r.recipe.Requires, r.recipe.Python.Version, r.recipe.Accelerator.Kind, r.recipe.Accelerator.CUDA, r.spec.base.glibc.value}
+	inputs.Requires.Inputs, inputs.Requires.Lock = "", ""
+	// The struct has only texts, lists and maps of texts: its JSON is canonical, maps are written sorted.
+	data, err := json.Marshal(inputs)
+	if err != nil {
+		r.add(fault.New(fault.Internal, "hash the inputs: %w", err))
+		return
+	}
+	sum := sha256.Sum256(data)
+	r.recipe.Requires.Inputs = hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,91 @@
+package profiles
+
+import (
+	"net/url"
+	"regexp"
+	"slices"
+
+	"github.com/mlbuild/mlbuild/profiles/fault"
+)
+
+var (
+	indexName = regexp.MustCompile(`^[a-z0-9]+([._-][a-z0-9]+)*$`)
+	secretID  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]*$`)
+)
+
+// indexes checks the package indexes, and the secrets that they need.
+func (r *resolver) indexes() {
+	seen := map[string]bool{}
+	standard := false
+	for _, s := range r.spec.python.indexes {
+		r.checkIndex(s, seen)
+		if s.standard && standard {
+			r.specf(s.at, "two indexes are marked default: true").Hint("One index replaces the default index.")
+		}
+		standard = standard || s.standard
+		r.recipe.Requires.Indexes = append(r.recipe.Requires.Indexes, Index{
+			Name: s.name.value, URL: s.url.value, Packages: normalizedNames(s.packages), Default: s.standard, Secret: s.secret.value,
+		})
+	}
+	r.secrets()
+}
+
+func (r *resolver) checkIndex(s indexSpec, seen map[string]bool) {
+	if !s.name.set || !s.url.set {
+		r.specf(s.at, "an index needs a name and a url")
+		return
+	}
+	if !indexName.MatchString(s.name.value) {
+		r.specf(s.name.at, "%q cannot name an index", s.name.value).Hint("Use lower-case letters, digits and dashes.")
+	}
+	if seen[s.name.value] {
+		r.specf(s.name.at, "two indexes are named %q", s.name.value)
+	}
+	seen[s.name.value] = true
+	r.checkURL(s.url, "the index "+s.name.value)
+	if s.secret.set && !secretID.MatchString(s.secret.value) {
+		r.specf(s.secret.at, "%q is not the id of a secret", s.secret.value)
+	}
+}
+
+// checkURL refuses what is no http(s) URL, and one with credentials.
+func (r *resolver) checkURL(s str, what string) {
+	if hasUserInfo(s.value) {
+		r.leak(s.at, "the URL of %s holds credentials", what).
+			Hint("Write the URL without them and secret: id beside it; give --secret id=… with user:password.")
+		return
+	}
+	u, err := url.Parse(s.value)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		r.specf(s.at, "%q is not an http or https URL", s.value)
+	}
+}
+
+// secrets joins the declared secrets with those that indexes use. If any are declared, all must be.
+func (r *resolver) secrets() {
+	declared := values(r.spec.secrets)
+	for _, s := range r.spec.secrets {
+		if !secretID.MatchString(s.value) {
+			r.specf(s.at, "%q is not the id of a secret", s.value)
+		}
+	}
+	used := []string{}
+	for _, index := range r.spec.python.indexes {
+		id := index.secret
+		if !id.set {
+			continue
+		}
+		used = append(used, id.value)
+		if len(declared) > 0 && !slices.Contains(declared, id.value) {
+			f := fault.New(fault.Secret, "the secret %q is used here and not declared under secrets", id.value).In(id.at)
+			didYouMean(f, id.value, declared)
+			r.add(f)
+		}
+	}
+	for _, id := range declared {
+		if !slices.Contains(used, id) {
+			r.notef("the secret %s is declared and nothing uses it", id)
+		}
+	}
+	r.recipe.Secrets = sortedUnique(append(used, declared...))
+}

@@ -1,0 +1,166 @@
+package profiles
+
+import (
+	"errors"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"github.com/mlbuild/mlbuild/profiles/fault"
+)
+
+// pyproject is what a pyproject.toml says that matters here. A nil pyproject says nothing.
+type pyproject struct {
+	path string
+	data []byte
+
+	Project *struct {
+		Name                 string              `toml:"name"`
+		RequiresPython       string              `toml:"requires-python"`
+		Dependencies         []string            `toml:"dependencies"`
+		OptionalDependencies map[string][]string `toml:"optional-dependencies"`
+		Scripts              map[string]string   `toml:"scripts"`
+		Dynamic              []string            `toml:"dynamic"`
+	} `toml:"project"`
+	DependencyGroups map[string][]any `toml:"dependency-groups"`
+	Tool             struct {
+		Poetry map[string]any `toml:"poetry"`
+	} `toml:"tool"`
+}
+
+func (p *pyproject) hasProject() bool { return p != nil && p.Project != nil }
+
+func (p *pyproject) poetry() bool { return p != nil && len(p.Tool.Poetry) > 0 }
+
+func (p *pyproject) name() string {
+	if !p.hasProject() {
+		return ""
+	}
+	return p.Project.Name
+}
+
+// pyprojectFile reads the pyproject.toml that python.project names, or the one beside the project file.
+func (r *resolver) pyprojectFile() {
+	named := r.spec.python.project
+	name := "pyproject.toml"
+	if named.set {
+		clean, ok := r.inside(named.value, named.at, "project")
+		if !ok {
+			return
+		}
+		name = clean
+		if path.Base(clean) != "pyproject.toml" {
+			name = path.Join(clean, "pyproject.toml")
+		}
+	} else if _, err := fs.Stat(r.fsys, name); err != nil {
+		return
+	}
+	data, ok := r.smallFile(name, named.at, "project")
+	if !ok {
+		return
+	}
+	r.source(name, data)
+	py := &pyproject{path: name, data: data}
+	if err := toml.Unmarshal(data, py); err != nil {
+		r.badTOML(name, err)
+		return
+	}
+	r.py = py
+}
+
+func (r *resolver) badTOML(name string, err error) {
+	at := fault.Position{File: name}
+	var decode *toml.DecodeError
+	if errors.As(err, &decode) {
+		at.Line, at.Column = decode.Position()
+	}
+	r.specf(at, "TOML: %s", err.Error())
+}
+
+// projectSource takes the dependencies of pyproject.toml, with the chosen extras and groups.
+func (r *resolver) projectSource() *ProjectSource {
+	p := r.spec.python
+	if r.py == nil {
+		return nil // reported when it was read
+	}
+	at := fault.Position{File: r.py.path}
+	source := &ProjectSource{
+		File:   File{Path: r.py.path, Data: string(r.py.data), Top: true},
+		Extras: sortedUnique(values(p.extras)), Groups: sortedUnique(values(p.groups)),
+	}
+	if r.py.Project == nil && len(p.groups) == 0 {
+		f := r.specf(at, "pyproject.toml has no [project] table")
+		if r.py.poetry() {
+			f.Hint("It has [tool.poetry]: %s", poetryHint)
+		}
+		return source
+	}
+	if r.py.Project == nil {
+		r.groups(p.groups)
+		return source
+	}
+	if slices.Contains(r.py.Project.Dynamic, "dependencies") {
+		r.specf(at, "the dependencies of pyproject.toml are dynamic: only its build backend knows them").
+			Hint("List them under [project] dependencies, or name the file that holds them in python.requirements.")
+	}
+	for _, line := range r.py.Project.Dependencies {
+		r.requirementLine(line, at)
+	}
+	r.extras(p.extras)
+	r.groups(p.groups)
+	return source
+}
+
+func (r *resolver) extras(wanted []str) {
+	known := r.py.Project.OptionalDependencies
+	for _, extra := range wanted {
+		lines, found := known[extra.value]
+		for name := range maps.Keys(known) {
+			if !found && NormalizeName(name) == NormalizeName(extra.value) {
+				lines, found = known[name], true
+			}
+		}
+		if !found {
+			f := fault.New(fault.Spec, "%s has no extra %q", r.py.path, extra.value).In(extra.at)
+			didYouMean(f, extra.value, slices.Sorted(maps.Keys(known)))
+			r.add(f)
+		}
+		for _, line := range lines {
+			r.requirementLine(line, fault.Position{File: r.py.path})
+		}
+	}
+}
+
+// groups reads dependency groups, PEP 735; a group may include others.
+func (r *resolver) groups(wanted []str) {
+	for _, group := range wanted {
+		if _, found := r.py.DependencyGroups[group.value]; !found {
+			f := fault.New(fault.Spec, "%s has no dependency group %q", r.py.path, group.value).In(group.at)
+			didYouMean(f, group.value, slices.Sorted(maps.Keys(r.py.DependencyGroups)))
+			r.add(f)
+			continue
+		}
+		r.group(group.value, nil)
+	}
+}
+
+func (r *resolver) group(name string, chain []string) {
+	at := fault.Position{File: r.py.path}
+	if slices.Contains(chain, name) {
+		r.specf(at, "the dependency group %q includes itself", name)
+		return
+	}
+	for _, item := range r.py.DependencyGroups[name] {
+		switch item := item.(type) {
+		case string:
+			r.requirementLine(item, at)
+		case map[string]any:
+			if include, ok := item["include-group"].(string); ok {
+				r.group(include, append(slices.Clone(chain), name))
+			}
+		}
+	}
+}

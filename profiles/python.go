@@ -1,0 +1,222 @@
+package profiles
+
+import (
+	"fmt"
+	"io/fs"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	pep440 "github.com/aquasecurity/go-pep440-version"
+	"github.com/distribution/reference"
+
+	"github.com/mlbuild/mlbuild/profiles/fault"
+)
+
+var (
+	minorVersion = regexp.MustCompile(`^3\.[0-9]{1,2}$`)
+	patchVersion = regexp.MustCompile(`^(3\.[0-9]{1,2})\.[0-9]+$`)
+)
+
+// pythonVersion decides which Python the wheels are for: the file's, .python-version, requires-python, else
+// the default.
+func (r *resolver) pythonVersion() {
+	p := &r.recipe.Python
+	p.Version, p.From = r.chosenPython()
+	wanted := ""
+	if r.py.hasProject() {
+		wanted = r.py.Project.RequiresPython
+	}
+	if wanted == "" || p.From == "requires-python" || !minorVersion.MatchString(p.Version) {
+		return
+	}
+	if ok, err := satisfies(p.Version, wanted); err == nil && !ok {
+		r.specf(r.spec.python.version.at, "Python %s (%s) is not what %s asks for: requires-python %q", p.Version, p.From, r.py.path, wanted)
+	}
+}
+
+func (r *resolver) chosenPython() (version, from string) {
+	if v := r.spec.python.version; v.set {
+		return r.minor(v), orElse(v.at.File, "default")
+	}
+	if data, err := fs.ReadFile(r.fsys, ".python-version"); err == nil {
+		line := strings.TrimPrefix(strings.TrimSpace(firstLine(string(data))), "cpython-")
+		r.source(".python-version", data)
+		return r.minor(str{line, fault.Position{File: ".python-version", Line: 1, Column: 1}, true}), ".python-version"
+	}
+	if r.py.hasProject() && r.py.Project.RequiresPython != "" {
+		if v, ok := r.fromRequiresPython(r.py.Project.RequiresPython); ok {
+			return v, "requires-python"
+		}
+	}
+	r.notef("no Python version is named: %s is taken; set python: {version: %q}", defaultPython, defaultPython)
+	return defaultPython, "default"
+}
+
+// minor reads "3.11". A patch version is cut: wheels and base tags go by the minor version.
+func (r *resolver) minor(s str) string {
+	if minorVersion.MatchString(s.value) {
+		return s.value
+	}
+	if m := patchVersion.FindStringSubmatch(s.value); m != nil {
+		r.notef("Python %s is read as %s; the base image decides the patch release", s.value, m[1])
+		return m[1]
+	}
+	f := r.specf(s.at, "%q is not a Python version", s.value)
+	if strings.HasSuffix(s.value, "t") {
+		f.Hint("Free-threaded Python has no official base image; name its normal build: %q.", strings.TrimSuffix(s.value, "t"))
+	} else {
+		f.Hint("Name the minor version, for example %q.", defaultPython)
+	}
+	return s.value
+}
+
+// fromRequiresPython takes the default if it is allowed, else the lowest allowed version that has a slim image.
+func (r *resolver) fromRequiresPython(wanted string) (version string, ok bool) {
+	at := fault.Position{File: r.py.path}
+	candidates := slices.Insert(slices.Clone(compat().Slim), 0, defaultPython)
+	for _, v := range candidates {
+		fits, err := satisfies(v, wanted)
+		if err != nil {
+			r.specf(at, "requires-python %q is not a version specifier: %s", wanted, err)
+			return "", false
+		}
+		if fits {
+			return v, true
+		}
+	}
+	r.specf(at, "no known Python satisfies requires-python %q", wanted).
+		Hint("Known: %s. Name another with python: {version: …}.", strings.Join(compat().Slim, ", "))
+	return "", false
+}
+
+// satisfies tells whether some release of a minor version satisfies a PEP 440 specifier. The highest patch
+// number stands for all, so that >=3.11.4 allows 3.11; the first is tried for <=3.11.
+func satisfies(minor, specifier string) (bool, error) {
+	specifiers, err := pep440.NewSpecifiers(specifier)
+	if err != nil {
+		return false, err
+	}
+	for _, patch := range []string{".99", ".0"} {
+		v, err := pep440.Parse(minor + patch)
+		if err != nil {
+			return false, err
+		}
+		if specifiers.Check(v) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// base decides the image to stand on, and where its Python is.
+func (r *resolver) base() {
+	s := r.spec.base
+	b := &r.recipe.Base
+	version := r.recipe.Python.Version
+	b.Ref = r.reference(s.image, "docker.io/library/python:"+version+"-slim")
+	b.Interpreter = s.interpreter.or(interpreterOf(b.Ref, version))
+	if !path.IsAbs(b.Interpreter) || path.Clean(b.Interpreter) != b.Interpreter {
+		r.specf(s.interpreter.at, "base.interpreter %q is not an absolute path", b.Interpreter)
+	}
+	if s.image.set && !s.interpreter.set && !isPythonImage(b.Ref) {
+		r.notef("the base %s is expected to have Python at %s; base: {interpreter: path} names another", b.Ref, b.Interpreter)
+	}
+	if s.glibc.set && !glibcVersion.MatchString(s.glibc.value) {
+		r.specf(s.glibc.at, "%q is not a glibc version", s.glibc.value).Hint("For example glibc: \"2.36\".")
+	}
+	glibc, musl, _ := GlibcOf(b.Ref, nil, nil)
+	b.Glibc = s.glibc.or(glibc)
+	if musl {
+		r.add(muslFault(b.Ref).In(s.image.at))
+	}
+	r.checkPythonTag(s.image, version)
+}
+
+var glibcVersion = regexp.MustCompile(`^2\.[0-9]{1,2}$`)
+
+// muslFault refuses a base without glibc: no wheel with the manylinux tag can be loaded on it.
+func muslFault(ref string) *fault.Fault {
+	return fault.New(fault.ABI, "the base %s has musl instead of glibc; the wheels of machine learning packages cannot be loaded there", ref).
+		Hint("Use a Debian base, for example docker.io/library/python:%s-slim.", defaultPython)
+}
+
+// interpreterOf guesses where a base has its Python: the official images compile it below /usr/local,
+// distributions have it in /usr/bin.
+func interpreterOf(ref, version string) string {
+	if named, err := reference.ParseNormalizedNamed(ref); err == nil {
+		switch path.Base(named.Name()) {
+		case "debian", "ubuntu", "cuda", "ubi", "ubi-minimal", "rockylinux":
+			return "/usr/bin/python" + version
+		}
+	}
+	return "/usr/local/bin/python" + version
+}
+
+func isPythonImage(ref string) bool {
+	named, err := reference.ParseNormalizedNamed(ref)
+	return err == nil && path.Base(named.Name()) == "python"
+}
+
+var pythonTag = regexp.MustCompile(`^(3\.[0-9]{1,2})(?:[.-]|$)`)
+
+// checkPythonTag compares the Python in the base's tag with the one that the wheels are for.
+func (r *resolver) checkPythonTag(image str, version string) {
+	if !image.set || !isPythonImage(image.value) {
+		return
+	}
+	named, err := reference.ParseNormalizedNamed(image.value)
+	if err != nil {
+		return // reported by reference
+	}
+	tagged, ok := named.(reference.Tagged)
+	if !ok {
+		return
+	}
+	if m := pythonTag.FindStringSubmatch(tagged.Tag()); m != nil && m[1] != version {
+		r.add(pythonFault(image.value, m[1], version, r.recipe.Python.From).In(image.at))
+	}
+}
+
+func pythonFault(base, has, wanted, from string) *fault.Fault {
+	return fault.New(fault.Spec, "the base %s has Python %s, the project wants %s (%s)", base, has, wanted, from).
+		Hint("Set python: {version: %q}, or take a base with Python %s.", has, wanted)
+}
+
+// CheckBase compares a base's image config with the recipe before anything is built: env are its environment
+// entries ("PYTHON_VERSION=3.11.9"), history the created_by texts of its history. It gives the base's glibc ("" =
+// not known), and fails with E-SPEC for another Python, E-ABI for musl and E-CUDA for a base that says it has no
+// such CUDA as the profile names.
+func CheckBase(r *Recipe, history, env []string) (glibc string, err error) {
+	var faults fault.List
+	if v := envValue(env, "PYTHON_VERSION"); v != "" && minorOf(v) != r.Python.Version {
+		faults = append(faults, pythonFault(r.Base.Ref, minorOf(v), r.Python.Version, r.Python.From))
+	}
+	found, musl, _ := GlibcOf(r.Base.Ref, history, env)
+	if musl {
+		faults = append(faults, muslFault(r.Base.Ref))
+	}
+	if cuda := envValue(env, "CUDA_VERSION"); cuda != "" && r.Accelerator.CUDA != "" && majorOf(cuda) != majorOf(r.Accelerator.CUDA) {
+		faults = append(faults, fault.New(fault.Cuda, "the base %s has CUDA %s, the profile %s wants CUDA %s",
+			r.Base.Ref, cuda, r.Profile, r.Accelerator.CUDA).Hint("%s", baseHint(r.Accelerator.CUDA)))
+	}
+	return orElse(r.Base.Glibc, found), faults.Err()
+}
+
+// baseHint names a base that fits a CUDA.
+func baseHint(cuda string) string {
+	if ref, ok := NvidiaImage(minorOf(cuda), "runtime", ""); ok {
+		return fmt.Sprintf("Use %s, or no CUDA base at all: the Python packages bring their CUDA.", ref)
+	}
+	return "Use a base without CUDA: the Python packages bring their own."
+}
+
+func envValue(env []string, name string) string {
+	for _, e := range env {
+		if n, value, _ := strings.Cut(e, "="); n == name {
+			return value
+		}
+	}
+	return ""
+}

@@ -1,0 +1,277 @@
+package profiles
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/mlbuild/mlbuild/profiles/fault"
+)
+
+// requirement is a package that the project asks for by name.
+type requirement struct {
+	name   string // normalized by PEP 503
+	extras string // "[and-cuda]" as written, "" = none
+	at     fault.Position
+}
+
+var (
+	requirementName = regexp.MustCompile(`^([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(\[[^\]]*\])?\s*(.*)$`)
+	nameRuns        = regexp.MustCompile(`[-_.]+`)
+	lineComment     = regexp.MustCompile(`(^|\s)#.*$`)
+)
+
+// NormalizeName writes a package name as PEP 503 compares it: lower case, runs of -, _ and . as one dash.
+func NormalizeName(name string) string {
+	return strings.ToLower(nameRuns.ReplaceAllString(name, "-"))
+}
+
+// requirements gathers what the resolver is asked.
+func (r *resolver) requirements() {
+	p := &r.spec.python
+	req := &r.recipe.Requires
+	req.Lock = "pylock." + r.sel.Profile + ".toml"
+	req.Allow = normalizedNames(p.allow)
+	files := p.requirements
+	if files == nil && p.packages == nil && !p.project.set {
+		files = r.detectRequirements()
+	}
+	req.Files = r.readRequirements(files, "requirements file")
+	req.Constraints = r.readRequirements(p.constraints, "constraints file")
+	for _, s := range p.packages {
+		req.Packages = append(req.Packages, s.value)
+		r.requirementLine(s.value, s.at)
+	}
+	if p.project.set {
+		req.Project = r.projectSource()
+	} else if len(p.extras)+len(p.groups) > 0 {
+		r.specf(p.at, "python.extras and python.groups need python.project").Hint("Write project: . beside them.")
+	}
+	r.indexes()
+}
+
+func normalizedNames(list []str) []string {
+	var names []string
+	for _, s := range list {
+		names = append(names, NormalizeName(s.value))
+	}
+	return sortedUnique(names)
+}
+
+// detectRequirements chooses what stands in a project that does not say it.
+func (r *resolver) detectRequirements() []str {
+	if _, err := fs.Stat(r.fsys, "requirements.txt"); err == nil {
+		if r.py.hasProject() {
+			r.notef("requirements.txt is used, the dependencies of pyproject.toml are not")
+		}
+		return []str{{value: "requirements.txt", set: true}}
+	}
+	if r.py.hasProject() {
+		r.spec.python.project = str{value: ".", set: true}
+		return nil
+	}
+	f := fault.New(fault.Spec, "nothing to build from: there is no requirements.txt and no pyproject.toml with a [project] table")
+	if r.project.file != "" {
+		f.In(fault.Position{File: r.project.file, Line: r.spec.python.at.Line, Column: r.spec.python.at.Column})
+	}
+	f.Hint("Write a requirements.txt, or python: {requirements: [file]} in %s; requirements: [] means no packages.", FileName)
+	for _, other := range otherTools {
+		if _, err := fs.Stat(r.fsys, other.file); err == nil {
+			f.Hint("%s is here: %s", other.file, other.hint)
+		}
+	}
+	if r.py.poetry() {
+		f.Hint("pyproject.toml has [tool.poetry]: %s", poetryHint)
+	}
+	r.add(f)
+	return nil
+}
+
+const poetryHint = "move the dependencies to [project] (Poetry 2 reads it), or run: poetry export -o requirements.txt"
+
+// otherTools are files that hold dependencies in a form that mlbuild does not read.
+var otherTools = []struct{ file, hint string }{
+	{"Pipfile", "run: pipenv requirements > requirements.txt"},
+	{"environment.yml", "list its pip packages in requirements.txt; conda packages are not installed."},
+	{"setup.py", "move install_requires to [project] dependencies in pyproject.toml, or to requirements.txt."},
+	{"setup.cfg", "move install_requires to [project] dependencies in pyproject.toml, or to requirements.txt."},
+}
+
+// readRequirements reads the named files and what they include.
+func (r *resolver) readRequirements(files []str, what string) []File {
+	read := &requirementReader{resolver: r, what: what}
+	for _, f := range files {
+		read.file(f.value, f.at, nil, true)
+	}
+	return read.files
+}
+
+// requirementReader follows -r and -c through requirements files.
+type requirementReader struct {
+	*resolver
+	what  string
+	files []File
+}
+
+// file reads one file; chain is the files that include it, outermost first.
+func (q *requirementReader) file(name string, at fault.Position, chain []string, top bool) {
+	clean, ok := q.inside(name, at, q.what)
+	if !ok {
+		return
+	}
+	if slices.Contains(chain, clean) {
+		q.specf(at, "the requirements files include each other in a circle: %s", strings.Join(append(chain, clean), " → "))
+		return
+	}
+	if i := slices.IndexFunc(q.files, func(f File) bool { return f.Path == clean }); i >= 0 {
+		q.files[i].Top = q.files[i].Top || top
+		return
+	}
+	data, ok := q.smallFile(clean, at, q.what)
+	if !ok {
+		return
+	}
+	q.source(clean, data)
+	q.files = append(q.files, File{Path: clean, Data: string(data), Top: top})
+	includes := q.lines(clean, string(data))
+	for _, include := range includes {
+		q.file(path.Join(path.Dir(clean), include.value), include.at, append(slices.Clone(chain), clean), false)
+	}
+}
+
+// smallFile reads a text file of the project, at most 1 MiB.
+func (r *resolver) smallFile(name string, at fault.Position, what string) ([]byte, bool) {
+	f, err := r.fsys.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		r.add(r.missing(name, at, what))
+		return nil, false
+	}
+	var data []byte
+	if err == nil {
+		defer f.Close()
+		data, err = io.ReadAll(io.LimitReader(f, maxFileBytes+1))
+	}
+	if err != nil {
+		r.add(fault.New(fault.Context, "the %s %s cannot be read: %w", what, name, err).In(at))
+		return nil, false
+	}
+	if len(data) > maxFileBytes {
+		r.add(fault.New(fault.Context, "the %s %s is larger than 1 MiB", what, name).In(at))
+		return nil, false
+	}
+	return data, true
+}
+
+// lines checks every line of a requirements file and gives what it includes.
+func (r *resolver) lines(file, data string) []str {
+	var includes []str
+	start, joined := 0, ""
+	for i, line := range strings.Split(data, "\n") {
+		line = strings.TrimRight(line, "\r")
+		if joined == "" {
+			start = i + 1
+		}
+		if rest, more := strings.CutSuffix(line, "\\"); more {
+			joined += rest + " "
+			continue
+		}
+		logical := strings.TrimSpace(lineComment.ReplaceAllString(joined+line, ""))
+		joined = ""
+		if logical == "" {
+			continue
+		}
+		at := fault.Position{File: file, Line: start, Column: 1}
+		if include, found := includeOf(logical); found {
+			includes = append(includes, str{include, at, true})
+			continue
+		}
+		r.requirementLine(logical, at)
+	}
+	return includes
+}
+
+var includeOption = regexp.MustCompile(`^(?:-r|-c|--requirements?|--constraints?)(?:\s*=\s*|\s+|\b)(.+)$`)
+
+func includeOf(line string) (file string, ok bool) {
+	if m := includeOption.FindStringSubmatch(line); m != nil {
+		return strings.Trim(strings.TrimSpace(m[1]), `"'`), true
+	}
+	return "", false
+}
+
+// requirementLine checks one requirement or option, and remembers the package that it names.
+func (r *resolver) requirementLine(line string, at fault.Position) {
+	if hasUserInfo(line) {
+		r.leak(at, "a URL here holds credentials").
+			Hint("Name the index in %s: python: {indexes: [{name: …, url: …, secret: id}]}, and give --secret id=….", FileName)
+		return
+	}
+	switch {
+	case isOption(line, "-e", "--editable"):
+		r.specf(at, "an editable install (%s) has no place in an image", line).
+			Hint("List its dependencies here and copy its code with app.copy.")
+	case strings.HasPrefix(line, "-"):
+		return // an option of the index or of hashes: the resolver reads it
+	case isLocalPath(line):
+		r.specf(at, "a requirement from the local disk (%s) is not supported", firstField(line)).
+			Hint("Copy the code with app.copy, or publish the package to an index.")
+	default:
+		r.namedRequirement(line, at)
+	}
+}
+
+// namedRequirement reads "name[extras] …", with or without "@ URL".
+func (r *resolver) namedRequirement(line string, at fault.Position) {
+	m := requirementName.FindStringSubmatch(line)
+	if strings.HasPrefix(line, "git+") || m != nil && strings.HasPrefix(strings.TrimSpace(strings.TrimPrefix(m[3], "@")), "git+") {
+		r.add(fault.New(fault.Sdist, "a requirement from version control (%s) cannot be built yet", firstField(line)).In(at).
+			Hint("Publish a wheel of it and require that."))
+		return
+	}
+	if strings.Contains(firstField(line), "://") {
+		return // a direct URL without a name: the resolver reads it
+	}
+	if m == nil || m[3] != "" && !strings.ContainsAny(m[3][:1], "=<>!~@;(-") {
+		r.specf(at, "%q is not a requirement", line).Hint("For example: numpy==2.2.1")
+		return
+	}
+	if rest := strings.TrimSpace(strings.TrimPrefix(m[3], "@")); rest != m[3] && isLocalPath(rest) {
+		r.specf(at, "a requirement from the local disk (%s) is not supported", rest).
+			Hint("Copy the code with app.copy, or publish the package to an index.")
+		return
+	}
+	r.direct = append(r.direct, requirement{name: NormalizeName(m[1]), extras: m[2], at: at})
+}
+
+func isOption(line string, names ...string) bool {
+	return slices.ContainsFunc(names, func(name string) bool {
+		rest, found := strings.CutPrefix(line, name)
+		return found && (rest == "" || strings.ContainsAny(rest[:1], " \t=./"))
+	})
+}
+
+var archiveFile = regexp.MustCompile(`(?i)\.(whl|zip|tar\.gz|tgz)(\[.*\])?$`)
+
+// isLocalPath tells a file or directory from a package name and from a URL.
+func isLocalPath(line string) bool {
+	word := firstField(line)
+	if strings.HasPrefix(strings.ToLower(word), "file:") {
+		return true
+	}
+	if strings.Contains(word, "://") {
+		return false
+	}
+	return strings.HasPrefix(word, ".") || strings.HasPrefix(word, "/") || archiveFile.MatchString(word)
+}
+
+func firstField(line string) string {
+	fields := strings.Fields(line)
+	if len(fields) == 0 {
+		return ""
+	}
+	return fields[0]
+}

@@ -1,0 +1,313 @@
+package profiles
+
+import (
+	"io/fs"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/distribution/reference"
+
+	"github.com/mlbuild/mlbuild/profiles/fault"
+)
+
+// Selection says which profile and platform to resolve, and what the command line sets over the file.
+type Selection struct {
+	Profile  string            // "" = cpu
+	Platform string            // "" = linux/amd64
+	Args     map[string]string // values of build arguments, by declared name
+	Python   string            // replaces python.version
+	Base     string            // replaces base.image
+	Tool     string            // replaces tool
+	Image    string            // replaces image
+	Env      map[string]string // added to app.env, and wins
+	Labels   map[string]string // added to app.labels, and wins
+}
+
+// Platforms are the platforms that images can be built for.
+var Platforms = []string{"linux/amd64", "linux/arm64"}
+
+// Compressions are the values of the key compression.
+var Compressions = []string{"estargz", "gzip", "uncompressed", "zstd"}
+
+// The defaults of a recipe. A user sees them in docs/mlbuild-yaml.md.
+const (
+	defaultTool        = "docker.io/library/python:3-slim"
+	defaultPython      = "3.11"
+	defaultWorkdir     = "/app"
+	defaultCompression = "zstd"
+	defaultPyTorch     = "https://download.pytorch.org/whl"
+	defaultProfile     = "cpu"
+)
+
+// resolver is the state of one Resolve. Its steps fill the recipe and report faults.
+type resolver struct {
+	*report
+	project *Project
+	fsys    fs.FS
+	sel     Selection
+	spec    *spec
+	py      *pyproject
+	direct  []requirement // what the project asks for by name
+	recipe  *Recipe
+}
+
+// Resolve decides one profile on one platform. All faults are reported at once, as a fault.List with codes
+// E-SPEC, E-PLATFORM, E-USER, E-SECRET-LEAK, E-SECRET, E-CUDA, E-CONTEXT and E-REF.
+func (p *Project) Resolve(sel Selection) (*Recipe, error) {
+	if sel.Profile == "" {
+		sel.Profile = defaultProfile
+	}
+	r := &resolver{report: p.report.fork(), project: p, fsys: p.fsys, sel: sel, recipe: &Recipe{Profile: sel.Profile}}
+	if !slices.Contains(p.names(), sel.Profile) {
+		f := fault.New(fault.Spec, "the profile %q does not exist", sel.Profile)
+		didYouMean(f, sel.Profile, p.names())
+		r.add(f.Hint("Profiles: %s.", strings.Join(p.names(), ", ")))
+		return nil, r.faults.Err()
+	}
+	d := &decoder{report: r.report, args: r.args()}
+	r.spec = d.spec(merge(p.merged(sel.Profile).without("extends", "description"), sel.node()))
+	for _, step := range []func(){
+		r.platform, r.pyprojectFile, r.identity, r.requirements, r.accelerator, r.pythonVersion, r.base, r.system,
+		r.user, r.layers, r.app, r.leaks, r.hash,
+	} {
+		step()
+	}
+	if err := r.faults.Err(); err != nil {
+		return nil, err
+	}
+	r.recipe.Notes = r.notes
+	return r.recipe, nil
+}
+
+// node gives what the flags say in the shape of the project file.
+func (s Selection) node() *node {
+	n := &node{kind: mapping}
+	set := func(name, flag string, value *node) {
+		n.keys = append(n.keys, entry{name: name, at: fault.Position{File: flag}, value: value})
+	}
+	if s.Python != "" {
+		set("python", "--python", object("--python", "version", s.Python))
+	}
+	if s.Base != "" {
+		set("base", "--base", object("--base", "image", s.Base))
+	}
+	if s.Tool != "" {
+		set("tool", "--tool", scalar(s.Tool, "--tool"))
+	}
+	if s.Image != "" {
+		set("image", "--image", scalar(s.Image, "--image"))
+	}
+	app := object("flags")
+	for _, part := range []struct {
+		key, flag string
+		values    map[string]string
+	}{{"env", "--env", s.Env}, {"labels", "--label", s.Labels}} {
+		value := object(part.flag)
+		for _, name := range slices.Sorted(maps.Keys(part.values)) {
+			// A flag's value is literal: ${NAME} in it was the shell's business.
+			literal := strings.ReplaceAll(part.values[name], "${", "$${")
+			value.keys = append(value.keys, entry{name: name, at: value.at, value: scalar(literal, part.flag)})
+		}
+		if len(value.keys) > 0 {
+			app.keys = append(app.keys, entry{name: part.key, at: value.at, value: value})
+		}
+	}
+	if len(app.keys) > 0 {
+		set("app", "flags", app)
+	}
+	return n
+}
+
+// args gives every build argument's value: the default, or what the selection says.
+func (r *resolver) args() map[string]string {
+	args := maps.Clone(r.project.args)
+	declared := slices.Sorted(maps.Keys(args))
+	for _, name := range slices.Sorted(maps.Keys(r.sel.Args)) {
+		if _, known := args[name]; !known {
+			f := fault.New(fault.Spec, "the build argument %q is not declared in the project", name).
+				In(fault.Position{File: "--build-arg"})
+			if len(declared) > 0 {
+				didYouMean(f, name, declared)
+			}
+			r.add(f.Hint("Declare it in %s: args: {%s: default}.", FileName, name))
+			continue
+		}
+		args[name] = r.sel.Args[name]
+	}
+	for _, name := range r.project.must {
+		if _, given := r.sel.Args[name]; !given {
+			r.specf(r.project.root.get("args").keyAt(name), "the build argument %s has no value", name).
+				Hint("Give --build-arg %s=value, or a default in args.", name)
+		}
+	}
+	return args
+}
+
+func (r *resolver) platform() {
+	r.recipe.Platform = r.sel.Platform
+	if r.sel.Platform == "" {
+		r.recipe.Platform = Platforms[0]
+	}
+	if !slices.Contains(Platforms, r.recipe.Platform) {
+		r.add(fault.New(fault.Platform, "the platform %q cannot be built", r.sel.Platform).
+			In(fault.Position{File: "--platform"}).Hint("Allowed: %s.", strings.Join(Platforms, ", ")))
+	}
+}
+
+// identity decides the names: the project's, the image's repository, the tag suffix; and the compression.
+func (r *resolver) identity() {
+	r.recipe.Name = r.name()
+	if r.spec.image.set {
+		r.recipe.Image = r.repository(r.spec.image)
+	}
+	r.recipe.Suffix = r.spec.suffix.or("-" + r.sel.Profile)
+	if !tagSuffix.MatchString(r.recipe.Suffix) {
+		r.specf(r.spec.suffix.at, "the suffix %q cannot stand in an image tag", r.recipe.Suffix).
+			Hint("Use letters, digits, '.', '_' and '-'.")
+	}
+	r.recipe.Tool = r.reference(r.spec.tool, defaultTool)
+	r.recipe.Compression = r.spec.compression.or(defaultCompression)
+	if !slices.Contains(Compressions, r.recipe.Compression) {
+		f := fault.New(fault.Spec, "the compression %q does not exist", r.recipe.Compression).In(r.spec.compression.at)
+		didYouMean(f, r.recipe.Compression, Compressions)
+		r.add(f)
+	}
+}
+
+var (
+	tagSuffix   = regexp.MustCompile(`^[A-Za-z0-9_.-]{0,64}$`)
+	projectName = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+	notInName   = regexp.MustCompile(`[^a-z0-9]+`)
+)
+
+func (r *resolver) name() string {
+	if n := r.spec.name; n.set {
+		if !projectName.MatchString(n.value) || len(n.value) > 63 {
+			r.specf(n.at, "the name %q is not made of lower-case letters, digits and single dashes", n.value).
+				Hint("For example name: %s.", orElse(cleanName(n.value), "app"))
+		}
+		return n.value
+	}
+	return orElse(cleanName(r.py.name()), orElse(cleanName(r.project.DefaultName), "app"))
+}
+
+// cleanName makes a project name of any text, "" if nothing is left.
+func cleanName(s string) string {
+	clean := strings.Trim(notInName.ReplaceAllString(strings.ToLower(s), "-"), "-")
+	return strings.Trim(clean[:min(63, len(clean))], "-")
+}
+
+func orElse(s, fallback string) string {
+	if s == "" {
+		return fallback
+	}
+	return s
+}
+
+// repository reads an image name that must have no tag or digest: the tag comes from the command line.
+func (r *resolver) repository(s str) string {
+	named, err := reference.ParseNormalizedNamed(s.value)
+	if err != nil {
+		r.badReference(s, err)
+		return s.value
+	}
+	if !reference.IsNameOnly(named) {
+		r.add(fault.New(fault.Ref, "image %q has a tag or a digest; tags are given with --tag", s.value).In(s.at).
+			Hint("Write image: %s.", named.Name()))
+	}
+	return named.Name()
+}
+
+// reference reads an image reference and spells it out: docker.io/library/python:3-slim.
+func (r *resolver) reference(s str, fallback string) string {
+	if !s.set {
+		return fallback
+	}
+	named, err := reference.ParseNormalizedNamed(s.value)
+	if err != nil {
+		r.badReference(s, err)
+		return s.value
+	}
+	return reference.TagNameOnly(named).String()
+}
+
+func (r *resolver) badReference(s str, err error) {
+	if urlWithUser.MatchString(s.value) {
+		r.leak(s.at, "the image reference holds credentials")
+		return
+	}
+	f := fault.New(fault.Ref, "%q is not an image reference: %w", s.value, err).In(s.at)
+	if lower := strings.ToLower(s.value); lower != s.value {
+		f.Hint("Repositories are lower case: %s.", lower)
+	}
+	r.add(f)
+}
+
+var debianName = regexp.MustCompile(`^[a-z0-9][a-z0-9+.-]+$`)
+
+func (r *resolver) system() {
+	for _, s := range r.spec.system {
+		if !debianName.MatchString(s.value) {
+			r.specf(s.at, "%q is not the name of a Debian package", s.value)
+		}
+	}
+	r.recipe.System = sortedUnique(values(r.spec.system))
+}
+
+// sortedUnique gives the distinct texts of list in order.
+func sortedUnique(list []string) []string {
+	sorted := slices.Sorted(slices.Values(list))
+	return slices.Compact(sorted)
+}
+
+// layers reads the bounds of the layer plan.
+func (r *resolver) layers() {
+	l := r.spec.layers
+	r.recipe.Layers = LayerBudget{
+		Max:      int(r.between(l.max, "layers.max", 100, 10, 125)),
+		Bins:     int(r.between(l.bins, "layers.bins", 6, 1, 32)),
+		OwnBytes: r.size(l.own, "layers.own", 5_000_000),
+		Split:    r.size(l.split, "layers.split", 140_000_000),
+	}
+}
+
+// between gives the number if it lies in its bounds, the fallback if none was given.
+func (r *resolver) between(n number, what string, fallback, low, high int64) int64 {
+	if !n.set {
+		return fallback
+	}
+	if n.value < low || n.value > high {
+		r.specf(n.at, "%s is %d, it must lie between %d and %d", what, n.value, low, high)
+		return fallback
+	}
+	return n.value
+}
+
+var sizeText = regexp.MustCompile(`^([0-9]{1,9})\s*([kMG]?)(i?)B?$`)
+
+// size reads "5MB" (decimal) or "5MiB" (binary) as bytes.
+func (r *resolver) size(s str, what string, fallback int64) int64 {
+	if !s.set {
+		return fallback
+	}
+	m := sizeText.FindStringSubmatch(s.value)
+	if m == nil {
+		r.specf(s.at, "%s %q is not a size", what, s.value).Hint("For example 5MB or 140MiB.")
+		return fallback
+	}
+	unit := int64(1000)
+	if m[3] != "" {
+		unit = 1024
+	}
+	n, err := strconv.ParseInt(m[1], 10, 64)
+	if err != nil || n == 0 {
+		r.specf(s.at, "%s must be more than 0", what)
+	}
+	for range strings.Index(" kMG", orElse(m[2], " ")) {
+		n *= unit
+	}
+	return n
+}

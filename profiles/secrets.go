@@ -1,0 +1,157 @@
+package profiles
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/mlbuild/mlbuild/profiles/fault"
+)
+
+// Names that a secret usually has, and words that take the suspicion away, as BuildKit's Dockerfile rule
+// SecretsUsedInArgOrEnv has them (frontend/dockerfile/dockerfile2llb/validations.go).
+var (
+	secretName  = regexp.MustCompile(`(?i)(?:_|^)(apikey|auth|credential|credentials|key|password|pword|passwd|secret|token)(?:_|$)`)
+	publicName  = regexp.MustCompile(`(?i)(?:_|^)(public|file|version)(?:_|$)`)
+	urlWithUser = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*)://([^/\s@"'?#]+)@`)
+)
+
+// secretShapes are values that are secrets whatever their name is.
+var secretShapes = []struct {
+	what    string
+	pattern *regexp.Regexp
+}{
+	{"an AWS access key", regexp.MustCompile(`\b(?:AKIA|ASIA)[0-9A-Z]{16}\b`)},
+	{"a GitHub token", regexp.MustCompile(`\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{40,})`)},
+	{"a Hugging Face token", regexp.MustCompile(`\bhf_[A-Za-z0-9]{30,}`)},
+	{"a GitLab token", regexp.MustCompile(`\bglpat-[A-Za-z0-9_-]{20,}`)},
+	{"a JSON web token", regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+`)},
+	{"a private key", regexp.MustCompile(`-----BEGIN [A-Z ]*PRIVATE KEY-----`)},
+	{"a URL with credentials", regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://[^/\s:@"']*:[^/\s@"']+@`)},
+}
+
+// leak adds an E-SECRET-LEAK. The message must not hold the value.
+func (r *report) leak(at fault.Position, format string, args ...any) *fault.Fault {
+	f := fault.New(fault.SecretLeak, format, args...).In(at)
+	r.add(f)
+	return f
+}
+
+// hasUserInfo tells whether a text holds a URL with a user or password. The user of an ssh URL is no secret.
+func hasUserInfo(s string) bool {
+	for _, m := range urlWithUser.FindAllStringSubmatch(s, -1) {
+		if !strings.HasSuffix(strings.ToLower(m[1]), "ssh") || strings.Contains(m[2], ":") {
+			return true
+		}
+	}
+	return false
+}
+
+// shapeOf names the kind of secret that a text holds, "" if none is seen.
+func shapeOf(s string) string {
+	for _, shape := range secretShapes {
+		if shape.pattern.MatchString(s) {
+			return shape.what
+		}
+	}
+	if hasUserInfo(s) {
+		return "a URL with credentials"
+	}
+	return ""
+}
+
+// secretLike tells whether a name is one that a secret usually has. Dots and dashes separate words too.
+func secretLike(name string) bool {
+	name = strings.NewReplacer(".", "_", "-", "_").Replace(name)
+	return secretName.MatchString(name) && !publicName.MatchString(name)
+}
+
+// leaks looks for secrets where they would be published: environment, labels, annotations, commands, build
+// arguments.
+func (r *resolver) leaks() {
+	public := values(r.spec.public)
+	a := r.spec.app
+	for _, group := range []struct {
+		what  string
+		pairs []named
+	}{{"environment variable", a.env}, {"label", a.labels}, {"annotation", a.annotations}, {"build argument", r.argPairs()}} {
+		for _, p := range group.pairs {
+			r.leakOf(group.what, p, public)
+		}
+	}
+	for _, words := range [][]str{a.entrypoint, a.command} {
+		for _, word := range words {
+			if shape := shapeOf(word.value); shape != "" {
+				r.leak(word.at, "the command holds %s, which everyone who has the image can read", shape)
+			}
+		}
+	}
+}
+
+// argPairs gives the declared build arguments with their values.
+func (r *resolver) argPairs() []named {
+	var pairs []named
+	declared := r.project.root.get("args")
+	for _, name := range slices.Sorted(maps.Keys(r.project.args)) {
+		at := declared.keyAt(name)
+		value := r.project.args[name]
+		if given, ok := r.sel.Args[name]; ok {
+			value, at = given, fault.Position{File: "--build-arg"}
+		}
+		pairs = append(pairs, named{str{name, at, true}, str{value, at, true}})
+	}
+	return pairs
+}
+
+func (r *resolver) leakOf(what string, p named, public []string) {
+	if shape := shapeOf(p.value.value); shape != "" {
+		r.leak(p.value.at, "the %s %s holds %s, which everyone who has the image can read", what, p.name.value, shape).
+			Hint("Pass it when the container starts; revoke it if it was ever published.")
+		return
+	}
+	if p.value.value == "" || !secretLike(p.name.value) || slices.Contains(public, p.name.value) {
+		return
+	}
+	r.leak(p.name.at, "the %s %s has the name of a secret, and everyone who has the image can read its value", what, p.name.value).
+		Hint("Pass it when the container starts. If it is no secret, write public: [%s] at the top level.", p.name.value)
+}
+
+// CheckSecretValues looks for the values of the build's secrets (by id) in everything of the recipe that is
+// published. A value shorter than 6 bytes is not looked for. The error is E-SECRET-LEAK and names places, never values.
+func CheckSecretValues(r *Recipe, secrets map[string][]byte) error {
+	var faults fault.List
+	for _, id := range slices.Sorted(maps.Keys(secrets)) {
+		value := strings.TrimSpace(string(secrets[id]))
+		if len(value) < 6 {
+			continue
+		}
+		for _, place := range published(r) {
+			if strings.Contains(place.Value, value) {
+				faults = append(faults, fault.New(fault.SecretLeak, "the value of the secret %q stands in the %s", id, place.Name).
+					Hint("Remove it there; what needs it at run time gets it when the container starts."))
+			}
+		}
+	}
+	return faults.Err()
+}
+
+// published gives every text of a recipe that the image shows, under the name of its place.
+func published(r *Recipe) []Pair {
+	var places []Pair
+	for _, group := range []struct {
+		what  string
+		pairs []Pair
+	}{{"environment variable ", r.App.Env}, {"label ", r.App.Labels}, {"annotation ", r.App.Annotations}} {
+		for _, p := range group.pairs {
+			places = append(places, Pair{group.what + p.Name, p.Value})
+		}
+	}
+	for _, index := range r.Requires.Indexes {
+		places = append(places, Pair{"URL of the index " + index.Name, index.URL})
+	}
+	return append(places,
+		Pair{"entrypoint", strings.Join(r.App.Entrypoint, " ")},
+		Pair{"command", strings.Join(r.App.Command, " ")},
+		Pair{"base", r.Base.Ref})
+}
