@@ -1,0 +1,104 @@
+package daemon
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/mlbuild/mlbuild/profiles/fault"
+)
+
+// Status is what is known about the local default.
+type Status struct {
+	Running   bool          `json:"running"`
+	Answers   bool          `json:"answers"` // it passed the proof
+	Problem   string        `json:"problem,omitempty"`
+	PID       int           `json:"pid,omitempty"`
+	Addr      string        `json:"addr"`
+	Version   string        `json:"version,omitempty"`
+	Uptime    time.Duration `json:"uptime,omitempty"` // nanoseconds
+	Rootless  bool          `json:"rootless"`
+	StateDir  string        `json:"stateDir"`
+	Snapshot  string        `json:"snapshotter,omitempty"`
+	DiskUsed  int64         `json:"diskUsed"`  // bytes of build cache, as the daemon counts them
+	DiskFree  int64         `json:"diskFree"`  // bytes free for this user below StateDir
+	InodeFree int64         `json:"inodeFree"` // -1 where the file system does not count them
+	LogPath   string        `json:"logPath"`
+	Needs     []Need        `json:"needs"`
+}
+
+// Need is one thing that the local default needs of this machine.
+type Need struct {
+	Name   string `json:"name"`
+	OK     bool   `json:"ok"`
+	Detail string `json:"detail,omitempty"` // what was found
+	Fix    string `json:"fix,omitempty"`    // the command or setting that fixes it
+	Weak   bool   `json:"weak,omitempty"`   // only slower or weaker without it, not impossible
+}
+
+// Space is what a file system has, in bytes and in files. Inodes are -1 where they are not counted.
+type Space struct {
+	Total, Free int64
+	FreeInodes  int64
+}
+
+// CheckDisk returns a fault.Disk if fewer than need bytes are free for this user at path or its nearest
+// existing parent.
+func CheckDisk(path string, need int64) error {
+	space, err := DiskFree(path)
+	if err != nil {
+		return fault.New(fault.Disk, "cannot read the free space of %s: %w", path, err)
+	}
+	if space.Free < need {
+		return fault.New(fault.Disk, "%s has %d MB free, at least %d MB are needed", path, space.Free/1e6, need/1e6).
+			Hint("free some space there; `buildctl prune` empties a daemon's cache")
+	}
+	if space.FreeInodes >= 0 && space.FreeInodes < minInodes {
+		return fault.New(fault.Disk, "%s has only %d inodes free", path, space.FreeInodes).
+			Hint("delete small files there, or use another file system")
+	}
+	return nil
+}
+
+// minInodes: one large Python package has some ten thousand files.
+const minInodes = 20_000
+
+// existing is path or its nearest parent that exists.
+func existing(path string) string {
+	for {
+		if _, err := os.Stat(path); err == nil || path == filepath.Dir(path) {
+			return path
+		}
+		path = filepath.Dir(path)
+	}
+}
+
+// LogPath is the file that the local default writes its log to.
+func LogPath(o Options) string { return filepath.Join(o.StateDir, "buildkitd.log") }
+
+// Logs copies the log of the local default's last start to w.
+func Logs(o Options, w io.Writer) error {
+	f, err := os.Open(LogPath(o))
+	if os.IsNotExist(err) {
+		return fault.New(fault.Embedded, "there is no log at %s: the local daemon was never started", LogPath(o))
+	}
+	if err != nil {
+		return fault.New(fault.Embedded, "cannot read the daemon's log: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	if _, err := io.Copy(w, f); err != nil {
+		return fault.New(fault.Embedded, "cannot copy the daemon's log: %w", err)
+	}
+	return nil
+}
+
+func (o Options) runtimeDir() string {
+	if o.RuntimeDir == "" {
+		return filepath.Join(o.StateDir, "run")
+	}
+	return o.RuntimeDir
+}
+
+func (o Options) socket() string    { return filepath.Join(o.runtimeDir(), "buildkitd.sock") }
+func (o Options) localAddr() string { return "unix://" + o.socket() }

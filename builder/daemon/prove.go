@@ -1,0 +1,135 @@
+package daemon
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/containerd/platforms"
+	"github.com/mlbuild/mlbuild/profiles/fault"
+	bkclient "github.com/moby/buildkit/client"
+	gateway "github.com/moby/buildkit/frontend/gateway/client"
+	"github.com/moby/buildkit/solver/pb"
+	"github.com/moby/buildkit/util/grpcerrors"
+	"golang.org/x/mod/semver"
+	"google.golang.org/grpc/codes"
+)
+
+// proofTimeout bounds the whole proof; a helper such as ssh or kubectl needs some of it to connect.
+const proofTimeout = 30 * time.Second
+
+// prove fills in what the daemon says of itself and fails if mlbuild cannot work with it.
+func (o Options) prove(ctx context.Context, d *Daemon) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, proofTimeout,
+		fault.New(fault.Daemon, "the daemon at %s does not answer within 30 s", d.Addr).Retryable())
+	defer cancel()
+	info, err := d.Client.Info(ctx)
+	if err != nil {
+		return explainProof(ctx, d.Addr, err)
+	}
+	d.Version = info.BuildkitVersion.Version
+	if err := checkVersion(d.Addr, d.Version, o.AllowOld); err != nil {
+		return err
+	}
+	if d.Workers, err = d.Client.ListWorkers(ctx); err != nil {
+		return explainProof(ctx, d.Addr, err)
+	}
+	if len(d.Workers) == 0 {
+		return fault.New(fault.DaemonVersion, "the daemon at %s has no worker", d.Addr).Hint("look at its log: runc or containerd is missing")
+	}
+	for _, p := range d.Workers[0].Platforms {
+		d.Platforms = append(d.Platforms, platforms.Format(p))
+	}
+	return proveOps(ctx, d)
+}
+
+// checkVersion compares with MinVersion. A version that is none (built without a stamp) is judged by what
+// the daemon can do.
+func checkVersion(addr, version string, allowOld bool) error {
+	v := version
+	if !strings.HasPrefix(v, "v") {
+		v = "v" + v
+	}
+	if !semver.IsValid(v) || strings.HasPrefix(v, "v0.0.0") || allowOld {
+		return nil
+	}
+	if semver.Compare(v, MinVersion) < 0 {
+		return fault.New(fault.DaemonVersion, "the daemon at %s is too old: found %s, needed %s or newer", addr, version, MinVersion).
+			Hint("update buildkitd, or let mlbuild start its own: leave out --addr and BUILDKIT_HOST")
+	}
+	return nil
+}
+
+// proveOps runs an empty build, which alone tells the LLB operations that the daemon knows. The build is
+// internal: it leaves no history.
+func proveOps(ctx context.Context, d *Daemon) error {
+	var missing []string
+	_, err := d.Client.Build(ctx, bkclient.SolveOpt{Internal: true}, "mlbuild",
+		func(_ context.Context, gw gateway.Client) (*gateway.Result, error) {
+			caps := gw.BuildOpts().LLBCaps
+			if caps.Supports(pb.CapMergeOp) != nil {
+				missing = append(missing, "MergeOp")
+			}
+			if caps.Supports(pb.CapDiffOp) != nil {
+				missing = append(missing, "DiffOp")
+			}
+			return gateway.NewResult(), nil
+		}, nil)
+	if err != nil {
+		return explainProof(ctx, d.Addr, err)
+	}
+	if len(missing) > 0 {
+		return fault.New(fault.DaemonVersion, "the daemon at %s (version %s) lacks %s: found a daemon without, needed buildkitd %s or newer",
+			d.Addr, orUnknown(d.Version), strings.Join(missing, " and "), MinVersion).
+			Hint("dockerd's built-in BuildKit needs its containerd image store for these; a buildkitd of its own is simpler")
+	}
+	return nil
+}
+
+func orUnknown(s string) string {
+	if s == "" {
+		return "unknown"
+	}
+	return s
+}
+
+func explainProof(ctx context.Context, addr string, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	text := lastLine(err.Error())
+	switch grpcerrors.Code(err) {
+	case codes.Unimplemented:
+		return notBuildkitd(addr, "it does not know BuildKit's calls")
+	case codes.Unavailable:
+		f := fault.New(fault.Daemon, "cannot reach the daemon at %s: %s", addr, text).Retryable()
+		return helperHint(f, addr)
+	}
+	if strings.Contains(text, "unexpected HTTP status code") || strings.Contains(text, "content-type") {
+		return notBuildkitd(addr, "a web server answers")
+	}
+	f := fault.New(fault.Daemon, "the daemon at %s fails its check: %s", addr, text)
+	f.Err = err
+	return helperHint(f, addr)
+}
+
+// helperHint names the command behind a connection helper, with which the user can look for himself.
+func helperHint(f *fault.Fault, addr string) *fault.Fault {
+	scheme, rest, _ := strings.Cut(addr, "://")
+	name, _, _ := strings.Cut(rest, "?")
+	switch scheme {
+	case "docker-container", "podman-container", "nerdctl-container":
+		tool := strings.TrimSuffix(scheme, "-container")
+		return f.Hint("try: %s exec -i %s buildctl debug workers", tool, name)
+	case "kube-pod":
+		return f.Hint("try: kubectl exec -i %s -- buildctl debug workers", name)
+	case "ssh":
+		return f.Hint("try: ssh %s buildctl debug workers", name)
+	}
+	return f
+}
+
+func lastLine(text string) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return strings.TrimSpace(lines[len(lines)-1])
+}

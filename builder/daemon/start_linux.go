@@ -1,0 +1,226 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/mlbuild/mlbuild/profiles/fault"
+)
+
+// readyPatience is how long a started daemon may take until it passes its proof.
+const readyPatience = 30 * time.Second
+
+var errNotRunning = errors.New("no socket there, so none runs")
+
+// findLocal connects to a local default that runs already.
+func (o Options) findLocal(ctx context.Context) (*Daemon, error) {
+	if _, err := os.Stat(o.socket()); errors.Is(err, fs.ErrNotExist) {
+		return nil, fault.New(fault.Daemon, "%w", errNotRunning)
+	}
+	d, err := o.connect(ctx, o.localAddr(), SourceLocal)
+	if err != nil {
+		return nil, err
+	}
+	d.Local = true
+	if rec := o.readRecord(); rec.alive() {
+		d.PID = rec.PID
+		o.noteDifferences(d, rec)
+	}
+	return d, nil
+}
+
+// noteDifferences tells when the running daemon is not what this run would start. It is used all the same.
+func (o Options) noteDifferences(d *Daemon, rec record) {
+	if o.Version != "" && d.Version != o.Version {
+		o.log("the local daemon is buildkitd %s, mlbuild has %s; `mlbuild daemon stop` lets the next run start the new one", orUnknown(d.Version), o.Version)
+		return
+	}
+	config, err := o.config()
+	if err == nil && rec.Settings != "" && rec.Settings != settings(config, o.environment()) {
+		o.log("the local daemon was started with other certificates, proxies or configuration; `mlbuild daemon stop` lets the next run start it anew")
+	}
+}
+
+// startLocal starts the local default, or connects to the one that another run has just started.
+func (o Options) startLocal(ctx context.Context) (*Daemon, error) {
+	if err := o.prepareDirs(); err != nil {
+		return nil, err
+	}
+	unlock, err := o.lock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	d, err := o.findLocal(ctx)
+	if err == nil {
+		return d, nil
+	}
+	if err := o.clearOld(ctx, err); err != nil {
+		return nil, err
+	}
+	if err := errors.Join(o.checkNeeds(), CheckDisk(o.StateDir, minFree), o.checkCA()); err != nil {
+		return nil, fault.All(err).Err()
+	}
+	rec, exited, err := o.launch()
+	if err != nil {
+		return nil, err
+	}
+	return o.awaitReady(ctx, rec, exited)
+}
+
+// clearOld removes what a dead daemon left and stops one that cannot serve. A daemon that only does not
+// answer may be busy with someone's build: that is a fault.
+func (o Options) clearOld(ctx context.Context, why error) error {
+	if rec := o.readRecord(); rec.alive() {
+		replace := errors.Is(why, errNotRunning) || errors.Is(why, syscall.ECONNREFUSED) || fault.Is(why, fault.DaemonVersion)
+		if !replace {
+			return fault.New(fault.Embedded, "the local daemon (pid %d) runs but cannot be used: %s", rec.PID, reason(why)).
+				Hint("mlbuild daemon stop, then the same command again; its log: %s", LogPath(o)).Retryable()
+		}
+		o.log("replacing the local daemon (pid %d), which cannot be reached any more: %s", rec.PID, reason(why))
+		if err := rec.terminate(ctx); err != nil {
+			return fault.New(fault.Embedded, "cannot stop the old local daemon: %w", err).Hint("kill %d", rec.PID)
+		}
+	}
+	return o.removeTraces()
+}
+
+// removeTraces deletes record, sockets and rootlesskit's state.
+func (o Options) removeTraces() error {
+	dir := o.runtimeDir()
+	for _, path := range []string{o.recordPath(), o.socket(), filepath.Join(dir, "otel.sock"), filepath.Join(dir, "rk")} {
+		if err := os.RemoveAll(path); err != nil {
+			return o.dirFault("old file", path, err)
+		}
+	}
+	return nil
+}
+
+func (o Options) checkCA() error {
+	if o.SSLCertFile == "" {
+		return nil
+	}
+	if !filepath.IsAbs(o.SSLCertFile) {
+		return fault.New(fault.Embedded, "the CA file %s for the local daemon is not an absolute path", o.SSLCertFile)
+	}
+	f, err := os.Open(o.SSLCertFile)
+	if err != nil {
+		return fault.New(fault.Embedded, "cannot read the CA file for the local daemon: %w", err).Hint("check --ca-cert and SSL_CERT_FILE")
+	}
+	return f.Close()
+}
+
+func (o Options) config() (string, error) {
+	space, err := DiskFree(o.StateDir)
+	if err != nil {
+		return "", fault.New(fault.Embedded, "cannot read the size of %s: %w", o.StateDir, err)
+	}
+	covered := o.UID != 0 && !o.needProc().OK
+	return mergeConfig(ownConfig(space.Total, covered), o.Config)
+}
+
+// command is the daemon's command line: rootlesskit gives an ordinary user a namespace in which it is root.
+// The network stays the host's, as for the rootful daemon.
+func (o Options) command() []string {
+	dir := o.runtimeDir()
+	args := []string{o.binary(),
+		"--config", filepath.Join(o.StateDir, "buildkitd.toml"),
+		"--root", filepath.Join(o.StateDir, "root"),
+		"--addr", o.localAddr(),
+		"--otel-socket-path", filepath.Join(dir, "otel.sock"),
+		"--containerd-worker=false"}
+	if o.UID == 0 {
+		return args
+	}
+	return append([]string{lookIn(o.toolDirs(), "rootlesskit"), "--net=host", "--state-dir=" + filepath.Join(dir, "rk")}, args...)
+}
+
+// launch starts the daemon in a session of its own, so that it outlives this process and its terminal.
+// exited gets the daemon's end while this process lives.
+func (o Options) launch() (rec record, exited <-chan error, err error) {
+	config, err := o.config()
+	if err != nil {
+		return rec, nil, err
+	}
+	if err := os.WriteFile(filepath.Join(o.StateDir, "buildkitd.toml"), []byte(config), 0o600); err != nil {
+		return rec, nil, o.dirFault("configuration", o.StateDir, err)
+	}
+	log, err := o.newLog()
+	if err != nil {
+		return rec, nil, err
+	}
+	defer func() { _ = log.Close() }()
+	args := o.command()
+	cmd := exec.Command(args[0], args[1:]...) //nolint:gosec // found by binary, from mlbuild's own options
+	cmd.Env, cmd.Dir = o.environment(), "/"
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	o.log("starting a local buildkitd (state in %s)", o.StateDir)
+	if err := cmd.Start(); err != nil {
+		return rec, nil, fault.New(fault.Embedded, "cannot start %s: %w", args[0], err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- cmd.Wait() }()
+	rec = record{PID: cmd.Process.Pid, Settings: settings(config, cmd.Env)}
+	if _, rec.Start, err = procStat(rec.PID); err != nil {
+		return rec, done, o.explainExit()
+	}
+	return rec, done, o.writeRecord(rec)
+}
+
+// newLog opens an empty log and keeps the last one beside it.
+func (o Options) newLog() (*os.File, error) {
+	_ = os.Rename(LogPath(o), LogPath(o)+".1")
+	log, err := os.OpenFile(LogPath(o), os.O_CREATE|os.O_WRONLY|os.O_TRUNC|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, o.dirFault("log", LogPath(o), err)
+	}
+	return log, nil
+}
+
+// awaitReady waits until the daemon passes its proof. One that fails is stopped again.
+func (o Options) awaitReady(ctx context.Context, rec record, exited <-chan error) (*Daemon, error) {
+	deadline := time.After(readyPatience)
+	for {
+		d, err := o.findLocal(ctx)
+		if err == nil {
+			o.noteSnapshotter(d)
+			return d, nil
+		}
+		if fault.Is(err, fault.DaemonVersion) {
+			return nil, errors.Join(err, o.abandon(rec))
+		}
+		select {
+		case <-exited:
+			_ = o.removeTraces()
+			return nil, o.explainExit()
+		case <-ctx.Done():
+			_ = o.abandon(rec)
+			return nil, context.Cause(ctx)
+		case <-deadline:
+			_ = o.abandon(rec)
+			return nil, fault.New(fault.Embedded, "the local daemon was not ready after 30 s: %s", reason(err)).
+				Hint("its log: %s", LogPath(o)).Retryable()
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+func (o Options) abandon(rec record) error {
+	if err := rec.terminate(context.Background()); err != nil {
+		return fault.New(fault.Embedded, "cannot stop the local daemon: %w", err).Hint("kill %d", rec.PID)
+	}
+	return o.removeTraces()
+}
+
+func (o Options) noteSnapshotter(d *Daemon) {
+	if d.Snapshotter() == "native" {
+		o.log("the local daemon cannot use overlayfs in %s: snapshots are full copies, slow and several times the disk; a state directory on ext4 or xfs avoids it", o.StateDir)
+	}
+}
