@@ -88,36 +88,38 @@ func versionKey(s string) []string {
 		return nil
 	}
 	key = trimZeros(key)
-	if local != "" {
-		rest := words(local)
-		if rest == nil {
+	if local == "" {
+		return key
+	}
+	key = append(key, "+")
+	for _, w := range strings.FieldsFunc(local, isSeparator) {
+		part := words(w)
+		if part == nil {
 			return nil
 		}
-		key = append(append(key, "+"), rest...)
+		key = append(key, strings.Join(part, ""))
 	}
 	return key
 }
 
-// words cuts at separators and between digits and letters; numbers lose leading zeros.
+func isSeparator(r rune) bool { return r == '.' || r == '-' || r == '_' }
+
+// words cuts at separators and between digits and letters; numbers lose leading zeros. Nil if s has other characters.
 func words(s string) []string {
 	var out []string
-	for s != "" {
-		digit := isDigit(s[0])
+	for s = strings.TrimLeft(s, ".-_"); s != ""; s = strings.TrimLeft(s, ".-_") {
 		n := 1
-		for n < len(s) && isWord(s[n]) && isDigit(s[n]) == digit {
+		for n < len(s) && isWord(s[0]) && isWord(s[n]) && isDigit(s[n]) == isDigit(s[0]) {
 			n++
 		}
 		switch w := s[:n]; {
-		case digit:
+		case isDigit(w[0]):
 			out = append(out, cmp.Or(strings.TrimLeft(w, "0"), "0"))
 		case isWord(w[0]):
-			if known, ok := spellings[w]; ok {
-				w = known
-			}
-			out = append(out, w)
+			out = append(out, cmp.Or(spellings[w], w))
 		case w == "!":
 			out = append(out, w)
-		case !strings.Contains(".-_", w):
+		default:
 			return nil
 		}
 		s = s[n:]
