@@ -22,7 +22,7 @@ func newDirTable(r *profiles.Recipe) dirTable {
 	}
 	table := dirTable{{Path: "/root", Mode: 0o700}}
 	for _, d := range wheel.ParentDirs(r.Python.Version) {
-		table = append(table, profiles.Dir{Path: d.Path, Mode: int(d.Mode.Perm()), UID: d.UID, GID: d.GID})
+		table = append(table, profiles.Dir{Path: d.Path, Mode: d.Mode, UID: d.UID, GID: d.GID})
 	}
 	table = table.set(own(r.App.Workdir))
 	if r.User.UID != 0 {

@@ -15,7 +15,7 @@ import (
 
 // resolveProject is the pyproject.toml that mlbuild writes for uv: the packages that the project file names, and the bindings of packages
 // to indexes. uv binds direct requirements only, so a bound package that is needed at all stands here as one.
-func resolveProject(r *profiles.Recipe, direct []string) string {
+func resolveProject(r *profiles.Recipe, direct []string) (string, error) {
 	type source struct {
 		Index string `toml:"index"`
 	}
@@ -53,9 +53,9 @@ func resolveProject(r *profiles.Recipe, direct []string) string {
 	}
 	out, err := toml.Marshal(doc)
 	if err != nil {
-		panic(fmt.Sprintf("encode a struct of strings: %v", err)) // strings always encode
+		return "", fmt.Errorf("encode the requirements of %s: %w", r.Profile, err)
 	}
-	return string(out)
+	return string(out), nil
 }
 
 // Bindings says for each package that must come from one index which index that is: the torch family of the profile, and what the
@@ -142,4 +142,27 @@ func renameStrings(text string, names map[string]string) string {
 	return tomlString.ReplaceAllStringFunc(text, func(s string) string {
 		return s[:1] + renameOne(s[1:len(s)-1], names) + s[len(s)-1:]
 	})
+}
+
+// Requested lists every package that the project's requirements name themselves, under the names of its accelerator, sorted.
+func Requested(r *profiles.Recipe) []string {
+	named := map[string]bool{}
+	for _, f := range r.Requires.Files {
+		for line := range strings.Lines(f.Data) {
+			addName(named, line, r.Requires.Rename)
+		}
+	}
+	for _, p := range r.Requires.Packages {
+		addName(named, p, r.Requires.Rename)
+	}
+	return slices.Sorted(maps.Keys(named))
+}
+
+func addName(named map[string]bool, requirement string, names map[string]string) {
+	if strings.Contains(requirement, ";") { // a marker may leave it out
+		return
+	}
+	if m := requirementName.FindStringSubmatch(renameOne(requirement, names)); m != nil {
+		named[pylock.Normalize(m[2])] = true
+	}
 }

@@ -51,10 +51,14 @@ func Resolution(r *profiles.Recipe, in ResolveInputs) (*pb.Definition, error) {
 	if err != nil {
 		return nil, err
 	}
+	project, err := resolveProject(r, in.Direct)
+	if err != nil {
+		return nil, err
+	}
 	opts := []bkllb.RunOption{
 		bkllb.Args([]string{"/bin/sh", "-euc", resolveScript, "sh", in.glibcArgs(r), strings.Join(in.compileArgs(r), "\n")}),
 		bkllb.Dir("/src"),
-		bkllb.AddMount("/src", resolveSources(r, in, s), bkllb.Readonly),
+		bkllb.AddMount("/src", resolveSources(r, project, in, s), bkllb.Readonly),
 		bkllb.AddMount("/uv", uvState(tool, in, s), bkllb.Readonly),
 		bkllb.AddMount("/cache", bkllb.Scratch(), bkllb.AsPersistentCacheDir("mlbuild/uv/"+UVVersion+"/"+in.Worker.Architecture, bkllb.CacheMountShared)),
 		bkllb.AddEnv("UV_CACHE_DIR", "/cache"), bkllb.AddEnv("UV_NO_PROGRESS", "1"), bkllb.AddEnv("UV_PYTHON_DOWNLOADS", "never"),
@@ -118,8 +122,8 @@ func uvState(tool bkllb.State, in ResolveInputs, s stage) bkllb.State {
 
 // resolveSources is the directory in which uv runs: our own pyproject.toml, the project's files under their own paths, and an
 // earlier lock.
-func resolveSources(r *profiles.Recipe, in ResolveInputs, s stage) bkllb.State {
-	files := []profiles.File{{Path: "pyproject.toml", Data: resolveProject(r, in.Direct)}}
+func resolveSources(r *profiles.Recipe, project string, in ResolveInputs, s stage) bkllb.State {
+	files := []profiles.File{{Path: "pyproject.toml", Data: project}}
 	for _, f := range slices.Concat(r.Requires.Files, r.Requires.Constraints) {
 		files = append(files, profiles.File{Path: "project/" + f.Path, Data: renameLines(f.Data, r.Requires.Rename)})
 	}

@@ -1,0 +1,221 @@
+package builder
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"maps"
+	"net/http"
+	"path/filepath"
+	"sync"
+
+	"github.com/containerd/platforms"
+	"github.com/opencontainers/go-digest"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/mlbuild/mlbuild/builder/daemon"
+	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/llb/helper"
+	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/fault"
+)
+
+// Builder builds on one daemon.
+type Builder struct{ daemon *daemon.Daemon }
+
+// New takes a daemon that daemon.Find has proved. The caller closes it.
+func New(d *daemon.Daemon) *Builder { return &Builder{daemon: d} }
+
+// Build runs the request: every variant at once, each in a build of its own. It returns the images in the order of the variants. A
+// variant that fails does not stop the others; the error then holds every fault, and Result the images that were made.
+func (b *Builder) Build(ctx context.Context, req Request) (*Result, error) {
+	run, err := b.start(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	defer run.close()
+	images, errs := make([]*Image, len(req.Variants)), make([]error, len(req.Variants))
+	var wg sync.WaitGroup
+	for i, v := range req.Variants {
+		wg.Go(func() { images[i], errs[i] = run.variant(run.ctx, v) })
+	}
+	wg.Wait()
+	res := &Result{}
+	for _, m := range images {
+		if m != nil {
+			res.Images = append(res.Images, *m)
+		}
+	}
+	return res, errors.Join(errs...)
+}
+
+// build is one run while it lasts.
+type build struct {
+	ctx      context.Context //nolint:containedctx // ends when the daemon falls silent; a run is one call
+	stop     func()
+	req      Request
+	daemon   *daemon.Daemon
+	worker   ocispecs.Platform // the daemon's own platform
+	helper   string            // digest of the helper for worker
+	store    secretStore
+	locals   *locals
+	registry *registry
+	sizes    *sizer
+	turns    *turns
+	portable bool // graphs are for another client: they name no session
+	mu       sync.Mutex
+	watchers map[string]*watcher
+}
+
+// start checks what can be checked before the daemon is asked for anything, and opens the session of the local files.
+func (b *Builder) start(ctx context.Context, req Request) (*build, error) {
+	store, err := loadSecrets(req)
+	if err != nil {
+		return nil, err
+	}
+	worker, err := b.preflight(req, store)
+	if err != nil {
+		return nil, err
+	}
+	program, err := helper.Binary(imageName(worker))
+	if err != nil {
+		return nil, err
+	}
+	sum, err := helper.Digest(imageName(worker))
+	if err != nil {
+		return nil, err
+	}
+	run := &build{
+		req: req, daemon: b.daemon, worker: worker, helper: sum, store: store,
+		registry: newRegistry(req.Auth, req.CA), turns: newTurns(), watchers: map[string]*watcher{},
+	}
+	run.sizes = newSizer(&http.Client{Transport: transport(req.CA)}, store)
+	run.ctx, run.stop = b.daemon.Watch(ctx)
+	if run.locals, err = openLocals(run.ctx, b.daemon.Client, req.Dir, program, run.sharedKey()); err != nil {
+		run.stop()
+		return nil, err
+	}
+	return run, nil
+}
+
+func (b *build) close() {
+	b.locals.close()
+	b.stop()
+}
+
+// preflight gives the daemon's own platform, and refuses what it could not build: a step of a foreign platform without an emulator, a secret's
+// value in the image.
+func (b *Builder) preflight(req Request, store secretStore) (ocispecs.Platform, error) {
+	var faults fault.List
+	for _, v := range req.Variants {
+		for _, r := range v.Recipes {
+			faults = append(faults, fault.All(profiles.CheckSecretValues(r, store))...)
+			faults = append(faults, b.canRun(r)...)
+		}
+	}
+	if len(b.daemon.Platforms) == 0 {
+		faults = append(faults, fault.New(fault.DaemonVersion, "the daemon at %s names no platform", b.daemon.Addr))
+	}
+	if err := faults.Err(); err != nil {
+		return ocispecs.Platform{}, err
+	}
+	return parsePlatform(b.daemon.Platforms[0])
+}
+
+// canRun refuses to run a foreign platform's own programs on a daemon without their emulator. Only system packages need that: wheels are
+// unpacked on the daemon's own platform.
+func (b *Builder) canRun(r *profiles.Recipe) fault.List {
+	if len(r.System) == 0 {
+		return nil
+	}
+	wanted, err := parsePlatform(r.Platform)
+	if err != nil {
+		return fault.All(err)
+	}
+	for _, p := range b.daemon.Platforms {
+		if have, err := platforms.Parse(p); err == nil && platforms.OnlyStrict(have).Match(wanted) {
+			return nil
+		}
+	}
+	f := fault.New(fault.Platform, "profile %s on %s installs system packages, and the daemon at %s runs only %v", r.Profile, r.Platform, b.daemon.Addr, b.daemon.Platforms)
+	return fault.List{f.Hint("install the emulator on the daemon's machine: apt-get install qemu-user-static").
+		Hint("or build this platform on a daemon of its kind: --addr")}
+}
+
+// sharedKey names the project's directory among all clients of a daemon, so that it finds the last transfer and takes only changes.
+func (b *build) sharedKey() string {
+	dir, err := filepath.Abs(b.req.Dir)
+	if err != nil {
+		dir = b.req.Dir
+	}
+	sum := sha256.Sum256([]byte(dir))
+	return "mlbuild-" + hex.EncodeToString(sum[:8])
+}
+
+func (b *build) network() llb.Network { return llb.Network{CA: b.req.CA != nil, Proxy: b.req.Proxy} }
+
+// watch starts to follow a variant's builds.
+func (b *build) watch(profile string) *watcher {
+	w := newWatcher(nil)
+	if b.req.Status != nil {
+		w.next = b.req.Status(profile)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.watchers[profile] = w
+	return w
+}
+
+// logs gives the watcher of a variant.
+func (b *build) logs(profile string) *watcher {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if w := b.watchers[profile]; w != nil {
+		return w
+	}
+	return newWatcher(nil)
+}
+
+// turns lets the pushes to one repository run one after another: side by side, BuildKit uploads every new layer twice. It also knows what
+// the earlier ones brought there.
+type turns struct {
+	mu     sync.Mutex
+	queues map[string]chan struct{}
+	pushed map[string]map[digest.Digest]bool // repository → layers
+}
+
+func newTurns() *turns {
+	return &turns{queues: map[string]chan struct{}{}, pushed: map[string]map[digest.Digest]bool{}}
+}
+
+// take waits for the repository's turn and gives what ends it.
+func (t *turns) take(ctx context.Context, repository string) (release func(), err error) {
+	t.mu.Lock()
+	turn, ok := t.queues[repository]
+	if !ok {
+		turn = make(chan struct{}, 1)
+		t.queues[repository] = turn
+	}
+	t.mu.Unlock()
+	select {
+	case turn <- struct{}{}:
+		return sync.OnceFunc(func() { <-turn }), nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// remember notes layers that are in the repository now, and tells which of them were before.
+func (t *turns) remember(repository string, layers []ocispecs.Descriptor) (before map[digest.Digest]bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	before = maps.Clone(t.pushed[repository])
+	if t.pushed[repository] == nil {
+		t.pushed[repository] = map[digest.Digest]bool{}
+	}
+	for _, l := range layers {
+		t.pushed[repository][l.Digest] = true
+	}
+	return before
+}

@@ -1,0 +1,225 @@
+package builder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	gateway "github.com/moby/buildkit/frontend/gateway/client"
+	gatewaypb "github.com/moby/buildkit/frontend/gateway/pb"
+
+	"github.com/moby/buildkit/client/llb/sourceresolver"
+
+	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/pylock"
+)
+
+// rule turns an error that comes from the daemon as text into a fault. The first rule that matches wins.
+type rule struct {
+	match *regexp.Regexp
+	code  fault.Code
+	say   string
+	hints []string
+	retry bool
+}
+
+// rules know the errors of a build that a user can do something about. The texts are those of BuildKit v0.33, containerd and Go.
+var rules = []rule{
+	{match: regexp.MustCompile(`no space left on device|disk quota exceeded`), code: fault.Disk, say: "the daemon's disk is full",
+		hints: []string{"free space on the daemon's machine, or let it drop its cache: buildctl prune --all", "see what is used: mlbuild daemon status"}},
+	{match: regexp.MustCompile(`x509: |certificate signed by unknown authority`), code: fault.CA, say: "the daemon does not trust a server's certificate",
+		hints: []string{"the daemon itself needs the CA: start it with SSL_CERT_FILE, or set ca= for the registry in its buildkitd.toml",
+			"a daemon that mlbuild starts gets it from --ca-cert or SSL_CERT_FILE; restart it: mlbuild daemon stop"}},
+	{match: regexp.MustCompile(`entitlement.* is not allowed|granting entitlement|CDI device|cdi\.`), code: fault.Entitlement,
+		say: "the daemon does not grant what a step needs", hints: []string{`allow it in buildkitd.toml: insecure-entitlements = ["network.host", "security.insecure", "device"]`}},
+	{match: regexp.MustCompile(`exec format error`), code: fault.Platform, say: "the daemon cannot run programs of this platform",
+		hints: []string{"install the emulator on the daemon's machine: apt-get install qemu-user-static"}},
+	{match: regexp.MustCompile(`session .*not found|no active session|failed to get session|session healthcheck failed`), code: fault.DaemonLost,
+		say: "the daemon lost the connection to this build", hints: []string{"run the same command again: finished steps are cached"}, retry: true},
+	{match: regexp.MustCompile(`(?i)error reading server preface|connection refused|connection reset|transport is closing|error while dialing`), code: fault.DaemonLost,
+		say: "a connection broke", hints: []string{"run the same command again: finished steps are cached"}, retry: true},
+}
+
+// pushRules know what registries answer to a push.
+var pushRules = []rule{
+	{match: regexp.MustCompile(`401|unauthorized|no basic auth credentials|authorization failed`), code: fault.Auth,
+		say: "the registry wants other credentials", hints: []string{"docker login, with an account that may push"}},
+	{match: regexp.MustCompile(`403|denied|forbidden|insufficient_scope`), code: fault.Denied, say: "the registry refuses these credentials",
+		hints: []string{"ask for the right to push to this repository"}},
+	{match: regexp.MustCompile(`429|toomanyrequests|Too Many Requests`), code: fault.Registry, say: "the registry asks to slow down", retry: true,
+		hints: []string{"run the same command again later: finished steps are cached"}},
+	{match: regexp.MustCompile(`413|quota|507`), code: fault.Registry, say: "the registry takes no more data",
+		hints: []string{"free space or raise the quota; a smaller layer helps against a size limit: layers in mlbuild.yaml"}},
+	{match: regexp.MustCompile(`5\d\d [A-Z]|unexpected status from .* 5\d\d|EOF|connection refused|connection reset|i/o timeout`), code: fault.Registry, say: "the registry failed", retry: true,
+		hints: []string{"run the same command again: finished steps are cached"}},
+	{match: regexp.MustCompile(`404|name unknown|NAME_UNKNOWN`), code: fault.Registry, say: "the registry has no such repository",
+		hints: []string{"create the repository first, or check its name"}},
+}
+
+// pushing tells that the text is about a push.
+var pushing = regexp.MustCompile(`failed to push|failed to copy|unexpected status from (PUT|POST|PATCH|HEAD) request|pushing|server message: .*push`)
+
+// explain turns an error of a variant's build into faults. A fault passes unchanged.
+func (b *build) explain(profile string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, ok := errors.AsType[*fault.Fault](err); ok {
+		return err
+	}
+	if cause := context.Cause(b.ctx); cause != nil {
+		return cancelled(cause)
+	}
+	step, output := b.logs(profile).failure(err)
+	if unsafe := helperFaults(output); unsafe != nil {
+		return unsafe
+	}
+	msg := err.Error()
+	if pushing.MatchString(msg) {
+		if f := apply(pushRules, err, "push of profile "+profile+": "); f != nil {
+			return f
+		}
+	}
+	if f := apply(rules, err, ""); f != nil {
+		return f
+	}
+	if f := explainContext(err); f != nil {
+		return f
+	}
+	if exit, ok := errors.AsType[*gatewaypb.ExitError](err); ok || output != "" {
+		return stepFault(profile, step, output, exit, err)
+	}
+	return fault.New(fault.Internal, "build of profile %s: %w", profile, err)
+}
+
+func apply(rs []rule, err error, prefix string) *fault.Fault {
+	for _, r := range rs {
+		if !r.match.MatchString(err.Error()) {
+			continue
+		}
+		f := fault.New(r.code, "%s%s: %w", prefix, r.say, err)
+		f.Hints, f.Retry = r.hints, r.retry
+		return f
+	}
+	return nil
+}
+
+// explainNetwork knows the rules that fit an error outside of any build.
+func explainNetwork(err error) *fault.Fault { return apply(rules, err, "") }
+
+func cancelled(cause error) error {
+	if f, ok := errors.AsType[*fault.Fault](cause); ok {
+		return f
+	}
+	return fault.New(fault.Cancelled, "the build was stopped: %w", cause)
+}
+
+// helperFaults reads the lines in which the helper names what is wrong with a wheel.
+func helperFaults(output string) error {
+	var faults fault.List
+	for line := range strings.Lines(output) {
+		if msg, ok := strings.CutPrefix(strings.TrimSpace(line), string(fault.WheelUnsafe)+": "); ok {
+			faults = append(faults, fault.New(fault.WheelUnsafe, "%s", msg).
+				Hint("a wheel like this should not be installed; tell its maintainers, or choose another version"))
+		}
+	}
+	return faults.Err()
+}
+
+var noFile = regexp.MustCompile(`failed to calculate checksum of ref .*?: (.*): not found|lstat (\S+): no such file or directory`)
+
+// explainContext knows the errors that the project's own files cause.
+func explainContext(err error) *fault.Fault {
+	m := noFile.FindStringSubmatch(err.Error())
+	if m == nil {
+		return nil
+	}
+	return fault.New(fault.Context, "a file of the project is missing: %s%s: %w", m[1], m[2], err).
+		Hint("it may have been removed during the build, or .dockerignore leaves it out")
+}
+
+// stepFault is a step that failed, with the end of what it printed.
+func stepFault(profile, step, output string, exit *gatewaypb.ExitError, err error) *fault.Fault {
+	code := "an error"
+	if exit != nil {
+		code = fmt.Sprintf("exit code %d", exit.ExitCode)
+	}
+	if step == "" {
+		return fault.New(fault.Step, "a step of profile %s ended with %s: %w", profile, code, err)
+	}
+	f := fault.New(fault.Step, "step %q of profile %s ended with %s", step, profile, code)
+	if output == "" {
+		f.Message += ": " + err.Error()
+	} else {
+		f.Message += ":\n" + lastLines(output, 20)
+	}
+	f.Err = err
+	return f
+}
+
+func lastLines(s string, n int) string {
+	lines := strings.Split(strings.TrimRight(s, "\n"), "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+}
+
+var (
+	mismatch = regexp.MustCompile(`digest mismatch sha256:([0-9a-f]{64}): sha256:([0-9a-f]{64})`)
+	status   = regexp.MustCompile(`invalid response status (\d{3})`)
+)
+
+// explainDownload finds out what a failed download was. The daemon's HTTP source does not look at status codes, so an error page shows as a
+// digest mismatch without a URL; asking again without a checksum tells the status.
+func (m *making) explainDownload(ctx context.Context, gw gateway.Client, wheels []pylock.Wheel, err error) error {
+	sums := mismatch.FindStringSubmatch(err.Error())
+	if sums == nil {
+		return m.explain(m.v.Profile, err)
+	}
+	w, ok := wheelOf(wheels, sums[1], sums[2])
+	if !ok {
+		return fault.New(fault.Digest, "a download is not what the lock promises: %w", err)
+	}
+	got, want := sums[1], w.SHA256
+	if got == want {
+		got = sums[2]
+	}
+	_, probe := gw.ResolveSourceMetadata(ctx, probeHTTP(w.URL), sourceresolver.Opt{LogName: "[download] what does the server say of " + w.Filename})
+	if probe != nil {
+		return downloadFault(w, probe)
+	}
+	f := fault.New(fault.Digest, "%s has changed: the server sent sha256:%s, the lock promises sha256:%s", w.URL, got, want)
+	return f.Hint("if the file was republished and you trust it, renew the lock: mlbuild lock --upgrade %s", w.Name)
+}
+
+func wheelOf(wheels []pylock.Wheel, sums ...string) (pylock.Wheel, bool) {
+	for _, w := range wheels {
+		for _, s := range sums {
+			if w.SHA256 == s {
+				return w, true
+			}
+		}
+	}
+	return pylock.Wheel{}, false
+}
+
+// downloadFault says what the server answered and what follows from it.
+func downloadFault(w pylock.Wheel, err error) *fault.Fault {
+	answer := status.FindStringSubmatch(err.Error())
+	if answer == nil {
+		if f := explainNetwork(err); f != nil && f.Code == fault.CA {
+			return f
+		}
+		return fault.New(fault.Download, "cannot download %s: %w", w.URL, err).Retryable()
+	}
+	f := fault.New(fault.Download, "cannot download %s: the server answers %s", w.URL, answer[1])
+	switch code := answer[1]; {
+	case code == "401" || code == "403":
+		return f.Hint("give the index of %s a secret in mlbuild.yaml and pass it with --secret", w.Name)
+	case code == "404" || code == "410":
+		return f.Hint("the file is gone from the index; renew the lock: mlbuild lock --upgrade %s", w.Name)
+	case code == "429" || code[0] == '5':
+		return f.Hint("the server is in trouble; run the same command again later").Retryable()
+	}
+	return f
+}

@@ -1,0 +1,208 @@
+package builder
+
+import (
+	"context"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/containerd/errdefs"
+	"github.com/distribution/reference"
+	bkclient "github.com/moby/buildkit/client"
+	gateway "github.com/moby/buildkit/frontend/gateway/client"
+	"github.com/opencontainers/go-digest"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/mlbuild/mlbuild/profiles/fault"
+)
+
+// exports turns the request's outputs into BuildKit's exporters for one variant.
+func (b *build) exports(v Variant) ([]bkclient.ExportEntry, error) {
+	var all []bkclient.ExportEntry
+	for _, o := range b.req.Outputs {
+		e, err := b.export(o, v)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, e)
+	}
+	return all, nil
+}
+
+func (b *build) export(o Output, v Variant) (bkclient.ExportEntry, error) {
+	e := bkclient.ExportEntry{Type: o.Type, Attrs: b.imageAttrs(v)}
+	switch o.Type {
+	case "image":
+		if !o.Push {
+			break
+		}
+		if len(v.Tags) == 0 {
+			return e, errNoTag(v)
+		}
+		e = b.pushEntryFor(v, v.Tags[0])
+	case "oci", "docker":
+		if len(v.Tags) > 0 {
+			e.Attrs["name"] = strings.Join(v.Tags, ",")
+		}
+		if o.Type == "docker" {
+			e.Attrs["oci-mediatypes"] = "false"
+		}
+		e.Output = opener(o, v.Profile)
+	case "tar":
+		e.Attrs, e.Output = b.epochAttrs(), opener(o, v.Profile)
+	case "local":
+		e.Attrs, e.OutputDir = b.epochAttrs(), o.Dir
+	default:
+		return e, fault.New(fault.Usage, "unknown output type %q", o.Type).Hint("the types are: image, oci, docker, local, tar")
+	}
+	maps.Copy(e.Attrs, o.Attrs)
+	return e, nil
+}
+
+func opener(o Output, profile string) func(map[string]string) (io.WriteCloser, error) {
+	return func(map[string]string) (io.WriteCloser, error) { return o.Open(profile) }
+}
+
+// pushEntry is the exporter that pushes the image under one name.
+func (m *making) pushEntry(tag string) bkclient.ExportEntry { return m.pushEntryFor(m.v, tag) }
+
+func (b *build) pushEntryFor(v Variant, tag string) bkclient.ExportEntry {
+	attrs := b.imageAttrs(v)
+	attrs["name"], attrs["push"] = tag, "true"
+	for _, o := range b.req.Outputs {
+		if o.Type == "image" {
+			maps.Copy(attrs, o.Attrs)
+		}
+	}
+	return bkclient.ExportEntry{Type: "image", Attrs: attrs}
+}
+
+// imageAttrs are the attributes that every image of the variant gets, whichever way it goes out.
+func (b *build) imageAttrs(v Variant) map[string]string {
+	attrs := b.epochAttrs()
+	maps.Copy(attrs, b.compression())
+	attrs["oci-mediatypes"] = "true"
+	for _, a := range v.Recipes[0].App.Annotations {
+		attrs["annotation."+a.Name] = a.Value
+	}
+	return attrs
+}
+
+func (b *build) epochAttrs() map[string]string {
+	return map[string]string{"source-date-epoch": strconv.FormatInt(b.req.Epoch.Unix(), 10)}
+}
+
+// compression names the codec. A blob that exists keeps its codec, so going back to gzip has to be forced; zstd is not, because that would
+// recompress the base.
+func (b *build) compression() map[string]string {
+	c := b.req.Compression
+	if c.Type == "" {
+		c.Type = "zstd"
+	}
+	attrs := map[string]string{"compression": c.Type}
+	if c.Level != 0 {
+		attrs["compression-level"] = strconv.Itoa(c.Level)
+	}
+	if c.Type != "zstd" || c.Level != 0 {
+		attrs["force-compression"] = "true"
+	}
+	return attrs
+}
+
+// ownCache is where a profile's cache lives: beside its image.
+func ownCache(v Variant) string {
+	return repository(v.Tags[0]) + ":buildcache-" + v.Profile
+}
+
+// imports lists the caches that the variant reads: its own, if it is there, and what the user names.
+func (m *making) imports() []Cache {
+	all := slices.Clone(m.req.CacheFrom)
+	if !m.req.NoOwnCache && len(m.v.Tags) > 0 && m.before.cacheMayExist() {
+		all = append(all, Cache{Type: "registry", Attrs: map[string]string{"ref": ownCache(m.v)}})
+	}
+	return all
+}
+
+// cacheTargets lists the caches that the variant writes.
+func (m *making) cacheTargets() []Cache {
+	if len(m.req.CacheTo) > 0 {
+		return m.req.CacheTo
+	}
+	if m.req.NoOwnCache {
+		return nil
+	}
+	attrs := m.compression()
+	delete(attrs, "force-compression")
+	maps.Copy(attrs, map[string]string{
+		"ref": ownCache(m.v), "mode": "min", "ignore-error": "true", "oci-mediatypes": "true", "image-manifest": "true",
+	})
+	return []Cache{{Type: "registry", Attrs: attrs}}
+}
+
+func clientCaches(caches []Cache) []bkclient.CacheOptionsEntry {
+	var all []bkclient.CacheOptionsEntry
+	for _, c := range caches {
+		all = append(all, bkclient.CacheOptionsEntry{Type: c.Type, Attrs: maps.Clone(c.Attrs)})
+	}
+	return all
+}
+
+func gatewayCaches(caches []Cache) []gateway.CacheOptionsEntry {
+	var all []gateway.CacheOptionsEntry
+	for _, c := range caches {
+		all = append(all, gateway.CacheOptionsEntry{Type: c.Type, Attrs: maps.Clone(c.Attrs)})
+	}
+	return all
+}
+
+// seen is what a repository held before the build.
+type seen struct {
+	digest  string                 // of the image under the first tag, "" = none
+	cache   bool                   // the profile's cache is there
+	layers  map[digest.Digest]bool // of both
+	unknown bool                   // the registry did not let the client look
+}
+
+func (s *seen) cacheMayExist() bool { return s.cache || s.unknown }
+
+// look asks the registry what is there already: BuildKit does not say which layers it pushed.
+func (b *build) look(ctx context.Context, req Request, v Variant) *seen {
+	s := &seen{layers: map[digest.Digest]bool{}}
+	if len(v.Tags) == 0 || (req.NoOwnCache && !b.pushes(v)) {
+		return s
+	}
+	for _, ref := range []string{v.Tags[0], ownCache(v)} {
+		desc, data, err := b.registry.manifest(ctx, ref)
+		if errdefs.IsNotFound(err) {
+			continue
+		}
+		var layers []ocispecs.Descriptor
+		if err == nil {
+			layers, err = b.registry.layersOf(ctx, ref, desc, data)
+		}
+		if err != nil {
+			s.unknown = true
+			return s
+		}
+		if ref == v.Tags[0] {
+			s.digest = desc.Digest.String()
+		} else {
+			s.cache = true
+		}
+		for _, l := range layers {
+			s.layers[l.Digest] = true
+		}
+	}
+	return s
+}
+
+// repository is a reference without tag and digest.
+func repository(ref string) string {
+	named, err := reference.ParseNormalizedNamed(ref)
+	if err != nil {
+		return ref
+	}
+	return named.Name()
+}

@@ -1,0 +1,187 @@
+package builder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	bkclient "github.com/moby/buildkit/client"
+	gateway "github.com/moby/buildkit/frontend/gateway/client"
+
+	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/pylock"
+)
+
+// LockOptions say how an existing lock is renewed. The zero value keeps every version that still fits.
+type LockOptions struct {
+	All     bool     // take the newest version of everything
+	Upgrade []string // take the newest version of these packages
+	Nonce   string   // differs from run to run, so that the indexes are asked anew
+}
+
+// Locked is one profile's new lock.
+type Locked struct {
+	Profile string
+	Path    string // in the project: pylock.gpu.toml
+	Data    []byte
+	Lock    *pylock.Lock
+	Notes   []string
+}
+
+// Lock resolves every variant of the request and checks the result as a build would. It writes nothing.
+func (b *Builder) Lock(ctx context.Context, req Request, o LockOptions) ([]Locked, error) {
+	run, err := b.start(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	defer run.close()
+	locks, errs := make([]Locked, len(req.Variants)), make([]error, len(req.Variants))
+	var wg sync.WaitGroup
+	for i, v := range req.Variants {
+		wg.Go(func() {
+			errs[i] = run.ask(run.ctx, v, func(ctx context.Context, gw gateway.Client) (err error) {
+				locks[i], err = run.lock(ctx, gw, v, o)
+				return err
+			})
+		})
+	}
+	wg.Wait()
+	return locks, errors.Join(errs...)
+}
+
+// ask runs a function with the daemon's gateway, without building or exporting anything.
+func (b *build) ask(ctx context.Context, v Variant, f func(context.Context, gateway.Client) error) error {
+	w := b.watch(v.Profile)
+	defer w.close()
+	session, err := attachables(b.req, v, b.store)
+	if err != nil {
+		return err
+	}
+	opt := bkclient.SolveOpt{Session: session, SharedKey: b.sharedKey(), FrontendAttrs: map[string]string{}, Internal: true}
+	ch, drained := w.channel()
+	var failed error
+	_, err = b.daemon.Client.Build(ctx, opt, product, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
+		failed = f(ctx, gw)
+		return gateway.NewResult(), failed
+	}, ch)
+	<-drained
+	if failed != nil {
+		err = failed
+	}
+	if err == nil {
+		return nil
+	}
+	return b.daemon.Explain(ctx, b.explain(v.Profile, err))
+}
+
+func (b *build) lock(ctx context.Context, gw gateway.Client, v Variant, o LockOptions) (Locked, error) {
+	glibc, err := b.lowestGlibc(ctx, gw, v)
+	if err != nil {
+		return Locked{}, err
+	}
+	q := asking{recipe: v.Recipes[0], platforms: v.platforms(), glibc: glibc, upgrade: o.Upgrade, nonce: o.Nonce}
+	if !o.All {
+		q.previous = string(v.Lock)
+	}
+	data, lock, err := b.askUV(ctx, gw, q)
+	if err != nil {
+		return Locked{}, err
+	}
+	l := Locked{Profile: v.Profile, Path: v.Recipes[0].Requires.Lock, Data: data, Lock: lock}
+	for _, r := range v.Recipes {
+		c := compiled{recipe: r}
+		if err := c.choose(lock, glibc); err != nil {
+			return Locked{}, err
+		}
+		l.Notes = append(l.Notes, c.notes...)
+	}
+	return l, nil
+}
+
+// lowestGlibc looks up the base of every platform and gives the oldest glibc, because the lock serves all of them.
+func (b *build) lowestGlibc(ctx context.Context, gw gateway.Client, v Variant) (string, error) {
+	lowest := ""
+	for _, r := range v.Recipes {
+		p, err := parsePlatform(r.Platform)
+		if err != nil {
+			return "", err
+		}
+		base, err := lookupImage(ctx, gw, r.Base.Ref, p)
+		if err != nil {
+			return "", err
+		}
+		glibc, err := profiles.CheckBase(r, "", createdBy(base), base.Config.Config.Env)
+		if err != nil {
+			return "", err
+		}
+		if lowest == "" || older(glibc, lowest) {
+			lowest = glibc
+		}
+	}
+	return lowest, nil
+}
+
+// Planned is what one profile on one platform would build.
+type Planned struct {
+	Recipe *profiles.Recipe
+	Wheels []pylock.Wheel
+	Graph  *llb.Graph
+	CUDA   string
+	Locked bool
+	Notes  []string
+}
+
+// Plan looks up and compiles every variant and builds nothing. portable leaves this run's session out of the graphs, so that another
+// client can send them.
+func (b *Builder) Plan(ctx context.Context, req Request, portable bool) ([]Planned, error) {
+	run, err := b.start(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	defer run.close()
+	run.portable = portable
+	plans, errs := make([][]Planned, len(req.Variants)), make([]error, len(req.Variants))
+	var wg sync.WaitGroup
+	for i, v := range req.Variants {
+		wg.Go(func() {
+			errs[i] = run.ask(run.ctx, v, func(ctx context.Context, gw gateway.Client) (err error) {
+				plans[i], err = run.plan(ctx, gw, v)
+				return err
+			})
+		})
+	}
+	wg.Wait()
+	var all []Planned
+	for _, p := range plans {
+		all = append(all, p...)
+	}
+	return all, errors.Join(errs...)
+}
+
+func (b *build) plan(ctx context.Context, gw gateway.Client, v Variant) ([]Planned, error) {
+	lock, err := usableLock(b.req, v)
+	if err != nil {
+		return nil, err
+	}
+	var all []Planned
+	for _, r := range v.Recipes {
+		c, err := b.compile(ctx, gw, r, lock)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, Planned{Recipe: c.recipe, Wheels: c.wheels, Graph: c.graph, CUDA: c.cuda, Locked: c.locked, Notes: c.notes})
+	}
+	return all, nil
+}
+
+// older compares two glibc versions, "2.31" and "2.36"; an unknown one is never older.
+func older(a, b string) bool {
+	var x, y int
+	if _, err := fmt.Sscanf(a, "2.%d", &x); err != nil {
+		return false
+	}
+	_, err := fmt.Sscanf(b, "2.%d", &y)
+	return err == nil && x < y
+}

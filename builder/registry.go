@@ -1,0 +1,191 @@
+package builder
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/containerd/containerd/v2/core/images"
+	"github.com/containerd/containerd/v2/core/remotes"
+	"github.com/containerd/containerd/v2/core/remotes/docker"
+	"github.com/containerd/errdefs"
+	"github.com/distribution/reference"
+	"github.com/moby/buildkit/session/auth/authprovider"
+	"github.com/opencontainers/go-digest"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// maxManifest bounds what is read of a manifest, in bytes (the distribution spec asks registries to take 4 MiB).
+const maxManifest = 4 << 20
+
+// registry is the client's own view of the registries: it reads manifests and puts tags. Layers never pass through it.
+type registry struct{ resolver remotes.Resolver }
+
+// newRegistry takes the credentials of the docker config and the CA bundle (PEM, nil = the system's). Loopback is plain HTTP.
+func newRegistry(auth authprovider.AuthConfigProvider, ca []byte) *registry {
+	client := &http.Client{Transport: transport(ca)}
+	authorizer := docker.NewDockerAuthorizer(docker.WithAuthClient(client), docker.WithAuthCreds(credentials(auth)))
+	return &registry{docker.NewResolver(docker.ResolverOptions{
+		Hosts: docker.ConfigureDefaultRegistries(
+			docker.WithClient(client), docker.WithAuthorizer(authorizer), docker.WithPlainHTTP(docker.MatchLocalhost)),
+	})}
+}
+
+// transport is the standard library's own, trusting the CA bundle too.
+func transport(ca []byte) *http.Transport {
+	t := http.DefaultTransport.(*http.Transport).Clone() //nolint:errcheck,forcetypeassert // the standard library's own
+	if pool := caPool(ca); pool != nil {
+		t.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	}
+	return t
+}
+
+func caPool(ca []byte) *x509.CertPool {
+	if ca == nil {
+		return nil
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	pool.AppendCertsFromPEM(ca)
+	return pool
+}
+
+func credentials(auth authprovider.AuthConfigProvider) func(string) (string, string, error) {
+	return func(host string) (string, string, error) {
+		if auth == nil {
+			return "", "", nil
+		}
+		c, err := auth(context.Background(), host, nil, nil)
+		if err != nil {
+			return "", "", err
+		}
+		if c.IdentityToken != "" {
+			return "", c.IdentityToken, nil
+		}
+		return c.Username, c.Password, nil
+	}
+}
+
+// manifest reads what a reference names: its descriptor and bytes. A reference that does not exist gives errdefs.ErrNotFound.
+func (r *registry) manifest(ctx context.Context, ref string) (ocispecs.Descriptor, []byte, error) {
+	ref, err := fullRef(ref)
+	if err != nil {
+		return ocispecs.Descriptor{}, nil, err
+	}
+	name, desc, err := r.resolver.Resolve(ctx, ref)
+	if err != nil {
+		return desc, nil, fmt.Errorf("resolve %s: %w", ref, err)
+	}
+	data, err := r.blob(ctx, name, desc)
+	return desc, data, err
+}
+
+func (r *registry) blob(ctx context.Context, name string, desc ocispecs.Descriptor) ([]byte, error) {
+	fetcher, err := r.resolver.Fetcher(ctx, name)
+	if err != nil {
+		return nil, fmt.Errorf("fetch from %s: %w", name, err)
+	}
+	body, err := fetcher.Fetch(ctx, desc)
+	if err != nil {
+		return nil, fmt.Errorf("fetch %s of %s: %w", desc.Digest, name, err)
+	}
+	defer body.Close()
+	data, err := io.ReadAll(io.LimitReader(body, maxManifest))
+	if err != nil {
+		return nil, fmt.Errorf("read %s of %s: %w", desc.Digest, name, err)
+	}
+	if got := digest.FromBytes(data); got != desc.Digest {
+		return nil, fmt.Errorf("%s of %s: the registry sent %s", desc.Digest, name, got)
+	}
+	return data, nil
+}
+
+// tag puts a manifest that the repository already holds under one more tag. It is no error if it is there.
+func (r *registry) tag(ctx context.Context, ref string, desc ocispecs.Descriptor, data []byte) error {
+	ref, err := fullRef(ref)
+	if err != nil {
+		return err
+	}
+	pusher, err := r.resolver.Pusher(ctx, ref)
+	if err != nil {
+		return fmt.Errorf("tag %s: %w", ref, err)
+	}
+	w, err := pusher.Push(ctx, desc)
+	if errdefs.IsAlreadyExists(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("tag %s: %w", ref, err)
+	}
+	defer w.Close()
+	if _, err := io.Copy(w, bytes.NewReader(data)); err != nil {
+		return fmt.Errorf("tag %s: %w", ref, err)
+	}
+	if err := w.Commit(ctx, desc.Size, desc.Digest); err != nil && !errdefs.IsAlreadyExists(err) {
+		return fmt.Errorf("tag %s: %w", ref, err)
+	}
+	return nil
+}
+
+// blobs lists the layers below a reference, those of every platform and of a cache included. What is not there gives none.
+func (r *registry) blobs(ctx context.Context, ref string) ([]ocispecs.Descriptor, error) {
+	named, err := fullRef(ref)
+	if err != nil {
+		return nil, err
+	}
+	desc, data, err := r.manifest(ctx, named)
+	if errdefs.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return r.layersOf(ctx, named, desc, data)
+}
+
+func (r *registry) layersOf(ctx context.Context, name string, desc ocispecs.Descriptor, data []byte) ([]ocispecs.Descriptor, error) {
+	if !images.IsIndexType(desc.MediaType) {
+		var m ocispecs.Manifest
+		if err := json.Unmarshal(data, &m); err != nil {
+			return nil, fmt.Errorf("manifest %s: %w", desc.Digest, err)
+		}
+		return m.Layers, nil
+	}
+	var index ocispecs.Index
+	if err := json.Unmarshal(data, &index); err != nil {
+		return nil, fmt.Errorf("index %s: %w", desc.Digest, err)
+	}
+	var all []ocispecs.Descriptor
+	for _, m := range index.Manifests {
+		if !images.IsManifestType(m.MediaType) {
+			all = append(all, m)
+			continue
+		}
+		child, err := r.blob(ctx, name, m)
+		if err != nil {
+			return nil, err
+		}
+		layers, err := r.layersOf(ctx, name, m, child)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, layers...)
+	}
+	return all, nil
+}
+
+// fullRef writes a reference with its registry and tag.
+func fullRef(ref string) (string, error) {
+	named, err := reference.ParseNormalizedNamed(ref)
+	if err != nil {
+		return "", fmt.Errorf("image reference %q: %w", ref, err)
+	}
+	return reference.TagNameOnly(named).String(), nil
+}

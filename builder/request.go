@@ -1,0 +1,161 @@
+package builder
+
+import (
+	"context"
+	"io"
+	"time"
+
+	bkclient "github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/session/auth/authprovider"
+
+	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/profiles"
+)
+
+// Request is one run: some profiles of one project, where their results go, and what the run is given.
+type Request struct {
+	Dir      string // the project's directory
+	Variants []Variant
+	Target   string // stage; "" = runtime
+	Outputs  []Output
+	NoCache  bool
+	Locked   bool // refuse to resolve: every profile needs a lock that fits
+
+	Compression Compression
+	CacheFrom   []Cache // beside the profile's own cache
+	CacheTo     []Cache // in place of the profile's own cache
+	NoOwnCache  bool    // neither import nor export the cache beside the image
+
+	Secrets []Secret
+	SSH     []SSH
+	CA      []byte // PEM bundle for steps with network, uv and the registry client; nil = the system's
+	Proxy   llb.Proxy
+	Auth    authprovider.AuthConfigProvider // registry credentials; nil = none
+
+	Epoch  time.Time                                         // the images' creation time
+	Retry  Backoff                                           // how downloads are retried; the zero value gives the defaults
+	Status func(profile string) chan<- *bkclient.SolveStatus // where progress goes; the builder closes what it returns; nil = nowhere
+	Note   func(format string, args ...any)                  // something a user should know; nil = dropped
+}
+
+// Variant is one profile of the project, on one or more platforms.
+type Variant struct {
+	Profile string
+	Recipes []*profiles.Recipe // one for each platform, in the order of the command line
+	Tags    []string           // full references, the first is pushed and the others are put on it
+	Lock    []byte             // the profile's lock file; nil = there is none
+}
+
+// Output is one place a result goes to.
+type Output struct {
+	Type  string            // image, oci, docker, local, tar
+	Attrs map[string]string // of BuildKit's exporter
+	Dir   string            // local: the directory to fill
+	// Open gives the file for oci, docker and tar, called once the result is ready.
+	Open func(profile string) (io.WriteCloser, error)
+	Push bool // image: send it to the registry
+}
+
+// Compression of new layers. Type is zstd, gzip, estargz or uncompressed; Level 0 is the codec's default.
+type Compression struct {
+	Type  string
+	Level int
+}
+
+// Cache is a cache that BuildKit reads or writes, with its own type and attributes.
+type Cache struct {
+	Type  string
+	Attrs map[string]string
+}
+
+// Secret is a value for the steps that name its id: from a file or from a variable that cmd has read.
+type Secret struct {
+	ID    string
+	File  string // path; "" = Value
+	Value []byte // of an environment variable
+	Env   string // that variable's name
+	Set   bool   // the variable exists
+}
+
+// SSH is an agent socket or keys for the steps that name its id.
+type SSH struct {
+	ID    string
+	Paths []string
+}
+
+// Result is what a run made.
+type Result struct {
+	Images []Image `json:"images"`
+}
+
+// Image is the result of one profile.
+type Image struct {
+	Profile   string    `json:"profile"`
+	Platforms []string  `json:"platforms"`
+	Digest    string    `json:"digest,omitempty"`        // of the manifest, or of the index for several platforms
+	Config    string    `json:"config_digest,omitempty"` // of the config; absent for an index
+	Tags      []string  `json:"tags,omitempty"`
+	Size      int64     `json:"size,omitempty"` // bytes of the compressed layers; 0 = unknown
+	Layers    *Layers   `json:"layers,omitempty"`
+	Locked    bool      `json:"locked"` // the packages came from a lock
+	CUDA      string    `json:"cuda,omitempty"`
+	Cached    int       `json:"steps_cached"`
+	Ran       int       `json:"steps_run"`
+	Seconds   float64   `json:"seconds"`
+	Notes     []string  `json:"notes,omitempty"`
+	Plan      *llb.Plan `json:"-"`
+}
+
+// Layers counts the layers of a pushed image. New ones were in none of the repository's images that this build could see.
+type Layers struct {
+	New    int   `json:"new"`
+	Reused int   `json:"reused"`
+	Pushed int64 `json:"pushed_bytes"` // bytes of the new layers, the config and the manifest
+}
+
+// note tells the user something, if anybody listens.
+func (r Request) note(format string, args ...any) {
+	if r.Note != nil {
+		r.Note(format, args...)
+	}
+}
+
+// platforms lists the platforms of a variant.
+func (v Variant) platforms() []string {
+	all := make([]string, len(v.Recipes))
+	for i, r := range v.Recipes {
+		all[i] = r.Platform
+	}
+	return all
+}
+
+// Backoff says how often and after how long a download is tried again.
+type Backoff struct {
+	Tries int           // in all; 0 = 3
+	First time.Duration // before the second try, doubled each time; 0 = 1 s
+}
+
+// wait sleeps before try n (counted from 0), or until ctx ends. It tells whether there is such a try.
+func (b Backoff) wait(ctx context.Context, n int) bool {
+	tries, first := b.Tries, b.First
+	if tries == 0 {
+		tries = 3
+	}
+	if first == 0 {
+		first = time.Second
+	}
+	if n >= tries {
+		return false
+	}
+	if n == 0 {
+		return true
+	}
+	t := time.NewTimer(first << (n - 1))
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,241 @@
+package builder
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	gateway "github.com/moby/buildkit/frontend/gateway/client"
+	"github.com/moby/buildkit/solver/pb"
+
+	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/pylock"
+)
+
+// maxPasses bounds the resolutions of one lock: each pass may find bound packages that the one before did not know of.
+const maxPasses = 5
+
+// usableLock reads the variant's lock and tells whether it answers today's inputs. A lock that is stale or missing is a fault.LockStale under
+// --locked, else a note. A lock that another tool wrote has no hash of the inputs: it is used as it is.
+func usableLock(req Request, v Variant) (*pylock.Lock, error) {
+	r := v.Recipes[0]
+	if v.Lock == nil {
+		if req.Locked {
+			return nil, fault.New(fault.LockStale, "profile %s has no lock, and --locked forbids to resolve", v.Profile).
+				In(fault.Position{File: r.Requires.Lock}).Hint("mlbuild lock --profile %s", v.Profile)
+		}
+		return nil, nil
+	}
+	lock, err := pylock.Parse(r.Requires.Lock, v.Lock)
+	if err != nil {
+		return nil, err
+	}
+	reason := staleReason(lock, v)
+	if reason == "" {
+		return lock, nil
+	}
+	if req.Locked {
+		return nil, fault.New(fault.LockStale, "the lock does not fit the project any more: %s", reason).
+			In(fault.Position{File: lock.Name}).Hint("mlbuild lock --profile %s", v.Profile)
+	}
+	req.note("%s is stale (%s) and not used; renew it with: mlbuild lock --profile %s", lock.Name, reason, v.Profile)
+	return nil, nil
+}
+
+// staleReason says in words what changed since the lock was made, "" if nothing did.
+func staleReason(lock *pylock.Lock, v Variant) string {
+	r := v.Recipes[0]
+	if lock.Tool.Inputs == "" || lock.Tool.Inputs == r.Requires.Inputs {
+		return missingPlatform(lock, v)
+	}
+	var reasons []string
+	if lock.Tool.Python != "" && lock.Tool.Python != r.Python.Version {
+		reasons = append(reasons, fmt.Sprintf("it is for Python %s, the project wants %s", lock.Tool.Python, r.Python.Version))
+	}
+	if lock.Tool.Torch != r.Requires.Torch {
+		reasons = append(reasons, fmt.Sprintf("torch came from index %q, now from %q", lock.Tool.Torch, r.Requires.Torch))
+	}
+	if missing := notLocked(lock, r); len(missing) > 0 {
+		reasons = append(reasons, "it lacks "+strings.Join(missing, ", "))
+	}
+	if len(reasons) == 0 {
+		reasons = []string{"the requirements changed"}
+	}
+	return strings.Join(reasons, "; ")
+}
+
+func missingPlatform(lock *pylock.Lock, v Variant) string {
+	for _, p := range v.platforms() {
+		if len(lock.Tool.Platforms) > 0 && !slices.Contains(lock.Tool.Platforms, p) {
+			return fmt.Sprintf("it is for %s, not for %s", strings.Join(lock.Tool.Platforms, ", "), p)
+		}
+	}
+	return ""
+}
+
+// notLocked lists the packages that the requirements name and the lock does not have.
+func notLocked(lock *pylock.Lock, r *profiles.Recipe) []string {
+	have := map[string]bool{}
+	for _, p := range lock.Packages {
+		have[p.Name] = true
+	}
+	return slices.DeleteFunc(llb.Requested(r), func(name string) bool { return have[name] })
+}
+
+// asking is one question to uv.
+type asking struct {
+	recipe    *profiles.Recipe
+	platforms []string
+	glibc     string
+	previous  string
+	upgrade   []string
+	nonce     string
+}
+
+// askUV resolves in the tool image and gives the stamped lock. It asks again while the answer holds packages that are bound to an index and
+// were not asked for as such.
+func (b *build) askUV(ctx context.Context, gw gateway.Client, q asking) ([]byte, *pylock.Lock, error) {
+	tool, err := lookupImage(ctx, gw, q.recipe.Tool, b.worker)
+	if err != nil {
+		return nil, nil, err
+	}
+	in := llb.ResolveInputs{
+		Tool: tool, Worker: b.worker, Platforms: q.platforms, Glibc: q.glibc, Direct: llb.Named(q.recipe),
+		Previous: q.previous, Upgrade: q.upgrade, Nonce: q.nonce, Network: b.network(), NoCache: b.req.NoCache,
+	}
+	bound := llb.Bindings(q.recipe)
+	for range maxPasses {
+		text, via, err := b.resolveOnce(ctx, gw, q.recipe, in)
+		if err != nil {
+			return nil, nil, err
+		}
+		stamped, lock, err := b.stamp(ctx, q, text, via)
+		if err != nil {
+			return nil, nil, err
+		}
+		more := foundBound(lock, bound, in.Direct)
+		if len(more) == 0 {
+			return stamped, lock, nil
+		}
+		in.Direct = slices.Sorted(slices.Values(slices.Concat(in.Direct, more)))
+	}
+	return nil, nil, fault.New(fault.Resolve, "the resolution of profile %s does not settle: after %d passes packages bound to an index still appear",
+		q.recipe.Profile, maxPasses).Hint("name these packages in the requirements yourself")
+}
+
+func foundBound(lock *pylock.Lock, bound map[string]string, direct []string) []string {
+	var more []string
+	for _, p := range lock.Packages {
+		if bound[p.Name] != "" && !slices.Contains(direct, p.Name) && !slices.Contains(more, p.Name) {
+			more = append(more, p.Name)
+		}
+	}
+	return more
+}
+
+// resolveOnce runs uv and reads back the lock and the reasons.
+func (b *build) resolveOnce(ctx context.Context, gw gateway.Client, r *profiles.Recipe, in llb.ResolveInputs) (text, via []byte, err error) {
+	def, err := llb.Resolution(r, in)
+	if err != nil {
+		return nil, nil, err
+	}
+	res, err := gw.Solve(ctx, gateway.SolveRequest{Definition: def, Evaluate: true})
+	if err != nil {
+		return nil, nil, b.explainResolve(r, err)
+	}
+	ref, err := res.SingleRef()
+	if err != nil {
+		return nil, nil, fmt.Errorf("the result of uv: %w", err)
+	}
+	if text, err = readFile(ctx, ref, llb.ResolvedLock); err != nil {
+		return nil, nil, err
+	}
+	via, err = readFile(ctx, ref, llb.ResolvedVia)
+	return text, via, err
+}
+
+// readFile reads a file of a result in pieces, because one answer may hold at most 16 MiB.
+func readFile(ctx context.Context, ref gateway.Reference, name string) ([]byte, error) {
+	const piece = 8 << 20
+	var all []byte
+	for {
+		part, err := ref.ReadFile(ctx, gateway.ReadRequest{Filename: name, Range: &gateway.FileRange{Offset: len(all), Length: piece}})
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", name, err)
+		}
+		all = append(all, part...)
+		if len(part) < piece {
+			return all, nil
+		}
+	}
+}
+
+// stamp adds mlbuild's own table to uv's lock: what it answers, who requires what, and the sizes that the index did not give.
+func (b *build) stamp(ctx context.Context, q asking, text, via []byte) ([]byte, *pylock.Lock, error) {
+	r := q.recipe
+	tool := pylock.Tool{
+		Inputs: r.Requires.Inputs, Python: r.Python.Version, Platforms: q.platforms,
+		Torch: r.Requires.Torch, Via: parseVia(string(via)),
+	}
+	plain, err := pylock.Parse(r.Requires.Lock, text)
+	if err != nil {
+		return nil, nil, err
+	}
+	tool.Sizes = b.sizes.ask(ctx, plain, r, q.glibc)
+	stamped, err := pylock.Stamp(text, tool)
+	if err != nil {
+		return nil, nil, err
+	}
+	lock, err := pylock.Parse(r.Requires.Lock, stamped)
+	return stamped, lock, err
+}
+
+// parseVia reads uv's "# via" comments: package → who requires it. Lines that name files are left out.
+func parseVia(text string) map[string][]string {
+	via, name := map[string][]string{}, ""
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		reason, comment := strings.CutPrefix(line, "#")
+		if !comment {
+			name, _, _ = strings.Cut(line, "==")
+			name = pylock.Normalize(strings.TrimSpace(strings.Split(name, " ")[0]))
+			continue
+		}
+		reason = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(reason), "via"))
+		if reason == "" || name == "" || strings.HasPrefix(reason, "-") || strings.ContainsAny(reason, " (/") {
+			continue
+		}
+		via[name] = append(via[name], pylock.Normalize(reason))
+	}
+	for _, who := range via {
+		slices.Sort(who)
+	}
+	return via
+}
+
+// explainResolve turns uv's own words into a fault.
+func (b *build) explainResolve(r *profiles.Recipe, err error) error {
+	said := strings.TrimSpace(b.logs(r.Profile).failed(err))
+	switch {
+	case said == "":
+		return b.explain(r.Profile, err)
+	case strings.Contains(said, "no usable wheels"), strings.Contains(said, "--no-build"):
+		return fault.New(fault.Sdist, "a package has no wheel for Python %s on %s, and building from source is not supported yet:\n%s",
+			r.Python.Version, r.Platform, said).Hint("ask for a version that has a wheel")
+	case strings.Contains(said, "UnknownIssuer"), strings.Contains(said, "invalid peer certificate"), strings.Contains(said, "CERTIFICATE_VERIFY_FAILED"):
+		return fault.New(fault.CA, "the package index shows a certificate that nobody vouches for:\n%s", said).
+			Hint("behind a company's proxy, pass its CA: --ca-cert FILE")
+	case strings.Contains(said, "401"), strings.Contains(said, "403"), strings.Contains(said, "Unauthorized"):
+		return fault.New(fault.Index, "an index wants other credentials:\n%s", said).
+			Hint("give the index a secret: in mlbuild.yaml, and with --secret id=…")
+	case strings.Contains(said, "error sending request"), strings.Contains(said, "timed out"), strings.Contains(said, "dns error"):
+		return fault.New(fault.Index, "an index does not answer:\n%s", said).Retryable()
+	}
+	return fault.New(fault.Resolve, "the requirements of profile %s cannot be resolved:\n%s", r.Profile, said)
+}
+
+// probeHTTP is a source op that makes the daemon ask for a URL without a checksum, and so say what the server answers.
+func probeHTTP(url string) *pb.SourceOp { return &pb.SourceOp{Identifier: url} }

@@ -1,0 +1,113 @@
+package builder
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/moby/buildkit/session/secrets"
+
+	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/fault"
+)
+
+// maxSecret is BuildKit's limit for one secret, in bytes (session/secrets/secretsprovider).
+const maxSecret = 500 << 10
+
+// secretStore holds the values of a run. It is filled and checked before anything is solved, because BuildKit finds a missing
+// secret late and takes an unset variable for an empty one.
+type secretStore map[string][]byte
+
+// GetSecret gives the value of an id to the daemon, for the step that mounts it.
+func (s secretStore) GetSecret(_ context.Context, id string) ([]byte, error) {
+	v, ok := s[id]
+	if !ok {
+		return nil, secrets.ErrNotFound
+	}
+	return v, nil
+}
+
+// loadSecrets reads every secret of the request and checks that each one that the recipes name is there. All faults come at once.
+func loadSecrets(req Request) (secretStore, error) {
+	store, faults := secretStore{}, fault.List{}
+	for _, s := range req.Secrets {
+		v, err := s.read()
+		if err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		store[s.ID] = v
+	}
+	if req.CA != nil {
+		store[llb.CASecret] = req.CA
+	}
+	for _, ix := range indexesWithSecret(req.Variants) {
+		v, ok := store[ix.Secret]
+		if !ok {
+			faults = append(faults, fault.New(fault.Secret, "index %q needs the secret %q, which was not given", ix.Name, ix.Secret).
+				Hint("add --secret id=%s,env=VARIABLE or --secret id=%s,src=FILE with user:password or a token", ix.Secret, ix.Secret))
+			continue
+		}
+		store[llb.HeaderSecret(ix.Name)] = basicAuth(v)
+	}
+	return store, faults.Err()
+}
+
+// read gives the secret's value, or a fault.Secret that never shows it.
+func (s Secret) read() ([]byte, *fault.Fault) {
+	v, from := s.Value, "the variable "+s.Env
+	if s.File != "" {
+		from = "the file " + s.File
+		var err error
+		if v, err = os.ReadFile(s.File); err != nil {
+			return nil, unreadable(s, err)
+		}
+	} else if !s.Set {
+		return nil, fault.New(fault.Secret, "secret %q: the variable %s is not set", s.ID, s.Env).
+			Hint("export %s, or take the secret from a file: --secret id=%s,src=FILE", s.Env, s.ID)
+	}
+	switch {
+	case len(strings.TrimSpace(string(v))) == 0:
+		return nil, fault.New(fault.Secret, "secret %q: %s is empty", s.ID, from)
+	case len(v) > maxSecret:
+		return nil, fault.New(fault.Secret, "secret %q: %s has %d bytes, more than the %d that BuildKit passes on", s.ID, from, len(v), maxSecret)
+	}
+	return v, nil
+}
+
+func unreadable(s Secret, err error) *fault.Fault {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		err = path.Err
+	}
+	return fault.New(fault.Secret, "secret %q: cannot read %s: %w", s.ID, s.File, err)
+}
+
+func indexesWithSecret(vs []Variant) []profiles.Index {
+	var all []profiles.Index
+	seen := map[string]bool{}
+	for _, v := range vs {
+		for _, r := range v.Recipes {
+			for _, ix := range r.Requires.Indexes {
+				if ix.Secret != "" && !seen[ix.Name] {
+					seen[ix.Name] = true
+					all = append(all, ix)
+				}
+			}
+		}
+	}
+	return all
+}
+
+// basicAuth makes the Authorization header (RFC 7617) of "user:password"; a bare token goes as the password of __token__.
+func basicAuth(v []byte) []byte {
+	pair := strings.TrimSpace(string(v))
+	if !strings.Contains(pair, ":") {
+		pair = "__token__:" + pair
+	}
+	return []byte("Basic " + base64.StdEncoding.EncodeToString([]byte(pair)))
+}

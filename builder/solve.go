@@ -1,0 +1,197 @@
+package builder
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/containerd/platforms"
+	"github.com/moby/buildkit/exporter/containerimage/exptypes"
+	gateway "github.com/moby/buildkit/frontend/gateway/client"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/pylock"
+)
+
+// compiled is one platform's graph and what it was made from.
+type compiled struct {
+	recipe *profiles.Recipe
+	graph  *llb.Graph
+	wheels []pylock.Wheel
+	cuda   string
+	notes  []string
+	locked bool
+}
+
+// platforms looks up, compiles and solves every platform of the variant.
+func (m *making) platforms(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
+	lock, err := usableLock(m.req, m.v)
+	if err != nil {
+		return nil, err
+	}
+	graphs := make([]compiled, len(m.v.Recipes))
+	eg, egctx := errgroup.WithContext(ctx)
+	for i, r := range m.v.Recipes {
+		eg.Go(func() (err error) {
+			graphs[i], err = m.compile(egctx, gw, r, lock)
+			return err
+		})
+	}
+	if err := eg.Wait(); err != nil {
+		return nil, err
+	}
+	m.graphs = graphs
+	m.describe()
+	return m.solveGraphs(ctx, gw)
+}
+
+// describe fills what the result says of the graphs.
+func (m *making) describe() {
+	for _, c := range m.graphs {
+		m.image.Locked, m.image.CUDA, m.image.Plan = c.locked, c.cuda, c.graph.Plan
+		for _, n := range c.notes {
+			if !slices.Contains(m.image.Notes, n) {
+				m.image.Notes = append(m.image.Notes, n)
+			}
+		}
+	}
+}
+
+// compile makes the graph of one platform.
+func (b *build) compile(ctx context.Context, gw gateway.Client, r *profiles.Recipe, lock *pylock.Lock) (compiled, error) {
+	c, base, err := b.lookup(ctx, gw, r, lock)
+	if err != nil {
+		return compiled{}, err
+	}
+	c.graph, err = llb.Compile(c.recipe, llb.Inputs{
+		Base: base, Wheels: c.wheels, Worker: b.worker, Helper: b.helper, Network: b.network(),
+		Session: b.session(),
+		Epoch:   b.req.Epoch, Target: b.req.Target, NoCache: b.req.NoCache,
+	})
+	return c, err
+}
+
+// session names the session of the local files in the graph, unless another client is to send it.
+func (b *build) session() llb.Session {
+	if b.portable {
+		return llb.Session{SharedKey: b.sharedKey()}
+	}
+	return llb.Session{ID: b.locals.session.ID(), SharedKey: b.sharedKey()}
+}
+
+// lookup finds the base and the wheels of one platform, and checks them against the tables.
+func (b *build) lookup(ctx context.Context, gw gateway.Client, r *profiles.Recipe, lock *pylock.Lock) (compiled, llb.Base, error) {
+	p, err := parsePlatform(r.Platform)
+	if err != nil {
+		return compiled{}, llb.Base{}, err
+	}
+	base, err := lookupImage(ctx, gw, r.Base.Ref, p)
+	if err != nil {
+		return compiled{}, base, err
+	}
+	glibc, err := profiles.CheckBase(r, "", createdBy(base), base.Config.Config.Env)
+	if err != nil {
+		return compiled{}, base, err
+	}
+	c := compiled{recipe: r, locked: lock != nil}
+	if b.req.Target == "base" {
+		return c, base, nil
+	}
+	if lock == nil {
+		if _, lock, err = b.askUV(ctx, gw, asking{recipe: r, platforms: []string{r.Platform}, glibc: glibc}); err != nil {
+			return c, base, err
+		}
+	}
+	if err = c.choose(lock, glibc); err != nil {
+		return c, base, err
+	}
+	_, err = profiles.CheckBase(r, c.cuda, createdBy(base), base.Config.Config.Env)
+	return c, base, err
+}
+
+// choose picks the wheels, holds them against the compatibility tables, and gives the recipe what follows from them.
+func (c *compiled) choose(lock *pylock.Lock, glibc string) error {
+	r := c.recipe
+	wheels, err := lock.Select(pylock.Target{Python: r.Python.Version, Platform: r.Platform, Glibc: glibc})
+	if err != nil {
+		return err
+	}
+	c.wheels, c.cuda = wheels, pylock.CUDA(wheels)
+	infos := make([]profiles.WheelInfo, len(wheels))
+	for i, w := range wheels {
+		infos[i] = profiles.WheelInfo{Name: w.Name, Version: w.Version}
+	}
+	if c.notes, err = profiles.CheckWheels(r, infos, lock.PathTo); err != nil {
+		return err
+	}
+	decided := *r
+	decided.App.Env = profiles.Env(r, c.cuda)
+	c.recipe = &decided
+	return nil
+}
+
+// solveGraphs has every platform's graph solved and puts the results together as the exporters want them.
+func (m *making) solveGraphs(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
+	res := gateway.NewResult()
+	refs := make([]gateway.Reference, len(m.graphs))
+	eg, egctx := errgroup.WithContext(ctx)
+	for i, c := range m.graphs {
+		eg.Go(func() (err error) {
+			refs[i], err = m.solveOne(egctx, gw, c)
+			return err
+		})
+	}
+	if err := eg.Wait(); err != nil {
+		return nil, err
+	}
+	if len(refs) == 1 {
+		res.SetRef(refs[0])
+		res.AddMeta(exptypes.ExporterImageConfigKey, m.graphs[0].graph.Config)
+		return res, nil
+	}
+	return res, m.addPlatforms(res, refs)
+}
+
+func (m *making) addPlatforms(res *gateway.Result, refs []gateway.Reference) error {
+	var list exptypes.Platforms
+	for i, c := range m.graphs {
+		id := platforms.FormatAll(c.graph.Platform)
+		res.AddRef(id, refs[i])
+		res.AddMeta(exptypes.ExporterImageConfigKey+"/"+id, c.graph.Config)
+		list.Platforms = append(list.Platforms, exptypes.Platform{ID: id, Platform: c.graph.Platform})
+	}
+	data, err := json.Marshal(list)
+	if err != nil {
+		return fmt.Errorf("encode the list of platforms: %w", err)
+	}
+	res.AddMeta(exptypes.ExporterPlatformsKey, data)
+	return nil
+}
+
+// solveOne solves one graph to the end, so that a failing step is known here and not in the exporter. A download that failed for a passing
+// reason is tried again, because the daemon's HTTP source never does.
+func (m *making) solveOne(ctx context.Context, gw gateway.Client, c compiled) (gateway.Reference, error) {
+	req := gateway.SolveRequest{Definition: c.graph.Definition, Evaluate: true, CacheImports: gatewayCaches(m.imports())}
+	var last error
+	for try := 0; m.req.Retry.wait(ctx, try); try++ {
+		res, err := gw.Solve(ctx, req)
+		if err == nil {
+			return res.SingleRef()
+		}
+		if last = m.explainDownload(ctx, gw, c.wheels, err); !retryable(last) {
+			return nil, last
+		}
+	}
+	if last == nil {
+		last = context.Cause(ctx)
+	}
+	return nil, last
+}
+
+func retryable(err error) bool {
+	return slices.ContainsFunc(fault.All(err), func(f *fault.Fault) bool { return f.Retry && f.Code == fault.Download })
+}

@@ -1,0 +1,210 @@
+package builder
+
+import (
+	"context"
+	"time"
+
+	bkclient "github.com/moby/buildkit/client"
+	gateway "github.com/moby/buildkit/frontend/gateway/client"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/mlbuild/mlbuild/profiles/fault"
+)
+
+// product is how the client names itself to the daemon.
+const product = "mlbuild"
+
+// making is one variant while it is built.
+type making struct {
+	*build
+	v       Variant
+	image   *Image
+	before  *seen
+	graphs  []compiled // one for each platform
+	release func()     // ends the turn at the repository; nil before it was taken
+	failed  error      // the build function's own error: on its way through the daemon it loses its type
+}
+
+// variant builds, exports and tags one profile, then exports its cache.
+func (b *build) variant(ctx context.Context, v Variant) (*Image, error) {
+	began := time.Now()
+	w := b.watch(v.Profile)
+	defer w.close()
+	m := &making{build: b, v: v, image: &Image{Profile: v.Profile, Platforms: v.platforms(), Tags: v.Tags}}
+	defer func() {
+		if m.release != nil {
+			m.release()
+		}
+	}()
+	m.before = b.look(ctx, b.req, v)
+	resp, err := m.solve(ctx, w)
+	if err != nil {
+		return nil, b.daemon.Explain(ctx, b.explain(v.Profile, err))
+	}
+	m.image.Digest = resp.ExporterResponse["containerimage.digest"]
+	m.image.Config = resp.ExporterResponse["containerimage.config.digest"]
+	if b.pushes(v) {
+		if err := m.afterPush(ctx, w); err != nil {
+			return nil, b.daemon.Explain(ctx, err)
+		}
+	}
+	m.image.Cached, m.image.Ran = w.counts()
+	m.image.Seconds = time.Since(began).Seconds()
+	return m.image, nil
+}
+
+// solve runs the build function and the exporters.
+func (m *making) solve(ctx context.Context, w *watcher) (*bkclient.SolveResponse, error) {
+	outputs, err := m.exports(m.v)
+	if err != nil {
+		return nil, err
+	}
+	opt, err := m.solveOpt(outputs)
+	if err != nil {
+		return nil, err
+	}
+	ch, drained := w.channel()
+	resp, err := m.daemon.Client.Build(ctx, opt, product, m.function, ch)
+	<-drained
+	if m.failed != nil {
+		return nil, m.failed
+	}
+	return resp, err
+}
+
+func (m *making) solveOpt(outputs []bkclient.ExportEntry) (bkclient.SolveOpt, error) {
+	session, err := attachables(m.req, m.v, m.store)
+	return bkclient.SolveOpt{
+		Exports: outputs, Session: session, SharedKey: m.sharedKey(),
+		FrontendAttrs: map[string]string{},
+		CacheImports:  clientCaches(m.imports()),
+	}, err
+}
+
+// function is what the daemon calls back: look up, resolve, compile and solve every platform; then wait for the turn to push.
+func (m *making) function(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
+	res, err := m.platforms(ctx, gw)
+	if err == nil && m.pushes(m.v) {
+		m.release, err = m.turns.take(ctx, repository(m.v.Tags[0]))
+	}
+	m.failed = err
+	return res, err
+}
+
+// afterPush counts layers, puts the further tags, and exports the cache.
+func (m *making) afterPush(ctx context.Context, w *watcher) error {
+	repo := repository(m.v.Tags[0])
+	desc, data, err := m.registry.manifest(ctx, repo+"@"+m.image.Digest)
+	if err == nil {
+		m.image.Size, m.image.Layers = m.countLayers(ctx, repo, desc, data)
+	}
+	if err := m.putTags(ctx, w, desc, data, err); err != nil {
+		return err
+	}
+	if m.before.digest == m.image.Digest && m.before.cache {
+		return nil // nothing changed: the cache is there already
+	}
+	return m.exportCache(ctx, w)
+}
+
+func (m *making) countLayers(ctx context.Context, repo string, desc ocispecs.Descriptor, data []byte) (size int64, l *Layers) {
+	layers, err := m.registry.layersOf(ctx, repo+"@"+m.image.Digest, desc, data)
+	if err != nil {
+		return 0, nil
+	}
+	if m.before.unknown {
+		for _, d := range layers {
+			size += d.Size
+		}
+		return size, nil
+	}
+	l = &Layers{}
+	there := m.turns.remember(repo, layers)
+	for _, d := range layers {
+		size += d.Size
+		if m.before.layers[d.Digest] || there[d.Digest] {
+			l.Reused++
+			continue
+		}
+		m.before.layers[d.Digest] = true
+		l.New++
+		l.Pushed += d.Size
+	}
+	if m.before.digest != m.image.Digest {
+		l.Pushed += desc.Size
+	}
+	return size, l
+}
+
+// putTags puts the further tags on the pushed manifest. Where the client cannot reach the registry, the daemon pushes them.
+func (m *making) putTags(ctx context.Context, w *watcher, desc ocispecs.Descriptor, data []byte, unreachable error) error {
+	for _, t := range m.v.Tags[1:] {
+		if unreachable == nil && repository(t) == repository(m.v.Tags[0]) {
+			if err := m.registry.tag(ctx, t, desc, data); err == nil {
+				continue
+			}
+		}
+		if err := m.pushAgain(ctx, w, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pushAgain lets the daemon push the finished image under another name.
+func (m *making) pushAgain(ctx context.Context, w *watcher, tag string) error {
+	opt, err := m.solveOpt([]bkclient.ExportEntry{m.pushEntry(tag)})
+	if err != nil {
+		return err
+	}
+	return m.again(ctx, w, opt)
+}
+
+// exportCache writes the cache in a solve of its own, after the push.
+func (m *making) exportCache(ctx context.Context, w *watcher) error {
+	targets := m.cacheTargets()
+	if len(targets) == 0 {
+		return nil
+	}
+	opt, err := m.solveOpt(nil)
+	if err != nil {
+		return err
+	}
+	opt.CacheExports = clientCaches(targets)
+	return m.again(ctx, w, opt)
+}
+
+// again solves the same graphs for another output.
+func (m *making) again(ctx context.Context, w *watcher, opt bkclient.SolveOpt) error {
+	ch, drained := w.channel()
+	var failed error
+	_, err := m.daemon.Client.Build(ctx, opt, product, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
+		res, err := m.solveGraphs(ctx, gw)
+		failed = err
+		return res, err
+	}, ch)
+	<-drained
+	if failed != nil {
+		err = failed
+	}
+	if err != nil {
+		return m.explain(m.v.Profile, err)
+	}
+	return nil
+}
+
+// pushes tells whether the variant goes to a registry.
+func (b *build) pushes(v Variant) bool {
+	for _, o := range b.req.Outputs {
+		if o.Type == "image" && o.Push {
+			return len(v.Tags) > 0
+		}
+	}
+	return false
+}
+
+// errNoTag is given before anything is built.
+func errNoTag(v Variant) error {
+	return fault.New(fault.Spec, "profile %s is to be pushed, but has no tag", v.Profile).
+		Hint("add --tag registry/name:tag, or image: to mlbuild.yaml and a bare --tag")
+}
