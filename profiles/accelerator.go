@@ -38,7 +38,50 @@ func (r *resolver) accelerator() {
 	}
 	r.checkDriver()
 	r.bindTorch()
+	r.checkArm()
 	r.rename()
+}
+
+// checkPins holds the pinned versions of frameworks against the tables before anything is resolved.
+func (r *resolver) checkPins() {
+	a := r.recipe.Accelerator
+	for _, q := range r.direct {
+		if q.pin == "" || !minorVersion.MatchString(r.recipe.Python.Version) {
+			continue
+		}
+		cuda := ""
+		if a.Kind == "cuda" && slices.Contains(compat().torchTags(), CUDATag(a.CUDA)) || q.name != "torch" {
+			cuda = a.CUDA
+		}
+		faults, note := frameworkFaults(q.name, q.pin, r.recipe.Python.Version, cuda)
+		for _, f := range faults {
+			r.add(f.In(q.at))
+		}
+		if note != "" {
+			r.notef("%s", note)
+		}
+	}
+}
+
+// checkArm refuses a CUDA for which torch has no aarch64 wheels.
+func (r *resolver) checkArm() {
+	a := r.recipe.Accelerator
+	arm := compat().TorchArm
+	if r.recipe.Platform != "linux/arm64" || a.CUDA == "" || !r.asksFor("torch") ||
+		slices.Contains(arm, CUDATag(a.CUDA)) || compareVersions(a.CUDA, CUDAOfTag(arm[len(arm)-1])) > 0 {
+		return
+	}
+	var known []string
+	for _, tag := range arm {
+		known = append(known, CUDAOfTag(tag))
+	}
+	r.add(fault.New(fault.Wheel, "torch has no wheels for CUDA %s on linux/arm64", a.CUDA).In(r.spec.accelerator.cuda.at).
+		Hint("There are wheels for CUDA %s.", strings.Join(known, ", ")))
+}
+
+// asksFor tells whether the project names a package itself.
+func (r *resolver) asksFor(name string) bool {
+	return slices.ContainsFunc(r.direct, func(q requirement) bool { return q.name == name })
 }
 
 // cudaLike guesses the version that was meant by "12", "12.6.3" or "cu126".
@@ -126,7 +169,7 @@ func (r *resolver) knownTag(tag string) bool {
 		r.notef("CUDA %s is newer than the tables of this mlbuild (%s), which cannot check it", wanted, compat().AsOf)
 		return true
 	}
-	if !slices.ContainsFunc(r.direct, func(q requirement) bool { return q.name == "torch" }) {
+	if !r.asksFor("torch") {
 		r.notef("no torch was ever built for CUDA %s; only the CUDA major is held for the other frameworks", wanted)
 		return false
 	}

@@ -59,6 +59,9 @@ func (r *resolver) env() []Pair {
 	if r.srcLayout() {
 		defaults = append(defaults, Pair{"PYTHONPATH", path.Join(r.recipe.App.Workdir, "src")})
 	}
+	if r.recipe.Accelerator.Kind == "cuda" {
+		defaults = append(defaults, nvidiaEnv...)
+	}
 	return over(defaults, env)
 }
 

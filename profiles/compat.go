@@ -17,6 +17,7 @@ var compatData []byte
 type compatTables struct {
 	AsOf            string            `yaml:"as_of"`
 	Torch           []torchRow        `yaml:"torch"`
+	TorchArm        []string          `yaml:"torch_aarch64"`
 	Drivers         []driverRow       `yaml:"drivers"`
 	NewestDriverRow string            `yaml:"newest_driver_row"`
 	GPUs            []gpuRow          `yaml:"gpus"`

@@ -185,10 +185,10 @@ func pythonFault(base, has, wanted, from string) *fault.Fault {
 }
 
 // CheckBase compares a base's image config with the recipe before anything is built: env are its environment
-// entries ("PYTHON_VERSION=3.11.9"), history the created_by texts of its history. It gives the base's glibc ("" =
-// not known), and fails with E-SPEC for another Python, E-ABI for musl and E-CUDA for a base that says it has no
-// such CUDA as the profile names.
-func CheckBase(r *Recipe, history, env []string) (glibc string, err error) {
+// entries ("PYTHON_VERSION=3.11.9"), history the created_by texts of its history, cuda the CUDA that the lock
+// brings ("" = not known, and the profile's own version counts). It gives the base's glibc ("" = not known), and
+// fails with E-SPEC for another Python, E-ABI for musl and E-CUDA for another CUDA major.
+func CheckBase(r *Recipe, cuda string, history, env []string) (glibc string, err error) {
 	var faults fault.List
 	if v := envValue(env, "PYTHON_VERSION"); v != "" && minorOf(v) != r.Python.Version {
 		faults = append(faults, pythonFault(r.Base.Ref, minorOf(v), r.Python.Version, r.Python.From))
@@ -197,9 +197,10 @@ func CheckBase(r *Recipe, history, env []string) (glibc string, err error) {
 	if musl {
 		faults = append(faults, muslFault(r.Base.Ref))
 	}
-	if cuda := envValue(env, "CUDA_VERSION"); cuda != "" && r.Accelerator.CUDA != "" && majorOf(cuda) != majorOf(r.Accelerator.CUDA) {
-		faults = append(faults, fault.New(fault.Cuda, "the base %s has CUDA %s, the profile %s wants CUDA %s",
-			r.Base.Ref, cuda, r.Profile, r.Accelerator.CUDA).Hint("%s", baseHint(r.Accelerator.CUDA)))
+	wanted := orElse(cuda, r.Accelerator.CUDA)
+	if has := envValue(env, "CUDA_VERSION"); has != "" && wanted != "" && majorOf(has) != majorOf(wanted) {
+		faults = append(faults, fault.New(fault.Cuda, "the base %s has CUDA %s, the profile %s needs CUDA %s",
+			r.Base.Ref, has, r.Profile, wanted).Hint("%s", baseHint(wanted)))
 	}
 	return orElse(r.Base.Glibc, found), faults.Err()
 }

@@ -16,12 +16,14 @@ import (
 type requirement struct {
 	name   string // normalized by PEP 503
 	extras string // "[and-cuda]" as written, "" = none
+	pin    string // the version of ==, "" = none
 	at     fault.Position
 }
 
 var (
 	requirementName = regexp.MustCompile(`^([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(\[[^\]]*\])?\s*(.*)$`)
 	nameRuns        = regexp.MustCompile(`[-_.]+`)
+	exactPin        = regexp.MustCompile(`^===?\s*([0-9][0-9A-Za-z.+]*)\s*(?:--hash.*)?$`)
 	lineComment     = regexp.MustCompile(`(^|\s)#.*$`)
 )
 
@@ -40,8 +42,8 @@ func (r *resolver) requirements() {
 	if files == nil && p.packages == nil && !p.project.set {
 		files = r.detectRequirements()
 	}
-	req.Files = r.readRequirements(files, "requirements file")
-	req.Constraints = r.readRequirements(p.constraints, "constraints file")
+	req.Files = r.readRequirements(files, false)
+	req.Constraints = r.readRequirements(p.constraints, true)
 	for _, s := range p.packages {
 		req.Packages = append(req.Packages, s.value)
 		r.requirementLine(s.value, s.at)
@@ -101,11 +103,11 @@ var otherTools = []struct{ file, hint string }{
 	{"setup.cfg", "move install_requires to [project] dependencies in pyproject.toml, or to requirements.txt."},
 }
 
-// readRequirements reads the named files and what they include.
-func (r *resolver) readRequirements(files []str, what string) []File {
-	read := &requirementReader{resolver: r, what: what}
+// readRequirements reads the named files and what they include. Constraints ask for no package by themselves.
+func (r *resolver) readRequirements(files []str, constraints bool) []File {
+	read := &requirementReader{resolver: r}
 	for _, f := range files {
-		read.file(f.value, f.at, nil, true)
+		read.file(include{f, constraints}, nil)
 	}
 	return read.files
 }
@@ -113,39 +115,54 @@ func (r *resolver) readRequirements(files []str, what string) []File {
 // requirementReader follows -r and -c through requirements files.
 type requirementReader struct {
 	*resolver
-	what  string
 	files []File
 }
 
+// include is a file that the project names, or another file by -r or -c.
+type include struct {
+	str
+	constraints bool
+}
+
 // file reads one file; chain is the files that include it, outermost first.
-func (q *requirementReader) file(name string, at fault.Position, chain []string, top bool) {
-	clean, ok := q.inside(name, at, q.what)
+func (q *requirementReader) file(f include, chain []string) {
+	what := "requirements file"
+	if f.constraints {
+		what = "constraints file"
+	}
+	clean, ok := q.inside(f.value, f.at, what)
 	if !ok {
 		return
 	}
 	if slices.Contains(chain, clean) {
-		q.specf(at, "the requirements files include each other in a circle: %s", strings.Join(append(chain, clean), " → "))
+		q.specf(f.at, "the requirements files include each other in a circle: %s", strings.Join(append(chain, clean), " → "))
 		return
 	}
-	if i := slices.IndexFunc(q.files, func(f File) bool { return f.Path == clean }); i >= 0 {
+	top := len(chain) == 0
+	if i := slices.IndexFunc(q.files, func(g File) bool { return g.Path == clean }); i >= 0 {
 		q.files[i].Top = q.files[i].Top || top
 		return
 	}
-	data, ok := q.smallFile(clean, at, q.what)
+	data, ok := q.smallFile(clean, f.at, what)
 	if !ok {
 		return
 	}
 	q.source(clean, data)
 	q.files = append(q.files, File{Path: clean, Data: string(data), Top: top})
-	includes := q.lines(clean, string(data))
-	for _, include := range includes {
-		q.file(path.Join(path.Dir(clean), include.value), include.at, append(slices.Clone(chain), clean), false)
+	for _, next := range q.lines(clean, string(data), f.constraints) {
+		next.value = path.Join(path.Dir(clean), next.value)
+		next.constraints = next.constraints || f.constraints
+		q.file(next, append(slices.Clone(chain), clean))
 	}
 }
 
 // smallFile reads a text file of the project, at most 1 MiB.
 func (r *resolver) smallFile(name string, at fault.Position, what string) ([]byte, bool) {
-	f, err := r.fsys.Open(name)
+	real, ok := r.follow(name, at)
+	if !ok {
+		return nil, false
+	}
+	f, err := r.fsys.Open(real)
 	if errors.Is(err, fs.ErrNotExist) {
 		r.add(r.missing(name, at, what))
 		return nil, false
@@ -167,8 +184,9 @@ func (r *resolver) smallFile(name string, at fault.Position, what string) ([]byt
 }
 
 // lines checks every line of a requirements file and gives what it includes.
-func (r *resolver) lines(file, data string) []str {
-	var includes []str
+func (r *resolver) lines(file, data string, constraints bool) []include {
+	var includes []include
+	direct := r.direct
 	start, joined := 0, ""
 	for i, line := range strings.Split(data, "\n") {
 		line = strings.TrimRight(line, "\r")
@@ -185,23 +203,20 @@ func (r *resolver) lines(file, data string) []str {
 			continue
 		}
 		at := fault.Position{File: file, Line: start, Column: 1}
-		if include, found := includeOf(logical); found {
-			includes = append(includes, str{include, at, true})
+		if m := includeOption.FindStringSubmatch(logical); m != nil {
+			name := strings.Trim(strings.TrimSpace(m[2]), `"'`)
+			includes = append(includes, include{str{name, at, true}, strings.HasPrefix(strings.TrimLeft(m[1], "-"), "c")})
 			continue
 		}
 		r.requirementLine(logical, at)
 	}
+	if constraints {
+		r.direct = direct
+	}
 	return includes
 }
 
-var includeOption = regexp.MustCompile(`^(?:-r|-c|--requirements?|--constraints?)(?:\s*=\s*|\s+|\b)(.+)$`)
-
-func includeOf(line string) (file string, ok bool) {
-	if m := includeOption.FindStringSubmatch(line); m != nil {
-		return strings.Trim(strings.TrimSpace(m[1]), `"'`), true
-	}
-	return "", false
-}
+var includeOption = regexp.MustCompile(`^(-r|-c|--requirements?|--constraints?)(?:\s*=\s*|\s+|\b)(.+)$`)
 
 // requirementLine checks one requirement or option, and remembers the package that it names.
 func (r *resolver) requirementLine(line string, at fault.Position) {
@@ -244,7 +259,11 @@ func (r *resolver) namedRequirement(line string, at fault.Position) {
 			Hint("Copy the code with app.copy, or publish the package to an index.")
 		return
 	}
-	r.direct = append(r.direct, requirement{name: NormalizeName(m[1]), extras: m[2], at: at})
+	q := requirement{name: NormalizeName(m[1]), extras: m[2], at: at}
+	if pin := exactPin.FindStringSubmatch(m[3]); pin != nil {
+		q.pin = pin[1]
+	}
+	r.direct = append(r.direct, q)
 }
 
 func isOption(line string, names ...string) bool {

@@ -1,0 +1,27 @@
+package profiles
+
+import (
+	"slices"
+	"strings"
+)
+
+// nvidiaEnv is what makes the NVIDIA container runtime give a container its GPUs.
+var nvidiaEnv = []Pair{{"NVIDIA_DRIVER_CAPABILITIES", "compute,utility"}, {"NVIDIA_VISIBLE_DEVICES", "all"}}
+
+// Env gives the image's environment once the CUDA of the lock is known ("12.6", or "12" where only the major
+// is; "" = none): App.Env, and for a CUDA profile NVIDIA_REQUIRE_CUDA, by which the NVIDIA runtime refuses a host
+// whose driver is too old. As in NVIDIA's own images a space separates alternatives: the driver knows this CUDA,
+// or it is new enough for the CUDA's major (minor version compatibility).
+func Env(r *Recipe, cuda string) []Pair {
+	if r.Accelerator.Kind != "cuda" || cuda == "" {
+		return slices.Clone(r.App.Env)
+	}
+	if !strings.Contains(cuda, ".") {
+		cuda += ".0"
+	}
+	need := "cuda>=" + minorOf(cuda)
+	if driver, _ := MinDriver(cuda); driver != "" {
+		need += " driver>=" + majorOf(driver)
+	}
+	return over([]Pair{{"NVIDIA_REQUIRE_CUDA", need}}, r.App.Env)
+}
