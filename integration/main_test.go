@@ -1,0 +1,159 @@
+package integration
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	bkclient "github.com/moby/buildkit/client"
+
+	"github.com/mlbuild/mlbuild/builder"
+	"github.com/mlbuild/mlbuild/builder/daemon"
+	"github.com/mlbuild/mlbuild/integration/testbed"
+	"github.com/mlbuild/mlbuild/profiles"
+)
+
+func TestMain(m *testing.M) { os.Exit(testbed.Main(m)) }
+
+// project is a directory that a test builds.
+type project struct {
+	t   *testing.T
+	dir string
+}
+
+// newProject writes files (slash path → content) into a new directory.
+func newProject(t *testing.T, files map[string]string) *project {
+	t.Helper()
+	p := &project{t: t, dir: t.TempDir()}
+	for name, data := range files {
+		p.write(name, data)
+	}
+	return p
+}
+
+// example copies a project of examples/, so that locks and edits stay out of the tree.
+func example(t *testing.T, name string) *project {
+	t.Helper()
+	p := &project{t: t, dir: t.TempDir()}
+	if err := os.CopyFS(p.dir, os.DirFS(filepath.Join("..", "examples", name))); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func (p *project) write(name, data string) {
+	p.t.Helper()
+	file := filepath.Join(p.dir, name)
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		p.t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte(data), 0o644); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// variant resolves a profile of the project for linux/amd64, with its lock if there is one.
+func (p *project) variant(profile string, tags ...string) builder.Variant {
+	p.t.Helper()
+	return p.variantOn(profile, []string{"linux/amd64"}, tags...)
+}
+
+func (p *project) variantOn(profile string, platforms []string, tags ...string) builder.Variant {
+	p.t.Helper()
+	root, err := profiles.Load(os.DirFS(p.dir), "")
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	v := builder.Variant{Profile: profile, Tags: tags}
+	for _, platform := range platforms {
+		r, err := root.Resolve(profiles.Selection{Profile: profile, Platform: platform})
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		v.Recipes = append(v.Recipes, r)
+	}
+	v.Lock, _ = os.ReadFile(filepath.Join(p.dir, v.Recipes[0].Requires.Lock)) // absent = no lock
+	return v
+}
+
+// connect proves a daemon as mlbuild does.
+func connect(t *testing.T, addr string) *builder.Builder {
+	t.Helper()
+	d, err := daemon.Find(t.Context(), daemon.Options{Addr: addr, NoStart: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = d.Close() })
+	return builder.New(d)
+}
+
+// request is a push of the variants, with what this machine's network needs.
+func (p *project) request(variants ...builder.Variant) builder.Request {
+	p.t.Helper()
+	return builder.Request{
+		Dir: p.dir, Variants: variants, Outputs: []builder.Output{{Type: "image", Push: true}},
+		CA: networkCA(p.t), Epoch: time.Unix(0, 0), Status: printer(p.t),
+		Note: func(format string, args ...any) { p.t.Logf("note: "+format, args...) },
+	}
+}
+
+// networkCA is the bundle that SSL_CERT_FILE names: where HTTPS is re-signed, steps need it.
+func networkCA(t *testing.T) []byte {
+	file := os.Getenv("SSL_CERT_FILE")
+	if file == "" {
+		return nil
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// printer shows what failed in a build, and with MLBUILD_TEST_PROGRESS=1 every step.
+func printer(t *testing.T) func(string) chan<- *bkclient.SolveStatus {
+	verbose := os.Getenv("MLBUILD_TEST_PROGRESS") == "1"
+	return func(profile string) chan<- *bkclient.SolveStatus {
+		ch := make(chan *bkclient.SolveStatus)
+		go func() {
+			for s := range ch {
+				for _, v := range s.Vertexes {
+					if v.Error != "" || verbose && v.Completed != nil {
+						t.Logf("%s: %s cached=%v %s", profile, v.Name, v.Cached, v.Error)
+					}
+				}
+				for _, l := range s.Logs {
+					if verbose {
+						t.Logf("%s| %s", profile, strings.TrimSpace(string(l.Data)))
+					}
+				}
+			}
+		}()
+		return ch
+	}
+}
+
+// mustBuild runs the request and fails the test on any fault.
+func mustBuild(t *testing.T, b *builder.Builder, req builder.Request) *builder.Result {
+	t.Helper()
+	res, err := b.Build(context.WithoutCancel(t.Context()), req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res
+}
+
+// lock locks a profile of the project and writes the file.
+func (p *project) lock(b *builder.Builder, profile string, o builder.LockOptions) {
+	p.t.Helper()
+	locks, err := b.Lock(p.t.Context(), p.request(p.variant(profile)), o)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	for _, l := range locks {
+		p.write(l.Path, string(l.Data))
+	}
+}

@@ -1,0 +1,24 @@
+package integration
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/mlbuild/mlbuild/integration/testbed"
+)
+
+func TestQuickstart(t *testing.T) {
+	tb := testbed.Shared(t)
+	b := connect(t, tb.Daemon.Addr())
+	p := example(t, "quickstart")
+	ref := tb.Registry.Ref("quickstart:1.0")
+	res := mustBuild(t, b, p.request(p.variant("cpu", ref)))
+	t.Logf("%+v", res.Images[0])
+	out, err := tb.Daemon.RunImage(t.Context(), ref, "python", "main.py")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(out.Stdout, "eigenvalues") || out.Exit != 0 {
+		t.Errorf("got %+v", out)
+	}
+}
