@@ -98,7 +98,7 @@ func TestSelectFaults(t *testing.T) {
 }
 
 func TestSelectLockFaults(t *testing.T) {
-	any := func(name string) []string { return []string{strings.ReplaceAll(name, " ", "-") + "-py3-none-any.whl"} }
+	pure := func(name string) []string { return []string{strings.ReplaceAll(name, " ", "-") + "-py3-none-any.whl"} }
 	for _, test := range []struct {
 		name, text string
 		target     Target
@@ -115,9 +115,9 @@ func TestSelectLockFaults(t *testing.T) {
 			`the lock has no extra "c", only a, b`, 0},
 		{"unknown group", head + "dependency-groups = [\"a\"]\n", Target{Python: "3.11", Platform: "linux/amd64", Groups: []string{"c"}}, fault.Lock,
 			`the lock has no dependency group "c", only a`, 0},
-		{"overlapping markers", head + entry("x 1", any("x 1"), `marker = "os_name == 'posix'"`) + entry("x 2", any("x 2")), bookworm, fault.Lock,
+		{"overlapping markers", head + entry("x 1", pure("x 1"), `marker = "os_name == 'posix'"`) + entry("x 2", pure("x 2")), bookworm, fault.Lock,
 			"x 1 and x 2 are both chosen for Python 3.11 on linux/amd64", 13},
-		{"two indexes", head + entry("x 1", any("x 1"), `index = "https://one.example/simple"`) + entry("x 1", any("x 1"), `index = "https://two.example/simple"`),
+		{"two indexes", head + entry("x 1", pure("x 1"), `index = "https://one.example/simple"`) + entry("x 1", pure("x 1"), `index = "https://two.example/simple"`),
 			bookworm, fault.Index, "x 1 and x 1 are both chosen for linux/amd64, from index https://one.example/simple and from index https://two.example/simple", 13},
 	} {
 		t.Run(test.name, func(t *testing.T) {
