@@ -129,8 +129,8 @@ func (o Options) userName() string {
 func (o Options) toolDirs() []string {
 	var dirs []string
 	for _, dir := range append(filepath.SplitList(o.Path), "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin") {
-		if filepath.IsAbs(dir) && !slices.Contains(dirs, dir) {
-			dirs = append(dirs, dir)
+		if filepath.IsAbs(dir) && !slices.Contains(dirs, o.sysroot+dir) {
+			dirs = append(dirs, o.sysroot+dir)
 		}
 	}
 	return dirs

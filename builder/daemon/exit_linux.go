@@ -24,23 +24,34 @@ var exitCauses = []struct{ text, cause, fix string }{
 
 // explainExit says from the log why the daemon ended at once.
 func (o Options) explainExit() error {
-	tail := tailOf(LogPath(o), 10)
+	lines := logMessages(LogPath(o))
+	text := strings.ToLower(strings.Join(lines, "\n"))
 	for _, c := range exitCauses {
-		if strings.Contains(strings.ToLower(tail), c.text) {
+		if strings.Contains(text, c.text) {
 			fix := strings.ReplaceAll(c.fix, "{root}", filepath.Join(o.StateDir, "root"))
 			return fault.New(fault.Embedded, "the local daemon does not start: %s", c.cause).
 				Hint("%s", fix).Hint("its log: %s", LogPath(o))
 		}
 	}
-	return fault.New(fault.Embedded, "the local daemon does not start; its log ends with:\n%s", tail).Hint("its log: %s", LogPath(o))
+	return fault.New(fault.Embedded, "the local daemon does not start; its log ends with:\n%s",
+		strings.Join(lines[max(0, len(lines)-10):], "\n")).Hint("its log: %s", LogPath(o))
 }
 
-// tailOf gives the last n lines of a file.
-func tailOf(path string, n int) string {
+// logMessages gives the lines of a log without Go's stack traces: each frame there is a function's name and
+// an indented place.
+func logMessages(path string) []string {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return err.Error()
+		return []string{err.Error()}
 	}
-	lines := strings.Split(strings.TrimRight(string(data), "\n"), "\n")
-	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+	var lines []string
+	for line := range strings.Lines(string(data)) {
+		line = strings.TrimRight(line, "\n")
+		if strings.HasPrefix(line, "\t") {
+			lines = lines[:max(0, len(lines)-1)]
+			continue
+		}
+		lines = append(lines, line)
+	}
+	return lines
 }

@@ -115,9 +115,10 @@ func explainTLS(a address, t TLS, err error) *fault.Fault {
 func explainAlert(a address, t TLS, err *net.OpError) *fault.Fault {
 	text := err.Err.Error()
 	switch {
-	case strings.Contains(text, "certificate required"), t.Cert == "" && strings.Contains(text, "bad certificate"):
+	case t.Cert == "" && (strings.Contains(text, "certificate required") || strings.Contains(text, "bad certificate")):
 		return tlsFault(a, err, "it requires a client certificate").Hint("give --tlscert and --tlskey")
-	case strings.Contains(text, "unknown certificate authority"), strings.Contains(text, "bad certificate"):
+	case strings.Contains(text, "unknown certificate authority"), strings.Contains(text, "bad certificate"),
+		strings.Contains(text, "certificate required"): // Go sends no certificate that the server's CA list excludes
 		return tlsFault(a, err, "it does not accept the client certificate "+t.Cert+": it was signed by a CA that the daemon does not know").
 			Hint("use a certificate signed by the CA of the daemon's --tlscacert")
 	case strings.Contains(text, "expired certificate"):
