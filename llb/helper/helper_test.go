@@ -1,0 +1,173 @@
+package helper_test
+
+import (
+	"crypto/sha256"
+	"debug/elf"
+	"encoding/hex"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/mlbuild/mlbuild/llb/helper"
+	"github.com/mlbuild/mlbuild/llb/wheel/wheeltest"
+	"github.com/mlbuild/mlbuild/profiles/fault"
+)
+
+var machines = map[string]elf.Machine{"linux/amd64": elf.EM_X86_64, "linux/arm64": elf.EM_AARCH64}
+
+// built gives the program, or skips the test where it was not built.
+func built(t *testing.T, platform string) []byte {
+	t.Helper()
+	data, err := helper.Binary(platform)
+	if err == nil {
+		return data
+	}
+	if !fault.Is(err, fault.Internal) || !strings.Contains(err.Error(), `run "make helper" first`) {
+		t.Fatalf("missing program: %v", err)
+	}
+	if os.Getenv("MLBUILD_REQUIRE_TESTBED") == "1" {
+		t.Fatal(err)
+	}
+	t.Skip(err)
+	return nil
+}
+
+func TestPinned(t *testing.T) {
+	for platform := range machines {
+		t.Run(platform, func(t *testing.T) {
+			data := built(t, platform)
+			sum := sha256.Sum256(data)
+			want := "sha256:" + hex.EncodeToString(sum[:])
+			if got, err := helper.Digest(platform); err != nil || got != want {
+				t.Errorf("Digest = %s, %v; want %s", got, err, want)
+			}
+			if !helper.Pinned(platform) {
+				t.Errorf("%s is not what sha256sums pins: the program's source or Go's version changed. If that is meant, run llb/helper/build.sh --pin", want)
+			}
+		})
+	}
+}
+
+// TestStatic wants programs that run in an empty root, and small ones: they travel to the daemon.
+func TestStatic(t *testing.T) {
+	for platform, machine := range machines {
+		t.Run(platform, func(t *testing.T) {
+			data := built(t, platform)
+			if len(data) > 3_000_000 {
+				t.Errorf("%d bytes, more than 3 MB", len(data))
+			}
+			f, err := elf.NewFile(strings.NewReader(string(data)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if f.Machine != machine {
+				t.Errorf("machine %v, want %v", f.Machine, machine)
+			}
+			for _, p := range f.Progs {
+				if p.Type == elf.PT_INTERP {
+					t.Error("it needs a dynamic loader")
+				}
+			}
+		})
+	}
+}
+
+func TestUnknownPlatform(t *testing.T) {
+	for _, platform := range []string{"windows/amd64", "linux/riscv64", ""} {
+		if _, err := helper.Binary(platform); !fault.Is(err, fault.Platform) {
+			t.Errorf("Binary(%q): %v", platform, err)
+		}
+		if _, err := helper.Digest(platform); !fault.Is(err, fault.Platform) {
+			t.Errorf("Digest(%q): %v", platform, err)
+		}
+		if helper.Pinned(platform) {
+			t.Errorf("Pinned(%q)", platform)
+		}
+	}
+}
+
+// sources lists the directories of this module that the program is built from.
+func sources(t *testing.T) []string {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", "../../cmd/mlbuild-unpack").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dirs := []string{"llb/helper"}
+	for path := range strings.FieldsSeq(string(out)) {
+		if dir, ok := strings.CutPrefix(path, "github.com/mlbuild/mlbuild/"); ok {
+			dirs = append(dirs, dir)
+		}
+	}
+	return dirs
+}
+
+// TestReproducible builds the program from a copy of the sources in another directory.
+func TestReproducible(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: the program is not built again")
+	}
+	want := built(t, "linux/amd64")
+	dir := t.TempDir()
+	root := filepath.Join("..", "..")
+	for _, sub := range sources(t) {
+		if err := os.CopyFS(filepath.Join(dir, sub), os.DirFS(filepath.Join(root, sub))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, file := range []string{"go.mod", "go.sum"} {
+		data, err := os.ReadFile(filepath.Join(root, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, file), data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	bin := filepath.Join(dir, "llb/helper/bin/mlbuild-unpack-linux-amd64")
+	os.Remove(bin)
+	cmd := exec.Command(filepath.Join(dir, "llb/helper/build.sh"))
+	cmd.Env = append(os.Environ(), "GOFLAGS=-race", "GOAMD64=v3", "CGO_ENABLED=1")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	got, err := os.ReadFile(bin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != string(want) {
+		t.Error("built in another directory, the program has other bytes")
+	}
+}
+
+// TestRunsInEmptyRoot runs the program as process 1 of a root that holds nothing else.
+func TestRunsInEmptyRoot(t *testing.T) {
+	data := built(t, "linux/amd64")
+	dir := t.TempDir()
+	for _, sub := range []string{"in", "out"} {
+		if err := os.Mkdir(filepath.Join(dir, sub), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "unpack"), data, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	path, err := wheeltest.Write(filepath.Join(dir, "in"), "demo", "1.0", "py3-none-any", map[string]string{"demo.py": "x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"--pid", "--fork", "--net", "--map-root-user", "chroot", dir, "/unpack", "-python", "3.11", "-out", "/out", "/in/" + filepath.Base(path)}
+	out, err := exec.Command("unshare", args...).CombinedOutput()
+	if err != nil && strings.Contains(string(out), "unshare") {
+		t.Skipf("no namespaces here, see unshare(1): %s", out)
+	}
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	got, err := os.ReadFile(filepath.Join(dir, "out/opt/venv/lib/python3.11/site-packages/demo.py"))
+	if err != nil || string(got) != "x" {
+		t.Errorf("demo.py: %q, %v", got, err)
+	}
+}
