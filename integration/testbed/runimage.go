@@ -112,3 +112,16 @@ func runRef(ctx context.Context, gw gateway.Client, ref gateway.Reference, cfg o
 type nopCloser struct{ io.Writer }
 
 func (nopCloser) Close() error { return nil }
+
+// PushFile builds an image of one file on the client's daemon and pushes it: the smallest proof that a
+// daemon can build and reach a registry.
+func PushFile(ctx context.Context, c *bkclient.Client, ref, path, data string) error {
+	def, err := bkllb.Scratch().File(bkllb.Mkfile("/"+path, 0o644, []byte(data))).Marshal(ctx, bkllb.LinuxAmd64)
+	if err != nil {
+		return err
+	}
+	_, err = c.Solve(ctx, def, bkclient.SolveOpt{Exports: []bkclient.ExportEntry{{
+		Type: bkclient.ExporterImage, Attrs: map[string]string{"name": ref, "push": "true"},
+	}}}, nil)
+	return err
+}
