@@ -38,6 +38,7 @@ func (r *report) add(f *fault.Fault) {
 	if slices.ContainsFunc(r.faults, same) {
 		return
 	}
+	f.Message = redact(f.Message)
 	if f.Snippet == "" {
 		f.Snippet = r.snippet(f.At)
 	}
@@ -80,20 +81,32 @@ func (r *report) snippet(at fault.Position) string {
 
 var secretAssignment = regexp.MustCompile(`(?i)([a-z0-9_.-]*(?:apikey|api_key|auth|credential|key|password|pword|passwd|secret|token)[a-z0-9_.-]*["']?\s*[:=]\s*)\S.*`)
 
-// maskSecrets hides what follows a secret-like name, and every value of a secret's shape.
+// maskSecrets hides what follows a secret-like name, and every value of a secret's shape. The line keeps its
+// length, so that a caret below it stays in place.
 func maskSecrets(line string) string {
-	line = secretAssignment.ReplaceAllString(line, "$1***")
-	for _, shape := range secretShapes {
-		line = shape.pattern.ReplaceAllString(line, "***")
+	stars := func(s string) string { return strings.Repeat("*", len([]rune(s))) }
+	for _, m := range secretAssignment.FindAllStringSubmatchIndex(line, 1) {
+		line = line[:m[3]] + stars(line[m[3]:])
 	}
-	return line
+	for _, shape := range secretShapes {
+		line = shape.pattern.ReplaceAllStringFunc(line, stars)
+	}
+	return urlWithUser.ReplaceAllStringFunc(line, stars)
+}
+
+// redact hides values of a secret's shape in a message that quotes the project.
+func redact(message string) string {
+	for _, shape := range secretShapes {
+		message = shape.pattern.ReplaceAllString(message, "***")
+	}
+	return urlWithUser.ReplaceAllString(message, "$1://***@")
 }
 
 // nearest gives the name of known that is at most two edits (a third of a long name) from name, "" if none is.
 func nearest(name string, known []string) string {
 	best, limit := "", max(2, len(name)/3)+1
 	for _, candidate := range known {
-		if d := distance(strings.ToLower(name), candidate); d < limit && d < len(candidate) {
+		if d := distance(strings.ToLower(name), strings.ToLower(candidate)); d < limit && d < len(candidate) {
 			best, limit = candidate, d
 		}
 	}

@@ -53,7 +53,11 @@ func readYAML(file string, data []byte, rep *report) *node {
 	if body == nil {
 		return &node{kind: mapping, at: fault.Position{File: file, Line: 1, Column: 1}}
 	}
-	return r.node(body, 0)
+	root := r.node(body, 0)
+	if r.full {
+		return nil // beyond a limit nothing else is looked at
+	}
+	return root
 }
 
 // parse runs the YAML parser. A panic inside it is a fault of the file that set it off.
