@@ -27,29 +27,53 @@ func FuzzInstall(f *testing.F) {
 	wide.zip64 = true
 	describe(wide.entry("a.py"), true, true)
 	f.Add(wide.bytes())
-	f.Fuzz(func(t *testing.T, data []byte) {
-		top := t.TempDir()
-		dir := filepath.Join(top, "root")
-		wheelPath := filepath.Join(top, "demo-1.0-py3-none-any.whl")
-		if err := os.Mkdir(dir, 0o755); err != nil {
-			t.Fatal(err)
+	f.Fuzz(fuzzOne)
+}
+
+// FuzzFiles installs sound zips with a file of any name and contents and any entry points.
+func FuzzFiles(f *testing.F) {
+	f.Add("demo.py", "x", "a = demo:b")
+	f.Add("../x", "", "../a = demo:b [x]")
+	f.Add("demo-1.0.data/scripts/run", "#!python -u\n", "")
+	f.Add("demo-1.0.data/data/lib64/x", "", "")
+	f.Add("demo.pth", "import x", "")
+	f.Fuzz(func(t *testing.T, name, text, points string) {
+		if len(name) > 0xffff {
+			return
 		}
-		if err := os.WriteFile(wheelPath, data, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		root, err := os.OpenRoot(dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer root.Close()
-		_, err = wheel.Install(root, wheelPath, wheel.Options{Python: "3.11", Workers: 1})
-		for _, f := range fault.All(err) {
-			if f.Code != fault.WheelUnsafe {
-				t.Errorf("not a fault of the wheel: %v", f)
-			}
-		}
-		checkContained(t, top, dir)
+		files := map[string]string{"{info}/entry_points.txt": "[console_scripts]\n" + points}
+		z := newRawZip(t, files)
+		e := newRawEntry(t, name, text)
+		z.entries = append(z.entries, e)
+		record := z.entry("demo-1.0.dist-info/RECORD")
+		*record = *newRawEntry(t, record.local.name, wheelFiles(t, files)[record.local.name]+name+","+sha256Row(text)+",\n")
+		fuzzOne(t, z.bytes())
 	})
+}
+
+// fuzzOne installs a wheel of any bytes.
+func fuzzOne(t *testing.T, data []byte) {
+	top := t.TempDir()
+	dir := filepath.Join(top, "root")
+	wheelPath := filepath.Join(top, "demo-1.0-py3-none-any.whl")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(wheelPath, data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	_, err = wheel.Install(root, wheelPath, wheel.Options{Python: "3.11", Workers: 1})
+	for _, f := range fault.All(err) {
+		if f.Code != fault.WheelUnsafe {
+			t.Errorf("not a fault of the wheel: %v", f)
+		}
+	}
+	checkContained(t, top, dir)
 }
 
 // checkContained wants nothing but the wheel beside dir, and inside it regular files below /opt/venv alone.

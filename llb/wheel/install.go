@@ -108,8 +108,8 @@ func inRoot(p string) string { return path.Join(strings.TrimPrefix(Venv, "/"), p
 
 // dirsOf lists the directories that the files need, relative to the root, parents first, the root itself as ".".
 func dirsOf(files []*file) []string {
-	seen := map[string]bool{}
-	var dirs []string
+	seen := map[string]bool{".": true}
+	dirs := []string{"."}
 	for _, f := range files {
 		for dir := path.Dir(inRoot(f.path)); !seen[dir]; dir = path.Dir(dir) {
 			seen[dir] = true

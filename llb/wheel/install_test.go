@@ -232,6 +232,11 @@ func TestParts(t *testing.T) {
 	o := options
 	o.Part = wheel.Part{K: 2, N: 3}
 	root, _ = install(t, path, o)
+	o.Part = wheel.Part{K: 49, N: 50}
+	empty, done := install(t, path, o)
+	if st, err := empty.Stat("."); err != nil || done.Files != 0 || !st.ModTime().Equal(wheel.ModTime) {
+		t.Errorf("an empty part: %+v, root's time %v, %v", done, st.ModTime(), err)
+	}
 	got := slices.Sorted(maps.Keys(files(tree(t, root))))
 	if want := []string{site + "demo/b", site + "demo/d"}; !slices.Equal(got, want) {
 		t.Errorf("part 2 of 3 has %v, want %v", got, want)

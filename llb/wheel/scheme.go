@@ -70,14 +70,22 @@ func (p placer) data(scheme, file string) (place, error) {
 	return place{}, fmt.Errorf("%q is no scheme of .data", scheme)
 }
 
-// checkPlace refuses files over those that make the virtual environment what it is.
+// checkPlace refuses files that take the place of what makes the virtual environment.
 func checkPlace(file, project string) error {
-	if fold(file) == fold("pyvenv.cfg") || fold(file) == fold("lib64") {
-		return fmt.Errorf("it would replace %s of the virtual environment", file)
-	}
-	dir, name := path.Split(file)
-	if fold(dir) == fold("bin/") {
-		return checkScriptName(name, project)
+	top, rest, below := strings.Cut(file, "/")
+	switch strings.ToLower(top) {
+	case "pyvenv.cfg", "lib64":
+		return fmt.Errorf("it would replace %s of the virtual environment", top)
+	case "bin":
+		if below {
+			name, _, _ := strings.Cut(rest, "/")
+			return checkScriptName(name, project)
+		}
+		fallthrough
+	case "lib", "include":
+		if !below {
+			return fmt.Errorf("it would replace the directory %s of the virtual environment", top)
+		}
 	}
 	return nil
 }
