@@ -190,24 +190,13 @@ func nearestCUDA(wanted string, tags []string) []string {
 
 // rename gives frameworks that have one package per accelerator the right one's name.
 func (r *resolver) rename() {
-	a := r.recipe.Accelerator
 	renames := map[string]string{}
 	for _, q := range r.direct {
 		for _, v := range compat().Variants {
 			if !slices.Contains(v.Names, q.name) || slices.Contains(r.recipe.Requires.Allow, q.name) {
 				continue
 			}
-			to := v.CPU
-			if a.Kind == "cuda" {
-				to = v.CUDA
-				if v.CUDA13 != "" && majorOf(a.CUDA) == "13" {
-					to = v.CUDA13
-				}
-			}
-			if a.Kind == "cuda" && strings.Contains(q.extras, "cuda") {
-				continue // the project chose its CUDA build itself
-			}
-			if to != q.name+q.extras {
+			if to := r.variant(v, q); to != q.name+q.extras {
 				renames[q.name] = to
 			}
 		}
@@ -215,4 +204,22 @@ func (r *resolver) rename() {
 	if len(renames) > 0 {
 		r.recipe.Requires.Rename = renames
 	}
+}
+
+// variant chooses among the names of one framework.
+func (r *resolver) variant(v variantRow, q requirement) string {
+	a := r.recipe.Accelerator
+	switch {
+	case a.Kind == "cuda" && strings.Contains(q.extras, "cuda"):
+		return q.name + q.extras // the project chose its CUDA build itself
+	case a.Kind == "cuda" && v.CUDA13 != "" && majorOf(a.CUDA) == "13":
+		return v.CUDA13
+	case a.Kind == "cuda":
+		return v.CUDA
+	case v.CPUArm != "" && r.recipe.Platform == "linux/arm64":
+		return v.CPUArm
+	case !strings.Contains(q.extras, "cuda") && q.name == v.CPU:
+		return q.name + q.extras
+	}
+	return v.CPU
 }

@@ -180,24 +180,24 @@ func isCUDA(w WheelInfo) bool {
 // variant refuses CUDA libraries in a CPU profile, one fault for each package that pulls them.
 func (c *wheelCheck) variant() {
 	pulled := map[string][]string{} // package → CUDA wheels that it needs
-	paths := map[string][]string{}
 	for _, w := range c.wheels {
-		chain := c.via(w.Name)
-		if len(chain) == 0 {
-			chain = []string{w.Name}
-		}
-		if !isCUDA(w) || c.allowed(chain) {
-			continue
-		}
-		culprit := culpritOf(chain)
-		pulled[culprit] = append(pulled[culprit], w.Name)
-		if paths[culprit] == nil {
-			paths[culprit] = chain
+		if chain := c.path(w.Name); isCUDA(w) && !c.allowed(chain) {
+			culprit := culpritOf(chain)
+			pulled[culprit] = append(pulled[culprit], w.Name)
 		}
 	}
 	for _, culprit := range sortedKeys(pulled) {
-		c.faults = append(c.faults, c.variantFault(culprit, slices.Sorted(slices.Values(pulled[culprit])), paths[culprit]))
+		names := slices.Sorted(slices.Values(pulled[culprit]))
+		c.faults = append(c.faults, c.variantFault(culprit, names, c.path(names[0])))
 	}
+}
+
+// path is the dependency path to a package, at least the package itself.
+func (c *wheelCheck) path(name string) []string {
+	if chain := c.via(name); len(chain) > 0 {
+		return chain
+	}
+	return []string{name}
 }
 
 // culpritOf is the last package of a path that is no CUDA library itself.
@@ -215,8 +215,8 @@ func (c *wheelCheck) variantFault(culprit string, names, chain []string) *fault.
 	if len(names) > 1 {
 		what = fmt.Sprintf("%s and %d more CUDA packages", names[0], len(names)-1)
 	}
-	f := fault.New(fault.Variant, "the profile %s is for CPU, but %s comes with %s: %s",
-		c.recipe.Profile, what, culprit, strings.Join(chain, " → "))
+	f := fault.New(fault.Variant, "the profile %s is for CPU, but %s brings %s: %s",
+		c.recipe.Profile, culprit, what, strings.Join(chain, " → "))
 	for _, name := range slices.Backward(chain) {
 		if instead := compat().CPUNames[name]; instead != "" {
 			f.Hint("Require %s instead of %s: it does the same without CUDA.", instead, name)
@@ -281,7 +281,7 @@ func (c *wheelCheck) cuda() {
 	case len(found) > 1:
 		c.conflict(majors)
 	case len(found) == 0 && base == "":
-		c.notef("nothing in the profile %s brings CUDA: no package of the lock needs a GPU, and neither does the base", c.recipe.Profile)
+		c.withoutCUDA()
 	case len(found) == 1:
 		c.against(a, brought, base)
 	}
@@ -293,6 +293,16 @@ func (c *wheelCheck) cuda() {
 	if _, known := MinDriver(brought); !known && brought != "" {
 		c.notef("CUDA %s is not in the tables of this mlbuild (%s): its driver floor is not known", brought, compat().AsOf)
 	}
+}
+
+// withoutCUDA notes that a CUDA profile came out without CUDA. ONNX Runtime is the one framework whose CUDA package
+// does not require the libraries that it loads.
+func (c *wheelCheck) withoutCUDA() {
+	if slices.ContainsFunc(c.wheels, func(w WheelInfo) bool { return w.Name == "onnxruntime-gpu" }) {
+		c.notef("onnxruntime-gpu finds no CUDA in this image: require onnxruntime-gpu[cuda,cudnn], or use an nvidia/cuda base")
+		return
+	}
+	c.notef("nothing in the profile %s brings CUDA: no package of the lock has CUDA libraries, and neither has the base", c.recipe.Profile)
 }
 
 // majors gives the wheels by the CUDA major that they are for.
@@ -310,7 +320,7 @@ func (c *wheelCheck) majors() map[string][]WheelInfo {
 func (c *wheelCheck) conflict(majors map[string][]WheelInfo) {
 	var sides []string
 	for _, major := range sortedKeys(majors) {
-		sides = append(sides, fmt.Sprintf("CUDA %s by %s", major, strings.Join(c.via(majors[major][0].Name), " → ")))
+		sides = append(sides, fmt.Sprintf("CUDA %s by %s", major, strings.Join(c.path(majors[major][0].Name), " → ")))
 	}
 	c.faults = append(c.faults, fault.New(fault.Cuda, "the packages want different CUDA majors in one image: %s", strings.Join(sides, "; ")).
 		Hint("Bind them to one with accelerator: {cuda: \"12.6\"} or another version, or make a profile for each framework."))

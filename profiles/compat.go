@@ -72,6 +72,7 @@ type libcRow struct {
 type variantRow struct {
 	Names  []string `yaml:"names"`
 	CPU    string   `yaml:"cpu"`
+	CPUArm string   `yaml:"cpu_arm"`
 	CUDA   string   `yaml:"cuda"`
 	CUDA13 string   `yaml:"cuda13"`
 }
