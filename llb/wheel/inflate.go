@@ -47,10 +47,10 @@ func (s *sink) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// writeFault is an error of the file that is written to, as opposed to one of the wheel.
-type writeFault struct{ error }
+// writeError is an error of the file that is written to, as opposed to one of the wheel.
+type writeError struct{ error }
 
-func (w writeFault) Unwrap() error { return w.error }
+func (w writeError) Unwrap() error { return w.error }
 
 // open starts to read the contents of e.
 func (x *inflater) open(r io.ReaderAt, e *entry) (io.Reader, error) {
@@ -64,7 +64,7 @@ func (x *inflater) open(r io.ReaderAt, e *entry) (io.Reader, error) {
 	return x.flate, nil
 }
 
-// unpack writes the contents of e to w and checks size and CRC-32. A write that fails gives a writeFault; every other
+// unpack writes the contents of e to w and checks size and CRC-32. A write that fails gives a writeError; every other
 // error is a fault of the wheel.
 func (x *inflater) unpack(w io.Writer, r io.ReaderAt, e *entry) error {
 	from, err := x.open(r, e)
@@ -75,7 +75,7 @@ func (x *inflater) unpack(w io.Writer, r io.ReaderAt, e *entry) error {
 	_, err = io.Copy(s, from)
 	switch {
 	case s.err != nil:
-		return writeFault{s.err}
+		return writeError{s.err}
 	case errors.Is(err, errTooLong):
 		return err
 	case err != nil:

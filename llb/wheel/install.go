@@ -66,7 +66,7 @@ func Install(root *os.Root, wheelPath string, o Options) (*Installed, error) {
 	}
 	done.Files = len(files)
 	dirs := dirsOf(files)
-	if err := makeDirs(root, dirs); err != nil {
+	if err := makeDirs(root, dirs, p.rep); err != nil {
 		return nil, err
 	}
 	w := &writer{plan: p, root: root}
@@ -121,10 +121,10 @@ func dirsOf(files []*file) []string {
 }
 
 // makeDirs makes the directories and gives them their mode whatever the umask is.
-func makeDirs(root *os.Root, dirs []string) error {
+func makeDirs(root *os.Root, dirs []string, rep *report) error {
 	for _, dir := range dirs {
 		if info, err := root.Lstat(dir); err == nil && !info.IsDir() {
-			return fault.New(fault.WheelUnsafe, "%s is needed as a directory, but another wheel has a file there", dir)
+			return rep.unsafe("/"+dir, "it is needed as a directory, but another wheel has a file of this name")
 		} else if err != nil {
 			if err := root.Mkdir(dir, modeDir); err != nil {
 				return ioFault(err, "make a directory")

@@ -275,10 +275,10 @@ func TestReplace(t *testing.T) {
 			t.Errorf("%s: %s: not the fixed time", path, line)
 		}
 	}
-	if _, err := wheel.Install(root, make2(map[string]string{"shared/x/y": ""}), o); !fault.Is(err, fault.WheelUnsafe) {
+	if _, err := wheel.Install(root, make2(map[string]string{"shared/x/y": ""}), o); !fault.Is(err, fault.WheelUnsafe) || !strings.Contains(err.Error(), `second-2-py3-none-any.whl: "/`+site+`shared/x": it is needed as a directory`) {
 		t.Errorf("a directory over a file: %v", err)
 	}
-	if _, err := wheel.Install(root, make2(map[string]string{"shared": ""}), o); !fault.Is(err, fault.WheelUnsafe) {
+	if _, err := wheel.Install(root, make2(map[string]string{"shared": ""}), o); !fault.Is(err, fault.WheelUnsafe) || !strings.Contains(err.Error(), `"shared": another wheel has a directory of this name`) {
 		t.Errorf("a file over a directory: %v", err)
 	}
 }

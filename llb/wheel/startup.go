@@ -15,8 +15,8 @@ const maxStartup = 1 << 20
 // RECORD writes it.
 var knownStartup = map[string][]string{
 	"setuptools/distutils-precedence.pth": {
-		"sha256=JjjOniUA5XKl4N5_rtZmHrVp0baW_LoHsN0iPaX10iQ", // 60.0.0 and later
-		"sha256=fqf_7z_ioRfuEsaO1lU2F_DX_S8FkCV8JcSElZo7c3M", // 50.0.0 to 59.8.0
+		"sha256=JjjOniUA5XKl4N5_rtZmHrVp0baW_LoHsN0iPaX10iQ", // distutils of setuptools by default
+		"sha256=fqf_7z_ioRfuEsaO1lU2F_DX_S8FkCV8JcSElZo7c3M", // distutils of Python by default
 	},
 }
 
@@ -65,7 +65,7 @@ func hasImport(text string) bool {
 	return false
 }
 
-// namespaceLine is what setuptools before 82 writes for a namespace package (setuptools/namespaces.py), with
+// namespaceLine is what setuptools writes for a namespace package (setuptools/namespaces.py), with
 // PTH for the tuple of its parts and PKG for its name.
 const namespaceLine = "import sys, types, os;has_mfs = sys.version_info > (3, 5);" +
 	"p = os.path.join(sys._getframe(1).f_locals['sitedir'], *PTH);" +

@@ -88,7 +88,7 @@ func (w *writer) result(all []*job) error {
 	}
 	slices.SortFunc(bad, byPath)
 	for _, f := range bad {
-		if wf, ok := errors.AsType[writeFault](w.failed[f]); ok {
+		if wf, ok := errors.AsType[writeError](w.failed[f]); ok {
 			return ioFault(wf.error, "write %s", path.Join(Venv, f.path))
 		}
 		w.plan.rep.add(f.source(), "%w", w.failed[f])
@@ -110,7 +110,7 @@ func (w *writer) do(j *job, x *inflater) {
 	}
 	dir, err := w.root.OpenRoot(j.dir)
 	if err != nil {
-		w.fail(j.files[0], writeFault{err})
+		w.fail(j.files[0], writeError{err})
 		return
 	}
 	defer dir.Close()
@@ -128,7 +128,7 @@ func (w *writer) fail(f *file, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.failed[f] = err
-	if _, ok := errors.AsType[writeFault](err); ok {
+	if _, ok := errors.AsType[writeError](err); ok {
 		w.stop.Store(true)
 	}
 }
@@ -145,7 +145,7 @@ func (w *writer) write(dir *os.Root, f *file, x *inflater) error {
 		return err
 	}
 	if err := errors.Join(out.Chmod(fs.FileMode(f.mode)), out.Close(), dir.Chtimes(name, ModTime, ModTime)); err != nil {
-		return writeFault{err}
+		return writeError{err}
 	}
 	return nil
 }
@@ -161,7 +161,7 @@ func (w *writer) create(dir *os.Root, name string, f *file) (*os.File, error) {
 		out, err = dir.OpenFile(name, flags, modeFile)
 	}
 	if err != nil {
-		return nil, writeFault{err}
+		return nil, writeError{err}
 	}
 	return out, nil
 }
@@ -170,7 +170,7 @@ func (w *writer) create(dir *os.Root, name string, f *file) (*os.File, error) {
 func (w *writer) replace(dir *os.Root, name string, f *file) error {
 	info, err := dir.Lstat(name)
 	if err != nil {
-		return writeFault{err}
+		return writeError{err}
 	}
 	if !info.Mode().IsRegular() {
 		return errors.New("another wheel has a directory of this name")
@@ -183,7 +183,7 @@ func (w *writer) replace(dir *os.Root, name string, f *file) error {
 		err = dir.Remove(name)
 	}
 	if err != nil {
-		return writeFault{err}
+		return writeError{err}
 	}
 	if !same {
 		w.mu.Lock()
@@ -211,7 +211,7 @@ func sameBytes(dir *os.Root, name, hash string) (bool, error) {
 func (w *writer) fill(out *os.File, f *file, x *inflater) error {
 	if f.entry == nil {
 		if _, err := io.Copy(out, bytes.NewReader(f.content)); err != nil {
-			return writeFault{err}
+			return writeError{err}
 		}
 		return nil
 	}
@@ -230,7 +230,7 @@ func unpackTo(out io.Writer, e *entry, r io.ReaderAt, x *inflater) error {
 	via := newRelay(out)
 	err := x.unpack(via, r, e)
 	if late := via.Close(); late != nil && err == nil {
-		err = writeFault{late}
+		err = writeError{late}
 	}
 	return err
 }

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// Caps that stop a bomb. The largest real wheels (torch, tensorflow, nvidia-*) have some 20,000 entries, 3 GB unpacked
+// Caps that stop a bomb. The largest real wheels (torch, tensorflow, nvidia-*) have some 25,000 entries, 3 GB unpacked
 // and a ratio under 10.
 const (
 	maxEntries   = 200_000
@@ -111,7 +111,7 @@ func readZip(r io.ReaderAt, size int64, rep *report) ([]*entry, error) {
 		return nil, err
 	}
 	checkBomb(entries, rep)
-	return entries, checkLocals(r, entries, int64(e.offset), rep)
+	return entries, checkLocals(r, entries, int64(e.offset))
 }
 
 // readEnd finds the end record. It must reach exactly to the end of the file, and its comment must be plain text, so that

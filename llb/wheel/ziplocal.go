@@ -58,7 +58,7 @@ func checkBomb(entries []*entry, rep *report) {
 
 // checkLocals holds each local header against the central directory and sees to it that the entries fill the zip from its
 // first byte to the central directory at stop.
-func checkLocals(r io.ReaderAt, entries []*entry, stop int64, rep *report) error {
+func checkLocals(r io.ReaderAt, entries []*entry, stop int64) error {
 	sorted := slices.Clone(entries)
 	slices.SortStableFunc(sorted, func(a, b *entry) int { return cmp.Compare(a.header, b.header) })
 	var at int64
