@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mlbuild/mlbuild/builder"
+	"github.com/mlbuild/mlbuild/profiles/fault"
+)
+
+// buildFlags are the flags of the build command.
+type buildFlags struct {
+	runFlags
+	outputFlags
+	tags         []string
+	target       string
+	cacheFrom    []string
+	cacheTo      []string
+	noCache      bool
+	noOwnCache   bool
+	locked       bool
+	compression  string
+	metadataFile string
+	json         bool
+}
+
+func buildCommand(e *env) *cobra.Command {
+	flags := &buildFlags{}
+	cmd := &cobra.Command{
+		Use:   "build [DIR]",
+		Short: "Build the project's images",
+		Long: `Build an image of every profile that --profile names, all at once, and send them where --push, --load or --output say.
+
+A tag without a repository (--tag 1.2) goes on the image that the project file names and gets the profile's suffix: 1.2-gpu. A whole
+reference is taken as it is for one profile and gets the suffix for several. {profile} places the profile's name by hand.`,
+		Example: `  mlbuild --profile cpu,gpu --tag registry.example.com/team/app:1.2 --push
+  mlbuild build path/to/project --load --tag app:dev
+  mlbuild --profile gpu --output type=oci,dest=app-{profile}.tar`,
+		Args: atMostOneDir,
+		RunE: func(cmd *cobra.Command, args []string) error { return flags.build(cmd.Context(), e, cmd, args) },
+	}
+	flags.add(cmd)
+	return cmd
+}
+
+func (b *buildFlags) add(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.SortFlags = false
+	b.project.add(cmd)
+	f.StringArrayVarP(&b.tags, "tag", "t", nil, "`tag` or reference of the image, may be repeated")
+	f.BoolVar(&b.push, "push", false, "push the images to their registry")
+	f.BoolVar(&b.load, "load", false, "load the images into docker")
+	f.StringArrayVarP(&b.outputs, "output", "o", nil, "`destination`: type=oci|docker|tar|local|image,dest=PATH; or DIR, or - for a tar archive on stdout")
+	f.StringVar(&b.target, "target", "", "`stage` to build (default runtime)")
+	f.BoolVar(&b.locked, "locked", false, "refuse to resolve: every profile needs a lock that fits")
+	f.StringVar(&b.compression, "compression", "", "`type` of the new layers and its level: zstd, gzip, estargz, uncompressed; zstd,9")
+	b.inputs.add(cmd)
+	f.StringArrayVar(&b.cacheFrom, "cache-from", nil, "`cache` to read beside the profile's own: a reference, or type=…,key=value")
+	f.StringArrayVar(&b.cacheTo, "cache-to", nil, "`cache` to write in place of the profile's own")
+	f.BoolVar(&b.noOwnCache, "no-own-cache", false, "neither read nor write the cache that mlbuild keeps beside the image")
+	f.BoolVar(&b.noCache, "no-cache", false, "run every step again")
+	f.StringVar(&b.progress, "progress", "auto", "how progress is shown: `auto`, tty, plain, rawjson, quiet")
+	f.StringVar(&b.metadataFile, "metadata-file", "", "JSON `file` to write the digests to, with docker buildx's keys")
+	f.BoolVar(&b.json, "json", false, "print the result as JSON")
+	b.daemon.add(cmd)
+}
+
+func (b *buildFlags) build(ctx context.Context, e *env, cmd *cobra.Command, args []string) error {
+	s, out, err := b.plan(ctx, e, cmd, args)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	bld, err := s.connect(ctx, e, &b.daemon)
+	if err != nil {
+		return err
+	}
+	result, err := bld.Build(ctx, s.request)
+	s.end(e)
+	built := map[string]bool{}
+	if result == nil {
+		result = &builder.Result{}
+	}
+	for _, m := range result.Images {
+		built[m.Profile] = true
+	}
+	faults := append(fault.All(out.writers.finish(built)), fault.All(err)...)
+	faults = append(faults, fault.All(b.report(e, s, out, result))...)
+	return faults.Err()
+}
+
+// plan turns the flags into a request. All faults come at once.
+func (b *buildFlags) plan(ctx context.Context, e *env, cmd *cobra.Command, args []string) (*session, *outputs, error) {
+	s, err := b.prepare(ctx, e, cmd, args)
+	if s == nil {
+		return nil, nil, err
+	}
+	faults := fault.All(err)
+	collect := func(err error) { faults = append(faults, fault.All(err)...) }
+	collect(checkTarget(b.target))
+	variants := s.request.Variants
+	out, err := b.parse(e, variants)
+	collect(err)
+	collect(b.tag(variants, out))
+	s.request.Compression, err = parseCompression(b.compression, variants)
+	collect(err)
+	s.request.CacheFrom, err = parseCaches(e, "--cache-from", b.cacheFrom)
+	collect(err)
+	s.request.CacheTo, err = parseCaches(e, "--cache-to", b.cacheTo)
+	collect(err)
+	if b.json && out.stdout {
+		collect(fault.New(fault.Usage, "--json and an archive cannot share stdout").Hint("name a file: dest=image.tar"))
+	}
+	s.request.Target, s.request.Outputs = b.target, out.list
+	s.request.NoCache, s.request.NoOwnCache, s.request.Locked = b.noCache, b.noOwnCache, b.locked
+	return s, out, faults.Err()
+}
+
+// tag gives every profile its references.
+func (b *buildFlags) tag(variants []builder.Variant, out *outputs) error {
+	tags := append(b.tags, out.names...)
+	if len(tags) == 0 && out.push {
+		return latestTags(variants)
+	}
+	return setTags(variants, tags)
+}

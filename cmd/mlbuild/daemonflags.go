@@ -1,0 +1,161 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/pem"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+
+	"github.com/docker/cli/cli/config"
+	"github.com/moby/buildkit/session/auth/authprovider"
+	"github.com/spf13/cobra"
+
+	"github.com/mlbuild/mlbuild/builder/daemon"
+	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/profiles/fault"
+)
+
+// daemonFlags say which buildkitd to use. Their names are buildctl's.
+type daemonFlags struct {
+	addr     string
+	tls      daemon.TLS
+	allowOld bool
+	noStart  bool
+	config   string
+	ca       string
+}
+
+func (d *daemonFlags) add(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&d.addr, "addr", "", "buildkitd `address`: unix://, tcp://, ssh://, docker-container://, kube-pod:// (default $BUILDKIT_HOST, else what is found)")
+	f.StringVar(&d.tls.CACert, "tlscacert", "", "CA certificate `file` that proves the daemon")
+	f.StringVar(&d.tls.Cert, "tlscert", "", "client certificate `file`")
+	f.StringVar(&d.tls.Key, "tlskey", "", "client key `file`")
+	f.StringVar(&d.tls.ServerName, "tlsservername", "", "`name` in the daemon's certificate, where it is not the address's host")
+	f.StringVar(&d.tls.Dir, "tlsdir", "", "`directory` with ca.pem, cert.pem and key.pem, or ca.crt, tls.crt and tls.key")
+	f.BoolVar(&d.allowOld, "allow-old-daemon", false, "use a daemon older than "+daemon.MinVersion)
+	f.BoolVar(&d.noStart, "no-start", false, "never start the local daemon")
+	d.addLocal(cmd)
+	f.StringVar(&d.ca, "ca-cert", "", "PEM `file` of a company's CA for downloads and registries (default $SSL_CERT_FILE)")
+}
+
+// addLocal adds the flags of the local default alone.
+func (d *daemonFlags) addLocal(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&d.config, "daemon-config", "", "`file` with more buildkitd.toml settings for the local daemon (default $MLBUILD_DAEMON_CONFIG)")
+}
+
+// options fills what package daemon needs to know of the process.
+func (d *daemonFlags) options(e *env) (daemon.Options, error) {
+	o := daemon.Options{
+		Addr: d.addr, BuildkitHost: e.get("BUILDKIT_HOST"), TLS: d.tls, AllowOld: d.allowOld, NoStart: d.noStart,
+		XDGRuntimeDir: e.get("XDG_RUNTIME_DIR"), DockerHost: e.get("DOCKER_HOST"),
+		Binary: e.get("MLBUILD_BUILDKITD"), Version: buildkitVersion(), Executable: e.executable, Path: e.get("PATH"),
+		UID: e.uid, User: e.get("USER", "LOGNAME"), Home: e.get("HOME"), SSLCertFile: e.get("SSL_CERT_FILE"),
+		Env: e.environ, Log: e.note,
+	}
+	if d.ca != "" {
+		o.SSLCertFile = d.ca
+	}
+	if d.tls == (daemon.TLS{}) {
+		o.TLS = daemon.TLS{
+			CACert: e.get("BUILDKIT_TLS_CACERT"), Cert: e.get("BUILDKIT_TLS_CERT"), Key: e.get("BUILDKIT_TLS_KEY"),
+			ServerName: e.get("BUILDKIT_TLS_SERVER_NAME"), Dir: e.get("BUILDKIT_TLS_DIR"),
+		}
+	}
+	o.StateDir, o.RuntimeDir = stateDirs(e)
+	if path := cmp.Or(d.config, e.get("MLBUILD_DAEMON_CONFIG")); path != "" {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return o, fault.New(fault.Embedded, "cannot read the daemon's settings %s: %w", path, pathCause(err))
+		}
+		o.Config = string(text)
+	}
+	return o, nil
+}
+
+// stateDirs gives the directories of the local daemon; MLBUILD_STATE_DIR holds everything in one.
+func stateDirs(e *env) (state, runtime string) {
+	if dir := e.get("MLBUILD_STATE_DIR"); dir != "" {
+		if abs, err := filepath.Abs(dir); err == nil {
+			dir = abs
+		}
+		return dir, ""
+	}
+	return daemon.Dirs(e.uid, e.get("HOME"), e.get("XDG_DATA_HOME"), e.get("XDG_RUNTIME_DIR"))
+}
+
+// find gives a proved daemon.
+func (d *daemonFlags) find(ctx context.Context, e *env) (*daemon.Daemon, error) {
+	o, err := d.options(e)
+	if err != nil {
+		return nil, err
+	}
+	return daemon.Find(ctx, o)
+}
+
+// caBundle reads the CA of --ca-cert or SSL_CERT_FILE, nil if there is none. A broken SSL_CERT_FILE is passed over with a note, as other
+// programs do.
+func (d *daemonFlags) caBundle(e *env) ([]byte, error) {
+	if d.ca != "" {
+		return readCA(d.ca)
+	}
+	path := e.get("SSL_CERT_FILE")
+	if path == "" {
+		return nil, nil
+	}
+	data, err := readCA(path)
+	if err != nil {
+		e.note("SSL_CERT_FILE is not used: %s", fault.All(err)[0].Message)
+		return nil, nil
+	}
+	return data, nil
+}
+
+func readCA(path string) ([]byte, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fault.New(fault.CA, "cannot read the CA bundle %s: %w", path, pathCause(err))
+	}
+	if block, _ := pem.Decode(data); block == nil || block.Type != "CERTIFICATE" {
+		return nil, fault.New(fault.CA, "%s holds no PEM certificate", path).Hint("it must start with -----BEGIN CERTIFICATE-----")
+	}
+	return data, nil
+}
+
+// registryAuth reads the docker configuration. A missing one gives no credentials.
+func registryAuth(e *env) (authprovider.AuthConfigProvider, error) {
+	dir := e.get("DOCKER_CONFIG")
+	if dir == "" {
+		dir = e.inHome(".docker")
+	}
+	file, err := config.Load(dir)
+	if err != nil {
+		return nil, fault.New(fault.Auth, "the docker configuration cannot be read: %w", err).
+			Hint("mend %s, or name another directory with DOCKER_CONFIG", filepath.Join(dir, config.ConfigFileName))
+	}
+	return authprovider.LoadAuthConfig(file), nil
+}
+
+// proxy reads the proxy variables, of which programs know both spellings.
+func (e *env) proxy() llb.Proxy {
+	return llb.Proxy{
+		HTTP: e.get("HTTP_PROXY", "http_proxy"), HTTPS: e.get("HTTPS_PROXY", "https_proxy"), FTP: e.get("FTP_PROXY", "ftp_proxy"),
+		No: e.get("NO_PROXY", "no_proxy"), All: e.get("ALL_PROXY", "all_proxy"),
+	}
+}
+
+// buildkitVersion is the BuildKit that this program was built with, "" if the build does not tell.
+func buildkitVersion() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	for _, m := range info.Deps {
+		if m.Path == "github.com/moby/buildkit" {
+			return m.Version
+		}
+	}
+	return ""
+}

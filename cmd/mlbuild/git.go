@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"net/url"
+	"os/exec"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/mlbuild/mlbuild/builder"
+	"github.com/mlbuild/mlbuild/profiles/fault"
+)
+
+// commit is what git knows of the project's directory. The zero value stands for a directory without git.
+type commit struct {
+	time     time.Time
+	revision string // with "-dirty" if tracked files were changed
+	source   string // URL of the remote "origin", without credentials
+}
+
+// readCommit asks git. A directory without git, or a machine without it, is no fault.
+func readCommit(ctx context.Context, e *env, dir string) commit {
+	program, err := lookPath("git", e.get("PATH"))
+	if err != nil {
+		return commit{}
+	}
+	git := func(args ...string) string {
+		cmd := exec.CommandContext(ctx, program, append([]string{"-C", dir}, args...)...)
+		cmd.Env = e.environ
+		out, err := cmd.Output()
+		if err != nil {
+			return ""
+		}
+		return strings.TrimSpace(string(out))
+	}
+	seconds, revision, ok := strings.Cut(git("log", "-1", "--format=%ct %H"), " ")
+	n, err := strconv.ParseInt(seconds, 10, 64)
+	if !ok || err != nil {
+		return commit{}
+	}
+	if git("status", "--porcelain", "--untracked-files=no") != "" {
+		revision += "-dirty"
+	}
+	return commit{time: time.Unix(n, 0).UTC(), revision: revision, source: withoutUser(git("config", "--get", "remote.origin.url"))}
+}
+
+// withoutUser takes the user and password out of a URL.
+func withoutUser(remote string) string {
+	u, err := url.Parse(remote)
+	if err != nil || u.Host == "" {
+		return remote // git@host:path holds no password
+	}
+	u.User = nil
+	return u.String()
+}
+
+// epoch is the images' creation time: SOURCE_DATE_EPOCH (https://reproducible-builds.org/specs/source-date-epoch), else the commit's, else 0.
+func epoch(e *env, c commit) (time.Time, error) {
+	text, set := e.lookup("SOURCE_DATE_EPOCH")
+	if set && text != "" {
+		n, err := strconv.ParseInt(text, 10, 64)
+		if err != nil || n < 0 {
+			return time.Time{}, fault.New(fault.Usage, "SOURCE_DATE_EPOCH is %q, not a number of seconds since 1970", text)
+		}
+		return time.Unix(n, 0).UTC(), nil
+	}
+	if c.time.IsZero() {
+		return time.Unix(0, 0).UTC(), nil
+	}
+	return c.time, nil
+}
+
+// label writes where the project comes from into the image's labels; what the project says itself stays.
+func (c commit) label(variants []builder.Variant) {
+	for _, v := range variants {
+		for _, r := range v.Recipes {
+			if c.revision != "" {
+				r.App.Labels = setPair(r.App.Labels, "org.opencontainers.image.revision", c.revision, false)
+			}
+			if c.source != "" {
+				r.App.Labels = setPair(r.App.Labels, "org.opencontainers.image.source", c.source, false)
+			}
+		}
+	}
+}

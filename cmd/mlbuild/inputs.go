@@ -1,0 +1,222 @@
+package main
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mlbuild/mlbuild/builder"
+	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/fault"
+)
+
+// inputFlags are what a run is given beside the project: secrets, agents, caches.
+type inputFlags struct {
+	secrets []string
+	ssh     []string
+}
+
+func (i *inputFlags) add(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringArrayVar(&i.secrets, "secret", nil, "`secret` for the steps that name it: id=NAME,src=FILE or id=NAME,env=VARIABLE")
+	f.StringArrayVar(&i.ssh, "ssh", nil, "agent socket or `keys`: default or ID=PATH[,PATH]")
+}
+
+// parseSecrets reads --secret. The values of files are read by the builder, which checks them before it builds.
+func parseSecrets(e *env, flags []string) ([]builder.Secret, error) {
+	var all []builder.Secret
+	var faults fault.List
+	for _, text := range flags {
+		s, err := parseSecret(e, text)
+		if err == nil && slices.ContainsFunc(all, func(o builder.Secret) bool { return o.ID == s.ID }) {
+			err = fault.New(fault.Usage, "the secret %q is given twice", s.ID)
+		}
+		if err != nil {
+			faults = append(faults, fault.All(err)...)
+			continue
+		}
+		all = append(all, s)
+	}
+	return all, faults.Err()
+}
+
+func parseSecret(e *env, text string) (builder.Secret, error) {
+	s, kind := builder.Secret{}, ""
+	fields, err := attributes("--secret", text)
+	if err != nil {
+		return s, err
+	}
+	for _, a := range fields {
+		switch a.key {
+		case "id":
+			s.ID = a.value
+		case "src", "source":
+			s.File = a.value
+		case "env":
+			s.Env = a.value
+		case "type":
+			kind = a.value
+		default: // the value may be the secret itself: do not print it
+			return s, fault.New(fault.Usage, "--secret has no key %q", a.key).Hint("--secret id=NAME,src=FILE or id=NAME,env=VARIABLE")
+		}
+	}
+	if s.ID == "" {
+		return s, fault.New(fault.Usage, "--secret %q has no id", text).Hint("--secret id=NAME,src=FILE or id=NAME,env=VARIABLE")
+	}
+	if kind == "env" && s.Env == "" {
+		s.Env, s.File = s.File, ""
+	}
+	if s.File == "" && s.Env == "" { // as docker: the variable of that name, else the file
+		if _, ok := e.lookup(s.ID); ok || kind == "env" {
+			s.Env = s.ID
+		} else {
+			s.File = s.ID
+		}
+	}
+	if s.Env != "" {
+		v, ok := e.lookup(s.Env)
+		s.File, s.Value, s.Set = "", []byte(v), ok
+	}
+	return s, nil
+}
+
+// parseSSH reads --ssh.
+func parseSSH(e *env, flags []string) ([]builder.SSH, error) {
+	var all []builder.SSH
+	var faults fault.List
+	for _, text := range flags {
+		id, paths, _ := strings.Cut(text, "=")
+		s := builder.SSH{ID: id}
+		if paths != "" {
+			s.Paths = strings.Split(paths, ",")
+		} else if socket := e.get("SSH_AUTH_SOCK"); socket != "" {
+			s.Paths = []string{socket}
+		} else {
+			faults = append(faults, fault.New(fault.Secret, "--ssh %s: there is no agent, SSH_AUTH_SOCK is not set", text).
+				Hint("start one: eval $(ssh-agent) && ssh-add; or name a key: --ssh %s=PATH", id))
+			continue
+		}
+		all = append(all, s)
+	}
+	return all, faults.Err()
+}
+
+// parseCaches reads --cache-from and --cache-to: type=…,key=value, or the reference of an image.
+func parseCaches(e *env, flag string, texts []string) ([]builder.Cache, error) {
+	var all []builder.Cache
+	var faults fault.List
+	for _, text := range texts {
+		c, err := parseCache(e, flag, text)
+		if err != nil {
+			faults = append(faults, fault.All(err)...)
+			continue
+		}
+		all = append(all, c)
+	}
+	return all, faults.Err()
+}
+
+// cacheTypes are BuildKit's cache backends.
+var cacheTypes = []string{"azblob", "gha", "inline", "local", "registry", "s3"}
+
+func parseCache(e *env, flag, text string) (builder.Cache, error) {
+	c := builder.Cache{Attrs: map[string]string{}}
+	fields, err := attributes(flag, text)
+	if err != nil {
+		return c, err
+	}
+	if loneValue(fields) {
+		return builder.Cache{Type: "registry", Attrs: map[string]string{"ref": text}}, nil
+	}
+	for _, a := range fields {
+		switch a.key {
+		case "":
+			return c, unknownAttribute(flag, text, a)
+		case "type":
+			c.Type = a.value
+		default:
+			c.Attrs[a.key] = a.value
+		}
+	}
+	if !slices.Contains(cacheTypes, c.Type) {
+		return c, fault.New(fault.Usage, "%s %q: there is no type %q", flag, text, c.Type).Hint("the types are: %s", strings.Join(cacheTypes, ", "))
+	}
+	if c.Type == "inline" {
+		return c, fault.New(fault.Usage, "%s: an inline cache would put the daemon's state into the image, whose digest then differs from run to run", flag).
+			Hint("leave it out: mlbuild keeps a cache beside the image by itself")
+	}
+	if missing := missingKey(flag, c); missing != "" {
+		return c, fault.New(fault.Usage, "%s %q has no %s", flag, text, missing)
+	}
+	if c.Type == "gha" {
+		return c, fillGitHub(e, flag, c)
+	}
+	return c, nil
+}
+
+func missingKey(flag string, c builder.Cache) string {
+	needs := map[string]string{"registry": "ref", "s3": "bucket", "azblob": "account_url"}
+	needs["local"] = map[string]string{"--cache-from": "src", "--cache-to": "dest"}[flag]
+	if key := needs[c.Type]; key != "" && c.Attrs[key] == "" {
+		return key
+	}
+	return ""
+}
+
+// fillGitHub takes what the Actions cache needs from the variables of a workflow, as buildctl does (cmd/buildctl/build/util.go).
+func fillGitHub(e *env, flag string, c builder.Cache) error {
+	if v2, err := strconv.ParseBool(e.get("ACTIONS_CACHE_SERVICE_V2")); c.Attrs["version"] == "2" || err == nil && v2 {
+		setDefault(c.Attrs, "url_v2", e.get("ACTIONS_RESULTS_URL"))
+	}
+	setDefault(c.Attrs, "url", e.get("ACTIONS_CACHE_URL", "ACTIONS_RESULTS_URL"))
+	setDefault(c.Attrs, "token", e.get("ACTIONS_RUNTIME_TOKEN"))
+	if c.Attrs["token"] == "" || c.Attrs["url"] == "" && c.Attrs["url_v2"] == "" {
+		return fault.New(fault.Usage, "%s type=gha needs ACTIONS_RUNTIME_TOKEN and ACTIONS_RESULTS_URL", flag).
+			Hint("GitHub gives them to actions only: expose them to run steps with actions/github-script, or use type=registry")
+	}
+	return nil
+}
+
+func setDefault(m map[string]string, key, value string) {
+	if m[key] == "" && value != "" {
+		m[key] = value
+	}
+}
+
+// parseCompression reads TYPE, TYPE,LEVEL or TYPE,level=LEVEL. Without the flag the project's compression holds.
+func parseCompression(text string, variants []builder.Variant) (builder.Compression, error) {
+	if text == "" {
+		return builder.Compression{Type: projectCompression(variants)}, nil
+	}
+	kind, level, ok := strings.Cut(text, ",")
+	c := builder.Compression{Type: kind}
+	if !slices.Contains(profiles.Compressions, kind) {
+		return c, fault.New(fault.Usage, "--compression %s: there is no type %q", text, kind).
+			Hint("the types are: %s", strings.Join(profiles.Compressions, ", "))
+	}
+	if !ok {
+		return c, nil
+	}
+	n, err := strconv.Atoi(strings.TrimPrefix(level, "level="))
+	if err != nil || n < 0 || n > 22 {
+		return c, fault.New(fault.Usage, "--compression %s: the level is a number from 0 to 22", text).Hint("for example --compression zstd,9")
+	}
+	c.Level = n
+	return c, nil
+}
+
+func projectCompression(variants []builder.Variant) string {
+	kind := ""
+	for _, v := range variants {
+		for _, r := range v.Recipes {
+			kind = cmp.Or(kind, r.Compression)
+		}
+	}
+	return kind
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

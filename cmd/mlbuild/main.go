@@ -1,0 +1,24 @@
+// Command mlbuild builds container images of Python projects on BuildKit, one layer for each wheel.
+//
+// What the program says: data (results, digests, JSON, archives) goes to stdout; progress, notes ("note:"), faults ("error[E-…]:") and
+// what to do about them ("hint:") go to stderr, in lower case and without a full stop. Colours appear on a terminal only.
+//
+// Only this package reads the environment and the clock, prints, and exits. Exit codes: 0 done, 1 failed for good, 2 wrong usage, 75 every
+// fault may pass by itself, 130 stopped by the user.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// version is set by the linker.
+var version = "dev"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
+	os.Exit(run(ctx, processEnv(), os.Args[1:]))
+}

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"fmt"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+)
+
+func profilesCommand(e *env) *cobra.Command {
+	flags, asJSON := &projectFlags{}, false
+	cmd := &cobra.Command{
+		Use:     "profiles [DIR]",
+		Short:   "List the project's profiles, or show one with everything decided",
+		Example: "  mlbuild profiles\n  mlbuild profiles show gpu",
+		Args:    atMostOneDir,
+		RunE: func(_ *cobra.Command, args []string) error {
+			p, err := flags.open(args)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(e.stdout, p.file.Profiles())
+			}
+			return printProfiles(e, p)
+		},
+	}
+	flags.addFile(cmd)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.AddCommand(showCommand(e))
+	return cmd
+}
+
+func printProfiles(e *env, p *project) error {
+	t := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "PROFILE\tACCELERATOR\tEXTENDS\tDESCRIPTION")
+	for _, i := range p.file.Profiles() {
+		extends := i.Extends
+		if extends == "" {
+			extends = "-"
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", i.Name, i.Accelerator, extends, i.Description)
+	}
+	return t.Flush()
+}
+
+func showCommand(e *env) *cobra.Command {
+	flags := &projectFlags{}
+	cmd := &cobra.Command{
+		Use:   "show PROFILE [DIR]",
+		Short: "Print a profile's recipe as JSON: every default filled in, no decision left",
+		Args:  cobra.RangeArgs(1, 2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			flags.profiles = args[:1]
+			p, err := flags.open(args[1:])
+			if err != nil {
+				return err
+			}
+			if err := p.resolve(e, flags, cmd); err != nil {
+				return err
+			}
+			for _, r := range p.variants[0].Recipes {
+				if err := printJSON(e.stdout, r); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+	flags.add(cmd)
+	_ = cmd.Flags().MarkHidden("profile")
+	return cmd
+}

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"sync"
+
+	bkclient "github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/util/progress/progressui"
+
+	"github.com/mlbuild/mlbuild/profiles/fault"
+)
+
+// progressModes are the values of --progress.
+var progressModes = []string{"auto", "plain", "quiet", "rawjson", "tty"}
+
+// progress draws what all profiles of a run do, with BuildKit's own renderer, on stderr. It is not on the run's context: a cancelled
+// build is drawn to its end.
+type progress struct {
+	display progressui.Display
+	prefix  bool // several profiles: vertices carry the profile's name
+	start   sync.Once
+	stop    sync.Once
+	started bool
+	in      chan *bkclient.SolveStatus
+	sources sync.WaitGroup
+	drawn   chan struct{}
+}
+
+func newProgress(e *env, mode string, profiles int) (*progress, error) {
+	if mode == "auto" {
+		mode = cmp.Or(e.get("BUILDKIT_PROGRESS"), mode)
+	}
+	if !slices.Contains(progressModes, mode) {
+		return nil, fault.New(fault.Usage, "--progress: there is no mode %q", mode).Hint("the modes are: %s", strings.Join(progressModes, ", "))
+	}
+	if mode == "tty" && !isTerminal(e.stderr) {
+		return nil, fault.New(fault.Usage, "--progress tty: stderr is no terminal").Hint("--progress auto chooses by itself")
+	}
+	display, err := progressui.NewDisplay(e.stderr, progressui.DisplayMode(mode))
+	if err != nil {
+		return nil, fault.New(fault.Internal, "draw the progress: %w", err)
+	}
+	return &progress{display: display, prefix: profiles > 1, in: make(chan *bkclient.SolveStatus), drawn: make(chan struct{})}, nil
+}
+
+// status gives a channel for one profile; whoever takes it closes it. It implements builder.Request.Status.
+func (p *progress) status(profile string) chan<- *bkclient.SolveStatus {
+	p.start.Do(func() {
+		p.started = true
+		go func() {
+			defer close(p.drawn)
+			_, _ = p.display.UpdateFrom(context.Background(), p.in)
+		}()
+	})
+	source := make(chan *bkclient.SolveStatus)
+	p.sources.Go(func() {
+		for s := range source {
+			if p.prefix {
+				s = withPrefix(s, profile)
+			}
+			p.in <- s
+		}
+	})
+	return source
+}
+
+// close waits until everything is drawn. Every channel that status gave must be closed, or about to be.
+func (p *progress) close() {
+	if !p.started {
+		return
+	}
+	p.stop.Do(func() {
+		p.sources.Wait()
+		close(p.in)
+		<-p.drawn
+	})
+}
+
+// withPrefix names the profile in each vertex: "[wheels] numpy" becomes "[gpu wheels] numpy". The builder keeps the vertices it was given,
+// so they are copied.
+func withPrefix(s *bkclient.SolveStatus, profile string) *bkclient.SolveStatus {
+	named := *s
+	named.Vertexes = make([]*bkclient.Vertex, len(s.Vertexes))
+	for i, v := range s.Vertexes {
+		c := *v
+		if rest, ok := strings.CutPrefix(c.Name, "["); ok {
+			c.Name = "[" + profile + " " + rest
+		} else {
+			c.Name = "[" + profile + "] " + c.Name
+		}
+		named.Vertexes[i] = &c
+	}
+	return &named
+}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mlbuild/mlbuild/builder"
+	"github.com/mlbuild/mlbuild/builder/daemon"
+	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/profiles/fault"
+)
+
+// runFlags are what every command that talks to a daemon has.
+type runFlags struct {
+	project  projectFlags
+	inputs   inputFlags
+	daemon   daemonFlags
+	progress string
+}
+
+func (r *runFlags) add(cmd *cobra.Command) {
+	r.project.add(cmd)
+	r.inputs.add(cmd)
+	r.daemon.add(cmd)
+	cmd.Flags().StringVar(&r.progress, "progress", "auto", "how progress is shown: `auto`, tty, plain, rawjson, quiet")
+}
+
+// session is one run of a command on a daemon.
+type session struct {
+	project  *project
+	request  builder.Request
+	progress *progress
+	notes    []string // told when the progress display has ended
+	daemon   *daemon.Daemon
+}
+
+// prepare reads the project and everything that flags and variables say. All faults come at once; no daemon is asked yet.
+func (r *runFlags) prepare(ctx context.Context, e *env, cmd *cobra.Command, args []string) (*session, error) {
+	p, err := r.project.open(args)
+	if err != nil {
+		return nil, err
+	}
+	faults := fault.All(p.resolve(e, &r.project, cmd))
+	s := &session{project: p}
+	collect := func(err error) { faults = append(faults, fault.All(err)...) }
+	s.progress, err = newProgress(e, r.progress, len(p.variants))
+	collect(err)
+	s.request = builder.Request{Dir: p.dir, Proxy: e.proxy(), Note: s.note}
+	if s.progress != nil {
+		s.request.Status = s.progress.status
+	}
+	s.request.Secrets, err = parseSecrets(e, r.inputs.secrets)
+	collect(err)
+	s.request.SSH, err = parseSSH(e, r.inputs.ssh)
+	collect(err)
+	s.request.CA, err = r.daemon.caBundle(e)
+	collect(err)
+	s.request.Auth, err = registryAuth(e)
+	collect(err)
+	c := readCommit(ctx, e, p.dir)
+	s.request.Epoch, err = epoch(e, c)
+	collect(err)
+	c.label(p.variants)
+	collect(p.readLocks())
+	s.request.Variants = p.variants
+	return s, faults.Err()
+}
+
+// connect finds the daemon. The caller closes the session.
+func (s *session) connect(ctx context.Context, e *env, flags *daemonFlags) (*builder.Builder, error) {
+	d, err := flags.find(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	s.daemon = d
+	return builder.New(d), nil
+}
+
+// end draws the progress to its end and tells the notes that came meanwhile.
+func (s *session) end(e *env) {
+	s.progress.close()
+	for _, n := range s.notes {
+		e.note("%s", n)
+	}
+	s.notes = nil
+}
+
+func (s *session) close() {
+	if s.daemon != nil {
+		_ = s.daemon.Close()
+	}
+}
+
+// checkTarget refuses an unknown stage before anything is looked up.
+func checkTarget(target string) error {
+	if target == "" || slices.Contains(llb.Targets, target) {
+		return nil
+	}
+	return fault.New(fault.Spec, "there is no stage %q", target).Hint("the stages are: %s", join(llb.Targets))
+}

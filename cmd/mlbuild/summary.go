@@ -1,0 +1,156 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/mlbuild/mlbuild/builder"
+	"github.com/mlbuild/mlbuild/profiles/fault"
+)
+
+// report tells what was made: a block for people or JSON on stdout, notes on stderr, and the metadata file.
+func (b *buildFlags) report(e *env, s *session, out *outputs, result *builder.Result) error {
+	w := e.stdout
+	if out.stdout {
+		w = e.stderr
+	}
+	switch {
+	case b.json:
+		if err := printJSON(e.stdout, result); err != nil {
+			return err
+		}
+	case b.progress == "quiet":
+		for _, m := range result.Images {
+			fmt.Fprintln(w, m.Digest)
+		}
+	default:
+		for _, m := range result.Images {
+			printImage(w, m, out)
+		}
+	}
+	b.notes(e, s, out, result)
+	if b.metadataFile == "" || len(result.Images) == 0 {
+		return nil
+	}
+	data, err := json.MarshalIndent(metadata(result), "", "  ")
+	if err != nil {
+		return fault.New(fault.Internal, "encode the metadata: %w", err)
+	}
+	return writeFile(b.metadataFile, append(data, '\n'))
+}
+
+// notes tells what a user should know of the images that were made.
+func (b *buildFlags) notes(e *env, s *session, out *outputs, result *builder.Result) {
+	unlocked := false
+	for _, m := range result.Images {
+		for _, n := range m.Notes {
+			s.note("%s: %s", m.Profile, n)
+		}
+		unlocked = unlocked || !m.Locked
+	}
+	for _, v := range s.request.Variants {
+		for _, n := range v.Recipes[0].Notes {
+			s.note("%s", n)
+		}
+	}
+	if unlocked && b.target != "base" {
+		s.note("the packages were chosen now; \"mlbuild lock\" pins them, and only then is the digest the same tomorrow and on another daemon")
+	}
+	if out.keepsNothing() && len(result.Images) > 0 {
+		s.note("the image stays in the daemon's cache: --push, --load or --output take it out")
+	}
+	s.end(e)
+}
+
+// printImage writes one profile's block.
+func printImage(w io.Writer, m builder.Image, out *outputs) {
+	title := m.Profile
+	if len(m.Platforms) > 0 {
+		title += " (" + strings.Join(m.Platforms, ", ") + ")"
+	}
+	fmt.Fprintln(w, title)
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(w, "  %-8s %s\n", name, fmt.Sprintf(format, args...))
+	}
+	for _, t := range m.Tags {
+		line("image", "%s", t)
+	}
+	if m.Digest != "" {
+		line("digest", "%s", m.Digest)
+	}
+	if m.CUDA != "" {
+		line("cuda", "%s", m.CUDA)
+	}
+	if m.Size > 0 {
+		line("size", "%s", size(m.Size))
+	}
+	if out.push {
+		line("layers", "%s", layers(m.Layers))
+	}
+	line("steps", "%d cached, %d run", m.Cached, m.Ran)
+	line("time", "%.1f s", m.Seconds)
+	for _, d := range out.describe(m.Profile) {
+		line("output", "%s", d)
+	}
+}
+
+func layers(l *builder.Layers) string {
+	if l == nil {
+		return "unknown: the registry did not let mlbuild look"
+	}
+	return fmt.Sprintf("%d new, %d reused, %s pushed", l.New, l.Reused, size(l.Pushed))
+}
+
+// size renders bytes in decimal units, as registries and docker do.
+func size(n int64) string {
+	switch {
+	case n >= 1e9:
+		return fmt.Sprintf("%.2f GB", float64(n)/1e9)
+	case n >= 1e6:
+		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+	case n >= 1e3:
+		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
+	}
+	return fmt.Sprintf("%d B", n)
+}
+
+// metadata has docker buildx's keys: flat for one profile as "buildx build" writes them, by profile for several as "buildx bake" does.
+func metadata(result *builder.Result) map[string]any {
+	all := map[string]any{}
+	for _, m := range result.Images {
+		all[m.Profile] = imageMetadata(m)
+	}
+	if len(result.Images) == 1 {
+		return imageMetadata(result.Images[0])
+	}
+	return all
+}
+
+func imageMetadata(m builder.Image) map[string]any {
+	all := map[string]any{"mlbuild.profile": m.Profile, "mlbuild.platforms": m.Platforms, "mlbuild.locked": m.Locked}
+	set := func(key, value string) {
+		if value != "" {
+			all[key] = value
+		}
+	}
+	set("containerimage.digest", m.Digest)
+	set("containerimage.config.digest", m.Config)
+	set("image.name", strings.Join(m.Tags, ","))
+	set("mlbuild.cuda", m.CUDA)
+	if m.Layers != nil {
+		all["mlbuild.layers"] = m.Layers
+	}
+	return all
+}
+
+func printJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(v); err != nil {
+		return fault.New(fault.Output, "cannot write to stdout: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"errors"
+	"regexp"
+	"strings"
+
+	"github.com/distribution/reference"
+
+	"github.com/mlbuild/mlbuild/builder"
+	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/fault"
+)
+
+// profilePlace is what a tag or a destination may hold to say where the profile's name goes.
+const profilePlace = "{profile}"
+
+// bareTag is a tag without a repository. "{profile}" was replaced before.
+var bareTag = regexp.MustCompile(`^[^/:@]+$`)
+
+// tagRules turns --tag into references: a bare tag goes on the project's image and always gets the profile's suffix; a full reference is
+// taken as it is for one profile and gets the suffix for several; {profile} places the profile's name by hand.
+type tagRules struct {
+	several bool // profiles are built together
+	faults  fault.List
+	taken   map[string]string // reference → profile
+}
+
+// setTags fills the tags of every variant. All faults come at once.
+func setTags(variants []builder.Variant, tags []string) error {
+	rules := &tagRules{several: len(variants) > 1, taken: map[string]string{}}
+	for i := range variants {
+		v := &variants[i]
+		for _, t := range tags {
+			if ref := rules.reference(*v, t); ref != "" {
+				v.Tags = append(v.Tags, ref)
+			}
+		}
+	}
+	return distinct(rules.faults).Err()
+}
+
+// reference gives the full reference that a tag means for a variant, "" after a fault.
+func (r *tagRules) reference(v builder.Variant, tag string) string {
+	recipe := &profiles.Recipe{Image: "unknown"} // the profile has faults of its own
+	if len(v.Recipes) > 0 {
+		recipe = v.Recipes[0]
+	}
+	placed := strings.Contains(tag, profilePlace)
+	text := strings.ReplaceAll(tag, profilePlace, v.Profile)
+	suffix := recipe.Suffix
+	if bareTag.MatchString(text) {
+		if recipe.Image == "" {
+			r.faults = append(r.faults, fault.New(fault.Spec, "the tag %q has no repository, and the project names no image", tag).
+				Hint("add image: registry.example.com/team/%s to mlbuild.yaml", recipe.Name).
+				Hint("or give the whole reference: --tag registry.example.com/team/%s:%s", recipe.Name, tag))
+			return ""
+		}
+		text = recipe.Image + ":" + text
+	} else if !r.several {
+		suffix = ""
+	}
+	if placed {
+		suffix = ""
+	}
+	return r.taking(v.Profile, tag, text, suffix)
+}
+
+// taking checks a reference and refuses one that another profile has.
+func (r *tagRules) taking(profile, tag, text, suffix string) string {
+	ref, f := parseTag(tag, text, suffix)
+	if f != nil {
+		r.faults = append(r.faults, f)
+		return ""
+	}
+	owner, ok := r.taken[ref]
+	if ok && owner != profile {
+		r.faults = append(r.faults, fault.New(fault.Ref, "the profiles %s and %s would both be %s", owner, profile, ref).
+			Hint("give the profiles different suffixes, or place the name by hand: --tag name:1.2-%s", profilePlace))
+		return ""
+	}
+	if ok {
+		return ""
+	}
+	r.taken[ref] = profile
+	return ref
+}
+
+// parseTag checks a reference and adds the suffix to its tag.
+func parseTag(tag, text, suffix string) (string, *fault.Fault) {
+	named, err := reference.ParseNormalizedNamed(text)
+	if err != nil {
+		return "", badTag(tag, text, err)
+	}
+	if _, ok := named.(reference.Digested); ok {
+		return "", fault.New(fault.Ref, "--tag %s holds a digest; the digest is what the build makes", tag).
+			Hint("give the name and the tag alone: --tag %s", reference.TagNameOnly(reference.TrimNamed(named)))
+	}
+	tagged, ok := reference.TagNameOnly(named).(reference.Tagged)
+	if !ok {
+		return "", badTag(tag, text, errors.New("there is no tag"))
+	}
+	full, err := reference.WithTag(reference.TrimNamed(named), tagged.Tag()+suffix)
+	if err != nil {
+		return "", badTag(tag, tagged.Tag()+suffix, err)
+	}
+	return full.String(), nil
+}
+
+// badTag says in words why a reference is none.
+func badTag(tag, text string, err error) *fault.Fault {
+	name, rest := text, ""
+	if i := strings.LastIndex(text, ":"); i > strings.LastIndex(text, "/") {
+		name, rest = text[:i], text[i:]
+	}
+	if lower := strings.ToLower(name); lower != name {
+		return fault.New(fault.Ref, "--tag %s: a repository's name is lower case", tag).Hint("--tag %s", lower+rest)
+	}
+	if _, err := reference.ParseNormalizedNamed(name); err == nil {
+		return fault.New(fault.Ref, "--tag %s: %q is not a tag", tag, strings.TrimPrefix(rest, ":")).
+			Hint("a tag is made of letters, digits, '_', '.' and '-', starts with none of the last two, and has at most 128 characters")
+	}
+	return fault.New(fault.Ref, "--tag %s is not an image reference: %w", tag, err).
+		Hint("for example --tag registry.example.com/team/app:1.2")
+}
+
+// latestTags are the tags of a push that names none.
+func latestTags(variants []builder.Variant) error {
+	var faults fault.List
+	for _, v := range variants {
+		if len(v.Recipes) > 0 && v.Recipes[0].Image == "" {
+			faults = append(faults, fault.New(fault.Spec, "--push has nowhere to go: there is no --tag, and the project names no image").
+				Hint("--tag registry.example.com/team/%s:1.2", v.Recipes[0].Name).
+				Hint("or add image: registry.example.com/team/%s to mlbuild.yaml", v.Recipes[0].Name))
+		}
+	}
+	if err := distinct(faults).Err(); err != nil {
+		return err
+	}
+	return setTags(variants, []string{"latest"})
+}

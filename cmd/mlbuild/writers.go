@@ -1,0 +1,203 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/mlbuild/mlbuild/builder"
+	"github.com/mlbuild/mlbuild/profiles/fault"
+)
+
+// writers hold the files and pipes that archives go to. A file appears under its name when its build is done, never half written.
+type writers struct {
+	env     *env
+	mu      sync.Mutex
+	pending map[string][]pendingFile // by profile
+	loads   []*dockerLoad
+	written map[string][]string // by profile: what was written, for people
+}
+
+type pendingFile struct{ temporary, path string }
+
+func newWriters(e *env, variants []builder.Variant) *writers {
+	return &writers{env: e, pending: map[string][]pendingFile{}, written: make(map[string][]string, len(variants))}
+}
+
+// file gives what opens each profile's file, or stdout for "-".
+func (w *writers) file(paths map[string]string) func(string) (io.WriteCloser, error) {
+	return func(profile string) (io.WriteCloser, error) {
+		path := paths[profile]
+		if path == "-" {
+			return nopCloser{w.env.stdout}, nil
+		}
+		if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() && !info.IsDir() { // a device or a pipe
+			return os.OpenFile(path, os.O_WRONLY, 0)
+		}
+		f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+		if err != nil {
+			return nil, fault.New(fault.Output, "cannot write %s: %w", path, pathCause(err))
+		}
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.pending[profile] = append(w.pending[profile], pendingFile{f.Name(), path})
+		return f, nil
+	}
+}
+
+// check finds destinations that cannot be written before anything is built.
+func (w *writers) check(paths map[string]string) error {
+	var faults fault.List
+	seen := map[string]string{}
+	for _, profile := range sortedKeys(paths) {
+		path := paths[profile]
+		if path == "-" {
+			continue
+		}
+		switch dir := filepath.Dir(path); {
+		case isDir(path):
+			faults = append(faults, fault.New(fault.Output, "dest=%s is a directory, a file is wanted", path))
+		case !isDir(dir):
+			faults = append(faults, fault.New(fault.Output, "dest=%s: the directory %s does not exist", path, dir).Hint("mkdir -p %s", dir))
+		case seen[path] != "":
+			faults = append(faults, fault.New(fault.Usage, "the profiles %s and %s would both write %s", seen[path], profile, path))
+		}
+		seen[path] = profile
+	}
+	return faults.Err()
+}
+
+// load gives what pipes an archive into docker load.
+func (w *writers) load(docker string) func(string) (io.WriteCloser, error) {
+	return func(profile string) (io.WriteCloser, error) {
+		l, err := startLoad(docker, w.env.environ)
+		if err != nil {
+			return nil, fault.New(fault.Output, "docker load: %w", err)
+		}
+		l.profile = profile
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.loads = append(w.loads, l)
+		return l, nil
+	}
+}
+
+// finish gives the files of the built profiles their names, removes those of the others, and waits for docker load.
+func (w *writers) finish(built map[string]bool) error {
+	var faults fault.List
+	for _, profile := range sortedKeys(w.pending) {
+		for _, p := range w.pending[profile] {
+			if !built[profile] {
+				_ = os.Remove(p.temporary)
+				continue
+			}
+			if err := publish(p); err != nil {
+				faults = append(faults, fault.New(fault.Output, "cannot write %s: %w", p.path, pathCause(err)))
+				continue
+			}
+			w.written[profile] = append(w.written[profile], "file "+p.path)
+		}
+	}
+	for _, l := range w.loads {
+		if err := l.Close(); err != nil && built[l.profile] {
+			faults = append(faults, fault.All(err)...)
+		} else if built[l.profile] {
+			w.written[l.profile] = append(w.written[l.profile], "loaded into docker")
+		}
+	}
+	return faults.Err()
+}
+
+// publish gives a finished file its name and the mode of an ordinary file.
+func publish(p pendingFile) error {
+	if err := os.Chmod(p.temporary, 0o644); err != nil {
+		return err
+	}
+	return os.Rename(p.temporary, p.path)
+}
+
+// writeFile writes a small file so that nobody sees it half written.
+func writeFile(path string, data []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return fault.New(fault.Output, "cannot write %s: %w", path, pathCause(err))
+	}
+	_, err = f.Write(data)
+	err = errors.Join(err, f.Close())
+	if err == nil {
+		err = publish(pendingFile{f.Name(), path})
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+		return fault.New(fault.Output, "cannot write %s: %w", path, pathCause(err))
+	}
+	return nil
+}
+
+// dockerLoad is a running docker load. Close ends its input and gives its verdict, each time the same.
+type dockerLoad struct {
+	io.Writer
+	profile string
+	close   func() error
+}
+
+func startLoad(docker string, environ []string) (*dockerLoad, error) {
+	cmd := exec.Command(docker, "load", "--quiet")
+	var said bytes.Buffer
+	cmd.Env, cmd.Stdout, cmd.Stderr = environ, &said, &said
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	return &dockerLoad{Writer: in, close: sync.OnceValue(func() error {
+		_ = in.Close()
+		if err := cmd.Wait(); err != nil {
+			return fault.New(fault.Output, "docker load: %w: %s", err, strings.TrimSpace(said.String())).
+				Hint("is dockerd running? docker info tells; or write the archive: --output type=docker,dest=image.tar")
+		}
+		return nil
+	})}, nil
+}
+
+// Close implements io.Closer.
+func (l *dockerLoad) Close() error { return l.close() }
+
+type nopCloser struct{ io.Writer }
+
+// Close leaves the stream open.
+func (nopCloser) Close() error { return nil }
+
+// lookPath finds a command in a PATH.
+func lookPath(name, path string) (string, error) {
+	for _, dir := range filepath.SplitList(path) {
+		if dir == "" {
+			continue
+		}
+		if found, err := exec.LookPath(filepath.Join(dir, name)); err == nil {
+			return found, nil
+		}
+	}
+	return "", fmt.Errorf("%s is not in PATH", name)
+}
+
+// pathCause is the reason of a file error without its path, which the message names already.
+func pathCause(err error) error {
+	var path *os.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	var link *os.LinkError
+	if errors.As(err, &link) {
+		return link.Err
+	}
+	return err
+}
