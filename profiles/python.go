@@ -46,9 +46,7 @@ func (r *resolver) chosenPython() (version, from string) {
 		return r.minor(str{line, fault.Position{File: ".python-version", Line: 1, Column: 1}, true}), ".python-version"
 	}
 	if r.py.hasProject() && r.py.Project.RequiresPython != "" {
-		if v, ok := r.fromRequiresPython(r.py.Project.RequiresPython); ok {
-			return v, "requires-python"
-		}
+		return r.fromRequiresPython(r.py.Project.RequiresPython), "requires-python"
 	}
 	r.notef("no Python version is named: %s is taken; set python: {version: %q}", defaultPython, defaultPython)
 	return defaultPython, "default"
@@ -73,22 +71,22 @@ func (r *resolver) minor(s str) string {
 }
 
 // fromRequiresPython takes the default if it is allowed, else the lowest allowed version that has a slim image.
-func (r *resolver) fromRequiresPython(wanted string) (version string, ok bool) {
+func (r *resolver) fromRequiresPython(wanted string) string {
 	at := fault.Position{File: r.py.path}
 	candidates := slices.Insert(slices.Clone(compat().Slim), 0, defaultPython)
 	for _, v := range candidates {
 		fits, err := satisfies(v, wanted)
 		if err != nil {
 			r.specf(at, "requires-python %q is not a version specifier: %s", wanted, err)
-			return "", false
+			return defaultPython
 		}
 		if fits {
-			return v, true
+			return v
 		}
 	}
 	r.specf(at, "no known Python satisfies requires-python %q", wanted).
 		Hint("Known: %s. Name another with python: {version: …}.", strings.Join(compat().Slim, ", "))
-	return "", false
+	return defaultPython
 }
 
 // satisfies tells whether some release of a minor version satisfies a PEP 440 specifier. The highest patch

@@ -1,0 +1,175 @@
+package profiles
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestProfiles(t *testing.T) {
+	p, err := Load(memory{FileName: `
+profiles:
+  gpu: {suffix: -cuda}
+  train: {extends: gpu, accelerator: {cuda: "12.6"}, description: training nodes}
+  plain: {}
+  small: {extends: cpu}
+`}.fs(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []ProfileInfo{
+		{Name: "cpu", Accelerator: "none", Description: "CPU only, without CUDA libraries", BuiltIn: true},
+		{Name: "gpu", Accelerator: "cuda", Description: "NVIDIA GPU, CUDA from the Python packages"},
+		{Name: "plain", Accelerator: "none", Description: "from mlbuild.yaml"},
+		{Name: "small", Extends: "cpu", Accelerator: "none", Description: "cpu with changes from mlbuild.yaml"},
+		{Name: "train", Extends: "gpu", Accelerator: "cuda 12.6", Description: "training nodes"},
+	}
+	if diff := cmp.Diff(want, p.Profiles()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestPrecedence: built-in < top level < profiles from the root of extends down < flags; mappings merge, lists replace,
+// a key without a value takes away.
+func TestPrecedence(t *testing.T) {
+	files := memory{"requirements.txt": "flask\n", FileName: `
+base: {image: "python:3.11-slim-bookworm", glibc: "2.36"}
+app:
+  ports: [1, 2]
+  command: [run]
+  env: {A: top, B: top, C: top, D: top}
+profiles:
+  gpu: {app: {env: {B: gpu, C: gpu, D: gpu}, ports: [3]}, base: {interpreter: /opt/bin/python3.11}}
+  big: {extends: gpu, app: {env: {C: big, D: big, A: }, command: }}
+`}
+	r := resolveMemory(t, files, Selection{Profile: "big", Env: map[string]string{"D": "flag"}})
+	want := []Pair{{"B", "gpu"}, {"C", "big"}, {"D", "flag"}, {"NVIDIA_DRIVER_CAPABILITIES", "compute,utility"},
+		{"NVIDIA_VISIBLE_DEVICES", "all"}, {"PYTHONUNBUFFERED", "1"}}
+	if diff := cmp.Diff(want, r.App.Env); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{"3/tcp"}, r.App.Ports); diff != "" {
+		t.Error(diff)
+	}
+	if r.App.Command != nil || r.App.CommandFrom != "none" {
+		t.Errorf("the command is %v from %s, want none", r.App.Command, r.App.CommandFrom)
+	}
+	if want := (BaseImage{"docker.io/library/python:3.11-slim-bookworm", "/opt/bin/python3.11", "2.36"}); r.Base != want {
+		t.Errorf("the base is %+v, want %+v", r.Base, want)
+	}
+	if r.Accelerator.Kind != "cuda" || r.Suffix != "-big" {
+		t.Errorf("accelerator %s, suffix %s", r.Accelerator.Kind, r.Suffix)
+	}
+}
+
+// TestMergeKeys: YAML's << and aliases.
+func TestMergeKeys(t *testing.T) {
+	files := memory{"requirements.txt": "flask\n", FileName: `
+app:
+  env: &e {A: "1", B: "1"}
+  labels: {<<: *e, B: "2"}
+  annotations: *e
+`}
+	r := resolveMemory(t, files, Selection{})
+	title := Pair{"org.opencontainers.image.title", "app"}
+	if diff := cmp.Diff([]Pair{{"A", "1"}, {"B", "2"}, title}, r.App.Labels); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]Pair{{"A", "1"}, {"B", "1"}}, r.App.Annotations); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestCopyRules(t *testing.T) {
+	files := memory{"requirements.txt": "flask\n", "src/a.py": "", "conf/prod/x.yaml": "", "m/1/a.json": "", "m/b.json": "", "m/skip.txt": "", "one.txt": ""}
+	for _, c := range []struct {
+		copy string
+		want []CopyRule
+	}{
+		{"[src]", []CopyRule{{From: "src", Files: []string{"src"}, To: "/app/"}}},
+		{"[conf/prod/x.yaml]", []CopyRule{{From: "conf/prod/x.yaml", Files: []string{"conf/prod/x.yaml"}, To: "/app/conf/prod/"}}},
+		{"['m/**/*.json']", []CopyRule{
+			{From: "m/**/*.json", Files: []string{"m/b.json"}, To: "/app/m/"}, {From: "m/**/*.json", Files: []string{"m/1/a.json"}, To: "/app/m/1/"}}},
+		{"[{from: 'm/**/*.json', to: data/}]", []CopyRule{{From: "m/**/*.json", Files: []string{"m/1/a.json", "m/b.json"}, To: "/app/data/"}}},
+		{"[{from: src, to: lib, mode: \"755\", owner: \"0\"}]", []CopyRule{{From: "src", Files: []string{"src"}, To: "/app/lib", Mode: "0755", Owner: "0:0"}}},
+		{"[{from: one.txt, to: /srv/two.txt}]", []CopyRule{{From: "one.txt", Files: []string{"one.txt"}, To: "/srv/two.txt"}}},
+		{"[{from: ., to: all/}]", []CopyRule{{From: ".", Files: []string{"."}, To: "/app/all"}}},
+		{"[]", nil},
+	} {
+		files[FileName] = "app: {command: [x], copy: " + c.copy + "}\n"
+		if diff := cmp.Diff(c.want, resolveMemory(t, files, Selection{}).App.Copy); diff != "" {
+			t.Errorf("%s: %s", c.copy, diff)
+		}
+	}
+}
+
+// TestLinkedSource: what a link points to is copied under the link's name.
+func TestLinkedSource(t *testing.T) {
+	dir := project(t, map[string]string{"requirements.txt": "flask\n", "v2/a.py": "", "current": "-> v2", FileName: "app: {copy: [current, {from: current, to: x/}]}\n"})
+	r, err := resolveDir(dir, Selection{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []CopyRule{{From: "current", Files: []string{"v2"}, To: "/app/current"}, {From: "current", Files: []string{"v2"}, To: "/app/x/current"}}
+	if diff := cmp.Diff(want, r.App.Copy); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestDetection(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		files   memory
+		copied  string
+		command string
+		from    string
+	}{
+		{"main wins", memory{"main.py": "", "app.py": "", "setup.py": "", "test_x.py": ""}, "app.py main.py", "python main.py", "main.py"},
+		{"packages", memory{"pkg/__init__.py": "", "tests/__init__.py": "", "data/x.csv": "", "app.py": ""}, "app.py pkg", "python app.py", "app.py"},
+		{"ignored", memory{"pkg/__init__.py": "", "main.py": "", ".dockerignore": "main.py\n"}, "pkg", "", "none"},
+		{"nothing", memory{"README.md": ""}, "", "", "none"},
+		{"two scripts", memory{"pyproject.toml": "[project]\nname='x'\n[project.scripts]\na='m:a'\nb='m:b'\n", "m.py": ""}, "m.py", "", "none"},
+		{"given", memory{FileName: "app: {command: [serve]}\n", "main.py": ""}, "main.py", "serve", "mlbuild.yaml"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			c.files["requirements.txt"] = "flask\n"
+			r := resolveMemory(t, c.files, Selection{})
+			var copied []string
+			for _, rule := range r.App.Copy {
+				copied = append(copied, rule.Files...)
+			}
+			if got := strings.Join(copied, " "); got != c.copied {
+				t.Errorf("copied %q, want %q", got, c.copied)
+			}
+			if got := strings.Join(r.App.Command, " "); got != c.command || r.App.CommandFrom != c.from {
+				t.Errorf("the command is %q from %q, want %q from %q", got, r.App.CommandFrom, c.command, c.from)
+			}
+		})
+	}
+}
+
+func TestName(t *testing.T) {
+	for dir, want := range map[string]string{"My Project!": "my-project", "--": "app", "": "app", "Ünïcode_x": "n-code-x"} {
+		p, err := Load(memory{"requirements.txt": "flask\n"}.fs(), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.DefaultName = dir
+		r, err := p.Resolve(Selection{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Name != want {
+			t.Errorf("the directory %q names the project %q, want %q", dir, r.Name, want)
+		}
+	}
+}
+
+func TestSnippet(t *testing.T) {
+	_, err := Load(memory{FileName: "version: 1\napp:\n  prots: [80]\n"}.fs(), "")
+	list := faultsOf(t, err, 1)
+	if want := "3 |   prots: [80]\n  |   ^"; list[0].Snippet != want {
+		t.Errorf("the snippet is\n%s\nwant\n%s", list[0].Snippet, want)
+	}
+}
