@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"io"
 	"math/big"
 	"net"
 	"os"
@@ -114,7 +115,7 @@ func tlsServer(t *testing.T, p pair, clients *authority, first string) string {
 	return serve(t, l, first)
 }
 
-// serve answers each connection with first, after it has read what fits one packet if first is HTTP/1.
+// serve answers each connection with first; if that is empty, with silence.
 func serve(t *testing.T, l net.Listener, first string) string {
 	t.Helper()
 	t.Cleanup(func() { _ = l.Close() })
@@ -127,8 +128,7 @@ func serve(t *testing.T, l net.Listener, first string) string {
 			go func() {
 				defer func() { _ = conn.Close() }()
 				if first == "" {
-					_, _ = conn.Read(make([]byte, 1)) // stays silent until the other side gives up
-					_, _ = conn.Read(make([]byte, 100))
+					_, _ = io.Copy(io.Discard, conn) // silent until the other side gives up
 					return
 				}
 				if _, err := conn.Write([]byte(first)); err != nil {

@@ -10,8 +10,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/pelletier/go-toml/v2"
+
+	"github.com/mlbuild/mlbuild/profiles/fault"
 )
 
 // ownConfig is the buildkitd.toml of the local default (schema: buildkit cmd/buildkitd/config). total is

@@ -6,11 +6,12 @@ import (
 	"net"
 	"time"
 
-	"github.com/mlbuild/mlbuild/profiles/fault"
 	bkclient "github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/client/connhelper"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/keepalive"
+
+	"github.com/mlbuild/mlbuild/profiles/fault"
 )
 
 // attempts is how often an explicit address is tried while it refuses connections; firstPause doubles.
@@ -31,6 +32,9 @@ func (o Options) connect(ctx context.Context, text string, from Source) (*Daemon
 	}
 	if !a.helper() {
 		if err := preflight(ctx, a, secure); err != nil {
+			if ctx.Err() != nil {
+				return nil, context.Cause(ctx)
+			}
 			return nil, explainPreflight(a, files, err)
 		}
 	}
@@ -89,7 +93,7 @@ func (o Options) security(a address) (TLS, *tls.Config, error) {
 	if err != nil {
 		return files, nil, err
 	}
-	cfg, err := files.config(a.host, time.Now(), o.log)
+	cfg, err := files.config(a.host, o.Now, o.log)
 	return files, cfg, err
 }
 
@@ -99,7 +103,7 @@ func open(ctx context.Context, a address, files TLS, secure bool) (*Daemon, erro
 	if err != nil {
 		return nil, err
 	}
-	d := &Daemon{Addr: a.text, traffic: &traffic{}}
+	d := &Daemon{Addr: a.text, helper: a.helper(), traffic: &traffic{}}
 	opts := []bkclient.ClientOpt{
 		bkclient.WithContextDialer(d.traffic.wrap(dial)),
 		// The server's gRPC kills a connection that pings a quiet stream too often: 20 s is seldom enough.

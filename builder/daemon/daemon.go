@@ -4,6 +4,7 @@ package daemon
 
 import (
 	"path/filepath"
+	"time"
 
 	bkclient "github.com/moby/buildkit/client"
 )
@@ -38,6 +39,7 @@ type Options struct {
 	Config      string   // more buildkitd.toml text (registry mirrors); wins over mlbuild's own settings
 	Env         []string // KEY=value of the user; only proxy variables are passed on
 
+	Now time.Time                        // the time of the run, for the dates of certificate files; zero = unchecked
 	Log func(format string, args ...any) // one-line notices; may be nil
 
 	sysroot string // prefix of /proc and /etc in tests
@@ -82,6 +84,7 @@ type Daemon struct {
 	Local     bool                   // it is the local default
 	PID       int                    // of the local default, else 0
 
+	helper  bool // a connection helper's command carries the connection
 	traffic *traffic
 }
 

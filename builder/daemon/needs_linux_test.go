@@ -7,8 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/pelletier/go-toml/v2"
+
+	"github.com/mlbuild/mlbuild/profiles/fault"
 )
 
 // machine is a made-up root directory on which everything is in order for uid 1000.

@@ -48,19 +48,13 @@ func preflight(ctx context.Context, a address, cfg *tls.Config) error {
 	return nil
 }
 
-// readHello waits for the first HTTP/2 frame, which must be SETTINGS.
+// readHello waits for the first HTTP/2 frame, which must be SETTINGS. The preface is sent when the server
+// does not speak first.
 func readHello(ctx context.Context, conn net.Conn) error {
+	speak := time.AfterFunc(firstWait, func() { _, _ = io.WriteString(conn, http2Hello) })
+	defer speak.Stop()
 	head := make([]byte, 9)
-	_ = conn.SetReadDeadline(time.Now().Add(firstWait))
 	n, err := io.ReadFull(conn, head)
-	if timeout(err) && ctx.Err() == nil {
-		_ = conn.SetReadDeadline(time.Now().Add(dialTimeout))
-		if _, err = io.WriteString(conn, http2Hello); err == nil {
-			var more int
-			more, err = io.ReadFull(conn, head[n:])
-			n += more
-		}
-	}
 	if n == len(head) && head[3] == 4 && head[0] == 0 {
 		return nil
 	}

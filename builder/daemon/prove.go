@@ -6,22 +6,30 @@ import (
 	"time"
 
 	"github.com/containerd/platforms"
-	"github.com/mlbuild/mlbuild/profiles/fault"
 	bkclient "github.com/moby/buildkit/client"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/moby/buildkit/solver/pb"
 	"github.com/moby/buildkit/util/grpcerrors"
 	"golang.org/x/mod/semver"
 	"google.golang.org/grpc/codes"
+
+	"github.com/mlbuild/mlbuild/profiles/fault"
 )
 
-// proofTimeout bounds the whole proof; a helper such as ssh or kubectl needs some of it to connect.
-const proofTimeout = 30 * time.Second
+// The whole proof is bounded. A helper such as ssh or kubectl needs some of the time to connect.
+const (
+	proofTimeout       = 15 * time.Second
+	helperProofTimeout = 30 * time.Second
+)
 
 // prove fills in what the daemon says of itself and fails if mlbuild cannot work with it.
 func (o Options) prove(ctx context.Context, d *Daemon) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, proofTimeout,
-		fault.New(fault.Daemon, "the daemon at %s does not answer within 30 s", d.Addr).Retryable())
+	limit := proofTimeout
+	if d.helper {
+		limit = helperProofTimeout
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, limit,
+		fault.New(fault.Daemon, "the daemon at %s does not answer within %d s", d.Addr, int(limit.Seconds())).Retryable())
 	defer cancel()
 	info, err := d.Client.Info(ctx)
 	if err != nil {

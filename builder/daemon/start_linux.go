@@ -157,7 +157,7 @@ func (o Options) launch() (rec record, exited <-chan error, err error) {
 	}
 	defer func() { _ = log.Close() }()
 	args := o.command()
-	cmd := exec.Command(args[0], args[1:]...) //nolint:gosec // found by binary, from mlbuild's own options
+	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Env, cmd.Dir = o.environment(), "/"
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}

@@ -45,7 +45,7 @@ func needRoot(t *testing.T) {
 // shortDir is a temporary directory whose path leaves room for a socket's name.
 func shortDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "mld")
+	dir, err := os.MkdirTemp("", "mld") //nolint:usetesting // the path of t.TempDir is too long for a socket
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -59,7 +59,7 @@ func TestCertificateFiles(t *testing.T) {
 		"no dir":         {TLS{Dir: junk + "/x"}, []string{"--tlsdir"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := Options{TLS: c.tls}.connect(t.Context(), "tcp://127.0.0.1:1", SourceAddr)
+			_, err := Options{TLS: c.tls, Now: time.Now()}.connect(t.Context(), "tcp://127.0.0.1:1", SourceAddr)
 			wantFault(t, err, fault.TLS, c.texts...)
 		})
 	}

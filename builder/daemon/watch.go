@@ -8,9 +8,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/moby/buildkit/util/grpcerrors"
 	"google.golang.org/grpc/codes"
+
+	"github.com/mlbuild/mlbuild/profiles/fault"
 )
 
 const (
@@ -20,8 +21,8 @@ const (
 	tick    = time.Second
 )
 
-// traffic remembers when something last arrived on the daemon's connections.
-type traffic struct{ last atomic.Int64 } // Unix nanoseconds
+// traffic counts what arrives on the daemon's connections.
+type traffic struct{ arrived atomic.Int64 } // bytes
 
 func (t *traffic) wrap(dial dialFunc) dialFunc {
 	return func(ctx context.Context, addr string) (net.Conn, error) {
@@ -40,9 +41,7 @@ type countedConn struct {
 
 func (c *countedConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	if n > 0 {
-		c.traffic.last.Store(time.Now().UnixNano())
-	}
+	c.traffic.arrived.Add(int64(n))
 	return n, err
 }
 
@@ -66,31 +65,25 @@ func (d *Daemon) watch(ctx context.Context, limit time.Duration) (context.Contex
 	return ctx, func() { cancel(context.Canceled); <-done }
 }
 
-// awaitSilence returns a fault when nothing arrives for limit, nil when ctx ends. After a sleep of this
-// machine, seen as a tick that comes much too late, it counts anew.
+// awaitSilence returns a fault when nothing arrives for limit, nil when ctx ends. It counts ticks and not
+// the clock, so that a sleep of this machine is no silence of the daemon.
 func (t *traffic) awaitSilence(ctx context.Context, limit time.Duration) *fault.Fault {
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
-	since, before := time.Now(), time.Now()
-	for {
+	seen, quiet := t.arrived.Load(), time.Duration(0)
+	for quiet < limit {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-ticker.C:
 		}
-		now := time.Now().Round(0) // wall time: the monotonic clock stands still while the machine sleeps
-		if now.Sub(before.Round(0)) > 5*tick {
-			since = now
-		}
-		before = now
-		if last := time.Unix(0, t.last.Load()); last.After(since) {
-			since = last
-		}
-		if now.Sub(since.Round(0)) >= limit {
-			return fault.New(fault.DaemonLost, "went silent: nothing has arrived for %d s", int(limit.Seconds())).
-				Hint("it hangs, is overloaded or the network is cut; run the same command again: finished steps are cached").Retryable()
+		quiet += tick
+		if now := t.arrived.Load(); now != seen {
+			seen, quiet = now, 0
 		}
 	}
+	return fault.New(fault.DaemonLost, "went silent: nothing has arrived for %d s", int(limit.Seconds())).
+		Hint("it hangs, is overloaded or the network is cut; run the same command again: finished steps are cached").Retryable()
 }
 
 // Explain turns the error of a build into a fault.DaemonLost if the daemon went away: its watched context
