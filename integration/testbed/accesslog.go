@@ -28,7 +28,7 @@ type AccessLog struct {
 	idle    *sync.Cond // signaled when running falls to 0
 	running int
 	entries []Access
-	fail    func(*http.Request) (int, bool)
+	catch   func(http.ResponseWriter, *http.Request) bool
 }
 
 func newAccessLog() *AccessLog {
@@ -42,9 +42,7 @@ func newAccessLog() *AccessLog {
 func (l *AccessLog) Log() []Access {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for l.running > 0 {
-		l.idle.Wait()
-	}
+	l.settle()
 	return slices.Clone(l.entries)
 }
 
@@ -52,24 +50,49 @@ func (l *AccessLog) Log() []Access {
 func (l *AccessLog) Reset() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for l.running > 0 {
+	l.settle()
+	l.entries = nil
+}
+
+// settle waits until no request runs, for 5 s at most: a request may hang because a test wants it to.
+func (l *AccessLog) settle() {
+	deadline := time.Now().Add(5 * time.Second)
+	timer := time.AfterFunc(5*time.Second, l.idle.Broadcast)
+	defer timer.Stop()
+	for l.running > 0 && time.Now().Before(deadline) {
 		l.idle.Wait()
 	}
-	l.entries = nil
 }
 
 // Fail makes the requests fail for which fault gives a status and true; nil ends that. It is called for
 // each request, from several goroutines.
 func (l *AccessLog) Fail(fault func(*http.Request) (status int, ok bool)) {
+	if fault == nil {
+		l.Intercept(nil)
+		return
+	}
+	l.Intercept(func(w http.ResponseWriter, req *http.Request) bool {
+		status, ok := fault(req)
+		if ok {
+			http.Error(w, `{"errors":[{"code":"UNKNOWN","message":"a fault of the test"}]}`, status)
+		}
+		return ok
+	})
+}
+
+// Intercept hands every request to catch first, which answers it and gives true, or gives false; nil ends
+// that. To break the connection, catch panics with http.ErrAbortHandler. It is called from several
+// goroutines.
+func (l *AccessLog) Intercept(catch func(http.ResponseWriter, *http.Request) bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.fail = fault
+	l.catch = catch
 }
 
 // handler logs around h and serves the faults.
 func (l *AccessLog) handler(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		fail := l.begin()
+		catch := l.begin()
 		body := &countingBody{ReadCloser: req.Body}
 		req.Body = body
 		out := &countingWriter{ResponseWriter: w, status: http.StatusOK}
@@ -79,22 +102,17 @@ func (l *AccessLog) handler(h http.Handler) http.Handler {
 				Status: out.status, In: body.n, Out: out.n, At: time.Now(),
 			})
 		}()
-		if status, ok := fail(req); ok {
-			http.Error(out, `{"errors":[{"code":"UNKNOWN","message":"a fault of the test"}]}`, status)
-			return
+		if catch == nil || !catch(out, req) {
+			h.ServeHTTP(out, req)
 		}
-		h.ServeHTTP(out, req)
 	})
 }
 
-func (l *AccessLog) begin() func(*http.Request) (int, bool) {
+func (l *AccessLog) begin() func(http.ResponseWriter, *http.Request) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.running++
-	if l.fail == nil {
-		return func(*http.Request) (int, bool) { return 0, false }
-	}
-	return l.fail
+	return l.catch
 }
 
 func (l *AccessLog) end(a Access) {

@@ -4,10 +4,11 @@
 set -euo pipefail
 
 packages=()
-need() { # command, package
-	command -v "$1" >/dev/null 2>&1 || PATH=/usr/sbin:/sbin:$PATH command -v "$1" >/dev/null 2>&1 || packages+=("$2")
+PATH=$PATH:/usr/sbin:/sbin
+need() { # command, its packages
+	command -v "$1" >/dev/null 2>&1 || packages+=("${@:2}")
 }
-need gcc gcc # the race detector
+need gcc gcc libc6-dev # for the race detector
 need git git
 need runc runc
 need debootstrap debootstrap

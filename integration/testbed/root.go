@@ -77,9 +77,11 @@ func systemTool(name string) (string, error) {
 	return "", &MissingError{What: name + " is not installed", Remedy: "make testbed-deps"}
 }
 
-// tempDir makes a directory with a path short enough for the sockets inside it (108 bytes).
+// tempDir makes a directory with a path short enough for the sockets inside it (108 bytes). It also removes
+// those of processes that were killed.
 func tempDir(name string) (string, error) {
-	dir, err := os.MkdirTemp("", "mlb-"+name+"-")
+	forgetDead()
+	dir, err := os.MkdirTemp("", fmt.Sprintf("mlb-%s-%d-", name, os.Getpid()))
 	if err != nil {
 		return "", err
 	}
@@ -87,6 +89,21 @@ func tempDir(name string) (string, error) {
 		return "", fmt.Errorf("%s is too long a path for sockets: set TMPDIR to a shorter one", dir)
 	}
 	return dir, os.Chmod(dir, 0o755)
+}
+
+var ownedDir = regexp.MustCompile(`/mlb-[a-z]+-(\d+)-\d+$`)
+
+func forgetDead() {
+	dirs, _ := filepath.Glob(filepath.Join(os.TempDir(), "mlb-*"))
+	for _, dir := range dirs {
+		m := ownedDir.FindStringSubmatch(dir)
+		if m == nil {
+			continue
+		}
+		if _, err := os.Stat("/proc/" + m[1]); errors.Is(err, os.ErrNotExist) {
+			_ = removeAll(dir)
+		}
+	}
 }
 
 // removeAll removes a state directory with whatever a killed daemon left mounted in it.
