@@ -1,6 +1,7 @@
 package profiles
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -53,6 +54,10 @@ func (r *resolver) checkPins() {
 		if a.Kind == "cuda" && slices.Contains(compat().torchTags(), CUDATag(a.CUDA)) || q.name != "torch" {
 			cuda = a.CUDA
 		}
+		if f := r.localPin(q); f != nil {
+			r.add(f.In(q.at))
+			continue
+		}
 		faults, note := frameworkFaults(q.name, q.pin, r.recipe.Python.Version, cuda)
 		for _, f := range faults {
 			r.add(f.In(q.at))
@@ -61,6 +66,26 @@ func (r *resolver) checkPins() {
 			r.notef("%s", note)
 		}
 	}
+}
+
+// localPin is nil unless a torch is pinned to a build (2.9.1+cu128) that the profile does not take.
+func (r *resolver) localPin(q requirement) *fault.Fault {
+	version, local, pinned := strings.Cut(q.pin, "+")
+	a := r.recipe.Accelerator
+	if q.name != "torch" || !pinned || local != "cpu" && CUDAOfTag(local) == "" || a.Kind == "none" && local == "cpu" {
+		return nil
+	}
+	hint := fmt.Sprintf("Write torch==%s: each profile then takes its own build of it.", version)
+	switch {
+	case a.Kind == "none":
+		return fault.New(fault.Variant, "torch is pinned to the CUDA build %s, the profile %s is for CPU", q.pin, r.sel.Profile).Hint("%s", hint)
+	case local == "cpu":
+		return fault.New(fault.Cuda, "torch is pinned to the CPU build %s, the profile %s is for CUDA", q.pin, r.sel.Profile).Hint("%s", hint)
+	case a.CUDA != CUDAOfTag(local):
+		return fault.New(fault.Cuda, "torch is pinned to the build %s, the profile %s wants CUDA %s", q.pin, r.sel.Profile, orElse(a.CUDA, "of the default index")).
+			Hint("%s", hint).Hint("Or write accelerator: {cuda: %q}.", CUDAOfTag(local))
+	}
+	return nil
 }
 
 // checkArm refuses a CUDA for which torch has no aarch64 wheels.
@@ -146,9 +171,13 @@ func (r *resolver) bindTorch() {
 			return
 		}
 	}
+	indexes := &r.recipe.Requires.Indexes
+	if i := slices.IndexFunc(*indexes, func(i Index) bool { return slices.Contains(i.Packages, "torch") }); i >= 0 {
+		r.recipe.Requires.Torch = (*indexes)[i].Name // the project binds torch itself
+		return
+	}
 	name := "pytorch-" + tag
 	r.recipe.Requires.Torch = name
-	indexes := &r.recipe.Requires.Indexes
 	if slices.ContainsFunc(*indexes, func(i Index) bool { return i.Name == name }) {
 		return // the project has its own index of this name
 	}

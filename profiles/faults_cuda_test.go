@@ -21,6 +21,10 @@ func TestFaultsOfCUDA(t *testing.T) {
 			"E-CUDA requirements.txt:2:1: torch 2.9.1 was not built for CUDA 12.4 | torch 2.9 exists for CUDA 12.6, 12.8, 13.0.\nCUDA 12.4 exists for torch 2.4, 2.5, 2.6."}},
 		{"12 tensorflow", with("{cuda: \"11.8\"}", "tensorflow==2.19.0\n"), gpu, []string{
 			"E-CUDA requirements.txt:1:1: tensorflow 2.19.0 is built for CUDA 12.5, the profile wants CUDA 11.8 | cuda: \"12.5\""}},
+		{"12 local build", with("{cuda: \"12.6\"}", "torch==2.9.1+cu128\n"), gpu, []string{
+			"E-CUDA requirements.txt:1:1: torch is pinned to the build 2.9.1+cu128, the profile gpu wants CUDA 12.6 | Write torch==2.9.1:"}},
+		{"12 cpu build", with("cuda", "torch==2.9.1+cpu\n"), gpu, []string{"E-CUDA requirements.txt:1:1: torch is pinned to the CPU build 2.9.1+cpu"}},
+		{"16 local build", with("none", "torch==2.9.1+cu128\n"), Selection{}, []string{"E-VARIANT requirements.txt:1:1: pinned to the CUDA build 2.9.1+cu128, the profile cpu is for CPU"}},
 		{"13 driver", with("{cuda: \"13.0\", min_driver: \"550\"}", "flask\n"), gpu, []string{
 			"E-CUDA mlbuild.yaml:3:49: CUDA 13.0 needs driver 580 or newer, the profile promises to run on 550 | cuda: \"12.9\""}},
 		{"13 driver text", with("{cuda: \"13.0\", min_driver: new}", "flask\n"), gpu, []string{"E-SPEC mlbuild.yaml:3:49: \"new\" is not a driver version"}},

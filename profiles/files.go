@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"slices"
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
@@ -39,10 +38,12 @@ func (r *resolver) files() {
 		c.rule(rule)
 	}
 	r.recipe.App.Ignore = ignore.patterns
-	if len(ignore.secrets) > 0 {
-		slices.Sort(ignore.secrets)
-		r.notef("not copied, because they usually hold secrets: %s; name one exactly in app.copy to copy it",
-			strings.Join(slices.Compact(ignore.secrets), ", "))
+	if left := sortedUnique(ignore.secrets); len(left) > 0 {
+		shown := strings.Join(left[:min(5, len(left))], ", ")
+		if len(left) > 5 {
+			shown += fmt.Sprintf(" and %d more", len(left)-5)
+		}
+		r.notef("not copied, because they usually hold secrets: %s; name one exactly in app.copy to copy it", shown)
 	}
 }
 

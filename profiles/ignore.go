@@ -90,6 +90,8 @@ func (i *ignores) drops(name string) bool {
 	if err != nil || !matches {
 		return false
 	}
-	i.secrets = append(i.secrets, name)
+	if under(name, i.secrets) == "" {
+		i.secrets = append(i.secrets, name)
+	}
 	return true
 }

@@ -218,12 +218,12 @@ func (p *Project) checkProfile(d *decoder, e entry) {
 func (p *Project) checkExtends(e entry) {
 	chain := []string{e.name}
 	for name := e.name; ; {
-		next := p.own(name).get("extends")
-		if next == nil || next.kind != text {
+		next := p.extends(name)
+		if next == nil {
 			return
 		}
 		if slices.Contains(chain, next.text) {
-			p.report.specf(p.own(e.name).get("extends").at, "the profiles extend each other in a circle: %s",
+			p.report.specf(p.extends(e.name).at, "the profiles extend each other in a circle: %s",
 				strings.Join(append(chain, next.text), " → ")).Hint("Remove one extends of the circle.")
 			return
 		}
@@ -247,6 +247,15 @@ func (p *Project) own(name string) *node {
 		return nil
 	}
 	return normalize(profile)
+}
+
+// extends gives the name that a profile extends, nil if there is none.
+func (p *Project) extends(name string) *node {
+	n := p.own(name).get("extends")
+	if n == nil || n.kind == null || n.kind == list || n.kind == mapping {
+		return nil
+	}
+	return n
 }
 
 // names gives every profile's name, sorted.
@@ -276,7 +285,7 @@ func (p *Project) Profiles() []ProfileInfo {
 		if s.accelerator.cuda.set {
 			info.Accelerator += " " + s.accelerator.cuda.value
 		}
-		if n := p.own(name).get("extends"); n != nil {
+		if n := p.extends(name); n != nil {
 			info.Extends = n.text
 		}
 		info.Description = p.describe(name, info)
@@ -323,8 +332,8 @@ func (p *Project) merged(name string) *node {
 func (p *Project) chain(name string) []string {
 	chain := []string{name}
 	for {
-		next := p.own(chain[0]).get("extends")
-		if next == nil || next.kind != text || slices.Contains(chain, next.text) {
+		next := p.extends(chain[0])
+		if next == nil || slices.Contains(chain, next.text) {
 			return chain
 		}
 		chain = slices.Insert(chain, 0, next.text)

@@ -1,7 +1,9 @@
 package profiles
 
 import (
+	"os"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -172,4 +174,29 @@ func TestSnippet(t *testing.T) {
 	if want := "3 |   prots: [80]\n  |   ^"; list[0].Snippet != want {
 		t.Errorf("the snippet is\n%s\nwant\n%s", list[0].Snippet, want)
 	}
+}
+
+// TestNamesOfDigits: a profile and an extends that YAML reads as numbers are names, and a byte order mark is no text.
+func TestNamesOfDigits(t *testing.T) {
+	files := memory{"requirements.txt": "flask\n", FileName: "\ufeffprofiles: {126: {extends: gpu}, 127: {extends: 126}}\n"}
+	if r := resolveMemory(t, files, Selection{Profile: "127"}); r.Accelerator.Kind != "cuda" {
+		t.Errorf("the accelerator is %s, want cuda", r.Accelerator.Kind)
+	}
+}
+
+// TestParallelResolve: one project serves several profiles at once. Run with -race.
+func TestParallelResolve(t *testing.T) {
+	p, err := Load(os.DirFS("testdata/projects/sentiment"), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var group sync.WaitGroup
+	for _, info := range p.Profiles() {
+		group.Go(func() {
+			if _, err := p.Resolve(Selection{Profile: info.Name}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
 }

@@ -1,11 +1,13 @@
 package profiles
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
 	"maps"
 	"path"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/pelletier/go-toml/v2"
 
@@ -29,6 +31,16 @@ type pyproject struct {
 	Tool             struct {
 		Poetry map[string]any `toml:"poetry"`
 	} `toml:"tool"`
+}
+
+// at finds where a text stands in the file; without a line if it is written another way there.
+func (p *pyproject) at(text string) fault.Position {
+	at := fault.Position{File: p.path}
+	if i := bytes.Index(p.data, []byte(text)); i >= 0 {
+		at.Line = 1 + bytes.Count(p.data[:i], []byte("\n"))
+		at.Column = 1 + utf8.RuneCount(p.data[bytes.LastIndexByte(p.data[:i], '\n')+1:i])
+	}
+	return at
 }
 
 func (p *pyproject) hasProject() bool { return p != nil && p.Project != nil }
@@ -107,7 +119,7 @@ func (r *resolver) projectSource() *ProjectSource {
 			Hint("List them under [project] dependencies, or name the file that holds them in python.requirements.")
 	}
 	for _, line := range r.py.Project.Dependencies {
-		r.requirementLine(line, at)
+		r.requirementLine(line, r.py.at(line))
 	}
 	r.extras(p.extras)
 	r.groups(p.groups)
@@ -129,7 +141,7 @@ func (r *resolver) extras(wanted []str) {
 			r.add(f)
 		}
 		for _, line := range lines {
-			r.requirementLine(line, fault.Position{File: r.py.path})
+			r.requirementLine(line, r.py.at(line))
 		}
 	}
 }
@@ -156,7 +168,7 @@ func (r *resolver) group(name string, chain []string) {
 	for _, item := range r.py.DependencyGroups[name] {
 		switch item := item.(type) {
 		case string:
-			r.requirementLine(item, at)
+			r.requirementLine(item, r.py.at(item))
 		case map[string]any:
 			if include, ok := item["include-group"].(string); ok {
 				r.group(include, append(slices.Clone(chain), name))

@@ -72,7 +72,7 @@ func (r *resolver) minor(s str) string {
 
 // fromRequiresPython takes the default if it is allowed, else the lowest allowed version that has a slim image.
 func (r *resolver) fromRequiresPython(wanted string) string {
-	at := fault.Position{File: r.py.path}
+	at := r.py.at(wanted)
 	candidates := slices.Insert(slices.Clone(compat().Slim), 0, defaultPython)
 	for _, v := range candidates {
 		fits, err := satisfies(v, wanted)

@@ -150,7 +150,9 @@ func (q *requirementReader) file(f include, chain []string) {
 	q.source(clean, data)
 	q.files = append(q.files, File{Path: clean, Data: string(data), Top: top})
 	for _, next := range q.lines(clean, string(data), f.constraints) {
-		next.value = path.Join(path.Dir(clean), next.value)
+		if !path.IsAbs(next.value) && !strings.Contains(next.value, "://") {
+			next.value = path.Join(path.Dir(clean), next.value)
+		}
 		next.constraints = next.constraints || f.constraints
 		q.file(next, append(slices.Clone(chain), clean))
 	}

@@ -16,6 +16,10 @@ func TestFaultsOfRequirements(t *testing.T) {
 			"E-CONTEXT requirements.txt:2:1: the requirements file more.txt does not exist",
 			"E-CONTEXT requirements.txt:3:1: the constraints file limit.txt does not exist | limits.txt"}},
 		{"outside", map[string]string{"requirements.txt": "-r ../x.txt\n"}, Selection{}, []string{"E-CONTEXT requirements.txt:1:1: \"../x.txt\" is outside"}},
+		{"absolute", map[string]string{"requirements.txt": "-r /etc/x.txt\n-c https://files.example/c.txt\n"}, Selection{}, []string{
+			"E-CONTEXT requirements.txt:1:1: the path is absolute", "E-CONTEXT requirements.txt:2:1: is a URL"}},
+		{"in pyproject", map[string]string{"none": "1", "pyproject.toml": "[project]\nname='x'\ndependencies = [\n  'a',\n  'b @ https://u:pw1234@files.example/b.whl',\n]\n"}, Selection{}, []string{
+			"E-SECRET-LEAK pyproject.toml:5:4: a URL here holds credentials"}},
 		{"unsupported", map[string]string{"requirements.txt": "-e .\n./lib\nfile:///x.whl\nlib.whl\nx @ file:///y\ngit+https://git.example/r\ny @ git+https://git.example/y\n"}, Selection{}, []string{
 			"E-SPEC requirements.txt:1:1: an editable install (-e .) | app.copy", "E-SPEC requirements.txt:2:1: local disk (./lib)",
 			"E-SPEC requirements.txt:3:1: local disk (file:///x.whl)", "E-SPEC requirements.txt:4:1: local disk (lib.whl)",
@@ -37,7 +41,7 @@ func TestFaultsOfRequirements(t *testing.T) {
 		{"python text", map[string]string{".python-version": "pypy3\n"}, Selection{}, []string{"E-SPEC .python-version:1:1: \"pypy3\" is not a Python version"}},
 		{"free-threaded", yamlFile("python: {version: 3.13t}\n"), Selection{}, []string{"E-SPEC mlbuild.yaml:1:19: \"3.13t\" is not a Python version | Free-threaded"}},
 		{"requires-python", map[string]string{"pyproject.toml": "[project]\nname='x'\nrequires-python='<3'\n"}, Selection{}, []string{
-			"E-SPEC pyproject.toml: no known Python satisfies requires-python \"<3\""}},
+			"E-SPEC pyproject.toml:3:18: no known Python satisfies requires-python \"<3\""}},
 	})
 }
 
@@ -138,4 +142,13 @@ func TestInputs(t *testing.T) {
 func TestLoadOfAMissingFile(t *testing.T) {
 	_, err := Load(memory{}.fs(), "other.yaml")
 	checkFaults(t, fault.All(err), []string{"E-SPEC other.yaml: cannot be read | -f"})
+}
+
+// TestTorchOfTheProject: an index that the project binds torch to is the one that counts.
+func TestTorchOfTheProject(t *testing.T) {
+	files := memory{"requirements.txt": "torch\n", FileName: "python: {indexes: [{name: own, url: https://files.example/, packages: [Torch]}]}\n"}
+	r := resolveMemory(t, files, Selection{})
+	if r.Requires.Torch != "own" || len(r.Requires.Indexes) != 1 {
+		t.Errorf("torch is bound to %q of %v", r.Requires.Torch, r.Requires.Indexes)
+	}
 }

@@ -40,6 +40,7 @@ func readYAML(file string, data []byte, rep *report) *node {
 			In(fault.Position{File: file}))
 		return nil
 	}
+	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	rep.source(file, data)
 	if !utf8.Valid(data) {
 		rep.add(fault.New(fault.Spec, "the file is not UTF-8 text").In(fault.Position{File: file}))
