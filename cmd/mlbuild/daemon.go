@@ -1,0 +1,155 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mlbuild/mlbuild/builder/daemon"
+	"github.com/mlbuild/mlbuild/profiles/fault"
+)
+
+func daemonCommand(e *env) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "daemon",
+		Short: "Look at the local buildkitd that mlbuild starts where it finds none, or stop it",
+		RunE:  onlyCommands,
+	}
+	cmd.AddCommand(statusCommand(e), stopCommand(e), logsCommand(e))
+	return cmd
+}
+
+func statusCommand(e *env) *cobra.Command {
+	flags, asJSON := &daemonFlags{}, false
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Tell whether the local daemon runs, and what this machine lacks for it",
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o, err := flags.options(e)
+			if err != nil {
+				return err
+			}
+			s, err := daemon.Inspect(cmd.Context(), o)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(e.stdout, s)
+			}
+			return printStatus(e.stdout, s)
+		},
+	}
+	flags.addLocal(cmd)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func printStatus(w io.Writer, s daemon.Status) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(t, "state\t%s\n", state(s))
+	fmt.Fprintf(t, "address\t%s\n", s.Addr)
+	if s.Running {
+		fmt.Fprintf(t, "process\tpid %d, for %s\n", s.PID, s.Uptime.Round(time.Second))
+	}
+	if s.Answers {
+		fmt.Fprintf(t, "buildkit\t%s, snapshotter %s\n", s.Version, s.Snapshot)
+		fmt.Fprintf(t, "cache\t%s\n", size(s.DiskUsed))
+	}
+	fmt.Fprintf(t, "mode\t%s\n", map[bool]string{true: "rootless", false: "rootful"}[s.Rootless])
+	fmt.Fprintf(t, "directory\t%s, %s free%s\n", s.StateDir, size(s.DiskFree), inodes(s.InodeFree))
+	fmt.Fprintf(t, "log\t%s\n", s.LogPath)
+	if err := t.Flush(); err != nil {
+		return fault.New(fault.Output, "cannot write to stdout: %w", err)
+	}
+	return printNeeds(w, s.Needs)
+}
+
+func state(s daemon.Status) string {
+	switch {
+	case s.Answers:
+		return "running"
+	case s.Problem != "":
+		return "not usable: " + s.Problem
+	case s.Running:
+		return "running, does not answer"
+	}
+	return "not running; the next build starts it"
+}
+
+func inodes(n int64) string {
+	if n < 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %d inodes free", n)
+}
+
+// printNeeds lists what the local daemon needs of this machine, with what mends each.
+func printNeeds(w io.Writer, needs []daemon.Need) error {
+	if len(needs) == 0 {
+		return nil
+	}
+	fmt.Fprintln(w)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "NEED\tSTATE\tFOUND")
+	for _, n := range needs {
+		found := n.Detail
+		if !n.OK && n.Fix != "" {
+			found += "; fix: " + n.Fix
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\n", n.Name, verdict(n), found)
+	}
+	if err := t.Flush(); err != nil {
+		return fault.New(fault.Output, "cannot write to stdout: %w", err)
+	}
+	return nil
+}
+
+func verdict(n daemon.Need) string {
+	switch {
+	case n.OK:
+		return "ok"
+	case n.Weak:
+		return "weak"
+	}
+	return "missing"
+}
+
+func stopCommand(e *env) *cobra.Command {
+	flags := &daemonFlags{}
+	return &cobra.Command{
+		Use:   "stop",
+		Short: "Stop the local daemon; its cache stays",
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o, err := flags.options(e)
+			if err != nil {
+				return err
+			}
+			s, err := daemon.Inspect(cmd.Context(), o)
+			if err == nil && !s.Running {
+				e.note("the local daemon does not run")
+			}
+			return daemon.Stop(cmd.Context(), o)
+		},
+	}
+}
+
+func logsCommand(e *env) *cobra.Command {
+	flags := &daemonFlags{}
+	return &cobra.Command{
+		Use:   "logs",
+		Short: "Print the log of the local daemon's last start",
+		Args:  noArgs,
+		RunE: func(*cobra.Command, []string) error {
+			o, err := flags.options(e)
+			if err != nil {
+				return err
+			}
+			return daemon.Logs(o, e.stdout)
+		},
+	}
+}

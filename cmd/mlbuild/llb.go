@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/containerd/platforms"
+	"github.com/spf13/cobra"
+
+	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/llb/helper"
+	"github.com/mlbuild/mlbuild/profiles/fault"
+)
+
+func llbCommand(e *env) *cobra.Command {
+	flags := &planFlags{}
+	cmd := &cobra.Command{
+		Use:   "llb [DIR]",
+		Short: "Print the LLB definition of one profile, as \"buildctl build\" reads it",
+		Long: `Print the LLB definition of one profile on one platform to stdout. The command that builds it is printed on stderr: the definition names
+two local directories, the project's and the one of the program that unpacks wheels.`,
+		Example: "  mlbuild llb --profile gpu | buildctl build --local …\n  mlbuild llb | buildctl debug dump-llb",
+		Args:    atMostOneDir,
+		RunE:    func(cmd *cobra.Command, args []string) error { return flags.llb(cmd.Context(), e, cmd, args) },
+	}
+	f := cmd.Flags()
+	f.SortFlags = false
+	f.StringVar(&flags.target, "target", "", "`stage` to print (default runtime)")
+	f.BoolVar(&flags.locked, "locked", false, "refuse to resolve: the profile needs a lock that fits")
+	flags.add(cmd)
+	return cmd
+}
+
+func (p *planFlags) llb(ctx context.Context, e *env, cmd *cobra.Command, args []string) error {
+	if isTerminal(e.stdout) {
+		return fault.New(fault.Output, "the definition is binary and is not written to a terminal").
+			Hint("pipe it: mlbuild llb | buildctl build …; or look at it: mlbuild llb | buildctl debug dump-llb")
+	}
+	plans, s, err := p.plans(ctx, e, cmd, args, true)
+	if s != nil {
+		defer s.close()
+	}
+	if err != nil {
+		return err
+	}
+	plan := plans[0]
+	dir, err := writeHelper(e, s.daemon.Platforms[0])
+	if err != nil {
+		return err
+	}
+	data, err := plan.Graph.Definition.Marshal()
+	if err != nil {
+		return fault.New(fault.Internal, "encode the definition: %w", err)
+	}
+	tellPlanned(s, plan)
+	s.end(e)
+	fmt.Fprintln(e.stderr, strings.Join(p.buildctl(e, s, dir), " "))
+	if _, err := e.stdout.Write(data); err != nil {
+		return fault.New(fault.Output, "cannot write the definition: %w", err)
+	}
+	return nil
+}
+
+// buildctl is the command that builds the definition.
+func (p *planFlags) buildctl(e *env, s *session, helperDir string) []string {
+	line := []string{"buildctl", "--addr", quoted(s.daemon.Addr), "build",
+		"--local", quoted(llb.ProjectLocal + "=" + s.project.dir), "--local", quoted(llb.HelperLocal + "=" + helperDir)}
+	if s.request.CA != nil {
+		path := p.daemon.ca
+		if path == "" {
+			path = e.get("SSL_CERT_FILE")
+		}
+		line = append(line, "--secret", quoted("id="+llb.CASecret+",src="+path))
+	}
+	for _, secret := range p.inputs.secrets {
+		line = append(line, "--secret", quoted(secret))
+	}
+	compression, err := parseCompression("", s.request.Variants)
+	if err != nil {
+		compression.Type = "zstd"
+	}
+	return append(line, "--output", fmt.Sprintf("type=oci,dest=image.tar,compression=%s,source-date-epoch=%d", compression.Type, s.request.Epoch.Unix()))
+}
+
+// writeHelper puts the program that unpacks wheels into a directory of its own, so that buildctl can send it.
+func writeHelper(e *env, platform string) (string, error) {
+	p, err := platforms.Parse(platform)
+	if err != nil {
+		return "", fault.New(fault.DaemonVersion, "the daemon's platform %q: %w", platform, err)
+	}
+	name := p.OS + "/" + p.Architecture
+	program, err := helper.Binary(name)
+	if err != nil {
+		return "", err
+	}
+	sum, err := helper.Digest(name)
+	if err != nil {
+		return "", err
+	}
+	state, _ := stateDirs(e)
+	dir := filepath.Join(state, "helper", strings.TrimPrefix(sum, "sha256:")[:16])
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", fault.New(fault.Output, "cannot make %s: %w", dir, pathCause(err)).Hint("MLBUILD_STATE_DIR names another directory")
+	}
+	path := filepath.Join(dir, llb.HelperFile)
+	if err := writeFile(path, program); err != nil {
+		return "", err
+	}
+	if err := os.Chmod(path, 0o755); err != nil {
+		return "", fault.New(fault.Output, "cannot make %s executable: %w", path, pathCause(err))
+	}
+	return dir, nil
+}
+
+// quoted writes a word for a shell.
+func quoted(s string) string {
+	if s != "" && !strings.ContainsAny(s, " \t\n'\"\\$`&|;<>()*?[]#~!{}") {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mlbuild/mlbuild/builder"
+	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/pylock"
+)
+
+// lockFlags are the flags of the lock command.
+type lockFlags struct {
+	runFlags
+	upgrade []string
+	check   bool
+}
+
+// everyPackage is what --upgrade means without a package. No package can be named so.
+const everyPackage = "*"
+
+func lockCommand(e *env) *cobra.Command {
+	flags := &lockFlags{}
+	cmd := &cobra.Command{
+		Use:   "lock [DIR] [--upgrade [PACKAGE…]]",
+		Short: "Choose every Python package and pin it by hash in pylock.<profile>.toml",
+		Long: `Resolve the requirements of each profile and write its pylock.<profile>.toml (PEP 751). Versions of an existing lock are kept where they
+still fit; --upgrade takes the newest of everything, or of the packages named after it.`,
+		Example: `  mlbuild lock --profile cpu,gpu
+  mlbuild lock --upgrade
+  mlbuild lock --upgrade numpy pandas
+  mlbuild lock --check            # in CI: exit code 1 if a lock would change`,
+		RunE: func(cmd *cobra.Command, args []string) error { return flags.run(cmd.Context(), e, cmd, args) },
+	}
+	f := cmd.Flags()
+	f.SortFlags = false
+	f.StringSliceVar(&flags.upgrade, "upgrade", nil, "take the newest version of everything, or of the `packages` named after it")
+	f.Lookup("upgrade").NoOptDefVal = everyPackage
+	f.BoolVar(&flags.check, "check", false, "write nothing; fail if a lock would change")
+	flags.add(cmd)
+	return cmd
+}
+
+// words parts the arguments: with --upgrade they are packages, except what is written as a path.
+func (l *lockFlags) words(cmd *cobra.Command, args []string) (dirs []string, o builder.LockOptions, err error) {
+	o.Upgrade = slices.DeleteFunc(slices.Clone(l.upgrade), func(p string) bool { return p == everyPackage })
+	for _, a := range args {
+		if len(l.upgrade) > 0 && a != "." && a != ".." && !strings.ContainsAny(a, `/\`) {
+			o.Upgrade = append(o.Upgrade, a)
+			continue
+		}
+		dirs = append(dirs, a)
+	}
+	for i, p := range o.Upgrade {
+		o.Upgrade[i] = pylock.Normalize(p)
+	}
+	o.All = len(l.upgrade) > 0 && len(o.Upgrade) == 0
+	return dirs, o, atMostOneDir(cmd, dirs)
+}
+
+func (l *lockFlags) run(ctx context.Context, e *env, cmd *cobra.Command, args []string) error {
+	dirs, options, err := l.words(cmd, args)
+	if err != nil {
+		return err
+	}
+	s, err := l.prepare(ctx, e, cmd, dirs)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	b, err := s.connect(ctx, e, &l.daemon)
+	if err != nil {
+		return err
+	}
+	options.Nonce = strconv.FormatInt(e.now().UnixNano(), 10)
+	locks, err := b.Lock(ctx, s.request, options)
+	s.end(e)
+	faults := fault.All(err)
+	for _, locked := range locks {
+		if locked.Data != nil { // the others failed
+			faults = append(faults, fault.All(l.write(e, s, locked))...)
+		}
+	}
+	s.end(e)
+	return faults.Err()
+}
+
+// write brings one lock to its file, or only compares it under --check.
+func (l *lockFlags) write(e *env, s *session, locked builder.Locked) error {
+	old := s.lockOf(locked.Profile)
+	changes := lockChanges(locked.Path, old, locked.Lock)
+	same := bytes.Equal(old, locked.Data)
+	for _, n := range locked.Notes {
+		s.note("%s: %s", locked.Profile, n)
+	}
+	printLock(e, locked, changes, old, same)
+	if same {
+		return nil
+	}
+	if l.check {
+		return fault.New(fault.LockStale, "%s is not what the project asks for: %s", locked.Path, stale(old, changes)).
+			In(fault.Position{File: locked.Path}).
+			Hint("mlbuild lock --profile %s writes it anew", locked.Profile)
+	}
+	return writeFile(filepath.Join(s.project.dir, filepath.FromSlash(locked.Path)), locked.Data)
+}
+
+// lockOf gives the profile's lock as it was read.
+func (s *session) lockOf(profile string) []byte {
+	for _, v := range s.request.Variants {
+		if v.Profile == profile {
+			return v.Lock
+		}
+	}
+	return nil
+}
+
+func stale(old []byte, changes []change) string {
+	switch {
+	case old == nil:
+		return "there is none"
+	case len(changes) == 0:
+		return "the packages are the same, files or inputs differ"
+	}
+	return count(len(changes), "package") + " differ"
+}
+
+func printLock(e *env, l builder.Locked, changes []change, old []byte, same bool) {
+	state := "changed"
+	switch {
+	case old == nil:
+		state = "new"
+	case same:
+		state = "unchanged"
+	}
+	fmt.Fprintf(e.stdout, "%s: %s, %s\n", l.Path, count(len(l.Lock.Packages), "package"), state)
+	if old == nil {
+		return
+	}
+	for _, c := range changes {
+		fmt.Fprintf(e.stdout, "  %s\n", c)
+	}
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/mlbuild/mlbuild/profiles/pylock"
+)
+
+// change is what happened to one package of a lock.
+type change struct{ name, before, after string }
+
+// String renders "+ name version", "- name version" or "~ name old → new".
+func (c change) String() string {
+	switch {
+	case c.before == "":
+		return fmt.Sprintf("+ %s %s", c.name, c.after)
+	case c.after == "":
+		return fmt.Sprintf("- %s %s", c.name, c.before)
+	}
+	return fmt.Sprintf("~ %s %s → %s", c.name, c.before, c.after)
+}
+
+// lockChanges compares two locks by package, sorted by name. An old lock that cannot be read counts as empty.
+func lockChanges(path string, old []byte, lock *pylock.Lock) []change {
+	before, after := map[string]string{}, versions(lock)
+	if parsed, err := pylock.Parse(path, old); err == nil {
+		before = versions(parsed)
+	}
+	all := map[string]bool{}
+	for name := range before {
+		all[name] = true
+	}
+	for name := range after {
+		all[name] = true
+	}
+	var changes []change
+	for _, name := range sortedKeys(all) {
+		if before[name] != after[name] {
+			changes = append(changes, change{name, before[name], after[name]})
+		}
+	}
+	return changes
+}
+
+// versions gives each package's version; a lock may hold several under different markers.
+func versions(l *pylock.Lock) map[string]string {
+	all := map[string]string{}
+	if l == nil {
+		return all
+	}
+	for _, p := range l.Packages {
+		v := p.Version
+		if v == "" {
+			v = "(no version)"
+		}
+		if all[p.Name] != "" && all[p.Name] != v {
+			v = all[p.Name] + ", " + v
+		}
+		all[p.Name] = v
+	}
+	return all
+}
