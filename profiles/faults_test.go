@@ -42,7 +42,12 @@ func project(t *testing.T, files map[string]string) string {
 
 // resolveDir loads and resolves the project in dir.
 func resolveDir(dir string, sel Selection) (*Recipe, error) {
-	p, err := Load(os.DirFS(dir), "")
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	p, err := Load(root.FS(), "")
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/pelletier/go-toml/v2"
@@ -123,7 +124,21 @@ func (r *resolver) projectSource() *ProjectSource {
 	}
 	r.extras(p.extras)
 	r.groups(p.groups)
+	r.scanForCredentials()
 	return source
+}
+
+// scanForCredentials finds URLs with credentials outside the dependencies too: the resolver reads [tool.uv].
+func (r *resolver) scanForCredentials() {
+	for i, line := range strings.Split(string(r.py.data), "\n") {
+		at := fault.Position{File: r.py.path, Line: i + 1, Column: 1}
+		known := slices.ContainsFunc(r.faults, func(f *fault.Fault) bool {
+			return f.Code == fault.SecretLeak && f.At.File == at.File && f.At.Line == at.Line
+		})
+		if hasUserInfo(line) && !known {
+			r.leak(at, "a URL here holds credentials").Hint("Name the index in %s with secret: id.", FileName)
+		}
+	}
 }
 
 func (r *resolver) extras(wanted []str) {

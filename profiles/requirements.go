@@ -218,7 +218,7 @@ func (r *resolver) lines(file, data string, constraints bool) []include {
 	return includes
 }
 
-var includeOption = regexp.MustCompile(`^(-r|-c|--requirements?|--constraints?)(?:\s*=\s*|\s+|\b)(.+)$`)
+var includeOption = regexp.MustCompile(`^(-[rc]|--requirements?\b|--constraints?\b)[\s=]*(\S.*)$`)
 
 // requirementLine checks one requirement or option, and remembers the package that it names.
 func (r *resolver) requirementLine(line string, at fault.Position) {

@@ -16,10 +16,10 @@ func TestFaultsOfRequirements(t *testing.T) {
 			"E-CONTEXT requirements.txt:2:1: the requirements file more.txt does not exist",
 			"E-CONTEXT requirements.txt:3:1: the constraints file limit.txt does not exist | limits.txt"}},
 		{"outside", map[string]string{"requirements.txt": "-r ../x.txt\n"}, Selection{}, []string{"E-CONTEXT requirements.txt:1:1: \"../x.txt\" is outside"}},
-		{"absolute", map[string]string{"requirements.txt": "-r /etc/x.txt\n-c https://files.example/c.txt\n"}, Selection{}, []string{
+		{"absolute", map[string]string{"requirements.txt": "-r/etc/x.txt\n-c https://files.example/c.txt\n"}, Selection{}, []string{
 			"E-CONTEXT requirements.txt:1:1: the path is absolute", "E-CONTEXT requirements.txt:2:1: is a URL"}},
-		{"in pyproject", map[string]string{"none": "1", "pyproject.toml": "[project]\nname='x'\ndependencies = [\n  'a',\n  'b @ https://u:pw1234@files.example/b.whl',\n]\n"}, Selection{}, []string{
-			"E-SECRET-LEAK pyproject.toml:5:4: a URL here holds credentials"}},
+		{"in pyproject", map[string]string{"none": "1", "pyproject.toml": "[project]\nname='x'\ndependencies = [\n  'a',\n  'b @ https://u:pw1234@files.example/b.whl',\n]\n[[tool.uv.index]]\nurl = 'https://u:pw1234@files.example/s'\n"}, Selection{}, []string{
+			"E-SECRET-LEAK pyproject.toml:5:4: a URL here holds credentials", "E-SECRET-LEAK pyproject.toml:8:1: a URL here holds credentials"}},
 		{"unsupported", map[string]string{"requirements.txt": "-e .\n./lib\nfile:///x.whl\nlib.whl\nx @ file:///y\ngit+https://git.example/r\ny @ git+https://git.example/y\n"}, Selection{}, []string{
 			"E-SPEC requirements.txt:1:1: an editable install (-e .) | app.copy", "E-SPEC requirements.txt:2:1: local disk (./lib)",
 			"E-SPEC requirements.txt:3:1: local disk (file:///x.whl)", "E-SPEC requirements.txt:4:1: local disk (lib.whl)",
