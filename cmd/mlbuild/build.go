@@ -100,7 +100,7 @@ func (b *buildFlags) plan(ctx context.Context, e *env, cmd *cobra.Command, args 
 	collect := func(err error) { faults = append(faults, fault.All(err)...) }
 	collect(checkTarget(b.target))
 	variants := s.request.Variants
-	out, err := b.parse(e, variants)
+	out, err := b.parse(ctx, e, variants)
 	collect(err)
 	collect(b.tag(variants, out))
 	s.request.Compression, err = parseCompression(b.compression, variants)

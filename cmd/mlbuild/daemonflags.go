@@ -121,8 +121,15 @@ func readCA(path string) ([]byte, error) {
 	if block, _ := pem.Decode(data); block == nil || block.Type != "CERTIFICATE" {
 		return nil, fault.New(fault.CA, "%s holds no PEM certificate", path).Hint("it must start with -----BEGIN CERTIFICATE-----")
 	}
+	if len(data) > maxCA {
+		return nil, fault.New(fault.CA, "the CA bundle %s has %d bytes, more than the %d that BuildKit passes on", path, len(data), maxCA).
+			Hint("give a file with the company's own certificates alone: --ca-cert")
+	}
 	return data, nil
 }
+
+// maxCA is BuildKit's limit for a secret, in bytes (session/secrets/secretsprovider): steps get the bundle as one.
+const maxCA = 500 << 10
 
 // registryAuth reads the docker configuration. A missing one gives no credentials.
 func registryAuth(e *env) (authprovider.AuthConfigProvider, error) {

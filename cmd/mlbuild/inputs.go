@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"maps"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -61,11 +62,11 @@ func parseSecret(e *env, text string) (builder.Secret, error) {
 		case "type":
 			kind = a.value
 		default: // the value may be the secret itself: do not print it
-			return s, fault.New(fault.Usage, "--secret has no key %q", a.key).Hint("--secret id=NAME,src=FILE or id=NAME,env=VARIABLE")
+			return s, fault.New(fault.Usage, "--secret takes id, src, env and type alone").Hint("--secret id=NAME,src=FILE or id=NAME,env=VARIABLE")
 		}
 	}
 	if s.ID == "" {
-		return s, fault.New(fault.Usage, "--secret %q has no id", text).Hint("--secret id=NAME,src=FILE or id=NAME,env=VARIABLE")
+		return s, fault.New(fault.Usage, "--secret without an id").Hint("--secret id=NAME,src=FILE or id=NAME,env=VARIABLE")
 	}
 	if kind == "env" && s.Env == "" {
 		s.Env, s.File = s.File, ""
@@ -81,7 +82,23 @@ func parseSecret(e *env, text string) (builder.Secret, error) {
 		v, ok := e.lookup(s.Env)
 		s.File, s.Value, s.Set = "", []byte(v), ok
 	}
-	return s, nil
+	return s, secretIsThere(s)
+}
+
+// secretIsThere finds a secret that is missing before a daemon is looked for. What is in it, the builder checks.
+func secretIsThere(s builder.Secret) error {
+	if s.File == "" && !s.Set {
+		return fault.New(fault.Secret, "secret %q: the variable %s is not set", s.ID, s.Env).
+			Hint("export %s, or take the secret from a file: --secret id=%s,src=FILE", s.Env, s.ID)
+	}
+	if s.File == "" {
+		return nil
+	}
+	if _, err := os.Stat(s.File); err != nil {
+		return fault.New(fault.Secret, "secret %q: cannot read %s: %w", s.ID, s.File, pathCause(err)).
+			Hint("--secret id=%s,src=FILE or id=%s,env=VARIABLE", s.ID, s.ID)
+	}
+	return nil
 }
 
 // parseSSH reads --ssh.

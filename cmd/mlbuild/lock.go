@@ -129,7 +129,7 @@ func stale(old []byte, changes []change) string {
 	case len(changes) == 0:
 		return "the packages are the same, files or inputs differ"
 	}
-	return count(len(changes), "package") + " differ"
+	return count(len(changes), "change")
 }
 
 func printLock(e *env, l builder.Locked, changes []change, old []byte, same bool) {

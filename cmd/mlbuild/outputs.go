@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -32,7 +34,7 @@ var outputTypes = map[string]string{
 }
 
 // parse reads --output, --push and --load. Without any of them the image is made and stays with the daemon.
-func (o *outputFlags) parse(e *env, variants []builder.Variant) (*outputs, error) {
+func (o *outputFlags) parse(ctx context.Context, e *env, variants []builder.Variant) (*outputs, error) {
 	out := &outputs{push: o.push, writers: newWriters(e, variants)}
 	var faults fault.List
 	for _, text := range o.outputs {
@@ -41,7 +43,7 @@ func (o *outputFlags) parse(e *env, variants []builder.Variant) (*outputs, error
 		}
 	}
 	if o.load {
-		faults = append(faults, fault.All(out.addLoad(e, variants))...)
+		faults = append(faults, fault.All(out.addLoad(ctx, e, variants))...)
 	}
 	faults = append(faults, fault.All(out.addImage())...)
 	if out.stdout && isTerminal(e.stdout) {
@@ -110,12 +112,19 @@ func (o *outputs) place(text string, out builder.Output, dest string, variants [
 				Hint("build the profiles one by one, or write archives: type=tar,dest=%s.tar", profilePlace)
 		}
 		out.Dir = strings.ReplaceAll(dest, profilePlace, variants[0].Profile)
+		if info, err := os.Stat(out.Dir); err == nil && !info.IsDir() {
+			return fault.New(fault.Output, "--output %q: %s is not a directory", text, out.Dir)
+		}
 	default:
 		if dest == "" || dest == "-" {
 			o.stdout = true
 			dest = "-"
 		}
-		out.Open = o.writers.file(destinations(dest, variants))
+		paths := destinations(dest, variants)
+		if err := o.writers.check(paths); err != nil {
+			return err
+		}
+		out.Open = o.writers.file(paths)
 	}
 	o.list = append(o.list, out)
 	return nil
@@ -149,7 +158,7 @@ func extension(path string) string {
 }
 
 // addLoad adds the archive that "docker load" reads. Its layers are uncompressed: they only cross a pipe, and docker before 23 reads no zstd.
-func (o *outputs) addLoad(e *env, variants []builder.Variant) error {
+func (o *outputs) addLoad(ctx context.Context, e *env, variants []builder.Variant) error {
 	for _, v := range variants {
 		if len(v.Recipes) > 1 {
 			return fault.New(fault.Usage, "--load takes images of one platform; profile %s is built for %d", v.Profile, len(v.Recipes)).
@@ -160,6 +169,9 @@ func (o *outputs) addLoad(e *env, variants []builder.Variant) error {
 	if err != nil {
 		return fault.New(fault.Output, "--load needs the docker command: %w", err).
 			Hint("or write the archive: --output type=docker,dest=image.tar")
+	}
+	if err := pingDocker(ctx, docker, e.environ); err != nil {
+		return err
 	}
 	o.list = append(o.list, builder.Output{
 		Type: "docker", Attrs: map[string]string{"compression": "uncompressed", "force-compression": "true"},

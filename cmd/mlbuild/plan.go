@@ -90,7 +90,10 @@ func (p *planFlags) plans(ctx context.Context, e *env, cmd *cobra.Command, args 
 
 // tellPlanned keeps the notes of a plan.
 func tellPlanned(s *session, p builder.Planned) {
-	for _, n := range append(p.Recipe.Notes, p.Notes...) {
+	for _, n := range p.Recipe.Notes {
+		s.note("%s", n)
+	}
+	for _, n := range p.Notes {
 		s.note("%s: %s", p.Recipe.Profile, n)
 	}
 	if !p.Locked {

@@ -5,6 +5,8 @@ import (
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
+
+	"github.com/mlbuild/mlbuild/profiles/fault"
 )
 
 func profilesCommand(e *env) *cobra.Command {
@@ -49,8 +51,13 @@ func showCommand(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show PROFILE [DIR]",
 		Short: "Print a profile's recipe as JSON: every default filled in, no decision left",
-		Args:  cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return fault.New(fault.Usage, "which profile?").Hint("mlbuild profiles lists them")
+			}
+			if err := atMostOneDir(cmd, args[1:]); err != nil {
+				return err
+			}
 			flags.profiles = args[:1]
 			p, err := flags.open(args[1:])
 			if err != nil {

@@ -22,11 +22,15 @@ const (
 
 // run executes one command line and gives the exit code.
 func run(ctx context.Context, e *env, args []string) int {
-	root := newRoot(e)
+	root, parsed := newRoot(e), false
+	root.PersistentPreRun = func(*cobra.Command, []string) { parsed = true }
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return 0
+	}
+	if _, ok := errors.AsType[*fault.Fault](err); !ok && !parsed {
+		err = fault.New(fault.Usage, "%w", err) // cobra's own
 	}
 	if ctx.Err() != nil {
 		err = fault.New(fault.Cancelled, "stopped before the end").
@@ -112,6 +116,7 @@ func onlyCommands(cmd *cobra.Command, args []string) error {
 		return cmd.Help()
 	}
 	f := fault.New(fault.Usage, "%s has no command %q", cmd.CommandPath(), args[0])
+	cmd.SuggestionsMinimumDistance = 2
 	for _, s := range cmd.SuggestionsFor(args[0]) {
 		f.Hint("did you mean %q?", s)
 	}

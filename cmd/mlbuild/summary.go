@@ -23,7 +23,9 @@ func (b *buildFlags) report(e *env, s *session, out *outputs, result *builder.Re
 		}
 	case b.progress == "quiet":
 		for _, m := range result.Images {
-			fmt.Fprintln(w, m.Digest)
+			if m.Digest != "" {
+				fmt.Fprintln(w, m.Digest)
+			}
 		}
 	default:
 		for _, m := range result.Images {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/mlbuild/mlbuild/builder"
 	"github.com/mlbuild/mlbuild/profiles/fault"
@@ -105,7 +107,7 @@ func (w *writers) finish(built map[string]bool) error {
 		}
 	}
 	for _, l := range w.loads {
-		if err := l.Close(); err != nil && built[l.profile] {
+		if err := l.Close(); err != nil {
 			faults = append(faults, fault.All(err)...)
 		} else if built[l.profile] {
 			w.written[l.profile] = append(w.written[l.profile], "loaded into docker")
@@ -162,10 +164,24 @@ func startLoad(docker string, environ []string) (*dockerLoad, error) {
 		_ = in.Close()
 		if err := cmd.Wait(); err != nil {
 			return fault.New(fault.Output, "docker load: %w: %s", err, strings.TrimSpace(said.String())).
-				Hint("is dockerd running? docker info tells; or write the archive: --output type=docker,dest=image.tar")
+				Hint("or write the archive: --output type=docker,dest=image.tar")
 		}
 		return nil
 	})}, nil
+}
+
+// pingDocker tells whether docker can load, before the image is built.
+func pingDocker(ctx context.Context, docker string, environ []string) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, docker, "version", "--format", "{{.Server.Version}}")
+	var said bytes.Buffer
+	cmd.Env, cmd.Stderr = environ, &said
+	if err := cmd.Run(); err != nil {
+		return fault.New(fault.Output, "--load: dockerd does not answer: %w: %s", err, strings.TrimSpace(said.String())).
+			Hint("start dockerd, or write the archive: --output type=docker,dest=image.tar").Retryable()
+	}
+	return nil
 }
 
 // Close implements io.Closer.
