@@ -60,6 +60,8 @@ type build struct {
 	helper   string            // digest of the helper for worker
 	store    secretStore
 	locals   *locals
+	second   func() (*locals, error) // another session with the same files, opened when first asked for
+	opened   *locals
 	registry *registry
 	sizes    *sizer
 	turns    *turns
@@ -96,10 +98,18 @@ func (b *Builder) start(ctx context.Context, req Request) (*build, error) {
 		run.stop()
 		return nil, err
 	}
+	run.second = sync.OnceValues(func() (l *locals, err error) {
+		l, err = openLocals(run.ctx, b.daemon.Client, req.Dir, program, run.sharedKey())
+		run.opened = l
+		return l, err
+	})
 	return run, nil
 }
 
 func (b *build) close() {
+	if b.opened != nil {
+		b.opened.close()
+	}
 	b.locals.close()
 	b.stop()
 }

@@ -14,10 +14,12 @@ import (
 	"github.com/containerd/containerd/v2/core/remotes"
 	"github.com/containerd/containerd/v2/core/remotes/docker"
 	"github.com/containerd/errdefs"
+	"github.com/containerd/log"
 	"github.com/distribution/reference"
 	"github.com/moby/buildkit/session/auth/authprovider"
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+	"github.com/sirupsen/logrus"
 )
 
 // maxManifest bounds what is read of a manifest, in bytes (the distribution spec asks registries to take 4 MiB).
@@ -75,6 +77,7 @@ func credentials(auth authprovider.AuthConfigProvider) func(string) (string, str
 
 // manifest reads what a reference names: its descriptor and bytes. A reference that does not exist gives errdefs.ErrNotFound.
 func (r *registry) manifest(ctx context.Context, ref string) (ocispecs.Descriptor, []byte, error) {
+	ctx = silent(ctx)
 	ref, err := fullRef(ref)
 	if err != nil {
 		return ocispecs.Descriptor{}, nil, err
@@ -109,6 +112,7 @@ func (r *registry) blob(ctx context.Context, name string, desc ocispecs.Descript
 
 // tag puts a manifest that the repository already holds under one more tag. It is no error if it is there.
 func (r *registry) tag(ctx context.Context, ref string, desc ocispecs.Descriptor, data []byte) error {
+	ctx = silent(ctx)
 	ref, err := fullRef(ref)
 	if err != nil {
 		return err
@@ -134,22 +138,14 @@ func (r *registry) tag(ctx context.Context, ref string, desc ocispecs.Descriptor
 	return nil
 }
 
-// blobs lists the layers below a reference, those of every platform and of a cache included. What is not there gives none.
-func (r *registry) blobs(ctx context.Context, ref string) ([]ocispecs.Descriptor, error) {
-	named, err := fullRef(ref)
-	if err != nil {
-		return nil, err
-	}
-	desc, data, err := r.manifest(ctx, named)
-	if errdefs.IsNotFound(err) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	return r.layersOf(ctx, named, desc, data)
+// silent keeps the resolver's own log lines off the user's terminal: what they say comes back as errors.
+func silent(ctx context.Context) context.Context {
+	l := logrus.New()
+	l.SetOutput(io.Discard)
+	return log.WithLogger(ctx, logrus.NewEntry(l))
 }
 
+// layersOf lists the layers below a manifest that was read, those of every platform and of a cache included.
 func (r *registry) layersOf(ctx context.Context, name string, desc ocispecs.Descriptor, data []byte) ([]ocispecs.Descriptor, error) {
 	if !images.IsIndexType(desc.MediaType) {
 		var m ocispecs.Manifest

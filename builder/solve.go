@@ -20,6 +20,7 @@ import (
 // compiled is one platform's graph and what it was made from.
 type compiled struct {
 	recipe *profiles.Recipe
+	inputs llb.Inputs
 	graph  *llb.Graph
 	wheels []pylock.Wheel
 	cuda   string
@@ -67,20 +68,36 @@ func (b *build) compile(ctx context.Context, gw gateway.Client, r *profiles.Reci
 	if err != nil {
 		return compiled{}, err
 	}
-	c.graph, err = llb.Compile(c.recipe, llb.Inputs{
+	c.inputs = llb.Inputs{
 		Base: base, Wheels: c.wheels, Worker: b.worker, Helper: b.helper, Network: b.network(),
-		Session: b.session(),
-		Epoch:   b.req.Epoch, Target: b.req.Target, NoCache: b.req.NoCache,
-	})
+		Session: b.session(b.locals), Epoch: b.req.Epoch, Target: b.req.Target, NoCache: b.req.NoCache,
+	}
+	c.graph, err = llb.Compile(c.recipe, c.inputs)
 	return c, err
 }
 
 // session names the session of the local files in the graph, unless another client is to send it.
-func (b *build) session() llb.Session {
+func (b *build) session(l *locals) llb.Session {
 	if b.portable {
 		return llb.Session{SharedKey: b.sharedKey()}
 	}
-	return llb.Session{ID: b.locals.session.ID(), SharedKey: b.sharedKey()}
+	return llb.Session{ID: l.session.ID(), SharedKey: b.sharedKey()}
+}
+
+// throughAnother compiles the graphs again with their local files from a second session. Within one session the daemon knows a local source by the
+// session's id and never looks at its contents: a cache exported from such a solve would hold keys that no other build can have.
+func (m *making) throughAnother() error {
+	second, err := m.second()
+	if err != nil {
+		return err
+	}
+	for i, c := range m.graphs {
+		c.inputs.Session, c.inputs.NoCache = m.session(second), false
+		if m.graphs[i].graph, err = llb.Compile(c.recipe, c.inputs); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // lookup finds the base and the wheels of one platform, and checks them against the tables.

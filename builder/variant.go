@@ -166,6 +166,9 @@ func (m *making) exportCache(ctx context.Context, w *watcher) error {
 	if len(targets) == 0 {
 		return nil
 	}
+	if err := m.throughAnother(); err != nil {
+		return err
+	}
 	opt, err := m.solveOpt(nil)
 	if err != nil {
 		return err

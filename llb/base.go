@@ -11,3 +11,11 @@ var baseStage = stage{id: "base", title: "base"}
 func baseState(b Base, p ocispecs.Platform) bkllb.State {
 	return bkllb.Image(b.Ref, bkllb.Platform(p), baseStage.named("%s", b.Ref))
 }
+
+// baseToRead is the same image as a vertex of its own, for steps that read its files. The solver unpacks an input as soon as its result exists
+// (solver/edge.go, preprocessing), and the merge asks for the base's: sharing that vertex could pull the base for a step whose
+// answer is in a cache. A limit of all its layers changes the key and nothing else.
+func baseToRead(b Base, p ocispecs.Platform) bkllb.State {
+	layers := len(b.Config.RootFS.DiffIDs)
+	return bkllb.Image(b.Ref, bkllb.Platform(p), bkllb.WithLayerLimit(layers), baseStage.named("%s, to read", b.Ref))
+}

@@ -74,7 +74,7 @@ func (m *image) runtime() error {
 	if err := checkWheels(m); err != nil {
 		return err
 	}
-	table, helper, accounts := newDirTable(r), helperRoot(in), m.base
+	table, helper, accounts := newDirTable(r), helperRoot(in), baseToRead(in.Base, m.platform)
 	if len(r.System) > 0 {
 		installed := systemState(m.base, r.System, in, m.platform)
 		m.add(Layer{Kind: "system", Name: strings.Join(r.System, " ")}, systemLayer(m.base, installed))
