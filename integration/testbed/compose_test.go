@@ -164,6 +164,32 @@ func TestComposeBuildsAndPushes(t *testing.T) {
 			t.Errorf("%s: hello holds %q, %v", addr, data, err)
 		}
 	}
+	c.runsSteps(t)
+}
+
+// runsSteps runs a process on the composed daemon, in an image of the composed registry.
+func (c *composition) runsSteps(t *testing.T) {
+	t.Helper()
+	base, err := testbed.Shared(t).Registry.Pull(t.Context(), "library/python:3.11-slim", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ref, err := name.ParseReference(c.registry + "/base/python:1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := remote.Write(ref, base); err != nil {
+		t.Fatal(err)
+	}
+	client, err := bkclient.New(t.Context(), "tcp://"+c.buildkit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	out, err := testbed.RunImage(t.Context(), client, "localhost:5000/base/python:1", "python3", "-c", "print(6 * 7)")
+	if err != nil || out.Stdout != "42\n" {
+		t.Errorf("a step in the composed daemon: %+v, %v", out, err)
+	}
 }
 
 // Nothing listens on an address that other machines reach.

@@ -33,8 +33,13 @@ func (d *Daemon) RunImage(ctx context.Context, ref string, args ...string) (Outp
 		return Output{}, err
 	}
 	defer c.Close()
+	return RunImage(ctx, c, ref, args...)
+}
+
+// RunImage is Daemon.RunImage for any daemon that a client reaches.
+func RunImage(ctx context.Context, c *bkclient.Client, ref string, args ...string) (Output, error) {
 	var out Output
-	_, err = c.Build(ctx, bkclient.SolveOpt{Internal: true}, "testbed", func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
+	_, err := c.Build(ctx, bkclient.SolveOpt{Internal: true}, "testbed", func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
 		var err error
 		out, err = runImage(ctx, gw, ref, args)
 		return gateway.NewResult(), err
