@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"maps"
-	"net/http"
 	"path/filepath"
 	"sync"
 
@@ -63,7 +62,6 @@ type build struct {
 	second   func() (*locals, error) // another session with the same files, opened when first asked for
 	opened   *locals
 	registry *registry
-	sizes    *sizer
 	turns    *turns
 	portable bool // graphs are for another client: they name no session
 	mu       sync.Mutex
@@ -92,7 +90,6 @@ func (b *Builder) start(ctx context.Context, req Request) (*build, error) {
 		req: req, daemon: b.daemon, worker: worker, helper: sum, store: store,
 		registry: newRegistry(req.Auth, req.CA), turns: newTurns(), watchers: map[string]*watcher{},
 	}
-	run.sizes = newSizer(&http.Client{Transport: transport(req.CA)}, store)
 	run.ctx, run.stop = b.daemon.Watch(ctx)
 	if run.locals, err = openLocals(run.ctx, b.daemon.Client, req.Dir, program, run.sharedKey()); err != nil {
 		run.stop()

@@ -2,6 +2,7 @@ package builder
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -112,13 +113,13 @@ func (b *build) askUV(ctx context.Context, gw gateway.Client, q asking) ([]byte,
 		if err != nil {
 			return nil, nil, err
 		}
-		stamped, lock, err := b.stamp(ctx, q, text, via)
+		lock, err := pylock.Parse(q.recipe.Requires.Lock, text)
 		if err != nil {
 			return nil, nil, err
 		}
 		more := foundBound(lock, bound, in.Direct)
 		if len(more) == 0 {
-			return stamped, lock, nil
+			return b.stamp(ctx, gw, q, in, text, via)
 		}
 		in.Direct = slices.Sorted(slices.Values(slices.Concat(in.Direct, more)))
 	}
@@ -173,8 +174,8 @@ func readFile(ctx context.Context, ref gateway.Reference, name string) ([]byte, 
 	}
 }
 
-// stamp adds mlbuild's own table to uv's lock: what it answers, who requires what, and the sizes that the index did not give.
-func (b *build) stamp(ctx context.Context, q asking, text, via []byte) ([]byte, *pylock.Lock, error) {
+// stamp adds mlbuild's own table to uv's lock: what it answers, who requires what, and what looking into the wheels showed.
+func (b *build) stamp(ctx context.Context, gw gateway.Client, q asking, in llb.ResolveInputs, text, via []byte) ([]byte, *pylock.Lock, error) {
 	r := q.recipe
 	tool := pylock.Tool{
 		Inputs: r.Requires.Inputs, Python: r.Python.Version, Platforms: q.platforms,
@@ -184,13 +185,59 @@ func (b *build) stamp(ctx context.Context, q asking, text, via []byte) ([]byte, 
 	if err != nil {
 		return nil, nil, err
 	}
-	tool.Sizes = b.sizes.ask(ctx, plain, r, q.glibc)
+	seen, err := b.inspect(ctx, gw, q, in, plain)
+	if err != nil {
+		return nil, nil, err
+	}
+	tool.Overlaps, tool.Sizes = seen.Overlaps, missingSizes(plain, seen.Sizes)
 	stamped, err := pylock.Stamp(text, tool)
 	if err != nil {
 		return nil, nil, err
 	}
 	lock, err := pylock.Parse(r.Requires.Lock, stamped)
 	return stamped, lock, err
+}
+
+// inspect has the wheels of every platform looked into. A lock from which nothing can be chosen is not looked into: that is said where the
+// wheels are wanted.
+func (b *build) inspect(ctx context.Context, gw gateway.Client, q asking, in llb.ResolveInputs, lock *pylock.Lock) (seen llb.Inspected, err error) {
+	wheels, err := lock.Select(pylock.Target{Python: q.recipe.Python.Version, Platform: q.recipe.Platform, Glibc: q.glibc})
+	if err != nil || len(wheels) == 0 {
+		return seen, nil //nolint:nilerr // as the comment says
+	}
+	def, err := llb.Inspection(q.recipe, wheels, in)
+	if err != nil {
+		return seen, err
+	}
+	res, err := gw.Solve(ctx, gateway.SolveRequest{Definition: def, Evaluate: true})
+	if err != nil {
+		return seen, b.explain(q.recipe.Profile, err)
+	}
+	ref, err := res.SingleRef()
+	if err != nil {
+		return seen, fmt.Errorf("the result of the inspection: %w", err)
+	}
+	data, err := readFile(ctx, ref, llb.InspectionReport)
+	if err != nil {
+		return seen, err
+	}
+	if err := json.Unmarshal(data, &seen); err != nil {
+		return seen, fmt.Errorf("the report of the inspection: %w", err)
+	}
+	return seen, nil
+}
+
+// missingSizes keeps the sizes that the lock does not say itself.
+func missingSizes(lock *pylock.Lock, found map[string]int64) map[string]int64 {
+	missing := map[string]int64{}
+	for _, p := range lock.Packages {
+		for _, w := range p.Wheels {
+			if n := found[w.SHA256]; w.Size == 0 && n > 0 {
+				missing[w.SHA256] = n
+			}
+		}
+	}
+	return missing
 }
 
 // parseVia reads uv's "# via" comments: package → who requires it. Lines that name files are left out.

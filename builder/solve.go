@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
 	"github.com/containerd/platforms"
 	"github.com/moby/buildkit/exporter/containerimage/exptypes"
@@ -76,6 +78,22 @@ func (b *build) compile(ctx context.Context, gw gateway.Client, r *profiles.Reci
 	return c, err
 }
 
+// overlapNotes names packages that bring the same path with different bytes. The plan's order decides whose stays.
+func overlapNotes(lock *pylock.Lock, wheels []pylock.Wheel) []string {
+	have := map[string]bool{}
+	for _, w := range wheels {
+		have[w.Name] = true
+	}
+	var notes []string
+	for _, pair := range slices.Sorted(maps.Keys(lock.Tool.Overlaps)) {
+		if a, b, ok := strings.Cut(pair, " "); ok && have[a] && have[b] {
+			notes = append(notes, fmt.Sprintf("%s and %s both bring %s with different contents; the later layer's stays",
+				a, b, strings.Join(lock.Tool.Overlaps[pair], ", ")))
+		}
+	}
+	return notes
+}
+
 // session names the session of the local files in the graph, unless another client is to send it.
 func (b *build) session(l *locals) llb.Session {
 	if b.portable {
@@ -145,6 +163,7 @@ func (c *compiled) choose(lock *pylock.Lock, glibc string) error {
 	if c.notes, err = profiles.CheckWheels(r, infos, lock.PathTo); err != nil {
 		return err
 	}
+	c.notes = append(c.notes, overlapNotes(lock, wheels)...)
 	decided := *r
 	decided.App.Env = profiles.Env(r, c.cuda)
 	c.recipe = &decided

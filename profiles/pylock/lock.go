@@ -24,6 +24,7 @@ type Tool struct {
 	Torch     string              `toml:"torch"`     // name of the index that the torch family is bound to, "" = not bound
 	Sizes     map[string]int64    `toml:"sizes"`     // sha256 (hex) → bytes, for files whose index gives no size
 	Via       map[string][]string `toml:"via"`       // package → who requires it, sorted
+	Overlaps  map[string][]string `toml:"overlaps"`  // "one other", packages that bring the same path with different bytes → some of these paths
 }
 
 // Package is one entry of the lock. A lock may hold a name several times, under markers that exclude each other.

@@ -91,13 +91,19 @@ func header(data []byte, e *unstable.Node) (names []string, start int) {
 func (t Tool) canonical() Tool {
 	c := t
 	c.Platforms = sorted(t.Platforms)
-	c.Sizes, c.Via = maps.Clone(t.Sizes), map[string][]string{}
+	c.Sizes, c.Via, c.Overlaps = maps.Clone(t.Sizes), sortedLists(t.Via), sortedLists(t.Overlaps)
 	if len(c.Sizes) == 0 {
 		c.Sizes = nil
 	}
-	for name, via := range t.Via {
-		if len(via) > 0 {
-			c.Via[name] = sorted(via)
+	return c
+}
+
+// sortedLists is a copy without empty lists.
+func sortedLists(lists map[string][]string) map[string][]string {
+	c := map[string][]string{}
+	for name, list := range lists {
+		if len(list) > 0 {
+			c[name] = sorted(list)
 		}
 	}
 	return c
@@ -136,13 +142,18 @@ func (t Tool) table() []byte {
 	for _, sum := range slices.Sorted(maps.Keys(t.Sizes)) {
 		fmt.Fprintf(&b, "%s = %d\n", quote(sum), t.Sizes[sum])
 	}
-	if len(t.Via) > 0 {
-		b.WriteString("\n[tool.mlbuild.via]\n")
-	}
-	for _, name := range slices.Sorted(maps.Keys(t.Via)) {
-		fmt.Fprintf(&b, "%s = %s\n", quote(name), quoteList(t.Via[name]))
-	}
+	writeLists(&b, "via", t.Via)
+	writeLists(&b, "overlaps", t.Overlaps)
 	return b.Bytes()
+}
+
+func writeLists(b *bytes.Buffer, table string, lists map[string][]string) {
+	if len(lists) > 0 {
+		fmt.Fprintf(b, "\n[tool.mlbuild.%s]\n", table)
+	}
+	for _, name := range slices.Sorted(maps.Keys(lists)) {
+		fmt.Fprintf(b, "%s = %s\n", quote(name), quoteList(lists[name]))
+	}
 }
 
 func quoteList(list []string) string {

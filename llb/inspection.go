@@ -1,0 +1,80 @@
+package llb
+
+import (
+	"context"
+	_ "embed" // the script
+	"encoding/json"
+	"fmt"
+
+	bkllb "github.com/moby/buildkit/client/llb"
+	"github.com/moby/buildkit/solver/pb"
+
+	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/pylock"
+)
+
+//go:embed inspect.py
+var inspectScript string
+
+// InspectionReport is the file that an inspection leaves in its result: an Inspected as JSON.
+const InspectionReport = "/report.json"
+
+// Inspected is what looking into wheels showed. What could not be learnt is missing.
+type Inspected struct {
+	Sizes    map[string]int64    `json:"sizes"`    // sha256 (hex) → bytes
+	Overlaps map[string][]string `json:"overlaps"` // "one other": packages that bring a path with different bytes → some of these paths
+}
+
+// Inspection compiles the step that looks into wheels where they lie: their sizes, which a plain HTML index does not give, and paths that two
+// of them write with different bytes. It asks for the end of each file only.
+func Inspection(r *profiles.Recipe, wheels []pylock.Wheel, in ResolveInputs) (*pb.Definition, error) {
+	s := stage{id: "inspect", title: "resolve", noCache: in.NoCache}
+	tool, err := toolState(in.Tool, in.Worker, s)
+	if err != nil {
+		return nil, err
+	}
+	list, err := wheelList(r, wheels)
+	if err != nil {
+		return nil, err
+	}
+	files := bkllb.Scratch().File(bkllb.Mkfile("/inspect.py", 0o644, []byte(inspectScript)).Mkfile("/wheels.json", 0o644, list), s.named("list of the wheels"))
+	opts := []bkllb.RunOption{
+		bkllb.Args([]string{"python3", "/in/inspect.py"}), bkllb.AddMount("/in", files, bkllb.Readonly),
+		bkllb.AddEnv("MLBUILD_NONCE", in.Nonce), bkllb.Platform(in.Worker), s.named("look into %s", plural(len(wheels), "wheel")),
+	}
+	opts = append(opts, in.Network.options(pythonCA)...)
+	opts = append(opts, indexSecrets(r.Requires.Indexes)...)
+	def, err := tool.Run(opts...).AddMount("/out", bkllb.Scratch()).Marshal(context.Background(), bkllb.Platform(in.Worker))
+	if err != nil {
+		return nil, fmt.Errorf("marshal the inspection of %s: %w", r.Profile, err)
+	}
+	return def.ToPB(), nil
+}
+
+// wheelList is the script's input: each wheel with the variable that holds the credentials of its index.
+func wheelList(r *profiles.Recipe, wheels []pylock.Wheel) ([]byte, error) {
+	type entry struct {
+		Package string `json:"package"`
+		URL     string `json:"url"`
+		SHA256  string `json:"sha256"`
+		Auth    string `json:"auth,omitempty"`
+	}
+	list := []entry{}
+	for _, w := range wheels {
+		if w.URL == "" {
+			continue
+		}
+		e := entry{Package: w.Name, URL: w.URL, SHA256: w.SHA256}
+		for _, ix := range r.Requires.Indexes {
+			if AuthSecret(w, r.Requires.Indexes) == HeaderSecret(ix.Name) {
+				e.Auth = "MLBUILD_INDEX_" + envName(ix.Name)
+			}
+		}
+		list = append(list, e)
+	}
+	data, err := json.Marshal(list)
+	if err != nil {
+		return nil, fmt.Errorf("encode the list of wheels: %w", err)
+	}
+	return data, nil
+}
