@@ -92,6 +92,9 @@ func parseTag(tag, text, suffix string) (string, *fault.Fault) {
 	if err != nil {
 		return "", badTag(tag, text, err)
 	}
+	if host := reference.Domain(named); strings.ToLower(host) != host { // "Team/app" would go to a host named Team
+		return "", badTag(tag, text, err)
+	}
 	if _, ok := named.(reference.Digested); ok {
 		return "", fault.New(fault.Ref, "--tag %s holds a digest; the digest is what the build makes", tag).
 			Hint("give the name and the tag alone: --tag %s", reference.TagNameOnly(reference.TrimNamed(named)))

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// Every code has one section in docs/errors.md, with an example message, and no section explains a code that does not exist.
+func TestEveryCodeIsExplained(t *testing.T) {
+	text, err := os.ReadFile("../../docs/errors.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sections := regexp.MustCompile(`(?m)^### (E-[A-Z-]+)\n([^#>]+)\n> `+"`.+`\n\n[^#]+").FindAllStringSubmatch(string(text), -1)
+	var complete []string
+	for _, s := range sections {
+		complete = append(complete, s[1])
+	}
+	slices.Sort(complete)
+	if diff := cmp.Diff(codes(t), complete); diff != "" {
+		t.Errorf("codes of profiles/fault (-) and complete sections of docs/errors.md (+):\n%s", diff)
+	}
+	var headings []string
+	for _, h := range regexp.MustCompile(`(?m)^### (\S+)$`).FindAllStringSubmatch(string(text), -1) {
+		headings = append(headings, h[1])
+	}
+	slices.Sort(headings)
+	if diff := cmp.Diff(complete, headings); diff != "" {
+		t.Errorf("complete sections (-) and headings (+) of docs/errors.md:\n%s", diff)
+	}
+}
+
+// codes reads the values of the constants of type Code, sorted.
+func codes(t *testing.T) []string {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), "../../profiles/fault/fault.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	ast.Inspect(file, func(n ast.Node) bool {
+		spec, ok := n.(*ast.ValueSpec)
+		if !ok {
+			return true
+		}
+		if kind, ok := spec.Type.(*ast.Ident); ok && kind.Name == "Code" {
+			value, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, value)
+		}
+		return true
+	})
+	if len(all) < 30 {
+		t.Fatalf("found only %d codes", len(all))
+	}
+	slices.Sort(all)
+	return all
+}
