@@ -66,6 +66,26 @@ func (r *resolver) checkPins() {
 			r.notef("%s", note)
 		}
 	}
+	r.checkTorchvision()
+}
+
+// checkTorchvision compares a pinned torchvision with a pinned torch: each is built against exactly one minor version.
+func (r *resolver) checkTorchvision() {
+	pin := func(name string) requirement {
+		i := slices.IndexFunc(r.direct, func(q requirement) bool { return q.name == name && q.pin != "" })
+		if i < 0 {
+			return requirement{}
+		}
+		return r.direct[i]
+	}
+	torch, vision := pin("torch"), pin("torchvision")
+	row := compat().torchRowOf(torch.pin)
+	i := slices.IndexFunc(compat().Torch, func(t torchRow) bool { return t.Torchvision == minorOf(vision.pin) })
+	if row == nil || i < 0 || row.Torchvision == minorOf(vision.pin) {
+		return
+	}
+	r.add(fault.New(fault.Resolve, "torchvision %s is built for torch %s, the project wants torch %s", vision.pin, compat().Torch[i].Version, torch.pin).
+		In(vision.at).Hint("With torch %s goes torchvision %s.", row.Version, row.Torchvision))
 }
 
 // localPin is nil unless a torch is pinned to a build (2.9.1+cu128) that the profile does not take.

@@ -21,6 +21,8 @@ func TestFaultsOfCUDA(t *testing.T) {
 			"E-CUDA requirements.txt:2:1: torch 2.9.1 was not built for CUDA 12.4 | torch 2.9 exists for CUDA 12.6, 12.8, 13.0.\nCUDA 12.4 exists for torch 2.4, 2.5, 2.6."}},
 		{"12 tensorflow", with("{cuda: \"11.8\"}", "tensorflow==2.19.0\n"), gpu, []string{
 			"E-CUDA requirements.txt:1:1: tensorflow 2.19.0 is built for CUDA 12.5, the profile wants CUDA 11.8 | cuda: \"12.5\""}},
+		{"12 torchvision", with("cuda", "torchvision==0.26.0\ntorch==2.9.1\n"), gpu, []string{
+			"E-RESOLVE requirements.txt:1:1: torchvision 0.26.0 is built for torch 2.11, the project wants torch 2.9.1 | torchvision 0.24."}},
 		{"12 local build", with("{cuda: \"12.6\"}", "torch==2.9.1+cu128\n"), gpu, []string{
 			"E-CUDA requirements.txt:1:1: torch is pinned to the build 2.9.1+cu128, the profile gpu wants CUDA 12.6 | Write torch==2.9.1:"}},
 		{"12 cpu build", with("cuda", "torch==2.9.1+cpu\n"), gpu, []string{"E-CUDA requirements.txt:1:1: torch is pinned to the CPU build 2.9.1+cpu"}},
@@ -31,7 +33,7 @@ func TestFaultsOfCUDA(t *testing.T) {
 		{"14 arm64", with("{cuda: \"12.4\"}", "torch\n"), Selection{Profile: "gpu", Platform: "linux/arm64"}, []string{
 			"E-WHEEL mlbuild.yaml:3:29: torch has no wheels for CUDA 12.4 on linux/arm64 | CUDA 12.6, 12.8"}},
 		{"15 python", map[string]string{FileName: "python: {version: \"3.14\"}\n", "requirements.txt": "torch==2.5.1\ntensorflow==2.19\n"}, Selection{}, []string{
-			"E-WHEEL requirements.txt:1:1: torch 2.5.1 has no wheel for Python 3.14; it has them for 3.9 to 3.12 | torch 2.9, 2.10",
+			"E-WHEEL requirements.txt:1:1: torch 2.5.1 has no wheel for Python 3.14; it has them for 3.9 to 3.13 | torch 2.9, 2.10",
 			"E-WHEEL requirements.txt:2:1: tensorflow 2.19 has no wheel for Python 3.14 | python: {version: \"3.12\"}"}},
 		{"17 musl", yamlFile("base: python:3.11-alpine\n"), Selection{}, []string{"E-ABI mlbuild.yaml:1:7: has musl instead of glibc | Debian base"}},
 		{"base python", yamlFile("base: {image: \"python:3.12-slim\", glibc: new}\npython: {version: \"3.11\"}\n"), Selection{}, []string{
@@ -103,8 +105,8 @@ func TestCheckWheels(t *testing.T) {
 			"E-CUDA : CUDA 12 by app → torch → nvidia-cublas-cu12; CUDA 13 by jax → jax-cuda13-plugin → nvidia-cublas | a profile for each framework"}, ""},
 		{"13 driver", with(gpu, func(r *Recipe) { r.Accelerator.MinDriver = "570" }), wheels("cuda-toolkit==13.0.2", "nvidia-cublas==13.0.0.19"), []string{
 			"E-CUDA : CUDA 13.0 needs driver 580 or newer, the profile promises to run on 570 | cuda: \"12.9\""}, ""},
-		{"15 python", with(gpu, func(r *Recipe) { r.Python.Version = "3.13" }), wheels("torch==2.5.1+cu124"), []string{
-			"E-WHEEL : torch 2.5.1+cu124 has no wheel for Python 3.13"}, ""},
+		{"15 python", with(gpu, func(r *Recipe) { r.Python.Version = "3.13" }), wheels("torch==2.4.1+cu124"), []string{
+			"E-WHEEL : torch 2.4.1+cu124 has no wheel for Python 3.13"}, ""},
 		{"onnx", gpu, wheels("onnxruntime-gpu==1.23"), nil, "onnxruntime-gpu[cuda,cudnn]"},
 		{"nothing", gpu, wheels("flask==3"), nil, "nothing in the profile gpu brings CUDA"},
 		{"newer", gpu, wheels("torch==4.0+cu151"), nil, "torch 4.0+cu151 is newer"},

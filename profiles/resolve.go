@@ -54,8 +54,9 @@ type resolver struct {
 	recipe  *Recipe
 }
 
-// Resolve decides one profile on one platform. All faults are reported at once, as a fault.List with codes
-// E-SPEC, E-PLATFORM, E-USER, E-SECRET-LEAK, E-SECRET, E-CUDA, E-CONTEXT and E-REF.
+// Resolve decides one profile on one platform. All faults are reported at once, as a fault.List with these codes:
+// E-SPEC, E-REF, E-PLATFORM, E-USER and E-CONTEXT for what is written wrong, E-SECRET and E-SECRET-LEAK for secrets,
+// E-CUDA, E-WHEEL, E-VARIANT, E-ABI and E-RESOLVE for what the tables know not to fit, E-SDIST for what cannot be built.
 func (p *Project) Resolve(sel Selection) (*Recipe, error) {
 	if sel.Profile == "" {
 		sel.Profile = defaultProfile
