@@ -41,6 +41,7 @@ func (b *build) variant(ctx context.Context, v Variant) (*Image, error) {
 	if err != nil {
 		return nil, b.daemon.Explain(ctx, b.explain(v.Profile, err))
 	}
+	m.image.Cached, m.image.Ran = w.counts() // before the cache is exported: then every step comes from the cache
 	m.image.Digest = resp.ExporterResponse["containerimage.digest"]
 	m.image.Config = resp.ExporterResponse["containerimage.config.digest"]
 	if b.pushes(v) {
@@ -48,7 +49,6 @@ func (b *build) variant(ctx context.Context, v Variant) (*Image, error) {
 			return nil, b.daemon.Explain(ctx, err)
 		}
 	}
-	m.image.Cached, m.image.Ran = w.counts()
 	m.image.Seconds = time.Since(began).Seconds()
 	return m.image, nil
 }

@@ -17,7 +17,7 @@ const (
 )
 
 // CASecret is the id of the secret that holds a corporate CA bundle (PEM).
-const CASecret = "mlbuild-ca" //nolint:gosec // the name of a secret, not one
+const CASecret = "mlbuild-ca"
 
 // Inputs is everything that Compile needs beside the recipe: what was looked up, and how this run differs from
 // others (session, daemon). Nothing in it changes the layers but Base, Wheels and the project's files.

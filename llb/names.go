@@ -6,7 +6,7 @@ import (
 	bkllb "github.com/moby/buildkit/client/llb"
 )
 
-func fileMode(bits int) fs.FileMode { return fs.FileMode(uint32(bits) & 0o777) } //nolint:gosec // masked to nine bits
+func fileMode(bits int) fs.FileMode { return fs.FileMode(uint32(bits) & 0o777) }
 
 // stage is a progress group: what a user sees as one part of the build. Names and groups are no part of a vertex's digest.
 type stage struct {

@@ -142,7 +142,7 @@ func binLayers(small []pylock.Wheel, bins int) []Layer {
 func bin(name string, bins int) int {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(name))
-	return int(h.Sum32() % uint32(bins)) //nolint:gosec // bins is a small positive number
+	return int(h.Sum32() % uint32(bins))
 }
 
 func plural(n int, noun string) string {

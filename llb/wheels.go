@@ -1,6 +1,7 @@
 package llb
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/url"
 	"slices"
@@ -27,13 +28,29 @@ func wheelLayer(root bkllb.State, l Layer, r *profiles.Recipe, in Inputs) bkllb.
 		}
 	}
 	var mounts []bkllb.RunOption
+	var files []string
 	for i, w := range l.Wheels {
 		dir := fmt.Sprintf("/in/%d", i)
-		args = append(args, dir+"/"+w.Filename)
 		mounts = append(mounts, bkllb.AddMount(dir, download(w, r.Requires.Indexes), bkllb.Readonly))
+		if w.Direct {
+			origin := fmt.Sprintf("/origin/%d", i)
+			args = append(args, "-direct-url", w.Filename+"="+origin+directURLFile)
+			mounts = append(mounts, bkllb.AddMount(origin, originOf(w, s), bkllb.Readonly))
+		}
+		files = append(files, dir+"/"+w.Filename)
 	}
+	args = append(args, files...)
 	step := helperStep(root, in, s, "unpack "+l.Name, args, mounts...)
 	return step.AddMount("/out", bkllb.Scratch())
+}
+
+const directURLFile = "/direct_url.json"
+
+// originOf is the file by which an installed package that was required by its URL says so (PEP 610).
+func originOf(w pylock.Wheel, s stage) bkllb.State {
+	url, _ := json.Marshal(w.URL) //nolint:errchkjson // a string always encodes
+	data := fmt.Sprintf(`{"archive_info": {"hash": "sha256=%s", "hashes": {"sha256": "%s"}}, "url": %s}`, w.SHA256, w.SHA256, url)
+	return bkllb.Scratch().File(bkllb.Mkfile(directURLFile, 0o644, []byte(data)), s.named("where %s comes from", w.Name))
 }
 
 // download fetches one wheel. File name and mode are fixed, because both are part of the cache key; the URL is not.

@@ -50,6 +50,7 @@ type File struct {
 	Path   string // slash path inside the project, "" for a remote file
 	Size   int64  // bytes, 0 = unknown
 	SHA256 string // hex, lower case
+	Direct bool   // required by its URL, not found in an index
 }
 
 // Source is where a package's source comes from when it is neither wheel nor sdist.
@@ -81,4 +82,5 @@ type Wheel struct {
 	Size     int64  // bytes, 0 = unknown
 	SHA256   string // hex, lower case
 	Tag      string // the tag that won, cp311-cp311-manylinux_2_28_x86_64
+	Direct   bool   // required by its URL: an installer records that (PEP 610)
 }

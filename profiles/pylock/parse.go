@@ -200,6 +200,7 @@ func (r *reader) files(key string, raw *rawPackage, p *Package) {
 func (r *reader) archive(key string, p *Package, f File) {
 	if strings.HasSuffix(f.Name, ".whl") {
 		r.wheelName(key, p, f)
+		f.Direct = f.URL != ""
 		p.Wheels = append(p.Wheels, f)
 		return
 	}

@@ -191,7 +191,7 @@ func (s *selection) wheel(p *Package) (Wheel, bool) {
 	f := best.file
 	return Wheel{
 		Name: Normalize(p.Name), Version: version, Filename: f.Name, URL: f.URL, Path: f.Path,
-		Size: f.Size, SHA256: f.SHA256, Tag: best.tag.String(),
+		Size: f.Size, SHA256: f.SHA256, Tag: best.tag.String(), Direct: f.Direct,
 	}, true
 }
 
