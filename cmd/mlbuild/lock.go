@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -50,7 +49,11 @@ still fit; --upgrade takes the newest of everything, or of the packages named af
 
 // words parts the arguments: with --upgrade they are packages, except what is written as a path.
 func (l *lockFlags) words(cmd *cobra.Command, args []string) (dirs []string, o builder.LockOptions, err error) {
-	o.Upgrade = slices.DeleteFunc(slices.Clone(l.upgrade), func(p string) bool { return p == everyPackage })
+	for _, p := range l.upgrade {
+		if p != everyPackage {
+			o.Upgrade = append(o.Upgrade, p)
+		}
+	}
 	for _, a := range args {
 		if len(l.upgrade) > 0 && a != "." && a != ".." && !strings.ContainsAny(a, `/\`) {
 			o.Upgrade = append(o.Upgrade, a)

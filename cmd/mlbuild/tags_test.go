@@ -1,0 +1,78 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mlbuild/mlbuild/builder"
+	"github.com/mlbuild/mlbuild/profiles"
+)
+
+// variants makes one variant per profile name, with the default suffix.
+func variants(image string, names ...string) []builder.Variant {
+	var all []builder.Variant
+	for _, n := range names {
+		all = append(all, builder.Variant{Profile: n, Recipes: []*profiles.Recipe{{Profile: n, Name: "app", Image: image, Suffix: "-" + n}}})
+	}
+	return all
+}
+
+func TestTags(t *testing.T) {
+	const image = "registry.example.com/team/app"
+	for _, c := range []struct {
+		name  string
+		in    []builder.Variant
+		tags  []string
+		want  [][]string // by profile
+		fault string     // instead of want
+	}{
+		{"a bare tag gets the suffix of one profile", variants(image, "gpu"), []string{"1.2"}, [][]string{{image + ":1.2-gpu"}}, ""},
+		{"a bare tag gets the suffix of each of several", variants(image, "cpu", "gpu"), []string{"1.2"}, [][]string{{image + ":1.2-cpu"}, {image + ":1.2-gpu"}}, ""},
+		{"a full reference is literal for one", variants("", "gpu"), []string{"r.example/a:1.2"}, [][]string{{"r.example/a:1.2"}}, ""},
+		{"a full reference gets the suffix for several", variants("", "cpu", "gpu"), []string{"r.example/a:1.2"}, [][]string{{"r.example/a:1.2-cpu"}, {"r.example/a:1.2-gpu"}}, ""},
+		{"no tag means latest", variants("", "cpu", "gpu"), []string{"r.example:5000/a"}, [][]string{{"r.example:5000/a:latest-cpu"}, {"r.example:5000/a:latest-gpu"}}, ""},
+		{"{profile} in a full reference", variants("", "cpu", "gpu"), []string{"r.example/{profile}/a:1"}, [][]string{{"r.example/cpu/a:1"}, {"r.example/gpu/a:1"}}, ""},
+		{"{profile} in a bare tag takes the suffix's place", variants(image, "gpu"), []string{"{profile}-1"}, [][]string{{image + ":gpu-1"}}, ""},
+		{"tags repeat, in order, once each", variants(image, "cpu"), []string{"1", "latest", "1"}, [][]string{{image + ":1-cpu", image + ":latest-cpu"}}, ""},
+		{"short names are Docker Hub's", variants("", "cpu"), []string{"app:1"}, [][]string{{"docker.io/library/app:1"}}, ""},
+		{"a tag may have 128 characters and no more with the suffix", variants(image, "cpu"), []string{strings.Repeat("x", 125)}, nil, "is not a tag"},
+		{"a digest is the build's to make", variants("", "cpu"), []string{"a@sha256:" + strings.Repeat("0", 64)}, nil, "holds a digest"},
+		{"digest and tag clash", variants("", "cpu"), []string{"a:1@sha256:" + strings.Repeat("0", 64)}, nil, "holds a digest"},
+		{"an upper-case host is a mistyped repository", variants("", "cpu"), []string{"Team/app:1"}, nil, "lower case"},
+		{"two profiles, one name", variants("", "cpu", "cpu2"), []string{"{profile}x/a:1", "r.example/a:{profile}", "r.example/b:1"}, [][]string{
+			{"docker.io/cpux/a:1", "r.example/a:cpu", "r.example/b:1-cpu"}, {"docker.io/cpu2x/a:1", "r.example/a:cpu2", "r.example/b:1-cpu2"},
+		}, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			err := setTags(c.in, c.tags)
+			if c.fault != "" {
+				if err == nil || !strings.Contains(err.Error(), c.fault) {
+					t.Fatalf("error %v, want %q in it", err, c.fault)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got [][]string
+			for _, v := range c.in {
+				got = append(got, v.Tags)
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestPushWithoutTagTakesLatest(t *testing.T) {
+	vs := variants("r.example/a", "gpu")
+	if err := latestTags(vs); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"r.example/a:latest-gpu"}, vs[0].Tags); diff != "" {
+		t.Error(diff)
+	}
+}
