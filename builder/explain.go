@@ -7,13 +7,9 @@ import (
 	"regexp"
 	"strings"
 
-	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	gatewaypb "github.com/moby/buildkit/frontend/gateway/pb"
 
-	"github.com/moby/buildkit/client/llb/sourceresolver"
-
 	"github.com/mlbuild/mlbuild/profiles/fault"
-	"github.com/mlbuild/mlbuild/profiles/pylock"
 )
 
 // rule turns an error that comes from the daemon as text into a fault. The first rule that matches wins.
@@ -162,64 +158,4 @@ func stepFault(profile, step, output string, exit *gatewaypb.ExitError, err erro
 func lastLines(s string, n int) string {
 	lines := strings.Split(strings.TrimRight(s, "\n"), "\n")
 	return strings.Join(lines[max(0, len(lines)-n):], "\n")
-}
-
-var (
-	mismatch = regexp.MustCompile(`digest mismatch sha256:([0-9a-f]{64}): sha256:([0-9a-f]{64})`)
-	status   = regexp.MustCompile(`invalid response status (\d{3})`)
-)
-
-// explainDownload finds out what a failed download was. The daemon's HTTP source does not look at status codes, so an error page shows as a
-// digest mismatch without a URL; asking again without a checksum tells the status.
-func (m *making) explainDownload(ctx context.Context, gw gateway.Client, wheels []pylock.Wheel, err error) error {
-	sums := mismatch.FindStringSubmatch(err.Error())
-	if sums == nil {
-		return m.explain(m.v.Profile, err)
-	}
-	w, ok := wheelOf(wheels, sums[1], sums[2])
-	if !ok {
-		return fault.New(fault.Digest, "a download is not what the lock promises: %w", err)
-	}
-	got, want := sums[1], w.SHA256
-	if got == want {
-		got = sums[2]
-	}
-	_, probe := gw.ResolveSourceMetadata(ctx, probeHTTP(w.URL), sourceresolver.Opt{LogName: "[download] what does the server say of " + w.Filename})
-	if probe != nil {
-		return downloadFault(w, probe)
-	}
-	f := fault.New(fault.Digest, "%s has changed: the server sent sha256:%s, the lock promises sha256:%s", w.URL, got, want)
-	return f.Hint("if the file was republished and you trust it, renew the lock: mlbuild lock --upgrade %s", w.Name)
-}
-
-func wheelOf(wheels []pylock.Wheel, sums ...string) (pylock.Wheel, bool) {
-	for _, w := range wheels {
-		for _, s := range sums {
-			if w.SHA256 == s {
-				return w, true
-			}
-		}
-	}
-	return pylock.Wheel{}, false
-}
-
-// downloadFault says what the server answered and what follows from it.
-func downloadFault(w pylock.Wheel, err error) *fault.Fault {
-	answer := status.FindStringSubmatch(err.Error())
-	if answer == nil {
-		if f := explainNetwork(err); f != nil && f.Code == fault.CA {
-			return f
-		}
-		return fault.New(fault.Download, "cannot download %s: %w", w.URL, err).Retryable()
-	}
-	f := fault.New(fault.Download, "cannot download %s: the server answers %s", w.URL, answer[1])
-	switch code := answer[1]; {
-	case code == "401" || code == "403":
-		return f.Hint("give the index of %s a secret in mlbuild.yaml and pass it with --secret", w.Name)
-	case code == "404" || code == "410":
-		return f.Hint("the file is gone from the index; renew the lock: mlbuild lock --upgrade %s", w.Name)
-	case code == "429" || code[0] == '5':
-		return f.Hint("the server is in trouble; run the same command again later").Retryable()
-	}
-	return f
 }

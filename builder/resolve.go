@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
-	"github.com/moby/buildkit/solver/pb"
 
 	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/profiles"
@@ -283,6 +282,3 @@ func (b *build) explainResolve(r *profiles.Recipe, err error) error {
 	}
 	return fault.New(fault.Resolve, "the requirements of profile %s cannot be resolved:\n%s", r.Profile, said)
 }
-
-// probeHTTP is a source op that makes the daemon ask for a URL without a checksum, and so say what the server answers.
-func probeHTTP(url string) *pb.SourceOp { return &pb.SourceOp{Identifier: url} }

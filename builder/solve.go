@@ -15,7 +15,6 @@ import (
 
 	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/profiles"
-	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 )
 
@@ -208,26 +207,11 @@ func (m *making) addPlatforms(res *gateway.Result, refs []gateway.Reference) err
 	return nil
 }
 
-// solveOne solves one graph to the end, so that a failing step is known here and not in the exporter. A download that failed for a passing
-// reason is tried again, because the daemon's HTTP source never does.
+// solveOne solves one graph to the end, so that a failing step is known here and not in the exporter.
 func (m *making) solveOne(ctx context.Context, gw gateway.Client, c compiled) (gateway.Reference, error) {
-	req := gateway.SolveRequest{Definition: c.graph.Definition, Evaluate: true, CacheImports: gatewayCaches(m.imports())}
-	var last error
-	for try := 0; m.req.Retry.wait(ctx, try); try++ {
-		res, err := gw.Solve(ctx, req)
-		if err == nil {
-			return res.SingleRef()
-		}
-		if last = m.explainDownload(ctx, gw, c.wheels, err); !retryable(last) {
-			return nil, last
-		}
+	res, err := gw.Solve(ctx, gateway.SolveRequest{Definition: c.graph.Definition, Evaluate: true, CacheImports: gatewayCaches(m.imports())})
+	if err != nil {
+		return nil, m.explainDownload(ctx, gw, c, err)
 	}
-	if last == nil {
-		last = context.Cause(ctx)
-	}
-	return nil, last
-}
-
-func retryable(err error) bool {
-	return slices.ContainsFunc(fault.All(err), func(f *fault.Fault) bool { return f.Retry && f.Code == fault.Download })
+	return res.SingleRef()
 }

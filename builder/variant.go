@@ -2,6 +2,7 @@ package builder
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	bkclient "github.com/moby/buildkit/client"
@@ -53,8 +54,19 @@ func (b *build) variant(ctx context.Context, v Variant) (*Image, error) {
 	return m.image, nil
 }
 
-// solve runs the build function and the exporters.
-func (m *making) solve(ctx context.Context, w *watcher) (*bkclient.SolveResponse, error) {
+// solve runs the build function and the exporters. A download that failed for a passing reason is tried again in a build of its own: the
+// daemon's HTTP source never asks twice, and the daemon keeps a step's error as long as the build lasts.
+func (m *making) solve(ctx context.Context, w *watcher) (resp *bkclient.SolveResponse, err error) {
+	for try := 0; m.req.Retry.wait(ctx, try); try++ {
+		if resp, err = m.solveOnce(ctx, w); !passes(err) {
+			break
+		}
+	}
+	return resp, err
+}
+
+func (m *making) solveOnce(ctx context.Context, w *watcher) (*bkclient.SolveResponse, error) {
+	m.failed = nil
 	outputs, err := m.exports(m.v)
 	if err != nil {
 		return nil, err
@@ -70,6 +82,11 @@ func (m *making) solve(ctx context.Context, w *watcher) (*bkclient.SolveResponse
 		return nil, m.failed
 	}
 	return resp, err
+}
+
+// passes tells whether an error is a download that may succeed when it is tried again.
+func passes(err error) bool {
+	return slices.ContainsFunc(fault.All(err), func(f *fault.Fault) bool { return f.Retry && f.Code == fault.Download })
 }
 
 func (m *making) solveOpt(outputs []bkclient.ExportEntry) (bkclient.SolveOpt, error) {
