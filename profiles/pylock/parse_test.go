@@ -94,7 +94,7 @@ func TestParse(t *testing.T) {
 			{Name: "local", Version: "1", At: at(21), Wheels: []File{
 				{Name: "local-1-py3-none-any.whl", Path: "wheels/local-1-py3-none-any.whl", Size: 5, SHA256: sum("local")}}},
 			{Name: "direct", Version: "2", At: at(26), Wheels: []File{
-				{Name: "direct-2-py3-none-any.whl", URL: "https://files.example/direct-2-py3-none-any.whl", SHA256: sum("direct")}}},
+				{Name: "direct-2-py3-none-any.whl", URL: "https://files.example/direct-2-py3-none-any.whl", SHA256: sum("direct"), Direct: true}}},
 			{Name: "source", Archive: &Source{URL: "https://files.example/source.zip"}, At: at(31)},
 			{Name: "checkout", VCS: &Source{Type: "git", URL: "ssh://git@git.example/x.git"}, At: at(35)},
 			{Name: "tree", Directory: &Source{Path: "."}, At: at(39)},

@@ -1,0 +1,144 @@
+package integration
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/mlbuild/mlbuild/"
+
+// layers are the packages of the program from the bottom up: each may import those before it and itself.
+var layers = []string{"profiles", "llb", "builder", "cmd"}
+
+// sources lists the program's own Go files, tests left out.
+func sources(t *testing.T) []string {
+	t.Helper()
+	var files []string
+	for _, dir := range layers {
+		err := filepath.WalkDir(filepath.Join("..", dir), func(path string, d os.DirEntry, err error) error {
+			if err == nil && strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, "_test.go") {
+				files = append(files, path)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(files) < 50 {
+		t.Fatalf("found only %d files: the test looks in the wrong place", len(files))
+	}
+	return files
+}
+
+func parse(t *testing.T, file string) *ast.File {
+	t.Helper()
+	f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func layerOf(path string) int {
+	top, _, _ := strings.Cut(path, "/")
+	return slices.Index(layers, top)
+}
+
+// TestImportsGoOneWay holds the direction cmd → builder → llb → profiles, and BuildKit's reach.
+func TestImportsGoOneWay(t *testing.T) {
+	for _, file := range sources(t) {
+		name := strings.TrimPrefix(filepath.ToSlash(file), "../")
+		for _, spec := range parse(t, file).Imports {
+			path, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if ours, ok := strings.CutPrefix(path, module); ok && layerOf(ours) > layerOf(name) {
+				t.Errorf("%s imports %s: imports go cmd → builder → llb → profiles", name, ours)
+			}
+			if layerOf(name) == 0 && strings.Contains(path, "moby/buildkit") {
+				t.Errorf("%s imports %s: profiles knows no BuildKit", name, path)
+			}
+			checkLLB(t, name, path, spec)
+		}
+	}
+}
+
+// checkLLB holds that only our llb imports BuildKit's package of that name, and under which name.
+func checkLLB(t *testing.T, file, path string, spec *ast.ImportSpec) {
+	t.Helper()
+	if path != "github.com/moby/buildkit/client/llb" {
+		return
+	}
+	if layerOf(file) != 1 {
+		t.Errorf("%s imports client/llb: only package llb may", file)
+	}
+	if spec.Name == nil || spec.Name.Name != "bkllb" {
+		t.Errorf("%s imports client/llb under another name than bkllb", file)
+	}
+}
+
+// forbidden are the calls by which a library would print, exit, or read the environment.
+var forbidden = map[string][]string{
+	"fmt": {"Print", "Printf", "Println"},
+	"os":  {"Exit", "Getenv", "LookupEnv", "Environ", "Setenv", "Stdout", "Stderr", "Stdin"},
+	"log": {"Print", "Printf", "Println", "Fatal", "Fatalf", "Fatalln", "Panic", "Panicf"},
+}
+
+// TestOnlyCmdSpeaks holds that nothing below cmd prints, exits or reads the environment, and that what decides and compiles knows no clock.
+func TestOnlyCmdSpeaks(t *testing.T) {
+	for _, file := range sources(t) {
+		name := strings.TrimPrefix(filepath.ToSlash(file), "../")
+		if layerOf(name) == len(layers)-1 {
+			continue
+		}
+		ast.Inspect(parse(t, file), func(n ast.Node) bool {
+			sel, ok := n.(*ast.SelectorExpr)
+			if !ok {
+				return true
+			}
+			pkg, ok := sel.X.(*ast.Ident)
+			if !ok {
+				return true
+			}
+			call := pkg.Name + "." + sel.Sel.Name
+			if slices.Contains(forbidden[pkg.Name], sel.Sel.Name) {
+				t.Errorf("%s: %s belongs in cmd", name, call)
+			}
+			if layerOf(name) < 2 && (call == "time.Now" || call == "time.Since" || strings.HasPrefix(call, "rand.")) {
+				t.Errorf("%s: %s: deciding and compiling are pure", name, call)
+			}
+			return true
+		})
+	}
+}
+
+// TestEveryDependencyIsExplained holds go.mod's direct dependencies and docs/dependencies.md together.
+func TestEveryDependencyIsExplained(t *testing.T) {
+	doc, err := os.ReadFile("../docs/dependencies.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command("go", "list", "-m", "-f", "{{if not (or .Indirect .Main)}}{{.Path}}{{end}}", "all").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	direct := strings.Fields(string(out))
+	if len(direct) < 10 {
+		t.Fatalf("only %d direct dependencies found", len(direct))
+	}
+	for _, path := range direct {
+		if !strings.Contains(string(doc), "`"+path+"`") {
+			t.Errorf("docs/dependencies.md does not say what %s is for", path)
+		}
+	}
+}
