@@ -217,7 +217,7 @@ func indexSecrets(indexes []profiles.Index) []bkllb.RunOption {
 	var opts []bkllb.RunOption
 	for _, ix := range indexes {
 		if ix.Secret != "" {
-			opts = append(opts, bkllb.AddSecret("", bkllb.SecretID(ix.Secret), bkllb.SecretAsEnvName("MLBUILD_INDEX_"+envName(ix.Name))))
+			opts = append(opts, bkllb.AddSecretWithDest(ix.Secret, nil, bkllb.SecretAsEnvName("MLBUILD_INDEX_"+envName(ix.Name))))
 		}
 	}
 	return opts
