@@ -32,8 +32,14 @@ func (r *report) fork() *report {
 	return fresh
 }
 
+// maxFaults bounds what one run reports: whoever has this many needs no more.
+const maxFaults = 200
+
 // add takes a fault and draws its snippet. The same fault at the same place counts once.
 func (r *report) add(f *fault.Fault) {
+	if len(r.faults) >= maxFaults {
+		return
+	}
 	same := func(g *fault.Fault) bool { return g.Code == f.Code && g.At == f.At && g.Message == f.Message }
 	if slices.ContainsFunc(r.faults, same) {
 		return

@@ -21,7 +21,8 @@ import (
 const (
 	maxFileBytes = 1 << 20
 	maxDepth     = 32
-	maxNodes     = 20_000 // after aliases are expanded
+	maxNodes     = 10_000       // values after aliases are expanded
+	maxTokens    = 4 * maxNodes // the parser's time grows with their square
 )
 
 // reader turns the syntax tree of one YAML file into nodes.
@@ -70,6 +71,11 @@ func parse(file string, data []byte, rep *report) (body ast.Node, ok bool) {
 		}
 	}()
 	tokens := lexer.Tokenize(string(data))
+	if len(tokens) > maxTokens {
+		rep.add(fault.New(fault.Spec, "the file holds too much: %d YAML tokens, the limit is %d", len(tokens), maxTokens).
+			In(position(file, tokens[maxTokens])))
+		return nil, false
+	}
 	if at, deep := tooDeep(file, tokens); deep {
 		rep.add(fault.New(fault.Spec, "the nesting is too deep, the limit is %d levels", maxDepth).In(at))
 		return nil, false
@@ -203,6 +209,9 @@ func (r *reader) scalar(n ast.Node, at fault.Position) *node {
 func (r *reader) sequence(n *ast.SequenceNode, at fault.Position, depth int) *node {
 	value := &node{kind: list, at: at}
 	for _, item := range n.Values {
+		if r.full {
+			break
+		}
 		value.items = append(value.items, r.node(item, depth+1))
 	}
 	return value
@@ -210,8 +219,12 @@ func (r *reader) sequence(n *ast.SequenceNode, at fault.Position, depth int) *no
 
 func (r *reader) mapping(n *ast.MappingNode, depth int) *node {
 	value := &node{kind: mapping, at: position(r.file, n.GetToken())}
-	var under *node // what merge keys bring, below the mapping's own keys
+	var under *node          // what merge keys bring, below the mapping's own keys
+	seen := map[string]int{} // key → its line
 	for i, pair := range n.Values {
+		if r.full {
+			break
+		}
 		at := position(r.file, pair.Key.GetToken())
 		if i == 0 && !n.IsFlowStyle {
 			value.at = at
@@ -222,10 +235,11 @@ func (r *reader) mapping(n *ast.MappingNode, depth int) *node {
 			continue
 		}
 		name := keyName(pair.Key)
-		if value.get(name) != nil {
-			r.report.add(fault.New(fault.Spec, "the key %q is given twice, first at line %d", name, value.keyAt(name).Line).In(at))
+		if line, twice := seen[name]; twice {
+			r.report.add(fault.New(fault.Spec, "the key %q is given twice, first at line %d", name, line).In(at))
 			continue
 		}
+		seen[name] = at.Line
 		value.keys = append(value.keys, entry{name: name, at: at, value: child})
 	}
 	if under != nil && under.kind != mapping {
