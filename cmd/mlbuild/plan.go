@@ -136,7 +136,7 @@ func layerSize(l llb.Layer) string {
 
 // contents names a layer, and what is in a bin.
 func contents(l llb.Layer) string {
-	if len(l.Wheels) < 2 {
+	if len(l.Wheels) == 0 || strings.HasPrefix(l.Name, l.Wheels[0].Name+" ") {
 		return l.Name
 	}
 	names := make([]string, len(l.Wheels))
