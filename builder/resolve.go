@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -280,5 +281,32 @@ func (b *build) explainResolve(r *profiles.Recipe, err error) error {
 	case strings.Contains(said, "error sending request"), strings.Contains(said, "timed out"), strings.Contains(said, "dns error"):
 		return fault.New(fault.Index, "an index does not answer:\n%s", said).Retryable()
 	}
-	return fault.New(fault.Resolve, "the requirements of profile %s cannot be resolved:\n%s", r.Profile, said)
+	if f := noWheel(r, said); f != nil {
+		return f
+	}
+	return fault.New(fault.Resolve, "the requirements of profile %s cannot be resolved:\n%s", r.Profile, said).
+		Hint("change the requirements that uv names, or add the index that has the package: python.indexes in mlbuild.yaml")
+}
+
+// uvNoWheel and uvPlatforms are how uv says that a package's wheels are for another Python or platform, and for which.
+var (
+	uvNoWheel   = regexp.MustCompile(`no wheels? with a matching (Python|platform)`)
+	uvPlatforms = regexp.MustCompile("on the following platforms?: (.*)")
+)
+
+// noWheel is the fault of requirements that fail for wheels of another Python, another platform or a newer glibc.
+func noWheel(r *profiles.Recipe, said string) *fault.Fault {
+	if !uvNoWheel.MatchString(said) {
+		return nil
+	}
+	arch := "_x86_64"
+	if strings.HasPrefix(r.Platform, "linux/arm64") {
+		arch = "_aarch64"
+	}
+	if m := uvPlatforms.FindStringSubmatch(said); m != nil && strings.Contains(m[1], "manylinux") && strings.Contains(m[1], arch) {
+		return fault.New(fault.ABI, "a package has only wheels for a newer glibc than the base image %s has:\n%s", r.Base.Ref, said).
+			Hint("use a base image with a newer glibc (Debian 12 has 2.36, Debian 13 has 2.41), or ask for an older version of the package")
+	}
+	return fault.New(fault.Wheel, "a package has no wheel for Python %s on %s:\n%s", r.Python.Version, r.Platform, said).
+		Hint("ask for a version that has one, or set python.version to a Python that it has wheels for")
 }

@@ -3,6 +3,7 @@ package integration
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/builder"
 	"github.com/mlbuild/mlbuild/integration/testbed"
+	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 )
 
@@ -125,4 +127,13 @@ const pureTag = "py3-none-any"
 func pure(x *testbed.Index, name, version string) string {
 	x.AddWheel("simple", name, version, pureTag, map[string]string{name + "/__init__.py": "version = '" + version + "'\n"})
 	return name + "-" + version + "-" + pureTag + ".whl"
+}
+
+// recipe resolves the profile cpu, or gives what is wrong with the project.
+func (p *project) recipe(platform string) (*profiles.Recipe, error) {
+	root, err := profiles.Load(os.DirFS(p.dir), "")
+	if err != nil {
+		return nil, err
+	}
+	return root.Resolve(profiles.Selection{Profile: "cpu", Platform: platform})
 }
