@@ -119,7 +119,7 @@ func ownCache(v Variant) string {
 // imports lists the caches that the variant reads: its own, if it is there, and what the user names.
 func (m *making) imports() []Cache {
 	all := slices.Clone(m.req.CacheFrom)
-	if !m.req.NoOwnCache && len(m.v.Tags) > 0 && m.before.cacheMayExist() {
+	if m.before.cache || m.before.unknown && m.pushes(m.v) {
 		all = append(all, Cache{Type: "registry", Attrs: map[string]string{"ref": ownCache(m.v)}})
 	}
 	return all
@@ -165,15 +165,10 @@ type seen struct {
 	unknown bool                   // the registry did not let the client look
 }
 
-func (s *seen) cacheMayExist() bool { return s.cache || s.unknown }
-
 // look asks the registry what is there already: BuildKit does not say which layers it pushed.
 func (b *build) look(ctx context.Context, req Request, v Variant) *seen {
 	s := &seen{layers: map[digest.Digest]bool{}}
-	if len(v.Tags) == 0 || (req.NoOwnCache && !b.pushes(v)) {
-		return s
-	}
-	for _, ref := range []string{v.Tags[0], ownCache(v)} {
+	for _, ref := range b.interesting(req, v) {
 		desc, data, err := b.registry.manifest(ctx, ref)
 		if errdefs.IsNotFound(err) {
 			continue
@@ -196,6 +191,22 @@ func (b *build) look(ctx context.Context, req Request, v Variant) *seen {
 		}
 	}
 	return s
+}
+
+// interesting lists what is worth asking the registry for. A build that pushes nothing asks for its cache alone, and not Docker Hub, where a bare
+// name like app:dev lands that is meant for this machine.
+func (b *build) interesting(req Request, v Variant) []string {
+	switch {
+	case len(v.Tags) == 0:
+		return nil
+	case b.pushes(v) && req.NoOwnCache:
+		return v.Tags[:1]
+	case b.pushes(v):
+		return []string{v.Tags[0], ownCache(v)}
+	case req.NoOwnCache || registryHost(v.Tags[0]) == "docker.io":
+		return nil
+	}
+	return []string{ownCache(v)}
 }
 
 // repository is a reference without tag and digest.

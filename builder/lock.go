@@ -73,7 +73,7 @@ func (b *build) ask(ctx context.Context, v Variant, f func(context.Context, gate
 	if err == nil {
 		return nil
 	}
-	return b.daemon.Explain(ctx, b.explain(v.Profile, err))
+	return b.explain(v.Profile, b.daemon.Explain(ctx, err))
 }
 
 func (b *build) lock(ctx context.Context, gw gateway.Client, v Variant, o LockOptions) (Locked, error) {

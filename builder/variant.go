@@ -40,14 +40,14 @@ func (b *build) variant(ctx context.Context, v Variant) (*Image, error) {
 	m.before = b.look(ctx, b.req, v)
 	resp, err := m.solve(ctx, w)
 	if err != nil {
-		return nil, b.daemon.Explain(ctx, b.explain(v.Profile, err))
+		return nil, b.explain(v.Profile, b.daemon.Explain(ctx, err))
 	}
 	m.image.Cached, m.image.Ran = w.counts() // before the cache is exported: then every step comes from the cache
 	m.image.Digest = resp.ExporterResponse["containerimage.digest"]
 	m.image.Config = resp.ExporterResponse["containerimage.config.digest"]
 	if b.pushes(v) {
 		if err := m.afterPush(ctx, w); err != nil {
-			return nil, b.daemon.Explain(ctx, err)
+			return nil, b.explain(v.Profile, b.daemon.Explain(ctx, err))
 		}
 	}
 	m.image.Seconds = time.Since(began).Seconds()
@@ -207,10 +207,7 @@ func (m *making) again(ctx context.Context, w *watcher, opt bkclient.SolveOpt) e
 	if failed != nil {
 		err = failed
 	}
-	if err != nil {
-		return m.explain(m.v.Profile, err)
-	}
-	return nil
+	return err
 }
 
 // pushes tells whether the variant goes to a registry.
