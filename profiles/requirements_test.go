@@ -108,7 +108,7 @@ func TestRename(t *testing.T) {
 		{"tensorflow[and-cuda]==2.19\n", "none", "", map[string]string{"tensorflow": "tensorflow-cpu"}},
 		{"tensorflow\n", "none", "linux/arm64", nil},
 		{"tensorflow-gpu\nonnxruntime-gpu\njax[cuda12]\n", "none", "", map[string]string{"tensorflow-gpu": "tensorflow-cpu", "onnxruntime-gpu": "onnxruntime", "jax": "jax"}},
-		{"tensorflow-cpu\nonnxruntime\njax\n", "cuda", "", map[string]string{"tensorflow-cpu": "tensorflow[and-cuda]", "onnxruntime": "onnxruntime-gpu", "jax": "jax[cuda12]"}},
+		{"tensorflow-cpu\nonnxruntime\njax\n", "cuda", "", map[string]string{"tensorflow-cpu": "tensorflow[and-cuda]", "onnxruntime": "onnxruntime-gpu[cuda,cudnn]", "jax": "jax[cuda12]"}},
 		{"jax\n", "{cuda: \"13.0\"}", "", map[string]string{"jax": "jax[cuda13]"}},
 		{"jax[cuda13]\nonnxruntime-gpu[cuda,cudnn]\n", "cuda", "", nil},
 		{"onnxruntime-gpu\ntensorflow-cpu\n", "none", "", map[string]string{"onnxruntime-gpu": "onnxruntime"}},
