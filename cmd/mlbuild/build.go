@@ -41,6 +41,7 @@ reference is taken as it is for one profile and gets the suffix for several. {pr
 		RunE: func(cmd *cobra.Command, args []string) error { return flags.build(cmd.Context(), e, cmd, args) },
 	}
 	flags.add(cmd)
+	addCompletion(cmd)
 	return cmd
 }
 
@@ -60,7 +61,7 @@ func (b *buildFlags) add(cmd *cobra.Command) {
 	f.StringArrayVar(&b.cacheTo, "cache-to", nil, "`cache` to write in place of the profile's own")
 	f.BoolVar(&b.noOwnCache, "no-own-cache", false, "neither read nor write the cache that mlbuild keeps beside the image")
 	f.BoolVar(&b.noCache, "no-cache", false, "run every step again")
-	f.StringVar(&b.progress, "progress", "auto", "how progress is shown: `auto`, tty, plain, rawjson, quiet")
+	f.StringVar(&b.progress, "progress", "auto", "`mode` of the progress display: auto, tty, plain, rawjson, quiet")
 	f.StringVar(&b.metadataFile, "metadata-file", "", "JSON `file` to write the digests to, with docker buildx's keys")
 	f.BoolVar(&b.json, "json", false, "print the result as JSON")
 	b.daemon.add(cmd)
@@ -78,6 +79,7 @@ func (b *buildFlags) build(ctx context.Context, e *env, cmd *cobra.Command, args
 	}
 	result, err := bld.Build(ctx, s.request)
 	s.end(e)
+	s.stopped = ctx.Err() != nil
 	built := map[string]bool{}
 	if result == nil {
 		result = &builder.Result{}

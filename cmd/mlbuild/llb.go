@@ -21,7 +21,8 @@ func llbCommand(e *env) *cobra.Command {
 		Use:   "llb [DIR]",
 		Short: "Print the LLB definition of one profile, as \"buildctl build\" reads it",
 		Long: `Print the LLB definition of one profile on one platform to stdout. The command that builds it is printed on stderr: the definition names
-two local directories, the project's and the one of the program that unpacks wheels.`,
+two local directories, the project's and the one of the program that unpacks wheels. It makes the image's layers; the image's config is no
+part of a definition.`,
 		Example: "  mlbuild llb --profile gpu | buildctl build --local …\n  mlbuild llb | buildctl debug dump-llb",
 		Args:    atMostOneDir,
 		RunE:    func(cmd *cobra.Command, args []string) error { return flags.llb(cmd.Context(), e, cmd, args) },
@@ -31,6 +32,7 @@ two local directories, the project's and the one of the program that unpacks whe
 	f.StringVar(&flags.target, "target", "", "`stage` to print (default runtime)")
 	f.BoolVar(&flags.locked, "locked", false, "refuse to resolve: the profile needs a lock that fits")
 	flags.add(cmd)
+	addCompletion(cmd)
 	return cmd
 }
 

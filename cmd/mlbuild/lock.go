@@ -44,6 +44,7 @@ still fit; --upgrade takes the newest of everything, or of the packages named af
 	f.Lookup("upgrade").NoOptDefVal = everyPackage
 	f.BoolVar(&flags.check, "check", false, "write nothing; fail if a lock would change")
 	flags.add(cmd)
+	addCompletion(cmd)
 	return cmd
 }
 

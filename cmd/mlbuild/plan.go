@@ -40,6 +40,7 @@ func planCommand(e *env) *cobra.Command {
 	f.StringVar(&flags.target, "target", "", "`stage` to plan (default runtime)")
 	f.BoolVar(&flags.locked, "locked", false, "refuse to resolve: every profile needs a lock that fits")
 	flags.add(cmd)
+	addCompletion(cmd)
 	return cmd
 }
 

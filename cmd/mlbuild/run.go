@@ -24,7 +24,7 @@ func (r *runFlags) add(cmd *cobra.Command) {
 	r.project.add(cmd)
 	r.inputs.add(cmd)
 	r.daemon.add(cmd)
-	cmd.Flags().StringVar(&r.progress, "progress", "auto", "how progress is shown: `auto`, tty, plain, rawjson, quiet")
+	cmd.Flags().StringVar(&r.progress, "progress", "auto", "`mode` of the progress display: auto, tty, plain, rawjson, quiet")
 }
 
 // session is one run of a command on a daemon.
@@ -34,6 +34,7 @@ type session struct {
 	progress *progress
 	notes    []string // told when the progress display has ended
 	daemon   *daemon.Daemon
+	stopped  bool // by the user
 }
 
 // prepare reads the project and everything that flags and variables say. All faults come at once; no daemon is asked yet.

@@ -53,6 +53,9 @@ func (b *buildFlags) notes(e *env, s *session, out *outputs, result *builder.Res
 		unlocked = unlocked || !m.Locked
 	}
 	for _, v := range s.request.Variants {
+		if s.stopped {
+			break // what was assumed is of no interest any more
+		}
 		for _, n := range v.Recipes[0].Notes {
 			s.note("%s", n)
 		}
