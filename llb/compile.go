@@ -74,6 +74,9 @@ func (m *image) runtime() error {
 	if err := checkWheels(m); err != nil {
 		return err
 	}
+	if err := checkDirs(r); err != nil {
+		return err
+	}
 	table, helper, accounts := newDirTable(r), helperRoot(in), baseToRead(in.Base, m.platform)
 	if len(r.System) > 0 {
 		installed := systemState(m.base, r.System, in, m.platform)

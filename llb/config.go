@@ -48,14 +48,17 @@ func applyApp(c *dockerspec.DockerOCIImageConfig, r *profiles.Recipe) {
 
 // mergeEnv puts the virtual environment first on the base's PATH and lets the recipe's variables win, sorted behind the base's.
 func mergeEnv(base []string, ours []profiles.Pair) []string {
-	values := map[string]string{"VIRTUAL_ENV": wheel.Venv}
+	values := map[string]string{}
 	var order []string
 	for _, kv := range base {
 		k, v, _ := strings.Cut(kv, "=")
+		if _, again := values[k]; !again {
+			order = append(order, k)
+		}
 		values[k] = v
-		order = append(order, k)
 	}
 	const systemPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+	values["VIRTUAL_ENV"] = wheel.Venv
 	values["PATH"] = wheel.Venv + "/bin:" + cmp.Or(values["PATH"], systemPath)
 	for _, p := range ours {
 		values[p.Name] = p.Value

@@ -4,11 +4,13 @@ import (
 	"cmp"
 	"path"
 	"slices"
+	"strings"
 
 	bkllb "github.com/moby/buildkit/client/llb"
 
 	"github.com/mlbuild/mlbuild/llb/wheel"
 	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/fault"
 )
 
 // dirTable is the one table of directories → mode and owner. Every layer writes its parent directories from it, because
@@ -32,6 +34,32 @@ func newDirTable(r *profiles.Recipe) dirTable {
 		table = table.set(d)
 	}
 	return table
+}
+
+// checkDirs refuses files and directories in /tmp with fault.Spec. A layer would have to write /tmp itself, and a file operation cannot give it the
+// sticky bit that lets every user write there (solver/llbsolver/file/backend.go masks modes with 0777).
+func checkDirs(r *profiles.Recipe) error {
+	places := []string{r.App.Workdir}
+	for _, rule := range r.App.Copy {
+		for _, f := range rule.Files {
+			places = append(places, destination(rule, f))
+		}
+	}
+	if r.User.UID != 0 {
+		places = append(places, r.User.Home)
+	}
+	for _, d := range r.App.Dirs {
+		places = append(places, d.Path)
+	}
+	var faults fault.List
+	slices.Sort(places)
+	for _, d := range slices.Compact(places) {
+		if d = path.Clean(d); d == "/tmp" || strings.HasPrefix(d, "/tmp/") {
+			faults = append(faults, fault.New(fault.Spec, "%s lies in /tmp, which the image leaves as its base has it", d).
+				Hint("name another directory, such as /app; /tmp can be written when the container runs"))
+		}
+	}
+	return faults.Err()
 }
 
 func (t dirTable) set(d profiles.Dir) dirTable {

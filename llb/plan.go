@@ -32,13 +32,16 @@ type Layer struct {
 // limit is the number of layers there is room for; too many large wheels send the smallest of them to the bins.
 func planWheels(wheels []pylock.Wheel, b profiles.LayerBudget, limit int) []Layer {
 	own, small := splitBySize(wheels, b.OwnBytes)
-	slices.SortStableFunc(own, func(x, y pylock.Wheel) int { return cmp.Compare(weight(y), weight(x)) })
+	slices.SortFunc(own, func(x, y pylock.Wheel) int {
+		return cmp.Or(cmp.Compare(weight(y), weight(x)), cmp.Compare(x.Name, y.Name))
+	})
 	for {
-		layers := append(ownLayers(own, b.Split), binLayers(small, b.Bins)...)
-		if len(layers) <= limit || len(own) == 0 {
-			return layers
+		extra := extraParts(own, b.Split)
+		over := len(own) + extra + usedBins(small, b.Bins) - limit
+		if over <= 0 || len(own) == 0 {
+			return append(ownLayers(own, b.Split), binLayers(small, b.Bins)...)
 		}
-		if len(layers)-limit <= extraParts(own, b.Split) {
+		if over <= extra {
 			b.Split *= 2
 			continue
 		}
@@ -136,6 +139,15 @@ func binLayers(small []pylock.Wheel, bins int) []Layer {
 		layers = append(layers, l)
 	}
 	return layers
+}
+
+// usedBins counts the bins that are not empty.
+func usedBins(small []pylock.Wheel, bins int) int {
+	used := map[int]bool{}
+	for _, w := range small {
+		used[bin(w.Name, max(bins, 1))] = true
+	}
+	return len(used)
 }
 
 // bin is a hash of the name alone, so that a wheel stays where it is whatever else comes or goes.

@@ -1,0 +1,53 @@
+package llb
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mlbuild/mlbuild/profiles"
+)
+
+// TestAppCopies: one action for each matched file, in the order of the rules, each with what the rule says.
+func TestAppCopies(t *testing.T) {
+	g := compiled(t, func(r *profiles.Recipe, _ *Inputs) {
+		r.App.Copy = append(r.App.Copy, profiles.CopyRule{Files: []string{"run.sh"}, To: "/app/start", Mode: "755"},
+			profiles.CopyRule{Files: []string{"."}, To: "/srv/all"}, profiles.CopyRule{Files: []string{"a/b/c.bin"}, To: "/srv/deep/er/"})
+	})
+	v := g.named("copy the project's files")
+	var got []string
+	for _, a := range v.op.GetFile().Actions {
+		c := a.GetCopy()
+		if c == nil {
+			continue
+		}
+		if from := g.inputs(v)[a.SecondaryInput]; from.kind() != "local" || from.op.GetSource().Identifier != "local://"+ProjectLocal {
+			t.Errorf("%s comes from %s", c.Src, from.name)
+		}
+		mode := c.ModeStr
+		if mode == "" {
+			mode = fmt.Sprintf("%04o", c.Mode)
+		}
+		got = append(got, fmt.Sprintf("%s %s %s %d:%d", c.Src, c.Dest, mode, id(c.Owner.User), id(c.Owner.Group)))
+		if !c.DirCopyContents || c.AllowWildcard || c.FollowSymlink || c.AttemptUnpackDockerCompatibility {
+			t.Errorf("%s is copied by %v", c.Src, c)
+		}
+	}
+	want := []string{
+		"/main.py /app/main.py u=rwX,go=rX 1000:1000",
+		"/model.py /app/model.py u=rwX,go=rX 1000:1000",
+		"/weights /home/app/models/weights 0440 0:0",
+		"/run.sh /app/start 0755 1000:1000",
+		"/ /srv/all u=rwX,go=rX 1000:1000",
+		"/a/b/c.bin /srv/deep/er/c.bin u=rwX,go=rX 1000:1000",
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("copies (-want +got):\n%s", d)
+	}
+	for _, dir := range []string{"/app", "/home/app/models", "/srv", "/srv/deep/er"} {
+		if made(v)[dir].Path == "" {
+			t.Errorf("%s is not made before something is copied into it", dir)
+		}
+	}
+}

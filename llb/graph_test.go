@@ -1,0 +1,288 @@
+package llb
+
+import (
+	"bytes"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/moby/buildkit/solver/pb"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/fault"
+)
+
+// TestMergeIsTheImage: an unchanged input is never unpacked, because nothing runs on top of the one merge.
+func TestMergeIsTheImage(t *testing.T) {
+	g := compiled(t, nil)
+	merges := g.kinds("merge")
+	if len(merges) != 1 {
+		t.Fatalf("%d merges, want 1", len(merges))
+	}
+	merge := merges[0]
+	if g.output != merge.digest {
+		t.Errorf("the result is %s, not the merge", g.byDigest[g.output].name)
+	}
+	for _, v := range g.all {
+		if slices.ContainsFunc(v.op.Inputs, func(i *pb.Input) bool { return i.Digest == merge.digest }) {
+			t.Errorf("%s reads the merge: it would have to be unpacked", v.name)
+		}
+	}
+	first := g.inputs(merge)[0].op.GetSource()
+	if want := "docker-image://" + baseRef; first.GetIdentifier() != want {
+		t.Errorf("the first input is %q, want the base %q", first.GetIdentifier(), want)
+	}
+	if d := cmp.Diff(map[string]string{}, first.GetAttrs(), equateEmpty); d != "" {
+		t.Errorf("attributes of the merged base (-want +got):\n%s", d)
+	}
+}
+
+var equateEmpty = cmp.Transformer("empty", func(m map[string]string) map[string]string {
+	if len(m) == 0 {
+		return nil
+	}
+	return m
+})
+
+func TestOrderOfLayers(t *testing.T) {
+	graph := compile(t, nil)
+	var kinds, names []string
+	for _, l := range graph.Plan.Layers {
+		kinds, names = append(kinds, l.Kind), append(names, l.Name)
+	}
+	wantNames := []string{
+		"libgomp1 libsndfile1", "user app", "python environment, directories",
+		"nvidia-cublas-cu12 1.2.3 (part 1 of 3)", "nvidia-cublas-cu12 1.2.3 (part 2 of 3)", "nvidia-cublas-cu12 1.2.3 (part 3 of 3)",
+		"torch 1.2.3", "numpy 1.2.3", "secretsauce 1.2.3", "sympy 1.2.3",
+		"1 small wheel (bin 2)", "1 small wheel (bin 3)", "1 small wheel (bin 4)", "the project's files",
+	}
+	if d := cmp.Diff(wantNames, names); d != "" {
+		t.Errorf("layers (-want +got):\n%s", d)
+	}
+	wantKinds := slices.Concat([]string{"system", "account", "skeleton"}, slices.Repeat([]string{"wheels"}, 10), []string{"app"})
+	if d := cmp.Diff(wantKinds, kinds); d != "" {
+		t.Errorf("kinds (-want +got):\n%s", d)
+	}
+	g := decode(t, graph.Definition)
+	if got := len(g.kinds("merge")[0].op.Inputs); got != 1+len(wantNames) {
+		t.Errorf("the merge has %d inputs, want the base and %d layers", got, len(wantNames))
+	}
+	if graph.Plan.BaseLayers != 4 || graph.Target != "runtime" || graph.Platform.Architecture != "amd64" {
+		t.Errorf("plan of %d base layers, target %q, platform %v", graph.Plan.BaseLayers, graph.Target, graph.Platform)
+	}
+}
+
+// TestHelperSteps: they run on the daemon's own platform without network, with nothing to change but their output.
+func TestHelperSteps(t *testing.T) {
+	g := compiled(t, func(r *profiles.Recipe, in *Inputs) {
+		r.Platform = "linux/arm64"
+		in.Base.Config.Platform.Architecture = "arm64"
+		in.Network = Network{CA: true, Proxy: Proxy{HTTPS: "http://proxy.example:3128"}}
+	})
+	steps := g.helperSteps()
+	if len(steps) != 11 {
+		t.Fatalf("%d steps run the helper, want 11: one account and ten layers of wheels", len(steps))
+	}
+	for _, v := range steps {
+		e := v.op.GetExec()
+		if e.Network != pb.NetMode_NONE {
+			t.Errorf("%s: network %v", v.name, e.Network)
+		}
+		if v.op.Platform.OS != "linux" || v.op.Platform.Architecture != "amd64" {
+			t.Errorf("%s: runs on %v, not on the daemon's platform", v.name, v.op.Platform)
+		}
+		if root := mount(v, "/"); root.Output != -1 || g.inputs(v)[root.Input].name != "[helper] place the unpacker" {
+			t.Errorf("%s: root %v", v.name, root)
+		}
+		if len(e.Secretenv) > 0 || len(e.Meta.Env) > 0 || e.Meta.ProxyEnv != nil || e.Security != pb.SecurityMode_SANDBOX {
+			t.Errorf("%s has secrets, variables or rights: %v", v.name, e)
+		}
+		for _, m := range e.Mounts {
+			if m.MountType != pb.MountType_BIND || m.Dest != "/" && m.Dest != "/out" && !m.Readonly {
+				t.Errorf("%s: mount %v", v.name, m)
+			}
+		}
+		if out := mount(v, "/out"); out == nil || out.Input != -1 || out.Output != 0 {
+			t.Errorf("%s: its output is %v, want an empty mount", v.name, out)
+		}
+	}
+	if p := g.named("apt-get install").op.Platform; p.Architecture != "arm64" {
+		t.Errorf("apt runs on %v, not on the image's platform", p)
+	}
+}
+
+// TestAccountReadsTheBase: from a vertex of its own, so that the merge's base is never unpacked for it, and by /etc alone.
+func TestAccountReadsTheBase(t *testing.T) {
+	g := compiled(t, func(r *profiles.Recipe, _ *Inputs) { r.System = nil })
+	v := g.named("add user app (1000:1000)")
+	want := []string{"/" + HelperFile, "account", "-etc", "/base", "-out", "/out", "-name", "app", "-uid", "1000", "-gid", "1000", "-home", "/home/app"}
+	if d := cmp.Diff(want, v.op.GetExec().Meta.Args); d != "" {
+		t.Errorf("arguments (-want +got):\n%s", d)
+	}
+	m := mount(v, "/base")
+	if m.Selector != "/etc" || !m.Readonly || m.ContentCache != pb.MountContentCache_OFF {
+		t.Errorf("mount of the base: %v", m)
+	}
+	read, merged := g.inputs(v)[m.Input], g.inputs(g.kinds("merge")[0])[0]
+	if read.digest == merged.digest {
+		t.Error("the account reads the vertex that the merge takes: a cached answer would still pull the base")
+	}
+	if read.op.GetSource().Identifier != merged.op.GetSource().Identifier || read.attrs()[pb.AttrImageLayerLimit] != "4" {
+		t.Errorf("the account reads %v", read.op.GetSource())
+	}
+}
+
+func TestNamesAndGroups(t *testing.T) {
+	for name, g := range map[string]ops{"image": compiled(t, nil), "resolution": resolution(t, nil)} {
+		for _, v := range g.all {
+			if !strings.HasPrefix(v.name, "[") || !strings.Contains(v.name, "] ") {
+				t.Errorf("%s: a %s has the name %q", name, v.kind(), v.name)
+			}
+			group := v.meta.GetProgressGroup()
+			if !strings.HasPrefix(group.GetId(), "mlbuild-") || group.GetName() == "" || group.GetWeak() {
+				t.Errorf("%s: %s is in group %v", name, v.name, group)
+			}
+		}
+	}
+}
+
+// TestLocals: files come from the two named locals only, and only what a rule names is sent.
+func TestLocals(t *testing.T) {
+	g := compiled(t, func(_ *profiles.Recipe, in *Inputs) { in.Session = Session{ID: "session-1", SharedKey: "project-1"} })
+	got := map[string]map[string]string{}
+	for _, v := range g.kinds("local") {
+		got[v.op.GetSource().Identifier] = v.attrs()
+	}
+	want := map[string]map[string]string{
+		"local://" + HelperLocal: {
+			pb.AttrFollowPaths: `["mlbuild-unpack"]`, pb.AttrSharedKeyHint: "helper-" + sum("helper"),
+			pb.AttrLocalSessionID: "session-1",
+		},
+		"local://" + ProjectLocal: {
+			pb.AttrFollowPaths: `["main.py","model.py","weights"]`, pb.AttrExcludePatterns: `["**/*.log","!keep.log"]`,
+			pb.AttrSharedKeyHint: "project-1-app-sentiment", pb.AttrLocalSessionID: "session-1",
+		},
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("locals (-want +got):\n%s", d)
+	}
+}
+
+func TestZeroSessionNamesNone(t *testing.T) {
+	for _, v := range compiled(t, nil).kinds("local") {
+		if id, ok := v.attrs()[pb.AttrLocalSessionID]; ok {
+			t.Errorf("%s: session %q", v.name, id)
+		}
+		if v.attrs()[pb.AttrLocalUniqueID] != "mlbuild" {
+			t.Errorf("%s: unique id %q, want a constant", v.name, v.attrs()[pb.AttrLocalUniqueID])
+		}
+	}
+}
+
+func TestEqualInputsGiveEqualBytes(t *testing.T) {
+	full := func(r *profiles.Recipe, in *Inputs) {
+		in.Network = Network{CA: true, Proxy: Proxy{HTTPS: "http://proxy.example:3128"}}
+		for _, l := range "abcdefghijklmnop" {
+			in.Base.Config.Config.Labels[string(l)] = "x"
+			r.App.Ports = append(r.App.Ports, string(l))
+			r.App.Volumes = append(r.App.Volumes, "/"+string(l))
+		}
+	}
+	first := compile(t, full)
+	want := marshalled(t, first.Definition)
+	for range 10 {
+		g := compile(t, func(r *profiles.Recipe, in *Inputs) {
+			full(r, in)
+			slices.Reverse(r.App.Ports)
+			slices.Reverse(r.App.Volumes)
+			slices.Reverse(r.App.Labels)
+		})
+		if !bytes.Equal(want, marshalled(t, g.Definition)) {
+			t.Fatal("equal inputs gave two definitions")
+		}
+		if d := cmp.Diff(string(first.Config), string(g.Config)); d != "" {
+			t.Fatalf("equal inputs gave two configs:\n%s", d)
+		}
+	}
+}
+
+func marshalled(t testing.TB, def *pb.Definition) []byte {
+	t.Helper()
+	data, err := proto.MarshalOptions{Deterministic: true}.Marshal(def)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func TestCompileDoesNotChangeItsInputs(t *testing.T) {
+	r, in := recipe(), inputs()
+	if _, err := Compile(r, in); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(recipe(), r); d != "" {
+		t.Errorf("recipe (-before +after):\n%s", d)
+	}
+	if d := cmp.Diff(inputs(), in); d != "" {
+		t.Errorf("inputs (-before +after):\n%s", d)
+	}
+}
+
+func TestTargetBase(t *testing.T) {
+	graph := compile(t, func(_ *profiles.Recipe, in *Inputs) { in.Target = "base" })
+	g := decode(t, graph.Definition)
+	if len(g.all) != 1 || g.all[0].kind() != "docker-image" || len(graph.Plan.Layers) != 0 {
+		t.Errorf("the stage base is %v with layers %v", g.names(), graph.Plan.Layers)
+	}
+}
+
+func TestSmallestImage(t *testing.T) {
+	g := compiled(t, func(r *profiles.Recipe, in *Inputs) {
+		r.System, r.User, r.App.Copy, r.App.Dirs, in.Wheels = nil, profiles.User{}, nil, nil, nil
+	})
+	if n := len(g.kinds("exec")) + len(g.kinds("local")); n != 0 {
+		t.Errorf("an image of nothing runs or sends %d things: %v", n, g.names())
+	}
+	if n := len(g.kinds("merge")[0].op.Inputs); n != 2 {
+		t.Errorf("%d inputs, want base and environment", n)
+	}
+}
+
+func TestCompileFaults(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(*profiles.Recipe, *Inputs)
+		code   fault.Code
+		words  []string
+	}{
+		{"target", func(_ *profiles.Recipe, in *Inputs) { in.Target = "tests" }, fault.Spec, []string{`"tests"`, "base, runtime"}},
+		{"platform", func(r *profiles.Recipe, _ *Inputs) { r.Platform = "linux/!" }, fault.Platform, []string{`"linux/!"`}},
+		{"no URL", func(_ *profiles.Recipe, in *Inputs) { in.Wheels[0].URL, in.Wheels[0].Path = "", "wheels/a.whl" }, fault.Lock,
+			[]string{"filelock 1.2.3", "wheels/a.whl", "index"}},
+		{"copy into /tmp", func(r *profiles.Recipe, _ *Inputs) { r.App.Copy[0].To = "/tmp/x/" }, fault.Spec, []string{"/tmp/x"}},
+		{"copy over /tmp", func(r *profiles.Recipe, _ *Inputs) { r.App.Copy[1].To = "/tmp" }, fault.Spec, []string{"/tmp"}},
+		{"directory in /tmp", func(r *profiles.Recipe, _ *Inputs) { r.App.Dirs[0].Path = "/tmp/cache" }, fault.Spec, []string{"/tmp/cache"}},
+		{"working in /tmp", func(r *profiles.Recipe, _ *Inputs) { r.App.Workdir = "/tmp" }, fault.Spec, []string{"/tmp"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r, in := recipe(), inputs()
+			in.Worker = ocispecs.Platform{OS: "linux", Architecture: "arm64"}
+			c.change(r, &in)
+			_, err := Compile(r, in)
+			var f *fault.Fault
+			if !errors.As(err, &f) || f.Code != c.code {
+				t.Fatalf("got %v, want %s", err, c.code)
+			}
+			text := f.Message + strings.Join(f.Hints, " ")
+			for _, w := range c.words {
+				if !strings.Contains(text, w) {
+					t.Errorf("%q does not say %q", text, w)
+				}
+			}
+		})
+	}
+}
