@@ -38,24 +38,8 @@ var rules = []rule{
 		say: "a connection broke", hints: []string{"run the same command again: finished steps are cached"}, retry: true},
 }
 
-// pushRules know what registries answer to a push.
-var pushRules = []rule{
-	{match: regexp.MustCompile(`401|unauthorized|no basic auth credentials|authorization failed`), code: fault.Auth,
-		say: "the registry wants other credentials", hints: []string{"docker login, with an account that may push"}},
-	{match: regexp.MustCompile(`403|denied|forbidden|insufficient_scope`), code: fault.Denied, say: "the registry refuses these credentials",
-		hints: []string{"ask for the right to push to this repository"}},
-	{match: regexp.MustCompile(`429|toomanyrequests|Too Many Requests`), code: fault.Registry, say: "the registry asks to slow down", retry: true,
-		hints: []string{"run the same command again later: finished steps are cached"}},
-	{match: regexp.MustCompile(`413|quota|507`), code: fault.Registry, say: "the registry takes no more data",
-		hints: []string{"free space or raise the quota; a smaller layer helps against a size limit: layers in mlbuild.yaml"}},
-	{match: regexp.MustCompile(`5\d\d [A-Z]|unexpected status from .* 5\d\d|EOF|connection refused|connection reset|i/o timeout`), code: fault.Registry, say: "the registry failed", retry: true,
-		hints: []string{"run the same command again: finished steps are cached"}},
-	{match: regexp.MustCompile(`404|name unknown|NAME_UNKNOWN`), code: fault.Registry, say: "the registry has no such repository",
-		hints: []string{"create the repository first, or check its name"}},
-}
-
-// pushing tells that the text is about a push.
-var pushing = regexp.MustCompile(`failed to push|failed to copy|unexpected status from (PUT|POST|PATCH|HEAD) request|pushing|server message: .*push`)
+// unfinished tells that a step's program could not be started or did not end well.
+var unfinished = regexp.MustCompile(`process ".*" did not complete successfully`)
 
 // explain turns an error of a variant's build into faults. A fault passes unchanged.
 func (b *build) explain(profile string, err error) error {
@@ -73,26 +57,25 @@ func (b *build) explain(profile string, err error) error {
 		return unsafe
 	}
 	msg := err.Error()
-	if pushing.MatchString(msg) {
-		if f := apply(pushRules, err, "push of profile "+profile+": "); f != nil {
-			return f
-		}
-	}
-	if f := apply(rules, err, ""); f != nil {
+	if f := apply(rules, msg, err, ""); f != nil && (f.Code != fault.DaemonLost || !pushing.MatchString(msg)) {
 		return f
+	}
+	if pushing.MatchString(msg) {
+		return explainPush(profile, output, err)
 	}
 	if f := explainContext(err); f != nil {
 		return f
 	}
-	if exit, ok := errors.AsType[*gatewaypb.ExitError](err); ok || output != "" {
+	if exit, ok := errors.AsType[*gatewaypb.ExitError](err); ok || output != "" || unfinished.MatchString(msg) {
 		return stepFault(profile, step, output, exit, err)
 	}
 	return fault.New(fault.Internal, "build of profile %s: %w", profile, err)
 }
 
-func apply(rs []rule, err error, prefix string) *fault.Fault {
+// apply gives the fault of the first rule that fits the text.
+func apply(rs []rule, text string, err error, prefix string) *fault.Fault {
 	for _, r := range rs {
-		if !r.match.MatchString(err.Error()) {
+		if !r.match.MatchString(text) {
 			continue
 		}
 		f := fault.New(r.code, "%s%s: %w", prefix, r.say, err)
@@ -103,7 +86,7 @@ func apply(rs []rule, err error, prefix string) *fault.Fault {
 }
 
 // explainNetwork knows the rules that fit an error outside of any build.
-func explainNetwork(err error) *fault.Fault { return apply(rules, err, "") }
+func explainNetwork(err error) *fault.Fault { return apply(rules, err.Error(), err, "") }
 
 func cancelled(cause error) error {
 	if f, ok := errors.AsType[*fault.Fault](cause); ok {

@@ -33,11 +33,11 @@ type locals struct {
 func openLocals(ctx context.Context, c *bkclient.Client, dir string, helper []byte, key string) (*locals, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return nil, fault.New(fault.Context, "cannot open the project's directory: %w", err)
+		return nil, fault.New(fault.Context, "cannot open the project's directory: %w", err).Hint("check that it is there and that you may read it")
 	}
 	project, err := fsutil.NewFilterFS(fsutil.NewRootFS(fsutil.NewRoot(root)), &fsutil.FilterOpt{Map: ownedByRoot})
 	if err != nil {
-		return nil, fault.New(fault.Context, "cannot read the project's directory: %w", err)
+		return nil, fault.New(fault.Context, "cannot read the project's directory: %w", err).Hint("check that you may read it")
 	}
 	s, err := session.NewSession(ctx, key)
 	if err != nil {
