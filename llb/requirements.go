@@ -99,23 +99,25 @@ func Named(r *profiles.Recipe) []string {
 }
 
 var (
-	// requirementName is the name that starts a requirement line (PEP 508), with what stands before it.
-	requirementName = regexp.MustCompile(`^(\s*)([A-Za-z0-9][A-Za-z0-9._-]*)(\s*\[[^\]]*\])?`)
+	// requirementName is the name that starts a requirement line (PEP 508), with what stands before it, its extras and how the
+	// rest begins. A path or a URL does not start with a name.
+	requirementName = regexp.MustCompile(`^(\s*)([A-Za-z0-9][A-Za-z0-9._-]*)(\s*\[[^\]]*\])?\s*([<>=!~;@#(\\]|\s-|$)`)
 	// tomlString is a basic or literal string of TOML on one line.
 	tomlString = regexp.MustCompile(`(["'])([^"'\n]*)["']`)
 )
 
-// renameOne gives a requirement the accelerator's name of its package; extras of the old name go with it.
+// renameOne gives a requirement the accelerator's name of its package; extras of the old name go with it. One that names its file by a
+// URL stays: the file is of the old name.
 func renameOne(requirement string, names map[string]string) string {
 	m := requirementName.FindStringSubmatchIndex(requirement)
-	if m == nil {
+	if m == nil || requirement[m[8]:m[9]] == "@" {
 		return requirement
 	}
 	to, ok := names[pylock.Normalize(requirement[m[4]:m[5]])]
 	if !ok {
 		return requirement
 	}
-	return requirement[:m[2]] + requirement[m[2]:m[3]] + to + requirement[m[1]:]
+	return requirement[:m[3]] + to + requirement[max(m[5], m[7]):]
 }
 
 func renameAll(requirements []string, names map[string]string) []string {
@@ -159,6 +161,7 @@ func Requested(r *profiles.Recipe) []string {
 }
 
 func addName(named map[string]bool, requirement string, names map[string]string) {
+	requirement, _, _ = strings.Cut(requirement, " #")
 	if strings.Contains(requirement, ";") { // a marker may leave it out
 		return
 	}

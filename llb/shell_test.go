@@ -2,6 +2,7 @@ package llb
 
 import (
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -15,3 +16,5 @@ func shell(t *testing.T, script string) {
 		t.Errorf("sh -n: %v\n%s", err, out)
 	}
 }
+
+func sorted(list []string) []string { return slices.Sorted(slices.Values(list)) }

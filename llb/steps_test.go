@@ -138,14 +138,21 @@ func TestDirectWheel(t *testing.T) {
 func networkSteps(t *testing.T, n Network) map[string]vertex {
 	image := compiled(t, func(_ *profiles.Recipe, in *Inputs) { in.Network = n })
 	resolve := resolution(t, func(_ *profiles.Recipe, in *ResolveInputs) { in.Network = n })
+	in := resolveInputs()
+	in.Network = n
+	def, err := Inspection(recipe(), wheels(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
 	return map[string]vertex{
 		"apt": image.named("apt-get install"), "uv": resolve.named("uv: resolve"), "pip": resolve.named("pip: bring uv"),
+		"inspect": decode(t, def).named("look into 8 wheels"),
 	}
 }
 
 func TestNetworkSteps(t *testing.T) {
 	python := []string{"CURL_CA_BUNDLE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"}
-	wantVariables := map[string][]string{"apt": {"SSL_CERT_FILE"}, "uv": python, "pip": python}
+	wantVariables := map[string][]string{"apt": {"SSL_CERT_FILE"}, "uv": python, "pip": python, "inspect": python}
 	for name, v := range networkSteps(t, Network{CA: true, Proxy: Proxy{HTTP: "http://p.example", No: "localhost"}}) {
 		m := mount(v, caPath)
 		if m == nil || m.MountType != pb.MountType_SECRET || m.SecretOpt.ID != CASecret || m.SecretOpt.Optional || m.SecretOpt.Mode != 0o444 {

@@ -1,0 +1,5 @@
+//go:build !race
+
+package llb
+
+const raceEnabled = false

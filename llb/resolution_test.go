@@ -1,0 +1,181 @@
+package llb
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/moby/buildkit/solver/pb"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/mlbuild/mlbuild/profiles"
+)
+
+func TestUVPlatform(t *testing.T) {
+	for _, c := range []struct{ platform, glibc, want string }{
+		{"linux/amd64", "", "x86_64-manylinux_2_28"},
+		{"linux/arm64", "", "aarch64-manylinux_2_28"},
+		{"linux/arm64/v8", "2.36", "aarch64-manylinux_2_36"},
+		{"linux/amd64", "nonsense", "x86_64-manylinux_2_28"},
+		{"linux/amd64", "2.17", "x86_64-manylinux_2_17"},
+		{"linux/amd64", "2.27", "x86_64-manylinux_2_17"},
+		{"linux/amd64", "2.28", "x86_64-manylinux_2_28"},
+		{"linux/amd64", "2.30", "x86_64-manylinux_2_28"},
+		{"linux/amd64", "2.31", "x86_64-manylinux_2_31"},
+		{"linux/arm64", "2.35", "aarch64-manylinux_2_35"},
+		{"linux/amd64", "2.36", "x86_64-manylinux_2_36"},
+		{"linux/amd64", "2.39", "x86_64-manylinux_2_39"},
+		{"linux/amd64", "2.40", "x86_64-manylinux_2_40"},
+		{"linux/arm64", "2.41", "aarch64-manylinux_2_40"},
+	} {
+		if got := uvPlatform(c.platform, c.glibc); got != c.want {
+			t.Errorf("%s, glibc %q: got %s, want %s", c.platform, c.glibc, got, c.want)
+		}
+	}
+}
+
+func TestCompileArgs(t *testing.T) {
+	r := requirements()
+	r.Requires.Files = append(r.Requires.Files, profiles.File{Path: "torchaudio.txt"}, profiles.File{Path: "dev/two.txt", Top: true})
+	r.Requires.Constraints = []profiles.File{{Path: "c.txt", Top: true}, {Path: "included.txt"}}
+	r.Requires.Project.Extras, r.Requires.Project.Groups = []string{"serve"}, []string{"gpu"}
+	got := ResolveInputs{Upgrade: []string{"numpy", "torch"}}.compileArgs(r)
+	want := []string{
+		"pyproject.toml", "project/requirements.txt", "project/dev/two.txt", "--constraints", "project/c.txt",
+		"project/pyproject.toml", "--extra", "serve", "--group", "project/pyproject.toml:gpu",
+		"--no-build", "--python-version", "3.11", "--upgrade-package", "numpy", "--upgrade-package", "torch",
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("arguments (-want +got):\n%s", d)
+	}
+}
+
+func TestPlatformArgument(t *testing.T) {
+	one, two := ResolveInputs{Platforms: []string{"linux/amd64"}, Glibc: "2.36"}, ResolveInputs{Platforms: []string{"linux/amd64", "linux/arm64"}}
+	if got := one.glibcArgs(recipe()); got != "--python-platform=x86_64-manylinux_2_36" {
+		t.Errorf("one platform: %q", got)
+	}
+	if got := two.glibcArgs(recipe()); got != "--universal" {
+		t.Errorf("two platforms: %q", got)
+	}
+}
+
+func TestResolutionStep(t *testing.T) {
+	g := resolution(t, func(r *profiles.Recipe, in *ResolveInputs) {
+		*r = *requirements()
+		in.Previous, in.Nonce, in.Worker = "lock-version = '1.0'\n", "n1", ocispecs.Platform{OS: "linux", Architecture: "arm64"}
+		in.Tool.Config.Platform = in.Worker
+		in.Network = Network{CA: true}
+	})
+	v := g.named("uv: resolve the requirements of cpu")
+	want := []string{
+		"CURL_CA_BUNDLE=" + caPath, "LANG=C.UTF-8", "MLBUILD_NONCE=n1", "PATH=/usr/local/bin:/usr/bin:/bin", "PIP_CERT=" + caPath,
+		"REQUESTS_CA_BUNDLE=" + caPath, "SSL_CERT_FILE=" + caPath, "UV_CACHE_DIR=/cache", "UV_NO_PROGRESS=1", "UV_PYTHON_DOWNLOADS=never",
+	}
+	if d := cmp.Diff(want, sorted(v.op.GetExec().Meta.Env)); d != "" {
+		t.Errorf("variables (-want +got):\n%s", d)
+	}
+	if v.op.Platform.Architecture != "arm64" || v.op.GetExec().Meta.Cwd != "/src" {
+		t.Errorf("runs on %v in %s", v.op.Platform, v.op.GetExec().Meta.Cwd)
+	}
+	for _, dest := range []string{"/src", "/uv"} {
+		if m := mount(v, dest); m == nil || !m.Readonly {
+			t.Errorf("mount %s: %v", dest, m)
+		}
+	}
+	if m := mount(v, "/cache"); m.GetCacheOpt().GetID() != "mlbuild/uv/"+UVVersion+"/arm64" || m.CacheOpt.Sharing != pb.CacheSharingOpt_SHARED {
+		t.Errorf("uv's cache: %v", m)
+	}
+	var files []string
+	for _, a := range g.named("the project's requirements").op.GetFile().Actions {
+		if f := a.GetMkfile(); f != nil {
+			files = append(files, f.Path)
+		}
+	}
+	wantFiles := []string{"/previous.toml", "/project/pyproject.toml", "/project/requirements.txt", "/pyproject.toml"}
+	if d := cmp.Diff(wantFiles, files); d != "" {
+		t.Errorf("files (-want +got):\n%s", d)
+	}
+	last, out := g.byDigest[g.output], mount(v, "/out")
+	if last.digest != v.digest || out.Input != -1 {
+		t.Errorf("the result is %s with output %v", last.name, out)
+	}
+}
+
+func TestPinnedUV(t *testing.T) {
+	g := resolution(t, nil)
+	args := g.named("pip: bring uv").op.GetExec().Meta.Args
+	for _, need := range []string{"--require-hashes", "--no-deps", ":all:", "--target"} {
+		if !strings.Contains(strings.Join(args, " "), need) {
+			t.Errorf("pip runs without %s: %q", need, args)
+		}
+	}
+	data := string(g.named("pin uv").op.GetFile().Actions[0].GetMkfile().Data)
+	if !strings.HasPrefix(data, "uv=="+UVVersion+" ") || strings.Count(data, "--hash=sha256:") != 2 {
+		t.Errorf("requirement: %s", data)
+	}
+}
+
+func TestIndexSecretNames(t *testing.T) {
+	for index, want := range map[string]string{"corp": "CORP", "my-index": "MY_INDEX", "a1.b": "A1_B", "Ünï": "_N_"} {
+		if got := envName(index); got != want {
+			t.Errorf("%s: got %s, want %s", index, got, want)
+		}
+	}
+	g := resolution(t, func(r *profiles.Recipe, _ *ResolveInputs) {
+		r.Requires.Indexes = []profiles.Index{{Name: "z-index", URL: "https://z.example", Secret: "zs"}, {Name: "open", URL: "https://o.example"},
+			{Name: "a", URL: "https://a.example", Secret: "as"}}
+	})
+	var got []string
+	for _, s := range g.named("uv: resolve").op.GetExec().Secretenv {
+		got = append(got, s.Name+" "+s.ID)
+	}
+	if d := cmp.Diff([]string{"MLBUILD_INDEX_A as", "MLBUILD_INDEX_Z_INDEX zs"}, sorted(got)); d != "" {
+		t.Errorf("secrets (-want +got):\n%s", d)
+	}
+}
+
+// TestResolveScript runs the script with a uv that writes down how it was called.
+func TestResolveScript(t *testing.T) {
+	shell(t, resolveScript)
+	dir := t.TempDir()
+	uv := filepath.Join(dir, "uv")
+	fake := "#!/bin/sh\nprintf '%s\\n' \"$#\" \"$@\" >>" + dir + "/calls\nenv | grep -E '^(UV|MLBUILD)_INDEX' | sort >" + dir + "/env\n"
+	if err := os.WriteFile(uv, []byte(fake), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "previous.toml"), []byte("previous"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	script := strings.NewReplacer("/uv/bin/uv", uv, "/out/", dir+"/").Replace(resolveScript)
+	cmd := exec.CommandContext(t.Context(), "/bin/sh", "-euc", script, "sh", "--universal", "pyproject.toml\nproject/with space/*.txt")
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "MLBUILD_INDEX_CORP=me:pa:ss $HOME'\"", "MLBUILD_INDEX_TOKEN=t0ken")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	want := "pip\ncompile\npyproject.toml\nproject/with space/*.txt\n--universal\n--no-header\n--quiet\n--format\npylock.toml\n"
+	calls := readFile(t, dir, "calls")
+	if first, _, _ := strings.Cut(calls, "--output-file"); !strings.HasSuffix(first, want) {
+		t.Errorf("uv was called with:\n%s", calls)
+	}
+	wantEnv := "UV_INDEX_CORP_PASSWORD=pa:ss $HOME'\"\nUV_INDEX_CORP_USERNAME=me\nUV_INDEX_TOKEN_PASSWORD=t0ken\nUV_INDEX_TOKEN_USERNAME=__token__\n"
+	if d := cmp.Diff(wantEnv, readFile(t, dir, "env")); d != "" {
+		t.Errorf("credentials (-want +got):\n%s", d)
+	}
+	if got := readFile(t, dir, "pylock.toml"); got != "previous" {
+		t.Errorf("the earlier lock is not where uv looks for it: %q", got)
+	}
+}
+
+func readFile(t *testing.T, dir, name string) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(dir, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
