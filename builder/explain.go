@@ -23,7 +23,7 @@ type rule struct {
 
 // rules know the errors of a build that a user can do something about. The texts are those of BuildKit v0.33, containerd and Go.
 var rules = []rule{
-	{match: regexp.MustCompile(`no space left on device|disk quota exceeded`), code: fault.Disk, say: "the daemon's disk is full",
+	{match: regexp.MustCompile(`(?i)no space left on device|disk quota exceeded`), code: fault.Disk, say: "the daemon's disk is full",
 		hints: []string{"free space on the daemon's machine, or let it drop its cache: buildctl prune --all", "see what is used: mlbuild daemon status"}},
 	{match: regexp.MustCompile(`x509: |certificate signed by unknown authority`), code: fault.CA, say: "the daemon does not trust a server's certificate",
 		hints: []string{"the daemon itself needs the CA: start it with SSL_CERT_FILE, or set ca= for the registry in its buildkitd.toml",
@@ -57,6 +57,9 @@ func (b *build) explain(profile string, err error) error {
 		return unsafe
 	}
 	msg := err.Error()
+	if f := apply(rules[:1], output, err, ""); f != nil { // a step's own program saw the full disk
+		return f
+	}
 	if f := apply(rules, msg, err, ""); f != nil && (f.Code != fault.DaemonLost || !pushing.MatchString(msg)) {
 		return f
 	}
