@@ -151,9 +151,12 @@ func action(a *pb.FileAction) string {
 		id(c.Owner.GetUser()), id(c.Owner.GetGroup()), at(c.Timestamp))
 }
 
-// at writes the time that an action sets, in seconds; -1 is the clock's.
+// at writes the time that an action sets, in seconds; without one the clock's is taken.
 func at(nanoseconds int64) string {
-	return fmt.Sprintf(" at=%d", max(nanoseconds/1_000_000_000, -1))
+	if nanoseconds < 0 {
+		return ""
+	}
+	return fmt.Sprintf(" at=%d", nanoseconds/1_000_000_000)
 }
 
 // TestPlanPrints holds the names under which a plan is printed: scripts read them.
