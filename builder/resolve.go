@@ -275,11 +275,14 @@ func (b *build) explainResolve(r *profiles.Recipe, err error) error {
 	case strings.Contains(said, "UnknownIssuer"), strings.Contains(said, "invalid peer certificate"), strings.Contains(said, "CERTIFICATE_VERIFY_FAILED"):
 		return fault.New(fault.CA, "the package index shows a certificate that nobody vouches for:\n%s", said).
 			Hint("behind a company's proxy, pass its CA: --ca-cert FILE")
-	case strings.Contains(said, "401"), strings.Contains(said, "403"), strings.Contains(said, "Unauthorized"):
+	case uvRefused.MatchString(said):
 		return fault.New(fault.Index, "an index wants other credentials:\n%s", said).
 			Hint("give the index a secret: in mlbuild.yaml, and with --secret id=…")
 	case strings.Contains(said, "error sending request"), strings.Contains(said, "timed out"), strings.Contains(said, "dns error"):
-		return fault.New(fault.Index, "an index does not answer:\n%s", said).Retryable()
+		return fault.New(fault.Index, "an index does not answer:\n%s", said).
+			Hint("check its URL, and that the daemon can reach it").Retryable()
+	case uvServerError.MatchString(said):
+		return fault.New(fault.Index, "an index is in trouble:\n%s", said).Hint("run the same command again later").Retryable()
 	}
 	if f := noWheel(r, said); f != nil {
 		return f
@@ -287,6 +290,12 @@ func (b *build) explainResolve(r *profiles.Recipe, err error) error {
 	return fault.New(fault.Resolve, "the requirements of profile %s cannot be resolved:\n%s", r.Profile, said).
 		Hint("change the requirements that uv names, or add the index that has the package: python.indexes in mlbuild.yaml")
 }
+
+// uvRefused and uvServerError are how uv words what an index answers.
+var (
+	uvRefused     = regexp.MustCompile(`\b(401 Unauthorized|403 Forbidden)\b`)
+	uvServerError = regexp.MustCompile(`HTTP status server error|\b429 Too Many Requests\b`)
+)
 
 // uvNoWheel and uvPlatforms are how uv says that a package's wheels are for another Python or platform, and for which.
 var (
