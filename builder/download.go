@@ -11,6 +11,7 @@ import (
 	"github.com/moby/buildkit/solver/pb"
 
 	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 )
@@ -21,30 +22,30 @@ var (
 )
 
 // explainDownload finds out what a failed download was; other errors it hands on.
-func (m *making) explainDownload(ctx context.Context, gw gateway.Client, c compiled, err error) error {
-	if context.Cause(m.ctx) != nil {
-		return m.explain(m.v.Profile, err)
+func (b *build) explainDownload(ctx context.Context, gw gateway.Client, r *profiles.Recipe, wheels []pylock.Wheel, err error) error {
+	if context.Cause(b.ctx) != nil {
+		return b.explain(r.Profile, err)
 	}
 	if sums := mismatch.FindStringSubmatch(err.Error()); sums != nil {
-		if w, ok := wheelOf(c.wheels, sums[1], sums[2]); ok {
-			return m.explainMismatch(ctx, gw, c, w)
+		if w, ok := wheelOf(wheels, sums[1], sums[2]); ok {
+			return explainMismatch(ctx, gw, r, w)
 		}
 		return fault.New(fault.Digest, "a download is not what the lock promises: %w", err)
 	}
-	step, _ := m.logs(m.v.Profile).failure(err)
+	step, _ := b.logs(r.Profile).failure(err)
 	if name, ok := strings.CutPrefix(step, "[download] "); ok {
-		if i := slices.IndexFunc(c.wheels, func(w pylock.Wheel) bool { return strings.HasPrefix(name, w.Filename) }); i >= 0 {
-			return downloadFault(c.wheels[i], err)
+		if i := slices.IndexFunc(wheels, func(w pylock.Wheel) bool { return strings.HasPrefix(name, w.Filename) }); i >= 0 {
+			return downloadFault(wheels[i], err)
 		}
 	}
-	return m.explain(m.v.Profile, err)
+	return b.explain(r.Profile, err)
 }
 
 // explainMismatch tells what the server answers. The daemon's HTTP source does not look at status codes where a checksum is given, so an error
 // page shows as a digest mismatch without a URL; asking again without a checksum tells the status.
-func (m *making) explainMismatch(ctx context.Context, gw gateway.Client, c compiled, w pylock.Wheel) error {
+func explainMismatch(ctx context.Context, gw gateway.Client, r *profiles.Recipe, w pylock.Wheel) error {
 	op := &pb.SourceOp{Identifier: w.URL}
-	if secret := llb.AuthSecret(w, c.recipe.Requires.Indexes); secret != "" {
+	if secret := llb.AuthSecret(w, r.Requires.Indexes); secret != "" {
 		op.Attrs = map[string]string{pb.AttrHTTPAuthHeaderSecret: secret}
 	}
 	probe, err := gw.ResolveSourceMetadata(ctx, op, sourceresolver.Opt{LogName: "[download] what does the server say of " + w.Filename})

@@ -211,7 +211,7 @@ func (m *making) addPlatforms(res *gateway.Result, refs []gateway.Reference) err
 func (m *making) solveOne(ctx context.Context, gw gateway.Client, c compiled) (gateway.Reference, error) {
 	res, err := gw.Solve(ctx, gateway.SolveRequest{Definition: c.graph.Definition, Evaluate: true, CacheImports: gatewayCaches(m.imports())})
 	if err != nil {
-		return nil, m.explainDownload(ctx, gw, c, err)
+		return nil, m.explainDownload(ctx, gw, c.recipe, c.wheels, err)
 	}
 	return res.SingleRef()
 }
