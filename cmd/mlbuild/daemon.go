@@ -129,6 +129,7 @@ func stopCommand(e *env) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			o.Log = nil // what concerns the next build is of no interest here
 			s, err := daemon.Inspect(cmd.Context(), o)
 			if err == nil && !s.Running {
 				e.note("the local daemon does not run")
