@@ -7,7 +7,7 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 )
 
-// manyWheels is a lock of 500 packages: a fifth large, two very large.
+// manyWheels is a lock of 500 packages: half of them large, two very large.
 func manyWheels() []pylock.Wheel {
 	var all []pylock.Wheel
 	for i := range 500 {
@@ -15,7 +15,7 @@ func manyWheels() []pylock.Wheel {
 		switch {
 		case i < 2:
 			size = 800 * mb
-		case i%5 == 0:
+		case i%2 == 0:
 			size = 12 * mb
 		}
 		all = append(all, aWheel(fmt.Sprintf("package-%03d", i), size))

@@ -91,8 +91,7 @@ func TestHistory(t *testing.T) {
 		"no layer": {func(in *Inputs) { in.Base.Config = dockerspec.DockerOCIImage{} }, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var graph *Graph
-			graph = compile(t, func(_ *profiles.Recipe, in *Inputs) {
+			graph := compile(t, func(_ *profiles.Recipe, in *Inputs) {
 				if c.change != nil {
 					c.change(in)
 				}

@@ -29,7 +29,7 @@ func randomWheels(rnd *rand.Rand) []pylock.Wheel {
 
 // TestPlanProperties: each wheel lies in exactly one layer, or in all parts of itself; the limit holds; order of input does not matter.
 func TestPlanProperties(t *testing.T) {
-	rnd := rand.New(rand.NewPCG(3, 1980)) //nolint:gosec // the same cases in every run
+	rnd := rand.New(rand.NewPCG(3, 1980)) // the same cases in every run
 	for run := range 300 {
 		b := profiles.LayerBudget{OwnBytes: rnd.Int64N(20 * mb), Split: rnd.Int64N(300 * mb), Bins: 1 + rnd.IntN(32)}
 		wheels, limit := randomWheels(rnd), b.Bins+rnd.IntN(120)

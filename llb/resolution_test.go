@@ -1,6 +1,7 @@
 package llb
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -147,7 +148,9 @@ func TestResolveScript(t *testing.T) {
 	if err := os.WriteFile(uv, []byte(fake), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "previous.toml"), []byte("previous"), 0o644); err != nil {
+	matched := filepath.Join(dir, "project", "with space")
+	if err := errors.Join(os.MkdirAll(matched, 0o755), os.WriteFile(filepath.Join(matched, "a.txt"), nil, 0o644),
+		os.WriteFile(filepath.Join(dir, "previous.toml"), []byte("previous"), 0o644)); err != nil {
 		t.Fatal(err)
 	}
 	script := strings.NewReplacer("/uv/bin/uv", uv, "/out/", dir+"/").Replace(resolveScript)
