@@ -59,12 +59,18 @@ func parentsOf(rules []profiles.CopyRule) []string {
 	return dirs
 }
 
-// chmod makes files readable for all and keeps what was executable so, unless the rule names a mode.
+// chmod makes files readable for all and keeps what was executable so, unless the rule names a mode. A mode without x is written in
+// symbols, because a number is given to directories too and nobody could enter them.
 func chmod(mode string) *bkllb.ChmodOpt {
-	if bits, err := strconv.ParseUint(mode, 8, 32); mode != "" && err == nil {
+	bits, err := strconv.ParseUint(mode, 8, 32)
+	switch {
+	case err != nil:
+		return &bkllb.ChmodOpt{ModeStr: "u=rwX,go=rX"}
+	case bits&0o111 != 0:
 		return &bkllb.ChmodOpt{Mode: fs.FileMode(bits) & fs.ModePerm}
 	}
-	return &bkllb.ChmodOpt{ModeStr: "u=rwX,go=rX"}
+	symbols := []string{"", "X", "wX", "wX", "rX", "rX", "rwX", "rwX"}
+	return &bkllb.ChmodOpt{ModeStr: "u=" + symbols[bits>>6&7] + ",g=" + symbols[bits>>3&7] + ",o=" + symbols[bits&7]}
 }
 
 func owner(o string, u profiles.User) (uid, gid int) {

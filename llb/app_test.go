@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	bkllb "github.com/moby/buildkit/client/llb"
 
 	"github.com/mlbuild/mlbuild/profiles"
 )
@@ -37,7 +38,7 @@ func TestAppCopies(t *testing.T) {
 	want := []string{
 		"/main.py /app/main.py u=rwX,go=rX 1000:1000",
 		"/model.py /app/model.py u=rwX,go=rX 1000:1000",
-		"/weights /home/app/models/weights 0440 0:0",
+		"/weights /home/app/models/weights u=rX,g=rX,o= 0:0",
 		"/run.sh /app/start 0755 1000:1000",
 		"/ /srv/all u=rwX,go=rX 1000:1000",
 		"/a/b/c.bin /srv/deep/er/c.bin u=rwX,go=rX 1000:1000",
@@ -48,6 +49,18 @@ func TestAppCopies(t *testing.T) {
 	for _, dir := range []string{"/app", "/home/app/models", "/srv", "/srv/deep/er"} {
 		if made(v)[dir].Path == "" {
 			t.Errorf("%s is not made before something is copied into it", dir)
+		}
+	}
+}
+
+// TestChmod: what a rule says of files, with directories that can still be entered.
+func TestChmod(t *testing.T) {
+	for mode, want := range map[string]bkllb.ChmodOpt{
+		"": {ModeStr: "u=rwX,go=rX"}, "0644": {ModeStr: "u=rwX,g=rX,o=rX"}, "600": {ModeStr: "u=rwX,g=,o="}, "0o444": {ModeStr: "u=rwX,go=rX"},
+		"0755": {Mode: 0o755}, "0550": {Mode: 0o550}, "4755": {Mode: 0o755}, "0000": {ModeStr: "u=,g=,o="},
+	} {
+		if d := cmp.Diff(&want, chmod(mode)); d != "" {
+			t.Errorf("mode %q (-want +got):\n%s", mode, d)
 		}
 	}
 }
