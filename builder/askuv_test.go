@@ -1,0 +1,179 @@
+package builder
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	bkclient "github.com/moby/buildkit/client"
+	"github.com/opencontainers/go-digest"
+
+	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/pylock"
+)
+
+// isInspection tells the step that looks into wheels from the one that runs uv.
+func isInspection(definition string) bool { return !strings.Contains(definition, "pip compile") }
+
+// A torch that only another package needs becomes a direct requirement, so that uv takes it from the profile's index.
+func TestAskUVBindsTransitiveTorch(t *testing.T) {
+	r := recipe(t, "cpu", "python: {packages: [needs-torch]}\n")
+	passes := 0
+	gw := &stub{lookup: anImage, solve: func(def string) (map[string]string, error) {
+		if isInspection(def) {
+			return resolved("", ""), nil
+		}
+		passes++
+		if strings.Contains(def, "[tool.uv.sources.torch]") {
+			return resolved("needs-torch==1.0\n    # via -r requirements.txt\ntorch==2.9.1+cpu\n    # via\n    #   requirements-of-cpu (pyproject.toml)\n    #   needs-torch\n",
+				"needs-torch 1.0", "torch 2.9.1+cpu"), nil
+		}
+		return resolved("", "needs-torch 1.0", "torch 2.9.1"), nil
+	}}
+	data, lock, err := running(t, Request{}).askUV(t.Context(), gw, asking{recipe: r, platforms: []string{"linux/amd64"}, glibc: "2.36"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if passes != 2 {
+		t.Errorf("%d passes, want 2", passes)
+	}
+	var got []string
+	for _, p := range lock.Packages {
+		got = append(got, p.Name+" "+p.Version)
+	}
+	if diff := cmp.Diff([]string{"needs-torch 1.0", "torch 2.9.1+cpu"}, got); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{"needs-torch", "torch"}, lock.PathTo("torch")); diff != "" {
+		t.Error(diff)
+	}
+	want := pylock.Tool{Inputs: r.Requires.Inputs, Python: "3.11", Platforms: []string{"linux/amd64"}, Torch: r.Requires.Torch,
+		Via: map[string][]string{"torch": {"needs-torch"}}}
+	if diff := cmp.Diff(want, lock.Tool, cmp.Comparer(func(a, b map[string]int64) bool { return len(a) == len(b) })); diff != "" {
+		t.Error(diff)
+	}
+	if reason := staleReason(lock, variantOf(r)); reason != "" || !strings.Contains(string(data), r.Requires.Inputs) {
+		t.Errorf("a new lock is stale: %s", reason)
+	}
+}
+
+// A direct torch needs one pass.
+func TestAskUVSettlesAtOnce(t *testing.T) {
+	r := recipe(t, "cpu", "python: {packages: [torch]}\n")
+	passes := 0
+	gw := &stub{lookup: anImage, solve: func(def string) (map[string]string, error) {
+		if !isInspection(def) {
+			passes++
+		}
+		return resolved("", "torch 2.9.1+cpu"), nil
+	}}
+	if _, _, err := running(t, Request{}).askUV(t.Context(), gw, asking{recipe: r, platforms: []string{"linux/amd64"}}); err != nil {
+		t.Fatal(err)
+	}
+	if passes != 1 {
+		t.Errorf("%d passes, want 1", passes)
+	}
+}
+
+// Every pass finds one more package.
+func TestAskUVNeverSettles(t *testing.T) {
+	r := recipe(t, "cpu", "python: {packages: [needs-torch]}\n")
+	family, passes := []string{"torch", "torchvision", "torchaudio", "torchao", "torchtune", "torchrec", "xformers"}, 0
+	gw := &stub{lookup: anImage, solve: func(string) (map[string]string, error) {
+		passes++
+		var packages []string
+		for _, name := range family[:passes] {
+			packages = append(packages, name+" 1.0")
+		}
+		return resolved("", packages...), nil
+	}}
+	_, _, err := running(t, Request{}).askUV(t.Context(), gw, asking{recipe: r, platforms: []string{"linux/amd64"}})
+	expect(t, err, fault.Resolve, false, "the resolution of profile cpu does not settle: after 5 passes", "name these packages in the requirements yourself")
+	if passes != maxPasses {
+		t.Errorf("%d passes, want %d", passes, maxPasses)
+	}
+}
+
+// TestExplainResolve feeds what uv 0.13.9 says.
+func TestExplainResolve(t *testing.T) {
+	r := recipe(t, "cpu", "python: {packages: [thing]}\n")
+	const unsolvable = "error: No solution found when resolving dependencies\n  cause: Because "
+	for _, test := range []struct {
+		name, said string
+		code       fault.Code
+		retry      bool
+		says       string
+	}{
+		{"sdist", unsolvable + "thing==1.0 has no usable wheels", fault.Sdist, false, "has no wheel for Python 3.11 on linux/amd64"},
+		{"other Python", unsolvable + "thing==1.0 has no wheels with a matching Python implementation tag (e.g., `cp311`)", fault.Wheel, false, "set python.version"},
+		{"other ABI", unsolvable + "thing==1.0 has no wheels with a matching Python ABI tag (e.g., `cp311`)", fault.Wheel, false, "set python.version"},
+		{"other platform", unsolvable + "thing==1.0 has no wheels with a matching platform tag\nhint: Wheels are available for `thing` (v1.0) on the following platform: `manylinux_2_28_aarch64`",
+			fault.Wheel, false, "aarch64"},
+		{"newer glibc", unsolvable + "thing==1.0 has no wheels with a matching platform tag\nhint: Wheels are available for `thing` (v1.0) on the following platforms: `manylinux_2_40_aarch64`, `manylinux_2_40_x86_64`",
+			fault.ABI, false, "newer glibc than the base image docker.io/library/python:3.11-slim"},
+		{"unknown", unsolvable + "thing was not found in the package registry and requirements-of-cpu depends on thing", fault.Resolve, false, "python.indexes"},
+		{"a version like a status", unsolvable + "thing==1.401 depends on other==2.403, your requirements are unsatisfiable", fault.Resolve, false, "1.401"},
+		{"account", "error: Failed to fetch: `https://index.example/simple/thing/`\n  cause: HTTP status client error (401 Unauthorized) for url (https://index.example/simple/thing/)", fault.Index, false, "--secret"},
+		{"forbidden", "hint: An index URL (https://index.example/simple) returned a 403 Forbidden error.", fault.Index, false, "--secret"},
+		{"server error", "error: Request failed after 3 retries in 5.8s\n  cause: HTTP status server error (503 Service Unavailable) for url (https://index.example/)", fault.Index, true, "later"},
+		{"unreachable", "error: Request failed after 3 retries\n  cause: error sending request for url (https://index.example/simple/thing/)\n  cause: tcp connect error\n  cause: Connection refused (os error 111)", fault.Index, true, "does not answer"},
+		{"no DNS", "  cause: dns error: failed to lookup address information: Name or service not known", fault.Index, true, "does not answer"},
+		{"own CA", "  cause: error sending request for url (https://index.example/)\n  cause: invalid peer certificate: UnknownIssuer", fault.CA, false, "--ca-cert FILE"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			b := running(t, Request{})
+			step := digest.FromString("uv")
+			b.watch("cpu").keep(&bkclient.SolveStatus{
+				Vertexes: []*bkclient.Vertex{{Digest: step, Name: "[resolve] uv", Error: "exit code: 1"}},
+				Logs:     []*bkclient.VertexLog{{Vertex: step, Data: []byte(test.said + "\n")}},
+			})
+			gw := &stub{lookup: anImage, solve: func(string) (map[string]string, error) { return nil, errors.New("exit code: 1") }}
+			_, _, err := b.askUV(t.Context(), gw, asking{recipe: r, platforms: []string{"linux/amd64"}})
+			expect(t, err, test.code, test.retry, test.says, strings.TrimSpace(strings.Split(test.said, "\n")[0]))
+		})
+	}
+}
+
+// A lock of more than one answer's size is read in pieces.
+func TestReadFileInPieces(t *testing.T) {
+	for _, size := range []int{0, 1, 8 << 20, 20<<20 + 7} {
+		want := strings.Repeat("x", size)
+		ref := &stubRef{files: map[string]string{llb.ResolvedLock: want}}
+		got, err := readFile(t.Context(), ref, llb.ResolvedLock)
+		if err != nil || string(got) != want {
+			t.Errorf("%d bytes, %v; want %d", len(got), err, size)
+		}
+		if pieces := size/(8<<20) + 1; ref.reads != pieces {
+			t.Errorf("%d bytes took %d reads, want %d", size, ref.reads, pieces)
+		}
+	}
+	if _, err := readFile(t.Context(), &stubRef{}, "/nowhere"); err == nil || !strings.Contains(err.Error(), "/nowhere") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestParseVia(t *testing.T) {
+	got := parseVia(`attrs==25.1.0
+    # via -r project/requirements.txt
+Jax_Lib==0.4 ; python_full_version >= '3.11'
+    # via
+    #   -c project/constraints.txt
+    #   requirements-of-cpu (pyproject.toml)
+    #   Zeta.Core
+    #   alpha
+alpha==1
+    # via project/requirements.txt
+torch @ https://files.example/torch-2-py3-none-any.whl
+    # via alpha
+`)
+	want := map[string][]string{"jax-lib": {"alpha", "zeta-core"}, "torch": {"alpha"}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if got := parseVia(""); len(got) != 0 {
+		t.Errorf("got %v of nothing", fmt.Sprint(got))
+	}
+}

@@ -1,0 +1,106 @@
+package builder
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/pylock"
+)
+
+func variantOf(r *profiles.Recipe) Variant {
+	return Variant{Profile: r.Profile, Recipes: []*profiles.Recipe{r}}
+}
+
+// stamped is a lock of one package with mlbuild's table.
+func stamped(t *testing.T, tool pylock.Tool, packages ...string) []byte {
+	t.Helper()
+	data, err := pylock.Stamp([]byte(lockText(packages...)), tool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func TestUsableLock(t *testing.T) {
+	r := recipe(t, "cpu", "python: {version: \"3.12\", packages: [torch, rich]}\n")
+	fresh := pylock.Tool{Inputs: r.Requires.Inputs, Python: "3.12", Platforms: []string{"linux/amd64"}, Torch: r.Requires.Torch}
+	old := fresh
+	old.Inputs = "other"
+	for _, test := range []struct {
+		name   string
+		change func(*pylock.Tool)
+		have   []string
+		reason []string // none = the lock is used
+	}{
+		{"fresh", func(tool *pylock.Tool) { *tool = fresh }, []string{"torch 2.9.1", "rich 1.0"}, nil},
+		{"of another tool", func(tool *pylock.Tool) { *tool = pylock.Tool{} }, []string{"rich 1.0"}, nil},
+		{"another Python", func(tool *pylock.Tool) { tool.Python = "3.11" }, []string{"torch 2.9.1", "rich 1.0"}, []string{"it is for Python 3.11, the project wants 3.12"}},
+		{"another torch", func(tool *pylock.Tool) { tool.Torch = "pytorch-cu126" }, []string{"torch 2.9.1", "rich 1.0"},
+			[]string{fmt.Sprintf("torch came from index %q, now from %q", "pytorch-cu126", r.Requires.Torch)}},
+		{"a new package", func(*pylock.Tool) {}, []string{"torch 2.9.1"}, []string{"it lacks rich"}},
+		{"everything", func(tool *pylock.Tool) { tool.Python = "3.9" }, nil, []string{"it is for Python 3.9, the project wants 3.12", "it lacks rich, torch"}},
+		{"a version", func(*pylock.Tool) {}, []string{"torch 2.9.1", "rich 1.0"}, []string{"the requirements changed"}},
+		{"another platform", func(tool *pylock.Tool) { *tool = fresh; tool.Platforms = []string{"linux/arm64"} }, []string{"torch 2.9.1", "rich 1.0"},
+			[]string{"it is for linux/arm64, not for linux/amd64"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			tool := old
+			test.change(&tool)
+			v := variantOf(r)
+			v.Lock = []byte(lockText(test.have...))
+			if tool.Inputs != "" {
+				v.Lock = stamped(t, tool, test.have...)
+			}
+			var notes []string
+			req := Request{Note: func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }}
+			lock, err := usableLock(req, v)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if used := lock != nil; used != (test.reason == nil) || used != (len(notes) == 0) {
+				t.Errorf("used %t, notes %q", used, notes)
+			}
+			req.Locked = true
+			_, err = usableLock(req, v)
+			if test.reason == nil {
+				if err != nil {
+					t.Errorf("refused under --locked: %v", err)
+				}
+				return
+			}
+			expect(t, err, fault.LockStale, false, strings.Join(test.reason, "; "), "mlbuild lock --profile cpu")
+			if !strings.Contains(notes[0], strings.Join(test.reason, "; ")) || !strings.Contains(notes[0], "pylock.cpu.toml is stale") {
+				t.Errorf("the note is %q", notes[0])
+			}
+		})
+	}
+}
+
+func TestNoLock(t *testing.T) {
+	v := variantOf(recipe(t, "cpu", "python: {packages: [rich]}\n"))
+	if lock, err := usableLock(Request{}, v); lock != nil || err != nil {
+		t.Errorf("got %v, %v of no lock", lock, err)
+	}
+	_, err := usableLock(Request{Locked: true}, v)
+	expect(t, err, fault.LockStale, false, "profile cpu has no lock, and --locked forbids to resolve")
+	if at := fault.All(err)[0].At.File; at != "pylock.cpu.toml" {
+		t.Errorf("at %q", at)
+	}
+	v.Lock = []byte("lock-version = ")
+	_, err = usableLock(Request{}, v)
+	expect(t, err, fault.Lock, false)
+}
+
+func TestOlder(t *testing.T) {
+	for _, test := range []struct {
+		a, b string
+		want bool
+	}{{"2.31", "2.36", true}, {"2.36", "2.31", false}, {"2.9", "2.36", true}, {"2.36", "2.36", false}, {"", "2.36", false}, {"2.31", "", false}} {
+		if got := older(test.a, test.b); got != test.want {
+			t.Errorf("older(%q, %q) = %t", test.a, test.b, got)
+		}
+	}
+}
