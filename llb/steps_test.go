@@ -243,6 +243,11 @@ func TestSecretsAreNamesOnly(t *testing.T) {
 				t.Errorf("%s is optional: a missing secret would pass unnoticed", s.ID)
 			}
 		}
+		for _, m := range v.op.GetExec().Mounts {
+			if m.MountType == pb.MountType_SECRET {
+				t.Errorf("%s has a credential as the file %s beside the variable", v.name, m.Dest)
+			}
+		}
 	}
 	if d := cmp.Diff([]string{"[resolve] uv: resolve the requirements of cpu MLBUILD_INDEX_CORP=corp-login"}, got); d != "" {
 		t.Errorf("secrets (-want +got):\n%s", d)
