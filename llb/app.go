@@ -1,6 +1,8 @@
 package llb
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"io/fs"
 	"path"
 	"strconv"
@@ -27,9 +29,15 @@ func projectFiles(r *profiles.Recipe, in Inputs, s stage) bkllb.State {
 	for _, rule := range r.App.Copy {
 		names = append(names, rule.Files...)
 	}
-	opts := append(in.Session.local(in.Session.SharedKey+"-app-"+r.Name),
+	opts := append(in.Session.local(in.Session.SharedKey+"-app-"+selectionKey(names, r.App.Ignore)),
 		bkllb.FollowPaths(names), bkllb.ExcludePatterns(r.App.Ignore), s.named("send the project's files"))
 	return bkllb.Local(ProjectLocal, opts...)
+}
+
+// selectionKey names a choice of files. The daemon keeps one transfer for each, and profiles that choose the same files share it.
+func selectionKey(names, ignore []string) string {
+	sum := sha256.Sum256([]byte(strings.Join(names, "\x00") + "\x00\x00" + strings.Join(ignore, "\x00")))
+	return hex.EncodeToString(sum[:6])
 }
 
 // copyRule adds one action per matched file or directory, so that the graph says exactly what goes where.

@@ -79,8 +79,8 @@ func (m *image) runtime() error {
 	}
 	table, helper, accounts := newDirTable(r), helperRoot(in), baseToRead(in.Base, m.platform)
 	if len(r.System) > 0 {
-		installed := systemState(m.base, r.System, in, m.platform)
-		m.add(Layer{Kind: "system", Name: strings.Join(r.System, " ")}, systemLayer(m.base, installed))
+		installed := systemState(accounts, r.System, in, m.platform)
+		m.add(Layer{Kind: "system", Name: strings.Join(r.System, " ")}, systemLayer(accounts, installed))
 		accounts = installed
 	}
 	if r.User.UID != 0 {

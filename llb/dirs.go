@@ -3,8 +3,8 @@ package llb
 import (
 	"cmp"
 	"path"
+	"regexp"
 	"slices"
-	"strings"
 
 	bkllb "github.com/moby/buildkit/client/llb"
 
@@ -36,7 +36,10 @@ func newDirTable(r *profiles.Recipe) dirTable {
 	return table
 }
 
-// checkDirs refuses files and directories in /tmp with fault.Spec. A layer would have to write /tmp itself, and a file operation cannot give it the
+// sticky matches the directories in which every user may write.
+var sticky = regexp.MustCompile(`^/(var/)?tmp/`)
+
+// checkDirs refuses files and directories in /tmp and /var/tmp with fault.Spec. A layer would have to write /tmp itself, and a file operation cannot give it the
 // sticky bit that lets every user write there (solver/llbsolver/file/backend.go masks modes with 0777).
 func checkDirs(r *profiles.Recipe) error {
 	places := []string{r.App.Workdir}
@@ -54,8 +57,8 @@ func checkDirs(r *profiles.Recipe) error {
 	var faults fault.List
 	slices.Sort(places)
 	for _, d := range slices.Compact(places) {
-		if d = path.Clean(d); d == "/tmp" || strings.HasPrefix(d, "/tmp/") {
-			faults = append(faults, fault.New(fault.Spec, "%s lies in /tmp, which the image leaves as its base has it", d).
+		if tmp := sticky.FindString(path.Clean(d) + "/"); tmp != "" {
+			faults = append(faults, fault.New(fault.Spec, "%s lies in %s, which the image leaves as its base has it", d, tmp[:len(tmp)-1]).
 				Hint("name another directory, such as /app; /tmp can be written when the container runs"))
 		}
 	}

@@ -164,7 +164,7 @@ func TestLocals(t *testing.T) {
 		},
 		"local://" + ProjectLocal: {
 			pb.AttrFollowPaths: `["main.py","model.py","weights"]`, pb.AttrExcludePatterns: `["**/*.log","!keep.log"]`,
-			pb.AttrSharedKeyHint: "project-1-app-sentiment", pb.AttrLocalSessionID: "session-1",
+			pb.AttrSharedKeyHint: "project-1-app-" + selectionKey([]string{"main.py", "model.py", "weights"}, []string{"**/*.log", "!keep.log"}), pb.AttrLocalSessionID: "session-1",
 		},
 	}
 	if d := cmp.Diff(want, got); d != "" {

@@ -34,5 +34,5 @@ func (s Session) local(key string) []bkllb.LocalOption {
 	if s.ID == "" {
 		return append(opts, bkllb.LocalUniqueID("mlbuild"))
 	}
-	return append(opts, bkllb.SessionID(s.ID), bkllb.LocalUniqueID(s.ID))
+	return append(opts, bkllb.SessionID(s.ID))
 }

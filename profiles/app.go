@@ -143,7 +143,9 @@ func (r *resolver) inImage(s str, what string) (string, bool) {
 func (r *resolver) volumes() []string {
 	var volumes []string
 	for _, s := range r.spec.app.volumes {
-		if p, ok := r.inImage(s, "the volume"); ok {
+		if path.Clean(s.value) == "/tmp" { // nothing is written there: a volume may lie over it
+			volumes = append(volumes, "/tmp")
+		} else if p, ok := r.inImage(s, "the volume"); ok {
 			volumes = append(volumes, p)
 		}
 	}

@@ -80,7 +80,7 @@ var kernelTrees = []string{"/proc", "/sys", "/dev"}
 // systemTrees belong to the base image and to mlbuild; project files do not go there.
 var systemTrees = []string{
 	"/proc", "/sys", "/dev", "/usr", "/bin", "/sbin", "/lib", "/lib64", "/lib32", "/libx32", "/etc", "/boot", "/run",
-	"/var/lib/dpkg", "/var/run", "/opt/venv",
+	"/var/lib/dpkg", "/var/run", "/opt/venv", "/tmp", "/var/tmp",
 }
 
 // badDirectory says why a path cannot be a directory that the image works in, "" if it can.
@@ -137,7 +137,7 @@ func (r *resolver) mode(s str, fallback int) int {
 		return fallback
 	}
 	m, err := strconv.ParseUint(strings.TrimPrefix(s.value, "0o"), 8, 32)
-	if err != nil || m > 0o1777 {
+	if err != nil || m > 0o777 { // BuildKit's file operations know no more bits
 		r.specf(s.at, "%q is not a mode", s.value).Hint("Write octal permission bits, for example \"0755\".")
 		return fallback
 	}
