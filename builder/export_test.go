@@ -1,0 +1,205 @@
+package builder
+
+import (
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-containerregistry/pkg/name"
+	memory "github.com/google/go-containerregistry/pkg/registry"
+	"github.com/google/go-containerregistry/pkg/v1/random"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/opencontainers/go-digest"
+
+	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/fault"
+)
+
+// tagged is a variant with tags and an annotation.
+func tagged(t *testing.T, tags ...string) Variant {
+	t.Helper()
+	v := variantOf(recipe(t, "cpu", "python: {packages: [x]}\n"))
+	v.Recipes[0].App.Annotations = []profiles.Pair{{Name: "org.example.note", Value: "n"}}
+	v.Tags = tags
+	return v
+}
+
+func TestExports(t *testing.T) {
+	epoch := time.Unix(1700000000, 0)
+	image := func(more map[string]string) map[string]string {
+		attrs := map[string]string{"source-date-epoch": "1700000000", "compression": "zstd", "oci-mediatypes": "true", "annotation.org.example.note": "n"}
+		for k, v := range more {
+			attrs[k] = v
+		}
+		return attrs
+	}
+	const one, two = "registry.example/a:1", "registry.example/a:2"
+	for _, test := range []struct {
+		name        string
+		output      Output
+		compression Compression
+		kind        string
+		want        map[string]string
+	}{
+		{"push", Output{Type: "image", Push: true}, Compression{}, "image", image(map[string]string{"name": one, "push": "true"})},
+		{"push, with attributes", Output{Type: "image", Push: true, Attrs: map[string]string{"push-by-digest": "true"}}, Compression{}, "image",
+			image(map[string]string{"name": one, "push": "true", "push-by-digest": "true"})},
+		{"image", Output{Type: "image"}, Compression{}, "image", image(nil)},
+		{"oci", Output{Type: "oci"}, Compression{}, "oci", image(map[string]string{"name": one + "," + two})},
+		{"docker", Output{Type: "docker"}, Compression{}, "docker", image(map[string]string{"name": one + "," + two, "oci-mediatypes": "false"})},
+		{"tar", Output{Type: "tar"}, Compression{}, "tar", map[string]string{"source-date-epoch": "1700000000"}},
+		{"local", Output{Type: "local", Dir: "out"}, Compression{}, "local", map[string]string{"source-date-epoch": "1700000000"}},
+		// The base's layers are gzip: zstd leaves them as they are, everything else is asked for explicitly.
+		{"zstd", Output{Type: "image"}, Compression{Type: "zstd"}, "image", image(nil)},
+		{"zstd with a level", Output{Type: "image"}, Compression{Level: 19}, "image", image(map[string]string{"compression-level": "19", "force-compression": "true"})},
+		{"gzip", Output{Type: "image"}, Compression{Type: "gzip"}, "image", image(map[string]string{"compression": "gzip", "force-compression": "true"})},
+		{"estargz", Output{Type: "image"}, Compression{Type: "estargz"}, "image", image(map[string]string{"compression": "estargz", "force-compression": "true"})},
+		{"uncompressed", Output{Type: "image"}, Compression{Type: "uncompressed"}, "image", image(map[string]string{"compression": "uncompressed", "force-compression": "true"})},
+		{"the user's attributes win", Output{Type: "oci", Attrs: map[string]string{"name": "mine"}}, Compression{}, "oci", image(map[string]string{"name": "mine"})},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			b := running(t, Request{Outputs: []Output{test.output}, Compression: test.compression, Epoch: epoch})
+			got, err := b.exports(tagged(t, one, two))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(got) != 1 || got[0].Type != test.kind || got[0].OutputDir != test.output.Dir {
+				t.Errorf("got %+v", got)
+			}
+			if diff := cmp.Diff(test.want, got[0].Attrs); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// An archive's file is opened when the result is there, for its own profile.
+func TestExportOpens(t *testing.T) {
+	var opened []string
+	open := func(profile string) (io.WriteCloser, error) {
+		opened = append(opened, profile)
+		return nil, io.ErrClosedPipe
+	}
+	got, err := running(t, Request{Outputs: []Output{{Type: "oci", Open: open}}}).exports(tagged(t))
+	if err != nil || opened != nil {
+		t.Fatalf("opened %v, %v", opened, err)
+	}
+	if _, err := got[0].Output(nil); err != io.ErrClosedPipe {
+		t.Errorf("got %v", err)
+	}
+	if diff := cmp.Diff([]string{"cpu"}, opened); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestExportFaults(t *testing.T) {
+	_, err := running(t, Request{Outputs: []Output{{Type: "image", Push: true}}}).exports(tagged(t))
+	expect(t, err, fault.Spec, false, "profile cpu is to be pushed, but has no tag", "--tag")
+	_, err = running(t, Request{Outputs: []Output{{Type: "floppy"}}}).exports(tagged(t))
+	expect(t, err, fault.Usage, false, `"floppy"`, "image, oci, docker, local, tar")
+}
+
+func TestCaches(t *testing.T) {
+	own := Cache{Type: "registry", Attrs: map[string]string{"ref": "registry.example/a:buildcache-cpu"}}
+	given := Cache{Type: "gha", Attrs: map[string]string{"scope": "x"}}
+	written := Cache{Type: "registry", Attrs: map[string]string{"ref": "registry.example/a:buildcache-cpu", "mode": "min", "ignore-error": "true",
+		"oci-mediatypes": "true", "image-manifest": "true", "compression": "zstd"}}
+	push := []Output{{Type: "image", Push: true}}
+	for _, test := range []struct {
+		name   string
+		req    Request
+		before seen
+		reads  []Cache
+		writes []Cache
+	}{
+		{"first build", Request{Outputs: push}, seen{}, nil, []Cache{written}},
+		{"the cache is there", Request{Outputs: push}, seen{cache: true}, []Cache{own}, []Cache{written}},
+		{"nobody knows", Request{Outputs: push}, seen{unknown: true}, []Cache{own}, []Cache{written}},
+		{"nobody knows, and nothing is pushed", Request{}, seen{unknown: true}, nil, []Cache{written}},
+		{"none", Request{Outputs: push, NoOwnCache: true}, seen{unknown: true}, nil, nil},
+		{"given", Request{Outputs: push, CacheFrom: []Cache{given}, CacheTo: []Cache{given}}, seen{cache: true}, []Cache{given, own}, []Cache{given}},
+		{"given alone", Request{Outputs: push, CacheFrom: []Cache{given}, NoOwnCache: true}, seen{}, []Cache{given}, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			m := &making{build: running(t, test.req), v: tagged(t, "registry.example/a:1"), before: &test.before}
+			if diff := cmp.Diff(test.reads, m.imports()); diff != "" {
+				t.Errorf("reads: %s", diff)
+			}
+			if diff := cmp.Diff(test.writes, m.cacheTargets()); diff != "" {
+				t.Errorf("writes: %s", diff)
+			}
+		})
+	}
+	m := &making{build: running(t, Request{Compression: Compression{Type: "gzip"}}), v: tagged(t, "registry.example/a:1"), before: &seen{}}
+	if got := m.cacheTargets()[0].Attrs; got["compression"] != "gzip" || got["force-compression"] != "" {
+		t.Errorf("a gzip image has the cache %v", got)
+	}
+}
+
+// TestLook asks a registry in memory what it holds.
+func TestLook(t *testing.T) {
+	server := httptest.NewServer(memory.New(memory.Logger(log.New(io.Discard, "", 0))))
+	t.Cleanup(server.Close)
+	host := strings.TrimPrefix(server.URL, "http://")
+	ref := host + "/team/app:1"
+	b := running(t, Request{Outputs: []Output{{Type: "image", Push: true}}})
+	b.registry = newRegistry(nil, nil)
+	v := tagged(t, ref)
+	if s := b.look(t.Context(), b.req, v); s.digest != "" || s.cache || s.unknown || len(s.layers) != 0 {
+		t.Errorf("an empty registry holds %+v", s)
+	}
+
+	index, err := random.Index(256, 2, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	to, err := name.ParseReference(ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := remote.WriteIndex(to, index); err != nil {
+		t.Fatal(err)
+	}
+	want, err := index.Digest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := b.look(t.Context(), b.req, v)
+	if s.digest != want.String() || s.cache || s.unknown || len(s.layers) != 4 {
+		t.Errorf("got %+v, want %s with 4 layers", s, want)
+	}
+
+	desc, data, err := b.registry.manifest(t.Context(), ref)
+	if err != nil || digest.FromBytes(data) != desc.Digest {
+		t.Fatalf("%v, %v", desc, err)
+	}
+	for range 2 { // a tag that is there is no error
+		if err := b.registry.tag(t.Context(), host+"/team/app:buildcache-cpu", desc, data); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s := b.look(t.Context(), b.req, v); !s.cache {
+		t.Errorf("got %+v, want the cache", s)
+	}
+
+	server.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "", http.StatusForbidden) })
+	if s := b.look(t.Context(), b.req, v); !s.unknown {
+		t.Errorf("a registry that lets nobody look gives %+v", s)
+	}
+}
+
+func TestRepository(t *testing.T) {
+	for ref, want := range map[string]string{
+		"app:1": "docker.io/library/app", "registry.example:5000/team/app:1": "registry.example:5000/team/app",
+		"a.example/b@sha256:" + zeros: "a.example/b", "Not A Ref": "Not A Ref",
+	} {
+		if got := repository(ref); got != want {
+			t.Errorf("%s: %s, want %s", ref, got, want)
+		}
+	}
+}
