@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/mlbuild/mlbuild/integration/bench/results"
+	"github.com/mlbuild/mlbuild/integration/testbed"
+)
+
+const baseImage = "library/python:3.11-slim"
+
+// bench is what all parts share: one registry, one wheel server, and the states of all daemons, which are removed at the very
+// end only. On ext4 a mass delete slows the creation of files for minutes.
+type bench struct {
+	full   bool
+	cache  string // locks and wheels, kept between runs
+	work   string // projects and states of daemons, removed at the end
+	reg    *testbed.Registry
+	wheels *wheelServer
+	result *results.Run
+	nodes  []*node
+	spent  time.Duration // since the start, preparation left out
+	serial int
+}
+
+func newBench(ctx context.Context, full bool) (_ *bench, err error) {
+	b := &bench{full: full, result: &results.Run{Form: "short", Started: time.Now().UTC().Truncate(time.Second)}}
+	if full {
+		b.result.Form = "full"
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, b.close())
+		}
+	}()
+	root, err := testbed.Root()
+	if err != nil {
+		return nil, err
+	}
+	b.cache = filepath.Join(root, ".cache", "bench")
+	if b.work, err = os.MkdirTemp("", "mlbench-"); err != nil {
+		return nil, err
+	}
+	if b.wheels, err = startWheelServer(filepath.Join(b.cache, "wheels")); err != nil {
+		return nil, err
+	}
+	if b.reg, err = testbed.StartRegistry(ctx, testbed.RegistryOptions{Bases: true}); err != nil {
+		return nil, err
+	}
+	if b.result.Machine, err = machine(ctx, b.work); err != nil {
+		return nil, err
+	}
+	return b, pushUV(ctx, b.reg)
+}
+
+// close stops what runs and removes what is not kept.
+func (b *bench) close() error {
+	var errs []error
+	for _, n := range b.nodes {
+		errs = append(errs, n.stop())
+	}
+	if b.reg != nil {
+		errs = append(errs, b.reg.Stop())
+	}
+	if b.wheels != nil {
+		b.wheels.stop()
+	}
+	if b.work != "" {
+		errs = append(errs, os.RemoveAll(b.work))
+	}
+	return errors.Join(errs...)
+}
+
+// timed counts what f takes to the run's own time.
+func (b *bench) timed(f func() error) error {
+	started := time.Now()
+	err := f()
+	b.spent += time.Since(started)
+	return err
+}
+
+// reps is how often a scenario is repeated.
+func (b *bench) reps(short, full int) int {
+	if b.full {
+		return full
+	}
+	return short
+}
