@@ -5,7 +5,9 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
+	"github.com/mlbuild/mlbuild/builder"
 	"github.com/mlbuild/mlbuild/integration/testbed"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 )
@@ -80,22 +82,31 @@ func TestDownloadFaults(t *testing.T) {
 	}
 }
 
-// A server that fails once has no effect but a pause.
+// A server that fails twice has no effect but a pause, also where two profiles want the same wheel at once.
 func TestDownloadRecovers(t *testing.T) {
 	b := connect(t, testbed.Shared(t).Daemon.Addr())
 	x := testbed.NewIndex(t, testbed.IndexOptions{})
-	file := pure(x, "later", "1.0")
-	p := indexed(t, x, "later", "")
-	p.handLock(x, entry{name: "later", version: "1.0", files: []string{file}})
-	var failed atomic.Int32
-	x.Fail(func(r *http.Request) (int, bool) {
-		return http.StatusBadGateway, strings.HasSuffix(r.URL.Path, file) && r.Method == http.MethodGet && failed.Add(1) <= 2
-	})
-	p.succeeds(b)
-	if n := failed.Load(); n < 3 {
-		t.Errorf("the file was asked for %d times, want 3 at least", n)
-	}
-	if x.Downloads(file) == 0 {
-		t.Errorf("the file never came: %v", x.Log())
+	for name, profiles := range map[string][]string{"later": {"cpu"}, "shared": {"cpu", "gpu"}} {
+		t.Run(name, func(t *testing.T) {
+			file := pure(x, name, "1.0")
+			p := indexed(t, x, name, "")
+			p.handLock(x, entry{name: name, version: "1.0", files: []string{file}})
+			p.write("pylock.gpu.toml", p.read(lockFile))
+			var asked atomic.Int32
+			x.Fail(func(r *http.Request) (int, bool) {
+				return http.StatusBadGateway, strings.HasSuffix(r.URL.Path, file) && r.Method == http.MethodGet && asked.Add(1) <= 2
+			})
+			req := p.quiet(p.variant(profiles[0]))
+			for _, other := range profiles[1:] {
+				req.Variants = append(req.Variants, p.variant(other))
+			}
+			req.Retry = builder.Backoff{Tries: 3, First: 300 * time.Millisecond}
+			if err := p.attempt(b, req); err != nil {
+				t.Fatal(err)
+			}
+			if n := asked.Load(); n < 3 || x.Downloads(file) == 0 {
+				t.Errorf("the file was asked for %d times and came %d times", n, x.Downloads(file))
+			}
+		})
 	}
 }

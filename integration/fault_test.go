@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -123,9 +124,13 @@ func (p *project) succeeds(b *builder.Builder) {
 
 const pureTag = "py3-none-any"
 
+// made counts the wheels of pure: each has bytes of its own, so that no daemon has it from an earlier test.
+var made atomic.Int64
+
 // pure adds a small wheel to the stand-in index and gives its file name.
 func pure(x *testbed.Index, name, version string) string {
-	x.AddWheel("simple", name, version, pureTag, map[string]string{name + "/__init__.py": "version = '" + version + "'\n"})
+	text := fmt.Sprintf("version = '%s'  # wheel %d\n", version, made.Add(1))
+	x.AddWheel("simple", name, version, pureTag, map[string]string{name + "/__init__.py": text})
 	return name + "-" + version + "-" + pureTag + ".whl"
 }
 
