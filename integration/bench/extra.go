@@ -26,7 +26,7 @@ app: {copy: [src], command: [python, src/main.py]}
 
 // synthetic is a project of n small pure wheels, made here: about 60 kB and a dozen modules each.
 func (b *bench) synthetic(name string, n int) (*locked, error) {
-	var lock strings.Builder
+	var lock, requirements strings.Builder
 	lock.WriteString("lock-version = \"1.0\"\ncreated-by = \"bench\"\nrequires-python = \">=3.11\"\n")
 	for i := range n {
 		project := fmt.Sprintf("small-%03d", i)
@@ -36,6 +36,7 @@ func (b *bench) synthetic(name string, n int) (*locked, error) {
 			return nil, err
 		}
 		sum := sha256.Sum256(data)
+		requirements.WriteString(project + "\n")
 		fmt.Fprintf(&lock, "\n[[packages]]\nname = %q\nversion = \"1.0\"\nwheels = [{ url = %q, size = %d, hashes = { sha256 = %q } }]\n",
 			project, b.wheels.url+"/"+file, len(data), hex.EncodeToString(sum[:]))
 	}
@@ -46,7 +47,7 @@ func (b *bench) synthetic(name string, n int) (*locked, error) {
 	p := &locked{
 		workload: workload{
 			name: name, profile: "cpu", copy: []string{"src"}, command: []string{"python", "src/main.py"}, edit: "src/main.py",
-			files: map[string]string{"mlbuild.yaml": syntheticYAML, "src/main.py": "print('synthetic')\n"},
+			files: map[string]string{"mlbuild.yaml": syntheticYAML, "requirements.txt": requirements.String(), "src/main.py": "print('synthetic')\n"},
 		},
 		base: newVariant("base", parsed, b.wheels.url, lock.String(), "pylock.cpu.toml"),
 	}
