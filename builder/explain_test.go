@@ -114,7 +114,7 @@ func TestExplainPasses(t *testing.T) {
 		t.Error("no error became one")
 	}
 	f := fault.New(fault.Wheel, "no wheel")
-	if got := b.explain("cpu", f); got != error(f) {
+	if got := b.explain("cpu", f); !errors.Is(got, f) || len(fault.All(got)) != 1 {
 		t.Errorf("a fault became %v", got)
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())

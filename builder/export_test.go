@@ -1,6 +1,7 @@
 package builder
 
 import (
+	"errors"
 	"io"
 	"log"
 	"net/http"
@@ -89,7 +90,7 @@ func TestExportOpens(t *testing.T) {
 	if err != nil || opened != nil {
 		t.Fatalf("opened %v, %v", opened, err)
 	}
-	if _, err := got[0].Output(nil); err != io.ErrClosedPipe {
+	if _, err := got[0].Output(nil); !errors.Is(err, io.ErrClosedPipe) {
 		t.Errorf("got %v", err)
 	}
 	if diff := cmp.Diff([]string{"cpu"}, opened); diff != "" {

@@ -211,7 +211,7 @@ func (b *build) inspect(ctx context.Context, gw gateway.Client, q asking, in llb
 	}
 	res, err := gw.Solve(ctx, gateway.SolveRequest{Definition: def, Evaluate: true})
 	if err != nil {
-		return seen, b.explainDownload(ctx, gw, q.recipe, wheels, err)
+		return seen, b.explain(q.recipe.Profile, err)
 	}
 	ref, err := res.SingleRef()
 	if err != nil {

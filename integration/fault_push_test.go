@@ -53,6 +53,23 @@ func TestPushFaults(t *testing.T) {
 	})
 }
 
+// A further tag in a repository that refuses it is a fault too; what was pushed before stays.
+func TestFurtherTagRefused(t *testing.T) {
+	tb := testbed.Shared(t)
+	b := connect(t, tb.Daemon.Addr())
+	reg := testbed.NewRegistry(t, testbed.RegistryOptions{})
+	tinyBase(t, reg.Ref("faults/base:1"), nil)
+	p := based(t, reg.Ref("faults/base:1"))
+	reg.Intercept(func(w http.ResponseWriter, r *http.Request) bool { return refuseUpload(w, r, 403, "DENIED") })
+	err := p.attempt(b, p.request(p.variant("cpu", reg.Ref("open/app:1"), reg.Ref("open/app:2"), reg.Ref("team/app:1"))))
+	want{code: fault.Denied, says: []string{"push of profile cpu", "team/app"}, hints: []string{"right to push"}}.check(t, err)
+	for tag, there := range map[string]bool{"open/app:1": true, "open/app:2": true, "team/app:1": false} {
+		if _, err := reg.Digest(t.Context(), tag); (err == nil) != there {
+			t.Errorf("%s: %v, want it there: %t", tag, err, there)
+		}
+	}
+}
+
 // refuseUpload answers what would change a repository below team/: with an error of the distribution spec, or as a proxy does.
 func refuseUpload(w http.ResponseWriter, r *http.Request, status int, code string) bool {
 	if !strings.HasPrefix(r.URL.Path, "/v2/team/") || r.Method == http.MethodGet || r.Method == http.MethodHead {
