@@ -1,9 +1,11 @@
 package integration
 
 import (
+	"context"
 	"net/http"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -13,28 +15,83 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/fault"
 )
 
-// TestDaemonKilled ends the daemon while it waits for a download.
+// TestDaemonKilled ends the daemon in each phase of a build.
 func TestDaemonKilled(t *testing.T) {
-	reg := testbed.Shared(t).Registry
-	d := testbed.NewDaemon(t, testbed.DaemonOptions{Mirror: reg})
-	b := connect(t, d.Addr())
+	testbed.Require(t)
+	reg := testbed.NewRegistry(t, testbed.RegistryOptions{})
+	tinyBase(t, reg.Ref("faults/base:1"), nil)
 	x := testbed.NewIndex(t, testbed.IndexOptions{})
+	file := pure(x, "one", "1.0")
+	for _, test := range []struct {
+		phase string
+		log   *testbed.AccessLog
+		at    func(*http.Request) bool
+	}{
+		{"lookup", reg.AccessLog, func(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/v2/faults/base/") }},
+		{"download", x.AccessLog, func(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, file) }},
+		{"push", reg.AccessLog, func(r *http.Request) bool {
+			return strings.HasPrefix(r.URL.Path, "/v2/team/app/") && r.Method == http.MethodPost
+		}},
+		{"tag", reg.AccessLog, func(r *http.Request) bool {
+			return strings.HasPrefix(r.URL.Path, "/v2/team/app/manifests/") && r.Method == http.MethodPut
+		}},
+	} {
+		t.Run(test.phase, func(t *testing.T) {
+			d := testbed.NewDaemon(t, testbed.DaemonOptions{})
+			b := connect(t, d.Addr())
+			p := indexed(t, x, "one", "user: root\nbase: {image: \""+reg.Ref("faults/base:1")+"\", interpreter: /usr/bin/python3.11, glibc: \"2.36\"}\n")
+			p.handLock(x, entry{name: "one", version: "1.0", files: []string{file}})
+			killed := make(chan time.Time, 10)
+			test.log.Intercept(func(_ http.ResponseWriter, r *http.Request) bool {
+				if !test.at(r) {
+					return false
+				}
+				d.Kill()
+				killed <- time.Now()
+				panic(http.ErrAbortHandler)
+			})
+			t.Cleanup(func() { test.log.Fail(nil) })
+			err := p.attempt(b, p.request(p.variant("cpu", reg.Ref("team/app:1"))))
+			want{code: fault.DaemonLost, hints: []string{"finished steps are cached"}, retry: true}.check(t, err)
+			if took := time.Since(<-killed); took > 10*time.Second {
+				t.Errorf("it took %v to notice", took)
+			}
+			test.log.Fail(nil)
+			if at, err := reg.Digest(t.Context(), "team/app:1"); err == nil {
+				t.Errorf("the tag is at %s", at)
+			}
+		})
+	}
+}
+
+// TestCancelled stops a build while it waits for a download; the daemon is free for the next one.
+func TestCancelled(t *testing.T) {
+	b := connect(t, testbed.Shared(t).Daemon.Addr())
+	x := testbed.NewIndex(t, testbed.IndexOptions{})
+	file := pure(x, "one", "1.0")
 	p := indexed(t, x, "one", "")
-	p.handLock(x, entry{name: "one", version: "1.0", files: []string{pure(x, "one", "1.0")}})
-	killed := make(chan time.Time, 1)
+	p.handLock(x, entry{name: "one", version: "1.0", files: []string{file}})
+	ctx, cancel := context.WithCancel(t.Context())
+	var stopped time.Time
+	stop := sync.OnceFunc(func() { stopped = time.Now(); cancel() })
 	x.Intercept(func(_ http.ResponseWriter, r *http.Request) bool {
-		if strings.HasSuffix(r.URL.Path, ".whl") {
-			d.Kill()
-			killed <- time.Now()
+		if strings.HasSuffix(r.URL.Path, file) {
+			stop()
 			<-r.Context().Done()
 		}
 		return false
 	})
-	err := p.try(b)
-	want{code: fault.DaemonLost, says: []string{d.Addr()}, hints: []string{"finished steps are cached"}, retry: true}.check(t, err)
-	if took := time.Since(<-killed); took > 10*time.Second {
-		t.Errorf("it took %v to notice", took)
+	_, err := b.Build(ctx, p.quiet(p.variant("cpu")))
+	took := time.Since(stopped)
+	all := fault.All(err)
+	if len(all) != 1 || all[0].Code != fault.Cancelled || all[0].Retry {
+		t.Errorf("got %v, want one %s", err, fault.Cancelled)
 	}
+	if took > 10*time.Second {
+		t.Errorf("it took %v to stop", took)
+	}
+	x.Fail(nil)
+	p.succeeds(b)
 }
 
 // tmpfs mounts a small file system for a daemon's state.
