@@ -50,7 +50,7 @@ type Variant struct {
 type Output struct {
 	Type  string            // image, oci, docker, local, tar
 	Attrs map[string]string // of BuildKit's exporter
-	Dir   string            // local: the directory to fill
+	Dir   string            // local: the directory to fill; {profile} stands for the profile's name
 	// Open gives the file for oci, docker and tar, called once the result is ready.
 	Open func(profile string) (io.WriteCloser, error)
 	Push bool // image: send it to the registry

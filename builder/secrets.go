@@ -31,6 +31,13 @@ func (s secretStore) GetSecret(_ context.Context, id string) ([]byte, error) {
 	return v, nil
 }
 
+// CheckSecrets tells what is wrong with the request's secrets before a daemon is looked for: fault.Secret for each that is missing, empty,
+// unreadable, too large, or named by an index and not given.
+func CheckSecrets(req Request) error {
+	_, err := loadSecrets(req)
+	return err
+}
+
 // loadSecrets reads every secret of the request and checks that each one that the recipes name is there. All faults come at once.
 func loadSecrets(req Request) (secretStore, error) {
 	store, faults := secretStore{}, fault.List{}
@@ -84,7 +91,8 @@ func unreadable(s Secret, err error) *fault.Fault {
 	if errors.As(err, &path) {
 		err = path.Err
 	}
-	return fault.New(fault.Secret, "secret %q: cannot read %s: %w", s.ID, s.File, err)
+	return fault.New(fault.Secret, "secret %q: cannot read %s: %w", s.ID, s.File, err).
+		Hint("--secret id=%s,src=FILE or id=%s,env=VARIABLE", s.ID, s.ID)
 }
 
 func indexesWithSecret(vs []Variant) []profiles.Index {

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"maps"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,7 +26,7 @@ func (i *inputFlags) add(cmd *cobra.Command) {
 	f.StringArrayVar(&i.ssh, "ssh", nil, "agent socket or `keys`: default or ID=PATH[,PATH]")
 }
 
-// parseSecrets reads --secret. The values of files are read by the builder, which checks them before it builds.
+// parseSecrets reads --secret. The values of files are read by the builder.
 func parseSecrets(e *env, flags []string) ([]builder.Secret, error) {
 	var all []builder.Secret
 	var faults fault.List
@@ -82,23 +81,7 @@ func parseSecret(e *env, text string) (builder.Secret, error) {
 		v, ok := e.lookup(s.Env)
 		s.File, s.Value, s.Set = "", []byte(v), ok
 	}
-	return s, secretIsThere(s)
-}
-
-// secretIsThere finds a secret that is missing before a daemon is looked for. What is in it, the builder checks.
-func secretIsThere(s builder.Secret) error {
-	if s.File == "" && !s.Set {
-		return fault.New(fault.Secret, "secret %q: the variable %s is not set", s.ID, s.Env).
-			Hint("export %s, or take the secret from a file: --secret id=%s,src=FILE", s.Env, s.ID)
-	}
-	if s.File == "" {
-		return nil
-	}
-	if _, err := os.Stat(s.File); err != nil {
-		return fault.New(fault.Secret, "secret %q: cannot read %s: %w", s.ID, s.File, pathCause(err)).
-			Hint("--secret id=%s,src=FILE or id=%s,env=VARIABLE", s.ID, s.ID)
-	}
-	return nil
+	return s, nil
 }
 
 // parseSSH reads --ssh.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -107,11 +106,9 @@ func (o *outputs) place(text string, out builder.Output, dest string, variants [
 		if dest == "" || dest == "-" {
 			return fault.New(fault.Usage, "--output %q: the directory is missing", text).Hint("--output type=local,dest=DIR")
 		}
-		if len(variants) > 1 {
-			return fault.New(fault.Usage, "--output %q: one directory cannot take the files of several profiles", text).
-				Hint("build the profiles one by one, or write archives: type=tar,dest=%s.tar", profilePlace)
+		if out.Dir = dest; len(variants) > 1 && !strings.Contains(dest, profilePlace) {
+			out.Dir += "-" + profilePlace
 		}
-		out.Dir = strings.ReplaceAll(dest, profilePlace, variants[0].Profile)
 		if info, err := os.Stat(out.Dir); err == nil && !info.IsDir() {
 			return fault.New(fault.Output, "--output %q: %s is not a directory", text, out.Dir)
 		}
@@ -218,7 +215,7 @@ func (o *outputs) describe(profile string) []string {
 	var all []string
 	for _, out := range o.list {
 		if out.Type == "local" {
-			all = append(all, fmt.Sprintf("directory %s", out.Dir))
+			all = append(all, "directory "+strings.ReplaceAll(out.Dir, profilePlace, profile))
 		}
 	}
 	return append(all, o.writers.written[profile]...)

@@ -167,3 +167,16 @@ func TestLoadWithoutDocker(t *testing.T) {
 		t.Errorf("got %v, want E-OUTPUT", err)
 	}
 }
+
+func TestLocalOutputsOfSeveralProfiles(t *testing.T) {
+	variants := []builder.Variant{{Profile: "cpu"}, {Profile: "gpu"}}
+	for dest, want := range map[string]string{"dist": "dist-{profile}", "out/{profile}/root": "out/{profile}/root"} {
+		o := outputs{}
+		if err := o.add("type=local,dest="+dest, variants); err != nil {
+			t.Fatal(err)
+		}
+		if got := o.list[0].Dir; got != want {
+			t.Errorf("%s: directory %s, want %s", dest, got, want)
+		}
+	}
+}

@@ -121,7 +121,7 @@ func printPlan(w io.Writer, p builder.Planned) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\n%s, %s of wheels in %s\n", count(len(p.Wheels), "package"), size(sum), count(len(p.Graph.Plan.Layers), "layer"))
+	_, err := fmt.Fprintf(w, "\n%s, %s of wheels in %s\n", count(len(p.Wheels), "package"), llb.Bytes(sum), count(len(p.Graph.Plan.Layers), "layer"))
 	return err
 }
 
@@ -132,7 +132,7 @@ func layerSize(l llb.Layer) string {
 	if l.Size == 0 {
 		return "unknown"
 	}
-	return size(l.Size)
+	return llb.Bytes(l.Size)
 }
 
 // contents names a layer, and what is in a bin.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/mlbuild/mlbuild/builder"
+	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 )
 
@@ -89,7 +90,7 @@ func printImage(w io.Writer, m builder.Image, out *outputs) {
 		line("cuda", "%s", m.CUDA)
 	}
 	if m.Size > 0 {
-		line("size", "%s", size(m.Size))
+		line("size", "%s", llb.Bytes(m.Size))
 	}
 	if out.push {
 		line("layers", "%s", layers(m.Layers))
@@ -105,20 +106,7 @@ func layers(l *builder.Layers) string {
 	if l == nil {
 		return "unknown: the registry did not let mlbuild look"
 	}
-	return fmt.Sprintf("%d new, %d reused, %s pushed", l.New, l.Reused, size(l.Pushed))
-}
-
-// size renders bytes in decimal units, as registries and docker do.
-func size(n int64) string {
-	switch {
-	case n >= 1e9:
-		return fmt.Sprintf("%.2f GB", float64(n)/1e9)
-	case n >= 1e6:
-		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
-	case n >= 1e3:
-		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
-	}
-	return fmt.Sprintf("%d B", n)
+	return fmt.Sprintf("%d new, %d reused, %s pushed", l.New, l.Reused, llb.Bytes(l.Pushed))
 }
 
 // metadata has docker buildx's keys: flat for one profile as "buildx build" writes them, by profile for several as "buildx bake" does.
