@@ -26,16 +26,20 @@ import (
 const maxManifest = 4 << 20
 
 // registry is the client's own view of the registries: it reads manifests and puts tags. Layers never pass through it.
-type registry struct{ resolver remotes.Resolver }
+type registry struct {
+	options  docker.ResolverOptions
+	resolver remotes.Resolver
+}
 
 // newRegistry takes the credentials of the docker config and the CA bundle (PEM, nil = the system's). Loopback is plain HTTP.
 func newRegistry(auth authprovider.AuthConfigProvider, ca []byte) *registry {
 	client := &http.Client{Transport: transport(ca)}
 	authorizer := docker.NewDockerAuthorizer(docker.WithAuthClient(client), docker.WithAuthCreds(credentials(auth)))
-	return &registry{docker.NewResolver(docker.ResolverOptions{
+	options := docker.ResolverOptions{
 		Hosts: docker.ConfigureDefaultRegistries(
 			docker.WithClient(client), docker.WithAuthorizer(authorizer), docker.WithPlainHTTP(docker.MatchLocalhost)),
-	})}
+	}
+	return &registry{options, docker.NewResolver(options)}
 }
 
 // transport is the standard library's own, trusting the CA bundle too.
@@ -117,7 +121,8 @@ func (r *registry) tag(ctx context.Context, ref string, desc ocispecs.Descriptor
 	if err != nil {
 		return err
 	}
-	pusher, err := r.resolver.Pusher(ctx, ref)
+	// A resolver of its own: one remembers pushes by digest and would take the second tag of a manifest for done.
+	pusher, err := docker.NewResolver(r.options).Pusher(ctx, ref)
 	if err != nil {
 		return fmt.Errorf("tag %s: %w", ref, err)
 	}
