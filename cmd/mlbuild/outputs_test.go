@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/mlbuild/mlbuild/builder"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 )
 
