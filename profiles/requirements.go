@@ -32,12 +32,25 @@ func NormalizeName(name string) string {
 	return strings.ToLower(nameRuns.ReplaceAllString(name, "-"))
 }
 
+// allowed normalizes the names of packages. An entry with a slash names a file of one, as "package/file.pth", and stays: its name is a path.
+func allowed(entries []str) []string {
+	names, files := []str{}, []string{}
+	for _, e := range entries {
+		if pkg, file, ok := strings.Cut(e.value, "/"); ok {
+			files = append(files, NormalizeName(pkg)+"/"+file)
+		} else {
+			names = append(names, e)
+		}
+	}
+	return sortedUnique(append(normalizedNames(names), files...))
+}
+
 // requirements gathers what the resolver is asked.
 func (r *resolver) requirements() {
 	p := &r.spec.python
 	req := &r.recipe.Requires
 	req.Lock = "pylock." + r.sel.Profile + ".toml"
-	req.Allow = normalizedNames(p.allow)
+	req.Allow = allowed(p.allow)
 	files := p.requirements
 	if files == nil && p.packages == nil && !p.project.set {
 		files = r.detectRequirements()

@@ -1,6 +1,7 @@
 package profiles
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -150,5 +151,12 @@ func TestTorchOfTheProject(t *testing.T) {
 	r := resolveMemory(t, files, Selection{})
 	if r.Requires.Torch != "own" || len(r.Requires.Indexes) != 1 {
 		t.Errorf("torch is bound to %q of %v", r.Requires.Torch, r.Requires.Indexes)
+	}
+}
+
+func TestAllowKeepsFileNames(t *testing.T) {
+	list := []str{{value: "Some_Package/Starter.pth"}, {value: "NVIDIA_nccl.cu12"}}
+	if got, want := allowed(list), []string{"nvidia-nccl-cu12", "some-package/Starter.pth"}; !slices.Equal(got, want) {
+		t.Errorf("allowed: %q, want %q", got, want)
 	}
 }

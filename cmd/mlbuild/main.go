@@ -9,6 +9,8 @@ package main
 
 import (
 	"context"
+	"io"
+	"log"
 	"os"
 	"os/signal"
 	"syscall"
@@ -18,6 +20,7 @@ import (
 var version = "dev"
 
 func main() {
+	log.SetOutput(io.Discard) // libraries below say what matters by errors; net/http would tell of a broken connection twice
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	os.Exit(run(ctx, processEnv(), os.Args[1:]))

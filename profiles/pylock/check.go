@@ -200,7 +200,7 @@ func (r *reader) hashes(p *Package, bare []missingHash) {
 	}
 	r.fail(fault.LockHash, first.key, "%s from %s: %s: %s", p.label(), p.origin(), why, redact(what)).
 		Hint("mlbuild installs nothing without a sha256; make the lock again with `mlbuild lock`").
-		Hint("if the index gives no sha256, take %s from an index that does, or put the wheel into the project", p.Name)
+		Hint("if the index gives no sha256, take %s from an index that does", p.Name)
 }
 
 // origin names where a package comes from: its index, else the host of its files.

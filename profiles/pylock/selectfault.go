@@ -124,7 +124,7 @@ func sourceOnly(p *Package) *fault.Fault {
 	}
 	return fault.New(fault.Sdist, "%s has only %s, and mlbuild cannot build packages from source yet", p.label(), kind).
 		Hint("pin a version of %s that has a wheel", p.Name).
-		Hint("or build the wheel yourself (`uv build --wheel`), put it into the project and name its path in requirements.txt")
+		Hint("or build the wheel yourself (`uv build --wheel`), serve it by HTTP and name its URL in requirements.txt")
 }
 
 // twice is the fault of two entries that both hold: from two indexes the lock is ambiguous about its source.

@@ -19,7 +19,7 @@ func TestSelectFaults(t *testing.T) {
 	}
 	sdist := `sdist = { url = "https://files.example/x-1.tar.gz", hashes = { sha256 = "` + sum("x") + `" } }`
 	const again = "if the lock was made for another Python or platform, make it again with `mlbuild lock`"
-	const build = "or build the wheel yourself (`uv build --wheel`), put it into the project and name its path in requirements.txt"
+	const build = "or build the wheel yourself (`uv build --wheel`), serve it by HTTP and name its URL in requirements.txt"
 	arm := Target{Python: "3.11", Platform: "linux/arm64", Glibc: "2.36"}
 	alpine := Target{Python: "3.11", Platform: "linux/amd64", Musl: true}
 	for _, test := range []struct {
