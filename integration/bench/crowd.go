@@ -38,7 +38,7 @@ func (b *bench) profiles(ctx context.Context) error {
 			both.base.files[name] = data
 		}
 	}
-	for range b.reps(2, 5) {
+	for range b.reps(1, 5) {
 		for _, names := range []string{"cpu", "gpu", "cpu,gpu"} {
 			l, err := b.newLane(ctx, mlbuild, &both, b.reg)
 			if err != nil {

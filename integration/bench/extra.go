@@ -72,7 +72,7 @@ func smallModules(seed int) map[string]string {
 
 // scale builds images of more and more wheels.
 func (b *bench) scale(ctx context.Context) error {
-	counts := []int{10, 500}
+	counts := []int{500}
 	if b.full {
 		counts = []int{10, 50, 200, 500}
 	}
@@ -132,7 +132,7 @@ func (b *bench) clientOnly(ctx context.Context, workload, scenario string, n *no
 
 // contexts gives the application more and more files.
 func (b *bench) contexts(ctx context.Context) error {
-	counts := []int{100, 10_000}
+	counts := []int{10_000}
 	if b.full {
 		counts = []int{100, 1_000, 10_000, 50_000}
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 )
@@ -51,14 +52,24 @@ func (b *bench) sklearn(ctx context.Context) error {
 		return err
 	}
 	n := b.reps(2, 5)
-	lanes, err := b.cold(ctx, p, map[string]int{p1.id: n, p2.id: n, p3.id: n, mlbuild.id: n}, p1, p2, p3, mlbuild)
+	lanes, err := b.cold(ctx, p, map[string]int{p1.id: b.reps(1, 3), p2.id: n, p3.id: n, mlbuild.id: n}, p1, p2, p3, mlbuild)
 	if err != nil {
 		return err
 	}
-	if err := b.life(ctx, p, lanes, b.reps(5, 9), b.reps(1, 3)); err != nil {
+	if err := b.life(ctx, p, lanes); err != nil {
 		return err
 	}
-	return b.start(ctx, b.reps(2, 5), own(lanes))
+	if err := b.start(ctx, b.reps(1, 5), own(lanes)); err != nil {
+		return err
+	}
+	quick := lanes[1:] // P1 installs everything again: its cold time is seen
+	if b.full {
+		quick = lanes
+	}
+	if err := b.baseBump(ctx, b.reps(1, 3), own(quick)); err != nil {
+		return err
+	}
+	return b.second(ctx, b.reps(1, 3), own(quick))
 }
 
 // tensorflow runs the best Dockerfile and mlbuild, and the usual Dockerfile once.
@@ -94,13 +105,20 @@ func (b *bench) large(ctx context.Context, p *locked, reps map[string]int) error
 	if err := lanes[0].n.stop(); err != nil { // P1 is seen once, cold
 		return err
 	}
-	return b.life(ctx, p, lanes[1:], b.reps(5, 9), b.reps(1, 3))
+	if err := b.life(ctx, p, lanes[1:]); err != nil {
+		return err
+	}
+	turns := own(lanes[1:])
+	if err := b.baseBump(ctx, b.reps(1, 3), turns); err != nil || !b.full {
+		return err
+	}
+	return errors.Join(b.second(ctx, 3, turns), b.start(ctx, 3, turns))
 }
 
 // life takes the lanes through the edits of a project's life. The cheap scenarios also run the variations: P2 with a
 // registry cache, mlbuild without its own.
-func (b *bench) life(ctx context.Context, p *locked, lanes []*lane, quick, slow int) error {
-	turns := own(lanes)
+func (b *bench) life(ctx context.Context, p *locked, lanes []*lane) error {
+	quick, turns := b.reps(7, 9), own(lanes)
 	var cached []turn
 	for _, l := range lanes {
 		switch l.c.id {
@@ -118,12 +136,10 @@ func (b *bench) life(ctx context.Context, p *locked, lanes []*lane, quick, slow 
 	for _, step := range []func() error{
 		func() error { return b.noop(ctx, quick, turns) },
 		func() error { return b.appEdit(ctx, "app-edit", quick, turns) },
-		func() error { return b.bump(ctx, p.bumps, own(lanes)) },
-		func() error { return b.nodePull(ctx, p.bumps[0], own(lanes)) },
-		func() error { return b.baseBump(ctx, slow, own(lanes)) },
-		func() error { return b.second(ctx, slow, own(lanes)) },
 		func() error { return b.settle(ctx, cached) },
 		func() error { return b.cachedBuilder(ctx, b.reps(3, 7), cached) },
+		func() error { return b.bump(ctx, p.bumps, own(lanes)) },
+		func() error { return b.nodePull(ctx, p.bumps[0], own(lanes)) },
 	} {
 		if err := step(); err != nil {
 			return err
