@@ -53,7 +53,9 @@ func (b *build) export(o Output, v Variant) (bkclient.ExportEntry, error) {
 	case "tar":
 		e.Attrs, e.Output = b.epochAttrs(), opener(o, v.Profile)
 	case "local":
-		e.Attrs, e.OutputDir = b.epochAttrs(), strings.ReplaceAll(o.Dir, "{profile}", v.Profile)
+		dir := strings.ReplaceAll(o.Dir, "{profile}", v.Profile)
+		e.Type, e.Attrs = "tar", b.epochAttrs()
+		e.Output = func(map[string]string) (io.WriteCloser, error) { return unpackInto(dir) }
 	default:
 		return e, fault.New(fault.Usage, "unknown output type %q", o.Type).Hint("the types are: image, oci, docker, local, tar")
 	}

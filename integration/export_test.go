@@ -41,7 +41,8 @@ func TestSeveralOutputs(t *testing.T) {
 	b := connect(t, tb.Daemon.Addr())
 	p, dir := lockedTiny(t, b), t.TempDir()
 	req := p.request(p.variant("cpu", tb.Registry.Ref("outputs:1.0")))
-	req.Outputs = append([]builder.Output{toFile("oci", dir), toFile("docker", dir), toFile("tar", dir)}, req.Outputs...)
+	local := filepath.Join(dir, "local")
+	req.Outputs = append([]builder.Output{toFile("oci", dir), toFile("docker", dir), toFile("tar", dir), {Type: "local", Dir: local}}, req.Outputs...)
 	image := mustBuild(t, b, req).Images[0]
 	reference := readBack(t, tb.Registry, "outputs:1.0")
 	reference.checkAll(time.Unix(0, 0))
@@ -87,6 +88,16 @@ func TestSeveralOutputs(t *testing.T) {
 			return err
 		}); err != nil || got != "import tiny\ntiny.hello()\n" {
 			t.Errorf("main.py in the archive: %q, %v", got, err)
+		}
+	})
+	t.Run("local", func(t *testing.T) {
+		if data, err := os.ReadFile(filepath.Join(local, "app/main.py")); err != nil || string(data) != "import tiny\ntiny.hello()\n" {
+			t.Errorf("main.py in the directory: %q, %v", data, err)
+		}
+		for name, e := range reference.tree {
+			if _, err := os.Lstat(filepath.Join(local, name)); err != nil && strings.ContainsRune("0125", rune(e.Typeflag)) {
+				t.Errorf("the directory lacks %s: %v", name, err)
+			}
 		}
 	})
 }

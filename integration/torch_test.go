@@ -99,6 +99,9 @@ func checkCUDA(t *testing.T, got *pushed, cuda string) {
 	names, sums := map[string][]string{}, map[string][]string{}
 	for _, l := range got.layers {
 		for _, e := range l.entries {
+			if strings.Contains(e.Name, "/triton/backends/") {
+				continue // Triton's wheel holds a CUPTI of its own for its profiler, under three names
+			}
 			if e.Typeflag == tar.TypeReg && cudaLibrary.MatchString(path.Base(e.Name)) {
 				names[path.Base(e.Name)] = append(names[path.Base(e.Name)], e.Name)
 				sums[e.SHA256] = append(sums[e.SHA256], e.Name)
