@@ -227,7 +227,7 @@ func TestDaemonlessUser(t *testing.T) {
 // shortDir is a directory with a path short enough for sockets, which every account may pass.
 func shortDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "mlb-it-")
+	dir, err := os.MkdirTemp("", "mlb-it-") //nolint:usetesting // t.TempDir is too long a path, and closed to others
 	if err != nil {
 		t.Fatal(err)
 	}
