@@ -57,7 +57,11 @@ func (b *bench) prepare(ctx context.Context, w workload, bumps int) (*locked, er
 	if p.bumps, err = l.bumps(ctx, p.base, bumps); err != nil {
 		return nil, err
 	}
-	b.result.Workload = append(b.result.Workload, p.base.describe(w.name))
+	d := p.base.describe(w.name)
+	if p.plus != nil {
+		d.Plus = p.plus.describe("").Bytes - d.Bytes
+	}
+	b.result.Workload = append(b.result.Workload, d)
 	return p, nil
 }
 

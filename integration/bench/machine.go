@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
@@ -30,7 +31,7 @@ func machine(ctx context.Context, dir string) (results.Machine, error) {
 	kib, _ := strconv.ParseInt(strings.TrimSuffix(field("/proc/meminfo", "MemTotal"), " kB"), 10, 64)
 	m.Memory = kib << 10
 	kernel, _ := os.ReadFile("/proc/sys/kernel/osrelease")
-	m.Kernel = strings.TrimSpace(string(kernel))
+	m.Kernel = release(string(kernel))
 	for _, t := range []struct {
 		name, arg string
 		into      *string
@@ -51,6 +52,9 @@ func machine(ctx context.Context, dir string) (results.Machine, error) {
 	return m, err
 }
 
+// release is the numbers of a kernel's release; what follows them is its builder's.
+func release(text string) string { return regexp.MustCompile(`^[0-9.]*[0-9]`).FindString(text) }
+
 // field is the value of the first line "key : value" of a file of /proc.
 func field(file, key string) string {
 	data, _ := os.ReadFile(file)
@@ -68,6 +72,7 @@ func firstLine(ctx context.Context, path string, args ...string) (string, error)
 		return "", fmt.Errorf("%s: %w", filepath.Base(path), err)
 	}
 	line, _, _ := strings.Cut(string(out), "\n")
+	line = strings.ReplaceAll(line, path, filepath.Base(path)) // the registry names itself by its path
 	return strings.TrimSpace(line), nil
 }
 

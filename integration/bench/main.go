@@ -21,6 +21,13 @@ import (
 )
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == stopwatchArg {
+		if err := stopwatch(os.Args[2:]); err != nil {
+			fmt.Fprintln(os.Stderr, "error:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	full := flag.Bool("full", os.Getenv("BENCH") == "full", "the long form: more repetitions, torch, parallel builds, a slow registry")
 	only := flag.String("only", "", "parts to run, separated by commas: "+strings.Join(partNames(), ", ")+" (default all)")
 	out := flag.String("out", "docs", "directory for performance.json, performance.md and img/, below the repository's root")

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
@@ -64,7 +63,6 @@ func (b *bench) measure(cmd *exec.Cmd, n *node, s *results.Sample) error {
 		return err
 	}
 	defer out.Close()
-	cmd.Stdout, cmd.Stderr = out, out
 	syscall.Sync()
 	b.reg.Reset()
 	b.wheels.sent.Store(0)
@@ -72,16 +70,12 @@ func (b *bench) measure(cmd *exec.Cmd, n *node, s *results.Sample) error {
 	if err != nil {
 		return err
 	}
-	started := time.Now()
-	err = cmd.Run()
-	s.Seconds = time.Since(started).Seconds()
+	u, err := timedRun(cmd, out, filepath.Join(b.work, "usage.json"))
 	if err != nil {
 		log, _ := os.ReadFile(out.Name())
 		return fmt.Errorf("%w\n%s", err, tail(string(log), 30))
 	}
-	usage := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	s.ClientCPU = (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds()
-	s.ClientRSS = usage.Maxrss << 10 // KiB, getrusage(2)
+	s.Seconds, s.ClientCPU, s.ClientRSS = u.Seconds, u.CPU, u.RSS
 	s.Wheels = b.wheels.sent.Load()
 	return n.end(before, s)
 }

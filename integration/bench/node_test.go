@@ -24,3 +24,11 @@ func TestPeakOf(t *testing.T) {
 		t.Error("no error without VmHWM")
 	}
 }
+
+func TestRelease(t *testing.T) {
+	for in, want := range map[string]string{"6.18.44-cloud-amd64\n": "6.18.44", "6.1.0\n": "6.1.0", "": ""} {
+		if got := release(in); got != want {
+			t.Errorf("release(%q) = %q, want %q", in, got, want)
+		}
+	}
+}

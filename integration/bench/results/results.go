@@ -41,6 +41,8 @@ type Load struct {
 	Wheels int    `json:"wheels"`
 	Bytes  int64  `json:"bytes"` // of the wheels
 	Numpy  string `json:"numpy,omitempty"`
+	// Plus is the bytes of the wheels that the second project has beyond the first.
+	Plus int64 `json:"plus_bytes,omitempty"`
 }
 
 // Machine is what the run ran on and with.
