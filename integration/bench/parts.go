@@ -74,11 +74,7 @@ func (b *bench) sklearn(ctx context.Context) error {
 
 // tensorflow runs the best Dockerfile and mlbuild, and the usual Dockerfile once.
 func (b *bench) tensorflow(ctx context.Context) error {
-	w, err := tensorflow()
-	if err != nil {
-		return err
-	}
-	p, err := b.prepare(ctx, w, b.reps(2, 3))
+	p, err := b.prepare(ctx, tensorflow(), b.reps(2, 3))
 	if err != nil {
 		return err
 	}
@@ -86,11 +82,7 @@ func (b *bench) tensorflow(ctx context.Context) error {
 }
 
 func (b *bench) torch(ctx context.Context) error {
-	w, err := torch()
-	if err != nil {
-		return err
-	}
-	p, err := b.prepare(ctx, w, 3)
+	p, err := b.prepare(ctx, torch(), 3)
 	if err != nil {
 		return err
 	}

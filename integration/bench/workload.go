@@ -63,20 +63,20 @@ func sklearnAPI() (workload, error) {
 	return w, nil
 }
 
-func tensorflow() (workload, error) {
+func tensorflow() workload {
 	return workload{
 		name: "tensorflow", profile: "cpu", requirements: append([]string{"tensorflow-cpu"}, stack...),
 		files: map[string]string{"mlbuild.yaml": tensorflowYAML, "train.py": "import tensorflow\n\nprint(tensorflow.__version__)\n"},
 		copy:  []string{"train.py"}, command: []string{"python", "train.py"}, edit: "train.py", imports: "tensorflow, pandas",
-	}, nil
+	}
 }
 
-func torch() (workload, error) {
+func torch() workload {
 	return workload{
 		name: "torch", profile: "gpu", requirements: append([]string{"torch", "torchvision"}, stack...),
 		files: map[string]string{"mlbuild.yaml": torchYAML, "train.py": "import torch\n\nprint(torch.__version__)\n"},
 		copy:  []string{"train.py"}, command: []string{"python", "train.py"}, edit: "train.py", imports: "torch, pandas",
-	}, nil
+	}
 }
 
 // write lays the workload's files and the variant's into a directory.

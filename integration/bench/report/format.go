@@ -18,7 +18,7 @@ func seconds(v float64) string {
 	return strconv.FormatFloat(v, 'f', 3, 64)
 }
 
-// size prints bytes in kB or MB (powers of ten).
+// size prints bytes in kB, MB or GB (powers of ten).
 func size(v float64) string {
 	switch {
 	case v == 0:
@@ -28,7 +28,10 @@ func size(v float64) string {
 	case v < 1e8:
 		return fmt.Sprintf("%.1f MB", v/1e6)
 	}
-	return fmt.Sprintf("%.0f MB", v/1e6)
+	if v < 1e10 {
+		return fmt.Sprintf("%.0f MB", v/1e6)
+	}
+	return fmt.Sprintf("%.1f GB", v/1e9)
 }
 
 // times prints how many times faster than the other a contender is; below 1 it is slower.
