@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/mlbuild/mlbuild/integration/bench/results"
 	"github.com/mlbuild/mlbuild/integration/testbed"
 )
@@ -16,15 +18,16 @@ const baseImage = "library/python:3.11-slim"
 // bench is what all parts share: one registry, one wheel server, and the states of all daemons, which are removed at the very
 // end only. On ext4 a mass delete slows the creation of files for minutes.
 type bench struct {
-	full   bool
-	cache  string // locks and wheels, kept between runs
-	work   string // projects and states of daemons, removed at the end
-	reg    *testbed.Registry
-	wheels *wheelServer
-	result *results.Run
-	nodes  []*node
-	spent  time.Duration // since the start, preparation left out
-	serial int
+	full    bool
+	cache   string // locks and wheels, kept between runs
+	work    string // projects and states of daemons, removed at the end
+	mlbuild string // a copy of bin/mlbuild, so that a build of the repository meanwhile changes nothing
+	reg     *testbed.Registry
+	wheels  *wheelServer
+	result  *results.Run
+	nodes   []*node
+	spent   time.Duration // since the start, preparation left out
+	serial  int
 }
 
 func newBench(ctx context.Context, full bool) (_ *bench, err error) {
@@ -45,6 +48,9 @@ func newBench(ctx context.Context, full bool) (_ *bench, err error) {
 	if b.work, err = os.MkdirTemp("", "mlbench-"); err != nil {
 		return nil, err
 	}
+	if b.mlbuild, err = b.copyTool("mlbuild"); err != nil {
+		return nil, err
+	}
 	if b.wheels, err = startWheelServer(filepath.Join(b.cache, "wheels")); err != nil {
 		return nil, err
 	}
@@ -55,6 +61,19 @@ func newBench(ctx context.Context, full bool) (_ *bench, err error) {
 		return nil, err
 	}
 	return b, pushUV(ctx, b.reg)
+}
+
+func (b *bench) copyTool(name string) (string, error) {
+	path, err := testbed.Tool(name)
+	if err != nil {
+		return "", err
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return "", err
+	}
+	copied := filepath.Join(b.work, name)
+	return copied, os.WriteFile(copied, data, 0o755)
 }
 
 // close stops what runs and removes what is not kept.
@@ -70,9 +89,23 @@ func (b *bench) close() error {
 		b.wheels.stop()
 	}
 	if b.work != "" {
-		errs = append(errs, os.RemoveAll(b.work))
+		errs = append(errs, removeStates(b.work))
 	}
 	return errors.Join(errs...)
+}
+
+// removeStates removes a directory, several of its entries at once: they hold hundreds of thousands of files.
+func removeStates(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	var g errgroup.Group
+	g.SetLimit(4)
+	for _, e := range entries {
+		g.Go(func() error { return os.RemoveAll(filepath.Join(dir, e.Name())) })
+	}
+	return errors.Join(g.Wait(), os.RemoveAll(dir))
 }
 
 // timed counts what f takes to the run's own time.

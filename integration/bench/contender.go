@@ -46,21 +46,18 @@ type job struct {
 	cache   string // reference of a Dockerfile's registry cache
 	wheels  string // URL of the wheel server
 	profile string // "" = the workload's own
+	bin     string // mlbuild, as it was when the run began
 }
 
 // command is the client's command line.
 func (j job) command(ctx context.Context) (*exec.Cmd, error) {
 	if j.c.file == "" {
-		return j.mlbuild(ctx)
+		return j.mlbuild(ctx), nil
 	}
 	return j.buildctl(ctx)
 }
 
-func (j job) mlbuild(ctx context.Context) (*exec.Cmd, error) {
-	path, err := testbed.Tool("mlbuild")
-	if err != nil {
-		return nil, err
-	}
+func (j job) mlbuild(ctx context.Context) *exec.Cmd {
 	profile := j.profile
 	if profile == "" {
 		profile = j.w.profile
@@ -69,7 +66,7 @@ func (j job) mlbuild(ctx context.Context) (*exec.Cmd, error) {
 	if j.c.cache == "none" {
 		args = append(args, "--no-own-cache")
 	}
-	return exec.CommandContext(ctx, path, args...), nil
+	return exec.CommandContext(ctx, j.bin, args...)
 }
 
 func (j job) buildctl(ctx context.Context) (*exec.Cmd, error) {

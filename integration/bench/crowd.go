@@ -90,7 +90,7 @@ func (b *bench) crowd(ctx context.Context, n int, t turn) error {
 			return err
 		}
 		j := l.job(t.c)
-		j.wheels = b.wheels.url
+		j.wheels, j.bin = b.wheels.url, b.mlbuild
 		cmd, err := j.command(ctx)
 		if err != nil {
 			return err

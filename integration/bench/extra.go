@@ -13,7 +13,6 @@ import (
 	"strings"
 
 	"github.com/mlbuild/mlbuild/integration/bench/results"
-	"github.com/mlbuild/mlbuild/integration/testbed"
 	"github.com/mlbuild/mlbuild/llb/wheel/wheeltest"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 )
@@ -113,14 +112,10 @@ func (b *bench) client(ctx context.Context) error {
 }
 
 func (b *bench) clientOnly(ctx context.Context, workload, scenario string, n *node, reps int, args ...string) error {
-	path, err := testbed.Tool("mlbuild")
-	if err != nil {
-		return err
-	}
 	return b.timed(func() error {
 		for range reps {
 			s := results.Sample{Workload: workload, Scenario: scenario, Contender: mlbuild.id}
-			if err := b.measure(exec.CommandContext(ctx, path, args...), n, &s); err != nil {
+			if err := b.measure(exec.CommandContext(ctx, b.mlbuild, args...), n, &s); err != nil {
 				return err
 			}
 			s.Traffic = results.Count(b.reg.Log(), nil)

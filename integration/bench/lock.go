@@ -15,7 +15,6 @@ import (
 	"strings"
 
 	"github.com/mlbuild/mlbuild/integration/bench/results"
-	"github.com/mlbuild/mlbuild/integration/testbed"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 )
 
@@ -110,11 +109,7 @@ func (l *locker) lock(ctx context.Context, dir string, files map[string]string) 
 			return err
 		}
 	}
-	mlbuild, err := testbed.Tool("mlbuild")
-	if err != nil {
-		return err
-	}
-	cmd := exec.CommandContext(ctx, mlbuild, "lock", dir, "--profile", l.w.profile, "--addr", l.node.d.Addr(), "--progress", "quiet")
+	cmd := exec.CommandContext(ctx, l.b.mlbuild, "lock", dir, "--profile", l.w.profile, "--addr", l.node.d.Addr(), "--progress", "quiet")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("mlbuild lock: %w\n%s", err, out)
 	}

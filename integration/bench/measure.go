@@ -17,7 +17,7 @@ import (
 
 // build runs a job and keeps the sample under the scenario; an empty scenario measures nothing.
 func (b *bench) build(ctx context.Context, scenario, workload string, j job) error {
-	j.wheels = b.wheels.url
+	j.wheels, j.bin = b.wheels.url, b.mlbuild
 	cmd, err := j.command(ctx)
 	if err != nil {
 		return err
