@@ -99,3 +99,7 @@ down: ## stop what `make up` started; the volumes stay
 clean: ## remove bin/, the helper and the testbed's caches
 	rm -rf $(BIN) $(CACHE) dist
 	find llb/helper/bin -type f ! -name README -delete 2>/dev/null || true
+
+.PHONY: bench
+bench: build testbed-deps ## measure mlbuild beside Dockerfiles; writes docs/performance.md (BENCH=full: all of it, hours)
+	go run ./integration/bench
