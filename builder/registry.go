@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"sync"
 
 	"github.com/containerd/containerd/v2/core/images"
 	"github.com/containerd/containerd/v2/core/remotes"
@@ -27,20 +28,21 @@ const maxManifest = 4 << 20
 
 // registry is the client's own view of the registries: it reads manifests and puts tags. Layers never pass through it.
 type registry struct {
-	options  docker.ResolverOptions
-	resolver remotes.Resolver
+	options func() docker.ResolverOptions // made when first asked for: parsing the system's certificates takes a while
 }
 
 // newRegistry takes the credentials of the docker config and the CA bundle (PEM, nil = the system's). Loopback is plain HTTP.
 func newRegistry(auth authprovider.AuthConfigProvider, ca []byte) *registry {
-	client := &http.Client{Transport: transport(ca)}
-	authorizer := docker.NewDockerAuthorizer(docker.WithAuthClient(client), docker.WithAuthCreds(credentials(auth)))
-	options := docker.ResolverOptions{
-		Hosts: docker.ConfigureDefaultRegistries(
-			docker.WithClient(client), docker.WithAuthorizer(authorizer), docker.WithPlainHTTP(docker.MatchLocalhost)),
-	}
-	return &registry{options, docker.NewResolver(options)}
+	return &registry{sync.OnceValue(func() docker.ResolverOptions {
+		client := &http.Client{Transport: transport(ca)}
+		authorizer := docker.NewDockerAuthorizer(docker.WithAuthClient(client), docker.WithAuthCreds(credentials(auth)))
+		return docker.ResolverOptions{Hosts: docker.ConfigureDefaultRegistries(
+			docker.WithClient(client), docker.WithAuthorizer(authorizer), docker.WithPlainHTTP(docker.MatchLocalhost))}
+	})}
 }
+
+// resolver is a new one each time: containerd's remembers by digest what it pushed, and would not put a second tag on the same manifest.
+func (r *registry) resolver() remotes.Resolver { return docker.NewResolver(r.options()) }
 
 // transport is the standard library's own, trusting the CA bundle too.
 func transport(ca []byte) *http.Transport {
@@ -86,7 +88,7 @@ func (r *registry) manifest(ctx context.Context, ref string) (ocispecs.Descripto
 	if err != nil {
 		return ocispecs.Descriptor{}, nil, err
 	}
-	name, desc, err := r.resolver.Resolve(ctx, ref)
+	name, desc, err := r.resolver().Resolve(ctx, ref)
 	if err != nil {
 		return desc, nil, fmt.Errorf("resolve %s: %w", ref, err)
 	}
@@ -95,7 +97,7 @@ func (r *registry) manifest(ctx context.Context, ref string) (ocispecs.Descripto
 }
 
 func (r *registry) blob(ctx context.Context, name string, desc ocispecs.Descriptor) ([]byte, error) {
-	fetcher, err := r.resolver.Fetcher(ctx, name)
+	fetcher, err := r.resolver().Fetcher(ctx, name)
 	if err != nil {
 		return nil, fmt.Errorf("fetch from %s: %w", name, err)
 	}
@@ -121,8 +123,7 @@ func (r *registry) tag(ctx context.Context, ref string, desc ocispecs.Descriptor
 	if err != nil {
 		return err
 	}
-	// A resolver of its own: one remembers pushes by digest and would take the second tag of a manifest for done.
-	pusher, err := docker.NewResolver(r.options).Pusher(ctx, ref)
+	pusher, err := r.resolver().Pusher(ctx, ref)
 	if err != nil {
 		return fmt.Errorf("tag %s: %w", ref, err)
 	}

@@ -48,6 +48,7 @@ func (m *making) platforms(ctx context.Context, gw gateway.Client) (*gateway.Res
 	}
 	m.graphs = graphs
 	m.describe()
+	<-m.looked
 	return m.solveGraphs(ctx, gw)
 }
 

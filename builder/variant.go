@@ -20,10 +20,11 @@ type making struct {
 	*build
 	v       Variant
 	image   *Image
-	before  *seen
-	graphs  []compiled // one for each platform
-	release func()     // ends the turn at the repository; nil before it was taken
-	failed  error      // the build function's own error: on its way through the daemon it loses its type
+	before  *seen           // read once looked is closed
+	looked  <-chan struct{} // the registry was asked, while the daemon is busy with its own look-ups
+	graphs  []compiled      // one for each platform
+	release func()          // ends the turn at the repository; nil before it was taken
+	failed  error           // the build function's own error: on its way through the daemon it loses its type
 }
 
 // variant builds, exports and tags one profile, then exports its cache.
@@ -37,7 +38,13 @@ func (b *build) variant(ctx context.Context, v Variant) (*Image, error) {
 			m.release()
 		}
 	}()
-	m.before = b.look(ctx, b.req, v)
+	looked := make(chan struct{})
+	m.looked = looked
+	go func() {
+		defer close(looked)
+		m.before = b.look(ctx, b.req, v)
+	}()
+	defer func() { <-looked }()
 	resp, err := m.solve(ctx, w)
 	if err != nil {
 		return nil, b.explain(v.Profile, b.daemon.Explain(ctx, err))
@@ -94,7 +101,7 @@ func (m *making) solveOpt(outputs []bkclient.ExportEntry) (bkclient.SolveOpt, er
 	return bkclient.SolveOpt{
 		Exports: outputs, Session: session, SharedKey: m.sharedKey(),
 		FrontendAttrs: map[string]string{},
-		CacheImports:  clientCaches(m.imports()),
+		CacheImports:  clientCaches(m.req.CacheFrom), // a cache in a local directory needs the client; the others are named in each solve
 	}, err
 }
 
