@@ -51,11 +51,7 @@ func run(ctx context.Context, full bool, only, out string, render bool) error {
 	}
 	data := filepath.Join(out, "performance.json")
 	if !render {
-		r, err := measureAll(ctx, full, only)
-		if err != nil {
-			return err
-		}
-		if err := save(data, r); err != nil {
+		if err := measureAll(ctx, full, only, data); err != nil {
 			return err
 		}
 	}
@@ -66,11 +62,11 @@ func run(ctx context.Context, full bool, only, out string, render bool) error {
 	return report.Write(out, r)
 }
 
-// measureAll runs the parts and always cleans up after them.
-func measureAll(ctx context.Context, full bool, only string) (_ *results.Run, err error) {
+// measureAll runs the parts, saves what they measured and cleans up, whatever happened before.
+func measureAll(ctx context.Context, full bool, only, file string) (err error) {
 	b, err := newBench(ctx, full)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { err = errors.Join(err, b.close()) }()
 	for _, p := range parts {
@@ -78,11 +74,12 @@ func measureAll(ctx context.Context, full bool, only string) (_ *results.Run, er
 			continue
 		}
 		if err := p.run(b, ctx); err != nil {
-			return nil, fmt.Errorf("%s: %w", p.name, err)
+			return fmt.Errorf("%s: %w", p.name, err)
 		}
 	}
 	b.result.Seconds = b.spent.Seconds()
-	return b.result, nil
+	say("measured; removing the daemons' states")
+	return save(file, b.result)
 }
 
 func save(file string, r *results.Run) error {

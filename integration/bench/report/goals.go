@@ -26,21 +26,22 @@ type aim struct {
 var aims = []aim{
 	{"numpy bump, tensorflow", "≥ 25× faster than P2", faster("tensorflow", "numpy-bump", 25)},
 	{"numpy bump, torch", "≥ 60× faster than P2", faster("torch", "numpy-bump", 60)},
-	{"numpy bump, bytes sent", "≤ 1.05× the wheel's layer", bumpBytes("tensorflow")},
-	{"app edit, empty builder with the registry's cache", "≤ 1.0× the time of P2", atMost("sklearn-api", "cached-builder", 1, "p2-cache-min", "p2-cache-max")},
+	{"numpy bump, tensorflow, bytes sent", "≤ 1.05× the wheel's layer", bumpBytes("tensorflow")},
+	{"app edit, empty builder with the registry's cache, sklearn-api", "≤ 1.0× the time of P2", atMost("sklearn-api", "cached-builder", 1, "p2-cache-min", "p2-cache-max")},
 	{"the same, tensorflow", "≤ 1.0× the time of P2", atMost("tensorflow", "cached-builder", 1, "p2-cache-min", "p2-cache-max")},
 	{"the same, layers and bytes", "0 layer GETs, < 100 kB both ways", cachedBytes("tensorflow")},
-	{"app edit, warm, both with a registry cache", "≤ 1.0× the time of P2", atMost("sklearn-api", "app-edit", 1, "p2-cache-min")},
-	{"app edit, warm, both without", "≤ 1.0× the time of P2", atMostOf("sklearn-api", "app-edit", "mlbuild-nocache", 1, "p2")},
-	{"app edit, warm, mlbuild with its cache, P2 without", "≤ 1.0× the time of P2", atMost("sklearn-api", "app-edit", 1, "p2")},
+	{"app edit, warm, sklearn-api, both with a registry cache", "≤ 1.0× the time of P2", atMost("sklearn-api", "app-edit", 1, "p2-cache-min")},
+	{"app edit, warm, sklearn-api, both without", "≤ 1.0× the time of P2", atMostOf("sklearn-api", "app-edit", "mlbuild-nocache", 1, "p2")},
+	{"app edit, warm, sklearn-api, mlbuild with its cache, P2 without", "≤ 1.0× the time of P2", atMost("sklearn-api", "app-edit", 1, "p2")},
 	{"cold, tensorflow", "≤ 0.55× the time of P2", atMost("tensorflow", "cold", 0.55, "p2")},
 	{"cold, torch", "≤ 0.55× the time of P2", atMost("torch", "cold", 0.55, "p2")},
 	{"base bump, tensorflow", "≥ 20× faster than P2", faster("tensorflow", "base-bump", 20)},
-	{"base bump, layers sent", "the base's new layer alone", baseLayers("tensorflow")},
-	{"second project, bytes sent", "0 for shared wheels", secondBytes("sklearn-api")},
-	{"no-op push", "≤ 60 ms", under("tensorflow", "noop", "mlbuild-nocache", 0.060)},
-	{"no-op push, both without a registry cache", "≤ 1.0× the time of P2", atMostOf("tensorflow", "noop", "mlbuild-nocache", 1, "p2")},
-	{"cpu and gpu together", "≤ 1.15× the slower one alone", together},
+	{"base bump, tensorflow, layers sent", "the base's new layer alone", baseLayers("tensorflow")},
+	{"second project, sklearn-api, bytes sent", "0 for shared wheels", secondBytes("sklearn-api")},
+	{"no-op push, tensorflow, mlbuild with its cache", "≤ 60 ms", under("tensorflow", "noop", "mlbuild", 0.060)},
+	{"no-op push, tensorflow, without", "≤ 60 ms", under("tensorflow", "noop", "mlbuild-nocache", 0.060)},
+	{"no-op push, tensorflow, both without a registry cache", "≤ 1.0× the time of P2", atMostOf("tensorflow", "noop", "mlbuild-nocache", 1, "p2")},
+	{"cpu and gpu together, sklearn-api", "≤ 1.15× the slower one alone", together},
 	{"client's peak memory, any image", "≤ 40 MB", memory},
 	{"`mlbuild --help`", "≤ 30 ms", under("client", "help", "mlbuild", 0.030)},
 	{"plan of 500 wheels", "≤ 50 ms", under("wheels-500", "plan", "mlbuild", 0.050)},
@@ -142,10 +143,8 @@ func secondBytes(workload string) func(*results.Run) outcome {
 			return outcome{}
 		}
 		fresh := 0.0
-		for _, l := range r.Workload {
-			if l.Name == workload {
-				fresh = float64(l.Plus)
-			}
+		if l := r.Load(workload); l != nil {
+			fresh = float64(l.Plus)
 		}
 		text := fmt.Sprintf("%s of layers for new wheels of %s (P2 %s)", size(up.Median), size(fresh), size(p2.Median))
 		return outcome{text, up.Median <= 1.1*fresh}

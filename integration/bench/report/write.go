@@ -65,12 +65,7 @@ type table struct{ Title, Note, Text string }
 func sections(r *results.Run, plots map[string]string) []section {
 	var all []section
 	for _, w := range workloads(r) {
-		s := section{Title: w, Plot: plots[w]}
-		for i := range r.Workload {
-			if r.Workload[i].Name == w {
-				s.Load = &r.Workload[i]
-			}
-		}
+		s := section{Title: w, Plot: plots[w], Load: r.Load(w)}
 		for _, sc := range scenarios {
 			if names := r.Contenders(w, sc.id, order); len(names) > 0 {
 				s.Tables = append(s.Tables, table{sc.title, sc.note, rows(r, w, sc.id, names)})

@@ -79,6 +79,16 @@ func SpreadOf(figures []float64) Spread {
 	return Spread{N: len(s), Min: s[0], Median: median, Max: s[len(s)-1]}
 }
 
+// Load is the description of a workload, nil if the run has none.
+func (r *Run) Load(name string) *Load {
+	for i := range r.Workload {
+		if r.Workload[i].Name == name {
+			return &r.Workload[i]
+		}
+	}
+	return nil
+}
+
 // Of are the samples of a scenario; an empty contender is all of them.
 func (r *Run) Of(workload, scenario, contender string) []Sample {
 	var of []Sample
