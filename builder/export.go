@@ -164,12 +164,13 @@ type seen struct {
 	digest  string                 // of the image under the first tag, "" = none
 	cache   bool                   // the profile's cache is there
 	layers  map[digest.Digest]bool // of both
+	cached  map[digest.Digest]bool // of the cache
 	unknown bool                   // the registry did not let the client look
 }
 
 // look asks the registry what is there already: BuildKit does not say which layers it pushed.
 func (b *build) look(ctx context.Context, req Request, v Variant) *seen {
-	s := &seen{layers: map[digest.Digest]bool{}}
+	s := &seen{layers: map[digest.Digest]bool{}, cached: map[digest.Digest]bool{}}
 	for _, ref := range b.interesting(req, v) {
 		desc, data, err := b.registry.manifest(ctx, ref)
 		if errdefs.IsNotFound(err) {
@@ -190,6 +191,9 @@ func (b *build) look(ctx context.Context, req Request, v Variant) *seen {
 		}
 		for _, l := range layers {
 			s.layers[l.Digest] = true
+			if ref != v.Tags[0] {
+				s.cached[l.Digest] = true
+			}
 		}
 	}
 	return s

@@ -119,21 +119,44 @@ func (m *making) function(ctx context.Context, gw gateway.Client) (*gateway.Resu
 func (m *making) afterPush(ctx context.Context, w *watcher) error {
 	repo := repository(m.v.Tags[0])
 	desc, data, err := m.registry.manifest(ctx, repo+"@"+m.image.Digest)
+	var layers []ocispecs.Descriptor
 	if err == nil {
-		m.image.Size, m.image.Layers = m.countLayers(ctx, repo, desc, data)
+		layers, _ = m.registry.layersOf(ctx, repo+"@"+m.image.Digest, desc, data) // none = unknown
+		m.image.Size, m.image.Layers = m.countLayers(repo, desc, layers)
 	}
 	if err := m.putTags(ctx, w, desc, data, err); err != nil {
 		return err
 	}
-	if m.before.digest == m.image.Digest && m.before.cache {
-		return nil // nothing changed: the cache is there already
+	if m.cacheHolds(layers) {
+		return nil
 	}
 	return m.exportCache(ctx, w)
 }
 
-func (m *making) countLayers(ctx context.Context, repo string, desc ocispecs.Descriptor, data []byte) (size int64, l *Layers) {
-	layers, err := m.registry.layersOf(ctx, repo+"@"+m.image.Digest, desc, data)
-	if err != nil {
+// cacheHolds tells whether the profile's own cache has every layer that takes work to make again. The app's layer is left out: whoever builds
+// sends the files anyway, and copying them is faster than reading a cache.
+func (m *making) cacheHolds(layers []ocispecs.Descriptor) bool {
+	if !m.before.cache || len(m.req.CacheTo) > 0 {
+		return m.before.cache && m.before.digest == m.image.Digest
+	}
+	for _, c := range m.graphs {
+		n := c.graph.Plan.BaseLayers + len(c.graph.Plan.Layers)
+		if n > len(layers) {
+			return false
+		}
+		for i, l := range layers[:n] {
+			own := i - c.graph.Plan.BaseLayers
+			if app := own >= 0 && c.graph.Plan.Layers[own].Kind == "app"; !app && !m.before.cached[l.Digest] {
+				return false
+			}
+		}
+		layers = layers[n:]
+	}
+	return len(layers) == 0
+}
+
+func (m *making) countLayers(repo string, desc ocispecs.Descriptor, layers []ocispecs.Descriptor) (size int64, l *Layers) {
+	if layers == nil {
 		return 0, nil
 	}
 	if m.before.unknown {

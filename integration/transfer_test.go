@@ -143,6 +143,9 @@ func TestOneChangeMovesOneLayer(t *testing.T) {
 		if got := n.uploads("small"); len(got) != 1 || got[0].Bytes > 4096 {
 			t.Errorf("layers sent: %+v, want the app alone", got)
 		}
+		if n.reg.Requests("PUT", "/v2/small/manifests/buildcache-cpu") != 0 {
+			t.Error("the cache was written again, although it holds all that takes work")
+		}
 	})
 
 	t.Run("numpy is bumped", func(t *testing.T) {
@@ -156,6 +159,9 @@ func TestOneChangeMovesOneLayer(t *testing.T) {
 		}
 		if got := n.reg.UploadedBytes(""); float64(got) > 1.10*float64(sent[0].Bytes) {
 			t.Errorf("%d bytes sent for a layer of %d", got, sent[0].Bytes)
+		}
+		if got := n.reg.Requests("PUT", "/v2/small/manifests/buildcache-cpu"); got != 1 {
+			t.Errorf("the cache was written %d times for a new wheel", got)
 		}
 		if image.Layers.New != 1 || image.Layers.Pushed < sent[0].Bytes {
 			t.Errorf("reported %+v, the registry got %d bytes", *image.Layers, n.reg.UploadedBytes(""))
