@@ -22,7 +22,7 @@ import (
 func (b *build) exports(v Variant) ([]bkclient.ExportEntry, error) {
 	var all []bkclient.ExportEntry
 	for _, o := range b.req.Outputs {
-		e, err := b.export(o, v)
+		e, err := b.exportEntry(o, v)
 		if err != nil {
 			return nil, err
 		}
@@ -31,7 +31,7 @@ func (b *build) exports(v Variant) ([]bkclient.ExportEntry, error) {
 	return all, nil
 }
 
-func (b *build) export(o Output, v Variant) (bkclient.ExportEntry, error) {
+func (b *build) exportEntry(o Output, v Variant) (bkclient.ExportEntry, error) {
 	e := bkclient.ExportEntry{Type: o.Type, Attrs: b.imageAttrs(v)}
 	switch o.Type {
 	case "image":
@@ -60,6 +60,9 @@ func (b *build) export(o Output, v Variant) (bkclient.ExportEntry, error) {
 		return e, fault.New(fault.Usage, "unknown output type %q", o.Type).Hint("the types are: image, oci, docker, local, tar")
 	}
 	maps.Copy(e.Attrs, o.Attrs)
+	if codec := o.Attrs["compression"]; codec != "" && codec != "zstd" && o.Attrs["force-compression"] == "" {
+		e.Attrs["force-compression"] = "true"
+	}
 	return e, nil
 }
 
@@ -111,6 +114,21 @@ func (b *build) compression() map[string]string {
 		attrs["force-compression"] = "true"
 	}
 	return attrs
+}
+
+// otherCodec tells whether an output wants other blobs than the zstd ones.
+func otherCodec(outputs []bkclient.ExportEntry) bool {
+	return slices.ContainsFunc(outputs, func(e bkclient.ExportEntry) bool {
+		codec, ok := e.Attrs["compression"]
+		return ok && codec != "zstd"
+	})
+}
+
+// firstBlobs is an exporter that makes the zstd blobs and sends them nowhere.
+func (b *build) firstBlobs() bkclient.ExportEntry {
+	attrs := b.epochAttrs()
+	attrs["compression"], attrs["oci-mediatypes"] = "zstd", "true"
+	return bkclient.ExportEntry{Type: "image", Attrs: attrs}
 }
 
 // ownCache is where a profile's cache lives: beside its image.

@@ -72,18 +72,35 @@ func (m *making) solve(ctx context.Context, w *watcher) (resp *bkclient.SolveRes
 	return resp, err
 }
 
+// solveOnce exports in one solve, and in two where an output has another codec than zstd. The daemon keeps the first blob that it makes of a layer
+// and gives it to every later export that does not force its own: a gzip or uncompressed export of a new layer would end up in
+// the images that are pushed afterwards, of this project and of others.
 func (m *making) solveOnce(ctx context.Context, w *watcher) (*bkclient.SolveResponse, error) {
-	m.failed = nil
 	outputs, err := m.exports(m.v)
 	if err != nil {
 		return nil, err
 	}
+	if otherCodec(outputs) {
+		if _, err := m.export(ctx, w, []bkclient.ExportEntry{m.firstBlobs()}, m.platforms); err != nil {
+			return nil, err
+		}
+	}
+	return m.export(ctx, w, outputs, m.function)
+}
+
+// export runs one client.Build.
+func (m *making) export(ctx context.Context, w *watcher, outputs []bkclient.ExportEntry, f gateway.BuildFunc) (*bkclient.SolveResponse, error) {
+	m.failed = nil
 	opt, err := m.solveOpt(outputs)
 	if err != nil {
 		return nil, err
 	}
 	ch, drained := w.channel()
-	resp, err := m.daemon.Client.Build(ctx, opt, product, m.function, ch)
+	resp, err := m.daemon.Client.Build(ctx, opt, product, func(ctx context.Context, gw gateway.Client) (res *gateway.Result, err error) {
+		res, err = f(ctx, gw)
+		m.failed = err
+		return res, err
+	}, ch)
 	<-drained
 	if m.failed != nil {
 		return nil, m.failed
@@ -111,7 +128,6 @@ func (m *making) function(ctx context.Context, gw gateway.Client) (*gateway.Resu
 	if err == nil && m.pushes(m.v) {
 		m.release, err = m.turns.take(ctx, repository(m.v.Tags[0]))
 	}
-	m.failed = err
 	return res, err
 }
 
