@@ -24,7 +24,6 @@ type making struct {
 	looked  <-chan struct{} // the registry was asked, while the daemon is busy with its own look-ups
 	graphs  []compiled      // one for each platform
 	release func()          // ends the turn at the repository; nil before it was taken
-	failed  error           // the build function's own error: on its way through the daemon it loses its type
 }
 
 // variant builds, exports and tags one profile, then exports its cache.
@@ -88,24 +87,29 @@ func (m *making) solveOnce(ctx context.Context, w *watcher) (*bkclient.SolveResp
 	return m.export(ctx, w, outputs, m.function)
 }
 
-// export runs one client.Build.
+// run is one client.Build. An error of the function itself comes back as it was: on its way through the daemon it loses its type.
+func (m *making) run(ctx context.Context, w *watcher, opt bkclient.SolveOpt, f gateway.BuildFunc) (*bkclient.SolveResponse, error) {
+	var failed error
+	ch, drained := w.channel()
+	resp, err := m.daemon.Client.Build(ctx, opt, product, func(ctx context.Context, gw gateway.Client) (res *gateway.Result, err error) {
+		res, err = f(ctx, gw)
+		failed = err
+		return res, err
+	}, ch)
+	<-drained
+	if failed != nil {
+		return nil, failed
+	}
+	return resp, err
+}
+
+// export runs one client.Build with exporters.
 func (m *making) export(ctx context.Context, w *watcher, outputs []bkclient.ExportEntry, f gateway.BuildFunc) (*bkclient.SolveResponse, error) {
-	m.failed = nil
 	opt, err := m.solveOpt(outputs)
 	if err != nil {
 		return nil, err
 	}
-	ch, drained := w.channel()
-	resp, err := m.daemon.Client.Build(ctx, opt, product, func(ctx context.Context, gw gateway.Client) (res *gateway.Result, err error) {
-		res, err = f(ctx, gw)
-		m.failed = err
-		return res, err
-	}, ch)
-	<-drained
-	if m.failed != nil {
-		return nil, m.failed
-	}
-	return resp, err
+	return m.run(ctx, w, opt, f)
 }
 
 // passes tells whether an error is a download that may succeed when it is tried again.
@@ -171,6 +175,7 @@ func (m *making) cacheHolds(layers []ocispecs.Descriptor) bool {
 	return len(layers) == 0
 }
 
+// countLayers adds up the layers of the pushed image, and those of them that the repository did not have. No layers = unknown.
 func (m *making) countLayers(repo string, desc ocispecs.Descriptor, layers []ocispecs.Descriptor) (size int64, l *Layers) {
 	if layers == nil {
 		return 0, nil
@@ -216,11 +221,8 @@ func (m *making) putTags(ctx context.Context, w *watcher, desc ocispecs.Descript
 
 // pushAgain lets the daemon push the finished image under another name.
 func (m *making) pushAgain(ctx context.Context, w *watcher, tag string) error {
-	opt, err := m.solveOpt([]bkclient.ExportEntry{m.pushEntry(tag)})
-	if err != nil {
-		return err
-	}
-	return m.again(ctx, w, opt)
+	_, err := m.export(ctx, w, []bkclient.ExportEntry{m.pushEntry(tag)}, m.solveGraphs)
+	return err
 }
 
 // exportCache writes the cache in a solve of its own, after the push.
@@ -237,22 +239,7 @@ func (m *making) exportCache(ctx context.Context, w *watcher) error {
 		return err
 	}
 	opt.CacheExports = clientCaches(targets)
-	return m.again(ctx, w, opt)
-}
-
-// again solves the same graphs for another output.
-func (m *making) again(ctx context.Context, w *watcher, opt bkclient.SolveOpt) error {
-	ch, drained := w.channel()
-	var failed error
-	_, err := m.daemon.Client.Build(ctx, opt, product, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
-		res, err := m.solveGraphs(ctx, gw)
-		failed = err
-		return res, err
-	}, ch)
-	<-drained
-	if failed != nil {
-		err = failed
-	}
+	_, err = m.run(ctx, w, opt, m.solveGraphs)
 	return err
 }
 
