@@ -24,7 +24,8 @@ import (
 	"github.com/mlbuild/mlbuild/integration/testbed"
 )
 
-// TestScripts runs the command lines of testdata with the built mlbuild, buildctl and crane on the shared daemon and registry.
+// TestScripts runs the command lines of testdata with the built mlbuild, buildctl and crane, each script on a daemon of its own: the scripts
+// build the same project side by side with different exports, and what one daemon keeps of a layer depends on who was first.
 func TestScripts(t *testing.T) {
 	tb := testbed.Shared(t)
 	bin := programs(t, "mlbuild", "buildctl", "crane")
@@ -38,7 +39,12 @@ func TestScripts(t *testing.T) {
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("MLBUILD_STATE_DIR", filepath.Join(e.WorkDir, ".state"))
 			e.Setenv("SSL_CERT_FILE", os.Getenv("SSL_CERT_FILE"))
-			e.Setenv("BUILDKIT_HOST", tb.Daemon.Addr())
+			d, err := testbed.StartDaemon(context.Background(), testbed.DaemonOptions{Mirror: tb.Registry})
+			if err != nil {
+				return err
+			}
+			e.Defer(func() { _ = d.Stop() })
+			e.Setenv("BUILDKIT_HOST", d.Addr())
 			e.Setenv("REGISTRY", tb.Registry.Addr)
 			e.Setenv("INDEX", x.URL)
 			return nil
