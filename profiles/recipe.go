@@ -13,7 +13,8 @@ type Recipe struct {
 	Python      Python       `json:"python"`
 	Accelerator Accelerator  `json:"accelerator"`
 	Requires    Requirements `json:"requires"`
-	System      []string     `json:"system,omitempty"` // Debian packages of the runtime, sorted
+	System      []string     `json:"system,omitempty"` // Debian packages of the runtime as apt is asked for them, sorted: libgomp1, curl=7.88.1-10
+	Apt         Apt          `json:"apt,omitzero"`     // how they are found; zero without system packages
 	User        User         `json:"user"`
 	App         App          `json:"app"`
 	Layers      LayerBudget  `json:"layers"`

@@ -247,17 +247,6 @@ func (r *resolver) badReference(s str, err error) {
 	r.add(f)
 }
 
-var debianName = regexp.MustCompile(`^[a-z0-9][a-z0-9+.-]+$`)
-
-func (r *resolver) system() {
-	for _, s := range r.spec.system {
-		if !debianName.MatchString(s.value) {
-			r.specf(s.at, "%q is not the name of a Debian package", s.value)
-		}
-	}
-	r.recipe.System = sortedUnique(values(r.spec.system))
-}
-
 // sortedUnique gives the distinct texts of list in order.
 func sortedUnique(list []string) []string {
 	sorted := slices.Sorted(slices.Values(list))

@@ -15,7 +15,7 @@ type spec struct {
 	accelerator  acceleratorSpec
 	python       pythonSpec
 	base         baseSpec
-	system       []str
+	system       systemSpec
 	user         userSpec
 	app          appSpec
 	layers       layersSpec
@@ -127,9 +127,7 @@ func (d *decoder) specFields(s *spec) fields {
 		"base":          func(n *node) { d.base(n, &s.base) },
 		"user":          func(n *node) { d.user(n, &s.user) },
 		"app":           func(n *node) { d.app(n, &s.app) },
-		"system": func(n *node) {
-			d.mapping(n, "system", fields{"runtime": d.strs(&s.system, "system.runtime")})
-		},
+		"system":        func(n *node) { d.system(n, &s.system) },
 		"layers": func(n *node) {
 			d.mapping(n, "layers", fields{
 				"max": d.integer(&s.layers.max, "layers.max"), "bins": d.integer(&s.layers.bins, "layers.bins"),
