@@ -31,6 +31,8 @@ const (
 	Resolve       Code = "E-RESOLVE"        // the requirements have no solution
 	Index         Code = "E-INDEX"          // a package index is ambiguous, unknown or unreachable
 	WheelUnsafe   Code = "E-WHEEL-UNSAFE"   // a wheel is malformed or malicious
+	Deb           Code = "E-DEB"            // a system package cannot stand in this image
+	DebUnsafe     Code = "E-DEB-UNSAFE"     // a system package is malformed or malicious
 	Context       Code = "E-CONTEXT"        // a file of the project is missing, outside or unsendable
 	Secret        Code = "E-SECRET"         // a secret is missing, empty, unreadable or too large
 	Daemon        Code = "E-DAEMON"         // no buildkitd answers
