@@ -10,6 +10,7 @@ import (
 
 	bkllb "github.com/moby/buildkit/client/llb"
 
+	"github.com/mlbuild/mlbuild/llb/wheel"
 	"github.com/mlbuild/mlbuild/profiles"
 )
 
@@ -17,11 +18,26 @@ import (
 func appLayer(r *profiles.Recipe, table dirTable, in Inputs) bkllb.State {
 	s := stage{id: "app", title: "app"}
 	project := projectFiles(r, in, s)
-	a := table.mkdirs(parentsOf(r.App.Copy)...)
+	parents := parentsOf(r.App.Copy)
+	a := table.mkdirs(parents...)
 	for _, rule := range r.App.Copy {
 		copyRule(a, project, rule, r.User)
 	}
-	return settled(bkllb.Scratch().File(a.last, s.named("copy the project's files")), s)
+	a.settle(emptyDir(s), table.chain(parents...))
+	return bkllb.Scratch().File(a.last, s.named("copy the project's files"))
+}
+
+// emptyDir holds one empty directory, the same in every build.
+func emptyDir(s stage) bkllb.State {
+	return bkllb.Scratch().File(bkllb.Mkdir("/empty", 0o755, bkllb.WithCreatedTime(wheel.ModTime)), s.named("an empty directory"))
+}
+
+// settle gives directories that files were put into their fixed time again; the root has no entry in a layer. A copy onto a directory that is there sets its
+// time and leaves its mode and owner (fsutil, copy/copy.go), so nothing is copied a second time.
+func (a *actions) settle(empty bkllb.State, dirs []profiles.Dir) {
+	for _, d := range dirs {
+		a.last = a.last.Copy(empty, "/empty", d.Path, &bkllb.CopyInfo{CopyDirContentsOnly: true}, bkllb.WithCreatedTime(wheel.ModTime))
+	}
 }
 
 func projectFiles(r *profiles.Recipe, in Inputs, s stage) bkllb.State {

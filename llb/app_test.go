@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	bkllb "github.com/moby/buildkit/client/llb"
 
+	"github.com/mlbuild/mlbuild/llb/wheel"
 	"github.com/mlbuild/mlbuild/profiles"
 )
 
@@ -20,7 +21,7 @@ func TestAppCopies(t *testing.T) {
 	var got []string
 	for _, a := range v.op.GetFile().Actions {
 		c := a.GetCopy()
-		if c == nil {
+		if c == nil || c.Src == "/empty" {
 			continue
 		}
 		if from := g.inputs(v)[a.SecondaryInput]; from.kind() != "local" || from.op.GetSource().Identifier != "local://"+ProjectLocal {
@@ -50,6 +51,33 @@ func TestAppCopies(t *testing.T) {
 		if made(v)[dir].Path == "" {
 			t.Errorf("%s is not made before something is copied into it", dir)
 		}
+	}
+}
+
+// TestAppIsCopiedOnce: the directories that files were put into get their time back at the end, and keep their mode and owner.
+func TestAppIsCopiedOnce(t *testing.T) {
+	g := compiled(t, func(r *profiles.Recipe, _ *Inputs) {
+		r.App.Copy = []profiles.CopyRule{{Files: []string{"."}, To: "/app"}, {Files: []string{"a/b/c.bin"}, To: "/srv/deep/er/"}}
+	})
+	merged := g.inputs(g.kinds("merge")[0])
+	v := merged[len(merged)-1]
+	if v.name != "[app] copy the project's files" {
+		t.Fatalf("the image takes %q, want the copy itself", v.name)
+	}
+	var got []string
+	actions := v.op.GetFile().Actions
+	for _, a := range actions[len(actions)-3:] {
+		c := a.GetCopy()
+		if c.GetSrc() != "/empty" || !c.DirCopyContents || c.Mode != -1 || c.ModeStr != "" || c.Owner != nil || c.Timestamp != wheel.ModTime.UnixNano() {
+			t.Errorf("action %v", a)
+		}
+		if from := g.inputs(v)[a.SecondaryInput]; len(from.op.GetFile().Actions) != 1 || actionTime(from.op.GetFile().Actions[0]) != wheel.ModTime.UnixNano() {
+			t.Errorf("the empty directory is %v", from.op)
+		}
+		got = append(got, c.GetDest())
+	}
+	if d := cmp.Diff([]string{"/srv", "/srv/deep", "/srv/deep/er"}, got); d != "" {
+		t.Errorf("settled (-want +got):\n%s", d)
 	}
 }
 
