@@ -28,21 +28,33 @@ const maxManifest = 4 << 20
 
 // registry is the client's own view of the registries: it reads manifests and puts tags. Layers never pass through it.
 type registry struct {
-	options func() docker.ResolverOptions // made when first asked for: parsing the system's certificates takes a while
+	options docker.ResolverOptions
 }
 
 // newRegistry takes the credentials of the docker config and the CA bundle (PEM, nil = the system's). Loopback is plain HTTP.
 func newRegistry(auth authprovider.AuthConfigProvider, ca []byte) *registry {
-	return &registry{sync.OnceValue(func() docker.ResolverOptions {
-		client := &http.Client{Transport: transport(ca)}
-		authorizer := docker.NewDockerAuthorizer(docker.WithAuthClient(client), docker.WithAuthCreds(credentials(auth)))
-		return docker.ResolverOptions{Hosts: docker.ConfigureDefaultRegistries(
-			docker.WithClient(client), docker.WithAuthorizer(authorizer), docker.WithPlainHTTP(docker.MatchLocalhost))}
-	})}
+	client := &http.Client{Transport: &transports{plain: transport(nil), secure: sync.OnceValue(func() *http.Transport { return transport(ca) })}}
+	authorizer := docker.NewDockerAuthorizer(docker.WithAuthClient(client), docker.WithAuthCreds(credentials(auth)))
+	return &registry{docker.ResolverOptions{Hosts: docker.ConfigureDefaultRegistries(
+		docker.WithClient(client), docker.WithAuthorizer(authorizer), docker.WithPlainHTTP(docker.MatchLocalhost))}}
 }
 
 // resolver is a new one each time: containerd's remembers by digest what it pushed, and would not put a second tag on the same manifest.
-func (r *registry) resolver() remotes.Resolver { return docker.NewResolver(r.options()) }
+func (r *registry) resolver() remotes.Resolver { return docker.NewResolver(r.options) }
+
+// transports keeps plain HTTP from the certificates: parsing the system's takes longer than a request to a registry nearby.
+type transports struct {
+	plain  *http.Transport
+	secure func() *http.Transport
+}
+
+// RoundTrip implements http.RoundTripper.
+func (t *transports) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.URL.Scheme == "https" {
+		return t.secure().RoundTrip(req)
+	}
+	return t.plain.RoundTrip(req)
+}
 
 // transport is the standard library's own, trusting the CA bundle too.
 func transport(ca []byte) *http.Transport {

@@ -181,7 +181,10 @@ func isCUDA(w WheelInfo) bool {
 func (c *wheelCheck) variant() {
 	pulled := map[string][]string{} // package → CUDA wheels that it needs
 	for _, w := range c.wheels {
-		if chain := c.path(w.Name); isCUDA(w) && !c.allowed(chain) {
+		if !isCUDA(w) {
+			continue // its path, which is a walk through the lock, is of no interest
+		}
+		if chain := c.path(w.Name); !c.allowed(chain) {
 			culprit := culpritOf(chain)
 			pulled[culprit] = append(pulled[culprit], w.Name)
 		}
