@@ -31,11 +31,11 @@ func wheelLayer(root bkllb.State, l Layer, r *profiles.Recipe, in Inputs) bkllb.
 	var files []string
 	for i, w := range l.Wheels {
 		dir := fmt.Sprintf("/in/%d", i)
-		mounts = append(mounts, bkllb.AddMount(dir, download(w, r.Requires.Indexes), bkllb.Readonly))
+		mounts = append(mounts, bkllb.AddMount(dir, download(w, r.Requires.Indexes), bkllb.Readonly, byKey))
 		if w.Direct {
 			origin := fmt.Sprintf("/origin/%d", i)
 			args = append(args, "-direct-url", w.Filename+"="+origin+directURLFile)
-			mounts = append(mounts, bkllb.AddMount(origin, originOf(w, s), bkllb.Readonly))
+			mounts = append(mounts, bkllb.AddMount(origin, originOf(w, s), bkllb.Readonly, byKey))
 		}
 		files = append(files, dir+"/"+w.Filename)
 	}
@@ -43,6 +43,9 @@ func wheelLayer(root bkllb.State, l Layer, r *profiles.Recipe, in Inputs) bkllb.
 	step := helperStep(root, in, s, "unpack "+l.Name, args, mounts...)
 	return step.AddMount("/out", bkllb.Scratch())
 }
+
+// byKey keeps the daemon from hashing what is mounted: the key of a download with a checksum already stands for its bytes.
+var byKey = bkllb.ContentCache(bkllb.MountContentCacheOff)
 
 const directURLFile = "/direct_url.json"
 
