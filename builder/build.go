@@ -18,6 +18,7 @@ import (
 	"github.com/mlbuild/mlbuild/llb/helper"
 	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
 // Builder builds on one daemon.
@@ -58,6 +59,7 @@ type build struct {
 	worker   ocispecs.Platform // the daemon's own platform
 	helper   string            // digest of the helper for worker
 	store    secretStore
+	system   *syslock.Lock // the project's mlbuild.lock, nil = there is none
 	locals   *locals
 	second   func() (*locals, error) // another session with the same files, opened when first asked for
 	opened   *locals
@@ -86,8 +88,14 @@ func (b *Builder) start(ctx context.Context, req Request) (*build, error) {
 	if err != nil {
 		return nil, err
 	}
+	var system *syslock.Lock
+	if req.SystemLock != nil {
+		if system, err = syslock.Parse(syslock.FileName, req.SystemLock); err != nil {
+			return nil, err
+		}
+	}
 	run := &build{
-		req: req, daemon: b.daemon, worker: worker, helper: sum, store: store,
+		req: req, daemon: b.daemon, worker: worker, helper: sum, store: store, system: system,
 		registry: newRegistry(req.Auth, req.CA), turns: newTurns(), watchers: map[string]*watcher{},
 	}
 	run.ctx, run.stop = b.daemon.Watch(ctx)
@@ -172,6 +180,15 @@ func (b *build) watch(profile string) *watcher {
 	defer b.mu.Unlock()
 	b.watchers[profile] = w
 	return w
+}
+
+// shareLogs lets other variants' steps be explained by what one variant's build says: all of them run in it.
+func (b *build) shareLogs(profile string, others []Variant) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, v := range others {
+		b.watchers[v.Profile] = b.watchers[profile]
+	}
 }
 
 // logs gives the watcher of a variant.

@@ -18,7 +18,11 @@ import (
 type LockOptions struct {
 	All     bool     // take the newest version of everything
 	Upgrade []string // take the newest version of these packages
+	Base    bool     // of LockSystem: take what the bases' tags name now
+	System  bool     // of LockSystem: take the newest system packages
 	Nonce   string   // differs from run to run, so that the indexes are asked anew
+	// Profiles are all of the project's, built or not: LockSystem forgets others. Nil = keep what is there.
+	Profiles []string
 }
 
 // Locked is one profile's new lock.
@@ -108,7 +112,7 @@ func (b *build) lowestGlibc(ctx context.Context, gw gateway.Client, v Variant) (
 		if err != nil {
 			return "", err
 		}
-		base, err := lookupImage(ctx, gw, r.Base.Ref, p)
+		base, err := b.lookupBase(ctx, gw, r, p)
 		if err != nil {
 			return "", err
 		}
@@ -161,7 +165,7 @@ func (b *Builder) Plan(ctx context.Context, req Request, portable bool) ([]Plann
 }
 
 func (b *build) plan(ctx context.Context, gw gateway.Client, v Variant) ([]Planned, error) {
-	lock, err := usableLock(b.req, v)
+	lock, err := b.usableLocks(v)
 	if err != nil {
 		return nil, err
 	}

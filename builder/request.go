@@ -16,10 +16,12 @@ import (
 type Request struct {
 	Dir      string // the project's directory
 	Variants []Variant
-	Target   string // stage; "" = runtime
-	Outputs  []Output
-	NoCache  bool
-	Locked   bool // refuse to resolve: every profile needs a lock that fits
+	// SystemLock is the project's mlbuild.lock; nil = there is none.
+	SystemLock []byte
+	Target     string // stage; "" = runtime
+	Outputs    []Output
+	NoCache    bool
+	Locked     bool // refuse to resolve: every profile needs a lock that fits
 
 	Compression Compression
 	CacheFrom   []Cache // beside the profile's own cache

@@ -16,6 +16,7 @@ import (
 	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
+	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
 // compiled is one platform's graph and what it was made from.
@@ -24,6 +25,7 @@ type compiled struct {
 	inputs llb.Inputs
 	graph  *llb.Graph
 	wheels []pylock.Wheel
+	system *syslock.System // nil = none, or not known
 	cuda   string
 	notes  []string
 	locked bool
@@ -31,7 +33,7 @@ type compiled struct {
 
 // platforms looks up, compiles and solves every platform of the variant.
 func (m *making) platforms(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
-	lock, err := usableLock(m.req, m.v)
+	lock, err := m.usableLocks(m.v)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +73,7 @@ func (b *build) compile(ctx context.Context, gw gateway.Client, r *profiles.Reci
 		return compiled{}, err
 	}
 	c.inputs = llb.Inputs{
-		Base: base, Wheels: c.wheels, Worker: b.worker, Helper: b.helper, Network: b.network(),
+		Base: base, Wheels: c.wheels, System: c.system, Worker: b.worker, Helper: b.helper, Network: b.network(),
 		Session: b.session(b.locals), Epoch: b.req.Epoch, Target: b.req.Target, NoCache: b.req.NoCache,
 	}
 	c.graph, err = llb.Compile(c.recipe, c.inputs)
@@ -124,7 +126,7 @@ func (b *build) lookup(ctx context.Context, gw gateway.Client, r *profiles.Recip
 	if err != nil {
 		return compiled{}, llb.Base{}, err
 	}
-	base, err := lookupImage(ctx, gw, r.Base.Ref, p)
+	base, err := b.lookupBase(ctx, gw, r, p)
 	if err != nil {
 		return compiled{}, base, err
 	}
@@ -135,6 +137,9 @@ func (b *build) lookup(ctx context.Context, gw gateway.Client, r *profiles.Recip
 	c := compiled{recipe: r, locked: lock != nil}
 	if b.req.Target == "base" {
 		return c, base, nil
+	}
+	if c.system, err = b.systemPackages(ctx, gw, r, base, p); err != nil {
+		return c, base, err
 	}
 	if lock == nil {
 		if _, lock, err = b.askUV(ctx, gw, asking{recipe: r, platforms: []string{r.Platform}, glibc: glibc}); err != nil {

@@ -78,6 +78,11 @@ func TestSystemPackagesAndSecrets(t *testing.T) {
 	ref := tb.Registry.Ref("fitted:1.0")
 	req := p.request(p.variant("cpu", ref))
 	req.Secrets = []builder.Secret{{ID: "index", Env: "INDEX", Set: true, Value: []byte(indexUser + ":" + indexPassword)}}
+	system, err := b.LockSystem(t.Context(), req, builder.LockOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.SystemLock = system.Data
 	locks, err := b.Lock(t.Context(), req, builder.LockOptions{})
 	if err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/mlbuild/mlbuild/profiles/pylock"
+	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
 // Names under which a client offers its files to the daemon.
@@ -24,6 +25,7 @@ const CASecret = "mlbuild-ca"
 type Inputs struct {
 	Base    Base
 	Wheels  []pylock.Wheel    // one per package, sorted by name
+	System  *syslock.System   // the system packages; nil = none, or plain apt is to find them
 	Worker  ocispecs.Platform // the daemon's own platform: helper steps run on it, without an emulator
 	Helper  string            // sha256 (hex) of the helper for Worker
 	Session Session

@@ -29,12 +29,14 @@ func lockCommand(e *env) *cobra.Command {
 	flags := &lockFlags{}
 	cmd := &cobra.Command{
 		Use:   "lock [DIR] [--upgrade [PACKAGE…]]",
-		Short: "Choose every Python package and pin it by hash in pylock.<profile>.toml",
-		Long: `Resolve the requirements of each profile and write its pylock.<profile>.toml (PEP 751). Versions of an existing lock are kept where they
-still fit; --upgrade takes the newest of everything, or of the packages named after it.`,
+		Short: "Pin base images, system packages and every Python package by hash",
+		Long: `Resolve the requirements of each profile and write its pylock.<profile>.toml (PEP 751), and mlbuild.lock with the digests of the base
+images and the system packages that apt chooses on them. What is pinned already is kept where it still fits; --upgrade takes the newest of everything, or
+of the Python packages named after it. Two names are special: "base" stands for the base images, "system" for the system packages.`,
 		Example: `  mlbuild lock --profile cpu,gpu
   mlbuild lock --upgrade
   mlbuild lock --upgrade numpy pandas
+  mlbuild lock --upgrade system   # only the system packages
   mlbuild lock --check            # in CI: exit code 1 if a lock would change`,
 		RunE: func(cmd *cobra.Command, args []string) error { return flags.run(cmd.Context(), e, cmd, args) },
 	}
@@ -48,24 +50,30 @@ still fit; --upgrade takes the newest of everything, or of the packages named af
 	return cmd
 }
 
-// words parts the arguments: with --upgrade they are packages, except what is written as a path.
+// words parts the arguments: with --upgrade they are packages, except what is written as a path. The words base and system stand for what mlbuild.lock pins.
 func (l *lockFlags) words(cmd *cobra.Command, args []string) (dirs []string, o builder.LockOptions, err error) {
-	for _, p := range l.upgrade {
-		if p != everyPackage {
-			o.Upgrade = append(o.Upgrade, p)
+	take := func(word string) {
+		switch word {
+		case everyPackage:
+		case "base":
+			o.Base = true
+		case "system":
+			o.System = true
+		default:
+			o.Upgrade = append(o.Upgrade, pylock.Normalize(word))
 		}
+	}
+	for _, p := range l.upgrade {
+		take(p)
 	}
 	for _, a := range args {
 		if len(l.upgrade) > 0 && a != "." && a != ".." && !strings.ContainsAny(a, `/\`) {
-			o.Upgrade = append(o.Upgrade, a)
+			take(a)
 			continue
 		}
 		dirs = append(dirs, a)
 	}
-	for i, p := range o.Upgrade {
-		o.Upgrade[i] = pylock.Normalize(p)
-	}
-	o.All = len(l.upgrade) > 0 && len(o.Upgrade) == 0
+	o.All = len(l.upgrade) > 0 && len(o.Upgrade) == 0 && !o.Base && !o.System
 	return dirs, o, atMostOneDir(cmd, dirs)
 }
 
@@ -84,9 +92,12 @@ func (l *lockFlags) run(ctx context.Context, e *env, cmd *cobra.Command, args []
 		return err
 	}
 	options.Nonce = strconv.FormatInt(e.now().UnixNano(), 10)
-	locks, err := b.Lock(ctx, s.request, options)
+	system, locks, err := lockAll(ctx, s, b, options)
 	s.end(e)
 	faults := fault.All(err)
+	if system != nil {
+		faults = append(faults, fault.All(l.writeSystem(e, s, system))...)
+	}
 	for _, locked := range locks {
 		if locked.Data != nil { // the others failed
 			faults = append(faults, fault.All(l.write(e, s, locked))...)
@@ -94,6 +105,21 @@ func (l *lockFlags) run(ctx context.Context, e *env, cmd *cobra.Command, args []
 	}
 	s.end(e)
 	return faults.Err()
+}
+
+// lockAll makes mlbuild.lock and then, for the bases that it pins, the Python locks; these stay away if only base or system is to be renewed.
+func lockAll(ctx context.Context, s *session, b *builder.Builder, o builder.LockOptions) (*builder.SystemLocked, []builder.Locked, error) {
+	for _, p := range s.project.file.Profiles() {
+		o.Profiles = append(o.Profiles, p.Name)
+	}
+	system, err := b.LockSystem(ctx, s.request, o)
+	if err != nil || (o.Base || o.System) && len(o.Upgrade) == 0 {
+		return system, nil, err
+	}
+	req := s.request
+	req.SystemLock = system.Data
+	locks, err := b.Lock(ctx, req, o)
+	return system, locks, err
 }
 
 // write brings one lock to its file, or only compares it under --check.

@@ -50,6 +50,9 @@ func TestUpgradeArguments(t *testing.T) {
 		{"everything of a directory", []string{"--upgrade", "./project"}, []string{"./project"}, builder.LockOptions{All: true}},
 		{"packages", []string{"--upgrade", "numpy", "Typing_Extensions"}, nil, builder.LockOptions{Upgrade: []string{"numpy", "typing-extensions"}}},
 		{"packages of a directory", []string{"./project", "--upgrade", "numpy"}, []string{"./project"}, builder.LockOptions{Upgrade: []string{"numpy"}}},
+		{"the system packages", []string{"--upgrade", "system"}, nil, builder.LockOptions{System: true}},
+		{"the bases of a directory", []string{"./project", "--upgrade=base"}, []string{"./project"}, builder.LockOptions{Base: true}},
+		{"several kinds", []string{"--upgrade", "base", "numpy", "system"}, nil, builder.LockOptions{Base: true, System: true, Upgrade: []string{"numpy"}}},
 		{"with =", []string{"--upgrade=numpy,pandas"}, nil, builder.LockOptions{Upgrade: []string{"numpy", "pandas"}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -7,26 +7,26 @@ import (
 	"path/filepath"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
-// readLocks reads each profile's lock, where there is one.
+// readLocks reads mlbuild.lock and each profile's lock, where there is one.
 func (p *project) readLocks() error {
 	var faults fault.List
+	read := func(path string) []byte {
+		data, err := os.ReadFile(filepath.Join(p.dir, filepath.FromSlash(path)))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			faults = append(faults, fault.New(fault.Lock, "the lock cannot be read: %w", pathCause(err)).In(fault.Position{File: path}))
+		}
+		return data
+	}
+	p.systemLock = read(syslock.FileName)
 	for i := range p.variants {
 		v := &p.variants[i]
 		if len(v.Recipes) == 0 {
 			continue
 		}
-		path := v.Recipes[0].Requires.Lock
-		data, err := os.ReadFile(filepath.Join(p.dir, filepath.FromSlash(path)))
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			faults = append(faults, fault.New(fault.Lock, "the lock cannot be read: %w", pathCause(err)).In(fault.Position{File: path}))
-			continue
-		}
-		v.Lock = data
+		v.Lock = read(v.Recipes[0].Requires.Lock)
 	}
 	return faults.Err()
 }

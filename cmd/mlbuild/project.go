@@ -43,9 +43,10 @@ func (p *projectFlags) addFile(cmd *cobra.Command) {
 
 // project is an opened project with its decided profiles.
 type project struct {
-	dir      string // absolute
-	file     *profiles.Project
-	variants []builder.Variant
+	dir        string // absolute
+	file       *profiles.Project
+	variants   []builder.Variant
+	systemLock []byte // mlbuild.lock; nil = there is none
 }
 
 // open reads the project file in the directory that args name.

@@ -65,7 +65,7 @@ func (r *runFlags) prepare(ctx context.Context, e *env, cmd *cobra.Command, args
 	collect(err)
 	c.label(p.variants)
 	collect(p.readLocks())
-	s.request.Variants = p.variants
+	s.request.Variants, s.request.SystemLock = p.variants, p.systemLock
 	return s, faults.Err()
 }
 

@@ -239,6 +239,14 @@ func (l *Lock) Clone() *Lock {
 	return &Lock{Images: slices.Clone(l.Images), Systems: slices.Clone(l.Systems)}
 }
 
+// WithoutImages gives a copy that pins no base. A nil lock stays nil.
+func (l *Lock) WithoutImages() *Lock {
+	if l == nil {
+		return nil
+	}
+	return &Lock{Systems: slices.Clone(l.Systems)}
+}
+
 func with(list []string, s string) []string {
 	if slices.Contains(list, s) {
 		return list

@@ -1,0 +1,154 @@
+package builder
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/fault"
+)
+
+// noShell is how BuildKit and runc say that a base has no /bin/sh.
+var noShell = regexp.MustCompile(`(/bin/sh|"sh")["': ].*no such file or directory|executable file not found`)
+
+// explainApt turns apt's own words into faults.
+func (b *build) explainApt(r *profiles.Recipe, err error) error {
+	said := strings.TrimSpace(b.logs(r.Profile).failed(err))
+	switch {
+	case strings.Contains(said, "mlbuild: no-apt"), said == "" && noShell.MatchString(err.Error()):
+		return fault.New(fault.Base, "the base %s has no apt, and profile %s asks for system packages", r.Base.Ref, r.Profile).
+			Hint("take a base of Debian or Ubuntu, or leave out system.runtime")
+	case strings.Contains(said, "mlbuild: no-sources"):
+		return fault.New(fault.Index, "the base %s names no package repository in /etc/apt", r.Base.Ref).
+			Hint("name one: system.repositories in mlbuild.yaml")
+	case said == "":
+		return b.explainKey(r, err)
+	}
+	if faults := aptFaults(r, said); len(faults) > 0 {
+		return faults.Err()
+	}
+	if f := aptUpdateFault(r, said); f != nil {
+		return f
+	}
+	return fault.New(fault.Resolve, "apt cannot find the system packages of profile %s on %s:\n%s", r.Profile, r.Base.Ref, lastLines(said, 20)).
+		Hint("correct system.runtime in mlbuild.yaml, or take another base")
+}
+
+// explainKey knows a repository's key that was fetched and is not what the project file promises.
+func (b *build) explainKey(r *profiles.Recipe, err error) error {
+	sums := mismatch.FindStringSubmatch(err.Error())
+	if sums == nil {
+		return b.explain(r.Profile, err)
+	}
+	for _, repo := range r.Apt.Repositories {
+		if k := repo.Key; k != nil && k.URL != "" && slices.Contains(sums[1:], k.SHA256) {
+			return fault.New(fault.Digest, "the key of the repository %s is not what mlbuild.yaml promises: %s has another sha256 than %s", repo.URL, k.URL, k.SHA256).
+				Hint("find out from its owners whether they changed it, then put the new sha256 into system.repositories")
+		}
+	}
+	return b.explain(r.Profile, err)
+}
+
+var (
+	aptUnknown    = regexp.MustCompile(`(?m)^E: (?:Unable to locate package (\S+)|Package '(\S+)' has no installation candidate)$`)
+	aptNoVersion  = regexp.MustCompile(`(?m)^E: Version '(.*)' for '(.*)' was not found$`)
+	aptUnmet      = regexp.MustCompile(`(?ms)^(?:The following packages have unmet dependencies:\n.*|Solving dependencies\.\.\.[^\n]*\n.*)`)
+	aptImpossible = regexp.MustCompile(`held broken packages|generated breaks|Unable to satisfy dependencies|impossible situation`)
+)
+
+// aptFaults are those of the packages that were asked for, all at once.
+func aptFaults(r *profiles.Recipe, said string) fault.List {
+	var faults fault.List
+	told := map[string]bool{}
+	for _, m := range aptUnknown.FindAllStringSubmatch(said, -1) {
+		name := m[1] + m[2]
+		if told[name] {
+			continue
+		}
+		told[name] = true
+		f := fault.New(fault.Resolve, "the repositories of the base %s have no package %s", r.Base.Ref, name)
+		if near := aptTold(said, "near "+name); len(near) > 0 {
+			f.Hint("did you mean %s?", strings.Join(near, ", "))
+		}
+		faults = append(faults, f.Hint("correct system.runtime in mlbuild.yaml, or name the repository that has it: system.repositories"))
+	}
+	for _, m := range aptNoVersion.FindAllStringSubmatch(said, -1) {
+		f := fault.New(fault.Resolve, "the repositories of the base %s do not have %s in version %s", r.Base.Ref, m[2], m[1])
+		if have := aptTold(said, "versions "+m[2]); len(have) > 0 {
+			f.Hint("they have %s: write %s=%s, or %s alone", strings.Join(have, ", "), m[2], have[len(have)-1], m[2])
+		}
+		faults = append(faults, f.Hint("mirrors delete old versions; system.snapshot takes them from a service that keeps them"))
+	}
+	if len(faults) == 0 && aptImpossible.MatchString(said) {
+		why := aptUnmet.FindString(said)
+		if why == "" {
+			why = said
+		}
+		faults = append(faults, fault.New(fault.Resolve, "the system packages of profile %s do not fit together with the base %s:\n%s", r.Profile, r.Base.Ref, lastLines(why, 20)).
+			Hint("loosen the versions in system.runtime, or take another base"))
+	}
+	return faults
+}
+
+// aptTold gives the words of the line that the script tells beside apt's own.
+func aptTold(said, what string) []string {
+	for line := range strings.Lines(said) {
+		if words, ok := strings.CutPrefix(strings.TrimSpace(line), "mlbuild: "+what+":"); ok {
+			return strings.Fields(words)
+		}
+	}
+	return nil
+}
+
+// aptRule knows what apt says of a repository that it cannot use. The texts are those of apt 2.2 to 3.0 with gpgv and sqv.
+type aptRule struct {
+	match *regexp.Regexp
+	code  fault.Code
+	say   string
+	hint  string
+	retry bool
+}
+
+var aptRules = []aptRule{
+	{regexp.MustCompile(`Certificate verification failed|certificate is NOT trusted|unable to get local issuer`), fault.CA,
+		"a package repository shows a certificate that nobody vouches for", "behind a company's proxy, pass its CA: --ca-cert FILE", false},
+	{regexp.MustCompile(`NO_PUBKEY|Missing key [0-9A-F]+`), fault.Index,
+		"a package repository is signed by a key that the base does not know", "give its key in mlbuild.yaml: system.repositories, key", false},
+	{regexp.MustCompile(`EXPKEYSIG|KEYEXPIRED|Expired on|expired key`), fault.Index,
+		"the key of a package repository has expired", "ask its owners for the new key, or take a newer base", false},
+	{regexp.MustCompile(`BADSIG|not signed by|signatures were invalid|signature verification failed|Bad signature|unsupported filetype`), fault.Index,
+		"a package repository is signed by another key than the one that vouches for it", "check the key in system.repositories; if it is right, do not trust what the server sent", false},
+	{regexp.MustCompile(`is expired \(invalid since|is not valid yet`), fault.Index,
+		"the lists of a package repository are too old or from the future", "check the daemon's clock; for an old state of a repository name system.snapshot", false},
+	{regexp.MustCompile(`Temporary failure resolving|Could not resolve|[Cc]ould not connect|Connection failed|[Cc]onnection refused|[Cc]onnection timed out|Unable to connect|Network is unreachable|No route to host|Connection reset|Could not handshake`), fault.Index,
+		"a package repository does not answer", "check that the daemon can reach it", true},
+	{regexp.MustCompile(`\b(429|50\d) +[A-Z]|Hash Sum mismatch|Mirror sync in progress|unexpected size`), fault.Index,
+		"a package repository is in trouble", "run the same command again later", true},
+	{regexp.MustCompile(`\b(401|403) +(Unauthorized|Forbidden|Authorization)`), fault.Index,
+		"a package repository wants credentials", "repositories with a password are not supported: use one without, or a mirror of it", false},
+	{regexp.MustCompile(`is not signed`), fault.Index,
+		"a package repository is not signed, so that nothing vouches for its packages", "have it signed, and give its key in system.repositories", false},
+	{regexp.MustCompile(`(?:does not have|no longer has) a Release file|404 +Not Found`), fault.Index,
+		"a package repository is gone, or is not signed: it has no Release file", "check url and suite; a release out of support lives on in an archive: name it by system.snapshot or system.repositories, or take a newer base", false},
+}
+
+// aptUpdateFault is what is wrong with a repository, nil if nothing is.
+func aptUpdateFault(r *profiles.Recipe, said string) *fault.Fault {
+	var lines []string
+	for line := range strings.Lines(said) {
+		if strings.HasPrefix(line, "E: ") || strings.HasPrefix(line, "W: ") || strings.HasPrefix(line, "Err:") || strings.HasPrefix(line, "  ") {
+			lines = append(lines, strings.TrimRight(line, "\n"))
+		}
+	}
+	about := strings.Join(lines, "\n")
+	for _, rule := range aptRules {
+		if !rule.match.MatchString(about) {
+			continue
+		}
+		f := fault.New(rule.code, "%s (profile %s on %s):\n%s", rule.say, r.Profile, r.Base.Ref, lastLines(about, 12)).Hint("%s", rule.hint)
+		f.Retry = rule.retry
+		return f
+	}
+	return nil
+}

@@ -1,0 +1,149 @@
+package builder
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/distribution/reference"
+	gateway "github.com/moby/buildkit/frontend/gateway/client"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/pylock"
+	"github.com/mlbuild/mlbuild/profiles/syslock"
+)
+
+// usableLocks reads the variant's Python lock, and holds both locks against today's project.
+func (b *build) usableLocks(v Variant) (*pylock.Lock, error) {
+	lock, err := usableLock(b.req, v)
+	faults := append(fault.All(err), fault.All(checkSystemLock(b.req, b.system, v))...)
+	return lock, faults.Err()
+}
+
+// checkSystemLock tells whether mlbuild.lock answers the variant: its base and its system packages on every platform. What is stale or missing is a
+// fault.LockStale under --locked, else a note. Without the file only system packages need one.
+func checkSystemLock(req Request, lock *syslock.Lock, v Variant) error {
+	for _, r := range v.Recipes {
+		reason := systemStale(lock, r)
+		switch {
+		case reason == "":
+			continue
+		case req.Locked && lock == nil:
+			return fault.New(fault.LockStale, "the system packages of profile %s have no lock, and --locked forbids to resolve", v.Profile).
+				In(fault.Position{File: syslock.FileName}).Hint("mlbuild lock --profile %s", v.Profile)
+		case req.Locked:
+			return fault.New(fault.LockStale, "the lock does not fit profile %s any more: %s", v.Profile, reason).
+				In(fault.Position{File: syslock.FileName}).Hint("mlbuild lock --profile %s", v.Profile)
+		case lock != nil:
+			req.note("%s does not fit profile %s (%s) and is not used for it; renew it with: mlbuild lock --profile %s", syslock.FileName, v.Profile, reason, v.Profile)
+			return nil
+		}
+	}
+	return nil
+}
+
+// systemStale says in words what of the recipe the lock does not answer, "" if nothing.
+func systemStale(lock *syslock.Lock, r *profiles.Recipe) string {
+	pinned := pinOf(lock, r.Base.Ref)
+	if lock != nil && pinned == "" {
+		return "it does not pin the base " + r.Base.Ref
+	}
+	if len(r.System) == 0 || lock == nil && r.Apt.Strategy == "apt" {
+		return ""
+	}
+	_, reason := lock.Lookup(question(r, pinned))
+	return reason
+}
+
+func question(r *profiles.Recipe, digest string) syslock.Question {
+	return syslock.Question{Profile: r.Profile, Image: r.Base.Ref, Digest: digest, Platform: r.Platform, Inputs: r.Apt.Inputs, Asked: r.System}
+}
+
+// pinOf is the digest that a base is pinned to: by its own reference, else by the lock; "" = by none.
+func pinOf(lock *syslock.Lock, ref string) string {
+	if digest := digestOf(ref); digest != "" {
+		return digest
+	}
+	return lock.Digest(ref)
+}
+
+// digestOf is the digest in a reference, "" if there is none.
+func digestOf(ref string) string {
+	named, err := reference.ParseNormalizedNamed(ref)
+	if err != nil {
+		return ""
+	}
+	if pinned, ok := named.(reference.Digested); ok {
+		return pinned.Digest().String()
+	}
+	return ""
+}
+
+// lookupBase looks up a recipe's base, by the digest that mlbuild.lock pins it to.
+func (b *build) lookupBase(ctx context.Context, gw gateway.Client, r *profiles.Recipe, p ocispecs.Platform) (llb.Base, error) {
+	pin := b.system.Digest(r.Base.Ref)
+	if pin == "" || digestOf(r.Base.Ref) != "" {
+		return lookupImage(ctx, gw, r.Base.Ref, p)
+	}
+	base, err := lookupImage(ctx, gw, r.Base.Ref+"@"+pin, p)
+	for _, f := range fault.All(err) {
+		if f.Code == fault.BaseGone {
+			f.Hints = []string{fmt.Sprintf("%s pins it; take what the tag names now: mlbuild lock --upgrade base", syslock.FileName)}
+		}
+	}
+	return base, err
+}
+
+// systemPackages gives the recipe's system packages: from the lock, else from the base's apt. Nil = the recipe has none, or plain apt installs them
+// and no lock says which.
+func (b *build) systemPackages(ctx context.Context, gw gateway.Client, r *profiles.Recipe, base llb.Base, p ocispecs.Platform) (*syslock.System, error) {
+	if len(r.System) == 0 {
+		return nil, nil
+	}
+	if s, reason := b.system.Lookup(question(r, digestOf(base.Ref))); reason == "" {
+		return s, nil
+	}
+	if r.Apt.Strategy == "apt" {
+		return nil, nil
+	}
+	s, err := b.askApt(ctx, gw, r, llb.SystemInputs{Base: base, Platform: p})
+	if err != nil {
+		return nil, err
+	}
+	return &s, nil
+}
+
+// askApt lets the base's apt choose the recipe's system packages. The network and the cache rule of in are filled in.
+func (b *build) askApt(ctx context.Context, gw gateway.Client, r *profiles.Recipe, in llb.SystemInputs) (s syslock.System, err error) {
+	in.Network, in.NoCache = b.network(), b.req.NoCache
+	def, err := llb.SystemResolution(r, in)
+	if err != nil {
+		return s, err
+	}
+	res, err := gw.Solve(ctx, gateway.SolveRequest{Definition: def, Evaluate: true})
+	if err != nil {
+		return s, b.explainApt(r, err)
+	}
+	ref, err := res.SingleRef()
+	if err != nil {
+		return s, fmt.Errorf("the result of apt: %w", err)
+	}
+	data, err := readFile(ctx, ref, llb.SystemAnswer)
+	if err != nil {
+		return s, err
+	}
+	if s, err = llb.ParseSystemAnswer(r.System, data); err != nil {
+		return s, err
+	}
+	s.Image, s.Digest, s.Platform, s.Inputs = r.Base.Ref, digestOf(in.Base.Ref), r.Platform, r.Apt.Inputs
+	if len(s.Removes) > 0 && r.Apt.Strategy != "apt" {
+		return s, fault.New(fault.Resolve, "the system packages of profile %s conflict with the base %s: apt would remove %s from it",
+			r.Profile, r.Base.Ref, strings.Join(s.Removes, ", ")).
+			Hint("leave out the package that conflicts, or take another base").
+			Hint("system: {strategy: apt} lets apt replace what the base has, in one layer that depends on the base")
+	}
+	return s, nil
+}

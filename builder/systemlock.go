@@ -1,0 +1,113 @@
+package builder
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"sync"
+
+	gateway "github.com/moby/buildkit/frontend/gateway/client"
+
+	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/syslock"
+)
+
+// SystemLocked is a project's new mlbuild.lock.
+type SystemLocked struct {
+	Data []byte // equal to Request.SystemLock if nothing changed
+	Lock *syslock.Lock
+	Old  *syslock.Lock // what Request.SystemLock holds, nil = nothing
+}
+
+// LockSystem pins the base of every variant, and its system packages on every platform. What the lock has already stays as it is, unless o says to renew
+// it: Base and System, or All for both. Packages that are asked for anew leave the versions of the others alone. It writes nothing.
+func (b *Builder) LockSystem(ctx context.Context, req Request, o LockOptions) (*SystemLocked, error) {
+	run, err := b.start(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	defer run.close()
+	everything := Variant{Profile: req.Variants[0].Profile}
+	for _, v := range req.Variants {
+		everything.Recipes = append(everything.Recipes, v.Recipes...)
+	}
+	locked := &SystemLocked{Old: run.system, Lock: run.system.Clone()}
+	if o.All || o.Base {
+		run.system = run.system.WithoutImages() // each tag is looked up again
+	}
+	err = run.ask(run.ctx, everything, func(ctx context.Context, gw gateway.Client) error {
+		run.shareLogs(everything.Profile, req.Variants)
+		return run.lockSystem(ctx, gw, everything, o, locked)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if o.Profiles != nil {
+		locked.Lock.Keep(o.Profiles)
+	}
+	locked.Data = locked.Lock.Marshal()
+	if locked.Old != nil && bytes.Equal(locked.Data, locked.Old.Marshal()) {
+		locked.Data = req.SystemLock // comments that somebody wrote are not worth a change
+	}
+	return locked, nil
+}
+
+// lockSystem asks once for each distinct question and puts the answers into the lock in the order of the recipes.
+func (b *build) lockSystem(ctx context.Context, gw gateway.Client, all Variant, o LockOptions, to *SystemLocked) error {
+	lists := make([]*syslock.System, len(all.Recipes))
+	bases := make([]llb.Base, len(all.Recipes))
+	first := map[[3]string]int{} // question → the recipe that asks it
+	errs := make([]error, len(all.Recipes))
+	var wg sync.WaitGroup
+	for i, r := range all.Recipes {
+		key := [3]string{r.Base.Ref, r.Platform, r.Apt.Inputs}
+		if _, asked := first[key]; asked {
+			continue
+		}
+		first[key] = i
+		wg.Go(func() { bases[i], lists[i], errs[i] = b.lockOne(ctx, gw, r, o, to.Old) })
+	}
+	wg.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	for _, r := range all.Recipes {
+		i := first[[3]string{r.Base.Ref, r.Platform, r.Apt.Inputs}]
+		if digestOf(r.Base.Ref) == "" {
+			to.Lock.PutImage(r.Profile, r.Base.Ref, digestOf(bases[i].Ref))
+		}
+		if lists[i] == nil {
+			to.Lock.DropSystem(r.Profile, r.Platform)
+		} else {
+			to.Lock.PutSystem(r.Profile, *lists[i])
+		}
+	}
+	return nil
+}
+
+// lockOne gives a recipe's base and the list of its system packages, nil if it has none.
+func (b *build) lockOne(ctx context.Context, gw gateway.Client, r *profiles.Recipe, o LockOptions, old *syslock.Lock) (base llb.Base, s *syslock.System, err error) {
+	p, err := parsePlatform(r.Platform)
+	if err != nil {
+		return base, nil, err
+	}
+	if base, err = b.lookupBase(ctx, gw, r, p); err != nil || len(r.System) == 0 {
+		return base, nil, err
+	}
+	if _, err = profiles.CheckBase(r, "", createdBy(base), base.Config.Config.Env); err != nil {
+		return base, nil, err
+	}
+	q := question(r, digestOf(base.Ref))
+	in := llb.SystemInputs{Base: base, Platform: p, Nonce: o.Nonce}
+	if !o.All && !o.System {
+		if s, reason := old.Lookup(q); reason == "" {
+			return base, s, nil
+		}
+		if earlier := old.Earlier(q); earlier != nil {
+			in.Previous = earlier.Packages
+		}
+	}
+	fresh, err := b.askApt(ctx, gw, r, in)
+	return base, &fresh, err
+}

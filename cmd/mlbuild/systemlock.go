@@ -1,0 +1,99 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/mlbuild/mlbuild/builder"
+	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/syslock"
+)
+
+// writeSystem brings mlbuild.lock to its file, or only compares it under --check.
+func (l *lockFlags) writeSystem(e *env, s *session, locked *builder.SystemLocked) error {
+	old := s.request.SystemLock
+	changes := systemChanges(locked.Old, locked.Lock)
+	same := bytes.Equal(old, locked.Data)
+	printSystemLock(e, locked.Lock, changes, old == nil, same)
+	if same {
+		return nil
+	}
+	if l.check {
+		return fault.New(fault.LockStale, "%s is not what the project asks for: %s", syslock.FileName, stale(old, changes)).
+			In(fault.Position{File: syslock.FileName}).Hint("mlbuild lock writes it anew")
+	}
+	return writeFile(filepath.Join(s.project.dir, syslock.FileName), locked.Data)
+}
+
+// systemChanges compares two locks by base and by package. Names carry platform and base where there are several lists.
+func systemChanges(old, now *syslock.Lock) []change {
+	before, after := pins(old, several(old, now)), pins(now, several(old, now))
+	all := map[string]bool{}
+	for name := range before {
+		all[name] = true
+	}
+	for name := range after {
+		all[name] = true
+	}
+	var changes []change
+	for _, name := range sortedKeys(all) {
+		if before[name] != after[name] {
+			changes = append(changes, change{name, before[name], after[name]})
+		}
+	}
+	return changes
+}
+
+func several(locks ...*syslock.Lock) bool {
+	for _, l := range locks {
+		if l != nil && len(l.Systems) > 1 {
+			return true
+		}
+	}
+	return false
+}
+
+// pins gives what is pinned, by name: a base's digest, a package's version.
+func pins(l *syslock.Lock, long bool) map[string]string {
+	all := map[string]string{}
+	if l == nil {
+		return all
+	}
+	for _, m := range l.Images {
+		digest := strings.TrimPrefix(m.Digest, "sha256:")
+		all[m.Ref] = "sha256:" + digest[:min(12, len(digest))]
+	}
+	for _, s := range l.Systems {
+		for _, p := range s.Packages {
+			name := p.Name
+			if long {
+				name = fmt.Sprintf("%s (%s on %s)", p.Name, s.Platform, s.Image)
+			}
+			all[name] = p.Version
+		}
+	}
+	return all
+}
+
+func printSystemLock(e *env, l *syslock.Lock, changes []change, fresh, same bool) {
+	state := "changed"
+	switch {
+	case fresh:
+		state = "new"
+	case same:
+		state = "unchanged"
+	}
+	packages := 0
+	for _, s := range l.Systems {
+		packages += len(s.Packages)
+	}
+	fmt.Fprintf(e.stdout, "%s: %s, %s, %s\n", syslock.FileName, count(len(l.Images), "base image"), count(packages, "system package"), state)
+	if fresh {
+		return
+	}
+	for _, c := range changes {
+		fmt.Fprintf(e.stdout, "  %s\n", c)
+	}
+}

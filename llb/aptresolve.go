@@ -1,0 +1,126 @@
+package llb
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	bkllb "github.com/moby/buildkit/client/llb"
+	"github.com/moby/buildkit/solver/pb"
+	"github.com/opencontainers/go-digest"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/syslock"
+)
+
+// SystemAnswer is the file of the result of SystemResolution, for ParseSystemAnswer.
+const SystemAnswer = "/answer"
+
+//go:embed aptsetup.sh
+var aptSetupScript string
+
+//go:embed aptresolve.sh
+var aptResolveScript string
+
+// SystemInputs is what a resolution of system packages needs beside the recipe.
+type SystemInputs struct {
+	Base     Base              // of the recipe's platform
+	Platform ocispecs.Platform // the recipe's: apt runs on it
+	Previous []syslock.Package // versions that are kept where the repositories still have them
+	Nonce    string            // differs = ask the repositories again; "" = an equal earlier answer will do
+	Network  Network
+	NoCache  bool
+}
+
+// SystemResolution compiles the step in which the base's own apt says which packages the recipe's system packages bring. Nothing is installed. Its result
+// holds SystemAnswer.
+func SystemResolution(r *profiles.Recipe, in SystemInputs) (*pb.Definition, error) {
+	s := stage{id: "resolve-system", title: "resolve", noCache: in.NoCache}
+	opts := []bkllb.RunOption{
+		bkllb.Args(append([]string{"/bin/sh", "-euc", aptSetupScript + aptResolveScript, "sh"}, r.System...)),
+		aptCache("/var/lib/apt/lists", in.Base, in.Platform),
+		bkllb.AddMount("/tmp", bkllb.Scratch(), bkllb.Tmpfs()),
+		bkllb.AddEnv("MLBUILD_NONCE", in.Nonce),
+		bkllb.Platform(in.Platform), s.named("apt: resolve the system packages of %s", r.Profile),
+	}
+	opts = append(opts, aptOptions(r.Apt, in.Previous, s)...)
+	opts = append(opts, in.Network.options(aptCA)...)
+	out := baseToRead(in.Base, in.Platform).Run(opts...).AddMount("/out", bkllb.Scratch())
+	def, err := out.Marshal(context.Background(), bkllb.Platform(in.Platform))
+	if err != nil {
+		return nil, fmt.Errorf("marshal the resolution of the system packages of %s: %w", r.Profile, err)
+	}
+	return def.ToPB(), nil
+}
+
+// aptCache mounts one of apt's directories as a cache: one for each distribution and platform, locked because apt cannot share it.
+func aptCache(dir string, base Base, p ocispecs.Platform) bkllb.RunOption {
+	id := path.Join("mlbuild/apt", base.distro(), p.OS+"-"+p.Architecture, path.Base(dir))
+	return bkllb.AddMount(dir, bkllb.Scratch(), bkllb.AsPersistentCacheDir(id, bkllb.CacheMountLocked))
+}
+
+// aptOptions mounts what aptSetupScript reads: the project's repositories and their keys, the snapshot, and versions to prefer.
+func aptOptions(a profiles.Apt, previous []syslock.Package, s stage) []bkllb.RunOption {
+	var opts []bkllb.RunOption
+	files := (dirTable{}).mkdirs()
+	any := false
+	write := func(name, data string) {
+		if data != "" {
+			files.mkfile(name, data)
+			any = true
+		}
+	}
+	write("/mlbuild.sources", aptSources(a.Repositories))
+	write("/preferences", aptPreferences(previous))
+	if a.Snapshot != nil {
+		write("/snapshot", a.Snapshot.URL+"\n"+a.Snapshot.Date+"\n")
+	}
+	if any {
+		opts = append(opts, bkllb.AddMount("/run/mlbuild/apt", bkllb.Scratch().File(files.last, s.named("the project's repositories")), bkllb.Readonly))
+	}
+	for i, repo := range a.Repositories {
+		if repo.Key != nil {
+			opts = append(opts, bkllb.AddMount(fmt.Sprintf("/run/mlbuild/key-%d", i), keyState(repo, s), bkllb.Readonly))
+		}
+	}
+	return opts
+}
+
+// keyState holds a repository's key as the file /key.
+func keyState(repo profiles.Repository, s stage) bkllb.State {
+	if repo.Key.URL == "" {
+		return bkllb.Scratch().File(bkllb.Mkfile("/key", 0o644, repo.Key.Data), s.named("key of %s", repo.URL))
+	}
+	return bkllb.HTTP(repo.Key.URL, bkllb.Filename("key"), bkllb.Chmod(0o644),
+		bkllb.Checksum(digest.NewDigestFromEncoded(digest.SHA256, repo.Key.SHA256)), s.named("key of %s", repo.URL))
+}
+
+// aptSources are the repositories in the form of sources.list(5), deb822. The script puts the paths of the keys in.
+func aptSources(repositories []profiles.Repository) string {
+	stanzas := make([]string, len(repositories))
+	for i, r := range repositories {
+		stanzas[i] = fmt.Sprintf("Types: deb\nURIs: %s\nSuites: %s\n", r.URL, r.Suite)
+		if len(r.Components) > 0 {
+			stanzas[i] += "Components: " + strings.Join(r.Components, " ") + "\n"
+		}
+		if r.Key != nil {
+			stanzas[i] += fmt.Sprintf("Signed-By: @key-%d@\n", i)
+		}
+	}
+	return strings.Join(stanzas, "\n")
+}
+
+// aptPreferences lets apt prefer versions as long as a repository has them (apt_preferences(5)): from 990 on a version wins over a newer one,
+// below 1001 over none that is installed.
+func aptPreferences(packages []syslock.Package) string {
+	sorted := slices.SortedFunc(slices.Values(packages), func(a, b syslock.Package) int { return strings.Compare(a.Name, b.Name) })
+	var b strings.Builder
+	for _, p := range sorted {
+		fmt.Fprintf(&b, "Package: %s\nPin: version %s\nPin-Priority: 995\n\n", p.Name, p.Version)
+	}
+	return b.String()
+}
