@@ -80,10 +80,6 @@ func (b *Builder) start(ctx context.Context, req Request) (*build, error) {
 	if err != nil {
 		return nil, err
 	}
-	program, err := helper.Binary(imageName(worker))
-	if err != nil {
-		return nil, err
-	}
 	sum, err := helper.Digest(imageName(worker))
 	if err != nil {
 		return nil, err
@@ -99,12 +95,12 @@ func (b *Builder) start(ctx context.Context, req Request) (*build, error) {
 		registry: newRegistry(req.Auth, req.CA), turns: newTurns(), watchers: map[string]*watcher{},
 	}
 	run.ctx, run.stop = b.daemon.Watch(ctx)
-	if run.locals, err = openLocals(run.ctx, b.daemon.Client, req.Dir, program, run.sharedKey()); err != nil {
+	if run.locals, err = openLocals(run.ctx, b.daemon.Client, req.Dir, run.sharedKey()); err != nil {
 		run.stop()
 		return nil, err
 	}
 	run.second = sync.OnceValues(func() (l *locals, err error) {
-		l, err = openLocals(run.ctx, b.daemon.Client, req.Dir, program, run.sharedKey())
+		l, err = openLocals(run.ctx, b.daemon.Client, req.Dir, run.sharedKey())
 		run.opened = l
 		return l, err
 	})

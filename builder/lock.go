@@ -63,7 +63,7 @@ func (b *build) ask(ctx context.Context, v Variant, f func(context.Context, gate
 	if err != nil {
 		return err
 	}
-	opt := bkclient.SolveOpt{Session: session, SharedKey: b.sharedKey(), FrontendAttrs: map[string]string{}, Internal: true}
+	opt := bkclient.SolveOpt{Session: session, SharedKey: b.sharedKey(), OCIStores: b.stores(), FrontendAttrs: map[string]string{}, Internal: true}
 	ch, drained := w.channel()
 	var failed error
 	_, err = b.daemon.Client.Build(ctx, opt, product, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {

@@ -14,7 +14,6 @@ import (
 	"github.com/moby/buildkit/session/filesync"
 	"github.com/moby/buildkit/session/secrets/secretsprovider"
 	"github.com/moby/buildkit/session/sshforward/sshprovider"
-	"github.com/moby/buildkit/util/staticfs"
 	"github.com/tonistiigi/fsutil"
 	fstypes "github.com/tonistiigi/fsutil/types"
 
@@ -30,7 +29,7 @@ type locals struct {
 }
 
 // openLocals starts the session: the project's directory, opened so that no symlink leads out of it, and the helper program.
-func openLocals(ctx context.Context, c *bkclient.Client, dir string, helper []byte, key string) (*locals, error) {
+func openLocals(ctx context.Context, c *bkclient.Client, dir, key string) (*locals, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, fault.New(fault.Context, "cannot open the project's directory: %w", err).Hint("check that it is there and that you may read it")
@@ -44,7 +43,7 @@ func openLocals(ctx context.Context, c *bkclient.Client, dir string, helper []by
 		return nil, fault.New(fault.Internal, "start a session: %w", err)
 	}
 	s.Allow(filesync.NewFSSyncProvider(filesync.StaticDirSource{
-		llb.ProjectLocal: project, llb.HelperLocal: helperFS(helper),
+		llb.ProjectLocal: project,
 	}))
 	l := &locals{session: s, root: root, done: make(chan error, 1)}
 	go func() { l.done <- s.Run(ctx, c.Dialer()) }()
@@ -62,12 +61,6 @@ func (l *locals) close() {
 func ownedByRoot(_ string, st *fstypes.Stat) fsutil.MapResult {
 	st.Uid, st.Gid = 0, 0
 	return fsutil.MapResultKeep
-}
-
-func helperFS(program []byte) fsutil.FS {
-	files := staticfs.NewFS()
-	files.Add(llb.HelperFile, &fstypes.Stat{Mode: 0o755}, program)
-	return files
 }
 
 // attachables are what one build's own session offers: registry credentials for the hosts that this build names, secrets, ssh agents.

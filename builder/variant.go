@@ -121,6 +121,7 @@ func (m *making) solveOpt(outputs []bkclient.ExportEntry) (bkclient.SolveOpt, er
 	session, err := attachables(m.req, m.v, m.store)
 	return bkclient.SolveOpt{
 		Exports: outputs, Session: session, SharedKey: m.sharedKey(),
+		OCIStores:     m.stores(),
 		FrontendAttrs: map[string]string{},
 		CacheImports:  clientCaches(m.req.CacheFrom), // a cache in a local directory needs the client; the others are named in each solve
 	}, err

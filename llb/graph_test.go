@@ -95,7 +95,7 @@ func TestHelperSteps(t *testing.T) {
 		if v.op.Platform.OS != "linux" || v.op.Platform.Architecture != "amd64" {
 			t.Errorf("%s: runs on %v, not on the daemon's platform", v.name, v.op.Platform)
 		}
-		if root := mount(v, "/"); root.Output != -1 || g.inputs(v)[root.Input].name != "[helper] place the unpacker" {
+		if root := mount(v, "/"); root.Output != -1 || g.inputs(v)[root.Input].name != "[helper] send the unpacker" {
 			t.Errorf("%s: root %v", v.name, root)
 		}
 		if len(e.Secretenv) > 0 || len(e.Meta.Env) > 0 || e.Meta.ProxyEnv != nil || e.Security != pb.SecurityMode_SANDBOX {
@@ -150,7 +150,7 @@ func TestNamesAndGroups(t *testing.T) {
 	}
 }
 
-// TestLocals: files come from the two named locals only, and only what a rule names is sent.
+// TestLocals: files come from the project alone, and only what a rule names is sent.
 func TestLocals(t *testing.T) {
 	g := compiled(t, func(_ *profiles.Recipe, in *Inputs) { in.Session = Session{ID: "session-1", SharedKey: "project-1"} })
 	got := map[string]map[string]string{}
@@ -158,10 +158,6 @@ func TestLocals(t *testing.T) {
 		got[v.op.GetSource().Identifier] = v.attrs()
 	}
 	want := map[string]map[string]string{
-		"local://" + HelperLocal: {
-			pb.AttrFollowPaths: `["mlbuild-unpack"]`, pb.AttrSharedKeyHint: "helper-" + sum("helper"),
-			pb.AttrLocalSessionID: "session-1",
-		},
 		"local://" + ProjectLocal: {
 			pb.AttrFollowPaths: `["main.py","model.py","weights"]`, pb.AttrExcludePatterns: `["**/*.log","!keep.log"]`,
 			pb.AttrSharedKeyHint: "project-1-app-" + selectionKey([]string{"main.py", "model.py", "weights"}, []string{"**/*.log", "!keep.log"}), pb.AttrLocalSessionID: "session-1",

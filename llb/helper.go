@@ -3,19 +3,14 @@ package llb
 import (
 	bkllb "github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/solver/pb"
-
-	"github.com/mlbuild/mlbuild/llb/wheel"
 )
 
-// helperRoot is an otherwise empty root that holds the helper. The copy makes it content: a step on it has a cache key that depends
-// on the helper's bytes and not on the session that sent them.
+// helperRoot is an otherwise empty root that holds the helper. The daemon knows it by its digest and asks the client for it only where it
+// has to run a step: neither a session nor a transfer stands in the keys of the steps on it.
 func helperRoot(in Inputs) bkllb.State {
 	s := stage{id: "helper", title: "helper"}
-	opts := append(in.Session.local("helper-"+in.Helper), bkllb.FollowPaths([]string{HelperFile}), s.named("send the unpacker"))
-	sent := bkllb.Local(HelperLocal, opts...)
-	info := &bkllb.CopyInfo{Mode: &bkllb.ChmodOpt{Mode: 0o755}, CreateDestPath: true}
-	a := bkllb.Copy(sent, "/"+HelperFile, "/"+HelperFile, info, bkllb.WithUIDGID(0, 0), bkllb.WithCreatedTime(wheel.ModTime))
-	return bkllb.Scratch().File(a, s.named("place the unpacker"))
+	return bkllb.OCILayoutBlob(HelperStore+"@"+in.Helper, bkllb.ImageBlobOCIStore("", HelperStore),
+		bkllb.Filename(HelperFile), bkllb.Chmod(0o755), s.named("send the unpacker"))
 }
 
 // helperStep runs the helper on the daemon's own platform, without network, on a root that it cannot change.

@@ -10,9 +10,9 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
-// Names under which a client offers its files to the daemon.
+// Names under which a client offers its files to the daemon: a content store and a local directory.
 const (
-	HelperLocal  = "mlbuild-helper"  // holds one file, HelperFile
+	HelperStore  = "mlbuild/helper"  // content store with the helper, by its digest
 	ProjectLocal = "mlbuild-project" // the project's directory
 	HelperFile   = "mlbuild-unpack"
 )
@@ -27,7 +27,7 @@ type Inputs struct {
 	Wheels  []pylock.Wheel    // one per package, sorted by name
 	System  *syslock.System   // the system packages; nil = none, or plain apt is to find them
 	Worker  ocispecs.Platform // the daemon's own platform: helper steps run on it, without an emulator
-	Helper  string            // sha256 (hex) of the helper for Worker
+	Helper  string            // digest of the helper for Worker, sha256:<hex>
 	Session Session
 	Network Network
 	Epoch   time.Time // the image's creation time

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/moby/buildkit/solver/pb"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/mlbuild/mlbuild/profiles"
@@ -98,7 +99,7 @@ func TestWheelLayersDependOn(t *testing.T) {
 	before := compiled(t, nil).wheelSteps()
 	for name, change := range map[string]func(*profiles.Recipe, *Inputs){
 		"python": func(r *profiles.Recipe, _ *Inputs) { r.Python.Version = "3.12" },
-		"helper": func(_ *profiles.Recipe, in *Inputs) { in.Helper = sum("another helper") },
+		"helper": func(_ *profiles.Recipe, in *Inputs) { in.Helper = "sha256:" + sum("another helper") },
 		"worker": func(_ *profiles.Recipe, in *Inputs) {
 			in.Worker = ocispecs.Platform{OS: "linux", Architecture: "arm64"}
 		},
@@ -118,19 +119,16 @@ func TestWheelLayersDependOn(t *testing.T) {
 	}
 }
 
-// TestHelperIsContent: the step's root is a copy of the helper, so that its cache key is the file's bytes; with the local itself as root
-// the key would be the session's.
+// TestHelperIsContent: the step's root is the helper by its digest, so that its cache key is the file's bytes. A session in it would be in
+// the key of every layer.
 func TestHelperIsContent(t *testing.T) {
-	g := compiled(t, nil)
-	root := g.named("place the unpacker")
-	copied := root.op.GetFile().Actions[0].GetCopy()
-	if copied.Src != "/"+HelperFile || copied.Dest != "/"+HelperFile || copied.Mode != 0o755 || copied.Timestamp != 315532800e9 {
-		t.Errorf("the helper is placed by %v", copied)
+	g := compiled(t, func(_ *profiles.Recipe, in *Inputs) { in.Session.ID = "session-1" })
+	root := g.named("send the unpacker")
+	if got, want := root.op.GetSource().Identifier, "oci-layout+blob://docker.io/"+HelperStore+"@sha256:"+sum("helper"); got != want {
+		t.Errorf("the helper is %s, want %s", got, want)
 	}
-	if u := copied.Owner; u.GetUser().GetByID() != 0 || u.GetGroup().GetByID() != 0 {
-		t.Errorf("the helper belongs to %v", u)
-	}
-	if from := g.inputs(root)[0]; from.kind() != "local" {
-		t.Errorf("the helper comes from %s", from.name)
+	want := map[string]string{pb.AttrHTTPFilename: HelperFile, pb.AttrHTTPPerm: "0755", pb.AttrOCILayoutStoreID: HelperStore}
+	if d := cmp.Diff(want, root.attrs()); d != "" {
+		t.Errorf("attributes of the helper (-want +got):\n%s", d)
 	}
 }

@@ -69,7 +69,7 @@ func (p *planFlags) llb(ctx context.Context, e *env, cmd *cobra.Command, args []
 // buildctl is the command that builds the definition.
 func (p *planFlags) buildctl(e *env, s *session, helperDir string) []string {
 	line := []string{"buildctl", "--addr", quoted(s.daemon.Addr), "build",
-		"--local", quoted(llb.ProjectLocal + "=" + s.project.dir), "--local", quoted(llb.HelperLocal + "=" + helperDir)}
+		"--local", quoted(llb.ProjectLocal + "=" + s.project.dir), "--oci-layout", quoted(llb.HelperStore + "=" + helperDir)}
 	if s.request.CA != nil {
 		path := p.daemon.ca
 		if path == "" {
@@ -87,7 +87,7 @@ func (p *planFlags) buildctl(e *env, s *session, helperDir string) []string {
 	return append(line, "--output", fmt.Sprintf("type=oci,dest=image.tar,compression=%s,source-date-epoch=%d", compression.Type, s.request.Epoch.Unix()))
 }
 
-// writeHelper puts the program that unpacks wheels into a directory of its own, so that buildctl can send it.
+// writeHelper puts the program that unpacks wheels into an OCI layout of its own, so that buildctl can send it.
 func writeHelper(e *env, platform string) (string, error) {
 	p, err := platforms.Parse(platform)
 	if err != nil {
@@ -103,16 +103,14 @@ func writeHelper(e *env, platform string) (string, error) {
 		return "", err
 	}
 	state, _ := stateDirs(e)
-	dir := filepath.Join(state, "helper", strings.TrimPrefix(sum, "sha256:")[:16])
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	sum = strings.TrimPrefix(sum, "sha256:")
+	dir := filepath.Join(state, "helper", sum[:16])
+	blobs := filepath.Join(dir, "blobs", "sha256")
+	if err := os.MkdirAll(blobs, 0o755); err != nil {
 		return "", fault.New(fault.Output, "cannot make %s: %w", dir, pathCause(err)).Hint("MLBUILD_STATE_DIR names another directory")
 	}
-	path := filepath.Join(dir, llb.HelperFile)
-	if err := writeFile(path, program); err != nil {
+	if err := writeFile(filepath.Join(blobs, sum), program); err != nil {
 		return "", err
-	}
-	if err := os.Chmod(path, 0o755); err != nil {
-		return "", fault.New(fault.Output, "cannot make %s executable: %w", path, pathCause(err))
 	}
 	return dir, nil
 }

@@ -15,6 +15,7 @@ for arch in amd64 arm64; do
 		-o "$here/bin/mlbuild-unpack-linux-$arch" ./cmd/mlbuild-unpack
 done
 
+(cd "$here/bin" && sha256sum mlbuild-unpack-linux-amd64 mlbuild-unpack-linux-arm64 >sha256sums)
 if [ "${1-}" = --pin ]; then
-	(cd "$here/bin" && sha256sum mlbuild-unpack-linux-amd64 mlbuild-unpack-linux-arm64) >"$here/sha256sums"
+	cp "$here/bin/sha256sums" "$here/sha256sums"
 fi

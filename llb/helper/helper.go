@@ -6,6 +6,8 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"io"
+	"io/fs"
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
@@ -14,44 +16,84 @@ import (
 // Name is the program's file name in the context that carries it to the daemon.
 const Name = "mlbuild-unpack"
 
+// programs holds, beside the programs, sha256sums with the sums of what was built: hashing megabytes in every run takes longer than
+// connecting to a daemon.
+//
 //go:embed bin
 var programs embed.FS
 
 //go:embed sha256sums
-var sums string
+var pinned string
 
-// Binary gives the static program for a platform, "linux/amd64" or "linux/arm64". A variant ("linux/arm64/v8") is
+// Program is an opened helper. It reads from the executable's own pages and copies nothing.
+type Program struct {
+	fs.File
+	io.ReaderAt
+	size int64
+}
+
+// Size is the program's length in bytes.
+func (p *Program) Size() int64 { return p.size }
+
+// Open gives the static program for a platform, "linux/amd64" or "linux/arm64". A variant ("linux/arm64/v8") is
 // ignored. The error is fault.Platform where there is no such program, fault.Internal where it was not built.
-func Binary(platform string) ([]byte, error) {
-	file, err := fileOf(platform)
+func Open(platform string) (*Program, error) {
+	name, err := fileOf(platform)
 	if err != nil {
 		return nil, err
 	}
-	data, err := programs.ReadFile("bin/" + file)
+	file, err := programs.Open("bin/" + name)
 	if err != nil {
 		return nil, fault.New(fault.Internal, "this mlbuild was built without its helper for %s: run \"make helper\" first, then build mlbuild again", platform)
+	}
+	info, err := file.Stat()
+	at, ok := file.(io.ReaderAt)
+	if err != nil || !ok {
+		return nil, fault.New(fault.Internal, "the embedded helper for %s cannot be read", platform)
+	}
+	return &Program{File: file, ReaderAt: at, size: info.Size()}, nil
+}
+
+// Binary gives the whole program, with the errors of Open.
+func Binary(platform string) ([]byte, error) {
+	p, err := Open(platform)
+	if err != nil {
+		return nil, err
+	}
+	data, err := io.ReadAll(p)
+	if err != nil {
+		return nil, fault.New(fault.Internal, "the embedded helper for %s: %w", platform, err)
 	}
 	return data, nil
 }
 
-// Digest gives "sha256:<hex>" of Binary, with the same errors.
+// Digest gives "sha256:<hex>" of the program, with the errors of Open.
 func Digest(platform string) (string, error) {
-	data, err := Binary(platform)
+	p, err := Open(platform)
 	if err != nil {
 		return "", err
 	}
-	return "sha256:" + sumOf(data), nil
+	built, _ := programs.ReadFile("bin/sha256sums")
+	file, _ := fileOf(platform)
+	if sum := sumIn(string(built), file); sum != "" {
+		return "sha256:" + sum, nil
+	}
+	hash := sha256.New()
+	if _, err := io.Copy(hash, p); err != nil {
+		return "", fault.New(fault.Internal, "the embedded helper for %s: %w", platform, err)
+	}
+	return "sha256:" + hex.EncodeToString(hash.Sum(nil)), nil
 }
 
-// Pinned tells whether Binary is the program whose sum is pinned. One that is not works too, but its layers are in nobody
+// Pinned tells whether the program is the one whose sum is pinned. One that is not works too, but its layers are in nobody
 // else's cache.
 func Pinned(platform string) bool {
 	file, err := fileOf(platform)
 	if err != nil {
 		return false
 	}
-	data, err := Binary(platform)
-	return err == nil && pinnedSum(file) == sumOf(data)
+	sum, err := Digest(platform)
+	return err == nil && sum == "sha256:"+sumIn(pinned, file)
 }
 
 // fileOf names the program for a platform.
@@ -65,17 +107,12 @@ func fileOf(platform string) (string, error) {
 	return "", fault.New(fault.Platform, "wheels cannot be unpacked on a build daemon of %s: only linux/amd64 and linux/arm64", platform)
 }
 
-// pinnedSum reads the sum of a file out of sha256sums, "" if it is not there.
-func pinnedSum(file string) string {
+// sumIn finds the sum of a file in what sha256sum prints, "" if it is not there.
+func sumIn(sums, file string) string {
 	for line := range strings.Lines(sums) {
 		if sum, name, _ := strings.Cut(strings.TrimSpace(line), "  "); name == file {
 			return sum
 		}
 	}
 	return ""
-}
-
-func sumOf(data []byte) string {
-	sum := sha256.Sum256(data)
-	return hex.EncodeToString(sum[:])
 }

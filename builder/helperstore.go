@@ -1,0 +1,81 @@
+package builder
+
+import (
+	"context"
+
+	"github.com/containerd/containerd/v2/core/content"
+	"github.com/containerd/errdefs"
+	"github.com/opencontainers/go-digest"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/llb/helper"
+)
+
+// stores are the content stores that every build's session offers.
+func (b *build) stores() map[string]content.Store {
+	return map[string]content.Store{llb.HelperStore: helperStore{imageName(b.worker), digest.Digest(b.helper)}}
+}
+
+// helperStore offers the unpacker to the daemon, and nothing else: it is a content store of one blob that cannot be written.
+type helperStore struct {
+	platform string
+	digest   digest.Digest
+}
+
+func (s helperStore) open(want digest.Digest) (*helper.Program, error) {
+	if want != s.digest {
+		return nil, errdefs.ErrNotFound
+	}
+	return helper.Open(s.platform)
+}
+
+// Info implements content.Store.
+func (s helperStore) Info(_ context.Context, want digest.Digest) (content.Info, error) {
+	p, err := s.open(want)
+	if err != nil {
+		return content.Info{}, err
+	}
+	return content.Info{Digest: want, Size: p.Size()}, nil
+}
+
+// ReaderAt implements content.Store.
+func (s helperStore) ReaderAt(_ context.Context, want ocispecs.Descriptor) (content.ReaderAt, error) {
+	return s.open(want.Digest)
+}
+
+// Walk implements content.Store.
+func (s helperStore) Walk(context.Context, content.WalkFunc, ...string) error {
+	return errdefs.ErrNotImplemented
+}
+
+// Update implements content.Store.
+func (s helperStore) Update(context.Context, content.Info, ...string) (content.Info, error) {
+	return content.Info{}, errdefs.ErrNotImplemented
+}
+
+// Delete implements content.Store.
+func (s helperStore) Delete(context.Context, digest.Digest) error { return errdefs.ErrNotImplemented }
+
+// Status implements content.Store.
+func (s helperStore) Status(context.Context, string) (content.Status, error) {
+	return content.Status{}, errdefs.ErrNotImplemented
+}
+
+// ListStatuses implements content.Store.
+func (s helperStore) ListStatuses(context.Context, ...string) ([]content.Status, error) {
+	return nil, errdefs.ErrNotImplemented
+}
+
+// Abort implements content.Store.
+func (s helperStore) Abort(context.Context, string) error { return errdefs.ErrNotImplemented }
+
+// Writer implements content.Store.
+func (s helperStore) Writer(context.Context, ...content.WriterOpt) (content.Writer, error) {
+	return nil, errdefs.ErrNotImplemented
+}
+
+var (
+	_ content.Store    = helperStore{}
+	_ content.ReaderAt = (*helper.Program)(nil)
+)
