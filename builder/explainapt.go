@@ -111,17 +111,19 @@ type aptRule struct {
 }
 
 var aptRules = []aptRule{
-	{regexp.MustCompile(`Certificate verification failed|certificate is NOT trusted|unable to get local issuer`), fault.CA,
+	{regexp.MustCompile(`[Cc]ertificate verif(y|ication) failed|certificate is NOT trusted|unable to get local issuer`), fault.CA,
 		"a package repository shows a certificate that nobody vouches for", "behind a company's proxy, pass its CA: --ca-cert FILE", false},
 	{regexp.MustCompile(`NO_PUBKEY|Missing key [0-9A-F]+`), fault.Index,
-		"a package repository is signed by a key that the base does not know", "give its key in mlbuild.yaml: system.repositories, key", false},
+		"a package repository is signed by a key that nobody vouches for", "give its key in mlbuild.yaml: system.repositories, key; the one that is given there is another", false},
+	{regexp.MustCompile(`Failed to parse keyring|no valid OpenPGP data`), fault.Index,
+		"the key of a package repository is no OpenPGP key", "correct system.repositories, key: armoured or binary, as its owners publish it", false},
 	{regexp.MustCompile(`EXPKEYSIG|KEYEXPIRED|Expired on|expired key`), fault.Index,
 		"the key of a package repository has expired", "ask its owners for the new key, or take a newer base", false},
 	{regexp.MustCompile(`BADSIG|not signed by|signatures were invalid|signature verification failed|Bad signature|unsupported filetype`), fault.Index,
 		"a package repository is signed by another key than the one that vouches for it", "check the key in system.repositories; if it is right, do not trust what the server sent", false},
 	{regexp.MustCompile(`is expired \(invalid since|is not valid yet`), fault.Index,
 		"the lists of a package repository are too old or from the future", "check the daemon's clock; for an old state of a repository name system.snapshot", false},
-	{regexp.MustCompile(`Temporary failure resolving|Could not resolve|[Cc]ould not connect|Connection failed|[Cc]onnection refused|[Cc]onnection timed out|Unable to connect|Network is unreachable|No route to host|Connection reset|Could not handshake`), fault.Index,
+	{regexp.MustCompile(`Temporary failure resolving|Could not resolve|[Cc]ould not connect|Connection failed|[Cc]onnection refused|[Cc]onnection timed out|Unable to connect|Network is unreachable|No route to host|Connection reset|Could not handshake|SSL connection failed`), fault.Index,
 		"a package repository does not answer", "check that the daemon can reach it", true},
 	{regexp.MustCompile(`\b(429|50\d) +[A-Z]|Hash Sum mismatch|Mirror sync in progress|unexpected size`), fault.Index,
 		"a package repository is in trouble", "run the same command again later", true},

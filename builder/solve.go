@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/containerd/platforms"
 	"github.com/moby/buildkit/exporter/containerimage/exptypes"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
+	"github.com/moby/buildkit/solver/pb"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/mlbuild/mlbuild/llb"
@@ -104,19 +107,64 @@ func (b *build) session(l *locals) llb.Session {
 	return llb.Session{ID: l.session.ID(), SharedKey: b.sharedKey()}
 }
 
-// throughAnother compiles the graphs again with their local files from a second session. Within one session the daemon knows a local source by the
-// session's id and never looks at its contents: a cache exported from such a solve would hold keys that no other build can have.
-func (m *making) throughAnother() error {
+// throughAnother gives the layers of all platforms with their local files from a second session. Within one session the daemon knows a local source
+// by the session's id and never looks at its contents: a cache exported from such a solve would hold keys that no other build can have.
+func (m *making) throughAnother() ([]*pb.Definition, error) {
 	second, err := m.second()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for i, c := range m.graphs {
+	var all []*pb.Definition
+	for _, c := range m.graphs {
 		c.inputs.Session, c.inputs.NoCache = m.session(second), false
-		if m.graphs[i].graph, err = llb.Compile(c.recipe, c.inputs); err != nil {
-			return err
+		layers, err := llb.Layers(c.recipe, c.inputs)
+		if err != nil {
+			return nil, err
 		}
+		all = append(all, layers...)
 	}
+	return all, nil
+}
+
+// solveLayers has every layer solved by itself, and names them in order.
+func (m *making) solveLayers(ctx context.Context, gw gateway.Client, layers []*pb.Definition) (*gateway.Result, error) {
+	refs := make([]gateway.Reference, len(layers))
+	eg, egctx := errgroup.WithContext(ctx)
+	for i, def := range layers {
+		eg.Go(func() error {
+			res, err := gw.Solve(egctx, gateway.SolveRequest{Definition: def, Evaluate: true, CacheImports: gatewayCaches(m.imports())})
+			if err != nil {
+				return err
+			}
+			refs[i], err = res.SingleRef()
+			return err
+		})
+	}
+	if err := eg.Wait(); err != nil {
+		return nil, err
+	}
+	return numbered(refs, m.graphs[0].graph.Platform)
+}
+
+// numbered puts refs that are no images into one result. A result of several refs needs a platform for each; any will do.
+func numbered(refs []gateway.Reference, p ocispecs.Platform) (*gateway.Result, error) {
+	res := gateway.NewResult()
+	var list exptypes.Platforms
+	for i, ref := range refs {
+		id := strconv.Itoa(i)
+		res.AddRef(id, ref)
+		list.Platforms = append(list.Platforms, exptypes.Platform{ID: id, Platform: p})
+	}
+	return res, withPlatforms(res, list)
+}
+
+// withPlatforms says which ref of the result is for which platform.
+func withPlatforms(res *gateway.Result, list exptypes.Platforms) error {
+	data, err := json.Marshal(list)
+	if err != nil {
+		return fmt.Errorf("encode the list of platforms: %w", err)
+	}
+	res.AddMeta(exptypes.ExporterPlatformsKey, data)
 	return nil
 }
 
@@ -205,19 +253,14 @@ func (m *making) addPlatforms(res *gateway.Result, refs []gateway.Reference) err
 		res.AddMeta(exptypes.ExporterImageConfigKey+"/"+id, c.graph.Config)
 		list.Platforms = append(list.Platforms, exptypes.Platform{ID: id, Platform: c.graph.Platform})
 	}
-	data, err := json.Marshal(list)
-	if err != nil {
-		return fmt.Errorf("encode the list of platforms: %w", err)
-	}
-	res.AddMeta(exptypes.ExporterPlatformsKey, data)
-	return nil
+	return withPlatforms(res, list)
 }
 
 // solveOne solves one graph to the end, so that a failing step is known here and not in the exporter.
 func (m *making) solveOne(ctx context.Context, gw gateway.Client, c compiled) (gateway.Reference, error) {
 	res, err := gw.Solve(ctx, gateway.SolveRequest{Definition: c.graph.Definition, Evaluate: true, CacheImports: gatewayCaches(m.imports())})
 	if err != nil {
-		return nil, m.explainDownload(ctx, gw, c.recipe, c.wheels, err)
+		return nil, m.explainDownload(ctx, gw, &c, err)
 	}
 	return res.SingleRef()
 }

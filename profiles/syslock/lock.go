@@ -2,6 +2,7 @@ package syslock
 
 import (
 	"cmp"
+	"net/url"
 	"path"
 	"slices"
 	"strings"
@@ -67,6 +68,15 @@ type Package struct {
 	SHA256       string // hex, from the repository's signed lists
 	URL          string
 	Replaces     string // version of this package in the base; "" = the base has none
+}
+
+// File is the name of the .deb: the last part of its URL, unescaped.
+func (p Package) File() string {
+	name := p.URL[strings.LastIndexByte(p.URL, '/')+1:]
+	if plain, err := url.PathUnescape(name); err == nil && !strings.ContainsAny(plain, "/\\") {
+		return plain
+	}
+	return name
 }
 
 // Digest gives the pinned digest of a base, "" if there is none. A nil lock has none.

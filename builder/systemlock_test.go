@@ -1,0 +1,276 @@
+package builder
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/moby/buildkit/client/llb/sourceresolver"
+	"github.com/moby/buildkit/solver/pb"
+	"github.com/opencontainers/go-digest"
+
+	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/syslock"
+)
+
+// aptAnswer is what the step of apt leaves: packages "name version" of amd64.
+func aptAnswer(removed string, packages ...string) map[string]string {
+	text := "@base\narchitecture amd64\n@os\nID=debian\nVERSION_CODENAME=bookworm\n@links\n/bin -> usr/bin\n@installed\nii  dpkg 1.21.22 amd64\nii  zlib1g 1 amd64\n@removed\n" + removed + "@packages\n"
+	for _, p := range packages {
+		name, version, _ := strings.Cut(p, " ")
+		text += fmt.Sprintf("'http://deb.example/%s_%s_amd64.deb' %s_%s_amd64.deb 7 SHA256:%s\n", name, version, name, version, zeros)
+	}
+	return map[string]string{llb.SystemAnswer: text}
+}
+
+// aptStub answers each question of apt with libgomp1 in a version, and each look-up with an image; it counts and remembers them.
+type aptStub struct {
+	stub
+	version string
+	image   string // what the tag names
+	asked   atomic.Int64
+	last    atomic.Value // definition
+	lookups atomic.Value // identifier of the last
+}
+
+func newAptStub() *aptStub {
+	s := &aptStub{version: "1", image: "image"}
+	s.solve = func(def string) (map[string]string, error) {
+		s.asked.Add(1)
+		s.last.Store(def)
+		return aptAnswer("", "libgomp1 "+s.version), nil
+	}
+	s.lookup = func(op *pb.SourceOp) (*sourceresolver.MetaResponse, error) {
+		s.lookups.Store(op.Identifier)
+		resp, err := anImage(op)
+		resp.Image.Digest = digest.FromString(s.image)
+		return resp, err
+	}
+	return s
+}
+
+// again runs LockSystem's work for recipes on an earlier lock, and tells how often apt was asked.
+func (s *aptStub) again(t *testing.T, old *syslock.Lock, o LockOptions, recipes ...*profiles.Recipe) (*syslock.Lock, int64) {
+	t.Helper()
+	b := running(t, Request{})
+	if b.system = old; o.All || o.Base {
+		b.system = old.WithoutImages()
+	}
+	before := s.asked.Load()
+	to := &SystemLocked{Old: old, Lock: old.Clone()}
+	if err := b.lockSystem(t.Context(), s, Variant{Profile: "cpu", Recipes: recipes}, o, to); err != nil {
+		t.Fatal(err)
+	}
+	return to.Lock, s.asked.Load() - before
+}
+
+func TestLockSystem(t *testing.T) {
+	const yaml = "python: {requirements: []}\nsystem: {runtime: [libgomp1, zlib1g]}\n"
+	cpu, gpu := recipe(t, "cpu", yaml), recipe(t, "gpu", yaml)
+	s := newAptStub()
+	first, asked := s.again(t, nil, LockOptions{}, cpu, gpu)
+	if asked != 1 {
+		t.Errorf("two profiles with one question asked %d times", asked)
+	}
+	want := &syslock.Lock{
+		Images: []syslock.Image{{Ref: cpu.Base.Ref, Digest: digest.FromString("image").String(), Profiles: []string{"cpu", "gpu"}}},
+		Systems: []syslock.System{{
+			Image: cpu.Base.Ref, Digest: digest.FromString("image").String(), Platform: "linux/amd64", Profiles: []string{"cpu", "gpu"},
+			Inputs: cpu.Apt.Inputs, Asked: []string{"libgomp1", "zlib1g"}, Distribution: "debian", Suite: "bookworm", Architecture: "amd64", Dpkg: "1.21.22",
+			Links: []syslock.Link{{Path: "/bin", Target: "usr/bin"}}, Present: []string{"zlib1g 1"},
+			Packages: []syslock.Package{{Name: "libgomp1", Version: "1", Architecture: "amd64", Size: 7, SHA256: zeros, URL: "http://deb.example/libgomp1_1_amd64.deb"}},
+		}},
+	}
+	if diff := cmp.Diff(want, first); diff != "" {
+		t.Error(diff)
+	}
+	if back, err := syslock.Parse(syslock.FileName, first.Marshal()); err != nil || cmp.Diff(want, back) != "" {
+		t.Errorf("%v\n%s", err, cmp.Diff(want, back))
+	}
+
+	s.version, s.image = "2", "a newer image"
+	for _, test := range []struct {
+		name    string
+		options LockOptions
+		recipe  *profiles.Recipe
+		asked   int64
+		version string // of libgomp1 in the profile's list afterwards
+		image   string
+		keeps   bool // apt is told the earlier version
+	}{
+		{"nothing changed", LockOptions{}, cpu, 0, "1", "image", false},
+		{"a Python package is renewed", LockOptions{Upgrade: []string{"numpy"}}, cpu, 0, "1", "image", false},
+		{"system is renewed", LockOptions{System: true}, cpu, 1, "2", "image", false},
+		{"base is renewed", LockOptions{Base: true}, cpu, 1, "2", "a newer image", true},
+		{"all is renewed", LockOptions{All: true}, cpu, 1, "2", "a newer image", false},
+		{"another package", LockOptions{}, recipe(t, "cpu", strings.Replace(yaml, "zlib1g", "git", 1)), 1, "2", "image", true},
+		{"no packages", LockOptions{}, recipe(t, "cpu", "python: {requirements: []}\n"), 0, "", "image", false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			l, asked := s.again(t, first, test.options, test.recipe)
+			if asked != test.asked {
+				t.Errorf("apt was asked %d times, want %d", asked, test.asked)
+			}
+			if got := l.Digest(cpu.Base.Ref); got != digest.FromString(test.image).String() {
+				t.Errorf("the base is %s", got)
+			}
+			if def, _ := s.last.Load().(string); test.asked > 0 && strings.Contains(def, "Package: libgomp1\nPin: version 1\n") != test.keeps {
+				t.Errorf("apt is told the earlier version: %t", !test.keeps)
+			}
+			version := ""
+			for _, list := range l.Systems {
+				if strings.Contains(strings.Join(list.Profiles, " "), "cpu") {
+					version = list.Packages[0].Version
+				}
+			}
+			if version != test.version {
+				t.Errorf("libgomp1 %s", version)
+			}
+		})
+	}
+}
+
+// A base that is pinned is looked up by its digest.
+func TestLookupBase(t *testing.T) {
+	r := recipe(t, "cpu", someSystem)
+	s := newAptStub()
+	lock, _ := s.again(t, nil, LockOptions{}, r)
+	s.image = "a newer image"
+	b := running(t, Request{})
+	b.system = lock
+	pinned := r.Base.Ref + "@" + digest.FromString("image").String()
+	base, err := b.lookupBase(t.Context(), s, r, b.worker)
+	if err != nil || base.Ref != pinned || s.lookups.Load() != "docker-image://"+pinned {
+		t.Errorf("%s, %v, asked for %s", base.Ref, err, s.lookups.Load())
+	}
+	gone := &stub{lookup: func(*pb.SourceOp) (*sourceresolver.MetaResponse, error) { return nil, errors.New("python: not found") }}
+	_, err = b.lookupBase(t.Context(), gone, r, b.worker)
+	expect(t, err, fault.BaseGone, false, "mlbuild.lock pins it", "mlbuild lock --upgrade base")
+
+	b.system = nil
+	if base, err := b.lookupBase(t.Context(), s, r, b.worker); err != nil || base.Ref != r.Base.Ref+"@"+digest.FromString("a newer image").String() {
+		t.Errorf("without a lock: %s, %v", base.Ref, err)
+	}
+}
+
+func TestCheckSystemLock(t *testing.T) {
+	plain, gomp := recipe(t, "cpu", "python: {requirements: []}\n"), recipe(t, "cpu", someSystem)
+	byApt := recipe(t, "cpu", "python: {requirements: []}\nsystem: {runtime: [libgomp1], strategy: apt}\n")
+	more := recipe(t, "cpu", "python: {requirements: []}\nsystem: {runtime: [libgomp1, git]}\n")
+	other := recipe(t, "cpu", someSystem+"base: docker.io/library/debian:12\n")
+	fixed := recipe(t, "cpu", someSystem+"base: docker.io/library/python:3.11-slim@sha256:"+zeros+"\n")
+	lock, _ := newAptStub().again(t, nil, LockOptions{}, gomp)
+	for _, test := range []struct {
+		name   string
+		lock   *syslock.Lock
+		recipe *profiles.Recipe
+		reason string // "" = it fits
+		note   bool
+	}{
+		{"fits", lock, gomp, "", false},
+		{"no lock, no packages", nil, plain, "", false},
+		{"no lock, plain apt", nil, byApt, "", false},
+		{"no lock", nil, gomp, "the system packages of profile cpu have no lock", false},
+		{"another package", lock, more, "it lacks git", true},
+		{"another base", lock, other, "it does not pin the base docker.io/library/debian:12", true},
+		{"a base by digest", lock, fixed, "the base is docker.io/library/python:3.11-slim@sha256:" + zeros, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var notes []string
+			req := Request{Note: func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }}
+			if err := checkSystemLock(req, test.lock, variantOf(test.recipe)); err != nil {
+				t.Fatal(err)
+			}
+			if (len(notes) > 0) != test.note || test.note && !strings.Contains(notes[0], test.reason) {
+				t.Errorf("notes %q", notes)
+			}
+			req.Locked = true
+			err := checkSystemLock(req, test.lock, variantOf(test.recipe))
+			if test.reason == "" {
+				if err != nil {
+					t.Errorf("refused under --locked: %v", err)
+				}
+				return
+			}
+			expect(t, err, fault.LockStale, false, test.reason, "mlbuild lock --profile cpu")
+			if at := fault.All(err)[0].At.File; at != syslock.FileName {
+				t.Errorf("at %q", at)
+			}
+		})
+	}
+}
+
+// What apt would take away from the base is refused, unless plain apt is asked for.
+func TestRemovesAreRefused(t *testing.T) {
+	gw := &stub{solve: func(string) (map[string]string, error) { return aptAnswer("mawk 1.3\n", "gawk 5"), nil }}
+	b := running(t, Request{})
+	_, err := b.askApt(t.Context(), gw, recipe(t, "cpu", someSystem), llb.SystemInputs{Base: llb.Base{Ref: "docker.io/library/python@sha256:" + zeros}})
+	expect(t, err, fault.Resolve, false, "conflict with the base docker.io/library/python:3.11-slim: apt would remove mawk 1.3", "strategy: apt")
+	s, err := b.askApt(t.Context(), gw, recipe(t, "cpu", "python: {requirements: []}\nsystem: {runtime: [gawk], strategy: apt}\n"), llb.SystemInputs{Base: llb.Base{Ref: "docker.io/library/python@sha256:" + zeros}})
+	if err != nil || len(s.Removes) != 1 {
+		t.Errorf("%v, %v", s, err)
+	}
+}
+
+// TestSystemPackages: a fitting list is used as it is, a build without one asks apt, plain apt needs none.
+func TestSystemPackages(t *testing.T) {
+	r := recipe(t, "cpu", someSystem)
+	s := newAptStub()
+	lock, _ := s.again(t, nil, LockOptions{}, r)
+	b := running(t, Request{})
+	base := llb.Base{Ref: r.Base.Ref + "@" + lock.Images[0].Digest}
+	for _, test := range []struct {
+		name   string
+		lock   *syslock.Lock
+		recipe *profiles.Recipe
+		base   llb.Base
+		list   bool
+		asked  int64
+	}{
+		{"locked", lock, r, base, true, 0},
+		{"no lock", nil, r, base, true, 1},
+		{"another base", lock, r, llb.Base{Ref: r.Base.Ref + "@sha256:" + zeros}, true, 1},
+		{"no packages", lock, recipe(t, "cpu", "python: {requirements: []}\n"), base, false, 0},
+		{"plain apt", nil, recipe(t, "cpu", "python: {requirements: []}\nsystem: {runtime: [libgomp1], strategy: apt}\n"), base, false, 0},
+	} {
+		b.system = test.lock
+		before := s.asked.Load()
+		list, err := b.systemPackages(t.Context(), s, test.recipe, test.base, b.worker)
+		if err != nil || (list != nil) != test.list || s.asked.Load()-before != test.asked {
+			t.Errorf("%s: %v, %v, asked %d times", test.name, list, err, s.asked.Load()-before)
+		}
+	}
+}
+
+// A .deb that its mirror has deleted.
+func TestExplainSystemDownload(t *testing.T) {
+	r := recipe(t, "cpu", someSystem)
+	deb := syslock.Package{Name: "libgomp1", Version: "1:1+b", URL: "http://deb.example/pool/libgomp1_1%2bb_amd64.deb", SHA256: digest.FromString("deb").Encoded()}
+	c := &compiled{recipe: r, system: &syslock.System{Packages: []syslock.Package{deb}}}
+	failed := fmt.Errorf("digest mismatch %s: sha256:%s", digest.FromString("an error page"), deb.SHA256)
+	for _, test := range []struct {
+		answer string
+		code   fault.Code
+		retry  bool
+		says   []string
+	}{
+		{"invalid response status 404", fault.Download, false, []string{deb.URL, "answers 404", "mlbuild lock --upgrade system", "system.snapshot"}},
+		{"invalid response status 503", fault.Download, true, []string{"answers 503"}},
+		{"invalid response status 401", fault.Download, false, []string{"a password"}},
+	} {
+		gw := &stub{lookup: func(*pb.SourceOp) (*sourceresolver.MetaResponse, error) { return nil, errors.New(test.answer) }}
+		expect(t, running(t, Request{}).explainDownload(t.Context(), gw, c, failed), test.code, test.retry, test.says...)
+	}
+	gw := &stub{lookup: func(*pb.SourceOp) (*sourceresolver.MetaResponse, error) {
+		return &sourceresolver.MetaResponse{HTTP: &sourceresolver.ResolveHTTPResponse{Digest: digest.FromString("other")}}, nil
+	}}
+	expect(t, running(t, Request{}).explainDownload(t.Context(), gw, c, failed), fault.Digest, false, deb.URL+" has changed", "mlbuild lock --upgrade system")
+	if deb.File() != "libgomp1_1+b_amd64.deb" {
+		t.Errorf("its file is %s", deb.File())
+	}
+}
