@@ -1,0 +1,66 @@
+package script
+
+import (
+	"path"
+	"strconv"
+	"strings"
+
+	"mvdan.cc/sh/v3/syntax"
+
+	"github.com/mlbuild/mlbuild/llb/deb/state"
+)
+
+// alternatives is update-alternatives(1): --install with its slaves, and --remove of what is not there.
+func alternatives(r *reader, at syntax.Node, args []string) (status, error) {
+	rest := args[1:]
+	for len(rest) > 0 && (rest[0] == "--quiet" || rest[0] == "--force") {
+		rest = rest[1:]
+	}
+	switch {
+	case len(rest) >= 5 && rest[0] == "--install":
+		a, ok := newAlternative(rest[1:])
+		if !ok {
+			return unknown, r.refuse(at, "an unknown form of update-alternatives")
+		}
+		r.effects.Alternatives = append(r.effects.Alternatives, a)
+		return yes, nil
+	case len(rest) == 3 && (rest[0] == "--remove" || rest[0] == "--remove-all") || len(rest) == 2 && rest[0] == "--remove-all":
+		return r.removeAlternative(at, rest)
+	}
+	return unknown, r.refuse(at, "an unknown form of update-alternatives")
+}
+
+// newAlternative reads LINK NAME PATH PRIORITY [--slave LINK NAME PATH]…
+func newAlternative(args []string) (state.Alternative, bool) {
+	priority, err := strconv.Atoi(args[3])
+	a := state.Alternative{Link: args[0], Name: args[1], Path: args[2], Priority: priority}
+	ok := err == nil && goodAlternative(a.Name, a.Link, a.Path)
+	for args = args[4:]; len(args) > 0; args = args[4:] {
+		if len(args) < 4 || args[0] != "--slave" || !goodAlternative(args[2], args[1], args[3]) {
+			return a, false
+		}
+		a.Slaves = append(a.Slaves, state.Slave{Link: args[1], Name: args[2], Path: args[3]})
+	}
+	return a, ok
+}
+
+func goodAlternative(name, link, to string) bool {
+	return name != "" && !strings.ContainsAny(name, "/ \t\n") && plainPath(link) && plainPath(to) && path.Clean(link) == link && path.Clean(to) == to
+}
+
+// removeAlternative takes the removal of a choice whose program is not there, which then is none.
+func (r *reader) removeAlternative(at syntax.Node, args []string) (status, error) {
+	if len(args) == 3 && plainPath(args[2]) {
+		if _, ok := r.own[args[2]]; !ok {
+			r.assumeAbsent(args[2])
+			return yes, nil
+		}
+	}
+	for _, a := range r.effects.Alternatives {
+		if a.Name == args[1] {
+			return unknown, r.refuse(at, "it removes an alternative of its own")
+		}
+	}
+	r.assumeAbsent("/var/lib/dpkg/alternatives/" + args[1])
+	return yes, nil
+}
