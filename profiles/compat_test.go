@@ -1,9 +1,42 @@
 package profiles
 
 import (
+	"encoding/json"
+	"os"
 	"slices"
 	"testing"
+
+	"github.com/goccy/go-yaml"
+	"github.com/google/go-cmp/cmp"
 )
+
+// TestTablesAreTheYAML: the embedded tables are those of compat.yaml, the file that people edit.
+func TestTablesAreTheYAML(t *testing.T) {
+	text, err := os.ReadFile("compat.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, got := &compatTables{}, &compatTables{}
+	if err := yaml.UnmarshalWithOptions(text, want, yaml.Strict()); err != nil {
+		t.Fatalf("compat.yaml: %v", err)
+	}
+	if *update {
+		data, err := json.Marshal(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile("compat.json", append(data, '\n'), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		compatData = data
+	}
+	if err := json.Unmarshal(compatData, got); err != nil {
+		t.Fatalf("compat.json: %v", err)
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("compat.json is not compat.yaml; run go test ./profiles -update (-yaml +json):\n%s", d)
+	}
+}
 
 // TestTablesAreWellFormed: rows ascend, tags can be read back, every default is among its row's tags.
 func TestTablesAreWellFormed(t *testing.T) {

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/containerd/platforms"
@@ -31,16 +32,16 @@ func (o Options) prove(ctx context.Context, d *Daemon) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, limit,
 		fault.New(fault.Daemon, "the daemon at %s does not answer within %d s", d.Addr, int(limit.Seconds())).Retryable())
 	defer cancel()
-	info, err := d.Client.Info(ctx)
-	if err != nil {
-		return explainProof(ctx, d.Addr, err)
+	said := ask(ctx, d)
+	if said.infoErr != nil {
+		return explainProof(ctx, d.Addr, said.infoErr)
 	}
-	d.Version = info.BuildkitVersion.Version
+	d.Version, d.Workers = said.info.BuildkitVersion.Version, said.workers
 	if err := checkVersion(d.Addr, d.Version, o.AllowOld); err != nil {
 		return err
 	}
-	if d.Workers, err = d.Client.ListWorkers(ctx); err != nil {
-		return explainProof(ctx, d.Addr, err)
+	if said.workersErr != nil {
+		return explainProof(ctx, d.Addr, said.workersErr)
 	}
 	if len(d.Workers) == 0 {
 		return fault.New(fault.DaemonVersion, "the daemon at %s has no worker", d.Addr).Hint("look at its log: runc or containerd is missing")
@@ -48,7 +49,46 @@ func (o Options) prove(ctx context.Context, d *Daemon) error {
 	for _, p := range d.Workers[0].Platforms {
 		d.Platforms = append(d.Platforms, platforms.Format(p))
 	}
-	return proveOps(ctx, d)
+	return said.checkOps(ctx, d)
+}
+
+// answers are what a daemon says of itself.
+type answers struct {
+	info       *bkclient.Info
+	workers    []*bkclient.WorkerInfo
+	missing    []string // LLB operations
+	infoErr    error
+	workersErr error
+	opsErr     error
+}
+
+// ask asks everything at once, so that all answers take as long as one. A daemon that does not give the first is asked no further.
+func ask(ctx context.Context, d *Daemon) *answers {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	said := &answers{}
+	var asking sync.WaitGroup
+	asking.Go(func() {
+		if said.info, said.infoErr = d.Client.Info(ctx); said.infoErr != nil {
+			cancel()
+		}
+	})
+	asking.Go(func() { said.workers, said.workersErr = d.Client.ListWorkers(ctx) })
+	asking.Go(func() { said.missing, said.opsErr = missingOps(ctx, d) })
+	asking.Wait()
+	return said
+}
+
+func (a *answers) checkOps(ctx context.Context, d *Daemon) error {
+	if a.opsErr != nil {
+		return explainProof(ctx, d.Addr, a.opsErr)
+	}
+	if len(a.missing) > 0 {
+		return fault.New(fault.DaemonVersion, "the daemon at %s (version %s) lacks %s: found a daemon without, needed buildkitd %s or newer",
+			d.Addr, orUnknown(d.Version), strings.Join(a.missing, " and "), MinVersion).
+			Hint("dockerd's built-in BuildKit needs its containerd image store for these; a buildkitd of its own is simpler")
+	}
+	return nil
 }
 
 // checkVersion compares with MinVersion. A version that is none (built without a stamp) is judged by what
@@ -68,11 +108,10 @@ func checkVersion(addr, version string, allowOld bool) error {
 	return nil
 }
 
-// proveOps runs an empty build, which alone tells the LLB operations that the daemon knows. The build is
-// internal: it leaves no history.
-func proveOps(ctx context.Context, d *Daemon) error {
-	var missing []string
-	_, err := d.Client.Build(ctx, bkclient.SolveOpt{Internal: true}, "mlbuild",
+// missingOps runs an empty build, which alone tells the LLB operations that the daemon knows, and names those that mlbuild needs and it
+// lacks. The build is internal: it leaves no history.
+func missingOps(ctx context.Context, d *Daemon) (missing []string, err error) {
+	_, err = d.Client.Build(ctx, bkclient.SolveOpt{Internal: true}, "mlbuild",
 		func(_ context.Context, gw gateway.Client) (*gateway.Result, error) {
 			caps := gw.BuildOpts().LLBCaps
 			if caps.Supports(pb.CapMergeOp) != nil {
@@ -83,15 +122,7 @@ func proveOps(ctx context.Context, d *Daemon) error {
 			}
 			return gateway.NewResult(), nil
 		}, nil)
-	if err != nil {
-		return explainProof(ctx, d.Addr, err)
-	}
-	if len(missing) > 0 {
-		return fault.New(fault.DaemonVersion, "the daemon at %s (version %s) lacks %s: found a daemon without, needed buildkitd %s or newer",
-			d.Addr, orUnknown(d.Version), strings.Join(missing, " and "), MinVersion).
-			Hint("dockerd's built-in BuildKit needs its containerd image store for these; a buildkitd of its own is simpler")
-	}
-	return nil
+	return missing, err
 }
 
 func orUnknown(s string) string {

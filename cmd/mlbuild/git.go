@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/mlbuild/mlbuild/builder"
@@ -19,30 +20,43 @@ type commit struct {
 	source   string // URL of the remote "origin", without credentials
 }
 
-// readCommit asks git. A directory without git, or a machine without it, is no fault.
-func readCommit(ctx context.Context, e *env, dir string) commit {
+// readCommit starts to ask git, and gives what waits for the answer. A directory without git, or a machine without it, is no fault.
+func readCommit(ctx context.Context, e *env, dir string) func() commit {
 	program, err := lookPath("git", e.get("PATH"))
 	if err != nil {
-		return commit{}
+		return func() commit { return commit{} }
 	}
-	git := func(args ...string) string {
-		cmd := exec.CommandContext(ctx, program, append([]string{"-C", dir}, args...)...)
-		cmd.Env = e.environ
-		out, err := cmd.Output()
-		if err != nil {
-			return ""
-		}
-		return strings.TrimSpace(string(out))
-	}
+	answer := make(chan commit, 1)
+	go func() {
+		answer <- askGit(func(args ...string) string {
+			cmd := exec.CommandContext(ctx, program, append([]string{"-C", dir}, args...)...)
+			cmd.Env = e.environ
+			out, err := cmd.Output()
+			if err != nil {
+				return ""
+			}
+			return strings.TrimSpace(string(out))
+		})
+	}()
+	return func() commit { return <-answer }
+}
+
+// askGit asks for the last commit first: without one, nothing else is of interest.
+func askGit(git func(args ...string) string) commit {
 	seconds, revision, ok := strings.Cut(git("log", "-1", "--format=%ct %H"), " ")
 	n, err := strconv.ParseInt(seconds, 10, 64)
 	if !ok || err != nil {
 		return commit{}
 	}
-	if git("status", "--porcelain", "--untracked-files=no") != "" {
+	var dirty, remote string
+	var asking sync.WaitGroup
+	asking.Go(func() { dirty = git("status", "--porcelain", "--untracked-files=no") })
+	asking.Go(func() { remote = git("config", "--get", "remote.origin.url") })
+	asking.Wait()
+	if dirty != "" {
 		revision += "-dirty"
 	}
-	return commit{time: time.Unix(n, 0).UTC(), revision: revision, source: withoutUser(git("config", "--get", "remote.origin.url"))}
+	return commit{time: time.Unix(n, 0).UTC(), revision: revision, source: withoutUser(remote)}
 }
 
 // withoutUser takes the user and password out of a URL.

@@ -23,7 +23,7 @@ func TestCommitOfTheProject(t *testing.T) {
 	e, _, _ := testEnv("PATH="+os.Getenv("PATH"), "HOME="+dir,
 		"GIT_AUTHOR_DATE=2024-05-01T10:00:00Z", "GIT_COMMITTER_DATE=2024-05-01T10:00:00Z",
 		"GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@example.com", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@example.com")
-	if c := readCommit(context.Background(), e, dir); c != (commit{}) {
+	if c := readCommit(context.Background(), e, dir)(); c != (commit{}) {
 		t.Errorf("without git: %+v", c)
 	}
 	write := func(text string) {
@@ -43,7 +43,7 @@ func TestCommitOfTheProject(t *testing.T) {
 	git("add", "main.py")
 	git("commit", "-q", "-m", "first")
 	git("remote", "add", "origin", "https://user:password@git.example/team/app.git")
-	c := readCommit(context.Background(), e, dir)
+	c := readCommit(context.Background(), e, dir)()
 	if want := time.Date(2024, 5, 1, 10, 0, 0, 0, time.UTC); !c.time.Equal(want) || len(c.revision) != 40 {
 		t.Errorf("got %+v, want the time %v and a revision", c, want)
 	}
@@ -51,7 +51,7 @@ func TestCommitOfTheProject(t *testing.T) {
 		t.Errorf("source %q", c.source)
 	}
 	write("2")
-	if dirty := readCommit(context.Background(), e, dir); dirty.revision != c.revision+"-dirty" {
+	if dirty := readCommit(context.Background(), e, dir)(); dirty.revision != c.revision+"-dirty" {
 		t.Errorf("revision %q of a changed file", dirty.revision)
 	}
 

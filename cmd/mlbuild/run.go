@@ -43,6 +43,7 @@ func (r *runFlags) prepare(ctx context.Context, e *env, cmd *cobra.Command, args
 	if err != nil {
 		return nil, err
 	}
+	commit := readCommit(ctx, e, p.dir)
 	faults := fault.All(p.resolve(e, &r.project, cmd))
 	s := &session{project: p}
 	collect := func(err error) { faults = append(faults, fault.All(err)...) }
@@ -60,7 +61,7 @@ func (r *runFlags) prepare(ctx context.Context, e *env, cmd *cobra.Command, args
 	collect(err)
 	s.request.Auth, err = registryAuth(e)
 	collect(err)
-	c := readCommit(ctx, e, p.dir)
+	c := commit()
 	s.request.Epoch, err = epoch(e, c)
 	collect(err)
 	c.label(p.variants)
