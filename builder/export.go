@@ -1,6 +1,7 @@
 package builder
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"maps"
@@ -102,15 +103,9 @@ func (b *build) epochAttrs() map[string]string {
 // compression names the codec. A blob that exists keeps its codec, so going back to gzip has to be forced; zstd is not, because that would
 // recompress the base.
 func (b *build) compression() map[string]string {
-	c := b.req.Compression
-	if c.Type == "" {
-		c.Type = "zstd"
-	}
-	attrs := map[string]string{"compression": c.Type}
-	if c.Level != 0 {
-		attrs["compression-level"] = strconv.Itoa(c.Level)
-	}
-	if c.Type != "zstd" || c.Level != 0 {
+	codec := cmp.Or(b.req.Compression, "zstd")
+	attrs := map[string]string{"compression": codec}
+	if codec != "zstd" {
 		attrs["force-compression"] = "true"
 	}
 	return attrs
@@ -145,20 +140,32 @@ func (m *making) imports() []Cache {
 	return all
 }
 
-// cacheTargets lists the caches that the variant writes.
+// cacheTargets lists the caches that the variant writes. Its own holds zstd layers whatever the image's codec: a daemon keeps what it imports, and
+// gives it to every later export.
 func (m *making) cacheTargets() []Cache {
 	if len(m.req.CacheTo) > 0 {
-		return m.req.CacheTo
+		return inZstd(m.req.CacheTo)
 	}
 	if m.req.NoOwnCache {
 		return nil
 	}
-	attrs := m.compression()
-	delete(attrs, "force-compression")
-	maps.Copy(attrs, map[string]string{
-		"ref": ownCache(m.v), "mode": "min", "ignore-error": "true", "oci-mediatypes": "true", "image-manifest": "true",
-	})
-	return []Cache{{Type: "registry", Attrs: attrs}}
+	return []Cache{{Type: "registry", Attrs: map[string]string{
+		"ref": ownCache(m.v), "mode": "min", "ignore-error": "true", "oci-mediatypes": "true", "image-manifest": "true", "compression": "zstd",
+	}}}
+}
+
+// inZstd gives the caches whose codec can be chosen the images' own, where the user names none.
+func inZstd(caches []Cache) []Cache {
+	var all []Cache
+	for _, c := range caches {
+		if c.Attrs["compression"] == "" && (c.Type == "registry" || c.Type == "local") {
+			attrs := map[string]string{"compression": "zstd"}
+			maps.Copy(attrs, c.Attrs)
+			c.Attrs = attrs
+		}
+		all = append(all, c)
+	}
+	return all
 }
 
 func clientCaches(caches []Cache) []bkclient.CacheOptionsEntry {

@@ -14,16 +14,15 @@ import (
 
 // Request is one run: some profiles of one project, where their results go, and what the run is given.
 type Request struct {
-	Dir      string // the project's directory
-	Variants []Variant
-	// SystemLock is the project's mlbuild.lock; nil = there is none.
-	SystemLock []byte
+	Dir        string // the project's directory
+	Variants   []Variant
+	SystemLock []byte // the project's mlbuild.lock; nil = there is none
 	Target     string // stage; "" = runtime
 	Outputs    []Output
 	NoCache    bool
 	Locked     bool // refuse to resolve: every profile needs a lock that fits
 
-	Compression Compression
+	Compression string  // of the layers: zstd, gzip, estargz or uncompressed; "" = zstd
 	CacheFrom   []Cache // beside the profile's own cache
 	CacheTo     []Cache // in place of the profile's own cache
 	NoOwnCache  bool    // neither import nor export the cache beside the image
@@ -56,12 +55,6 @@ type Output struct {
 	// Open gives the file for oci, docker and tar, called once the result is ready.
 	Open func(profile string) (io.WriteCloser, error)
 	Push bool // image: send it to the registry
-}
-
-// Compression of new layers. Type is zstd, gzip, estargz or uncompressed; Level 0 is the codec's default.
-type Compression struct {
-	Type  string
-	Level int
 }
 
 // Cache is a cache that BuildKit reads or writes, with its own type and attributes.

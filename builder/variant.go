@@ -51,10 +51,8 @@ func (b *build) variant(ctx context.Context, v Variant) (*Image, error) {
 	m.image.Cached, m.image.Ran = w.counts() // before the cache is exported: then every step comes from the cache
 	m.image.Digest = resp.ExporterResponse["containerimage.digest"]
 	m.image.Config = resp.ExporterResponse["containerimage.config.digest"]
-	if b.pushes(v) {
-		if err := m.afterPush(ctx, w); err != nil {
-			return nil, b.explain(v.Profile, b.daemon.Explain(ctx, err))
-		}
+	if err := m.finish(ctx, w); err != nil {
+		return nil, b.explain(v.Profile, b.daemon.Explain(ctx, err))
 	}
 	m.image.Seconds = time.Since(began).Seconds()
 	return m.image, nil
@@ -134,6 +132,18 @@ func (m *making) function(ctx context.Context, gw gateway.Client) (*gateway.Resu
 		m.release, err = m.turns.take(ctx, repository(m.v.Tags[0]))
 	}
 	return res, err
+}
+
+// finish does what is left once the outputs are written: what belongs to a push, and the caches. Without a push only those that the user named
+// are written.
+func (m *making) finish(ctx context.Context, w *watcher) error {
+	switch {
+	case m.pushes(m.v):
+		return m.afterPush(ctx, w)
+	case len(m.req.CacheTo) > 0:
+		return m.exportCache(ctx, w)
+	}
+	return nil
 }
 
 // afterPush counts layers, puts the further tags, and exports the cache.
@@ -226,13 +236,20 @@ func (m *making) pushAgain(ctx context.Context, w *watcher, tag string) error {
 	return err
 }
 
-// exportCache writes the cache in a solve of its own, after the push.
+// exportCache writes the cache in a solve of its own, after the push. Where nothing was pushed the zstd blobs are made first: the codec in which
+// the cache makes a blob would be the layer's from then on.
 func (m *making) exportCache(ctx context.Context, w *watcher) error {
 	targets := m.cacheTargets()
 	if len(targets) == 0 {
 		return nil
 	}
-	if err := m.throughAnother(); err != nil {
+	if !m.pushes(m.v) {
+		if _, err := m.export(ctx, w, []bkclient.ExportEntry{m.firstBlobs()}, m.solveGraphs); err != nil {
+			return err
+		}
+	}
+	layers, err := m.throughAnother()
+	if err != nil {
 		return err
 	}
 	opt, err := m.solveOpt(nil)
@@ -240,7 +257,9 @@ func (m *making) exportCache(ctx context.Context, w *watcher) error {
 		return err
 	}
 	opt.CacheExports = clientCaches(targets)
-	_, err = m.run(ctx, w, opt, m.solveGraphs)
+	_, err = m.run(ctx, w, opt, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
+		return m.solveLayers(ctx, gw, layers)
+	})
 	return err
 }
 

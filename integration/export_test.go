@@ -216,7 +216,7 @@ func TestCompressions(t *testing.T) {
 		t.Run(tt.kind, func(t *testing.T) {
 			repoTag := "codec-" + tt.kind + ":1.0"
 			req := p.request(p.variant("cpu", tb.Registry.Ref(repoTag)))
-			req.Compression.Type = tt.kind
+			req.Compression = tt.kind
 			mustBuild(t, b, req)
 			got := readBack(t, tb.Registry, repoTag)
 			for i, d := range got.manifest.Layers {

@@ -31,11 +31,7 @@ type Graph struct {
 // Compile turns a recipe and what was looked up for it into the graph of one image on one platform. It fails with fault.Spec for an
 // unknown target, with fault.Lock for a wheel that has no URL, and with fault.Platform for a malformed platform.
 func Compile(r *profiles.Recipe, in Inputs) (*Graph, error) {
-	platform, err := platforms.Parse(r.Platform)
-	if err != nil {
-		return nil, fault.New(fault.Platform, "platform %q: %w", r.Platform, err)
-	}
-	image, err := assemble(r, in, platforms.Normalize(platform))
+	image, err := assemble(r, in)
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +49,12 @@ type image struct {
 	states   []bkllb.State // one for each of layers
 }
 
-func assemble(r *profiles.Recipe, in Inputs, p ocispecs.Platform) (*image, error) {
+func assemble(r *profiles.Recipe, in Inputs) (*image, error) {
+	p, err := platforms.Parse(r.Platform)
+	if err != nil {
+		return nil, fault.New(fault.Platform, "platform %q: %w", r.Platform, err)
+	}
+	p = platforms.Normalize(p)
 	m := &image{recipe: r, in: in, platform: p, target: in.Target, base: baseState(in.Base, p)}
 	if m.target == "" {
 		m.target = "runtime"
@@ -116,6 +117,30 @@ func checkWheels(m *image) error {
 		}
 	}
 	return faults.Err()
+}
+
+// Layers gives one definition for each layer of Compile's plan, in its order and with its cache keys: what a cache is exported from. BuildKit
+// exports the chain of a merge with every combination of the codecs that the daemon has blobs of (cache/remote.go, GetRemotes), and
+// whoever imports it takes one of them: a layer that was once loaded uncompressed or pushed as gzip would come back as such
+// in later images. A layer alone has one zstd blob. The errors are Compile's.
+func Layers(r *profiles.Recipe, in Inputs) ([]*pb.Definition, error) {
+	image, err := assemble(r, in)
+	if err != nil {
+		return nil, err
+	}
+	return image.definitions()
+}
+
+func (m *image) definitions() ([]*pb.Definition, error) {
+	all := make([]*pb.Definition, len(m.states))
+	for i, s := range m.states {
+		def, err := s.Marshal(context.Background(), bkllb.Platform(m.platform))
+		if err != nil {
+			return nil, fmt.Errorf("marshal layer %s of %s: %w", m.layers[i].Name, m.recipe.Profile, err)
+		}
+		all[i] = def.ToPB()
+	}
+	return all, nil
 }
 
 func (m *image) graph() (*Graph, error) {

@@ -55,7 +55,7 @@ func (b *buildFlags) add(cmd *cobra.Command) {
 	f.StringArrayVarP(&b.outputs, "output", "o", nil, "`destination`: type=oci|docker|tar|local|image,dest=PATH; or DIR, or - for a tar archive on stdout")
 	f.StringVar(&b.target, "target", "", "`stage` to build (default runtime)")
 	f.BoolVar(&b.locked, "locked", false, "refuse to resolve: every profile needs a lock that fits")
-	f.StringVar(&b.compression, "compression", "", "`type` of the new layers and its level: zstd, gzip, estargz, uncompressed; zstd,9")
+	f.StringVar(&b.compression, "compression", "", "`type` of the layers: zstd, gzip, estargz, uncompressed")
 	b.inputs.add(cmd)
 	f.StringArrayVar(&b.cacheFrom, "cache-from", nil, "`cache` to read beside the profile's own: a reference, or type=…,key=value")
 	f.StringArrayVar(&b.cacheTo, "cache-to", nil, "`cache` to write in place of the profile's own")

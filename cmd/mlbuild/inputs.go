@@ -187,26 +187,21 @@ func setDefault(m map[string]string, key, value string) {
 	}
 }
 
-// parseCompression reads TYPE, TYPE,LEVEL or TYPE,level=LEVEL. Without the flag the project's compression holds.
-func parseCompression(text string, variants []builder.Variant) (builder.Compression, error) {
+// parseCompression reads a codec. Without the flag the project's holds. A level is refused: the daemon keeps the first blob that it makes of a
+// layer, so a level would hold for new layers only, and an image's digest would depend on what its daemon built before.
+func parseCompression(text string, variants []builder.Variant) (string, error) {
 	if text == "" {
-		return builder.Compression{Type: projectCompression(variants)}, nil
+		return projectCompression(variants), nil
 	}
-	kind, level, ok := strings.Cut(text, ",")
-	c := builder.Compression{Type: kind}
-	if !slices.Contains(profiles.Compressions, kind) {
-		return c, fault.New(fault.Usage, "--compression %s: there is no type %q", text, kind).
+	if kind, _, ok := strings.Cut(text, ","); ok && slices.Contains(profiles.Compressions, kind) {
+		return "", fault.New(fault.Usage, "--compression %s: a level cannot be chosen", text).
+			Hint("a daemon keeps the first blob of a layer, so a level would make digests depend on what it built before; write --compression %s", kind)
+	}
+	if !slices.Contains(profiles.Compressions, text) {
+		return "", fault.New(fault.Usage, "--compression %s: there is no type %q", text, text).
 			Hint("the types are: %s", strings.Join(profiles.Compressions, ", "))
 	}
-	if !ok {
-		return c, nil
-	}
-	n, err := strconv.Atoi(strings.TrimPrefix(level, "level="))
-	if err != nil || n < 0 || n > 22 {
-		return c, fault.New(fault.Usage, "--compression %s: the level is a number from 0 to 22", text).Hint("for example --compression zstd,9")
-	}
-	c.Level = n
-	return c, nil
+	return text, nil
 }
 
 func projectCompression(variants []builder.Variant) string {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -80,11 +81,8 @@ func (p *planFlags) buildctl(e *env, s *session, helperDir string) []string {
 	for _, secret := range p.inputs.secrets {
 		line = append(line, "--secret", quoted(secret))
 	}
-	compression, err := parseCompression("", s.request.Variants)
-	if err != nil {
-		compression.Type = "zstd"
-	}
-	return append(line, "--output", fmt.Sprintf("type=oci,dest=image.tar,compression=%s,source-date-epoch=%d", compression.Type, s.request.Epoch.Unix()))
+	codec := cmp.Or(projectCompression(s.request.Variants), "zstd")
+	return append(line, "--output", fmt.Sprintf("type=oci,dest=image.tar,compression=%s,source-date-epoch=%d", codec, s.request.Epoch.Unix()))
 }
 
 // writeHelper puts the program that unpacks wheels into an OCI layout of its own, so that buildctl can send it.

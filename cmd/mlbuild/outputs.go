@@ -86,6 +86,9 @@ func (o *outputs) add(text string, variants []builder.Variant) error {
 			if out.Push, err = isTrue(a.value); err != nil {
 				return fault.New(fault.Usage, "--output %q: push=%w", text, err)
 			}
+		case "compression-level":
+			return fault.New(fault.Usage, "--output %q: a level cannot be chosen", text).
+				Hint("a daemon keeps the first blob of a layer, so a level would make digests depend on what it built before")
 		default:
 			out.Attrs[a.key] = a.value
 		}
