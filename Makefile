@@ -101,5 +101,5 @@ clean: ## remove bin/, the helper and the testbed's caches
 	find llb/helper/bin -type f ! -name README -delete 2>/dev/null || true
 
 .PHONY: bench
-bench: build testbed-deps ## measure mlbuild beside Dockerfiles; writes docs/performance.md (BENCH=full: all of it, hours)
+bench: build testbed-deps ## measure mlbuild beside Dockerfiles; writes docs/performance.md (BENCH=full: all, an hour; ONLY=torch,latency: these parts)
 	go run ./integration/bench

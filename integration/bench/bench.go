@@ -7,34 +7,34 @@ import (
 	"path/filepath"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/mlbuild/mlbuild/integration/bench/results"
 	"github.com/mlbuild/mlbuild/integration/testbed"
 )
 
 const baseImage = "library/python:3.11-slim"
 
-// bench is what all parts share: one registry, one wheel server, and the states of all daemons, which are removed at the very
-// end only. On ext4 a mass delete slows the creation of files for minutes.
+// bench is what all parts share: a registry, a wheel server, and the daemons with their states.
 type bench struct {
-	full    bool
-	cache   string // locks and wheels, kept between runs
-	work    string // projects and states of daemons, removed at the end
-	mlbuild string // a copy of bin/mlbuild, so that a build of the repository meanwhile changes nothing
-	reg     *testbed.Registry
-	wheels  *wheelServer
-	result  *results.Run
-	nodes   []*node
-	spent   time.Duration // since the start, preparation left out
-	serial  int
+	full        bool
+	prepareOnly bool   // measure nothing
+	cache       string // locks and wheels, kept between runs
+	work        string // projects and states of daemons, removed at the end
+	mlbuild     string // a copy of bin/mlbuild, so that a build of the repository meanwhile changes nothing
+	version     string // of mlbuild
+	machine     results.Machine
+	reg         *testbed.Registry
+	wheels      *wheelServer
+	nodes       []*node // those whose states exist
+	serial      int
+	// Of the part that runs:
+	part    string
+	loads   []results.Load
+	samples []results.Sample
+	spent   time.Duration // preparation left out
 }
 
-func newBench(ctx context.Context, full bool) (_ *bench, err error) {
-	b := &bench{full: full, result: &results.Run{Form: "short", Started: time.Now().UTC().Truncate(time.Second)}}
-	if full {
-		b.result.Form = "full"
-	}
+func newBench(ctx context.Context, full, prepareOnly bool) (_ *bench, err error) {
+	b := &bench{full: full, prepareOnly: prepareOnly}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, b.close())
@@ -54,13 +54,41 @@ func newBench(ctx context.Context, full bool) (_ *bench, err error) {
 	if b.wheels, err = startWheelServer(filepath.Join(b.cache, "wheels")); err != nil {
 		return nil, err
 	}
+	if b.machine, err = machine(ctx, b.work); err != nil {
+		return nil, err
+	}
+	if b.version, err = firstLine(ctx, b.mlbuild, "version"); err != nil {
+		return nil, err
+	}
+	return b, b.newRegistry(ctx)
+}
+
+// newRegistry starts a registry that holds the bases alone, in the place of the one before.
+func (b *bench) newRegistry(ctx context.Context) (err error) {
+	if b.reg != nil {
+		if err := b.reg.Stop(); err != nil {
+			return err
+		}
+	}
 	if b.reg, err = testbed.StartRegistry(ctx, testbed.RegistryOptions{Bases: true}); err != nil {
-		return nil, err
+		return err
 	}
-	if b.result.Machine, err = machine(ctx, b.work); err != nil {
-		return nil, err
+	return pushUV(ctx, b.reg)
+}
+
+// runPart runs a part and gives what it measured. The states that it leaves are removed.
+func (b *bench) runPart(ctx context.Context, p part) (results.Part, error) {
+	b.part, b.loads, b.samples, b.spent = p.name, nil, nil, 0
+	done := results.Part{Name: p.name, Form: "short", Started: time.Now().UTC().Truncate(time.Second), Mlbuild: b.version}
+	if b.full {
+		done.Form = "full"
 	}
-	return b, pushUV(ctx, b.reg)
+	err := p.run(b, ctx)
+	done.Seconds = b.spent.Seconds()
+	if err == nil || errors.Is(err, errPrepared) {
+		err = b.reclaim(nil, b.nodes...)
+	}
+	return done, err
 }
 
 func (b *bench) copyTool(name string) (string, error) {
@@ -94,21 +122,7 @@ func (b *bench) close() error {
 	return errors.Join(errs...)
 }
 
-// removeStates removes a directory, several of its entries at once: they hold hundreds of thousands of files.
-func removeStates(dir string) error {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return err
-	}
-	var g errgroup.Group
-	g.SetLimit(4)
-	for _, e := range entries {
-		g.Go(func() error { return os.RemoveAll(filepath.Join(dir, e.Name())) })
-	}
-	return errors.Join(g.Wait(), os.RemoveAll(dir))
-}
-
-// timed counts what f takes to the run's own time.
+// timed counts what f takes to the part's own time.
 func (b *bench) timed(f func() error) error {
 	started := time.Now()
 	err := f()

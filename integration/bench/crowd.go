@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,40 +18,13 @@ import (
 
 // profiles builds cpu and gpu together, and each alone, from nothing.
 func (b *bench) profiles(ctx context.Context) error {
-	w, err := sklearnAPI()
+	both, err := b.bothProfiles(ctx)
 	if err != nil {
 		return err
-	}
-	cpu, err := b.prepare(ctx, w, 0)
-	if err != nil {
-		return err
-	}
-	w.profile = "gpu"
-	w.name = "sklearn-api-gpu"
-	gpu, err := b.prepare(ctx, w, 0)
-	if err != nil {
-		return err
-	}
-	both := *cpu
-	both.base = &variant{name: "base", files: map[string]string{}}
-	for _, p := range []*locked{cpu, gpu} {
-		for name, data := range p.base.files {
-			both.base.files[name] = data
-		}
 	}
 	for range b.reps(1, 5) {
 		for _, names := range []string{"cpu", "gpu", "cpu,gpu"} {
-			l, err := b.newLane(ctx, mlbuild, &both, b.reg)
-			if err != nil {
-				return err
-			}
-			j := l.job(mlbuild)
-			j.profile = names
-			scenario := "profiles-" + strings.ReplaceAll(names, ",", "-")
-			if err := b.timed(func() error { return b.build(ctx, scenario, l.p.name, j) }); err != nil {
-				return err
-			}
-			if err := l.n.stop(); err != nil {
+			if err := b.profile(ctx, both, names); err != nil {
 				return err
 			}
 		}
@@ -58,13 +32,56 @@ func (b *bench) profiles(ctx context.Context) error {
 	return nil
 }
 
-// parallel runs 1, 4 and 16 clients at once on one daemon, each with an application and a repository of its own.
-func (b *bench) parallel(ctx context.Context) error {
-	w, err := sklearnAPI()
+// bothProfiles is the sklearn-api workload with the locks of both profiles.
+func (b *bench) bothProfiles(ctx context.Context) (*locked, error) {
+	both := &locked{base: &variant{name: "base", files: map[string]string{}}}
+	for _, name := range []string{"gpu", "cpu"} {
+		p, err := b.small(ctx, name)
+		if errors.Is(err, errPrepared) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		both.workload, both.wheels = p.workload, append(both.wheels, p.wheels...)
+		maps.Copy(both.base.files, p.base.files)
+	}
+	if b.prepareOnly {
+		return nil, errPrepared
+	}
+	return both, nil
+}
+
+// profile builds some profiles on an empty daemon.
+func (b *bench) profile(ctx context.Context, p *locked, names string) error {
+	l, err := b.newLane(ctx, mlbuild, p, b.reg)
 	if err != nil {
 		return err
 	}
-	p, err := b.prepare(ctx, w, 0)
+	j := l.job(mlbuild)
+	j.profile = names
+	scenario := "profiles-" + strings.ReplaceAll(names, ",", "-")
+	if err := b.timed(func() error { return b.build(ctx, scenario, p.name, j) }); err != nil {
+		return err
+	}
+	return b.retire(p, l.n)
+}
+
+// small is the sklearn-api workload with its lock for a profile, without changes.
+func (b *bench) small(ctx context.Context, profile string) (*locked, error) {
+	w, err := sklearnAPI()
+	if err != nil {
+		return nil, err
+	}
+	if w.profile = profile; profile != "cpu" {
+		w.name += "-" + profile
+	}
+	return b.prepare(ctx, w, nil)
+}
+
+// parallel runs 1, 4 and 16 clients at once on one daemon, each with an application and a repository of its own.
+func (b *bench) parallel(ctx context.Context) error {
+	p, err := b.small(ctx, "cpu")
 	if err != nil {
 		return err
 	}
@@ -73,7 +90,7 @@ func (b *bench) parallel(ctx context.Context) error {
 		return err
 	}
 	for _, n := range []int{1, 4, 16} {
-		err := b.rounds(b.reps(1, 3), own(lanes), func(_ int, t turn) error { return b.crowd(ctx, n, t) })
+		err := b.rounds(b.reps(1, 7), own(lanes), func(_ int, t turn) error { return b.crowd(ctx, n, t) })
 		if err != nil {
 			return err
 		}
@@ -133,11 +150,7 @@ func (b *bench) logged(cmd *exec.Cmd, name string) error {
 
 // latency puts a distance between the daemon and the registry.
 func (b *bench) latency(ctx context.Context) error {
-	w, err := sklearnAPI()
-	if err != nil {
-		return err
-	}
-	p, err := b.prepare(ctx, w, 0)
+	p, err := b.small(ctx, "cpu")
 	if err != nil {
 		return err
 	}
@@ -157,17 +170,15 @@ func (b *bench) far(ctx context.Context, p *locked, rtt time.Duration) error {
 	defer r.stop()
 	reg := *b.reg
 	reg.Addr = r.addr
-	var turns []turn
+	var lanes []*lane
 	for _, c := range []contender{p2, mlbuild} {
 		l, err := b.newLane(ctx, c, p, &reg)
 		if err != nil {
 			return err
 		}
-		turns = append(turns, turn{l, c})
-		if c.id == mlbuild.id {
-			turns = append(turns, turn{l, mlbuildNC})
-		}
+		lanes = append(lanes, l)
 	}
+	turns := varied(lanes)
 	if err := b.settle(ctx, turns); err != nil {
 		return err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -19,7 +18,7 @@ import (
 
 const syntheticYAML = `version: 1
 name: synthetic
-python: {version: "3.11"}
+python: {version: "3.11", requirements: [requirements.txt]}
 app: {copy: [src], command: [python, src/main.py]}
 `
 
@@ -50,7 +49,10 @@ func (b *bench) synthetic(name string, n int) (*locked, error) {
 		},
 		base: newVariant("base", parsed, b.wheels.url, lock.String(), "pylock.cpu.toml"),
 	}
-	b.result.Workload = append(b.result.Workload, p.base.describe(name))
+	b.loads = append(b.loads, p.base.describe(name))
+	if b.prepareOnly {
+		return nil, errPrepared
+	}
 	return p, nil
 }
 
@@ -80,16 +82,8 @@ func (b *bench) scale(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		reps := b.reps(1, 3)
-		lanes, err := b.cold(ctx, p, map[string]int{p2.id: reps, mlbuild.id: reps}, p2, mlbuild)
+		lanes, err := b.pair(ctx, p, b.reps(1, 3))
 		if err != nil {
-			return err
-		}
-		turns := own(lanes)
-		if err := errors.Join(b.settle(ctx, turns), b.noop(ctx, b.reps(3, 7), turns)); err != nil {
-			return err
-		}
-		if err := b.appEdit(ctx, "app-edit", b.reps(3, 7), turns); err != nil {
 			return err
 		}
 		if n == 500 {
@@ -101,6 +95,15 @@ func (b *bench) scale(ctx context.Context) error {
 	return nil
 }
 
+// pair runs P2 and mlbuild from nothing, again, and after edits.
+func (b *bench) pair(ctx context.Context, p *locked, cold int) ([]*lane, error) {
+	lanes, err := b.cold(ctx, p, map[string]int{p2.id: cold, mlbuild.id: cold}, p2, mlbuild)
+	if err != nil {
+		return nil, err
+	}
+	return lanes, b.quick(ctx, b.reps(3, 7), own(lanes))
+}
+
 // plan lays the layers of the lane's project out and builds nothing.
 func (b *bench) plan(ctx context.Context, l *lane, reps int) error {
 	return b.clientOnly(ctx, l.p.name, "plan", l.n, reps, "plan", l.dir, "--profile", l.p.profile, "--locked", "--addr", l.n.d.Addr())
@@ -108,6 +111,9 @@ func (b *bench) plan(ctx context.Context, l *lane, reps int) error {
 
 // client measures the start of the program.
 func (b *bench) client(ctx context.Context) error {
+	if b.prepareOnly {
+		return errPrepared
+	}
 	return b.clientOnly(ctx, "client", "help", nil, b.reps(11, 21), "--help")
 }
 
@@ -139,15 +145,7 @@ func (b *bench) contexts(ctx context.Context) error {
 		for i := range n {
 			p.files[fmt.Sprintf("src/d%02d/f%05d.txt", i%50, i)] = fmt.Sprintf("file %d\n", i)
 		}
-		lanes, err := b.cold(ctx, p, map[string]int{p2.id: 1, mlbuild.id: 1}, p2, mlbuild)
-		if err != nil {
-			return err
-		}
-		turns := own(lanes)
-		if err := errors.Join(b.settle(ctx, turns), b.noop(ctx, b.reps(3, 7), turns)); err != nil {
-			return err
-		}
-		if err := b.appEdit(ctx, "app-edit", b.reps(3, 7), turns); err != nil {
+		if _, err := b.pair(ctx, p, b.reps(1, 2)); err != nil {
 			return err
 		}
 	}

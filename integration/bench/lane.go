@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"github.com/mlbuild/mlbuild/integration/testbed"
 )
@@ -73,6 +74,25 @@ func own(lanes []*lane) []turn {
 	var all []turn
 	for _, l := range lanes {
 		all = append(all, turn{l, l.c})
+	}
+	return all
+}
+
+// fast are the lanes of contenders that are not slow.
+func fast(lanes []*lane) []*lane {
+	return slices.DeleteFunc(slices.Clone(lanes), func(l *lane) bool { return l.c.slow })
+}
+
+// varied are the lanes as themselves and, of P2 and mlbuild, with and without a registry cache.
+func varied(lanes []*lane) []turn {
+	all := own(lanes)
+	for _, l := range lanes {
+		switch l.c.id {
+		case p2.id:
+			all = append(all, turn{l, p2min})
+		case mlbuild.id:
+			all = append(all, turn{l, mlbuildNC})
+		}
 	}
 	return all
 }

@@ -21,7 +21,7 @@ import (
 // heavyBytes is from which size a wheel goes into P3's heavy layer.
 const heavyBytes = 5 << 20
 
-// variant is a workload with one lock: as it was resolved first, with another numpy, or with one requirement more.
+// variant is a workload with one lock: as it was resolved first, or changed.
 type variant struct {
 	name  string
 	files map[string]string // lock files and requirements in every contender's form
@@ -32,61 +32,83 @@ type variant struct {
 // locked is a workload with its variants; all wheels lie on the wheel server.
 type locked struct {
 	workload
-	base  *variant
-	bumps []*variant // each with a numpy of its own, all else equal
-	plus  *variant   // one requirement more
+	base    *variant
+	changes map[string][]*variant // scenario → the lock of each of its rounds
+	wheels  []string              // names of the files on the wheel server
 }
 
-// prepare locks the workload, with as many numpy versions beside the first, and fetches the wheels. Locks are kept
-// in the cache; they hold the addresses of the real index, and the wheel server's only once they are read.
-func (b *bench) prepare(ctx context.Context, w workload, bumps int) (*locked, error) {
+// prepare locks the workload, once more for each round of the scenarios that change its lock, and fetches the wheels. Locks are kept in
+// the cache; they hold the addresses of the real index, and the wheel server's only once they are read.
+func (b *bench) prepare(ctx context.Context, w workload, rounds map[string]int) (*locked, error) {
 	say("%s: preparing locks and wheels", w.name)
 	key := sha256.Sum256([]byte(strings.Join(w.requirements, "\n") + w.files["mlbuild.yaml"]))
 	l := &locker{b: b, w: w, dir: filepath.Join(b.cache, "locks", w.name+"-"+hex.EncodeToString(key[:4]))}
-	p := &locked{workload: w}
+	p := &locked{workload: w, changes: map[string][]*variant{}}
 	var err error
-	if p.base, err = l.variant(ctx, "base", nil, ""); err != nil {
+	if p.base, err = l.variant(ctx, "base", nil, w.requirements); err != nil {
 		return nil, err
-	}
-	if bumps > 0 {
-		if p.plus, err = l.variant(ctx, "plus", p.base, "rich"); err != nil {
-			return nil, err
-		}
-	}
-	if p.bumps, err = l.bumps(ctx, p.base, bumps); err != nil {
-		return nil, err
-	}
-	if b.result.Load(w.name) != nil {
-		return p, nil
 	}
 	d := p.base.describe(w.name)
-	if p.plus != nil {
-		d.Plus = p.plus.describe("").Bytes - d.Bytes
+	for _, scenario := range slices.Sorted(maps.Keys(rounds)) {
+		all, err := l.changed(ctx, scenario, p.base, rounds[scenario])
+		if err != nil {
+			return nil, err
+		}
+		p.changes[scenario] = all
+		d.Changes[scenario] = differences(p.base.lock, all[0].lock)
 	}
-	b.result.Workload = append(b.result.Workload, d)
-	return p, nil
+	for _, v := range p.changes[secondProject] {
+		d.Plus += (v.describe("").Bytes - d.Bytes) / int64(len(p.changes[secondProject]))
+	}
+	if err := l.stop(); err != nil {
+		return nil, err
+	}
+	p.wheels = l.wheels
+	b.loads = append(b.loads, d)
+	if b.prepareOnly {
+		return nil, errPrepared
+	}
+	return p, b.wheels.warm(p.wheels)
 }
+
+// tool puts a package that a contender's Dockerfile installs onto the wheel server.
+func (b *bench) tool(ctx context.Context, name string) error {
+	w := workload{name: name, profile: "cpu", requirements: []string{name}, files: map[string]string{"mlbuild.yaml": syntheticYAML, "src/main.py": ""}}
+	l := &locker{b: b, w: w, dir: filepath.Join(b.cache, "locks", name)}
+	if _, err := l.variant(ctx, "base", nil, w.requirements); err != nil {
+		return err
+	}
+	return l.stop()
+}
+
+// errPrepared ends a part that was only to be prepared.
+var errPrepared = errors.New("locks and wheels are there")
 
 // locker makes a workload's locks with mlbuild on a daemon of its own.
 type locker struct {
-	b    *bench
-	w    workload
-	dir  string
-	node *node
+	b      *bench
+	w      workload
+	dir    string
+	node   *node
+	wheels []string // what its locks name
+}
+
+// stop ends the locker's daemon, if it needed one.
+func (l *locker) stop() error {
+	if l.node == nil {
+		return nil
+	}
+	return l.node.stop()
 }
 
 func (l *locker) file(dir string) string { return filepath.Join(dir, "pylock."+l.w.profile+".toml") }
 
-// variant locks the requirements and one more, keeping the versions of the lock before.
-func (l *locker) variant(ctx context.Context, name string, before *variant, more string) (*variant, error) {
+// variant locks the requirements, keeping the versions of the lock before.
+func (l *locker) variant(ctx context.Context, name string, before *variant, requirements []string) (*variant, error) {
 	dir := filepath.Join(l.dir, name)
 	if _, err := os.Stat(l.file(dir)); err != nil {
 		files := maps.Clone(l.w.files)
-		lines := l.w.requirements
-		if more != "" {
-			lines = append(slices.Clone(lines), more)
-		}
-		files["requirements.txt"] = strings.Join(lines, "\n") + "\n"
+		files["requirements.txt"] = strings.Join(requirements, "\n") + "\n"
 		if before != nil {
 			data, err := os.ReadFile(l.file(filepath.Join(l.dir, before.name)))
 			if err != nil {
@@ -137,6 +159,7 @@ func (l *locker) read(ctx context.Context, name, dir string) (*variant, error) {
 	for _, p := range parsed.Packages {
 		for _, f := range p.Wheels {
 			wheels = append(wheels, pylock.Wheel{Filename: f.Name, URL: f.URL, Size: f.Size, SHA256: f.SHA256})
+			l.wheels = append(l.wheels, f.Name)
 		}
 	}
 	if err := l.b.wheels.fetch(ctx, wheels); err != nil {
@@ -205,13 +228,19 @@ func onlyPackages(lock string, want func(name string) bool) string {
 
 // describe counts the wheels that are installed and their bytes.
 func (v *variant) describe(name string) results.Load {
-	d := results.Load{Name: name, Wheels: len(v.lock.Packages), Numpy: v.numpy}
+	d := results.Load{Name: name, Wheels: len(v.lock.Packages), Numpy: v.numpy, Changes: map[string]string{}}
 	for _, p := range v.lock.Packages {
-		if len(p.Wheels) > 0 {
-			d.Bytes += p.Wheels[0].Size
+		if len(p.Wheels) == 0 {
+			continue
+		}
+		d.Bytes += p.Wheels[0].Size
+		if cudaRuntime.MatchString(p.Name) {
+			d.CUDA += p.Wheels[0].Size
 		}
 	}
 	return d
 }
 
-var errNoVersion = errors.New("no other version of numpy fits the lock")
+// cudaRuntime names the wheels whose libraries an nvidia/cuda base of the kind "runtime" has too: the packages cuda-libraries, libnccl2 and
+// cuda-nvtx; cuDNN is not among them.
+var cudaRuntime = regexp.MustCompile(`^nvidia-(cuda-runtime|cuda-nvrtc|cublas|cufft|cufile|curand|cusolver|cusparse|nvjitlink|nccl|nvtx|npp|nvjpeg|nvfatbin)(-cu\d+)?$`)

@@ -83,25 +83,48 @@ func TestCandidates(t *testing.T) {
 	}
 }
 
-func TestOnlyNumpyDiffers(t *testing.T) {
+func TestOnlyDiffers(t *testing.T) {
 	a, b := parsed(t), parsed(t)
-	if onlyNumpyDiffers(a, b) {
+	if onlyDiffers(a, b, "numpy") {
 		t.Error("equal locks differ")
 	}
 	b.Packages[1].Version = "2.4.1"
-	if !onlyNumpyDiffers(a, b) {
+	if !onlyDiffers(a, b, "numpy") {
 		t.Error("another numpy is not seen")
 	}
 	b.Packages[0].Version = "2.0"
-	if onlyNumpyDiffers(a, b) {
+	if onlyDiffers(a, b, "numpy") {
 		t.Error("another big is not seen")
+	}
+}
+
+func TestDifferences(t *testing.T) {
+	a, b := parsed(t), parsed(t)
+	if got := differences(a, b); got != "" {
+		t.Errorf("equal locks: %q", got)
+	}
+	b.Packages[0].Name = "bigger"
+	b.Packages[1].Version = "2.4.1"
+	if got, want := differences(a, b), "without big, numpy 2.4.2 → 2.4.1, with bigger 1.0"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+func TestCUDARuntime(t *testing.T) {
+	for name, want := range map[string]bool{
+		"nvidia-cublas": true, "nvidia-cuda-runtime-cu12": true, "nvidia-nccl-cu13": true,
+		"nvidia-cudnn-cu13": false, "nvidia-nvshmem-cu13": false, "cuda-runtime": false, "nvidia-cublas-cu12-extra": false,
+	} {
+		if got := cudaRuntime.MatchString(name); got != want {
+			t.Errorf("%s: %v", name, got)
+		}
 	}
 }
 
 func TestDockerfilesFollowTheWorkload(t *testing.T) {
 	dir := t.TempDir()
 	w := workload{copy: []string{"src", "a.py"}, command: []string{"python", "a.py"}}
-	for _, c := range []contender{p1, p2, p3} {
+	for _, c := range []contender{p1, p2, p3, p4} {
 		if err := writeDockerfile(dir, c.file, w); err != nil {
 			t.Fatal(err)
 		}

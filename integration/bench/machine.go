@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,7 +36,7 @@ func machine(ctx context.Context, dir string) (results.Machine, error) {
 	for _, t := range []struct {
 		name, arg string
 		into      *string
-	}{{"buildkitd", "--version", &m.BuildKit}, {"registry", "--version", &m.Registry}, {"mlbuild", "version", &m.Mlbuild}} {
+	}{{"buildkitd", "--version", &m.BuildKit}, {"registry", "--version", &m.Registry}} {
 		path, err := testbed.Tool(t.name)
 		if err != nil {
 			return m, err
@@ -48,8 +49,19 @@ func machine(ctx context.Context, dir string) (results.Machine, error) {
 	if err != nil {
 		return m, err
 	}
+	m.Netem = netem(ctx)
 	m.UV, err = firstLine(ctx, uv, "--version")
 	return m, err
+}
+
+// netem asks the kernel for a delay in a network namespace of the question's own, and gives what it says, "" = it can.
+func netem(ctx context.Context) string {
+	out, err := exec.CommandContext(ctx, "unshare", "--net", "tc", "qdisc", "add", "dev", "lo", "root", "netem", "delay", "10ms").CombinedOutput()
+	if err == nil {
+		return ""
+	}
+	line, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
+	return cmp.Or(line, err.Error())
 }
 
 // release is the numbers of a kernel's release; what follows them is its builder's.

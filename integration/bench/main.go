@@ -1,5 +1,6 @@
 // Command bench measures mlbuild beside Dockerfiles on this machine and writes docs/performance.json, docs/performance.md and
-// the plots in docs/img. `make bench` runs it; BENCH=full adds torch, more repetitions and more scenarios.
+// the plots in docs/img. `make bench` runs it; BENCH=full adds torch, more repetitions and
+// more scenarios; ONLY=part,part runs some parts and keeps the figures of the others.
 package main
 
 import (
@@ -28,30 +29,38 @@ func main() {
 		}
 		return
 	}
-	full := flag.Bool("full", os.Getenv("BENCH") == "full", "the long form: more repetitions, torch, parallel builds, a slow registry")
-	only := flag.String("only", "", "parts to run, separated by commas: "+strings.Join(partNames(), ", ")+" (default all)")
-	out := flag.String("out", "docs", "directory for performance.json, performance.md and img/, below the repository's root")
-	render := flag.Bool("render", false, "measure nothing; write the report and the plots again from performance.json")
+	var o options
+	flag.BoolVar(&o.full, "full", os.Getenv("BENCH") == "full", "the long form: more repetitions, torch, parallel builds, a slow registry")
+	flag.StringVar(&o.only, "only", os.Getenv("ONLY"), "parts to run, separated by commas: "+strings.Join(report.Parts, ", ")+
+		" (default all); their figures take the place of those that performance.json has of them")
+	flag.StringVar(&o.out, "out", "docs", "directory for performance.json, performance.md and img/, below the repository's root")
+	flag.BoolVar(&o.prepare, "prepare", false, "measure nothing; make the locks and fetch the wheels")
+	flag.BoolVar(&o.render, "render", false, "measure nothing; write the report and the plots again from performance.json")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *full, *only, *out, *render); err != nil {
+	if err := run(ctx, o); err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, full bool, only, out string, render bool) error {
+type options struct {
+	full, prepare, render bool
+	only, out             string
+}
+
+func run(ctx context.Context, o options) error {
 	root, err := testbed.Root()
 	if err != nil {
 		return err
 	}
-	if !filepath.IsAbs(out) {
-		out = filepath.Join(root, out)
+	if !filepath.IsAbs(o.out) {
+		o.out = filepath.Join(root, o.out)
 	}
-	data := filepath.Join(out, "performance.json")
-	if !render {
-		if err := measureAll(ctx, full, only, data); err != nil {
+	data := filepath.Join(o.out, "performance.json")
+	if !o.render {
+		if err := measureAll(ctx, o, data); err != nil || o.prepare {
 			return err
 		}
 	}
@@ -59,27 +68,61 @@ func run(ctx context.Context, full bool, only, out string, render bool) error {
 	if err != nil {
 		return err
 	}
-	return report.Write(out, r)
+	return report.Write(o.out, r)
 }
 
-// measureAll runs the parts, saves what they measured and cleans up, whatever happened before.
-func measureAll(ctx context.Context, full bool, only, file string) (err error) {
-	b, err := newBench(ctx, full)
+// measureAll runs the parts and saves after each of them what it measured; it cleans up, whatever happened before.
+func measureAll(ctx context.Context, o options, file string) (err error) {
+	if err := known(o.only); err != nil {
+		return err
+	}
+	b, err := newBench(ctx, o.full, o.prepare)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.close()) }()
+	r, err := earlier(file, o.only, b.machine)
+	if err != nil {
+		return err
+	}
 	for _, p := range parts {
-		if !p.wanted(only, full) {
+		if !p.wanted(o.only, o.full) {
 			continue
 		}
-		if err := p.run(b, ctx); err != nil {
+		done, err := b.runPart(ctx, p)
+		if err != nil {
 			return fmt.Errorf("%s: %w", p.name, err)
 		}
+		if o.prepare {
+			continue
+		}
+		say("%s: %.0f s measured", p.name, done.Seconds)
+		r.Replace(done, b.loads, b.samples, report.Parts)
+		if err := save(file, r); err != nil {
+			return err
+		}
 	}
-	b.result.Seconds = b.spent.Seconds()
-	say("measured; removing the daemons' states")
-	return save(file, b.result)
+	return nil
+}
+
+// earlier is what the file holds, if only some parts are to run; else an empty run. Figures of another machine are not mixed in.
+func earlier(file, only string, m results.Machine) (*results.Run, error) {
+	fresh := &results.Run{Machine: m}
+	if only == "" {
+		return fresh, nil
+	}
+	r, err := load(file)
+	if errors.Is(err, os.ErrNotExist) {
+		return fresh, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !r.Machine.Same(m) {
+		return nil, fmt.Errorf("%s is of another machine (%+v, this is %+v): run without -only, or with another -out", file, r.Machine, m)
+	}
+	r.Machine = m
+	return r, nil
 }
 
 func save(file string, r *results.Run) error {

@@ -51,7 +51,8 @@ func (b *bench) keep(s results.Sample) {
 	if s.Scenario == "" {
 		return
 	}
-	b.result.Samples = append(b.result.Samples, s)
+	s.Part = b.part
+	b.samples = append(b.samples, s)
 	say("%-12s %-15s %-16s %7.2f s  cpu %6.2f s  up %9.3f MB  %4d requests", s.Workload, s.Scenario, s.Contender,
 		s.Seconds, s.DaemonCPU+s.ClientCPU, float64(s.Up)/1e6, s.Requests)
 }

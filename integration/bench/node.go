@@ -17,19 +17,19 @@ const ticks = 100
 
 // node is a daemon with a state of its own that began empty.
 type node struct {
-	d *testbed.Daemon
+	d    *testbed.Daemon // nil once it is stopped
+	root string          // its state
 }
 
-// newNode starts a daemon; all get the same settings. Its state stays until the end of the run.
+// newNode starts a daemon; all get the same settings. Its state stays until it is reclaimed.
 func (b *bench) newNode(ctx context.Context, reg *testbed.Registry) (*node, error) {
 	b.serial++
-	d, err := testbed.StartDaemon(ctx, testbed.DaemonOptions{
-		Mirror: reg, Frontends: true, Root: filepath.Join(b.work, fmt.Sprintf("state%d", b.serial)),
-	})
+	root := filepath.Join(b.work, fmt.Sprintf("state%d", b.serial))
+	d, err := testbed.StartDaemon(ctx, testbed.DaemonOptions{Mirror: reg, Frontends: true, Root: root})
 	if err != nil {
 		return nil, err
 	}
-	n := &node{d: d}
+	n := &node{d: d, root: root}
 	b.nodes = append(b.nodes, n)
 	return n, nil
 }

@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/mlbuild/mlbuild/integration/bench/report"
 )
 
 // part is a piece of the run that can be asked for by name.
@@ -18,20 +20,25 @@ var parts = []part{
 	{name: "client", run: (*bench).client},
 	{name: "sklearn", run: (*bench).sklearn},
 	{name: "tensorflow", run: (*bench).tensorflow},
+	{name: "torch", full: true, run: (*bench).torch},
 	{name: "profiles", run: (*bench).profiles},
 	{name: "scale", run: (*bench).scale},
 	{name: "contexts", run: (*bench).contexts},
-	{name: "torch", full: true, run: (*bench).torch},
 	{name: "parallel", full: true, run: (*bench).parallel},
 	{name: "latency", full: true, run: (*bench).latency},
 }
 
-func partNames() []string {
-	var names []string
-	for _, p := range parts {
-		names = append(names, p.name)
+// known refuses names of parts that do not exist.
+func known(only string) error {
+	if only == "" {
+		return nil
 	}
-	return names
+	for _, name := range strings.Split(only, ",") {
+		if !slices.Contains(report.Parts, name) {
+			return fmt.Errorf("no part %q; there are %s", name, strings.Join(report.Parts, ", "))
+		}
+	}
+	return nil
 }
 
 func (p part) wanted(only string, full bool) bool {
@@ -41,18 +48,28 @@ func (p part) wanted(only string, full bool) bool {
 	return full || !p.full
 }
 
-// sklearn runs every contender.
+// sklearn runs every contender. The slow ones show their cold time and one bump.
 func (b *bench) sklearn(ctx context.Context) error {
 	w, err := sklearnAPI()
 	if err != nil {
 		return err
 	}
-	p, err := b.prepare(ctx, w, b.reps(2, 5))
+	if b.full {
+		if err := b.tool(ctx, "pex"); err != nil {
+			return err
+		}
+	}
+	few := b.reps(1, 3)
+	p, err := b.prepare(ctx, w, map[string]int{numpyBump: b.reps(2, 5), smallBump: few, addPackage: few, removePackage: few, secondProject: few})
 	if err != nil {
 		return err
 	}
 	n := b.reps(2, 5)
-	lanes, err := b.cold(ctx, p, map[string]int{p1.id: b.reps(1, 3), p2.id: n, p3.id: n, mlbuild.id: n}, p1, p2, p3, mlbuild)
+	reps, contenders := map[string]int{p1.id: few, p4.id: 1, p2.id: n, p3.id: n, mlbuild.id: n}, []contender{p1, p2, p3, mlbuild}
+	if b.full {
+		contenders = []contender{p1, p4, p2, p3, mlbuild}
+	}
+	lanes, err := b.cold(ctx, p, reps, contenders...)
 	if err != nil {
 		return err
 	}
@@ -62,80 +79,98 @@ func (b *bench) sklearn(ctx context.Context) error {
 	if err := b.start(ctx, b.reps(1, 5), own(lanes)); err != nil {
 		return err
 	}
-	quick := lanes[1:] // P1 installs everything again: its cold time is seen
-	if b.full {
-		quick = lanes
-	}
-	if err := b.baseBump(ctx, b.reps(1, 3), own(quick)); err != nil {
-		return err
-	}
-	return b.second(ctx, b.reps(1, 3), own(quick))
+	return b.changes(ctx, p, few, own(fast(lanes)))
 }
 
-// tensorflow runs the best Dockerfile and mlbuild, and the usual Dockerfile once.
+// tensorflow runs the best Dockerfile and mlbuild, in the full form the usual Dockerfile once.
 func (b *bench) tensorflow(ctx context.Context) error {
-	p, err := b.prepare(ctx, tensorflow(), b.reps(2, 3))
+	rounds, n := map[string]int{numpyBump: 2}, b.reps(2, 3)
+	if b.full {
+		rounds = map[string]int{numpyBump: 3, smallBump: 1, addPackage: 1, removePackage: 1, secondProject: 1}
+	}
+	p, err := b.prepare(ctx, tensorflow(), rounds)
 	if err != nil {
 		return err
 	}
-	return b.large(ctx, p, map[string]int{p1.id: 1, p2.id: b.reps(2, 3), mlbuild.id: b.reps(2, 3)})
-}
-
-func (b *bench) torch(ctx context.Context) error {
-	p, err := b.prepare(ctx, torch(), 3)
-	if err != nil {
-		return err
-	}
-	return b.large(ctx, p, map[string]int{p1.id: 1, p2.id: 3, mlbuild.id: 3})
-}
-
-func (b *bench) large(ctx context.Context, p *locked, reps map[string]int) error {
-	lanes, err := b.cold(ctx, p, reps, p1, p2, mlbuild)
-	if err != nil {
-		return err
-	}
-	if err := lanes[0].n.stop(); err != nil { // P1 is seen once, cold
-		return err
-	}
-	if err := b.life(ctx, p, lanes[1:]); err != nil {
-		return err
-	}
-	turns := own(lanes[1:])
-	if err := b.baseBump(ctx, b.reps(1, 3), turns); err != nil || !b.full {
-		return err
-	}
-	return errors.Join(b.second(ctx, 3, turns), b.start(ctx, 3, turns))
-}
-
-// life takes the lanes through the edits of a project's life. The cheap scenarios also run the variations: P2 with a
-// registry cache, mlbuild without its own.
-func (b *bench) life(ctx context.Context, p *locked, lanes []*lane) error {
-	quick, turns := b.reps(7, 9), own(lanes)
-	var cached []turn
-	for _, l := range lanes {
-		switch l.c.id {
-		case p2.id:
-			turns = append(turns, turn{l, p2min})
-			cached = append(cached, turn{l, p2min}, turn{l, p2max})
-		case mlbuild.id:
-			turns = append(turns, turn{l, mlbuildNC})
-			cached = append(cached, turn{l, mlbuild})
+	if b.full {
+		if err := b.coldOnce(ctx, p, p1); err != nil {
+			return err
 		}
 	}
-	if err := b.settle(ctx, turns); err != nil {
+	lanes, err := b.cold(ctx, p, map[string]int{p2.id: n, mlbuild.id: n}, p2, mlbuild)
+	if err != nil {
 		return err
 	}
+	if err := b.life(ctx, p, lanes); err != nil {
+		return err
+	}
+	if b.full {
+		if err := b.start(ctx, 3, own(lanes)); err != nil {
+			return err
+		}
+	}
+	return b.changes(ctx, p, b.reps(1, 2), own(lanes))
+}
+
+// coldOnce builds from nothing and removes what that leaves.
+func (b *bench) coldOnce(ctx context.Context, p *locked, c contender) error {
+	lanes, err := b.cold(ctx, p, map[string]int{c.id: 1}, c)
+	if err != nil {
+		return err
+	}
+	return b.retire(p, lanes[0].n)
+}
+
+// changes are the scenarios in which P2 installs everything again, beside the bump of numpy.
+func (b *bench) changes(ctx context.Context, p *locked, bases int, turns []turn) error {
 	for _, step := range []func() error{
-		func() error { return b.noop(ctx, quick, turns) },
-		func() error { return b.appEdit(ctx, "app-edit", quick, turns) },
-		func() error { return b.settle(ctx, cached) },
-		func() error { return b.cachedBuilder(ctx, b.reps(3, 7), cached) },
-		func() error { return b.bump(ctx, p.bumps, own(lanes)) },
-		func() error { return b.nodePull(ctx, p.bumps[0], own(lanes)) },
+		func() error { return b.change(ctx, p, smallBump, turns) },
+		func() error { return b.change(ctx, p, addPackage, turns) },
+		func() error { return b.change(ctx, p, removePackage, turns) },
+		func() error { return b.second(ctx, p, turns) },
+		func() error { return b.baseBump(ctx, bases, turns) },
 	} {
 		if err := step(); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// life takes the lanes through the edits of a project's life. The cheap scenarios also run the variations: P2 with a
+// registry cache, mlbuild without its own.
+func (b *bench) life(ctx context.Context, p *locked, lanes []*lane) error {
+	quick, turns := b.reps(7, 9), varied(lanes)
+	var cached []turn
+	for _, l := range lanes {
+		switch l.c.id {
+		case p2.id:
+			cached = append(cached, turn{l, p2min}, turn{l, p2max})
+		case mlbuild.id:
+			cached = append(cached, turn{l, mlbuild})
+		}
+	}
+	for _, step := range []func() error{
+		func() error { return b.quick(ctx, quick, turns) },
+		func() error { return b.settle(ctx, cached) },
+		func() error { return b.cachedBuilder(ctx, b.reps(3, 7), cached) },
+		func() error { return b.change(ctx, p, numpyBump, own(lanes)) },
+		func() error { return b.nodePull(ctx, p.changes[numpyBump][0], own(lanes)) },
+	} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// quick are the scenarios that take less than a second.
+func (b *bench) quick(ctx context.Context, reps int, turns []turn) error {
+	if err := b.settle(ctx, turns); err != nil {
+		return err
+	}
+	if err := b.noop(ctx, reps, turns); err != nil {
+		return err
+	}
+	return b.appEdit(ctx, "app-edit", reps, turns)
 }

@@ -28,7 +28,7 @@ func (b *bench) cold(ctx context.Context, p *locked, reps map[string]int, conten
 				continue
 			}
 			if old := last[c.id]; old != nil {
-				if err := old.n.stop(); err != nil {
+				if err := b.retire(p, old.n); err != nil {
 					return nil, err
 				}
 			}
@@ -51,6 +51,14 @@ func (b *bench) cold(ctx context.Context, p *locked, reps map[string]int, conten
 	return lanes, nil
 }
 
+// retire ends a daemon that is not needed again. The short form needs little disk: it leaves the states for later.
+func (b *bench) retire(p *locked, n *node) error {
+	if b.full {
+		return b.reclaim(p.wheels, n)
+	}
+	return n.stop()
+}
+
 // settle fills the caches that a variation has of its own, so that it starts from the same state as its lane.
 func (b *bench) settle(ctx context.Context, turns []turn) error {
 	return b.rounds(1, turns, func(_ int, t turn) error { return t.build(ctx, "", t.c) })
@@ -69,16 +77,17 @@ func (b *bench) appEdit(ctx context.Context, scenario string, reps int, turns []
 	})
 }
 
-// bump gives numpy another version each round. In the short form P1, which installs everything again, takes the first round only.
-func (b *bench) bump(ctx context.Context, variants []*variant, turns []turn) error {
+// change gives the project another lock each round. Slow contenders take the first round only.
+func (b *bench) change(ctx context.Context, p *locked, scenario string, turns []turn) error {
+	variants := p.changes[scenario]
 	return b.rounds(len(variants), turns, func(r int, t turn) error {
-		if r > 0 && t.c.id == p1.id && !b.full {
+		if r > 0 && t.c.slow {
 			return nil
 		}
 		if err := t.use(variants[r]); err != nil {
 			return err
 		}
-		return t.build(ctx, "numpy-bump", t.c)
+		return t.build(ctx, scenario, t.c)
 	})
 }
 
@@ -95,14 +104,15 @@ func (b *bench) baseBump(ctx context.Context, reps int, turns []turn) error {
 	return nil
 }
 
-// second builds another project on the same daemon into another repository: other application, one requirement more.
-func (b *bench) second(ctx context.Context, reps int, turns []turn) error {
-	return b.rounds(reps, turns, func(_ int, t turn) error {
+// second builds other projects on the same daemon into other repositories: other application, one requirement more.
+func (b *bench) second(ctx context.Context, p *locked, turns []turn) error {
+	variants := p.changes[secondProject]
+	return b.rounds(len(variants), turns, func(r int, t turn) error {
 		l := *t.lane
-		if err := errors.Join(l.project(), l.edit(), l.use(l.p.plus)); err != nil {
+		if err := errors.Join(l.project(), l.edit(), l.use(variants[r])); err != nil {
 			return err
 		}
-		return l.build(ctx, "second-project", t.c)
+		return l.build(ctx, secondProject, t.c)
 	})
 }
 
@@ -131,24 +141,13 @@ func (b *bench) cachedBuilder(ctx context.Context, reps int, turns []turn) error
 	return nil
 }
 
-// nodePull runs the image before the bump on an empty daemon, and measures what the image after it costs there: pull, unpack, start.
+// nodePull measures what the image after a bump costs on a node that ran the one before it.
 func (b *bench) nodePull(ctx context.Context, v *variant, turns []turn) error {
 	for _, t := range turns {
-		n, err := b.newNode(ctx, b.reg)
+		n, err := b.pull(ctx, v, t)
 		if err != nil {
 			return err
 		}
-		if _, err := n.d.RunImage(ctx, b.reg.Ref(t.repo+":base"), "true"); err != nil {
-			return err
-		}
-		s := results.Sample{Workload: t.p.name, Scenario: "node-pull", Contender: t.c.id}
-		pull := func() error { return runImage(ctx, n, b.reg.Ref(t.repo+":"+v.name), "true") }
-		err = b.timed(func() error { return b.around(n, &s, pull) })
-		if err != nil {
-			return err
-		}
-		s.Traffic = results.Count(b.reg.Log(), nil)
-		b.keep(s)
 		if err := n.stop(); err != nil {
 			return err
 		}
@@ -156,13 +155,32 @@ func (b *bench) nodePull(ctx context.Context, v *variant, turns []turn) error {
 	return nil
 }
 
-// start measures how long the image takes to import its packages in a fresh container, as Python itself counts it.
+// pull runs the image before the bump on an empty daemon, and then measures the one after it: pull, unpack, start.
+func (b *bench) pull(ctx context.Context, v *variant, t turn) (*node, error) {
+	n, err := b.newNode(ctx, b.reg)
+	if err != nil {
+		return nil, err
+	}
+	if err := runImage(ctx, n, b.reg.Ref(t.repo+":base"), "true"); err != nil {
+		return nil, err
+	}
+	s := results.Sample{Workload: t.p.name, Scenario: "node-pull", Contender: t.c.id}
+	pull := func() error { return runImage(ctx, n, b.reg.Ref(t.repo+":"+v.name), "true") }
+	if err := b.timed(func() error { return b.around(n, &s, pull) }); err != nil {
+		return nil, err
+	}
+	s.Traffic = results.Count(b.reg.Log(), nil)
+	b.keep(s)
+	return n, nil
+}
+
+// start measures how long the image takes to import its packages in a fresh container as uid 1000, as Python itself counts it.
 func (b *bench) start(ctx context.Context, reps int, turns []turn) error {
 	script := func(w workload) string {
 		return "import time; t = time.perf_counter(); import " + w.imports + "; print(time.perf_counter() - t)"
 	}
 	return b.rounds(reps+1, turns, func(r int, t turn) error {
-		ref := b.reg.Ref(t.repo + ":" + t.tag)
+		ref := b.reg.Ref(t.repo + ":base")
 		s := results.Sample{Workload: t.p.name, Scenario: "import", Contender: t.c.id}
 		out, err := t.n.d.RunImage(ctx, ref, "python", "-c", script(t.p.workload))
 		if err != nil {

@@ -78,6 +78,26 @@ func (s *wheelServer) fetch(ctx context.Context, wheels []pylock.Wheel) error {
 	return g.Wait()
 }
 
+// warm reads files, so that no contender waits for the disk more than another.
+func (s *wheelServer) warm(names []string) error {
+	for _, name := range names {
+		if err := readThrough(filepath.Join(s.dir, name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func readThrough(file string) error {
+	f, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = io.Copy(io.Discard, f)
+	return err
+}
+
 func (s *wheelServer) download(ctx context.Context, w pylock.Wheel) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, w.URL, nil)
 	if err != nil {

@@ -19,8 +19,10 @@ type workload struct {
 	files        map[string]string // mlbuild.yaml and the application, by slash path
 	copy         []string          // what of the project goes to /app
 	command      []string
-	edit         string // the file that an edit of the application changes
-	imports      string // what a start of the application imports first
+	edit         string   // the file that an edit of the application changes
+	imports      string   // what a start of the application imports first
+	second       []string // what other projects have beyond the requirements, one each
+	plus, minus  []string // what is added to the requirements, and which of them are taken away, one at a time
 }
 
 const tensorflowYAML = `version: 1
@@ -44,6 +46,7 @@ var stack = []string{"onnxruntime", "scikit-learn", "pandas", "transformers", "f
 func sklearnAPI() (workload, error) {
 	w := workload{
 		name: "sklearn-api", profile: "cpu", copy: []string{"src"}, edit: "src/main.py", imports: "sklearn.ensemble, pandas, fastapi",
+		second: []string{"rich", "sqlalchemy", "orjson"}, plus: []string{"pyyaml", "msgpack", "lxml"}, minus: []string{"fastapi", "pandas", "scikit-learn"},
 		command: []string{"uvicorn", "src.main:app", "--host", "0.0.0.0", "--port", "8000"},
 		files:   map[string]string{},
 	}
@@ -68,6 +71,7 @@ func tensorflow() workload {
 		name: "tensorflow", profile: "cpu", requirements: append([]string{"tensorflow-cpu"}, stack...),
 		files: map[string]string{"mlbuild.yaml": tensorflowYAML, "train.py": "import tensorflow\n\nprint(tensorflow.__version__)\n"},
 		copy:  []string{"train.py"}, command: []string{"python", "train.py"}, edit: "train.py", imports: "tensorflow, pandas",
+		second: []string{"sqlalchemy"}, plus: []string{"orjson"}, minus: []string{"uvicorn"},
 	}
 }
 
@@ -76,6 +80,7 @@ func torch() workload {
 		name: "torch", profile: "gpu", requirements: append([]string{"torch", "torchvision"}, stack...),
 		files: map[string]string{"mlbuild.yaml": torchYAML, "train.py": "import torch\n\nprint(torch.__version__)\n"},
 		copy:  []string{"train.py"}, command: []string{"python", "train.py"}, edit: "train.py", imports: "torch, pandas",
+		second: []string{"sqlalchemy"}, plus: []string{"orjson"}, minus: []string{"uvicorn"},
 	}
 }
 

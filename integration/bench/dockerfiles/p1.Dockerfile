@@ -7,4 +7,5 @@ RUN pip install --no-cache-dir --no-index --find-links ${WHEELS} --require-hashe
 {{- range .Copy}}
 COPY {{.}} ./{{.}}
 {{- end}}
+USER 1000:1000
 CMD {{.Command}}

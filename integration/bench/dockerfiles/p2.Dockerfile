@@ -13,4 +13,5 @@ COPY --link --from=dependencies /opt/venv /opt/venv
 COPY --link {{.}} /app/{{.}}
 {{- end}}
 ENV PATH=/opt/venv/bin:$PATH PYTHONPATH=/app
+USER 1000:1000
 CMD {{.Command}}

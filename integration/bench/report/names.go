@@ -3,13 +3,17 @@ package report
 
 import "github.com/mlbuild/mlbuild/integration/bench/results"
 
+// Parts are the names of the benchmark's parts in the order of the document.
+var Parts = []string{"client", "sklearn", "tensorflow", "torch", "profiles", "scale", "contexts", "parallel", "latency"}
+
 // order is how contenders stand in tables and plots.
-var order = []string{"p1", "p2", "p3", "p2-cache-min", "p2-cache-max", "mlbuild", "mlbuild-nocache"}
+var order = []string{"p1", "p2", "p3", "p4", "p2-cache-min", "p2-cache-max", "mlbuild", "mlbuild-nocache"}
 
 var contenderTitles = map[string]string{
 	"p1":              "P1 pip, gzip",
 	"p2":              "P2 uv, zstd",
 	"p3":              "P3 P2 split by hand",
+	"p4":              "P4 pex, zstd",
 	"p2-cache-min":    "P2 with registry cache (min)",
 	"p2-cache-max":    "P2 with registry cache (max)",
 	"mlbuild":         "mlbuild",
@@ -33,12 +37,16 @@ var scenarios = []scenario{
 	{"cold", "Cold", "Empty daemon, empty repository: build everything and push it.", true},
 	{"noop", "No-op", "Nothing changed; build and push.", true},
 	{"app-edit", "App edit", "One line of one application file changed.", true},
+	{"small-bump", "Bump of a small wheel", "The lock has another version of one small pure wheel, all else is equal.", true},
 	{"numpy-bump", "numpy bump", "The lock has another numpy, all else is equal.", true},
+	{"torch-bump", "torch bump", "The lock has another torch, and what has to follow it.", true},
+	{"add-package", "One package more", "The project requires one package more.", true},
+	{"remove-package", "One package less", "The project requires one package less.", true},
 	{"node-pull", "Node pulls the bumped image", "A daemon that ran the image before the bump pulls, unpacks and starts the one after it.", true},
 	{"base-bump", "Base bump", "The tag of the base image points at an image with one layer more.", true},
-	{"second-project", "Second project", "Another project on the same daemon: other application, one more requirement, another repository.", true},
+	{"second-project", "Second project", "Another project on the same daemon: other application, one requirement more, another repository.", true},
 	{"cached-builder", "Empty builder with the registry's cache, app edit", "An empty daemon that imports the cache, and exports it again.", true},
-	{"import", "Start-up", "Seconds that Python needs to import the packages in a fresh container; P1's layers hold bytecode, the others' do not.", true},
+	{"import", "Start-up", "Seconds that Python needs to import the packages in a fresh container as uid 1000; the layers of P1 and P4 hold byte code, the others' do not.", true},
 	{"profiles-cpu", "Profile cpu alone, cold", "", false},
 	{"profiles-gpu", "Profile gpu alone, cold", "", false},
 	{"profiles-cpu-gpu", "Profiles cpu and gpu together, cold", "", false},

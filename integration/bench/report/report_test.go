@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mlbuild/mlbuild/integration/bench/results"
 )
@@ -20,8 +21,11 @@ func sampleRun() *results.Run {
 		}
 	}
 	return &results.Run{
-		Form:     "short",
-		Workload: []results.Load{{Name: "tensorflow", Wheels: 75, Bytes: 460e6, Numpy: "2.4.2"}},
+		Machine: results.Machine{Netem: "Error: Specified qdisc kind is unknown."},
+		Parts:   []results.Part{{Name: "tensorflow", Form: "short", Mlbuild: "mlbuild 1.2", Seconds: 90, Started: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}},
+		Workload: []results.Load{{
+			Name: "tensorflow", Wheels: 75, Bytes: 460e6, Numpy: "2.4.2", Changes: map[string]string{"numpy-bump": "numpy 2.4.2 → 2.4.1"},
+		}},
 		Samples: []results.Sample{
 			add("tensorflow", "cold", "p2", 40, 600e6), add("tensorflow", "cold", "mlbuild", 20, 550e6), add("tensorflow", "cold", "mlbuild", 18, 550e6),
 			add("tensorflow", "numpy-bump", "p2", 30, 400e6), add("tensorflow", "numpy-bump", "mlbuild", 1, 15e6),
@@ -49,6 +53,20 @@ func TestGoals(t *testing.T) {
 	}
 	if _, ok := got["cold, torch"]; ok {
 		t.Error("a goal without samples is judged")
+	}
+}
+
+func TestImageWithCUDA(t *testing.T) {
+	r := &results.Run{
+		Workload: []results.Load{{Name: "torch", CUDA: 1.5e9}},
+		Samples: []results.Sample{
+			{Workload: "torch", Scenario: "cold", Contender: "p1", ImageBytes: 3.5e9},
+			{Workload: "torch", Scenario: "cold", Contender: "mlbuild", ImageBytes: 3e9},
+		},
+	}
+	got := cudaSize("torch")(r)
+	if want := "0.60× (3000 MB; P1 3500 MB and CUDA's libraries 1500 MB, counted)"; got.text != want || !got.ok {
+		t.Errorf("%q %v, want %q", got.text, got.ok, want)
 	}
 }
 
@@ -82,7 +100,8 @@ func TestWrite(t *testing.T) {
 	}
 	for _, want := range []string{
 		"| mlbuild | 2 | 18.0 | **19.0** | 20.0 | 2.11× |", "| cold, tensorflow | ≤ 0.55× the time of P2 | 0.47× (19.0 s, P2 40.0 s) | reached |",
-		"75 wheels, 460 MB, numpy 2.4.2.", "(img/bench-tensorflow.svg)", "- tensorflow, no-op: 0.100 s",
+		"75 wheels, 460 MB, numpy 2.4.2.", "(img/bench-tensorflow.svg)", "| tensorflow | short | 2026-01-02 03:04 | 1.5 | mlbuild 1.2 |",
+		"Not measured: client, sklearn, torch,", "First round: numpy 2.4.2 → 2.4.1.", `netem delay` + "` this one says " + `"Error: Specified qdisc kind is unknown.".`, "- tensorflow, no-op: 0.100 s",
 	} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("performance.md lacks %q:\n%s", want, text)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/template"
 
@@ -42,13 +43,14 @@ func Write(dir string, r *results.Run) error {
 
 // markdown is the document; plots maps workloads to the files of their plots.
 func markdown(r *results.Run, plots map[string]string) (string, error) {
-	t, err := template.New("performance").Funcs(template.FuncMap{"size": size, "bytes": func(n int64) string { return size(float64(n)) }}).Parse(document)
+	t, err := template.New("performance").Funcs(template.FuncMap{"size": size, "bytes": func(n int64) string { return size(float64(n)) },
+		"minutes": func(s float64) string { return fmt.Sprintf("%.1f", s/60) }}).Parse(document)
 	if err != nil {
 		return "", err
 	}
 	var out bytes.Buffer
 	err = t.Execute(&out, map[string]any{
-		"Run": r, "Goals": goals(r), "Slower": slower(r), "Sections": sections(r, plots), "Minutes": fmt.Sprintf("%.0f", r.Seconds/60),
+		"Run": r, "Goals": goals(r), "Slower": slower(r), "Sections": sections(r, plots), "Missing": missing(r),
 	})
 	return out.String(), err
 }
@@ -68,12 +70,31 @@ func sections(r *results.Run, plots map[string]string) []section {
 		s := section{Title: w, Plot: plots[w], Load: r.Load(w)}
 		for _, sc := range scenarios {
 			if names := r.Contenders(w, sc.id, order); len(names) > 0 {
-				s.Tables = append(s.Tables, table{sc.title, sc.note, rows(r, w, sc.id, names)})
+				s.Tables = append(s.Tables, table{sc.title, note(sc, s.Load), rows(r, w, sc.id, names)})
 			}
 		}
 		all = append(all, s)
 	}
 	return all
+}
+
+// note says what the scenario is and, where it changes a lock, what its first round changes.
+func note(sc scenario, l *results.Load) string {
+	if l == nil || l.Changes[sc.id] == "" {
+		return sc.note
+	}
+	return sc.note + " First round: " + l.Changes[sc.id] + "."
+}
+
+// missing lists the parts that the run has no figures of.
+func missing(r *results.Run) string {
+	var names []string
+	for _, name := range Parts {
+		if !slices.ContainsFunc(r.Parts, func(p results.Part) bool { return p.Name == name }) {
+			names = append(names, name)
+		}
+	}
+	return strings.Join(names, ", ")
 }
 
 // rows is one scenario's table, a contender a line.

@@ -3,12 +3,14 @@ package results
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 )
 
 // Sample is one measured run of a contender's client.
 type Sample struct {
+	Part      string `json:"part"`
 	Workload  string `json:"workload"`
 	Scenario  string `json:"scenario"`
 	Contender string `json:"contender"`
@@ -25,14 +27,21 @@ type Sample struct {
 	ImageBytes int64 `json:"image_bytes,omitempty"`
 }
 
-// Run is one run of the benchmark: the machine and every sample in the order in which they were taken.
+// Run is what was measured on one machine: the samples of each part in the order in which they were taken.
 type Run struct {
-	Form     string    `json:"form"` // "short" or "full"
-	Started  time.Time `json:"started"`
-	Seconds  float64   `json:"seconds"` // of the whole run, preparation left out
-	Machine  Machine   `json:"machine"`
-	Workload []Load    `json:"workloads"`
-	Samples  []Sample  `json:"samples"`
+	Machine  Machine  `json:"machine"`
+	Parts    []Part   `json:"parts"`
+	Workload []Load   `json:"workloads"`
+	Samples  []Sample `json:"samples"`
+}
+
+// Part is a piece of the benchmark that runs at once. Parts of one Run may be of several days and versions.
+type Part struct {
+	Name    string    `json:"name"`
+	Form    string    `json:"form"` // "short" or "full"
+	Started time.Time `json:"started"`
+	Seconds float64   `json:"seconds"` // preparation left out
+	Mlbuild string    `json:"mlbuild"` // version
 }
 
 // Load describes a workload as it was locked.
@@ -41,7 +50,11 @@ type Load struct {
 	Wheels int    `json:"wheels"`
 	Bytes  int64  `json:"bytes"` // of the wheels
 	Numpy  string `json:"numpy,omitempty"`
-	// Plus is the bytes of the wheels that the second project has beyond the first.
+	// CUDA is the bytes of those wheels whose libraries an nvidia/cuda runtime base has too.
+	CUDA int64 `json:"cuda_bytes,omitempty"`
+	// Changes says for a scenario what its first lock has otherwise.
+	Changes map[string]string `json:"changes,omitempty"`
+	// Plus is the bytes of the wheels that a second project has beyond the first, in the mean.
 	Plus int64 `json:"plus_bytes,omitempty"`
 }
 
@@ -56,7 +69,43 @@ type Machine struct {
 	Registry   string `json:"registry"`
 	UV         string `json:"uv"`
 	Go         string `json:"go"`
-	Mlbuild    string `json:"mlbuild"`
+	// Netem is what the kernel says to a delay by tc-netem(8) in a network namespace, "" = it can.
+	Netem string `json:"netem,omitempty"`
+}
+
+// Same tells whether figures of two machines may stand in one report.
+func (m Machine) Same(o Machine) bool {
+	return m.CPU == o.CPU && m.Cores == o.Cores && m.Kernel == o.Kernel && m.BuildKit == o.BuildKit && m.Registry == o.Registry
+}
+
+// Replace puts the part's samples in the place of those that the run has of it. Parts keep the order of their names; samples of parts
+// that are not named are dropped.
+func (r *Run) Replace(part Part, loads []Load, samples []Sample, order []string) {
+	r.Parts = append(slices.DeleteFunc(r.Parts, func(p Part) bool { return p.Name == part.Name }), part)
+	r.Samples = slices.DeleteFunc(r.Samples, func(s Sample) bool { return s.Part == part.Name || !slices.Contains(order, s.Part) })
+	r.Samples = append(r.Samples, samples...)
+	place := func(name string) int { return slices.Index(order, name) }
+	slices.SortStableFunc(r.Parts, func(a, b Part) int { return cmp.Compare(place(a.Name), place(b.Name)) })
+	slices.SortStableFunc(r.Samples, func(a, b Sample) int { return cmp.Compare(place(a.Part), place(b.Part)) })
+	for _, l := range loads {
+		r.describe(l)
+	}
+}
+
+// describe keeps of a workload's descriptions what another part knew.
+func (r *Run) describe(l Load) {
+	old := r.Load(l.Name)
+	if old == nil {
+		r.Workload = append(r.Workload, l)
+		return
+	}
+	changes := maps.Clone(old.Changes)
+	if changes == nil {
+		changes = map[string]string{}
+	}
+	maps.Copy(changes, l.Changes)
+	l.Changes, l.Plus = changes, cmp.Or(l.Plus, old.Plus)
+	*old = l
 }
 
 // Spread is the least, the middle and the greatest of some figures.

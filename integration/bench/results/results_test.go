@@ -67,3 +67,25 @@ func TestRunSelects(t *testing.T) {
 		t.Errorf("contenders %v, want %v", got, want)
 	}
 }
+
+func TestReplace(t *testing.T) {
+	order := []string{"a", "b", "c"}
+	r := &Run{}
+	r.Replace(Part{Name: "c", Form: "full"}, nil, []Sample{{Part: "c", Seconds: 3}}, order)
+	r.Replace(Part{Name: "a", Form: "short"}, []Load{{Name: "w", Plus: 7, Changes: map[string]string{"x": "1"}}}, []Sample{{Part: "a", Seconds: 1}}, order)
+	r.Samples = append(r.Samples, Sample{Seconds: 9}) // of no part
+	r.Replace(Part{Name: "a", Form: "full"}, []Load{{Name: "w", Bytes: 5, Changes: map[string]string{"y": "2"}}}, []Sample{{Part: "a", Seconds: 2}, {Part: "a", Seconds: 4}}, order)
+	var seconds []float64
+	for _, s := range r.Samples {
+		seconds = append(seconds, s.Seconds)
+	}
+	if want := []float64{2, 4, 3}; !slices.Equal(seconds, want) {
+		t.Errorf("samples %v, want %v", seconds, want)
+	}
+	if len(r.Parts) != 2 || r.Parts[0].Name != "a" || r.Parts[0].Form != "full" || r.Parts[1].Name != "c" {
+		t.Errorf("parts %+v", r.Parts)
+	}
+	if l := r.Load("w"); len(r.Workload) != 1 || l.Plus != 7 || l.Bytes != 5 || l.Changes["x"] != "1" || l.Changes["y"] != "2" {
+		t.Errorf("loads %+v", r.Workload)
+	}
+}
