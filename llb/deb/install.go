@@ -25,6 +25,8 @@ type Options struct {
 	Dir func(path string) (Dir, bool)
 	// DirTime is the time of every directory that is touched. The zero value is 1970.
 	DirTime time.Time
+	// Without are absolute paths, as the package has them, that are not written: its script would remove them.
+	Without []string
 	// MaxBytes bounds the unpacked size, 0 = 16 GiB.
 	MaxBytes int64
 }
@@ -96,6 +98,10 @@ func (w *writer) write(e *entry, contents io.Reader) error {
 		if e.Kind != Folder {
 			w.done.LeftOut++
 		}
+		w.leftOut(e)
+		return nil
+	}
+	if slices.Contains(w.options.Without, e.Path) && e.Kind != Folder {
 		w.leftOut(e)
 		return nil
 	}

@@ -188,3 +188,15 @@ func TestInstallArchitecture(t *testing.T) {
 	install(t, newRoot(t), arm, deb.Options{Arch: "arm64"})
 	install(t, newRoot(t), debtest.Deb{Architecture: "all"}, deb.Options{Arch: "arm64"})
 }
+
+func TestInstallWithout(t *testing.T) {
+	root := newRoot(t)
+	d := debtest.Deb{Entries: debtest.Files(map[string]string{"etc/a": "a", "etc/b": "b"}), Control: map[string]string{"md5sums": "0  etc/a\n1  etc/b\n"}}
+	done := install(t, root, d, deb.Options{Without: []string{"/etc/a", "/etc"}})
+	if _, err := root.Lstat("etc/a"); !os.IsNotExist(err) || read(t, root, "etc/b") != "b" || done.Files != 1 {
+		t.Errorf("%v, %+v", err, done)
+	}
+	if got := read(t, root, "var/lib/dpkg/status.d/demo.md5sums"); got != "1  etc/b\n" {
+		t.Errorf("md5sums: %q", got)
+	}
+}

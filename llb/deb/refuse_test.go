@@ -42,7 +42,7 @@ func TestInstallRefusesEntries(t *testing.T) {
 		{"hard link out", []debtest.Entry{hard("./a", "../etc/shadow")}, "the path leaves the package"},
 		{"hard link to nothing", []debtest.Entry{hard("./a", "./etc/shadow")}, "which is no file before it"},
 		{"hard link to a symlink", []debtest.Entry{link("./s", "/etc/shadow"), hard("./a", "./s")}, "which is no file before it"},
-		{"hard link to documentation", []debtest.Entry{file("./usr/share/man/x"), hard("./a", "./usr/share/man/x")}, "left out as documentation"},
+		{"hard link to documentation", []debtest.Entry{file("./usr/share/man/x"), hard("./a", "./usr/share/man/x")}, "/usr/share/man/x, which is left out"},
 		{"device", []debtest.Entry{{Name: "./dev/sda", Type: tar.TypeBlock}}, "device nodes and named pipes are refused"},
 		{"terminal", []debtest.Entry{{Name: "./dev/tty", Type: tar.TypeChar}}, "device nodes and named pipes are refused"},
 		{"pipe", []debtest.Entry{{Name: "./p", Type: tar.TypeFifo}}, "device nodes and named pipes are refused"},

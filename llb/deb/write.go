@@ -27,7 +27,7 @@ type writer struct {
 	replaces bool            // the package declares that it replaces files of others
 	dirs     map[string]*Dir // directories that were made or checked; nil = no mode known yet
 	seen     map[string]Kind // what the package has
-	docs     map[string]bool // absolute paths that SlimDocs left out
+	docs     map[string]bool // absolute paths that were left out
 }
 
 func (w *writer) leftOut(e *entry) {
@@ -220,7 +220,7 @@ func (w *writer) linkTime(at string, e *entry) error {
 // hardlink makes a second name of a regular file that the package has before it.
 func (w *writer) hardlink(at string, e *entry) error {
 	if w.docs[e.Link] {
-		return fmt.Errorf("it is a hard link to %s, which is left out as documentation", e.Link)
+		return fmt.Errorf("it is a hard link to %s, which is left out", e.Link)
 	}
 	to, err := w.links.resolve(e.Link)
 	if err != nil {

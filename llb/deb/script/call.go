@@ -71,7 +71,7 @@ func (r *reader) call(c *syntax.CallExpr, s *syntax.Stmt) (status, error) {
 	if len(c.Args) == 0 {
 		return yes, r.assign(c.Assigns)
 	}
-	if name := c.Args[0].Lit(); name == "echo" || name == "printf" {
+	if r.prints(c) {
 		return yes, r.readsOnly(s) // what it says does not matter
 	}
 	args, err := r.fields(c.Args)
@@ -94,6 +94,15 @@ func (r *reader) call(c *syntax.CallExpr, s *syntax.Stmt) (status, error) {
 	}
 	args[0] = name
 	return do(r, s, args)
+}
+
+// prints tells whether a command is echo or printf, and not a function of this name or printf -v.
+func (r *reader) prints(c *syntax.CallExpr) bool {
+	name := c.Args[0].Lit()
+	if r.funcs[name] != nil || len(c.Assigns) > 0 {
+		return false
+	}
+	return name == "echo" || name == "printf" && (len(c.Args) < 2 || c.Args[1].Lit() != "-v")
 }
 
 // path2name is the name of a program that lies in a directory of its own and is known by its name alone.

@@ -82,6 +82,8 @@ func (r *reader) part(p syntax.WordPart, quoted bool) (value, error) {
 		return r.param(p)
 	case *syntax.CmdSubst:
 		return r.substitute(p)
+	case *syntax.ArithmExp:
+		return value{}, r.refuse(p, "arithmetic") // it may set variables
 	}
 	return value{}, nil
 }
@@ -112,7 +114,7 @@ func (r *reader) param(p *syntax.ParamExp) (value, error) {
 	if p.Length {
 		return value{strconv.Itoa(len(v.text)), v.known}, nil
 	}
-	if p.Exp == nil || !v.known {
+	if p.Exp == nil {
 		return v, nil
 	}
 	switch p.Exp.Op {
@@ -121,11 +123,15 @@ func (r *reader) param(p *syntax.ParamExp) (value, error) {
 	case syntax.RemSmallPrefix, syntax.RemLargePrefix, syntax.RemSmallSuffix, syntax.RemLargeSuffix:
 		return r.trim(p, v)
 	}
-	return value{}, nil
+	return value{}, r.refuse(p, "an expansion of an unknown kind") // it may set variables, or end the script
 }
 
 // alternate is ${x-word}, ${x:-word}, ${x+word} and ${x:+word}.
 func (r *reader) alternate(p *syntax.ParamExp, v value) (value, error) {
+	if !v.known {
+		_, err := r.word(p.Exp.Word)
+		return v, err
+	}
 	_, set := r.vars[p.Param.Value]
 	if n, err := strconv.Atoi(p.Param.Value); err == nil {
 		set = n <= len(r.args)
@@ -146,7 +152,7 @@ func (r *reader) alternate(p *syntax.ParamExp, v value) (value, error) {
 // trim is ${x#pattern} and its like.
 func (r *reader) trim(p *syntax.ParamExp, v value) (value, error) {
 	pat, err := r.pattern(p.Exp.Word)
-	if err != nil {
+	if err != nil || !v.known {
 		return value{}, err
 	}
 	suffix := p.Exp.Op == syntax.RemSmallSuffix || p.Exp.Op == syntax.RemLargeSuffix
@@ -219,6 +225,11 @@ func (r *reader) fields(words []*syntax.Word) ([]string, error) {
 		some, err := r.split(w)
 		if err != nil {
 			return nil, err
+		}
+		for _, f := range some {
+			if own := r.ownMatches(f); own != "" {
+				return nil, r.refuse(w, "the pattern %s means %s", f, own)
+			}
 		}
 		all = append(all, some...)
 	}
@@ -296,8 +307,17 @@ func (r *reader) substitute(p *syntax.CmdSubst) (value, error) {
 		return value{}, r.refuse(p, "a command in a value")
 	}
 	s := p.Stmts[0]
+	if b, ok := s.Cmd.(*syntax.BinaryCmd); ok && b.Op == syntax.OrStmt && harmless(b.Y) {
+		s = b.X // what a message adds is not asked for
+		if firstWord(b.Y) != "true" && firstWord(b.Y) != ":" {
+			return value{}, r.refuse(p, "a message in a value")
+		}
+	}
 	if c, ok := s.Cmd.(*syntax.CallExpr); ok && !s.Negated {
 		args, err := r.fields(c.Args)
+		if err == nil && r.asksAbsentPackage(args) {
+			return value{"", true}, r.redirects(s)
+		}
 		if name, asks := programAsked(args); err == nil && asks {
 			if path, st := r.program(name); st == yes {
 				return value{path, true}, r.redirects(s)
@@ -314,6 +334,24 @@ func (r *reader) substitute(p *syntax.CmdSubst) (value, error) {
 	}
 	return value{}, r.readsOnly(s)
 }
+
+// asksAbsentPackage takes dpkg-query -W of one other package, which is taken as not installed.
+func (r *reader) asksAbsentPackage(args []string) bool {
+	if len(args) < 3 || args[0] != "dpkg-query" || args[1] != "-W" && args[1] != "--show" {
+		return false
+	}
+	name := args[len(args)-1]
+	rest := args[2 : len(args)-1]
+	if !packageName.MatchString(name) || name == r.info.Package || len(rest) > 2 || len(rest) > 0 && !strings.HasPrefix(rest[0], "-f") {
+		return false
+	}
+	for _, p := range []string{"info/" + name + ".list", "info/" + name + ":*.list", "status.d/" + name} {
+		r.assumeAbsent("/var/lib/dpkg/" + p)
+	}
+	return true
+}
+
+var packageName = regexp.MustCompile(`^[a-z0-9][a-z0-9+.-]+$`)
 
 // assign sets variables.
 func (r *reader) assign(all []*syntax.Assign) error {

@@ -125,14 +125,22 @@ func (r *reader) fileTest(at syntax.Node, op, p string) (status, error) {
 	if f, ok := r.own[p]; ok && r.unpacked() {
 		return r.ownTest(at, op, f)
 	}
+	if slices.ContainsFunc(r.effects.Removed, func(x state.Removed) bool { return x.Path == p }) && !r.linked(p) {
+		return no, nil
+	}
 	if r.made(p) || r.unpacked() && r.dirs[p] {
 		return statusOf(op == "-e" || op == "-d" || op == "-x" || op == "-r" || op == "-w"), nil
 	}
-	if i := slices.IndexFunc(r.effects.Links, func(l state.Link) bool { return l.Path == p }); i >= 0 {
+	if r.linked(p) {
 		return statusOf(op != "-d"), nil
 	}
 	r.assumeAbsent(p)
 	return no, nil
+}
+
+// linked tells whether the script made a link.
+func (r *reader) linked(p string) bool {
+	return slices.ContainsFunc(r.effects.Links, func(l state.Link) bool { return l.Path == p })
 }
 
 func (r *reader) ownTest(at syntax.Node, op string, f deb.File) (status, error) {
@@ -259,10 +267,12 @@ var plain = regexp.MustCompile(`^/[^*?\[\]\\]*$`)
 // plainPath tells whether an argument is an absolute path without patterns.
 func plainPath(p string) bool { return plain.MatchString(p) }
 
-// remove is rm -f and rmdir: of what the script made, or of what is not there.
+// remove is rm and rmdir: of what the script made, or of what is not there, which is an error without -f.
 func remove(r *reader, at syntax.Node, args []string) (status, error) {
+	st, force := yes, false
 	for _, a := range args[1:] {
 		if strings.HasPrefix(a, "-") {
+			force = force || args[0] == "rm" && !strings.HasPrefix(a, "--") && strings.Contains(a, "f")
 			continue
 		}
 		if !path.IsAbs(a) {
@@ -273,20 +283,25 @@ func remove(r *reader, at syntax.Node, args []string) (status, error) {
 			r.effects.Links = slices.Delete(r.effects.Links, i, i+1)
 			continue
 		}
+		if f, ok := r.own[p]; ok && r.unpacked() && f.Kind != deb.Folder && plainPath(p) {
+			delete(r.own, p)
+			r.effects.Removed = append(r.effects.Removed, state.Removed{Path: p, Package: r.info.Package})
+			continue
+		}
 		if _, ok := r.own[p]; ok && r.unpacked() || r.made(p) || r.unpacked() && r.dirs[p] {
 			return unknown, r.refuse(at, "it removes %s", p)
 		}
-		if match := r.ownMatches(p); match != "" {
-			return unknown, r.refuse(at, "it removes %s", match)
-		}
 		r.assumeAbsent(p)
+		if !force {
+			st = no
+		}
 	}
-	return yes, nil
+	return st, nil
 }
 
 // ownMatches finds a file of the package that a pattern of file names means.
 func (r *reader) ownMatches(pat string) string {
-	if plainPath(pat) || !r.unpacked() {
+	if !strings.ContainsAny(pat, "*?[") || !r.unpacked() {
 		return ""
 	}
 	for _, f := range r.info.Files {

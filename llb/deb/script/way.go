@@ -80,6 +80,7 @@ func summary(e state.Effects) string {
 	count(len(e.Links), "links")
 	count(len(e.Files), "files")
 	count(len(e.Owners), "owners")
+	count(len(e.Removed), "files removed")
 	if e.CACertificates {
 		all = append(all, "CA certificates")
 	}

@@ -16,6 +16,8 @@ type Effects struct {
 	Links        []Link        `json:"links,omitempty"`
 	Files        []File        `json:"files,omitempty"`
 	Owners       []Owner       `json:"owners,omitempty"`
+	// Removed are files that a package has, but its script removes: deb.Options.Without, for its layer.
+	Removed []Removed `json:"removed,omitempty"`
 	// CACertificates asks for /etc/ssl/certs and /etc/ca-certificates.conf.
 	CACertificates bool `json:"ca_certificates,omitempty"`
 	// Absent are paths ("/usr/lib/old", "/usr/share/schemas/*") at which the image must have nothing: the scripts were read as
@@ -88,9 +90,15 @@ type Owner struct {
 	Mode    uint32 `json:"mode"`
 }
 
-// Empty tells whether nothing has to be written.
+// Removed is a file of a package that its layer does not get.
+type Removed struct {
+	Path    string `json:"path"`
+	Package string `json:"package"`
+}
+
+// Empty tells whether nothing has to be written or left out.
 func (e Effects) Empty() bool {
-	return len(e.Alternatives)+len(e.Groups)+len(e.Users)+len(e.Dirs)+len(e.Links)+len(e.Files)+len(e.Owners) == 0 && !e.CACertificates
+	return len(e.Alternatives)+len(e.Groups)+len(e.Users)+len(e.Dirs)+len(e.Links)+len(e.Files)+len(e.Owners)+len(e.Removed) == 0 && !e.CACertificates
 }
 
 // Merge joins the effects of several packages, in the order given.
@@ -104,6 +112,7 @@ func Merge(all ...Effects) Effects {
 		m.Links = append(m.Links, e.Links...)
 		m.Files = append(m.Files, e.Files...)
 		m.Owners = append(m.Owners, e.Owners...)
+		m.Removed = append(m.Removed, e.Removed...)
 		m.CACertificates = m.CACertificates || e.CACertificates
 		m.Absent = append(m.Absent, e.Absent...)
 		m.LeftOut = append(m.LeftOut, e.LeftOut...)
