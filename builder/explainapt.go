@@ -10,13 +10,13 @@ import (
 )
 
 // noShell is how BuildKit and runc say that a base has no /bin/sh.
-var noShell = regexp.MustCompile(`(/bin/sh|"sh")["': ].*no such file or directory|executable file not found`)
+var noShell = regexp.MustCompile(`exec: "?/bin/sh"?: .*no such file or directory`)
 
 // explainApt turns apt's own words into faults.
 func (b *build) explainApt(r *profiles.Recipe, err error) error {
 	said := strings.TrimSpace(b.logs(r.Profile).failed(err))
 	switch {
-	case strings.Contains(said, "mlbuild: no-apt"), said == "" && noShell.MatchString(err.Error()):
+	case strings.Contains(said, "mlbuild: no-apt"), noShell.MatchString(said), noShell.MatchString(err.Error()):
 		return fault.New(fault.Base, "the base %s has no apt, and profile %s asks for system packages", r.Base.Ref, r.Profile).
 			Hint("take a base of Debian or Ubuntu, or leave out system.runtime")
 	case strings.Contains(said, "mlbuild: no-sources"):

@@ -41,13 +41,13 @@ type SystemInputs struct {
 func SystemResolution(r *profiles.Recipe, in SystemInputs) (*pb.Definition, error) {
 	s := stage{id: "resolve-system", title: "resolve", noCache: in.NoCache}
 	opts := []bkllb.RunOption{
-		bkllb.Args(append([]string{"/bin/sh", "-euc", aptSetupScript + aptResolveScript, "sh"}, r.System...)),
+		bkllb.Args(append([]string{"/bin/sh", "-eu", aptScriptPath}, r.System...)),
 		aptCache("/var/lib/apt/lists", in.Base, in.Platform),
 		bkllb.AddMount("/tmp", bkllb.Scratch(), bkllb.Tmpfs()),
 		bkllb.AddEnv("MLBUILD_NONCE", in.Nonce),
 		bkllb.Platform(in.Platform), s.named("apt: resolve the system packages of %s", r.Profile),
 	}
-	opts = append(opts, aptOptions(r.Apt, in.Previous, s)...)
+	opts = append(opts, aptOptions(aptResolveScript, r.Apt, in.Previous, s)...)
 	opts = append(opts, in.Network.options(aptCA)...)
 	out := baseToRead(in.Base, in.Platform).Run(opts...).AddMount("/out", bkllb.Scratch())
 	def, err := out.Marshal(context.Background(), bkllb.Platform(in.Platform))
@@ -63,25 +63,25 @@ func aptCache(dir string, base Base, p ocispecs.Platform) bkllb.RunOption {
 	return bkllb.AddMount(dir, bkllb.Scratch(), bkllb.AsPersistentCacheDir(id, bkllb.CacheMountLocked))
 }
 
-// aptOptions mounts what aptSetupScript reads: the project's repositories and their keys, the snapshot, and versions to prefer.
-func aptOptions(a profiles.Apt, previous []syslock.Package, s stage) []bkllb.RunOption {
-	var opts []bkllb.RunOption
+// aptScriptPath is where a step finds the script that aptOptions gives it. As an argument it would stand in every message about the step.
+const aptScriptPath = "/run/mlbuild/apt/run.sh"
+
+// aptOptions mounts a script at aptScriptPath, with aptSetupScript before it, and what that one reads: the project's repositories and their keys, the
+// snapshot, and versions to prefer. The step also needs a tmpfs at /tmp.
+func aptOptions(script string, a profiles.Apt, previous []syslock.Package, s stage) []bkllb.RunOption {
 	files := (dirTable{}).mkdirs()
-	any := false
 	write := func(name, data string) {
 		if data != "" {
 			files.mkfile(name, data)
-			any = true
 		}
 	}
+	write("/run.sh", aptSetupScript+script)
 	write("/mlbuild.sources", aptSources(a.Repositories))
 	write("/preferences", aptPreferences(previous))
 	if a.Snapshot != nil {
 		write("/snapshot", a.Snapshot.URL+"\n"+a.Snapshot.Date+"\n")
 	}
-	if any {
-		opts = append(opts, bkllb.AddMount("/run/mlbuild/apt", bkllb.Scratch().File(files.last, s.named("the project's repositories")), bkllb.Readonly))
-	}
+	opts := []bkllb.RunOption{bkllb.AddMount("/run/mlbuild/apt", bkllb.Scratch().File(files.last, s.named("what apt is asked")), bkllb.Readonly)}
 	for i, repo := range a.Repositories {
 		if repo.Key != nil {
 			opts = append(opts, bkllb.AddMount(fmt.Sprintf("/run/mlbuild/key-%d", i), keyState(repo, s), bkllb.Readonly))
