@@ -29,6 +29,7 @@ type compiled struct {
 	graph  *llb.Graph
 	wheels []pylock.Wheel
 	system *syslock.System // nil = none, or not known
+	chosen bool            // apt chose the system packages now: no lock has them
 	cuda   string
 	notes  []string
 	locked bool
@@ -186,7 +187,7 @@ func (b *build) lookup(ctx context.Context, gw gateway.Client, r *profiles.Recip
 	if b.req.Target == "base" {
 		return c, base, nil
 	}
-	if c.system, err = b.systemPackages(ctx, gw, r, base, p); err != nil {
+	if c.system, c.chosen, err = b.systemPackages(ctx, gw, r, base, p); err != nil {
 		return c, base, err
 	}
 	if lock == nil {
@@ -217,6 +218,9 @@ func (c *compiled) choose(lock *pylock.Lock, glibc string) error {
 		return err
 	}
 	c.notes = append(c.notes, overlapNotes(lock, wheels)...)
+	if c.chosen {
+		c.notes = append(c.notes, "the system packages were chosen now; \"mlbuild lock\" pins them")
+	}
 	decided := *r
 	decided.App.Env = profiles.Env(r, c.cuda)
 	c.recipe = &decided

@@ -97,23 +97,23 @@ func (b *build) lookupBase(ctx context.Context, gw gateway.Client, r *profiles.R
 	return base, err
 }
 
-// systemPackages gives the recipe's system packages: from the lock, else from the base's apt. Nil = the recipe has none, or plain apt installs them
-// and no lock says which.
-func (b *build) systemPackages(ctx context.Context, gw gateway.Client, r *profiles.Recipe, base llb.Base, p ocispecs.Platform) (*syslock.System, error) {
+// systemPackages gives the recipe's system packages: from the lock, else those that the base's apt chooses now. Nil = the recipe has none, or plain apt
+// installs them and no lock says which.
+func (b *build) systemPackages(ctx context.Context, gw gateway.Client, r *profiles.Recipe, base llb.Base, p ocispecs.Platform) (s *syslock.System, chosen bool, err error) {
 	if len(r.System) == 0 {
-		return nil, nil
+		return nil, false, nil
 	}
 	if s, reason := b.system.Lookup(question(r, digestOf(base.Ref))); reason == "" {
-		return s, nil
+		return s, false, nil
 	}
 	if r.Apt.Strategy == "apt" {
-		return nil, nil
+		return nil, false, nil
 	}
-	s, err := b.askApt(ctx, gw, r, llb.SystemInputs{Base: base, Platform: p})
+	fresh, err := b.askApt(ctx, gw, r, llb.SystemInputs{Base: base, Platform: p})
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	return &s, nil
+	return &fresh, true, nil
 }
 
 // askApt lets the base's apt choose the recipe's system packages. The network and the cache rule of in are filled in.

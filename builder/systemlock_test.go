@@ -240,8 +240,8 @@ func TestSystemPackages(t *testing.T) {
 	} {
 		b.system = test.lock
 		before := s.asked.Load()
-		list, err := b.systemPackages(t.Context(), s, test.recipe, test.base, b.worker)
-		if err != nil || (list != nil) != test.list || s.asked.Load()-before != test.asked {
+		list, chosen, err := b.systemPackages(t.Context(), s, test.recipe, test.base, b.worker)
+		if err != nil || (list != nil) != test.list || s.asked.Load()-before != test.asked || chosen != (test.asked > 0) {
 			t.Errorf("%s: %v, %v, asked %d times", test.name, list, err, s.asked.Load()-before)
 		}
 	}

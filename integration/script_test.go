@@ -30,6 +30,9 @@ func TestScripts(t *testing.T) {
 	bin := programs(t, "mlbuild", "buildctl", "crane")
 	x := testbed.NewIndex(t, testbed.IndexOptions{})
 	tiny(t, x, "") // puts its wheel into the index
+	repo := testbed.NewAptRepository(t)
+	repo.Add("sample-tool", "1.0", "all", "", []byte("one"))
+	repo.Add("sample-other", "3.0", "all", "", []byte("other"))
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
@@ -41,7 +44,8 @@ func TestScripts(t *testing.T) {
 			e.Setenv("BUILDKIT_HOST", tb.Daemon.Addr())
 			e.Setenv("REGISTRY", tb.Registry.Addr)
 			e.Setenv("INDEX", x.URL)
-			return nil
+			e.Setenv("APT", repo.URL)
+			return os.WriteFile(filepath.Join(e.WorkDir, "apt.asc"), repo.Key, 0o644)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"expand": expand, "samelayers": sameLayers(t), "digest": digestOf, "code": exitsWith,

@@ -38,7 +38,7 @@ func ParseSystemAnswer(asked []string, answer []byte) (syslock.System, error) {
 	installed := installedPackages(sections["installed"])
 	s.Dpkg = installed["dpkg"]
 	var err error
-	s.Packages, err = aptPackages(sections["packages"], installed)
+	s.Packages, err = aptPackages(sections["packages"], installed, s.Architecture)
 	s.Present = presentPackages(asked, installed, s.Packages)
 	return s, err
 }
@@ -101,47 +101,67 @@ func installedPackages(lines []string) map[string]string {
 // and per cent signs are escaped (apt-pkg/acquire-item.cc, pkgAcqArchive).
 var aptLine = regexp.MustCompile(`^'([^']+)' (\S+)_(\S+)_([^_.\s]+)\.u?deb ([0-9]+) ?(\S*)$`)
 
-func aptPackages(lines []string, installed map[string]string) ([]syslock.Package, error) {
+// aptPackages reads the lines of the packages to install, and refuses what no lock can hold. Other lines are notes of apt's.
+func aptPackages(lines []string, installed map[string]string, arch string) ([]syslock.Package, error) {
 	var packages []syslock.Package
 	var faults fault.List
 	for _, line := range lines {
-		m := aptLine.FindStringSubmatch(line)
-		if m == nil {
-			if strings.HasPrefix(line, "'") {
-				return nil, fmt.Errorf("apt printed a line that is not understood: %s", line)
-			}
-			continue // a note of apt's
+		if !strings.HasPrefix(line, "'") {
+			continue
 		}
-		p := syslock.Package{URL: m[1]}
-		var err error
-		for i, to := range []*string{&p.Name, &p.Version, &p.Architecture} {
-			if *to, err = url.PathUnescape(m[i+2]); err != nil {
-				return nil, fmt.Errorf("apt printed a line that is not understood: %s", line)
-			}
+		p, err := aptPackage(line)
+		if err != nil {
+			return nil, err
 		}
-		if p.Size, err = strconv.ParseInt(m[5], 10, 64); err != nil {
-			return nil, fmt.Errorf("apt printed a line that is not understood: %s", line)
-		}
-		sum, ok := strings.CutPrefix(m[6], "SHA256:")
-		switch {
-		case !strings.HasPrefix(p.URL, "http://") && !strings.HasPrefix(p.URL, "https://"):
-			faults = append(faults, fault.New(fault.Resolve, "%s %s comes from %s, where the daemon cannot fetch it", p.Name, p.Version, p.URL).
-				Hint("name a repository with an http or https URL: system.repositories in mlbuild.yaml"))
-		case !ok || len(sum) != 64:
-			faults = append(faults, fault.New(fault.LockHash, "the repository gives no sha256 of %s %s", p.Name, p.Version).
-				Hint("have the repository's lists made with SHA256 sums"))
-		}
-		p.SHA256 = strings.ToLower(sum)
 		p.Replaces = installed[p.Name+":"+p.Architecture]
 		if p.Replaces == "" { // it may have changed between all and the base's own architecture
 			p.Replaces = installed[p.Name]
 		}
+		if f := unusable(p, arch); f != nil {
+			faults = append(faults, f)
+		}
 		packages = append(packages, p)
 	}
-	slices.SortFunc(packages, func(a, b syslock.Package) int {
-		return strings.Compare(a.Name+":"+a.Architecture, b.Name+":"+b.Architecture)
-	})
+	slices.SortFunc(packages, func(a, b syslock.Package) int { return strings.Compare(a.Name+":"+a.Architecture, b.Name+":"+b.Architecture) })
 	return packages, faults.Err()
+}
+
+// aptPackage reads one line. SHA256 is empty where apt gives another hash or none.
+func aptPackage(line string) (p syslock.Package, err error) {
+	unclear := fmt.Errorf("apt printed a line that is not understood: %s", line)
+	m := aptLine.FindStringSubmatch(line)
+	if m == nil {
+		return p, unclear
+	}
+	p.URL = m[1]
+	for i, to := range []*string{&p.Name, &p.Version, &p.Architecture} {
+		if *to, err = url.PathUnescape(m[i+2]); err != nil {
+			return p, unclear
+		}
+	}
+	if p.Size, err = strconv.ParseInt(m[5], 10, 64); err != nil {
+		return p, unclear
+	}
+	if sum, ok := strings.CutPrefix(m[6], "SHA256:"); ok && len(sum) == 64 {
+		p.SHA256 = strings.ToLower(sum)
+	}
+	return p, nil
+}
+
+// unusable says why a package cannot be locked for a base of the architecture, nil if it can.
+func unusable(p syslock.Package, arch string) *fault.Fault {
+	switch {
+	case !strings.HasPrefix(p.URL, "http://") && !strings.HasPrefix(p.URL, "https://"):
+		return fault.New(fault.Resolve, "%s %s comes from %s, where the daemon cannot fetch it", p.Name, p.Version, p.URL).
+			Hint("name a repository with an http or https URL: system.repositories in mlbuild.yaml")
+	case p.Architecture != arch && p.Architecture != "all":
+		return fault.New(fault.Resolve, "%s %s is for %s, the base is %s", p.Name, p.Version, p.Architecture, arch).
+			Hint("packages of a second architecture are not supported: take a base of the other architecture, or leave out the package that needs it")
+	case p.SHA256 == "":
+		return fault.New(fault.LockHash, "the repository gives no sha256 of %s %s", p.Name, p.Version).
+			Hint("have the repository's lists made with SHA256 sums")
+	}
+	return nil
 }
 
 // presentPackages lists what was asked for and is in the base already, in the version that stays.

@@ -129,6 +129,8 @@ func TestParseSystemAnswerFaults(t *testing.T) {
 			"the repository gives no sha256 of libbsd0 0.11.7-2"},
 		{"no hash", "SHA256:bb31cc8b40f962a85b2cec970f7f79cc704a1ae4bad24257a822055404b2c60b", "", fault.LockHash, "the repository gives no sha256 of libbsd0"},
 		{"file", "'http://deb.example/debian/pool/main/libb", "'file:/srv/debian/pool/main/libb", fault.Resolve, "libbsd0 0.11.7-2 comes from file:/srv/debian"},
+		{"another architecture", "libbsd0_0.11.7-2_amd64.deb' libbsd0_0.11.7-2_amd64.deb", "libbsd0_0.11.7-2_i386.deb' libbsd0_0.11.7-2_i386.deb", fault.Resolve,
+			"libbsd0 0.11.7-2 is for i386, the base is amd64"},
 		{"another shape", "libbsd0_0.11.7-2_amd64.deb 117416", "libbsd0.deb 117416", "", "a line that is not understood"},
 		{"a bad escape", "libxau6_1%3a1.0.9-1_amd64.deb", "libxau6_1%zz_amd64.deb", "", "a line that is not understood"},
 		{"cut short", "@packages", "@pack", "", `no section "packages"`},

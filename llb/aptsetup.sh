@@ -7,6 +7,8 @@ cp -r /etc/apt/. "$etc/" 2>/dev/null || :
 # The mount may be the base's list caches of another program: apt wants this directory in it.
 mkdir -p /var/lib/apt/lists/partial
 printf 'Dir::Etc "%s";\nAcquire::Languages "none";\n' "$etc" > "$APT_CONFIG"
+# Ubuntu gives an update to some machines first: here every machine is one of them, or the answer would depend on it.
+printf 'APT::Get::Always-Include-Phased-Updates "true";\n' >> "$APT_CONFIG"
 if [ -f /run/mlbuild/ca.crt ]; then printf 'Acquire::https::CAInfo "/run/mlbuild/ca.crt";\n' >> "$APT_CONFIG"; fi
 if [ -f "$given/snapshot" ]; then
   printf 'Acquire::Check-Valid-Until "false";\n' >> "$APT_CONFIG"
