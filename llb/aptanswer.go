@@ -122,7 +122,9 @@ func aptPackages(lines []string, installed map[string]string, arch string) ([]sy
 		}
 		packages = append(packages, p)
 	}
-	slices.SortFunc(packages, func(a, b syslock.Package) int { return strings.Compare(a.Name+":"+a.Architecture, b.Name+":"+b.Architecture) })
+	slices.SortFunc(packages, func(a, b syslock.Package) int {
+		return strings.Compare(a.Name+":"+a.Architecture, b.Name+":"+b.Architecture)
+	})
 	return packages, faults.Err()
 }
 
