@@ -18,10 +18,11 @@ var dockerfiles embed.FS
 
 // contender is one way to build an image.
 type contender struct {
-	id   string
-	file string // Dockerfile, "" = mlbuild
-	gzip bool
-	slow bool // long to install, and from the start for any change of the lock: its long scenarios are not repeated
+	id     string
+	file   string // Dockerfile, "" = mlbuild
+	gzip   bool
+	slow   bool   // long to install, and from the start for any change of the lock: its long scenarios are not repeated
+	starts string // tag of the image that it starts, "" = the first one
 	// cache is the mode of the registry cache, read and written: "min" or "max" for a Dockerfile, "" = none. mlbuild has one of
 	// its own unless cache is "none".
 	cache string
@@ -46,6 +47,7 @@ type job struct {
 	dir     string // the project
 	ref     string // where the image goes
 	cache   string // reference of a Dockerfile's registry cache
+	image   string // what a Dockerfile may build upon, as its argument IMAGE
 	wheels  string // URL of the wheel server
 	profile string // "" = the workload's own
 	bin     string // mlbuild, as it was when the run began
@@ -87,6 +89,9 @@ func (j job) buildctl(ctx context.Context) (*exec.Cmd, error) {
 	args := []string{"--addr", j.n.d.Addr(), "build", "--progress", "plain", "--frontend", "dockerfile.v0",
 		"--local", "context=" + j.dir, "--local", "dockerfile=" + docker, "--opt", "filename=" + j.c.file,
 		"--opt", "build-arg:WHEELS=" + j.wheels + "/", "--output", output}
+	if j.image != "" {
+		args = append(args, "--opt", "build-arg:IMAGE="+j.image)
+	}
 	if j.c.cache != "" {
 		args = append(args, "--import-cache", "type=registry,ref="+j.cache,
 			"--export-cache", "type=registry,ref="+j.cache+",compression=zstd,mode="+j.c.cache)

@@ -76,7 +76,7 @@ func (b *bench) sklearn(ctx context.Context) error {
 	if err := b.life(ctx, p, lanes); err != nil {
 		return err
 	}
-	if err := b.start(ctx, b.reps(1, 5), own(lanes)); err != nil {
+	if err := b.starts(ctx, b.reps(2, 5), lanes); err != nil {
 		return err
 	}
 	return b.changes(ctx, p, few, own(fast(lanes)))
@@ -105,7 +105,7 @@ func (b *bench) tensorflow(ctx context.Context) error {
 		return err
 	}
 	if b.full {
-		if err := b.start(ctx, 3, own(lanes)); err != nil {
+		if err := b.starts(ctx, 3, lanes); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -180,7 +181,7 @@ func (b *bench) start(ctx context.Context, reps int, turns []turn) error {
 		return "import time; t = time.perf_counter(); import " + w.imports + "; print(time.perf_counter() - t)"
 	}
 	return b.rounds(reps+1, turns, func(r int, t turn) error {
-		ref := b.reg.Ref(t.repo + ":base")
+		ref := b.reg.Ref(t.repo + ":" + cmp.Or(t.c.starts, "base"))
 		s := results.Sample{Workload: t.p.name, Scenario: "import", Contender: t.c.id}
 		out, err := t.n.d.RunImage(ctx, ref, "python", "-c", script(t.p.workload))
 		if err != nil {

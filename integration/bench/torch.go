@@ -64,7 +64,7 @@ func (b *bench) torchLife(ctx context.Context, p *locked, c contender, r round, 
 	if l.n, err = b.pull(ctx, r.v, turn{&l, c}); err != nil {
 		return err
 	}
-	if err := b.start(ctx, b.reps(1, 3), own([]*lane{&l})); err != nil {
+	if err := b.starts(ctx, b.reps(1, 3), []*lane{&l}); err != nil {
 		return err
 	}
 	return b.reclaim(p.wheels, b.nodes...)
