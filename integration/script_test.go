@@ -31,8 +31,8 @@ func TestScripts(t *testing.T) {
 	x := testbed.NewIndex(t, testbed.IndexOptions{})
 	tiny(t, x, "") // puts its wheel into the index
 	repo := testbed.NewAptRepository(t)
-	repo.Add("sample-tool", "1.0", "all", "", []byte("one"))
-	repo.Add("sample-other", "3.0", "all", "", []byte("other"))
+	addDeb(repo, "sample-tool", "1.0", "all", "")
+	addDeb(repo, "sample-other", "3.0", "all", "")
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireExplicitExec: true,

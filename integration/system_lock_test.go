@@ -16,6 +16,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/builder"
 	"github.com/mlbuild/mlbuild/integration/testbed"
+	"github.com/mlbuild/mlbuild/llb/deb/debtest"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
@@ -69,6 +70,13 @@ func (p *project) planned(b *builder.Builder, locked bool) (*builder.Planned, er
 		return nil, err
 	}
 	return &plans[0], nil
+}
+
+// addDeb puts a small package into the repository.
+func addDeb(repo *testbed.AptRepository, name, version, architecture, fields string) {
+	deb := debtest.Deb{Package: name, Version: version, Architecture: architecture, Fields: "Maintainer: testbed\nDescription: of the testbed\n" + fields,
+		Entries: debtest.Files(map[string]string{"usr/share/" + name + "/version": version})}
+	repo.Add(name, version, architecture, fields, deb.Build())
 }
 
 // TestSystemLock locks real packages on both releases, and holds every entry against the file that its URL names.
@@ -157,17 +165,17 @@ func checkPackage(t *testing.T, p syslock.Package) {
 func TestSystemLockIsUsed(t *testing.T) {
 	b := connect(t, testbed.Shared(t).Daemon.Addr())
 	repo := testbed.NewAptRepository(t)
-	repo.Add("sample-tool", "1.0", "all", "", []byte("one"))
+	addDeb(repo, "sample-tool", "1.0", "all", "")
 	system := "{runtime: [sample-tool], repositories: [{url: \"" + repo.URL + "\", suite: ./, key: team.asc}]}"
 	p := packaged(t, "3.11", system)
 	p.write("team.asc", string(repo.Key))
 	want{code: fault.LockStale, says: []string{"the system packages of profile cpu have no lock"}, hints: []string{"mlbuild lock --profile cpu"}}.check(t, second(p.planned(b, true)))
 
 	s := p.mustLockSystem(b, builder.LockOptions{})
-	if got := s.Packages[0]; len(s.Packages) != 1 || got.Version != "1.0" || got.URL != repo.URL+"/./sample-tool_1.0_all.deb" || got.Size != 3 {
+	if got := s.Packages[0]; len(s.Packages) != 1 || got.Version != "1.0" || got.URL != repo.URL+"/./sample-tool_1.0_all.deb" || got.Size < 500 {
 		t.Fatalf("packages %+v", s.Packages)
 	}
-	repo.Add("sample-tool", "2.0", "all", "", []byte("two"))
+	addDeb(repo, "sample-tool", "2.0", "all", "")
 	if _, err := p.planned(b, true); err != nil {
 		t.Errorf("a fresh lock is refused: %v", err)
 	}
@@ -175,7 +183,7 @@ func TestSystemLockIsUsed(t *testing.T) {
 		t.Errorf("a lock that fits changes to %s", s.Packages[0].Version)
 	}
 
-	repo.Add("more", "3.0", "all", "", []byte("three"))
+	addDeb(repo, "more", "3.0", "all", "")
 	p.packages("3.11", strings.Replace(system, "[sample-tool]", "[sample-tool, more]", 1))
 	want{code: fault.LockStale, says: []string{"it lacks more"}, hints: []string{"mlbuild lock --profile cpu"}}.check(t, second(p.planned(b, true)))
 	s = p.mustLockSystem(b, builder.LockOptions{Nonce: "2"})
@@ -206,8 +214,8 @@ func namesOf(s *syslock.System) string {
 func TestSystemReplaces(t *testing.T) {
 	b := connect(t, testbed.Shared(t).Daemon.Addr())
 	repo := testbed.NewAptRepository(t)
-	repo.Add("zlib1g", "1:99.0", "amd64", "", []byte("newer"))
-	repo.Add("needs-newer", "1", "all", "Depends: zlib1g (>= 1:99)\n", []byte("x"))
+	addDeb(repo, "zlib1g", "1:99.0", "amd64", "")
+	addDeb(repo, "needs-newer", "1", "all", "Depends: zlib1g (>= 1:99)\n")
 	p := packaged(t, "3.11", "{runtime: [needs-newer], repositories: [{url: \""+repo.URL+"\", suite: ./, key: team.asc}]}")
 	p.write("team.asc", string(repo.Key))
 	s := p.mustLockSystem(b, builder.LockOptions{})
@@ -238,4 +246,46 @@ func TestSystemSnapshot(t *testing.T) {
 	if !strings.HasPrefix(got.URL, prefix) || got.SHA256 != direct.Packages[0].SHA256 {
 		t.Errorf("%s, want it below %s", got.URL, prefix)
 	}
+}
+
+// TestBaseIsPinned: mlbuild.lock holds a build to the base that the tag named, until the base is renewed. The new one is asked for its packages anew, and
+// versions stay.
+func TestBaseIsPinned(t *testing.T) {
+	n := newBench(t)
+	repo := testbed.NewAptRepository(t)
+	addDeb(repo, "sample-tool", "1.0", "all", "")
+	p := packaged(t, "3.11", "{runtime: [sample-tool], repositories: [{url: \""+repo.URL+"\", suite: ./, key: team.asc}]}")
+	p.write("team.asc", string(repo.Key))
+	first := p.mustLockSystem(n.b, builder.LockOptions{})
+	addDeb(repo, "sample-tool", "2.0", "all", "")
+	moved, err := n.reg.BumpBase(t.Context(), "library/python:3.11-slim")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if moved == first.Digest {
+		t.Fatal("the tag names the same image as before")
+	}
+	if s := p.mustLockSystem(n.b, builder.LockOptions{Nonce: "1"}); s.Digest != first.Digest || namesOf(s) != "sample-tool 1.0" {
+		t.Errorf("a lock that fits changes to %s, %s", s.Digest, namesOf(s))
+	}
+	plan, err := p.planned(n.b, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !definitionNames(plan, first.Digest) || definitionNames(plan, moved) {
+		t.Error("the locked base is not the one of the graph")
+	}
+	if s := p.mustLockSystem(n.b, builder.LockOptions{Nonce: "2", Base: true}); s.Digest != moved || namesOf(s) != "sample-tool 1.0" {
+		t.Errorf("--upgrade base gives %s, %s", s.Digest, namesOf(s))
+	}
+	if plan, err = p.planned(n.b, true); err != nil || !definitionNames(plan, moved) {
+		t.Errorf("the new base is not used: %v", err)
+	}
+}
+
+// definitionNames looks for an image's digest in the sources of a plan.
+func definitionNames(p *builder.Planned, digest string) bool {
+	return slices.ContainsFunc(p.Graph.Definition.Def, func(op []byte) bool {
+		return strings.Contains(string(op), "docker-image://") && strings.Contains(string(op), digest)
+	})
 }
