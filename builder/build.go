@@ -68,6 +68,10 @@ type build struct {
 	portable bool // graphs are for another client: they name no session
 	mu       sync.Mutex
 	watchers map[string]*watcher
+
+	recordsOnce sync.Once
+	records     chan struct{}   // closed when held is known; nil = nobody asked
+	held        map[string]bool // descriptions of the results that the daemon has
 }
 
 // start checks what can be checked before the daemon is asked for anything, and opens the session of the local files.

@@ -134,7 +134,7 @@ func ownCache(v Variant) string {
 // imports lists the caches that the variant reads: its own, if it is there, and what the user names.
 func (m *making) imports() []Cache {
 	all := slices.Clone(m.req.CacheFrom)
-	if m.before.cache || m.before.unknown && m.pushes(m.v) && !m.req.NoOwnCache {
+	if own := m.before.cache || m.before.unknown && m.pushes(m.v) && !m.req.NoOwnCache; own && !m.holds() {
 		all = append(all, Cache{Type: "registry", Attrs: map[string]string{"ref": ownCache(m.v)}})
 	}
 	return all

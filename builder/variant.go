@@ -37,6 +37,9 @@ func (b *build) variant(ctx context.Context, v Variant) (*Image, error) {
 			m.release()
 		}
 	}()
+	if len(v.Tags) > 0 && !b.req.NoOwnCache {
+		b.startRecords(ctx)
+	}
 	looked := make(chan struct{})
 	m.looked = looked
 	go func() {
