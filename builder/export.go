@@ -42,7 +42,7 @@ func (b *build) exportEntry(o Output, v Variant) (bkclient.ExportEntry, error) {
 		if len(v.Tags) == 0 {
 			return e, errNoTag(v)
 		}
-		e = b.pushEntryFor(v, v.Tags[0])
+		e = b.pushEntryFor(v, runtimeName)
 	case "oci", "docker":
 		if len(v.Tags) > 0 {
 			e.Attrs["name"] = strings.Join(v.Tags, ",")
@@ -187,6 +187,7 @@ func gatewayCaches(caches []Cache) []gateway.CacheOptionsEntry {
 // seen is what a repository held before the build.
 type seen struct {
 	digest  string                 // of the image under the first tag, "" = none
+	image   placed                 // that image
 	cache   bool                   // the profile's cache is there
 	layers  map[digest.Digest]bool // of both
 	cached  map[digest.Digest]bool // of the cache
@@ -211,6 +212,7 @@ func (b *build) look(ctx context.Context, req Request, v Variant) *seen {
 		}
 		if ref == v.Tags[0] {
 			s.digest = desc.Digest.String()
+			s.image = placed{desc, data, b.registry.configOf(ctx, ref, desc, data)}
 		} else {
 			s.cache = true
 		}

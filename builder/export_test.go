@@ -47,9 +47,9 @@ func TestExports(t *testing.T) {
 		kind        string
 		want        map[string]string
 	}{
-		{"push", Output{Type: "image", Push: true}, "", "image", image(map[string]string{"name": one, "push": "true"})},
+		{"push", Output{Type: "image", Push: true}, "", "image", image(map[string]string{"name": "*", "push": "true"})},
 		{"push, with attributes", Output{Type: "image", Push: true, Attrs: map[string]string{"push-by-digest": "true"}}, "", "image",
-			image(map[string]string{"name": one, "push": "true", "push-by-digest": "true"})},
+			image(map[string]string{"name": "*", "push": "true", "push-by-digest": "true"})},
 		{"image", Output{Type: "image"}, "", "image", image(nil)},
 		{"oci", Output{Type: "oci"}, "", "oci", image(map[string]string{"name": one + "," + two})},
 		{"docker", Output{Type: "docker"}, "", "docker", image(map[string]string{"name": one + "," + two, "oci-mediatypes": "false"})},

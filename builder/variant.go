@@ -18,12 +18,14 @@ const product = "mlbuild"
 // making is one variant while it is built.
 type making struct {
 	*build
-	v       Variant
-	image   *Image
-	before  *seen           // read once looked is closed
-	looked  <-chan struct{} // the registry was asked, while the daemon is busy with its own look-ups
-	graphs  []compiled      // one for each platform
-	release func()          // ends the turn at the repository; nil before it was taken
+	v        Variant
+	image    *Image
+	before   *seen               // read once looked is closed
+	looked   <-chan struct{}     // the registry was asked, while the daemon is busy with its own look-ups
+	graphs   []compiled          // one for each platform
+	withheld bool                // the exporter was given no name: the tag seems to name the image already
+	exported ocispecs.Descriptor // what the exporter says that it made
+	release  func()              // ends the turn at the repository; nil before it was taken
 }
 
 // variant builds, exports and tags one profile, then exports its cache.
@@ -54,6 +56,7 @@ func (b *build) variant(ctx context.Context, v Variant) (*Image, error) {
 	m.image.Cached, m.image.Ran = w.counts() // before the cache is exported: then every step comes from the cache
 	m.image.Digest = resp.ExporterResponse["containerimage.digest"]
 	m.image.Config = resp.ExporterResponse["containerimage.config.digest"]
+	m.exported = descriptorOf(resp.ExporterResponse["containerimage.descriptor"])
 	if err := m.finish(ctx, w); err != nil {
 		return nil, b.explain(v.Profile, b.daemon.Explain(ctx, err))
 	}
@@ -132,6 +135,7 @@ func (m *making) solveOpt(outputs []bkclient.ExportEntry) (bkclient.SolveOpt, er
 func (m *making) function(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
 	res, err := m.platforms(ctx, gw)
 	if err == nil && m.pushes(m.v) {
+		m.chooseName(res)
 		m.release, err = m.turns.take(ctx, repository(m.v.Tags[0]))
 	}
 	return res, err
@@ -151,8 +155,11 @@ func (m *making) finish(ctx context.Context, w *watcher) error {
 
 // afterPush counts layers, puts the further tags, and exports the cache.
 func (m *making) afterPush(ctx context.Context, w *watcher) error {
+	if err := m.confirm(ctx, w); err != nil {
+		return err
+	}
 	repo := repository(m.v.Tags[0])
-	desc, data, err := m.registry.manifest(ctx, repo+"@"+m.image.Digest)
+	desc, data, err := m.pushed(ctx)
 	var layers []ocispecs.Descriptor
 	if err == nil {
 		layers, _ = m.registry.layersOf(ctx, repo+"@"+m.image.Digest, desc, data) // none = unknown

@@ -1,0 +1,61 @@
+package integration
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"testing"
+
+	"github.com/mlbuild/mlbuild/builder"
+)
+
+// blobs matches the path of a blob of the test's repository.
+var blobs = regexp.MustCompile(`^/v2/unchanged/blobs/sha256:`)
+
+// layerChecks counts the pusher's questions for blobs.
+func (n *bench) layerChecks() (count int) {
+	for _, r := range n.reg.Log() {
+		if r.Method == "HEAD" && blobs.MatchString(r.Path) {
+			count++
+		}
+	}
+	return count
+}
+
+// TestUnchangedImageIsNotPushed: where the tag names the image already nothing is asked of the registry's layers; where only the layers'
+// contents differ, which nobody sees before the export, the image is pushed all the same.
+func TestUnchangedImageIsNotPushed(t *testing.T) {
+	n := newBench(t)
+	p := newProject(t, map[string]string{
+		"requirements.txt": "rich\n",
+		"src/main.py":      "import rich\n",
+		"src/spare.py":     "print('spare')\n",
+		"mlbuild.yaml":     "version: 1\nname: unchanged\napp: {copy: [src], command: [python, src/main.py]}\n",
+	})
+	p.lock(n.b, "cpu", builder.LockOptions{})
+	first := n.push(p, "unchanged", "cpu")[0]
+
+	again := n.push(p, "unchanged", "cpu")[0]
+	if again.Digest != first.Digest || again.Layers == nil || again.Layers.New != 0 || again.Layers.Reused != first.Layers.New+first.Layers.Reused {
+		t.Errorf("again: %+v, layers %+v after %+v", again, again.Layers, first.Layers)
+	}
+	if got := n.layerChecks(); got != 0 {
+		t.Errorf("the registry was asked for %d blobs of an image that it has under this tag", got)
+	}
+
+	// The daemon needs no file for it, and the config is the same.
+	if err := os.Remove(filepath.Join(p.dir, "src", "spare.py")); err != nil {
+		t.Fatal(err)
+	}
+	less := n.push(p, "unchanged", "cpu")[0]
+	if less.Digest == first.Digest || less.Layers.New != 1 {
+		t.Fatalf("without a file: %s after %s, layers %+v", less.Digest, first.Digest, less.Layers)
+	}
+	img, err := n.reg.Pull(t.Context(), "unchanged:1.0-cpu", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := img.Digest(); err != nil || got.String() != less.Digest {
+		t.Errorf("the tag names %s, %v; built was %s", got, err, less.Digest)
+	}
+}
