@@ -174,8 +174,8 @@ func (m *making) afterPush(ctx context.Context, w *watcher) error {
 	return m.exportCache(ctx, w)
 }
 
-// cacheHolds tells whether the profile's own cache has every layer that takes work to make again. The app's layer is left out: whoever builds
-// sends the files anyway, and copying them is faster than reading a cache.
+// cacheHolds tells whether the profile's own cache has every layer that takes work to make again. It has none of
+// the base's. The app's is left out: whoever builds sends the files anyway, and copying them is faster than reading a cache.
 func (m *making) cacheHolds(layers []ocispecs.Descriptor) bool {
 	if !m.before.cache || len(m.req.CacheTo) > 0 {
 		return m.before.cache && m.before.digest == m.image.Digest
@@ -187,7 +187,7 @@ func (m *making) cacheHolds(layers []ocispecs.Descriptor) bool {
 		}
 		for i, l := range layers[:n] {
 			own := i - c.graph.Plan.BaseLayers
-			if app := own >= 0 && c.graph.Plan.Layers[own].Kind == "app"; !app && !m.before.cached[l.Digest] {
+			if own >= 0 && c.graph.Plan.Layers[own].Kind != "app" && !m.before.cached[l.Digest] {
 				return false
 			}
 		}
