@@ -57,7 +57,7 @@ type build struct {
 	req      Request
 	daemon   *daemon.Daemon
 	worker   ocispecs.Platform // the daemon's own platform
-	helper   string            // digest of the helper for worker
+	helpers  llb.Helpers
 	store    secretStore
 	system   *syslock.Lock // the project's mlbuild.lock, nil = there is none
 	locals   *locals
@@ -74,6 +74,15 @@ type build struct {
 	held        map[string]bool // descriptions of the results that the daemon has
 }
 
+// helpersFor gives the digests of the embedded programs for a platform.
+func helpersFor(platform string) (h llb.Helpers, err error) {
+	if h.Wheels, err = helper.Digest(helper.Wheels, platform); err != nil {
+		return h, err
+	}
+	h.Packages, err = helper.Digest(helper.Packages, platform)
+	return h, err
+}
+
 // start checks what can be checked before the daemon is asked for anything, and opens the session of the local files.
 func (b *Builder) start(ctx context.Context, req Request) (*build, error) {
 	store, err := loadSecrets(req)
@@ -84,7 +93,7 @@ func (b *Builder) start(ctx context.Context, req Request) (*build, error) {
 	if err != nil {
 		return nil, err
 	}
-	sum, err := helper.Digest(imageName(worker))
+	helpers, err := helpersFor(imageName(worker))
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +104,7 @@ func (b *Builder) start(ctx context.Context, req Request) (*build, error) {
 		}
 	}
 	run := &build{
-		req: req, daemon: b.daemon, worker: worker, helper: sum, store: store, system: system,
+		req: req, daemon: b.daemon, worker: worker, helpers: helpers, store: store, system: system,
 		registry: newRegistry(req.Auth, req.CA), turns: newTurns(), watchers: map[string]*watcher{},
 	}
 	run.ctx, run.stop = b.daemon.Watch(ctx)

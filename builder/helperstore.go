@@ -14,20 +14,23 @@ import (
 
 // stores are the content stores that every build's session offers.
 func (b *build) stores() map[string]content.Store {
-	return map[string]content.Store{llb.HelperStore: helperStore{imageName(b.worker), digest.Digest(b.helper)}}
+	return map[string]content.Store{llb.HelperStore: helperStore{imageName(b.worker), map[digest.Digest]string{
+		digest.Digest(b.helpers.Wheels): helper.Wheels, digest.Digest(b.helpers.Packages): helper.Packages,
+	}}}
 }
 
-// helperStore offers the unpacker to the daemon, and nothing else: it is a content store of one blob that cannot be written.
+// helperStore offers the unpackers to the daemon, and nothing else: it is a content store of two blobs that cannot be written.
 type helperStore struct {
 	platform string
-	digest   digest.Digest
+	programs map[digest.Digest]string
 }
 
 func (s helperStore) open(want digest.Digest) (*helper.Program, error) {
-	if want != s.digest {
+	program, ok := s.programs[want]
+	if !ok {
 		return nil, errdefs.ErrNotFound
 	}
-	return helper.Open(s.platform)
+	return helper.Open(program, s.platform)
 }
 
 // Info implements content.Store.

@@ -14,12 +14,12 @@ import (
 // TestHelperStore: the store gives the unpacker's bytes under their digest, nothing under another, and takes nothing.
 func TestHelperStore(t *testing.T) {
 	const platform = "linux/amd64"
-	want, err := helper.Binary(platform)
+	want, err := helper.Binary(helper.Packages, platform)
 	if err != nil {
 		t.Skip(err)
 	}
 	sum := digest.FromBytes(want)
-	s := helperStore{platform, sum}
+	s := helperStore{platform, map[digest.Digest]string{sum: helper.Packages}}
 	info, err := s.Info(t.Context(), sum)
 	if err != nil || info.Size != int64(len(want)) || info.Digest != sum {
 		t.Fatalf("Info = %+v, %v", info, err)

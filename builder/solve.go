@@ -77,7 +77,7 @@ func (b *build) compile(ctx context.Context, gw gateway.Client, r *profiles.Reci
 		return compiled{}, err
 	}
 	c.inputs = llb.Inputs{
-		Base: base, Wheels: c.wheels, System: c.system, Worker: b.worker, Helper: b.helper, Network: b.network(),
+		Base: base, Wheels: c.wheels, System: c.system, Worker: b.worker, Helpers: b.helpers, Network: b.network(),
 		Session: b.session(b.locals), Epoch: b.req.Epoch, Target: b.req.Target, NoCache: b.req.NoCache,
 	}
 	c.graph, err = llb.Compile(c.recipe, c.inputs)

@@ -145,5 +145,5 @@ func (b *build) askApt(ctx context.Context, gw gateway.Client, r *profiles.Recip
 			Hint("leave out the package that conflicts, or take another base").
 			Hint("system: {strategy: apt} lets apt replace what the base has, in one layer that depends on the base")
 	}
-	return s, nil
+	return s, b.readScripts(ctx, gw, r, in, &s)
 }

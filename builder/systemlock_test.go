@@ -41,6 +41,9 @@ type aptStub struct {
 func newAptStub() *aptStub {
 	s := &aptStub{version: "1", image: "image"}
 	s.solve = func(def string) (map[string]string, error) {
+		if strings.Contains(def, llb.SystemWays) {
+			return map[string]string{llb.SystemWays: `[{"package": "libgomp1", "way": "rules", "reason": "sets an alternative"}]`}, nil
+		}
 		s.asked.Add(1)
 		s.last.Store(def)
 		return aptAnswer("", "libgomp1 "+s.version), nil
@@ -83,7 +86,8 @@ func TestLockSystem(t *testing.T) {
 			Image: cpu.Base.Ref, Digest: digest.FromString("image").String(), Platform: "linux/amd64", Profiles: []string{"cpu", "gpu"},
 			Inputs: cpu.Apt.Inputs, Asked: []string{"libgomp1", "zlib1g"}, Distribution: "debian", Suite: "bookworm", Architecture: "amd64", Dpkg: "1.21.22",
 			Links: []syslock.Link{{Path: "/bin", Target: "usr/bin"}}, Present: []string{"zlib1g 1"},
-			Packages: []syslock.Package{{Name: "libgomp1", Version: "1", Architecture: "amd64", Size: 7, SHA256: zeros, URL: "http://deb.example/libgomp1_1_amd64.deb"}},
+			Packages: []syslock.Package{{Name: "libgomp1", Version: "1", Architecture: "amd64", Size: 7, SHA256: zeros, URL: "http://deb.example/libgomp1_1_amd64.deb",
+				Way: syslock.Rules, Reason: "sets an alternative"}},
 		}},
 	}
 	if diff := cmp.Diff(want, first); diff != "" {

@@ -78,8 +78,14 @@ func (m *image) runtime() error {
 	if err := checkDirs(r); err != nil {
 		return err
 	}
-	table, helper, accounts := newDirTable(r), helperRoot(in), baseToRead(in.Base, m.platform)
-	if len(r.System) > 0 {
+	if err := checkPackages(m); err != nil {
+		return err
+	}
+	table, helper, accounts := newDirTable(r), helperRoot(in.Helpers.Wheels), baseToRead(in.Base, m.platform)
+	switch {
+	case in.System != nil:
+		accounts = m.packages(accounts)
+	case len(r.System) > 0:
 		installed := systemState(accounts, r.System, in, m.platform)
 		m.add(Layer{Kind: "system", Name: strings.Join(r.System, " ")}, systemLayer(accounts, installed))
 		accounts = installed

@@ -56,7 +56,7 @@ func recipe() *profiles.Recipe {
 func inputs() Inputs {
 	return Inputs{
 		Base: base(baseRef, 4), Wheels: wheels(), Worker: ocispecs.Platform{OS: "linux", Architecture: "amd64"},
-		Helper: "sha256:" + sum("helper"), Epoch: time.Unix(0, 0).UTC(),
+		Helpers: Helpers{Wheels: "sha256:" + sum("helper"), Packages: "sha256:" + sum("helper for packages")}, Epoch: time.Unix(0, 0).UTC(),
 	}
 }
 

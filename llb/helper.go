@@ -5,11 +5,11 @@ import (
 	"github.com/moby/buildkit/solver/pb"
 )
 
-// helperRoot is an otherwise empty root that holds the helper. The daemon knows it by its digest and asks the client for it only where it
+// helperRoot is an otherwise empty root that holds one of the helpers. The daemon knows it by its digest and asks the client for it only where it
 // has to run a step: neither a session nor a transfer stands in the keys of the steps on it.
-func helperRoot(in Inputs) bkllb.State {
+func helperRoot(digest string) bkllb.State {
 	s := stage{id: "helper", title: "helper"}
-	return bkllb.OCILayoutBlob(HelperStore+"@"+in.Helper, bkllb.ImageBlobOCIStore("", HelperStore),
+	return bkllb.OCILayoutBlob(HelperStore+"@"+digest, bkllb.ImageBlobOCIStore("", HelperStore),
 		bkllb.Filename(HelperFile), bkllb.Chmod(0o755), s.named("send the unpacker"))
 }
 

@@ -12,7 +12,7 @@ import (
 
 // Names under which a client offers its files to the daemon: a content store and a local directory.
 const (
-	HelperStore  = "mlbuild/helper"  // content store with the helper, by its digest
+	HelperStore  = "mlbuild/helper"  // content store with the helpers, by their digests
 	ProjectLocal = "mlbuild-project" // the project's directory
 	HelperFile   = "mlbuild-unpack"
 )
@@ -27,13 +27,16 @@ type Inputs struct {
 	Wheels  []pylock.Wheel    // one per package, sorted by name
 	System  *syslock.System   // the system packages; nil = none, or plain apt is to find them
 	Worker  ocispecs.Platform // the daemon's own platform: helper steps run on it, without an emulator
-	Helper  string            // digest of the helper for Worker, sha256:<hex>
+	Helpers Helpers
 	Session Session
 	Network Network
 	Epoch   time.Time // the image's creation time
 	Target  string    // stage to build; "" = runtime
 	NoCache bool      // run every step again
 }
+
+// Helpers are the digests (sha256:<hex>) of the programs for Worker that unpack wheels and system packages.
+type Helpers struct{ Wheels, Packages string }
 
 // Base is an image that was looked up.
 type Base struct {

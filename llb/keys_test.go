@@ -99,7 +99,7 @@ func TestWheelLayersDependOn(t *testing.T) {
 	before := compiled(t, nil).wheelSteps()
 	for name, change := range map[string]func(*profiles.Recipe, *Inputs){
 		"python": func(r *profiles.Recipe, _ *Inputs) { r.Python.Version = "3.12" },
-		"helper": func(_ *profiles.Recipe, in *Inputs) { in.Helper = "sha256:" + sum("another helper") },
+		"helper": func(_ *profiles.Recipe, in *Inputs) { in.Helpers.Wheels = "sha256:" + sum("another helper") },
 		"worker": func(_ *profiles.Recipe, in *Inputs) {
 			in.Worker = ocispecs.Platform{OS: "linux", Architecture: "arm64"}
 		},

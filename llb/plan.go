@@ -10,6 +10,7 @@ import (
 	"github.com/mlbuild/mlbuild/llb/wheel"
 	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
+	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
 // Plan is the layers of an image in order, the base's own left out of Layers.
@@ -23,8 +24,10 @@ type Layer struct {
 	Kind   string         `json:"kind"` // system, account, skeleton, wheels, app
 	Name   string         `json:"name"` // for people: "numpy 2.4.6", "12 small wheels (bin 3)"
 	Wheels []pylock.Wheel `json:"wheels,omitempty"`
-	Part   wheel.Part     `json:"part,omitzero"`  // which part of its one wheel
-	Size   int64          `json:"size,omitempty"` // bytes of the wheels as downloaded, the part's share; 0 = unknown
+	// Packages are the system packages of the layer, sorted by name.
+	Packages []syslock.Package `json:"packages,omitempty"`
+	Part     wheel.Part        `json:"part,omitzero"`  // which part of its one wheel
+	Size     int64             `json:"size,omitempty"` // bytes of the wheels or packages as downloaded, the part's share; 0 = unknown
 }
 
 // planWheels decides which wheel goes into which layer: a large one, and one of unknown size, has a layer of its own; a very

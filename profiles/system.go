@@ -15,6 +15,7 @@ import (
 
 // Apt says where apt finds a recipe's system packages and how they come into the image. What is not set here is the base's own.
 type Apt struct {
+	Docs         bool         `json:"docs,omitempty"`         // keep manual pages, documentation and translations
 	Strategy     string       `json:"strategy,omitempty"`     // layers, apt; "" = each package in the way that its scripts allow
 	Repositories []Repository `json:"repositories,omitempty"` // beside the base's own, in order of the file
 	Snapshot     *Snapshot    `json:"snapshot,omitempty"`     // the base's own repositories as they were at a time
@@ -50,6 +51,7 @@ type systemSpec struct {
 	at           fault.Position
 	runtime      []str
 	strategy     str
+	docs         bool
 	repositories []repositorySpec
 	snapshot     *snapshotSpec
 }
@@ -76,6 +78,7 @@ func (d *decoder) system(n *node, s *systemSpec) {
 	d.mapping(n, "system", fields{
 		"runtime":      d.strs(&s.runtime, "system.runtime"),
 		"strategy":     d.str(&s.strategy, "system.strategy"),
+		"docs":         d.flag(&s.docs, "system.docs"),
 		"repositories": func(n *node) { d.repositories(n, s) },
 		"snapshot": func(n *node) {
 			s.snapshot = &snapshotSpec{}
@@ -141,7 +144,7 @@ func (r *resolver) system() {
 	}
 	r.recipe.System = sortedUnique(values(s.runtime))
 	r.twoVersions(s.runtime)
-	a := Apt{Strategy: s.strategy.value}
+	a := Apt{Strategy: s.strategy.value, Docs: s.docs}
 	if s.strategy.set && !slices.Contains(Strategies, a.Strategy) {
 		f := fault.New(fault.Spec, "the strategy %q does not exist", a.Strategy).In(s.strategy.at)
 		didYouMean(f, a.Strategy, Strategies)

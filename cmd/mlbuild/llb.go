@@ -85,32 +85,36 @@ func (p *planFlags) buildctl(e *env, s *session, helperDir string) []string {
 	return append(line, "--output", fmt.Sprintf("type=oci,dest=image.tar,compression=%s,source-date-epoch=%d", codec, s.request.Epoch.Unix()))
 }
 
-// writeHelper puts the program that unpacks wheels into an OCI layout of its own, so that buildctl can send it.
+// writeHelper puts the programs that unpack packages into an OCI layout of their own, so that buildctl can send them.
 func writeHelper(e *env, platform string) (string, error) {
 	p, err := platforms.Parse(platform)
 	if err != nil {
 		return "", fault.New(fault.DaemonVersion, "the daemon's platform %q: %w", platform, err)
 	}
-	name := p.OS + "/" + p.Architecture
-	program, err := helper.Binary(name)
-	if err != nil {
-		return "", err
-	}
-	sum, err := helper.Digest(name)
-	if err != nil {
-		return "", err
-	}
 	state, _ := stateDirs(e)
-	sum = strings.TrimPrefix(sum, "sha256:")
-	dir := filepath.Join(state, "helper", sum[:16])
+	dir := filepath.Join(state, "helper")
 	blobs := filepath.Join(dir, "blobs", "sha256")
 	if err := os.MkdirAll(blobs, 0o755); err != nil {
 		return "", fault.New(fault.Output, "cannot make %s: %w", dir, pathCause(err)).Hint("MLBUILD_STATE_DIR names another directory")
 	}
-	if err := writeFile(filepath.Join(blobs, sum), program); err != nil {
-		return "", err
+	for _, name := range []string{helper.Wheels, helper.Packages} {
+		if err := writeProgram(blobs, name, p.OS+"/"+p.Architecture); err != nil {
+			return "", err
+		}
 	}
 	return dir, nil
+}
+
+func writeProgram(blobs, name, platform string) error {
+	program, err := helper.Binary(name, platform)
+	if err != nil {
+		return err
+	}
+	sum, err := helper.Digest(name, platform)
+	if err != nil {
+		return err
+	}
+	return writeFile(filepath.Join(blobs, strings.TrimPrefix(sum, "sha256:")), program)
 }
 
 // quoted writes a word for a shell.

@@ -1,5 +1,5 @@
-// Package helper holds the program that unpacks wheels on the build daemon, built for each platform and embedded. Its
-// bytes are in the cache key of every wheel layer: it is built reproducibly, and its sums are pinned in sha256sums.
+// Package helper holds the programs that unpack wheels and Debian packages on the build daemon, built for each platform and embedded. Their
+// bytes are in the cache key of every layer that they make: they are built reproducibly, and their sums are pinned in sha256sums.
 package helper
 
 import (
@@ -13,8 +13,11 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/fault"
 )
 
-// Name is the program's file name in the context that carries it to the daemon.
-const Name = "mlbuild-unpack"
+// The programs, by their file names in the container. They are two so that a new rule for Debian packages makes no wheel layer anew.
+const (
+	Wheels   = "mlbuild-unpack"
+	Packages = "mlbuild-unpack-deb"
+)
 
 // programs holds, beside the programs, sha256sums with the sums of what was built: hashing megabytes in every run takes longer than
 // connecting to a daemon.
@@ -35,10 +38,10 @@ type Program struct {
 // Size is the program's length in bytes.
 func (p *Program) Size() int64 { return p.size }
 
-// Open gives the static program for a platform, "linux/amd64" or "linux/arm64". A variant ("linux/arm64/v8") is
+// Open gives a static program for a platform, "linux/amd64" or "linux/arm64". A variant ("linux/arm64/v8") is
 // ignored. The error is fault.Platform where there is no such program, fault.Internal where it was not built.
-func Open(platform string) (*Program, error) {
-	name, err := fileOf(platform)
+func Open(program, platform string) (*Program, error) {
+	name, err := fileOf(program, platform)
 	if err != nil {
 		return nil, err
 	}
@@ -55,8 +58,8 @@ func Open(platform string) (*Program, error) {
 }
 
 // Binary gives the whole program, with the errors of Open.
-func Binary(platform string) ([]byte, error) {
-	p, err := Open(platform)
+func Binary(program, platform string) ([]byte, error) {
+	p, err := Open(program, platform)
 	if err != nil {
 		return nil, err
 	}
@@ -68,13 +71,13 @@ func Binary(platform string) ([]byte, error) {
 }
 
 // Digest gives "sha256:<hex>" of the program, with the errors of Open.
-func Digest(platform string) (string, error) {
-	p, err := Open(platform)
+func Digest(program, platform string) (string, error) {
+	p, err := Open(program, platform)
 	if err != nil {
 		return "", err
 	}
 	built, _ := programs.ReadFile("bin/sha256sums")
-	file, _ := fileOf(platform)
+	file, _ := fileOf(program, platform)
 	if sum := sumIn(string(built), file); sum != "" {
 		return "sha256:" + sum, nil
 	}
@@ -87,24 +90,24 @@ func Digest(platform string) (string, error) {
 
 // Pinned tells whether the program is the one whose sum is pinned. One that is not works too, but its layers are in nobody
 // else's cache.
-func Pinned(platform string) bool {
-	file, err := fileOf(platform)
+func Pinned(program, platform string) bool {
+	file, err := fileOf(program, platform)
 	if err != nil {
 		return false
 	}
-	sum, err := Digest(platform)
+	sum, err := Digest(program, platform)
 	return err == nil && sum == "sha256:"+sumIn(pinned, file)
 }
 
-// fileOf names the program for a platform.
-func fileOf(platform string) (string, error) {
+// fileOf names a program for a platform.
+func fileOf(program, platform string) (string, error) {
 	switch platform {
 	case "linux/amd64":
-		return Name + "-linux-amd64", nil
+		return program + "-linux-amd64", nil
 	case "linux/arm64", "linux/arm64/v8":
-		return Name + "-linux-arm64", nil
+		return program + "-linux-arm64", nil
 	}
-	return "", fault.New(fault.Platform, "wheels cannot be unpacked on a build daemon of %s: only linux/amd64 and linux/arm64", platform)
+	return "", fault.New(fault.Platform, "packages cannot be unpacked on a build daemon of %s: only linux/amd64 and linux/arm64", platform)
 }
 
 // sumIn finds the sum of a file in what sha256sum prints, "" if it is not there.

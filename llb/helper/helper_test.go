@@ -4,10 +4,12 @@ import (
 	"crypto/sha256"
 	"debug/elf"
 	"encoding/hex"
+	"iter"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,12 +18,27 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/fault"
 )
 
+var programs = []string{helper.Wheels, helper.Packages}
+
 var machines = map[string]elf.Machine{"linux/amd64": elf.EM_X86_64, "linux/arm64": elf.EM_AARCH64}
 
+// each gives every platform with every program.
+func each() iter.Seq2[string, string] {
+	return func(yield func(platform, program string) bool) {
+		for platform := range machines {
+			for _, program := range programs {
+				if !yield(platform, program) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // built gives the program, or skips the test where it was not built.
-func built(t *testing.T, platform string) []byte {
+func built(t *testing.T, program, platform string) []byte {
 	t.Helper()
-	data, err := helper.Binary(platform)
+	data, err := helper.Binary(program, platform)
 	if err == nil {
 		return data
 	}
@@ -36,15 +53,15 @@ func built(t *testing.T, platform string) []byte {
 }
 
 func TestPinned(t *testing.T) {
-	for platform := range machines {
-		t.Run(platform, func(t *testing.T) {
-			data := built(t, platform)
+	for platform, program := range each() {
+		t.Run(program+" "+platform, func(t *testing.T) {
+			data := built(t, program, platform)
 			sum := sha256.Sum256(data)
 			want := "sha256:" + hex.EncodeToString(sum[:])
-			if got, err := helper.Digest(platform); err != nil || got != want {
+			if got, err := helper.Digest(program, platform); err != nil || got != want {
 				t.Errorf("Digest = %s, %v; want %s", got, err, want)
 			}
-			if !helper.Pinned(platform) {
+			if !helper.Pinned(program, platform) {
 				t.Errorf("%s is not what sha256sums pins: the program's source or Go's version changed. If that is meant, run llb/helper/build.sh --pin", want)
 			}
 		})
@@ -53,18 +70,18 @@ func TestPinned(t *testing.T) {
 
 // TestStatic wants programs that run in an empty root, and small ones: they travel to the daemon.
 func TestStatic(t *testing.T) {
-	for platform, machine := range machines {
-		t.Run(platform, func(t *testing.T) {
-			data := built(t, platform)
-			if len(data) > 3_000_000 {
-				t.Errorf("%d bytes, more than 3 MB", len(data))
+	for platform, program := range each() {
+		t.Run(program+" "+platform, func(t *testing.T) {
+			data := built(t, program, platform)
+			if most := map[string]int{helper.Wheels: 3_000_000, helper.Packages: 5_000_000}[program]; len(data) > most {
+				t.Errorf("%d bytes, more than %d", len(data), most)
 			}
 			f, err := elf.NewFile(strings.NewReader(string(data)))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if f.Machine != machine {
-				t.Errorf("machine %v, want %v", f.Machine, machine)
+			if f.Machine != machines[platform] {
+				t.Errorf("machine %v, want %v", f.Machine, machines[platform])
 			}
 			for _, p := range f.Progs {
 				if p.Type == elf.PT_INTERP {
@@ -77,22 +94,23 @@ func TestStatic(t *testing.T) {
 
 func TestUnknownPlatform(t *testing.T) {
 	for _, platform := range []string{"windows/amd64", "linux/riscv64", ""} {
-		if _, err := helper.Binary(platform); !fault.Is(err, fault.Platform) {
+		const program = helper.Wheels
+		if _, err := helper.Binary(program, platform); !fault.Is(err, fault.Platform) {
 			t.Errorf("Binary(%q): %v", platform, err)
 		}
-		if _, err := helper.Digest(platform); !fault.Is(err, fault.Platform) {
+		if _, err := helper.Digest(program, platform); !fault.Is(err, fault.Platform) {
 			t.Errorf("Digest(%q): %v", platform, err)
 		}
-		if helper.Pinned(platform) {
+		if helper.Pinned(program, platform) {
 			t.Errorf("Pinned(%q)", platform)
 		}
 	}
 }
 
-// sources lists the directories of this module that the program is built from.
+// sources lists the directories of this module that the program is built from, without those that lie in another of them.
 func sources(t *testing.T) []string {
 	t.Helper()
-	out, err := exec.Command("go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", "../../cmd/mlbuild-unpack").Output()
+	out, err := exec.Command("go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", "../../cmd/mlbuild-unpack", "../../cmd/mlbuild-unpack-deb").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +120,9 @@ func sources(t *testing.T) []string {
 			dirs = append(dirs, dir)
 		}
 	}
-	return dirs
+	return slices.DeleteFunc(slices.Clone(dirs), func(inner string) bool {
+		return slices.ContainsFunc(dirs, func(outer string) bool { return strings.HasPrefix(inner, outer+"/") })
+	})
 }
 
 // TestReproducible builds the program from a copy of the sources in another directory.
@@ -110,7 +130,7 @@ func TestReproducible(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: the program is not built again")
 	}
-	want := built(t, "linux/amd64")
+	want := built(t, helper.Wheels, "linux/amd64")
 	dir := t.TempDir()
 	root := filepath.Join("..", "..")
 	for _, sub := range sources(t) {
@@ -148,7 +168,7 @@ func TestRunsInEmptyRoot(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("needs Linux")
 	}
-	data := built(t, "linux/"+runtime.GOARCH)
+	data := built(t, helper.Wheels, "linux/"+runtime.GOARCH)
 	dir := t.TempDir()
 	for _, sub := range []string{"in", "out"} {
 		if err := os.Mkdir(filepath.Join(dir, sub), 0o755); err != nil {

@@ -68,7 +68,20 @@ type Package struct {
 	SHA256       string // hex, from the repository's signed lists
 	URL          string
 	Replaces     string // version of this package in the base; "" = the base has none
+	Way          Way
+	Reason       string // why it does not simply go the way of a layer
 }
+
+// Way is how a package gets into an image.
+type Way string
+
+// The ways. A package whose maintainer scripts do nothing on a fresh system is its files; what others do can be written as files by rules; the rest
+// has to be configured by dpkg, on the base.
+const (
+	Layer Way = ""
+	Rules Way = "rules"
+	Dpkg  Way = "dpkg"
+)
 
 // File is the name of the .deb: the last part of its URL, unescaped.
 func (p Package) File() string {

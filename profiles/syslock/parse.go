@@ -56,6 +56,8 @@ type rawPackage struct {
 	SHA256       string `toml:"sha256"`
 	URL          string `toml:"url"`
 	Replaces     string `toml:"replaces"`
+	Way          Way    `toml:"way"`
+	Reason       string `toml:"reason"`
 }
 
 // Parse reads an mlbuild.lock strictly; name is its path, for messages. Everything that is wrong comes back at once as a fault.List with line and
@@ -218,6 +220,9 @@ func (r *reader) pkg(key string, p *rawPackage, arch string) {
 	}
 	if !sha256Text.MatchString(p.SHA256) {
 		r.fail(fault.LockHash, key+".sha256", "%s %s has no sha256", p.Name, p.Version).Hint("mlbuild lock --upgrade system")
+	}
+	if p.Way != Layer && p.Way != Rules && p.Way != Dpkg {
+		r.fail(fault.Lock, key+".way", "%q is no way for a package: none, %q or %q", p.Way, Rules, Dpkg)
 	}
 	u, err := url.Parse(p.URL)
 	switch {

@@ -1,0 +1,37 @@
+package builder
+
+import (
+	"context"
+	"fmt"
+
+	gateway "github.com/moby/buildkit/frontend/gateway/client"
+
+	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/syslock"
+)
+
+// readScripts gives each package of s its way: a step downloads the packages and reads their maintainer scripts.
+func (b *build) readScripts(ctx context.Context, gw gateway.Client, r *profiles.Recipe, asked llb.SystemInputs, s *syslock.System) error {
+	if len(s.Packages) == 0 || r.Apt.Strategy == "apt" {
+		return nil
+	}
+	in := llb.Inputs{Base: asked.Base, Worker: b.worker, Helpers: b.helpers, NoCache: b.req.NoCache}
+	def, err := llb.SystemReading(s, in, asked.Platform)
+	if err != nil {
+		return err
+	}
+	res, err := gw.Solve(ctx, gateway.SolveRequest{Definition: def, Evaluate: true})
+	if err != nil {
+		return b.explainDownload(ctx, gw, &compiled{recipe: r, system: s}, err)
+	}
+	ref, err := res.SingleRef()
+	if err != nil {
+		return fmt.Errorf("the ways of the system packages: %w", err)
+	}
+	data, err := readFile(ctx, ref, llb.SystemWays)
+	if err != nil {
+		return err
+	}
+	return llb.SetWays(s, data)
+}

@@ -1,0 +1,161 @@
+package llb
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/syslock"
+)
+
+func deb(name string, size int64, way syslock.Way) syslock.Package {
+	return syslock.Package{Name: name, Version: "1", Architecture: "amd64", Size: size, SHA256: sum(name), Way: way, Reason: "because",
+		URL: "http://deb.example/pool/" + name + "_1_amd64.deb"}
+}
+
+// locked gives the recipe a list of system packages.
+func locked(packages ...syslock.Package) func(*profiles.Recipe, *Inputs) {
+	return func(_ *profiles.Recipe, in *Inputs) {
+		in.System = &syslock.System{
+			Architecture: "amd64", Packages: packages,
+			Links: []syslock.Link{{Path: "/bin", Target: "usr/bin"}, {Path: "/lib", Target: "usr/lib"}},
+		}
+	}
+}
+
+// TestLayersOfPackages: packages whose scripts do nothing are layers that depend on their bytes, the helper and the base's links, and on no
+// base; the image stays one merge.
+func TestLayersOfPackages(t *testing.T) {
+	change := locked(deb("libbig", 2_000_000, syslock.Layer), deb("libsmall", 10_000, syslock.Layer))
+	g := compiled(t, change)
+	step := g.named("unpack libbig 1")
+	exec := step.op.GetExec()
+	want := []string{"/" + HelperFile, "install", "-out", "/out", "-arch", "amd64", "-link", "/bin=usr/bin", "-link", "/lib=usr/lib", "/in/0/libbig_1_amd64.deb"}
+	if d := cmp.Diff(want, exec.Meta.Args); d != "" {
+		t.Errorf("arguments (-want +got):\n%s", d)
+	}
+	var from []string
+	for _, v := range g.inputs(step) {
+		from = append(from, v.kind())
+	}
+	slices.Sort(from)
+	if d := cmp.Diff([]string{"http", "oci-layout+blob"}, from); d != "" {
+		t.Errorf("it reads (-want +got):\n%s", d)
+	}
+	if n := len(g.kinds("merge")); n != 1 {
+		t.Errorf("%d merges, want 1", n)
+	}
+	other := compiled(t, func(r *profiles.Recipe, in *Inputs) {
+		change(r, in)
+		in.Base = base(otherRef, 3)
+	})
+	if got := other.named("unpack libbig 1").digest; got != step.digest {
+		t.Error("another base gives another step")
+	}
+	kinds := map[string]string{}
+	for _, l := range compile(t, change).Plan.Layers {
+		kinds[l.Name] = l.Kind
+	}
+	if kinds["libbig 1"] != "system" || !strings.Contains(fmt.Sprint(kinds), "1 system package (bin ") {
+		t.Errorf("layers: %v", kinds)
+	}
+}
+
+// TestRulesAndDpkg: what rules set up is a layer of its own that reads the base's accounts; what dpkg has to configure is the difference that it makes
+// on everything else, and the image's user is added to the accounts that come out of it.
+func TestRulesAndDpkg(t *testing.T) {
+	g := compiled(t, locked(deb("libplain", 5, syslock.Layer), deb("ruled", 5, syslock.Rules), deb("hard", 5, syslock.Dpkg)))
+	rules, dpkg, user := g.named("set up ruled"), g.named("dpkg configures hard"), g.named("add user")
+	if args := rules.op.GetExec().Meta.Args; args[1] != "state" || !strings.HasSuffix(args[len(args)-1], "/ruled_1_amd64.deb") {
+		t.Errorf("rules: %q", args)
+	}
+	if base := g.inputs(rules)[mount(rules, "/base").Input]; base.kind() != "docker-image" {
+		t.Errorf("the rules read %s", base.name)
+	}
+	below := g.inputs(dpkg)[mount(dpkg, "/").Input]
+	var parts []string
+	for _, v := range g.inputs(below) {
+		parts = append(parts, v.name)
+	}
+	if below.kind() != "merge" || len(parts) < 3 || parts[len(parts)-1] != rules.name {
+		t.Errorf("dpkg runs on %s of %q", below.name, parts)
+	}
+	if got := g.inputs(user)[mount(user, "/base").Input]; got.digest != dpkg.digest {
+		t.Errorf("the user is added to the accounts of %s", got.name)
+	}
+	if strings.Contains(strings.Join(g.names(), "\n"), "apt-get") {
+		t.Error("apt runs")
+	}
+}
+
+func TestStrategies(t *testing.T) {
+	hard, plain := deb("hard", 5, syslock.Dpkg), deb("plain", 5, syslock.Layer)
+	r, in := recipe(), inputs()
+	locked(plain, hard)(r, &in)
+	r.Apt.Strategy = "layers"
+	if _, err := Compile(r, in); !fault.Is(err, fault.Deb) || !strings.Contains(err.Error(), "hard 1 cannot be a layer: because") {
+		t.Errorf("layers: %v", err)
+	}
+	g := compiled(t, func(r *profiles.Recipe, in *Inputs) {
+		locked(plain, hard)(r, in)
+		r.Apt.Strategy = "apt"
+	})
+	if args := g.named("dpkg configures plain, hard").op.GetExec().Meta.Args; len(args) != 6 {
+		t.Errorf("apt: %q", args)
+	}
+}
+
+// TestPlanPackages: a package stays in its bin whatever else comes, and large ones lose their own layers only where there is no room.
+func TestPlanPackages(t *testing.T) {
+	var many []syslock.Package
+	for i := range 60 {
+		many = append(many, deb(fmt.Sprintf("lib%02d", i), int64(i)*100_000, syslock.Layer))
+	}
+	for _, test := range []struct{ limit, own int }{{100, 50}, {24, 20}, {4, 0}, {0, 0}} {
+		layers := planPackages(many, test.limit)
+		total, own := 0, 0
+		for _, l := range layers {
+			if total += len(l.Packages); len(l.Packages) == 1 && l.Packages[0].Size >= ownPackage {
+				own++
+			}
+		}
+		if own != test.own || total != len(many) || len(layers) != own+packageBins {
+			t.Errorf("limit %d: %d layers, %d of their own with %d packages", test.limit, len(layers), own, total)
+		}
+	}
+	before, after := layerWith(planPackages(many[:9], 10), "lib03"), layerWith(planPackages(many[3:9], 10), "lib03")
+	if before == "" || strings.Fields(before)[3] != strings.Fields(after)[3] {
+		t.Errorf("lib03 moved from %q to %q", before, after)
+	}
+}
+
+func layerWith(layers []Layer, name string) string {
+	for _, l := range layers {
+		if slices.ContainsFunc(l.Packages, func(p syslock.Package) bool { return p.Name == name }) {
+			return l.Name
+		}
+	}
+	return ""
+}
+
+func TestSetWays(t *testing.T) {
+	sys := &syslock.System{Packages: []syslock.Package{{Name: "a"}, {Name: "b"}, {Name: "c"}, {Name: "libc6", Replaces: "2.36-9"}}}
+	answer := `[{"package": "a", "way": "layer", "reason": "no scripts"}, {"package": "b", "way": "rules", "reason": "alternatives"}, {"package": "c", "way": "dpkg", "reason": "runs x"}]`
+	if err := SetWays(sys, []byte(answer)); err != nil {
+		t.Fatal(err)
+	}
+	want := []syslock.Package{{Name: "a"}, {Name: "b", Way: syslock.Rules, Reason: "alternatives"}, {Name: "c", Way: syslock.Dpkg, Reason: "runs x"},
+		{Name: "libc6", Replaces: "2.36-9", Way: syslock.Dpkg, Reason: "replaces the base's own 2.36-9"}}
+	if d := cmp.Diff(want, sys.Packages); d != "" {
+		t.Error(d)
+	}
+	sys.Packages = append(sys.Packages, syslock.Package{Name: "missing"})
+	if err := SetWays(sys, []byte(answer)); err == nil || !strings.Contains(err.Error(), "missing") {
+		t.Errorf("a package without a way: %v", err)
+	}
+}

@@ -1,0 +1,69 @@
+package llb
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	bkllb "github.com/moby/buildkit/client/llb"
+	"github.com/moby/buildkit/solver/pb"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/mlbuild/mlbuild/profiles/syslock"
+)
+
+// SystemWays is the file of the result of SystemReading, for SetWays.
+const SystemWays = "/ways.json"
+
+// SystemReading compiles the step that reads the maintainer scripts of packages and says which way each goes. Packages that replace one of the base's
+// own are not read: dpkg has to. Nothing of the packages is run. Its result holds SystemWays.
+func SystemReading(sys *syslock.System, in Inputs, p ocispecs.Platform) (*pb.Definition, error) {
+	s := stage{id: "resolve-system", title: "resolve", noCache: in.NoCache}
+	files, mounts := packageMounts(read(sys.Packages))
+	args := []string{"ways", "-out", "/out" + SystemWays, "-base", "/base"}
+	mounts = append(mounts, bkllb.AddMount("/base", baseToRead(in.Base, p), bkllb.Readonly, bkllb.ContentCache(bkllb.MountContentCacheOff)))
+	step := helperStep(helperRoot(in.Helpers.Packages), in, s, "read the maintainer scripts of "+plural(len(files), "package"), append(args, files...), mounts...)
+	def, err := step.AddMount("/out", bkllb.Scratch()).Marshal(context.Background(), bkllb.Platform(p))
+	if err != nil {
+		return nil, fmt.Errorf("marshal the reading of maintainer scripts: %w", err)
+	}
+	return def.ToPB(), nil
+}
+
+// read lists the packages whose scripts say which way they go.
+func read(packages []syslock.Package) []syslock.Package {
+	var all []syslock.Package
+	for _, p := range packages {
+		if p.Replaces == "" {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+// SetWays gives every package of sys its way, from what the step of SystemReading left in SystemWays.
+func SetWays(sys *syslock.System, data []byte) error {
+	var ways []struct{ Package, Way, Reason string }
+	if err := json.Unmarshal(data, &ways); err != nil {
+		return fmt.Errorf("the ways of the system packages: %w", err)
+	}
+	byName := map[string]int{}
+	for i, w := range ways {
+		byName[w.Package] = i
+	}
+	for i := range sys.Packages {
+		p := &sys.Packages[i]
+		at, known := byName[p.Name]
+		switch {
+		case p.Replaces != "":
+			p.Way, p.Reason = syslock.Dpkg, "replaces the base's own "+p.Replaces
+		case !known:
+			return fmt.Errorf("the ways of the system packages lack %s", p.Name)
+		case ways[at].Way == "layer":
+			p.Way, p.Reason = syslock.Layer, ""
+		default:
+			p.Way, p.Reason = syslock.Way(ways[at].Way), ways[at].Reason
+		}
+	}
+	return nil
+}
