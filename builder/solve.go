@@ -144,19 +144,33 @@ func (m *making) solveLayers(ctx context.Context, gw gateway.Client, layers []*p
 	if err := eg.Wait(); err != nil {
 		return nil, err
 	}
-	return numbered(refs, m.graphs[0].graph.Platform)
+	return numbered(refs)
 }
 
-// numbered puts refs that are no images into one result. A result of several refs needs a platform for each; any will do.
-func numbered(refs []gateway.Reference, p ocispecs.Platform) (*gateway.Result, error) {
+// numbered puts refs that are no images into one result. A result of several refs needs a platform for each, and the daemon warns unless they are
+// those of the request (exporter/verifier): each has one that does not exist.
+func numbered(refs []gateway.Reference) (*gateway.Result, error) {
 	res := gateway.NewResult()
 	var list exptypes.Platforms
 	for i, ref := range refs {
-		id := strconv.Itoa(i)
-		res.AddRef(id, ref)
-		list.Platforms = append(list.Platforms, exptypes.Platform{ID: id, Platform: p})
+		p := numberedPlatform(i)
+		res.AddRef(platforms.FormatAll(p), ref)
+		list.Platforms = append(list.Platforms, exptypes.Platform{ID: platforms.FormatAll(p), Platform: p})
 	}
 	return res, withPlatforms(res, list)
+}
+
+func numberedPlatform(i int) ocispecs.Platform {
+	return ocispecs.Platform{OS: "linux", Architecture: "layer", Variant: strconv.Itoa(i)}
+}
+
+// numberedPlatforms are the platforms that a request for n refs names.
+func numberedPlatforms(n int) string {
+	names := make([]string, n)
+	for i := range names {
+		names[i] = platforms.FormatAll(numberedPlatform(i))
+	}
+	return strings.Join(names, ",")
 }
 
 // withPlatforms says which ref of the result is for which platform.

@@ -267,6 +267,7 @@ func (m *making) exportCache(ctx context.Context, w *watcher) error {
 		return err
 	}
 	opt.CacheExports = clientCaches(targets)
+	opt.FrontendAttrs["platform"] = numberedPlatforms(len(layers))
 	_, err = m.run(ctx, w, opt, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
 		return m.solveLayers(ctx, gw, layers)
 	})
