@@ -89,19 +89,19 @@ func (b *Builder) start(ctx context.Context, req Request) (*build, error) {
 	if err != nil {
 		return nil, err
 	}
-	worker, err := b.preflight(req, store)
+	var system *syslock.Lock
+	if req.SystemLock != nil {
+		if system, err = syslock.Parse(syslock.FileName, req.SystemLock); err != nil {
+			return nil, err
+		}
+	}
+	worker, err := b.preflight(req, store, system)
 	if err != nil {
 		return nil, err
 	}
 	helpers, err := helpersFor(imageName(worker))
 	if err != nil {
 		return nil, err
-	}
-	var system *syslock.Lock
-	if req.SystemLock != nil {
-		if system, err = syslock.Parse(syslock.FileName, req.SystemLock); err != nil {
-			return nil, err
-		}
 	}
 	run := &build{
 		req: req, daemon: b.daemon, worker: worker, helpers: helpers, store: store, system: system,
@@ -130,12 +130,12 @@ func (b *build) close() {
 
 // preflight gives the daemon's own platform, and refuses what it could not build: a step of a foreign platform without an emulator, a secret's
 // value in the image.
-func (b *Builder) preflight(req Request, store secretStore) (ocispecs.Platform, error) {
+func (b *Builder) preflight(req Request, store secretStore, system *syslock.Lock) (ocispecs.Platform, error) {
 	var faults fault.List
 	for _, v := range req.Variants {
 		for _, r := range v.Recipes {
 			faults = append(faults, fault.All(profiles.CheckSecretValues(r, store))...)
-			faults = append(faults, b.canRun(r)...)
+			faults = append(faults, b.canRun(r, system)...)
 		}
 	}
 	if len(b.daemon.Platforms) == 0 {
@@ -147,10 +147,10 @@ func (b *Builder) preflight(req Request, store secretStore) (ocispecs.Platform, 
 	return parsePlatform(b.daemon.Platforms[0])
 }
 
-// canRun refuses to run a foreign platform's own programs on a daemon without their emulator. Only system packages need that: wheels are
-// unpacked on the daemon's own platform.
-func (b *Builder) canRun(r *profiles.Recipe) fault.List {
-	if len(r.System) == 0 {
+// canRun refuses to run a foreign platform's own programs on a daemon without their emulator. Only apt and dpkg need that: wheels, and system packages
+// that a lock lists as layers, are unpacked on the daemon's own platform.
+func (b *Builder) canRun(r *profiles.Recipe, system *syslock.Lock) fault.List {
+	if !runsApt(r, system) {
 		return nil
 	}
 	wanted, err := parsePlatform(r.Platform)
@@ -164,7 +164,8 @@ func (b *Builder) canRun(r *profiles.Recipe) fault.List {
 	}
 	f := fault.New(fault.Platform, "profile %s on %s installs system packages, and the daemon at %s runs only %v", r.Profile, r.Platform, b.daemon.Addr, b.daemon.Platforms)
 	return fault.List{f.Hint("install the emulator on the daemon's machine: apt-get install qemu-user-static").
-		Hint("or build this platform on a daemon of its kind: --addr")}
+		Hint("or build this platform on a daemon of its kind: --addr").
+		Hint("packages that mlbuild.lock lists as layers for this platform need no emulator")}
 }
 
 // sharedKey names the project's directory among all clients of a daemon, so that it finds the last transfer and takes only changes.

@@ -3,6 +3,7 @@ package builder
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/distribution/reference"
@@ -56,6 +57,15 @@ func systemStale(lock *syslock.Lock, r *profiles.Recipe) string {
 	}
 	_, reason := lock.Lookup(question(r, pinned))
 	return reason
+}
+
+// runsApt tells whether a build of the recipe runs apt or dpkg on the base: to choose packages that no lock lists, or to configure some.
+func runsApt(r *profiles.Recipe, lock *syslock.Lock) bool {
+	if len(r.System) == 0 {
+		return false
+	}
+	s, reason := lock.Lookup(question(r, pinOf(lock, r.Base.Ref)))
+	return reason != "" || r.Apt.Strategy == "apt" || slices.ContainsFunc(s.Packages, func(p syslock.Package) bool { return p.Way == syslock.Dpkg })
 }
 
 func question(r *profiles.Recipe, digest string) syslock.Question {

@@ -278,3 +278,30 @@ func TestExplainSystemDownload(t *testing.T) {
 		t.Errorf("its file is %s", deb.File())
 	}
 }
+
+// Only what apt or dpkg has to do needs programs of the platform.
+func TestRunsApt(t *testing.T) {
+	r := recipe(t, "cpu", someSystem)
+	byApt := recipe(t, "cpu", "python: {requirements: []}\nsystem: {runtime: [libgomp1], strategy: apt}\n")
+	s := newAptStub()
+	layers, _ := s.again(t, nil, LockOptions{}, r)
+	configured := layers.Clone()
+	configured.Systems[0].Packages = []syslock.Package{{Name: "libgomp1", Way: syslock.Dpkg}}
+	for _, test := range []struct {
+		name   string
+		recipe *profiles.Recipe
+		lock   *syslock.Lock
+		want   bool
+	}{
+		{"no packages", recipe(t, "cpu", "python: {requirements: []}\n"), nil, false},
+		{"no lock", r, nil, true},
+		{"layers", r, layers, false},
+		{"one for dpkg", r, configured, true},
+		{"plain apt", byApt, layers, true},
+		{"another question", recipe(t, "cpu", "python: {requirements: []}\nsystem: {runtime: [git]}\n"), layers, true},
+	} {
+		if got := runsApt(test.recipe, test.lock); got != test.want {
+			t.Errorf("%s: %t", test.name, got)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/mlbuild/mlbuild/builder"
 	"github.com/mlbuild/mlbuild/integration/testbed"
 	"github.com/mlbuild/mlbuild/llb/wheel/wheeltest"
 	"github.com/mlbuild/mlbuild/profiles/fault"
@@ -47,6 +48,38 @@ func TestSystemPackagesNeedAnEmulator(t *testing.T) {
 	}
 	if log := x.Log(); len(log) > 0 {
 		t.Errorf("the daemon was sent to work: %v", log)
+	}
+}
+
+// A lock lists layers, which are unpacked without running anything of the platform.
+func TestLockedSystemPackagesNeedNoEmulator(t *testing.T) {
+	tb := testbed.Shared(t)
+	noEmulator(t, tb.Daemon)
+	b := connect(t, tb.Daemon.Addr())
+	repo := testbed.NewAptRepository(t)
+	addDeb(repo, "sample-tool", "1.0", "all", "")
+	p := packaged(t, "3.11", "{runtime: [sample-tool], repositories: [{url: \""+repo.URL+"\", suite: ./, key: team.asc}]}")
+	p.write("team.asc", string(repo.Key))
+	native, err := p.systemLock(b, builder.LockOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	foreign := native.Lock.Systems[0]
+	foreign.Platform, foreign.Architecture = "linux/arm64", "arm64"
+	native.Lock.PutSystem("cpu", foreign)
+
+	ref := tb.Registry.Ref("foreign/packages:1.0")
+	req := p.request(p.variantOn("cpu", []string{"linux/amd64", "linux/arm64"}, ref))
+	req.SystemLock = native.Lock.Marshal()
+	mustBuild(t, b, req)
+	for _, platform := range []string{"linux/amd64", "linux/arm64"} {
+		img, err := tb.Registry.Pull(t.Context(), "foreign/packages:1.0", platform)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if data, err := testbed.ReadFile(img, "usr/share/sample-tool/version"); err != nil || string(data) != "1.0" {
+			t.Errorf("%s: %q, %v", platform, data, err)
+		}
 	}
 }
 
