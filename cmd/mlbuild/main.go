@@ -23,5 +23,10 @@ func main() {
 	log.SetOutput(io.Discard) // libraries below say what matters by errors; net/http would tell of a broken connection twice
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
-	os.Exit(run(ctx, processEnv(), os.Args[1:]))
+	code := run(ctx, processEnv(), os.Args[1:])
+	atExit()
+	os.Exit(code)
 }
+
+// atExit ends what a build with -tags pprof has started.
+var atExit = func() {}

@@ -156,6 +156,9 @@ func digit(s string, i int) bool { return i < len(s) && s[i] >= '0' && s[i] <= '
 
 // compareVersions orders two versions by PEP 440, as text where one of them is none.
 func compareVersions(a, b string) int {
+	if a == b {
+		return 0
+	}
 	va, errA := pep440.Parse(a)
 	vb, errB := pep440.Parse(b)
 	if errA != nil || errB != nil {
