@@ -85,10 +85,10 @@ func (b *bench) runPart(ctx context.Context, p part) (results.Part, error) {
 	}
 	err := p.run(b, ctx)
 	done.Seconds = b.spent.Seconds()
-	if err == nil || errors.Is(err, errPrepared) {
-		err = b.reclaim(nil, b.nodes...)
+	if errors.Is(err, errPrepared) {
+		err = nil
 	}
-	return done, err
+	return done, errors.Join(err, b.reclaim(nil, b.nodes...))
 }
 
 func (b *bench) copyTool(name string) (string, error) {

@@ -59,16 +59,17 @@ func run(ctx context.Context, o options) error {
 		o.out = filepath.Join(root, o.out)
 	}
 	data := filepath.Join(o.out, "performance.json")
+	var failed error
 	if !o.render {
-		if err := measureAll(ctx, o, data); err != nil || o.prepare {
-			return err
+		if failed = measureAll(ctx, o, data); o.prepare {
+			return failed
 		}
 	}
 	r, err := load(data)
 	if err != nil {
-		return err
+		return errors.Join(failed, err)
 	}
-	return report.Write(o.out, r)
+	return errors.Join(failed, report.Write(o.out, r))
 }
 
 // measureAll runs the parts and saves after each of them what it measured; it cleans up, whatever happened before.
@@ -85,24 +86,25 @@ func measureAll(ctx context.Context, o options, file string) (err error) {
 	if err != nil {
 		return err
 	}
+	var errs []error // a part that fails leaves the others
 	for _, p := range parts {
-		if !p.wanted(o.only, o.full) {
+		if !p.wanted(o.only, o.full) || ctx.Err() != nil {
 			continue
 		}
 		done, err := b.runPart(ctx, p)
 		if err != nil {
-			return fmt.Errorf("%s: %w", p.name, err)
+			say("%s failed", p.name)
+			errs = append(errs, fmt.Errorf("%s: %w", p.name, err))
+			continue
 		}
 		if o.prepare {
 			continue
 		}
 		say("%s: %.0f s measured", p.name, done.Seconds)
 		r.Replace(done, b.loads, b.samples, report.Parts)
-		if err := save(file, r); err != nil {
-			return err
-		}
+		errs = append(errs, save(file, r))
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // earlier is what the file holds, if only some parts are to run; else an empty run. Figures of another machine are not mixed in.

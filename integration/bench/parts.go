@@ -82,6 +82,9 @@ func (b *bench) sklearn(ctx context.Context) error {
 	return b.changes(ctx, p, few, own(fast(lanes)))
 }
 
+// tensorflowDisk is what the daemons of the full form grow to in bytes, P2's by some 4 GB for every lock.
+const tensorflowDisk = 48 << 30
+
 // tensorflow runs the best Dockerfile and mlbuild, in the full form the usual Dockerfile once.
 func (b *bench) tensorflow(ctx context.Context) error {
 	rounds, n := map[string]int{numpyBump: 2}, b.reps(2, 3)
@@ -93,6 +96,9 @@ func (b *bench) tensorflow(ctx context.Context) error {
 		return err
 	}
 	if b.full {
+		if err := enough(b.work, tensorflowDisk); err != nil {
+			return err
+		}
 		if err := b.coldOnce(ctx, p, p1); err != nil {
 			return err
 		}
@@ -155,7 +161,7 @@ func (b *bench) life(ctx context.Context, p *locked, lanes []*lane) error {
 		func() error { return b.settle(ctx, cached) },
 		func() error { return b.cachedBuilder(ctx, b.reps(3, 7), cached) },
 		func() error { return b.change(ctx, p, numpyBump, own(lanes)) },
-		func() error { return b.nodePull(ctx, p.changes[numpyBump][0], own(lanes)) },
+		func() error { return b.nodePull(ctx, p, own(lanes)) },
 	} {
 		if err := step(); err != nil {
 			return err

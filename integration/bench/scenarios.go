@@ -143,14 +143,20 @@ func (b *bench) cachedBuilder(ctx context.Context, reps int, turns []turn) error
 }
 
 // nodePull measures what the image after a bump costs on a node that ran the one before it.
-func (b *bench) nodePull(ctx context.Context, v *variant, turns []turn) error {
-	for _, t := range turns {
-		n, err := b.pull(ctx, v, t)
-		if err != nil {
-			return err
-		}
-		if err := n.stop(); err != nil {
-			return err
+func (b *bench) nodePull(ctx context.Context, p *locked, turns []turn) error {
+	variants := p.changes[numpyBump]
+	for r, v := range variants[:min(b.reps(1, 3), len(variants))] {
+		for _, t := range turns {
+			if r > 0 && t.c.slow {
+				continue
+			}
+			n, err := b.pull(ctx, v, t)
+			if err != nil {
+				return err
+			}
+			if err := b.retire(p, n); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
