@@ -19,9 +19,9 @@ func TestSystemFaults(t *testing.T) {
 	b := connect(t, testbed.Shared(t).Daemon.Addr())
 	repo, other, unsigned := testbed.NewAptRepository(t), testbed.NewAptRepository(t), testbed.NewAptRepository(t)
 	unsigned.Unsign()
-	repo.Add("sample-tool", "1.0", "all", "", []byte("x"))
-	repo.Add("clash", "1.0", "all", "Depends: libc6 (<< 1)\n", []byte("x"))
-	repo.Add("grabby", "1.0", "all", "Conflicts: mawk\nProvides: awk\n", []byte("x"))
+	addDeb(repo, "sample-tool", "1.0", "all", "")
+	addDeb(repo, "clash", "1.0", "all", "Depends: libc6 (<< 1)\n")
+	addDeb(repo, "grabby", "1.0", "all", "Conflicts: mawk\nProvides: awk\n")
 	closed := testbed.NewServer(t, http.NotFoundHandler())
 	from := func(packages, url, key string) string {
 		return "{runtime: [" + packages + "], repositories: [{url: \"" + url + "\", suite: ./" + key + "}]}"
@@ -77,7 +77,7 @@ func TestBaseWithoutApt(t *testing.T) {
 func TestRepositoryKeys(t *testing.T) {
 	b := connect(t, testbed.Shared(t).Daemon.Addr())
 	repo := testbed.NewAptRepository(t)
-	repo.Add("sample-tool", "1.0", "all", "", []byte("x"))
+	addDeb(repo, "sample-tool", "1.0", "all", "")
 	sum := sha256.Sum256(repo.Key)
 	for name, key := range map[string]string{
 		"armoured file": "team.asc",
@@ -91,6 +91,35 @@ func TestRepositoryKeys(t *testing.T) {
 			if s := p.mustLockSystem(b, builder.LockOptions{}); namesOf(s) != "sample-tool 1.0" {
 				t.Errorf("packages %s", namesOf(s))
 			}
+		})
+	}
+}
+
+// TestSystemDownloads builds from locks whose packages their repository does not have any more, or has with other bytes.
+func TestSystemDownloads(t *testing.T) {
+	b := connect(t, testbed.Shared(t).Daemon.Addr())
+	repo := testbed.NewAptRepository(t)
+	addDeb(repo, "sample-tool", "1.0", "all", "")
+	p := packaged(t, "3.11", "{runtime: [sample-tool], repositories: [{url: \""+repo.URL+"\", suite: ./, key: team.asc}]}")
+	p.write("team.asc", string(repo.Key))
+	locked, err := p.systemLock(b, builder.LockOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pkg := locked.Lock.Systems[0].Packages[0]
+	for _, test := range []struct {
+		name, old, new string
+		want           want
+	}{
+		{"gone", "_1.0_all.deb", "_0.9_all.deb", want{code: fault.Download, says: []string{"sample-tool_0.9_all.deb", "answers 404"}, hints: []string{"mlbuild lock --upgrade system", "system.snapshot"}}},
+		{"replaced", "_1.0_all.deb", "_1.0_all.deb", want{code: fault.Digest, says: []string{"sample-tool_1.0_all.deb has changed", "sha256:" + pkg.SHA256}, hints: []string{"mlbuild lock --upgrade system"}}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			sum := sha256.Sum256([]byte(test.name + repo.URL)) // no daemon has such a file
+			text := strings.ReplaceAll(string(locked.Data), test.old, test.new)
+			req := p.quiet(p.variant("cpu"))
+			req.SystemLock = []byte(strings.ReplaceAll(text, pkg.SHA256, hex.EncodeToString(sum[:])))
+			test.want.check(t, p.attempt(b, req))
 		})
 	}
 }
