@@ -1,0 +1,161 @@
+package integration
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/mlbuild/mlbuild/builder"
+	"github.com/mlbuild/mlbuild/integration/testbed"
+	"github.com/mlbuild/mlbuild/profiles/syslock"
+)
+
+// emptyLock is a lock without Python packages.
+const emptyLock = "lock-version = \"1.0\"\ncreated-by = \"test\"\npackages = []\n"
+
+// systemRequest pushes the project with its mlbuild.lock.
+func (p *project) systemRequest(tag string) builder.Request {
+	p.t.Helper()
+	req := p.request(p.variant("cpu", tag))
+	req.SystemLock, _ = os.ReadFile(filepath.Join(p.dir, syslock.FileName))
+	req.Variants[0].Lock, req.Locked = []byte(emptyLock), true
+	return req
+}
+
+// pushSystem builds the project from its locks and gives the image; the log holds only this build's requests.
+func (n *bench) pushSystem(p *project, repo string) builder.Image {
+	n.t.Helper()
+	n.reg.Reset()
+	return mustBuild(n.t, n.b, p.systemRequest(n.reg.Ref(repo+":1.0-cpu"))).Images[0]
+}
+
+// TestSystemLayers: system packages are layers that depend on no base. libgomp1 adds little, an added package moves itself, a new base moves no
+// package, and two daemons in different states give one digest.
+func TestSystemLayers(t *testing.T) {
+	n := newBench(t)
+	p := packaged(t, "3.11", "{}")
+	p.mustLockBase(n.b)
+	bare := n.pushSystem(p, "system").Size
+	p.packages("3.11", "{runtime: [libgomp1]}")
+	p.mustLockSystem(n.b, builder.LockOptions{})
+	first := n.pushSystem(p, "system")
+	if added := first.Size - bare; added > 300_000 || added < 50_000 {
+		t.Errorf("libgomp1 adds %d bytes", added)
+	}
+	before := n.layersOf("system:1.0-cpu")
+	readBack(t, n.reg, "system:1.0-cpu").checkClean()
+
+	t.Run("another daemon", func(t *testing.T) {
+		second := testbed.NewDaemon(t, testbed.DaemonOptions{Mirror: n.reg})
+		if _, err := second.RunImage(t.Context(), "docker.io/library/python:3.11-slim", "true"); err != nil {
+			t.Fatal(err) // pulls the base, so that this daemon has it and the other did not
+		}
+		other := mustBuild(t, connect(t, second.Addr()), p.systemRequest(n.reg.Ref("elsewhere:1.0"))).Images[0]
+		if other.Digest != first.Digest {
+			t.Errorf("image %s on one daemon, %s on the other: %q", first.Digest, other.Digest, changedLayers(before, n.layersOf("elsewhere:1.0")))
+		}
+	})
+
+	t.Run("a package more", func(t *testing.T) {
+		p.packages("3.11", "{runtime: [libgomp1, fonts-dejavu-core]}")
+		s := p.mustLockSystem(n.b, builder.LockOptions{})
+		if len(s.Packages) != 2 || !slices.ContainsFunc(s.Packages, func(p syslock.Package) bool { return p.Name == "fonts-dejavu-core" }) {
+			t.Fatalf("packages %+v", s.Packages)
+		}
+		n.pushSystem(p, "system")
+		changed := changedLayers(before, n.layersOf("system:1.0-cpu"))
+		if sent := n.uploads("system"); len(sent) != 1 || len(changed) != 1 || !strings.Contains(changed[0], "fonts-dejavu-core") {
+			t.Errorf("sent %+v for %q", sent, changed)
+		}
+	})
+
+	t.Run("a new base", func(t *testing.T) {
+		before := n.layersOf("system:1.0-cpu")
+		if _, err := n.reg.BumpBase(t.Context(), "library/python:3.11-slim"); err != nil {
+			t.Fatal(err)
+		}
+		p.mustLockSystem(n.b, builder.LockOptions{Base: true, Nonce: "bumped"})
+		n.pushSystem(p, "system")
+		for _, name := range changedLayers(before, n.layersOf("system:1.0-cpu")) {
+			if strings.HasPrefix(name, "mlbuild ") {
+				t.Errorf("layer %q differs over a new base", name)
+			}
+		}
+		if sent := n.uploads("system"); len(sent) > 1 {
+			t.Errorf("sent %+v, want the base's new layer alone", sent)
+		}
+	})
+}
+
+// mustLockBase pins the base of a project without system packages.
+func (p *project) mustLockBase(b *builder.Builder) {
+	p.t.Helper()
+	if _, err := p.systemLock(b, builder.LockOptions{}); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// uses runs something of every package in an image: arguments, and what stdout or stderr must hold.
+var uses = []struct {
+	packages string
+	says     string
+	args     []string
+}{
+	{"libgomp1 libgl1 libglib2.0-0 libsm6 libxext6 libsndfile1 libmagic1 libopenblas0", "loaded 8", []string{"python3", "-c",
+		`import ctypes, sys
+names = ["libgomp.so.1", "libGL.so.1", "libglib-2.0.so.0", "libSM.so.6", "libXext.so.6", "libsndfile.so.1", "libmagic.so.1", "libopenblas.so.0"]
+for n in names: ctypes.CDLL(n)
+print("loaded", len(names))`}},
+	{"liblapack3", "loaded", []string{"python3", "-c", `import ctypes; ctypes.CDLL("libblas.so.3"); ctypes.CDLL("liblapack.so.3"); print("loaded")`}},
+	{"ffmpeg", "ffmpeg version", []string{"ffmpeg", "-version"}},
+	{"tini", "tini version", []string{"tini", "--version"}},
+	{"curl", "curl ", []string{"curl", "--version"}},
+	{"git", "git version", []string{"git", "--version"}},
+	{"espeak-ng", "English_(America)", []string{"espeak-ng", "--voices=en"}},
+	{"tesseract-ocr", "eng", []string{"tesseract", "--list-langs"}},
+	{"poppler-utils", "pdftotext version", []string{"pdftotext", "-v"}},
+	{"openmpi-bin", "Open MPI", []string{"mpirun", "--version"}},
+	{"ca-certificates", "certificates", []string{"python3", "-c", `import ssl; print(len(ssl.create_default_context().get_ca_certs()) > 100 and "certificates")`}},
+	{"tzdata", "+0900", []string{"sh", "-c", "TZ=Asia/Tokyo date +%z"}},
+	{"graphviz", "<svg", []string{"sh", "-c", "echo 'digraph {a -> b}' | dot -Tsvg"}},
+}
+
+// everyday are the packages that projects install most.
+const everyday = "libgomp1, libgl1, libglib2.0-0, libsm6, libxext6, libsndfile1, ffmpeg, tini, curl, git, libopenblas0, espeak-ng, tesseract-ocr, " +
+	"poppler-utils, openmpi-bin, ca-certificates, tzdata, libmagic1, graphviz"
+
+// TestEverydayPackages builds one image with all of them on both releases and uses each. At most one package in twenty needs dpkg.
+func TestEverydayPackages(t *testing.T) {
+	tb := testbed.Shared(t)
+	b := connect(t, tb.Daemon.Addr())
+	for _, test := range []struct{ python, suite, packages string }{
+		{"3.11", "bookworm", everyday},
+		{"3.13", "trixie", strings.NewReplacer("libglib2.0-0", "libglib2.0-0t64", "libmagic1", "libmagic1t64").Replace(everyday)},
+	} {
+		t.Run(test.suite, func(t *testing.T) {
+			p := packaged(t, test.python, "{runtime: ["+test.packages+"]}")
+			s := p.mustLockSystem(b, builder.LockOptions{})
+			var hard []string
+			for _, pkg := range s.Packages {
+				if pkg.Way == syslock.Dpkg {
+					hard = append(hard, pkg.Name+" ("+pkg.Reason+")")
+				}
+			}
+			t.Logf("%d packages, by dpkg: %q", len(s.Packages), hard)
+			if len(s.Packages) < 200 || len(hard)*20 > len(s.Packages) {
+				t.Errorf("%d of %d packages need dpkg: %q", len(hard), len(s.Packages), hard)
+			}
+			repo := "everyday-" + test.suite + ":1.0"
+			mustBuild(t, b, p.systemRequest(tb.Registry.Ref(repo)))
+			for _, use := range uses {
+				out, err := tb.Daemon.RunImage(t.Context(), tb.Registry.Ref(repo), use.args...)
+				if err != nil || out.Exit != 0 || !strings.Contains(out.Stdout+out.Stderr, use.says) {
+					t.Errorf("%s: exit %d, %v\n%s%s", use.packages, out.Exit, err, out.Stdout, out.Stderr)
+				}
+			}
+			readBack(t, tb.Registry, repo).checkClean()
+		})
+	}
+}
