@@ -2,12 +2,15 @@ package builder
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 
 	bkclient "github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/solver/errdefs"
 	"github.com/opencontainers/go-digest"
+
+	"github.com/mlbuild/mlbuild/llb"
 )
 
 // maxLog bounds what is kept of one step's output, in bytes: the end of it is what explains a failure.
@@ -76,6 +79,18 @@ func (w *watcher) counts() (cached, ran int) {
 		}
 	}
 	return cached, ran
+}
+
+// made tells whether a step that makes a layer of the image ran: one of the helper's, or apt's.
+func (w *watcher) made() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, v := range w.last {
+		if !v.Cached && v.Completed != nil && v.Error == "" && v.ProgressGroup != nil && slices.Contains(llb.LayerGroups, v.ProgressGroup.Id) {
+			return true
+		}
+	}
+	return false
 }
 
 // failed gives what the failed step printed, "" if the error is not a step's or the step said nothing.

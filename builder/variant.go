@@ -53,11 +53,12 @@ func (b *build) variant(ctx context.Context, v Variant) (*Image, error) {
 	if err != nil {
 		return nil, b.explain(v.Profile, b.daemon.Explain(ctx, err))
 	}
+	made := w.made()
 	m.image.Cached, m.image.Ran = w.counts() // before the cache is exported: then every step comes from the cache
 	m.image.Digest = resp.ExporterResponse["containerimage.digest"]
 	m.image.Config = resp.ExporterResponse["containerimage.config.digest"]
 	m.exported = descriptorOf(resp.ExporterResponse["containerimage.descriptor"])
-	if err := m.finish(ctx, w); err != nil {
+	if err := m.finish(ctx, w, made); err != nil {
 		return nil, b.explain(v.Profile, b.daemon.Explain(ctx, err))
 	}
 	m.image.Seconds = time.Since(began).Seconds()
@@ -143,18 +144,19 @@ func (m *making) function(ctx context.Context, gw gateway.Client) (*gateway.Resu
 
 // finish does what is left once the outputs are written: what belongs to a push, and the caches. Without a push only those that the user named
 // are written.
-func (m *making) finish(ctx context.Context, w *watcher) error {
+func (m *making) finish(ctx context.Context, w *watcher, made bool) error {
 	switch {
 	case m.pushes(m.v):
-		return m.afterPush(ctx, w)
+		return m.afterPush(ctx, w, made)
 	case len(m.req.CacheTo) > 0:
 		return m.exportCache(ctx, w)
 	}
 	return nil
 }
 
-// afterPush counts layers, puts the further tags, and exports the cache.
-func (m *making) afterPush(ctx context.Context, w *watcher) error {
+// afterPush counts layers, puts the further tags, and exports the cache: when it lacks a layer, and when a step made one, for a layer that it has may
+// have come from other inputs, such as the user's over a new base.
+func (m *making) afterPush(ctx context.Context, w *watcher, made bool) error {
 	if err := m.confirm(ctx, w); err != nil {
 		return err
 	}
@@ -168,7 +170,7 @@ func (m *making) afterPush(ctx context.Context, w *watcher) error {
 	if err := m.putTags(ctx, w, desc, data, err); err != nil {
 		return err
 	}
-	if m.cacheHolds(layers) {
+	if !made && m.cacheHolds(layers) {
 		return nil
 	}
 	return m.exportCache(ctx, w)

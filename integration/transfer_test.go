@@ -245,6 +245,30 @@ func TestEmptyDaemonPullsNoLayer(t *testing.T) {
 	}
 }
 
+// TestEmptyDaemonAfterANewBase: the step that adds the user has another key over a new base, and the same layer. The cache has the new key too, else an
+// empty daemon would pull the base for it.
+func TestEmptyDaemonAfterANewBase(t *testing.T) {
+	n := newBench(t)
+	p := small(t, "")
+	p.lock(n.b, "cpu", builder.LockOptions{})
+	n.push(p, "rebased", "cpu")
+	if _, err := n.reg.BumpBase(t.Context(), "library/python:3.11-slim"); err != nil {
+		t.Fatal(err)
+	}
+	n.push(p, "rebased", "cpu")
+	layers := n.layersOf("rebased:1.0-cpu")
+	second := testbed.NewDaemon(t, testbed.DaemonOptions{Mirror: n.reg})
+	n.b = connect(t, second.Addr())
+	p.write("main.py", "print('edited')\n")
+	n.push(p, "rebased", "cpu")
+	fetched := n.reg.Blobs("GET", "")
+	for name, digest := range layers {
+		if fetched[digest] > 0 {
+			t.Errorf("layer %q was fetched", name)
+		}
+	}
+}
+
 // TestEqualDigests builds one locked project on two daemons in different states.
 func TestEqualDigests(t *testing.T) {
 	n := newBench(t)
