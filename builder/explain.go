@@ -98,13 +98,24 @@ func cancelled(cause error) error {
 	return fault.New(fault.Cancelled, "the build was stopped: %w", cause)
 }
 
-// helperFaults reads the lines in which the helper names what is wrong with a wheel.
+// unsafeHints are the faults of the helpers that come through as they are, with what helps.
+var unsafeHints = []struct {
+	code fault.Code
+	hint string
+}{
+	{fault.WheelUnsafe, "a wheel like this should not be installed; tell its maintainers, or choose another version"},
+	{fault.DebUnsafe, "a package like this should not be installed; tell whoever runs its repository, or choose another version"},
+	{fault.Deb, "system: {strategy: apt} has dpkg decide, in one layer that depends on the base"},
+}
+
+// helperFaults reads the lines in which a helper names what is wrong with a wheel or a system package.
 func helperFaults(output string) error {
 	var faults fault.List
 	for line := range strings.Lines(output) {
-		if msg, ok := strings.CutPrefix(strings.TrimSpace(line), string(fault.WheelUnsafe)+": "); ok {
-			faults = append(faults, fault.New(fault.WheelUnsafe, "%s", msg).
-				Hint("a wheel like this should not be installed; tell its maintainers, or choose another version"))
+		for _, known := range unsafeHints {
+			if msg, ok := strings.CutPrefix(strings.TrimSpace(line), string(known.code)+": "); ok {
+				faults = append(faults, fault.New(known.code, "%s", msg).Hint("%s", known.hint))
+			}
 		}
 	}
 	return faults.Err()

@@ -106,6 +106,12 @@ func TestExplainStep(t *testing.T) {
 	if len(all) != 2 || all[0].Code != fault.WheelUnsafe || all[1].Message != `a.whl: "b": it is there twice` || len(all[1].Hints) == 0 {
 		t.Errorf("got %v", all)
 	}
+
+	b, err = failing(t, "E-DEB-UNSAFE: x.deb: \"../x\": its name has a part ..\nE-DEB: y.deb: the package is for arm64, the image is amd64\n")
+	all = fault.All(b.explain("cpu", err))
+	if len(all) != 2 || all[0].Code != fault.DebUnsafe || all[1].Code != fault.Deb || len(all[1].Hints) == 0 {
+		t.Errorf("got %v", all)
+	}
 }
 
 func TestExplainPasses(t *testing.T) {

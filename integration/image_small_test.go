@@ -99,8 +99,8 @@ func TestSystemPackagesAndSecrets(t *testing.T) {
 	if out := python(t, tb, ref, gompWorks); out != "True\n8000\n" {
 		t.Errorf("libgomp and model: %q", out)
 	}
-	if out := inImage(t, tb, ref, "dpkg-query", "-W", "-f", "${Status}", "libgomp1"); out != "install ok installed" {
-		t.Errorf("dpkg says %q", out)
+	if record := got.file("var/lib/dpkg/status.d/libgomp1"); !strings.HasPrefix(record, "Package: libgomp1\nStatus: install ok installed\n") {
+		t.Errorf("the record of libgomp1:\n%s", record)
 	}
 	for dir, want := range map[string]int64{"home/app": 0o755, "home/app/models": 0o755, "var/cache/fitted": 0o700} {
 		if e := got.tree[dir]; e.Mode&0o7777 != want || e.Uid != 1000 || e.Gid != 1000 {
