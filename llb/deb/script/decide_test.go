@@ -204,3 +204,35 @@ db_stop
 		t.Errorf("%+v", d)
 	}
 }
+
+// Triggers other than ldconfig, and directories for the loader, are for dpkg.
+func TestDecideTriggers(t *testing.T) {
+	for _, c := range []struct {
+		info deb.Info
+		want string
+	}{
+		{deb.Info{Triggers: []string{"activate-noawait ldconfig", "interest /usr/share/fonts"}, Files: []deb.File{{Path: "/etc/ld.so.conf.d", Kind: deb.Folder}}}, ""},
+		{deb.Info{Triggers: []string{"activate-noawait ldconfig", "activate update-ca-certificates"}}, "it activates the trigger update-ca-certificates"},
+		{deb.Info{Files: []deb.File{file("/etc/ld.so.conf.d/x.conf")}}, "/etc/ld.so.conf.d/x.conf adds a directory to the loader's cache"},
+	} {
+		if d := Decide(c.info); (d.Way == Dpkg) != (c.want != "") || d.Way == Dpkg && d.Reason != c.want {
+			t.Errorf("%+v, want %s", d, c.want)
+		}
+	}
+}
+
+// A postinst that a person read is known by its text; another text is followed like any.
+func TestDecideKnown(t *testing.T) {
+	old := knownScripts
+	defer func() { knownScripts = old }()
+	text := "reboot\n# a comment\ndpkg-maintscript-helper rm_conffile /x 1 -- \"$@\"\n"
+	info := with("postinst", text)
+	knownScripts = []knownScript{{"demo", scriptSum("#!/bin/sh\n\nset -e\n  reboot\n"), utc}}
+	if d := Decide(info); d.Way != Rules || !cmp.Equal(d.Effects, utc) || d.Reason != "links: 1, files: 1" {
+		t.Errorf("%+v", d)
+	}
+	info.Package = "other"
+	if d := Decide(info); d.Way != Dpkg {
+		t.Errorf("%+v", d)
+	}
+}

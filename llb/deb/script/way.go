@@ -42,6 +42,9 @@ func Decide(info deb.Info) Decision {
 	if d, ok := known(info); ok {
 		return d
 	}
+	if why := needsTrigger(info); why != "" {
+		return Decision{Way: Dpkg, Reason: why}
+	}
 	r := newReader(info)
 	for _, name := range []string{"preinst", "postinst"} {
 		if err := r.run(name); err != nil {
@@ -49,6 +52,24 @@ func Decide(info deb.Info) Decision {
 		}
 	}
 	return r.decision()
+}
+
+// needsTrigger tells what of a package without scripts still has to be done by others: the loader's cache for a directory
+// that is not searched otherwise, or a trigger (deb-triggers(5)). The usual ldconfig is for the cache alone: glibc searches
+// /lib, /usr/lib and the directories of the architecture without it.
+func needsTrigger(info deb.Info) string {
+	for _, f := range info.Files {
+		if f.Kind != deb.Folder && strings.HasPrefix(f.Path, "/etc/ld.so.conf.d/") {
+			return f.Path + " adds a directory to the loader's cache"
+		}
+	}
+	for _, line := range info.Triggers {
+		words := strings.Fields(line)
+		if strings.HasPrefix(words[0], "activate") && (len(words) != 2 || words[1] != "ldconfig") {
+			return "it activates the trigger " + strings.Join(words[1:], " ")
+		}
+	}
+	return ""
 }
 
 func (r *reader) decision() Decision {
