@@ -53,6 +53,10 @@ $(BIN)/golangci-lint: integration/tools/go.mod
 	cd integration/tools && $(gobuild) -ldflags "-s -w" \
 		-o ../../$(BIN)/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 
+# A scanner of images, for a test: a module of its own for the same reason.
+$(BIN)/scan: integration/tools/scan/go.mod integration/tools/scan/main.go
+	cd integration/tools/scan && $(gobuild) -ldflags "-s -w" -o ../../../$(BIN)/scan .
+
 .PHONY: testbed-deps
 testbed-deps: ## what the tests need of the distribution (runc, debootstrap, docker, uv); nothing if all is there
 	UV_VERSION=$(UV_VERSION) CACHE=$(CACHE) bash integration/testbed/deps.sh
@@ -70,7 +74,7 @@ test-unit: helper ## tests that need no daemon
 
 # The race detector makes reading images back ten times slower: it watches the packages with goroutines.
 .PHONY: test-integration
-test-integration: build testbed-deps ## all tests, on a real buildkitd and a real registry
+test-integration: build testbed-deps $(BIN)/scan ## all tests, on a real buildkitd and a real registry
 	go test -race $(TEST_FLAGS) -timeout $(INTEGRATION_TIMEOUT) ./builder/...
 	go test $(TEST_FLAGS) -timeout $(INTEGRATION_TIMEOUT) ./cmd/... ./llb/... ./integration/...
 

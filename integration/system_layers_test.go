@@ -1,11 +1,18 @@
 package integration
 
 import (
+	"archive/tar"
+	"errors"
+	"flag"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/mlbuild/mlbuild/builder"
 	"github.com/mlbuild/mlbuild/integration/testbed"
@@ -130,6 +137,7 @@ const everyday = "libgomp1, libgl1, libglib2.0-0, libsm6, libxext6, libsndfile1,
 func TestEverydayPackages(t *testing.T) {
 	tb := testbed.Shared(t)
 	b := connect(t, tb.Daemon.Addr())
+	var tables []string
 	for _, test := range []struct{ python, suite, packages string }{
 		{"3.11", "bookworm", everyday},
 		{"3.13", "trixie", strings.NewReplacer("libglib2.0-0", "libglib2.0-0t64", "libmagic1", "libmagic1t64").Replace(everyday)},
@@ -156,6 +164,88 @@ func TestEverydayPackages(t *testing.T) {
 				}
 			}
 			readBack(t, tb.Registry, repo).checkClean()
+			tables = append(tables, waysTable(test.suite, s.Packages))
 		})
 	}
+	if *writeDocs {
+		intoDocs(t, strings.Join(tables, "\n"))
+	}
+}
+
+// writeDocs has TestEverydayPackages write its table into docs/system-packages.md.
+var writeDocs = flag.Bool("write-docs", false, "write the table of docs/system-packages.md")
+
+// waysTable says for a release how many packages went which way, and why dpkg was needed.
+func waysTable(suite string, packages []syslock.Package) string {
+	count := map[syslock.Way]int{}
+	var hard strings.Builder
+	for _, p := range packages {
+		if count[p.Way]++; p.Way == syslock.Dpkg {
+			fmt.Fprintf(&hard, "- %s: by dpkg, for %s\n", p.Name, p.Reason)
+		}
+	}
+	return fmt.Sprintf("| %s | packages | layer | rules | dpkg |\n|---|--:|--:|--:|--:|\n| | %d | %d | %d | %d (%.1f %%) |\n\n%s",
+		suite, len(packages), count[syslock.Layer], count[syslock.Rules], count[syslock.Dpkg], 100*float64(count[syslock.Dpkg])/float64(len(packages)), hard.String())
+}
+
+func intoDocs(t *testing.T, table string) {
+	t.Helper()
+	const file = "../docs/system-packages.md"
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, ok := strings.Cut(string(data), "<!-- ways -->\n")
+	_, after, ok2 := strings.Cut(rest, "<!-- /ways -->")
+	if !ok || !ok2 {
+		t.Fatal("the marks of the table are not there")
+	}
+	if err := os.WriteFile(file, []byte(before+"<!-- ways -->\n"+table+"<!-- /ways -->"+after), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestScannersSeePackages: a scanner lists the same packages in an image of layers as in one that dpkg made.
+func TestScannersSeePackages(t *testing.T) {
+	scan, err := testbed.Tool("scan")
+	if err != nil {
+		testbed.SkipMissing(t, err)
+	}
+	tb := testbed.Shared(t)
+	b := connect(t, tb.Daemon.Addr())
+	var lists []string
+	for _, strategy := range []string{"layers", "apt"} {
+		p := packaged(t, "3.11", "{runtime: [libgomp1, libgl1, tini, curl], strategy: "+strategy+"}")
+		p.mustLockSystem(b, builder.LockOptions{})
+		repo := "scanned-" + strategy + ":1.0"
+		mustBuild(t, b, p.systemRequest(tb.Registry.Ref(repo)))
+		dir := readBack(t, tb.Registry, repo).extract("etc/os-release", "usr/lib/os-release", "var/lib/dpkg/status", "var/lib/dpkg/status.d/")
+		out, err := exec.Command(scan, dir).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		lists = append(lists, string(out))
+	}
+	if d := cmp.Diff(lists[1], lists[0]); d != "" {
+		t.Errorf("packages (-dpkg +layers):\n%s", d)
+	}
+	if !strings.Contains(lists[0], "\nlibgomp1 ") || strings.Count(lists[0], "\n") < 100 {
+		t.Errorf("the scanner found:\n%s", lists[0])
+	}
+}
+
+// extract writes files of the image, by their names or the beginning of them, into a new directory.
+func (p *pushed) extract(names ...string) string {
+	p.t.Helper()
+	dir := p.t.TempDir()
+	for name, e := range p.tree {
+		if e.Typeflag != tar.TypeReg || !slices.ContainsFunc(names, func(n string) bool { return strings.HasPrefix(name, n) }) {
+			continue
+		}
+		to := filepath.Join(dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(to), 0o755), os.WriteFile(to, []byte(p.file(name)), 0o644)); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+	return dir
 }

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/mlbuild/mlbuild/llb/deb/debtest"
+)
+
+// unpack runs the program and gives its exit status and what it prints.
+func unpack(args ...string) (int, string) {
+	var stderr bytes.Buffer
+	status := run(args, &stderr)
+	return status, stderr.String()
+}
+
+// makeDeb writes a package with one file.
+func makeDeb(t *testing.T, name, arch string, files map[string]string) string {
+	t.Helper()
+	path, err := debtest.Deb{Package: name, Architecture: arch, Entries: debtest.Files(files)}.Write(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestInstall(t *testing.T) {
+	out := t.TempDir()
+	one := makeDeb(t, "one", "amd64", map[string]string{"lib/x.so": "x", "usr/share/man/man1/x.1": "m"})
+	two := makeDeb(t, "two", "all", map[string]string{"usr/bin/y": "y"})
+	status, printed := unpack("install", "-out", out, "-arch", "amd64", "-link", "lib=usr/lib", one, two)
+	if status != 0 || printed != "" {
+		t.Fatalf("status %d: %s", status, printed)
+	}
+	for name, want := range map[string]bool{"usr/lib/x.so": true, "lib": false, "usr/bin/y": true, "usr/share/man": false,
+		"var/lib/dpkg/status.d/one": true, "var/lib/dpkg/status.d/two": true} {
+		if _, err := os.Lstat(filepath.Join(out, name)); (err == nil) != want {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if status, printed := unpack("install", "-docs", "-out", t.TempDir(), "-arch", "amd64", one); status != 0 {
+		t.Errorf("status %d: %s", status, printed)
+	}
+}
+
+func TestTellsFaultsOfEveryPackage(t *testing.T) {
+	one := makeDeb(t, "one", "arm64", nil)
+	two := makeDeb(t, "two", "amd64", map[string]string{"a\nb": "x"})
+	status, printed := unpack("install", "-out", t.TempDir(), "-arch", "amd64", one, two)
+	lines := strings.Split(strings.TrimSpace(printed), "\n")
+	if status != 1 || len(lines) != 2 || lines[0] != "E-DEB: one 1.0 is for arm64, the image for amd64" || !strings.HasPrefix(lines[1], "E-DEB-UNSAFE: two_1.0_amd64.deb: ") {
+		t.Errorf("status %d:\n%s", status, printed)
+	}
+}
+
+// scripted writes a package with a postinst.
+func scripted(t *testing.T, name, postinst string) string {
+	t.Helper()
+	path, err := debtest.Deb{Package: name, Architecture: "all", Control: map[string]string{"postinst": "#!/bin/sh\nset -e\n" + postinst}, Entries: debtest.Files(map[string]string{"usr/bin/" + name: "x"})}.Write(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+const alternative = "update-alternatives --install /usr/bin/editor editor /usr/bin/edit 10\n"
+
+func TestState(t *testing.T) {
+	out := t.TempDir()
+	if status, printed := unpack("state", "-out", out, "-arch", "amd64", "-base", t.TempDir(), scripted(t, "edit", alternative)); status != 0 {
+		t.Fatalf("status %d: %s", status, printed)
+	}
+	for link, want := range map[string]string{"usr/bin/editor": "/etc/alternatives/editor", "etc/alternatives/editor": "/usr/bin/edit"} {
+		if got, err := os.Readlink(filepath.Join(out, link)); err != nil || got != want {
+			t.Errorf("%s: %q, %v", link, got, err)
+		}
+	}
+	if _, err := os.Lstat(filepath.Join(out, "usr/bin/edit")); err == nil {
+		t.Error("the package's own files are in the state")
+	}
+}
+
+// TestWays: what a script takes for absent is looked for in the base, under every name that its links give.
+func TestWays(t *testing.T) {
+	base, file := t.TempDir(), filepath.Join(t.TempDir(), "ways.json")
+	if err := os.MkdirAll(filepath.Join(base, "usr/bin"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("usr/bin", filepath.Join(base, "bin")); err != nil {
+		t.Fatal(err)
+	}
+	packages := []string{
+		makeDeb(t, "plain", "all", nil), scripted(t, "edit", alternative), scripted(t, "hard", "update-everything\n"),
+		scripted(t, "careful", "if [ -e /bin/old ]; then update-everything; fi\n"),
+	}
+	ways := func() map[string]string {
+		if status, printed := unpack(append([]string{"ways", "-out", file, "-base", base}, packages...)...); status != 0 {
+			t.Fatalf("status %d: %s", status, printed)
+		}
+		data, err := os.ReadFile(file)
+		var all []way
+		if err == nil {
+			err = json.Unmarshal(data, &all)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := map[string]string{}
+		for _, w := range all {
+			got[w.Package] = string(w.Way) + ": " + w.Reason
+		}
+		return got
+	}
+	got := ways()
+	if !strings.HasPrefix(got["plain"], "layer: ") || !strings.HasPrefix(got["edit"], "rules: ") || !strings.Contains(got["hard"], "dpkg: postinst line 3: ") || !strings.HasPrefix(got["careful"], "layer: ") {
+		t.Errorf("ways: %q", got)
+	}
+	if err := os.WriteFile(filepath.Join(base, "usr/bin/old"), nil, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if got := ways(); got["careful"] != "dpkg: its scripts look at /bin/old, which the image has" {
+		t.Errorf("over a base with the file: %q", got)
+	}
+}
+
+func TestUsage(t *testing.T) {
+	one := makeDeb(t, "one", "all", nil)
+	for _, c := range []struct {
+		args   []string
+		status int
+		want   string
+	}{
+		{nil, 2, "the commands are install, state and ways"},
+		{[]string{"remove", one}, 2, "the commands are"},
+		{[]string{"install"}, 2, "E-USAGE: mlbuild-unpack-deb install needs"},
+		{[]string{"ways", "-out", "x", one}, 2, "E-USAGE"},
+		{[]string{"install", "-link", "x", one}, 2, "want link=target"},
+		{[]string{"install", "-out", "/none", "-arch", "amd64", one}, 1, "E-INTERNAL: open the output directory"},
+		{[]string{"install", "-out", t.TempDir(), "-arch", "amd64", "none.deb"}, 1, "E-INTERNAL: open the package"},
+	} {
+		if status, printed := unpack(c.args...); status != c.status || !strings.Contains(printed, c.want) {
+			t.Errorf("%v: status %d, printed %q; want %d and %q", c.args, status, printed, c.status, c.want)
+		}
+	}
+}
