@@ -12,6 +12,7 @@ import (
 	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
+	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
 // LockOptions say how an existing lock is renewed. The zero value keeps every version that still fits.
@@ -131,6 +132,7 @@ func (b *build) lowestGlibc(ctx context.Context, gw gateway.Client, v Variant) (
 type Planned struct {
 	Recipe *profiles.Recipe
 	Wheels []pylock.Wheel
+	System []syslock.Package // the system packages, nil = none, or apt is to find them
 	Graph  *llb.Graph
 	CUDA   string
 	Locked bool
@@ -175,7 +177,11 @@ func (b *build) plan(ctx context.Context, gw gateway.Client, v Variant) ([]Plann
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, Planned{Recipe: c.recipe, Wheels: c.wheels, Graph: c.graph, CUDA: c.cuda, Locked: c.locked, Notes: c.notes})
+		var system []syslock.Package
+		if c.system != nil {
+			system = c.system.Packages
+		}
+		all = append(all, Planned{System: system, Recipe: c.recipe, Wheels: c.wheels, Graph: c.graph, CUDA: c.cuda, Locked: c.locked, Notes: c.notes})
 	}
 	return all, nil
 }

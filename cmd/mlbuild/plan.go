@@ -14,6 +14,7 @@ import (
 	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
+	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
 // planFlags are the flags of the plan command.
@@ -113,36 +114,61 @@ func printPlan(w io.Writer, p builder.Planned) error {
 	fmt.Fprintf(w, "  command %s, from %s\n\n", words(append(r.App.Entrypoint, r.App.Command...)), r.App.CommandFrom)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "LAYER\tKIND\tSIZE\tWHAT")
-	var sum int64
+	var wheels int64
 	for i, l := range p.Graph.Plan.Layers {
-		sum += l.Size
+		if l.Kind == "wheels" {
+			wheels += l.Size
+		}
 		fmt.Fprintf(t, "%d\t%s\t%s\t%s\n", p.Graph.Plan.BaseLayers+i+1, l.Kind, layerSize(l), contents(l))
 	}
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\n%s, %s of wheels in %s\n", count(len(p.Wheels), "package"), llb.Bytes(sum), count(len(p.Graph.Plan.Layers), "layer"))
+	printSystem(w, p.System)
+	_, err := fmt.Fprintf(w, "\n%s, %s of wheels in %s\n", count(len(p.Wheels), "package"), llb.Bytes(wheels), count(len(p.Graph.Plan.Layers), "layer"))
 	return err
 }
 
-func layerSize(l llb.Layer) string {
-	if l.Kind != "wheels" {
-		return "-"
+// printSystem says which system packages are more than their files, and why.
+func printSystem(w io.Writer, packages []syslock.Package) {
+	if len(packages) == 0 {
+		return
 	}
-	if l.Size == 0 {
+	does := map[syslock.Way]string{syslock.Rules: "set up by rules", syslock.Dpkg: "configured by dpkg on the base"}
+	fmt.Fprintf(w, "\n%s", count(len(packages), "system package"))
+	var size int64
+	for _, p := range packages {
+		size += p.Size
+	}
+	fmt.Fprintf(w, ", %s\n", llb.Bytes(size))
+	for _, p := range packages {
+		if what := does[p.Way]; what != "" {
+			fmt.Fprintf(w, "  %s %s: %s, for %s\n", p.Name, p.Version, what, p.Reason)
+		}
+	}
+}
+
+func layerSize(l llb.Layer) string {
+	switch {
+	case l.Size > 0:
+		return llb.Bytes(l.Size)
+	case l.Kind == "wheels":
 		return "unknown"
 	}
-	return llb.Bytes(l.Size)
+	return "-"
 }
 
 // contents names a layer, and what is in a bin.
 func contents(l llb.Layer) string {
-	if len(l.Wheels) == 0 || strings.HasPrefix(l.Name, l.Wheels[0].Name+" ") {
-		return l.Name
+	var names []string
+	for _, w := range l.Wheels {
+		names = append(names, w.Name+" "+w.Version)
 	}
-	names := make([]string, len(l.Wheels))
-	for i, w := range l.Wheels {
-		names[i] = w.Name + " " + w.Version
+	for _, p := range l.Packages {
+		names = append(names, p.Name+" "+p.Version)
+	}
+	if l.Size == 0 && l.Kind != "wheels" || len(names) == 0 || strings.HasPrefix(l.Name, names[0]) {
+		return l.Name
 	}
 	return l.Name + ": " + strings.Join(names, ", ")
 }
@@ -159,15 +185,17 @@ type planJSON struct {
 	Recipe *profiles.Recipe `json:"recipe"`
 	Plan   *llb.Plan        `json:"plan"`
 	Wheels []pylock.Wheel   `json:"wheels"`
-	CUDA   string           `json:"cuda,omitempty"`
-	Locked bool             `json:"locked"`
-	Notes  []string         `json:"notes,omitempty"`
+	// System are the system packages, each with its way and the reason for it.
+	System []syslock.Package `json:"system,omitempty"`
+	CUDA   string            `json:"cuda,omitempty"`
+	Locked bool              `json:"locked"`
+	Notes  []string          `json:"notes,omitempty"`
 }
 
 func plansJSON(plans []builder.Planned) []planJSON {
 	all := make([]planJSON, len(plans))
 	for i, p := range plans {
-		all[i] = planJSON{p.Recipe, p.Graph.Plan, p.Wheels, p.CUDA, p.Locked, p.Notes}
+		all[i] = planJSON{p.Recipe, p.Graph.Plan, p.Wheels, p.System, p.CUDA, p.Locked, p.Notes}
 	}
 	return all
 }

@@ -61,15 +61,15 @@ func (l Link) Leads() string {
 
 // Package is one .deb.
 type Package struct {
-	Name         string
-	Version      string // with its epoch: 1:2.39.5-0+deb12u2
-	Architecture string // of the package: amd64, arm64, all
-	Size         int64  // bytes of the .deb
-	SHA256       string // hex, from the repository's signed lists
-	URL          string
-	Replaces     string // version of this package in the base; "" = the base has none
-	Way          Way
-	Reason       string // why it does not simply go the way of a layer
+	Name         string `json:"name"`
+	Version      string `json:"version"`      // with its epoch: 1:2.39.5-0+deb12u2
+	Architecture string `json:"architecture"` // of the package: amd64, arm64, all
+	Size         int64  `json:"size"`         // bytes of the .deb
+	SHA256       string `json:"sha256"`       // hex, from the repository's signed lists
+	URL          string `json:"url"`
+	Replaces     string `json:"replaces,omitempty"` // version of this package in the base; "" = the base has none
+	Way          Way    `json:"way,omitempty"`
+	Reason       string `json:"reason,omitempty"` // why it does not simply go the way of a layer
 }
 
 // Way is how a package gets into an image.

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/mlbuild/mlbuild/builder"
+	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/pylock"
+	"github.com/mlbuild/mlbuild/profiles/syslock"
+)
+
+// TestPlanShowsWays: the plan has each layer with what is in it, and names the system packages that are more than their files.
+func TestPlanShowsWays(t *testing.T) {
+	small := syslock.Package{Name: "libgomp1", Version: "12.2", Size: 115_772}
+	ruled := syslock.Package{Name: "libblas3", Version: "3.11", Size: 200_000, Way: syslock.Rules, Reason: "alternatives: 1"}
+	hard := syslock.Package{Name: "libgvc6", Version: "2.42", Size: 700_000, Way: syslock.Dpkg, Reason: "postinst line 8: it calls libgvc6-config-update"}
+	p := builder.Planned{
+		Recipe: &profiles.Recipe{Profile: "cpu", Platform: "linux/amd64", Base: profiles.BaseImage{Ref: "docker.io/library/python:3.11-slim"}},
+		System: []syslock.Package{ruled, small, hard},
+		Graph: &llb.Graph{Plan: &llb.Plan{BaseLayers: 4, Layers: []llb.Layer{
+			{Kind: "system", Name: "2 system packages (bin 1)", Packages: []syslock.Package{ruled, small}, Size: 315_772},
+			{Kind: "system", Name: "what 1 system package would set up", Packages: []syslock.Package{ruled}},
+			{Kind: "wheels", Name: "numpy 2.4", Wheels: []pylock.Wheel{{Name: "numpy", Version: "2.4"}}},
+		}}},
+	}
+	var out strings.Builder
+	if err := printPlan(&out, p); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"5      system  315.8 kB  2 system packages (bin 1): libblas3 3.11, libgomp1 12.2\n",
+		"6      system  -         what 1 system package would set up\n",
+		"7      wheels  unknown   numpy 2.4\n",
+		"\n3 system packages, 1.0 MB\n",
+		"  libblas3 3.11: set up by rules, for alternatives: 1\n",
+		"  libgvc6 2.42: configured by dpkg on the base, for postinst line 8: it calls libgvc6-config-update\n",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is not in the plan:\n%s", want, out.String())
+		}
+	}
+	if strings.Contains(out.String(), "libgomp1 12.2: ") {
+		t.Errorf("a plain layer is explained:\n%s", out.String())
+	}
+}
