@@ -157,6 +157,9 @@ const (
 )
 
 func TestSizes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: the program is not built")
+	}
 	path, err := testbed.Tool("mlbuild")
 	if err != nil {
 		testbed.SkipMissing(t, err)

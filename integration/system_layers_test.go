@@ -207,11 +207,11 @@ func intoDocs(t *testing.T, table string) {
 
 // TestScannersSeePackages: a scanner lists the same packages in an image of layers as in one that dpkg made.
 func TestScannersSeePackages(t *testing.T) {
+	tb := testbed.Shared(t)
 	scan, err := testbed.Tool("scan")
 	if err != nil {
 		testbed.SkipMissing(t, err)
 	}
-	tb := testbed.Shared(t)
 	b := connect(t, tb.Daemon.Addr())
 	var lists []string
 	for _, strategy := range []string{"layers", "apt"} {
