@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 )
@@ -26,13 +27,13 @@ func lockChanges(path string, old []byte, lock *pylock.Lock) []change {
 	if parsed, err := pylock.Parse(path, old); err == nil {
 		before = versions(parsed)
 	}
-	all := map[string]bool{}
-	for name := range before {
-		all[name] = true
-	}
-	for name := range after {
-		all[name] = true
-	}
+	return differences(before, after)
+}
+
+// differences lists the names whose values differ, sorted.
+func differences(before, after map[string]string) []change {
+	all := maps.Clone(before)
+	maps.Copy(all, after)
 	var changes []change
 	for _, name := range sortedKeys(all) {
 		if before[name] != after[name] {

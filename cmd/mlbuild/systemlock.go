@@ -29,21 +29,7 @@ func (l *lockFlags) writeSystem(e *env, s *session, locked *builder.SystemLocked
 
 // systemChanges compares two locks by base and by package. Names carry platform and base where there are several lists.
 func systemChanges(old, now *syslock.Lock) []change {
-	before, after := pins(old, several(old, now)), pins(now, several(old, now))
-	all := map[string]bool{}
-	for name := range before {
-		all[name] = true
-	}
-	for name := range after {
-		all[name] = true
-	}
-	var changes []change
-	for _, name := range sortedKeys(all) {
-		if before[name] != after[name] {
-			changes = append(changes, change{name, before[name], after[name]})
-		}
-	}
-	return changes
+	return differences(pins(old, several(old, now)), pins(now, several(old, now)))
 }
 
 func several(locks ...*syslock.Lock) bool {

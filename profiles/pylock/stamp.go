@@ -11,6 +11,7 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/tomltext"
 )
 
 // madeBy is the first line of a stamped lock.
@@ -127,20 +128,20 @@ func (t Tool) table() []byte {
 	b.WriteString("[tool.mlbuild]\n")
 	for _, kv := range [][2]string{{"inputs", t.Inputs}, {"python", t.Python}} {
 		if kv[1] != "" {
-			fmt.Fprintf(&b, "%s = %s\n", kv[0], quote(kv[1]))
+			fmt.Fprintf(&b, "%s = %s\n", kv[0], tomltext.Quote(kv[1]))
 		}
 	}
 	if len(t.Platforms) > 0 {
 		fmt.Fprintf(&b, "platforms = %s\n", quoteList(t.Platforms))
 	}
 	if t.Torch != "" {
-		fmt.Fprintf(&b, "torch = %s\n", quote(t.Torch))
+		fmt.Fprintf(&b, "torch = %s\n", tomltext.Quote(t.Torch))
 	}
 	if len(t.Sizes) > 0 {
 		b.WriteString("\n[tool.mlbuild.sizes]\n")
 	}
 	for _, sum := range slices.Sorted(maps.Keys(t.Sizes)) {
-		fmt.Fprintf(&b, "%s = %d\n", quote(sum), t.Sizes[sum])
+		fmt.Fprintf(&b, "%s = %d\n", tomltext.Quote(sum), t.Sizes[sum])
 	}
 	writeLists(&b, "via", t.Via)
 	writeLists(&b, "overlaps", t.Overlaps)
@@ -152,33 +153,14 @@ func writeLists(b *bytes.Buffer, table string, lists map[string][]string) {
 		fmt.Fprintf(b, "\n[tool.mlbuild.%s]\n", table)
 	}
 	for _, name := range slices.Sorted(maps.Keys(lists)) {
-		fmt.Fprintf(b, "%s = %s\n", quote(name), quoteList(lists[name]))
+		fmt.Fprintf(b, "%s = %s\n", tomltext.Quote(name), quoteList(lists[name]))
 	}
 }
 
 func quoteList(list []string) string {
 	quoted := make([]string, len(list))
 	for i, s := range list {
-		quoted[i] = quote(s)
+		quoted[i] = tomltext.Quote(s)
 	}
 	return "[" + strings.Join(quoted, ", ") + "]"
-}
-
-// quote renders a TOML basic string.
-func quote(s string) string {
-	var b strings.Builder
-	b.WriteByte('"')
-	for _, r := range strings.ToValidUTF8(s, "\uFFFD") {
-		switch {
-		case r == '"' || r == '\\':
-			b.WriteByte('\\')
-			b.WriteRune(r)
-		case r < 0x20 || r == 0x7f:
-			fmt.Fprintf(&b, "\\u%04X", r)
-		default:
-			b.WriteRune(r)
-		}
-	}
-	b.WriteByte('"')
-	return b.String()
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
+
+	"github.com/mlbuild/mlbuild/profiles/tomltext"
 )
 
 const header = `# Written by "mlbuild lock": base images and system packages. Commit it. Renew it with
@@ -66,7 +68,7 @@ func (w *writer) system(s *System) {
 
 func (w *writer) text(key, value string) {
 	if value != "" {
-		fmt.Fprintf(w, "%s = %s\n", key, quote(value))
+		fmt.Fprintf(w, "%s = %s\n", key, tomltext.Quote(value))
 	}
 }
 
@@ -77,30 +79,11 @@ func (w *writer) texts(key string, values []string) {
 	}
 	quoted := make([]string, len(values))
 	for i, v := range values {
-		quoted[i] = quote(v)
+		quoted[i] = tomltext.Quote(v)
 	}
 	if line := strings.Join(quoted, ", "); len(line) <= 100 {
 		fmt.Fprintf(w, "%s = [%s]\n", key, line)
 		return
 	}
 	fmt.Fprintf(w, "%s = [\n  %s,\n]\n", key, strings.Join(quoted, ",\n  "))
-}
-
-// quote renders a TOML basic string.
-func quote(s string) string {
-	var b strings.Builder
-	b.WriteByte('"')
-	for _, r := range strings.ToValidUTF8(s, "\uFFFD") {
-		switch {
-		case r == '"' || r == '\\':
-			b.WriteByte('\\')
-			b.WriteRune(r)
-		case r < 0x20 || r == 0x7f:
-			fmt.Fprintf(&b, "\\u%04X", r)
-		default:
-			b.WriteRune(r)
-		}
-	}
-	b.WriteByte('"')
-	return b.String()
 }
