@@ -249,3 +249,21 @@ func (p *pushed) extract(names ...string) string {
 	}
 	return dir
 }
+
+// TestPlainAptReadsRepositories: where apt installs everything and no lock says what, it knows the project's repositories and leaves nothing behind.
+func TestPlainAptReadsRepositories(t *testing.T) {
+	tb := testbed.Shared(t)
+	b := connect(t, tb.Daemon.Addr())
+	repo := testbed.NewAptRepository(t)
+	addDeb(repo, "ours", "1.0", "all", "")
+	p := newProject(t, map[string]string{"main.py": "", "team.asc": string(repo.Key)})
+	p.packages("3.11", "{runtime: [ours], strategy: apt, repositories: [{url: \""+repo.URL+"\", suite: ./, key: team.asc}]}")
+	req := p.systemRequest(tb.Registry.Ref("plain-apt:1.0"))
+	req.Locked = false
+	mustBuild(t, b, req)
+	got := readBack(t, tb.Registry, "plain-apt:1.0")
+	got.checkClean()
+	if text := got.file("usr/share/ours/version"); text != "1.0" {
+		t.Errorf("the package's file holds %q", text)
+	}
+}

@@ -86,7 +86,7 @@ func (m *image) runtime() error {
 	case in.System != nil:
 		accounts = m.packages(accounts)
 	case len(r.System) > 0:
-		installed := systemState(accounts, r.System, in, m.platform)
+		installed := systemState(accounts, r, in, m.platform)
 		m.add(Layer{Kind: "system", Name: strings.Join(r.System, " ")}, systemLayer(accounts, installed))
 		accounts = installed
 	}
