@@ -135,7 +135,7 @@ func (b *Builder) preflight(req Request, store secretStore, system *syslock.Lock
 	for _, v := range req.Variants {
 		for _, r := range v.Recipes {
 			faults = append(faults, fault.All(profiles.CheckSecretValues(r, store))...)
-			faults = append(faults, b.canRun(r, system)...)
+			faults = append(faults, b.canRun(r, system, req.Target)...)
 		}
 	}
 	if len(b.daemon.Platforms) == 0 {
@@ -149,8 +149,8 @@ func (b *Builder) preflight(req Request, store secretStore, system *syslock.Lock
 
 // canRun refuses to run a foreign platform's own programs on a daemon without their emulator. Only apt and dpkg need that: wheels, and system packages
 // that a lock lists as layers, are unpacked on the daemon's own platform.
-func (b *Builder) canRun(r *profiles.Recipe, system *syslock.Lock) fault.List {
-	if !runsApt(r, system) {
+func (b *Builder) canRun(r *profiles.Recipe, system *syslock.Lock, target string) fault.List {
+	if !runsApt(r, system, target) {
 		return nil
 	}
 	wanted, err := parsePlatform(r.Platform)

@@ -198,7 +198,7 @@ func (b *build) lookup(ctx context.Context, gw gateway.Client, r *profiles.Recip
 		return compiled{}, base, err
 	}
 	c := compiled{recipe: r, locked: lock != nil}
-	if b.req.Target == "base" {
+	if !llb.NeedsPackages(b.req.Target) {
 		return c, base, nil
 	}
 	if c.system, c.chosen, err = b.systemPackages(ctx, gw, r, base, p); err != nil {

@@ -60,8 +60,11 @@ func systemStale(lock *syslock.Lock, r *profiles.Recipe) string {
 }
 
 // runsApt tells whether a build of the recipe runs apt or dpkg on the base: to choose packages that no lock lists, or to configure some.
-func runsApt(r *profiles.Recipe, lock *syslock.Lock) bool {
-	if len(r.System) == 0 {
+func runsApt(r *profiles.Recipe, lock *syslock.Lock, target string) bool {
+	if target == "builder" {
+		return len(r.Builder.System) > 0
+	}
+	if target == "base" || len(r.System) == 0 {
 		return false
 	}
 	s, reason := lock.Lookup(question(r, pinOf(lock, r.Base.Ref)))

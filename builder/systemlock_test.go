@@ -291,16 +291,20 @@ func TestRunsApt(t *testing.T) {
 		name   string
 		recipe *profiles.Recipe
 		lock   *syslock.Lock
+		target string
 		want   bool
 	}{
-		{"no packages", recipe(t, "cpu", "python: {requirements: []}\n"), nil, false},
-		{"no lock", r, nil, true},
-		{"layers", r, layers, false},
-		{"one for dpkg", r, configured, true},
-		{"plain apt", byApt, layers, true},
-		{"another question", recipe(t, "cpu", "python: {requirements: []}\nsystem: {runtime: [git]}\n"), layers, true},
+		{"no packages", recipe(t, "cpu", "python: {requirements: []}\n"), nil, "", false},
+		{"no lock", r, nil, "runtime", true},
+		{"layers", r, layers, "", false},
+		{"one for dpkg", r, configured, "", true},
+		{"plain apt", byApt, layers, "", true},
+		{"another question", recipe(t, "cpu", "python: {requirements: []}\nsystem: {runtime: [git]}\n"), layers, "", true},
+		{"the base alone", r, nil, "base", false},
+		{"a builder without packages", r, nil, "builder", false},
+		{"a builder", recipe(t, "cpu", "python: {requirements: []}\nsystem: {build: [gcc]}\n"), nil, "builder", true},
 	} {
-		if got := runsApt(test.recipe, test.lock); got != test.want {
+		if got := runsApt(test.recipe, test.lock, test.target); got != test.want {
 			t.Errorf("%s: %t", test.name, got)
 		}
 	}

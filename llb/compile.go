@@ -17,7 +17,7 @@ import (
 )
 
 // Targets are the stages that can be built by themselves, in the order in which they build on each other.
-var Targets = []string{"base", "runtime"}
+var Targets = []string{"base", "builder", "runtime"}
 
 // Graph is what a daemon is sent.
 type Graph struct {
@@ -62,6 +62,8 @@ func assemble(r *profiles.Recipe, in Inputs) (*image, error) {
 	switch m.target {
 	case "base":
 		return m, nil
+	case "builder":
+		return m, m.builderImage()
 	case "runtime":
 		return m, m.runtime()
 	}
@@ -86,8 +88,10 @@ func (m *image) runtime() error {
 	case in.System != nil:
 		accounts = m.packages(accounts)
 	case len(r.System) > 0:
-		installed := systemState(accounts, r, in, m.platform)
-		m.add(Layer{Kind: "system", Name: strings.Join(r.System, " ")}, systemLayer(accounts, installed))
+		s := systemStage
+		s.noCache = in.NoCache
+		installed := aptInstalled(accounts, r.System, r.Apt, in, m.platform, s)
+		m.add(Layer{Kind: "system", Name: strings.Join(r.System, " ")}, systemLayer(accounts, installed, s))
 		accounts = installed
 	}
 	if r.User.UID != 0 {

@@ -255,7 +255,7 @@ func TestCompileFaults(t *testing.T) {
 		code   fault.Code
 		words  []string
 	}{
-		{"target", func(_ *profiles.Recipe, in *Inputs) { in.Target = "tests" }, fault.Spec, []string{`"tests"`, "base, runtime"}},
+		{"target", func(_ *profiles.Recipe, in *Inputs) { in.Target = "tests" }, fault.Spec, []string{`"tests"`, strings.Join(Targets, ", ")}},
 		{"platform", func(r *profiles.Recipe, _ *Inputs) { r.Platform = "linux/!" }, fault.Platform, []string{`"linux/!"`}},
 		{"no URL", func(_ *profiles.Recipe, in *Inputs) { in.Wheels[0].URL, in.Wheels[0].Path = "", "wheels/a.whl" }, fault.Lock,
 			[]string{"filelock 1.2.3", "wheels/a.whl", "index"}},

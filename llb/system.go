@@ -13,25 +13,25 @@ import (
 //go:embed aptinstall.sh
 var aptInstallScript string
 
-// systemState installs the recipe's Debian packages on the base. Lists and archives are cache mounts; an empty file over docker-clean keeps the archives
-// in the mount.
-func systemState(base bkllb.State, r *profiles.Recipe, in Inputs, p ocispecs.Platform) bkllb.State {
-	s := stage{id: "system", title: "system packages", noCache: in.NoCache}
+// aptInstalled is the base with Debian packages that apt installed, as a step of stage s. Lists and archives are cache mounts; an empty file over docker-clean
+// keeps the archives in the mount.
+func aptInstalled(base bkllb.State, packages []string, a profiles.Apt, in Inputs, p ocispecs.Platform, s stage) bkllb.State {
 	empty := bkllb.Scratch().File(bkllb.Mkfile("/empty", 0o644, nil), s.named("keep downloaded packages"))
 	opts := []bkllb.RunOption{
-		bkllb.Args(append([]string{"/bin/sh", "-eu", aptScriptPath}, r.System...)),
+		bkllb.Args(append([]string{"/bin/sh", "-eu", aptScriptPath}, packages...)),
 		aptCache("/var/cache/apt", in.Base, p), aptCache("/var/lib/apt/lists", in.Base, p),
 		bkllb.AddMount("/tmp", bkllb.Scratch(), bkllb.Tmpfs()),
 		bkllb.AddMount("/etc/apt/apt.conf.d/docker-clean", empty, bkllb.SourcePath("/empty"), bkllb.Readonly),
-		bkllb.Platform(p), s.named("apt-get install %s", strings.Join(r.System, " ")),
+		bkllb.Platform(p), s.named("apt-get install %s", strings.Join(packages, " ")),
 	}
-	opts = append(opts, aptOptions(aptInstallScript, r.Apt, nil, s)...)
+	opts = append(opts, aptOptions(aptInstallScript, a, nil, s)...)
 	return base.Run(append(opts, in.Network.options(aptCA)...)...).Root()
 }
 
 // systemLayer is what installing changed, as one layer over nothing.
-func systemLayer(base, installed bkllb.State) bkllb.State {
-	return bkllb.Diff(base, installed, stage{id: "system", title: "system packages"}.named("files of the system packages"))
+func systemLayer(base, installed bkllb.State, s stage) bkllb.State {
+	s.noCache = false
+	return bkllb.Diff(base, installed, s.named("files of the system packages"))
 }
 
 // distro keys the cache mounts; an unknown distribution has mounts of its own.

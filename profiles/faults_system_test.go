@@ -23,7 +23,9 @@ func TestFaultsOfSystemPackages(t *testing.T) {
 		{"two versions", yamlFile("system: {runtime: [git=1, git, git=2]}\n"), Selection{}, []string{
 			"E-SPEC mlbuild.yaml:1:32: git is asked for in two versions, 1 and 2"}},
 		{"strategy", yamlFile("system: {strategy: layer}\n"), Selection{}, []string{`E-SPEC mlbuild.yaml:1:20: the strategy "layer" does not exist | Did you mean "layers"?`}},
-		{"unknown key", yamlFile("system: {build: [gcc]}\n"), Selection{}, []string{`E-SPEC mlbuild.yaml:1:10: unknown key "build" in system`}},
+		{"unknown key", yamlFile("system: {builds: [gcc]}\n"), Selection{}, []string{`E-SPEC mlbuild.yaml:1:10: unknown key "builds" in system | Did you mean "build"?`}},
+		{"names of the builder", yamlFile("system: {build: [G++, cmake=1, cmake=2]}\n"), Selection{}, []string{
+			`E-SPEC mlbuild.yaml:1:18: "G++" is not the name of a Debian package`, "E-SPEC mlbuild.yaml:1:32: cmake is asked for in two versions, 1 and 2"}},
 		{"no suite", repository("url: https://apt.example/debian"), Selection{}, []string{"E-SPEC mlbuild.yaml:4:7: a repository needs a url and a suite"}},
 		{"no components", repository("url: https://apt.example/debian, suite: bookworm"), Selection{}, []string{"E-SPEC mlbuild.yaml:4:48: a suite needs components | suite: ./"}},
 		{"components of a path", repository("url: https://apt.example/debian, suite: ./, components: [main]"), Selection{}, []string{"E-SPEC mlbuild.yaml:4:48: a suite needs components, and an exact path"}},

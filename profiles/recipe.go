@@ -14,13 +14,19 @@ type Recipe struct {
 	Accelerator Accelerator  `json:"accelerator"`
 	Requires    Requirements `json:"requires"`
 	System      []string     `json:"system,omitempty"` // Debian packages of the runtime as apt is asked for them, sorted: libgomp1, curl=7.88.1-10
-	Apt         Apt          `json:"apt,omitzero"`     // how they are found; zero without system packages
+	Apt         Apt          `json:"apt,omitzero"`     // how they and the builder's are found; zero without system packages
+	Builder     Builder      `json:"builder,omitzero"` // in what packages are built from source
 	User        User         `json:"user"`
 	App         App          `json:"app"`
 	Layers      LayerBudget  `json:"layers"`
 	Compression string       `json:"compression"`       // of the image's new layers: zstd, gzip, estargz, uncompressed
 	Secrets     []string     `json:"secrets,omitempty"` // ids of the secrets that the build needs or the project declares, sorted
 	Notes       []string     `json:"notes,omitempty"`   // what a user should know; nothing is wrong
+}
+
+// Builder is the stage in which things are compiled. Nothing of it is in the image.
+type Builder struct {
+	System []string `json:"system,omitempty"` // Debian packages on top of the base as apt is asked for them, sorted: g++, cmake
 }
 
 // BaseImage is what the image stands on.

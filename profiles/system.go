@@ -50,6 +50,7 @@ var Strategies = []string{"apt", "layers"}
 type systemSpec struct {
 	at           fault.Position
 	runtime      []str
+	build        []str
 	strategy     str
 	docs         bool
 	repositories []repositorySpec
@@ -77,6 +78,7 @@ func (d *decoder) system(n *node, s *systemSpec) {
 	s.at = n.at
 	d.mapping(n, "system", fields{
 		"runtime":      d.strs(&s.runtime, "system.runtime"),
+		"build":        d.strs(&s.build, "system.build"),
 		"strategy":     d.str(&s.strategy, "system.strategy"),
 		"docs":         d.flag(&s.docs, "system.docs"),
 		"repositories": func(n *node) { d.repositories(n, s) },
@@ -137,13 +139,15 @@ var (
 // system decides System and Apt.
 func (r *resolver) system() {
 	s := r.spec.system
-	for _, p := range s.runtime {
+	for _, p := range slices.Concat(s.runtime, s.build) {
 		if !debianPackage.MatchString(p.value) {
 			r.specf(p.at, "%q is not the name of a Debian package", p.value).Hint("Write a name, or a name and a version: libgomp1=12.2.0-14.")
 		}
 	}
 	r.recipe.System = sortedUnique(values(s.runtime))
 	r.twoVersions(s.runtime)
+	r.recipe.Builder.System = sortedUnique(values(s.build))
+	r.twoVersions(s.build)
 	a := Apt{Strategy: s.strategy.value, Docs: s.docs}
 	if s.strategy.set && !slices.Contains(Strategies, a.Strategy) {
 		f := fault.New(fault.Spec, "the strategy %q does not exist", a.Strategy).In(s.strategy.at)
@@ -154,7 +158,7 @@ func (r *resolver) system() {
 		a.Repositories = append(a.Repositories, r.repositoryOf(repo))
 	}
 	a.Snapshot = r.snapshot(s.snapshot)
-	if len(r.recipe.System) > 0 {
+	if len(r.recipe.System)+len(r.recipe.Builder.System) > 0 {
 		a.Inputs = r.systemInputs(a)
 		r.recipe.Apt = a
 	}

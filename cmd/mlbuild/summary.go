@@ -61,7 +61,7 @@ func (b *buildFlags) notes(e *env, s *session, out *outputs, result *builder.Res
 			s.note("%s", n)
 		}
 	}
-	if unlocked && b.target != "base" {
+	if unlocked && llb.NeedsPackages(b.target) {
 		s.note("the packages were chosen now; \"mlbuild lock\" pins them, and only then is the digest the same tomorrow and on another daemon")
 	}
 	if out.keepsNothing() && len(result.Images) > 0 {

@@ -1,0 +1,51 @@
+package llb
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	bkllb "github.com/moby/buildkit/client/llb"
+)
+
+// NeedsPackages tells whether a stage is made of the project's own packages, the system's and Python's; "" is the runtime.
+func NeedsPackages(target string) bool { return target != "base" && target != "builder" }
+
+// builderStage is the progress group of what is compiled.
+func builderStage(in Inputs) stage {
+	return stage{id: "builder", title: "builder", noCache: in.NoCache}
+}
+
+// builder is the stage in which things are compiled: the base with the packages of system.build, in the base's own environment, as root.
+// Nothing of it is in the image, and no step asks for it unless something has to be built.
+func (m *image) builder() (bkllb.State, error) {
+	config, err := json.Marshal(m.in.Base.Config)
+	if err != nil {
+		return bkllb.State{}, fmt.Errorf("encode the config of %s: %w", m.in.Base.Ref, err)
+	}
+	_, tools := m.builderTools()
+	tools, err = tools.WithImageConfig(config)
+	if err != nil {
+		return bkllb.State{}, fmt.Errorf("read the config of %s: %w", m.in.Base.Ref, err)
+	}
+	return tools, nil
+}
+
+// builderTools gives the base and the same with the packages of system.build.
+func (m *image) builderTools() (base, tools bkllb.State) {
+	base = baseToRead(m.in.Base, m.platform)
+	packages := m.recipe.Builder.System
+	if len(packages) == 0 {
+		return base, base
+	}
+	return base, aptInstalled(base, packages, m.recipe.Apt, m.in, m.platform, builderStage(m.in))
+}
+
+// builderImage makes the stage an image: the base and one layer with the packages.
+func (m *image) builderImage() error {
+	base, tools := m.builderTools()
+	if packages := m.recipe.Builder.System; len(packages) > 0 {
+		m.add(Layer{Kind: "builder", Name: strings.Join(packages, " ")}, systemLayer(base, tools, builderStage(m.in)))
+	}
+	return nil
+}
