@@ -126,16 +126,28 @@ func (b *build) firstBlobs() bkclient.ExportEntry {
 	return bkclient.ExportEntry{Type: "image", Attrs: attrs}
 }
 
-// ownCache is where a profile's cache lives: beside its image.
-func ownCache(v Variant) string {
-	return repository(v.Tags[0]) + ":buildcache-" + v.Profile
+// ownCaches are where a profile's cache lives, beside its image. A target other than the runtime writes one of its own, the first, and reads the
+// runtime's too: they share the packages.
+func ownCaches(req Request, v Variant) []string {
+	runtime := repository(v.Tags[0]) + ":buildcache-" + v.Profile
+	if req.Target == "" || req.Target == "runtime" {
+		return []string{runtime}
+	}
+	return []string{runtime + "-" + req.Target, runtime}
 }
 
-// imports lists the caches that the variant reads: its own, if it is there, and what the user names.
+// imports lists the caches that the variant reads: its own, those that are there, and what the user names.
 func (m *making) imports() []Cache {
 	all := slices.Clone(m.req.CacheFrom)
-	if own := m.before.cache || m.before.unknown && m.pushes(m.v) && !m.req.NoOwnCache; own && !m.holds() {
-		all = append(all, Cache{Type: "registry", Attrs: map[string]string{"ref": ownCache(m.v)}})
+	own := m.before.caches
+	if m.before.unknown && m.pushes(m.v) && !m.req.NoOwnCache {
+		own = ownCaches(m.req, m.v)
+	}
+	if len(own) == 0 || m.holds() {
+		return all
+	}
+	for _, ref := range own {
+		all = append(all, Cache{Type: "registry", Attrs: map[string]string{"ref": ref}})
 	}
 	return all
 }
@@ -150,7 +162,7 @@ func (m *making) cacheTargets() []Cache {
 		return nil
 	}
 	return []Cache{{Type: "registry", Attrs: map[string]string{
-		"ref": ownCache(m.v), "mode": "min", "ignore-error": "true", "oci-mediatypes": "true", "image-manifest": "true", "compression": "zstd",
+		"ref": ownCaches(m.req, m.v)[0], "mode": "min", "ignore-error": "true", "oci-mediatypes": "true", "image-manifest": "true", "compression": "zstd",
 	}}}
 }
 
@@ -188,9 +200,9 @@ func gatewayCaches(caches []Cache) []gateway.CacheOptionsEntry {
 type seen struct {
 	digest  string                 // of the image under the first tag, "" = none
 	image   placed                 // that image
-	cache   bool                   // the profile's cache is there
-	layers  map[digest.Digest]bool // of both
-	cached  map[digest.Digest]bool // of the cache
+	caches  []string               // those of ownCaches that are there
+	layers  map[digest.Digest]bool // of all
+	cached  map[digest.Digest]bool // of the caches
 	unknown bool                   // the registry did not let the client look
 }
 
@@ -214,7 +226,7 @@ func (b *build) look(ctx context.Context, req Request, v Variant) *seen {
 			s.digest = desc.Digest.String()
 			s.image = placed{desc, data, b.registry.configOf(ctx, ref, desc, data)}
 		} else {
-			s.cache = true
+			s.caches = append(s.caches, ref)
 		}
 		for _, l := range layers {
 			s.layers[l.Digest] = true
@@ -235,11 +247,11 @@ func (b *build) interesting(req Request, v Variant) []string {
 	case b.pushes(v) && req.NoOwnCache:
 		return v.Tags[:1]
 	case b.pushes(v):
-		return []string{v.Tags[0], ownCache(v)}
+		return append(v.Tags[:1:1], ownCaches(req, v)...)
 	case req.NoOwnCache || registryHost(v.Tags[0]) == "docker.io":
 		return nil
 	}
-	return []string{ownCache(v)}
+	return ownCaches(req, v)
 }
 
 // repository is a reference without tag and digest.

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"io"
 	"log"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -110,6 +112,10 @@ func TestCaches(t *testing.T) {
 	written := Cache{Type: "registry", Attrs: map[string]string{"ref": "registry.example/a:buildcache-cpu", "mode": "min", "ignore-error": "true",
 		"oci-mediatypes": "true", "image-manifest": "true", "compression": "zstd"}}
 	push := []Output{{Type: "image", Push: true}}
+	there := []string{"registry.example/a:buildcache-cpu"}
+	ofDev := Cache{Type: "registry", Attrs: map[string]string{"ref": "registry.example/a:buildcache-cpu-dev"}}
+	writtenForDev := Cache{Type: "registry", Attrs: maps.Clone(written.Attrs)}
+	writtenForDev.Attrs["ref"] = ofDev.Attrs["ref"]
 	for _, test := range []struct {
 		name   string
 		req    Request
@@ -118,12 +124,15 @@ func TestCaches(t *testing.T) {
 		writes []Cache
 	}{
 		{"first build", Request{Outputs: push}, seen{}, nil, []Cache{written}},
-		{"the cache is there", Request{Outputs: push}, seen{cache: true}, []Cache{own}, []Cache{written}},
+		{"the cache is there", Request{Outputs: push}, seen{caches: there}, []Cache{own}, []Cache{written}},
 		{"nobody knows", Request{Outputs: push}, seen{unknown: true}, []Cache{own}, []Cache{written}},
 		{"nobody knows, and nothing is pushed", Request{}, seen{unknown: true}, nil, []Cache{written}},
 		{"none", Request{Outputs: push, NoOwnCache: true}, seen{unknown: true}, nil, nil},
-		{"given", Request{Outputs: push, CacheFrom: []Cache{given}, CacheTo: []Cache{given}}, seen{cache: true}, []Cache{given, own}, []Cache{given}},
+		{"given", Request{Outputs: push, CacheFrom: []Cache{given}, CacheTo: []Cache{given}}, seen{caches: there}, []Cache{given, own}, []Cache{given}},
 		{"given alone", Request{Outputs: push, CacheFrom: []Cache{given}, NoOwnCache: true}, seen{}, []Cache{given}, nil},
+		{"another stage", Request{Outputs: push, Target: "dev"}, seen{unknown: true}, []Cache{ofDev, own}, []Cache{writtenForDev}},
+		{"another stage, of which only the runtime was built", Request{Outputs: push, Target: "dev"}, seen{caches: there}, []Cache{own}, []Cache{writtenForDev}},
+		{"the runtime by its name", Request{Outputs: push, Target: "runtime"}, seen{}, nil, []Cache{written}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			m := &making{build: running(t, test.req), v: tagged(t, "registry.example/a:1"), before: &test.before}
@@ -150,7 +159,7 @@ func TestLook(t *testing.T) {
 	b := running(t, Request{Outputs: []Output{{Type: "image", Push: true}}})
 	b.registry = newRegistry(nil, nil)
 	v := tagged(t, ref)
-	if s := b.look(t.Context(), b.req, v); s.digest != "" || s.cache || s.unknown || len(s.layers) != 0 {
+	if s := b.look(t.Context(), b.req, v); s.digest != "" || s.caches != nil || s.unknown || len(s.layers) != 0 {
 		t.Errorf("an empty registry holds %+v", s)
 	}
 
@@ -170,7 +179,7 @@ func TestLook(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := b.look(t.Context(), b.req, v)
-	if s.digest != want.String() || s.cache || s.unknown || len(s.layers) != 4 {
+	if s.digest != want.String() || s.caches != nil || s.unknown || len(s.layers) != 4 {
 		t.Errorf("got %+v, want %s with 4 layers", s, want)
 	}
 
@@ -183,7 +192,7 @@ func TestLook(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if s := b.look(t.Context(), b.req, v); !s.cache {
+	if s := b.look(t.Context(), b.req, v); !slices.Equal(s.caches, []string{host + "/team/app:buildcache-cpu"}) {
 		t.Errorf("got %+v, want the cache", s)
 	}
 

@@ -40,7 +40,7 @@ func TestOwnCacheIsReadWhereARecordIsMissing(t *testing.T) {
 			b := running(t, Request{Outputs: []Output{{Type: "image", Push: true}}})
 			b.records, b.held = make(chan struct{}), test.held
 			close(b.records)
-			m := &making{build: b, v: tagged(t, "registry.example/a:1"), before: &seen{cache: true}}
+			m := &making{build: b, v: tagged(t, "registry.example/a:1"), before: &seen{caches: []string{"registry.example/a:buildcache-cpu"}}}
 			for _, wheel := range []string{"numpy.whl", "scipy.whl"} {
 				m.graphs = append(m.graphs, compiled{graph: &llb.Graph{Definition: execOf(t, "/unpack", wheel)}})
 			}

@@ -19,8 +19,8 @@ type Request struct {
 	SystemLock []byte // the project's mlbuild.lock; nil = there is none
 	Target     string // stage; "" = runtime
 	Outputs    []Output
-	NoCache    bool
-	Locked     bool // refuse to resolve: every profile needs a lock that fits
+	NoCache    llb.Stages // their steps run again
+	Locked     bool       // refuse to resolve: every profile needs a lock that fits
 
 	Compression string  // of the layers: zstd, gzip, estargz or uncompressed; "" = zstd
 	CacheFrom   []Cache // beside the profile's own cache

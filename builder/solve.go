@@ -117,7 +117,7 @@ func (m *making) throughAnother() ([]*pb.Definition, error) {
 	}
 	var all []*pb.Definition
 	for _, c := range m.graphs {
-		c.inputs.Session, c.inputs.NoCache = m.session(second), false
+		c.inputs.Session, c.inputs.NoCache = m.session(second), nil
 		layers, err := llb.Layers(c.recipe, c.inputs)
 		if err != nil {
 			return nil, err

@@ -179,8 +179,9 @@ func (m *making) afterPush(ctx context.Context, w *watcher, made bool) error {
 // cacheHolds tells whether the profile's own cache has every layer that takes work to make again. It has none of
 // the base's. The app's is left out: whoever builds sends the files anyway, and copying them is faster than reading a cache.
 func (m *making) cacheHolds(layers []ocispecs.Descriptor) bool {
-	if !m.before.cache || len(m.req.CacheTo) > 0 {
-		return m.before.cache && m.before.digest == m.image.Digest
+	there := slices.Contains(m.before.caches, ownCaches(m.req, m.v)[0])
+	if !there || len(m.req.CacheTo) > 0 {
+		return there && m.before.digest == m.image.Digest
 	}
 	for _, c := range m.graphs {
 		n := c.graph.Plan.BaseLayers + len(c.graph.Plan.Layers)
@@ -261,7 +262,7 @@ func (m *making) exportCache(ctx context.Context, w *watcher) error {
 		}
 	}
 	layers, err := m.throughAnother()
-	if err != nil {
+	if err != nil || len(layers) == 0 {
 		return err
 	}
 	opt, err := m.solveOpt(nil)

@@ -33,7 +33,7 @@ type SystemInputs struct {
 	Previous []syslock.Package // versions that are kept where the repositories still have them
 	Nonce    string            // differs = ask the repositories again; "" = an equal earlier answer will do
 	Network  Network
-	NoCache  bool
+	NoCache  Stages
 }
 
 // SystemResolution compiles the step in which the base's own apt says which packages the recipe's system packages bring. Nothing is installed. Its result

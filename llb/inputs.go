@@ -32,7 +32,7 @@ type Inputs struct {
 	Network Network
 	Epoch   time.Time // the image's creation time
 	Target  string    // stage to build; "" = runtime
-	NoCache bool      // run every step again
+	NoCache Stages    // their steps run again
 }
 
 // Helpers are the digests (sha256:<hex>) of the programs for Worker that unpack wheels and system packages.

@@ -33,7 +33,7 @@ func TestWheelLayersDependOnNothingElse(t *testing.T) {
 		"network": func(_ *profiles.Recipe, in *Inputs) {
 			in.Network = Network{CA: true, Proxy: Proxy{All: "http://p.example"}}
 		},
-		"no cache":      func(_ *profiles.Recipe, in *Inputs) { in.NoCache = true },
+		"no cache":      func(_ *profiles.Recipe, in *Inputs) { in.NoCache = AllStages },
 		"epoch":         func(_ *profiles.Recipe, in *Inputs) { in.Epoch = in.Epoch.AddDate(9, 0, 0) },
 		"refusal rules": func(r *profiles.Recipe, _ *Inputs) { r.Requires.Allow = []string{"tensorflow"} },
 		"rename":        func(r *profiles.Recipe, _ *Inputs) { r.Requires.Rename = map[string]string{"torch": "torch-cpu"} },

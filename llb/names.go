@@ -14,7 +14,7 @@ var LayerGroups = []string{"mlbuild-account", "mlbuild-system", "mlbuild-wheels"
 // stage is a progress group: what a user sees as one part of the build. Names and groups are no part of a vertex's digest.
 type stage struct {
 	id, title string
-	noCache   bool
+	noCache   Stages // run again whatever the daemon has
 }
 
 // named gives a vertex the name that people read, inside the stage's group.
@@ -23,7 +23,7 @@ func (s stage) named(format string, args ...any) bkllb.ConstraintsOpt {
 		bkllb.WithCustomNamef("["+s.title+"] "+format, args...),
 		bkllb.ProgressGroup("mlbuild-"+s.id, s.title, false),
 	}
-	if s.noCache {
+	if s.noCache.Has(s.id) {
 		opts = append(opts, bkllb.IgnoreCache)
 	}
 	return opts

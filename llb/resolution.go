@@ -41,7 +41,7 @@ type ResolveInputs struct {
 	Upgrade   []string          // packages of it that may change
 	Nonce     string            // differs = ask the indexes again; "" = an equal earlier answer will do
 	Network   Network
-	NoCache   bool
+	NoCache   Stages
 }
 
 // Resolution compiles the step in which uv turns the recipe's requirements into a lock. Its result holds ResolvedLock and ResolvedVia.

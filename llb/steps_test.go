@@ -270,10 +270,16 @@ func TestSecretsAreNamesOnly(t *testing.T) {
 }
 
 func TestNoCache(t *testing.T) {
-	g := compiled(t, func(_ *profiles.Recipe, in *Inputs) { in.NoCache = true })
+	g := compiled(t, func(_ *profiles.Recipe, in *Inputs) { in.NoCache = AllStages })
 	for _, v := range g.kinds("exec") {
 		if !v.meta.IgnoreCache {
 			t.Errorf("%s would be answered from the cache", v.name)
+		}
+	}
+	some := compiled(t, func(_ *profiles.Recipe, in *Inputs) { in.NoCache = Stages{"wheels", "resolve"} })
+	for _, v := range some.kinds("exec") {
+		if wheels := strings.HasPrefix(v.name, "[wheels]"); v.meta.IgnoreCache != wheels {
+			t.Errorf("--no-cache=wheels: %s ignores the cache: %t", v.name, v.meta.IgnoreCache)
 		}
 	}
 	plain := compiled(t, nil)
@@ -284,5 +290,29 @@ func TestNoCache(t *testing.T) {
 	}
 	if d := cmp.Diff(plain.digests("exec"), g.digests("exec")); d != "" {
 		t.Errorf("--no-cache changes digests:\n%s", d)
+	}
+}
+
+func TestStages(t *testing.T) {
+	for _, c := range []struct {
+		stages Stages
+		id     string
+		want   bool
+	}{
+		{nil, "wheels", false},
+		{AllStages, "anything", true},
+		{Stages{"wheels"}, "wheels", true},
+		{Stages{"wheels"}, "system", false},
+		{Stages{"runtime"}, "account", true},
+		{Stages{"runtime"}, "resolve", false},
+		{Stages{"resolve"}, "resolve-system", true},
+		{Stages{"testing"}, "testing", true},
+	} {
+		if got := c.stages.Has(c.id); got != c.want {
+			t.Errorf("%v has %s: %t", c.stages, c.id, got)
+		}
+	}
+	if got := CacheStages(); slices.Contains(got, "base") || !slices.Contains(got, "runtime") || !slices.IsSorted(got) {
+		t.Errorf("stages of --no-cache: %v", got)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mlbuild/mlbuild/builder"
+	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 )
 
@@ -17,7 +18,7 @@ type buildFlags struct {
 	target       string
 	cacheFrom    []string
 	cacheTo      []string
-	noCache      bool
+	noCache      []string
 	noOwnCache   bool
 	locked       bool
 	compression  string
@@ -33,7 +34,8 @@ func buildCommand(e *env) *cobra.Command {
 		Long: `Build an image of every profile that --profile names, all at once, and send them where --push, --load or --output say.
 
 A tag without a repository (--tag 1.2) goes on the image that the project file names and gets the profile's suffix: 1.2-gpu. A whole
-reference is taken as it is for one profile and gets the suffix for several. {profile} places the profile's name by hand.`,
+reference is taken as it is for one profile and gets the suffix for several. {profile} places the profile's name by hand.
+--target builds another stage than the runtime and adds its name to the suffix: 1.2-gpu-testing.`,
 		Example: `  mlbuild --profile cpu,gpu --tag registry.example.com/team/app:1.2 --push
   mlbuild build path/to/project --load --tag app:dev
   mlbuild --profile gpu --output type=oci,dest=app-{profile}.tar`,
@@ -60,7 +62,8 @@ func (b *buildFlags) add(cmd *cobra.Command) {
 	f.StringArrayVar(&b.cacheFrom, "cache-from", nil, "`cache` to read beside the profile's own: a reference, or type=…,key=value")
 	f.StringArrayVar(&b.cacheTo, "cache-to", nil, "`cache` to write in place of the profile's own")
 	f.BoolVar(&b.noOwnCache, "no-own-cache", false, "neither read nor write the cache that mlbuild keeps beside the image")
-	f.BoolVar(&b.noCache, "no-cache", false, "run every step again")
+	f.StringSliceVar(&b.noCache, "no-cache", nil, "run every step again, or those of the `stages` alone: --no-cache=resolve,wheels")
+	f.Lookup("no-cache").NoOptDefVal = llb.AllStages[0]
 	f.StringVar(&b.progress, "progress", "auto", "`mode` of the progress display: auto, tty, plain, rawjson, quiet")
 	f.StringVar(&b.metadataFile, "metadata-file", "", "JSON `file` to write the digests to, with docker buildx's keys")
 	f.BoolVar(&b.json, "json", false, "print the result as JSON")
@@ -105,6 +108,8 @@ func (b *buildFlags) plan(ctx context.Context, e *env, cmd *cobra.Command, args 
 	out, err := b.parse(ctx, e, variants)
 	collect(err)
 	collect(b.tag(variants, out))
+	s.request.NoCache, err = parseStages(b.noCache)
+	collect(err)
 	s.request.Compression, err = parseCompression(b.compression, variants)
 	collect(err)
 	s.request.CacheFrom, err = parseCaches(e, "--cache-from", b.cacheFrom)
@@ -115,7 +120,7 @@ func (b *buildFlags) plan(ctx context.Context, e *env, cmd *cobra.Command, args 
 		collect(fault.New(fault.Usage, "--json and an archive cannot share stdout").Hint("name a file: dest=image.tar"))
 	}
 	s.request.Target, s.request.Outputs = b.target, out.list
-	s.request.NoCache, s.request.NoOwnCache, s.request.Locked = b.noCache, b.noOwnCache, b.locked
+	s.request.NoOwnCache, s.request.Locked = b.noOwnCache, b.locked
 	return s, out, faults.Err()
 }
 
@@ -123,7 +128,7 @@ func (b *buildFlags) plan(ctx context.Context, e *env, cmd *cobra.Command, args 
 func (b *buildFlags) tag(variants []builder.Variant, out *outputs) error {
 	tags := append(b.tags, out.names...)
 	if len(tags) == 0 && out.push {
-		return latestTags(variants)
+		return latestTags(variants, b.target)
 	}
-	return setTags(variants, tags)
+	return setTags(variants, tags, b.target)
 }

@@ -10,7 +10,7 @@ import (
 // addCompletion teaches the shell the values of flags that have few.
 func addCompletion(cmd *cobra.Command) {
 	values := map[string][]string{
-		"target": llb.Targets, "platform": profiles.Platforms, "compression": profiles.Compressions, "progress": progressModes,
+		"target": llb.Targets, "platform": profiles.Platforms, "compression": profiles.Compressions, "no-cache": llb.CacheStages(), "progress": progressModes,
 	}
 	for _, flag := range sortedKeys(values) {
 		if cmd.Flags().Lookup(flag) != nil {

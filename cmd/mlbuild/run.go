@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -104,4 +105,22 @@ func checkTarget(target string) error {
 		return nil
 	}
 	return fault.New(fault.Spec, "there is no stage %q", target).Hint("the stages are: %s", join(llb.Targets))
+}
+
+// parseStages reads what --no-cache says: nothing, everything, or some stages.
+func parseStages(values []string) (llb.Stages, error) {
+	var faults fault.List
+	var stages llb.Stages
+	for _, v := range values {
+		v = strings.TrimSpace(v)
+		if v == llb.AllStages[0] {
+			return llb.AllStages, nil
+		}
+		if !slices.Contains(llb.CacheStages(), v) {
+			faults = append(faults, fault.New(fault.Usage, "--no-cache: no step belongs to a stage %q", v).
+				Hint("the stages are: %s; --no-cache alone runs every step again", join(llb.CacheStages())))
+		}
+		stages = append(stages, v)
+	}
+	return stages, faults.Err()
 }

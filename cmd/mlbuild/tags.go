@@ -19,16 +19,18 @@ const profilePlace = "{profile}"
 var bareTag = regexp.MustCompile(`^[^/:@]+$`)
 
 // tagRules turns --tag into references: a bare tag goes on the project's image and always gets the profile's suffix; a full reference is
-// taken as it is for one profile and gets the suffix for several; {profile} places the profile's name by hand.
+// taken as it is for one profile and gets the suffix for several; {profile} places the profile's name by hand. A stage other than the runtime adds
+// its name to the suffix.
 type tagRules struct {
-	several bool // profiles are built together
+	several bool   // profiles are built together
+	target  string // stage; "" = runtime
 	faults  fault.List
 	taken   map[string]string // reference → profile
 }
 
 // setTags fills the tags of every variant. All faults come at once.
-func setTags(variants []builder.Variant, tags []string) error {
-	rules := &tagRules{several: len(variants) > 1, taken: map[string]string{}}
+func setTags(variants []builder.Variant, tags []string, target string) error {
+	rules := &tagRules{several: len(variants) > 1, target: target, taken: map[string]string{}}
 	for i := range variants {
 		v := &variants[i]
 		for _, t := range tags {
@@ -48,7 +50,7 @@ func (r *tagRules) reference(v builder.Variant, tag string) string {
 	}
 	placed := strings.Contains(tag, profilePlace)
 	text := strings.ReplaceAll(tag, profilePlace, v.Profile)
-	suffix := recipe.Suffix
+	suffix := recipe.Suffix + r.stageSuffix()
 	if bareTag.MatchString(text) {
 		if recipe.Image == "" {
 			r.faults = append(r.faults, fault.New(fault.Spec, "the tag %q has no repository, and the project names no image", tag).
@@ -64,6 +66,14 @@ func (r *tagRules) reference(v builder.Variant, tag string) string {
 		suffix = ""
 	}
 	return r.taking(v.Profile, tag, text, suffix)
+}
+
+// stageSuffix keeps a stage from taking the tag of the image itself.
+func (r *tagRules) stageSuffix() string {
+	if r.target == "" || r.target == "runtime" {
+		return ""
+	}
+	return "-" + r.target
 }
 
 // taking checks a reference and refuses one that another profile has.
@@ -128,7 +138,7 @@ func badTag(tag, text string, err error) *fault.Fault {
 }
 
 // latestTags are the tags of a push that names none.
-func latestTags(variants []builder.Variant) error {
+func latestTags(variants []builder.Variant, target string) error {
 	var faults fault.List
 	for _, v := range variants {
 		if len(v.Recipes) > 0 && v.Recipes[0].Image == "" {
@@ -140,5 +150,5 @@ func latestTags(variants []builder.Variant) error {
 	if err := distinct(faults).Err(); err != nil {
 		return err
 	}
-	return setTags(variants, []string{"latest"})
+	return setTags(variants, []string{"latest"}, target)
 }

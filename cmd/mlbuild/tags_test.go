@@ -46,7 +46,7 @@ func TestTags(t *testing.T) {
 		}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			err := setTags(c.in, c.tags)
+			err := setTags(c.in, c.tags, "")
 			if c.fault != "" {
 				if err == nil || !strings.Contains(err.Error(), c.fault) {
 					t.Fatalf("error %v, want %q in it", err, c.fault)
@@ -67,9 +67,35 @@ func TestTags(t *testing.T) {
 	}
 }
 
+// A stage has tags of its own: it never replaces the image.
+func TestStageTags(t *testing.T) {
+	const image = "registry.example.com/team/app"
+	for _, c := range []struct {
+		target string
+		in     []builder.Variant
+		tag    string
+		want   string
+	}{
+		{"testing", variants(image, "gpu"), "1.2", image + ":1.2-gpu-testing"},
+		{"runtime", variants(image, "gpu"), "1.2", image + ":1.2-gpu"},
+		{"base", variants(image, "cpu"), "1.2", image + ":1.2-cpu-base"},
+		{"dev", variants("", "cpu", "gpu"), "r.example/a:1", "r.example/a:1-cpu-dev"},
+		{"dev", variants("", "cpu"), "r.example/a:1", "r.example/a:1"},
+		{"dev", variants(image, "cpu"), "{profile}-1", image + ":cpu-1"},
+	} {
+		if err := setTags(c.in, []string{c.tag}, c.target); err != nil || c.in[0].Tags[0] != c.want {
+			t.Errorf("--target %s --tag %s: %v, %v, want %s", c.target, c.tag, c.in[0].Tags, err, c.want)
+		}
+	}
+	vs := variants(image, "gpu")
+	if err := latestTags(vs, "testing"); err != nil || vs[0].Tags[0] != image+":latest-gpu-testing" {
+		t.Errorf("no tag: %v, %v", vs[0].Tags, err)
+	}
+}
+
 func TestPushWithoutTagTakesLatest(t *testing.T) {
 	vs := variants("r.example/a", "gpu")
-	if err := latestTags(vs); err != nil {
+	if err := latestTags(vs, ""); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]string{"r.example/a:latest-gpu"}, vs[0].Tags); diff != "" {
