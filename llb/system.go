@@ -30,7 +30,7 @@ func aptInstalled(base bkllb.State, packages []string, a profiles.Apt, in Inputs
 
 // systemLayer is what installing changed, as one layer over nothing.
 func systemLayer(base, installed bkllb.State, s stage) bkllb.State {
-	s.noCache = false
+	s.noCache = nil
 	return bkllb.Diff(base, installed, s.named("files of the system packages"))
 }
 
