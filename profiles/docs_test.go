@@ -49,7 +49,7 @@ func TestDocumentedKeys(t *testing.T) {
 	d.base(every, &baseSpec{})
 	d.user(every, &userSpec{})
 	d.system(every, &systemSpec{})
-	d.repositories(&node{kind: list, items: []*node{every}}, &systemSpec{})
+	d.repositories(new([]repositorySpec), "system.repositories")(&node{kind: list, items: []*node{every}})
 	d.key(every, &keySpec{})
 	d.snapshot(every, &snapshotSpec{})
 	d.app(every, &appSpec{})

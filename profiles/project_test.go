@@ -57,7 +57,7 @@ profiles:
 	if r.App.Command != nil || r.App.CommandFrom != "none" {
 		t.Errorf("the command is %v from %s, want none", r.App.Command, r.App.CommandFrom)
 	}
-	if want := (BaseImage{"docker.io/library/python:3.11-slim-bookworm", "/opt/bin/python3.11", "2.36"}); r.Base != want {
+	if want := (BaseImage{Ref: "docker.io/library/python:3.11-slim-bookworm", Interpreter: "/opt/bin/python3.11", Glibc: "2.36"}); r.Base != want {
 		t.Errorf("the base is %+v, want %+v", r.Base, want)
 	}
 	if r.Accelerator.Kind != "cuda" || r.Suffix != "-big" {

@@ -3,13 +3,11 @@ package profiles
 import (
 	"fmt"
 	"io/fs"
-	"path"
 	"regexp"
 	"slices"
 	"strings"
 
 	pep440 "github.com/aquasecurity/go-pep440-version"
-	"github.com/distribution/reference"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
 )
@@ -19,8 +17,8 @@ var (
 	patchVersion = regexp.MustCompile(`^(3\.[0-9]{1,2})\.[0-9]+$`)
 )
 
-// pythonVersion decides which Python the wheels are for: the file's, .python-version, requires-python, else
-// the default.
+// pythonVersion decides which Python the wheels are for: the file's, .python-version, the one of the Debian release
+// that the base is made of, requires-python, else the default.
 func (r *resolver) pythonVersion() {
 	p := &r.recipe.Python
 	p.Version, p.From = r.chosenPython()
@@ -31,8 +29,12 @@ func (r *resolver) pythonVersion() {
 	if wanted == "" || p.From == "requires-python" || !minorVersion.MatchString(p.Version) {
 		return
 	}
+	at := r.spec.python.version.at
+	if p.From == "base.suite" {
+		at = r.spec.base.suite.at
+	}
 	if ok, err := satisfies(p.Version, wanted); err == nil && !ok {
-		r.specf(r.spec.python.version.at, "Python %s (%s) is not what %s asks for: requires-python %q", p.Version, p.From, r.py.path, wanted)
+		r.specf(at, "Python %s (%s) is not what %s asks for: requires-python %q", p.Version, p.From, r.py.path, wanted)
 	}
 }
 
@@ -44,6 +46,9 @@ func (r *resolver) chosenPython() (version, from string) {
 		line := strings.TrimPrefix(strings.TrimSpace(firstLine(string(data))), "cpython-")
 		r.source(".python-version", data)
 		return r.minor(str{line, fault.Position{File: ".python-version", Line: 1, Column: 1}, true}), ".python-version"
+	}
+	if v := r.suitePython(); v != "" {
+		return v, "base.suite"
 	}
 	if r.py.hasProject() && r.py.Project.RequiresPython != "" {
 		return r.fromRequiresPython(r.py.Project.RequiresPython), "requires-python"
@@ -106,80 +111,6 @@ func satisfies(minor, specifier string) (bool, error) {
 		}
 	}
 	return false, nil
-}
-
-// base decides the image to stand on, and where its Python is.
-func (r *resolver) base() {
-	s := r.spec.base
-	b := &r.recipe.Base
-	version := r.recipe.Python.Version
-	b.Ref = r.reference(s.image, "docker.io/library/python:"+version+"-slim")
-	b.Interpreter = s.interpreter.or(interpreterOf(b.Ref, version))
-	if !path.IsAbs(b.Interpreter) || path.Clean(b.Interpreter) != b.Interpreter {
-		r.specf(s.interpreter.at, "base.interpreter %q is not an absolute path", b.Interpreter)
-	}
-	if s.image.set && !s.interpreter.set && !isPythonImage(b.Ref) {
-		r.notef("the base %s is expected to have Python at %s; base: {interpreter: path} names another", b.Ref, b.Interpreter)
-	}
-	if s.glibc.set && !glibcVersion.MatchString(s.glibc.value) {
-		r.specf(s.glibc.at, "%q is not a glibc version", s.glibc.value).Hint("For example glibc: \"2.36\".")
-	}
-	glibc, musl, _ := GlibcOf(b.Ref, nil, nil)
-	b.Glibc = s.glibc.or(glibc)
-	if musl {
-		r.add(muslFault(b.Ref).In(s.image.at))
-	}
-	r.checkPythonTag(s.image, version)
-}
-
-var glibcVersion = regexp.MustCompile(`^2\.[0-9]{1,2}$`)
-
-// muslFault refuses a base without glibc: no wheel with the manylinux tag can be loaded on it.
-func muslFault(ref string) *fault.Fault {
-	return fault.New(fault.ABI, "the base %s has musl instead of glibc; the wheels of machine learning packages cannot be loaded there", ref).
-		Hint("Use a Debian base, for example docker.io/library/python:%s-slim.", defaultPython)
-}
-
-// interpreterOf guesses where a base has its Python: the official images compile it below /usr/local,
-// distributions have it in /usr/bin.
-func interpreterOf(ref, version string) string {
-	if named, err := reference.ParseNormalizedNamed(ref); err == nil {
-		switch path.Base(named.Name()) {
-		case "debian", "ubuntu", "cuda", "ubi", "ubi-minimal", "rockylinux":
-			return "/usr/bin/python" + version
-		}
-	}
-	return "/usr/local/bin/python" + version
-}
-
-func isPythonImage(ref string) bool {
-	named, err := reference.ParseNormalizedNamed(ref)
-	return err == nil && path.Base(named.Name()) == "python"
-}
-
-var pythonTag = regexp.MustCompile(`^(3\.[0-9]{1,2})(?:[.-]|$)`)
-
-// checkPythonTag compares the Python in the base's tag with the one that the wheels are for.
-func (r *resolver) checkPythonTag(image str, version string) {
-	if !image.set || !isPythonImage(image.value) {
-		return
-	}
-	named, err := reference.ParseNormalizedNamed(image.value)
-	if err != nil {
-		return // reported by reference
-	}
-	tagged, ok := named.(reference.Tagged)
-	if !ok {
-		return
-	}
-	if m := pythonTag.FindStringSubmatch(tagged.Tag()); m != nil && m[1] != version {
-		r.add(pythonFault(image.value, m[1], version, r.recipe.Python.From).In(image.at))
-	}
-}
-
-func pythonFault(base, has, wanted, from string) *fault.Fault {
-	return fault.New(fault.Spec, "the base %s has Python %s, the project wants %s (%s)", base, has, wanted, from).
-		Hint("Set python: {version: %q}, or take a base with Python %s.", has, wanted)
 }
 
 // CheckBase compares a base's image config with the recipe before anything is built: env are its environment

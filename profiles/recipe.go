@@ -31,7 +31,12 @@ type Builder struct {
 
 // BaseImage is what the image stands on.
 type BaseImage struct {
-	Ref string `json:"ref"` // as the user or the defaults name it, fully qualified: docker.io/library/python:3.11-slim
+	// Kind is "" for an image, or "debian" for a base that is made of packages alone: System has them, and no image is looked up.
+	Kind string `json:"kind,omitempty"`
+	// Ref is the image as the user or the defaults name it, fully qualified: docker.io/library/python:3.11-slim. Of kind debian: its name, "debian bookworm".
+	Ref   string `json:"ref"`
+	Suite string `json:"suite,omitempty"` // of kind debian: bookworm
+	Shell bool   `json:"shell,omitempty"` // of kind debian: it has a shell
 	// Interpreter is the absolute path of the Python inside the base: /usr/local/bin/python3.11.
 	Interpreter string `json:"interpreter"`
 	// Glibc is the base's glibc version ("2.36") where the project or the tables know it; "" = ask the base.

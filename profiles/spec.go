@@ -50,7 +50,12 @@ type indexSpec struct {
 }
 
 type baseSpec struct {
+	given                     []str // the names of its keys
+	kind                      str
 	image, interpreter, glibc str
+	suite                     str
+	shell                     bool
+	repositories              []repositorySpec
 }
 
 type userSpec struct {
@@ -187,15 +192,21 @@ func (d *decoder) indexes(n *node, p *pythonSpec) {
 	}
 }
 
-// base reads an image reference, or a mapping with it.
+// base reads an image reference, or a mapping with it or a kind.
 func (d *decoder) base(n *node, b *baseSpec) {
 	if n.kind != mapping {
 		d.str(&b.image, "base")(n)
 		return
 	}
+	for _, e := range n.keys {
+		if e.value.kind != null {
+			b.given = append(b.given, str{e.name, e.at, true})
+		}
+	}
 	d.mapping(n, "base", fields{
-		"image": d.str(&b.image, "base.image"), "interpreter": d.str(&b.interpreter, "base.interpreter"),
-		"glibc": d.str(&b.glibc, "base.glibc"),
+		"kind": d.str(&b.kind, "base.kind"), "image": d.str(&b.image, "base.image"), "interpreter": d.str(&b.interpreter, "base.interpreter"),
+		"glibc": d.str(&b.glibc, "base.glibc"), "suite": d.str(&b.suite, "base.suite"), "shell": d.flag(&b.shell, "base.shell"),
+		"repositories": d.repositories(&b.repositories, "base.repositories"),
 	})
 }
 

@@ -18,6 +18,7 @@ type Apt struct {
 	Docs         bool         `json:"docs,omitempty"`         // keep manual pages, documentation and translations
 	Strategy     string       `json:"strategy,omitempty"`     // layers, apt; "" = each package in the way that its scripts allow
 	Repositories []Repository `json:"repositories,omitempty"` // beside the base's own, in order of the file
+	Only         bool         `json:"only,omitempty"`         // Repositories are all there are: the base's own do not count
 	Snapshot     *Snapshot    `json:"snapshot,omitempty"`     // the base's own repositories as they were at a time
 	Inputs       string       `json:"inputs"`                 // sha256 (hex) over Recipe.System, Repositories and Snapshot: what makes mlbuild.lock stale
 }
@@ -81,7 +82,7 @@ func (d *decoder) system(n *node, s *systemSpec) {
 		"build":        d.strs(&s.build, "system.build"),
 		"strategy":     d.str(&s.strategy, "system.strategy"),
 		"docs":         d.flag(&s.docs, "system.docs"),
-		"repositories": func(n *node) { d.repositories(n, s) },
+		"repositories": d.repositories(&s.repositories, "system.repositories"),
 		"snapshot": func(n *node) {
 			s.snapshot = &snapshotSpec{}
 			d.snapshot(n, s.snapshot)
@@ -89,26 +90,29 @@ func (d *decoder) system(n *node, s *systemSpec) {
 	})
 }
 
-func (d *decoder) repositories(n *node, s *systemSpec) {
-	if n.kind != list {
-		d.wrong(n, "system.repositories", "a list of mappings with url, suite and components")
-		return
-	}
-	s.repositories = nil
-	for _, item := range n.items {
-		if item.kind != mapping {
-			d.wrong(item, "an item of system.repositories", "a mapping with url, suite and components")
-			continue
+// repositories reads the list of a key what.
+func (d *decoder) repositories(to *[]repositorySpec, what string) func(*node) {
+	return func(n *node) {
+		if n.kind != list {
+			d.wrong(n, what, "a list of mappings with url, suite and components")
+			return
 		}
-		r := repositorySpec{at: item.at}
-		d.mapping(item, "system.repositories", fields{
-			"url": d.str(&r.url, "url"), "suite": d.str(&r.suite, "suite"), "components": d.strs(&r.components, "components"),
-			"key": func(n *node) {
-				r.key = &keySpec{}
-				d.key(n, r.key)
-			},
-		})
-		s.repositories = append(s.repositories, r)
+		*to = nil
+		for _, item := range n.items {
+			if item.kind != mapping {
+				d.wrong(item, "an item of "+what, "a mapping with url, suite and components")
+				continue
+			}
+			r := repositorySpec{at: item.at}
+			d.mapping(item, what, fields{
+				"url": d.str(&r.url, "url"), "suite": d.str(&r.suite, "suite"), "components": d.strs(&r.components, "components"),
+				"key": func(n *node) {
+					r.key = &keySpec{}
+					d.key(n, r.key)
+				},
+			})
+			*to = append(*to, r)
+		}
 	}
 }
 
@@ -144,7 +148,7 @@ func (r *resolver) system() {
 			r.specf(p.at, "%q is not the name of a Debian package", p.value).Hint("Write a name, or a name and a version: libgomp1=12.2.0-14.")
 		}
 	}
-	r.recipe.System = sortedUnique(values(s.runtime))
+	r.recipe.System = sortedUnique(append(values(s.runtime), r.basePackages(values(s.runtime))...))
 	r.twoVersions(s.runtime)
 	r.recipe.Builder.System = sortedUnique(values(s.build))
 	r.twoVersions(s.build)
@@ -154,7 +158,12 @@ func (r *resolver) system() {
 		didYouMean(f, a.Strategy, Strategies)
 		r.add(f)
 	}
-	for _, repo := range s.repositories {
+	if bare := r.recipe.Base.Kind == debianKind; bare && a.Strategy == "apt" {
+		r.specf(s.strategy.at, "a base of kind %s has no apt", debianKind).Hint("Leave out system.strategy: all packages are layers there.")
+	}
+	own := r.spec.base.repositories
+	a.Only = len(own) > 0
+	for _, repo := range slices.Concat(own, s.repositories) {
 		a.Repositories = append(a.Repositories, r.repositoryOf(repo))
 	}
 	a.Snapshot = r.snapshot(s.snapshot)
