@@ -107,7 +107,7 @@ func healthcheck(h *profiles.Healthcheck) *dockerspec.HealthcheckConfig {
 	seconds := func(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 	return &dockerspec.HealthcheckConfig{
 		Test: h.Test, Interval: seconds(h.Interval), Timeout: seconds(h.Timeout),
-		StartPeriod: seconds(h.StartPeriod), Retries: h.Retries,
+		StartPeriod: seconds(h.StartPeriod), StartInterval: seconds(h.StartInterval), Retries: h.Retries,
 	}
 }
 

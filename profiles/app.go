@@ -1,14 +1,12 @@
 package profiles
 
 import (
-	"fmt"
 	"maps"
 	"path"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // app decides what runs in the image and what it finds there.
@@ -19,6 +17,7 @@ func (r *resolver) app() {
 	r.files()
 	a.Entrypoint = values(s.entrypoint)
 	r.command()
+	r.initEntrypoint()
 	a.Env = r.env()
 	a.Labels = r.labels()
 	a.Annotations = r.pairs(s.annotations, "annotation", labelName)
@@ -52,7 +51,7 @@ var (
 	labelName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/-]*$`)
 )
 
-// env gives the environment: the defaults, and the project's over them.
+// env gives the environment: the defaults, the presets over them, and the project's own over both.
 func (r *resolver) env() []Pair {
 	env := r.pairs(r.spec.app.env, "environment variable", envName)
 	defaults := []Pair{{"PYTHONUNBUFFERED", "1"}}
@@ -62,7 +61,7 @@ func (r *resolver) env() []Pair {
 	if r.recipe.Accelerator.Kind == "cuda" {
 		defaults = append(defaults, nvidiaEnv...)
 	}
-	return over(defaults, env)
+	return over(over(defaults, r.presets()), env)
 }
 
 // over gives the pairs of both lists sorted by name; those of top win.
@@ -179,64 +178,4 @@ func (r *resolver) stopSignal() string {
 		r.specf(s.at, "%q is not a signal", s.value).Hint("For example SIGTERM or SIGINT.")
 	}
 	return s.value
-}
-
-// healthcheck writes the check as the image config has it. One over HTTP runs the image's own Python, so that
-// the image needs no curl; urlopen fails for every status from 400 on.
-func (r *resolver) healthcheck() *Healthcheck {
-	s := r.spec.app.healthcheck
-	if s == nil {
-		return nil
-	}
-	h := &Healthcheck{
-		Interval: r.seconds(s.interval, "interval"), Timeout: r.seconds(s.timeout, "timeout"),
-		StartPeriod: r.seconds(s.startPeriod, "start_period"), Retries: int(r.between(s.retries, "retries", 0, 1, 100)),
-	}
-	switch {
-	case s.http.set == (s.command != nil):
-		r.specf(s.at, "app.healthcheck needs http or command, and not both").
-			Hint("For example healthcheck: {http: /health, port: 8000}.")
-	case s.command != nil:
-		h.Test = append([]string{"CMD"}, values(s.command)...)
-	default:
-		h.Test = r.httpTest(s)
-	}
-	return h
-}
-
-var urlPath = regexp.MustCompile(`^/[A-Za-z0-9._~/?&=%+-]*$`)
-
-func (r *resolver) httpTest(s *healthSpec) []string {
-	if !urlPath.MatchString(s.http.value) {
-		r.specf(s.http.at, "app.healthcheck.http %q is not the path of a URL", s.http.value).Hint("For example http: /health.")
-		return nil
-	}
-	port := r.between(s.port, "app.healthcheck.port", 0, 1, 65535)
-	if port == 0 {
-		if len(r.recipe.App.Ports) != 1 {
-			r.specf(s.at, "app.healthcheck needs a port: app.ports names %d", len(r.recipe.App.Ports)).
-				Hint("Write healthcheck: {http: %s, port: 8000}.", s.http.value)
-			return nil
-		}
-		number, _, _ := strings.Cut(r.recipe.App.Ports[0], "/")
-		port, _ = strconv.ParseInt(number, 10, 64)
-	}
-	code := fmt.Sprintf("import urllib.request; urllib.request.urlopen('http://127.0.0.1:%d%s', timeout=5)", port, s.http.value)
-	return []string{"CMD", "python", "-c", code}
-}
-
-// seconds reads "30s", "1m30s" or a bare number of seconds.
-func (r *resolver) seconds(s str, what string) float64 {
-	if !s.set {
-		return 0
-	}
-	if n, err := strconv.ParseFloat(s.value, 64); err == nil && n > 0 && n < 86400 {
-		return n
-	}
-	d, err := time.ParseDuration(s.value)
-	if err != nil || d <= 0 || d > 24*time.Hour {
-		r.specf(s.at, "app.healthcheck.%s %q is not a time", what, s.value).Hint("For example 30s or 2m.")
-		return 0
-	}
-	return d.Seconds()
 }

@@ -24,7 +24,7 @@ func (r *resolver) detectApp(ignore *ignores) []copySpec {
 	var found []string
 	for _, e := range entries {
 		name := e.Name()
-		if !ignore.drops(name) && (e.IsDir() && r.isAppDir(name) || !e.IsDir() && strings.HasSuffix(name, ".py") && !notAppFiles.MatchString(name)) {
+		if !ignore.byUser(name) && !ignore.isSecret(name) && (e.IsDir() && r.isAppDir(name) || !e.IsDir() && strings.HasSuffix(name, ".py") && !notAppFiles.MatchString(name)) {
 			found = append(found, name)
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
 
@@ -37,7 +36,12 @@ func TestFaultsOfTheApp(t *testing.T) {
 			"E-SPEC mlbuild.yaml:3:9: \"A-B\" cannot name", "E-SPEC mlbuild.yaml:4:27: \"9\" is not a mode", "E-SPEC mlbuild.yaml:4:33: lies in /etc",
 			"E-SPEC mlbuild.yaml:5:16: not a signal", "E-SPEC mlbuild.yaml:6:13: root of the image"}},
 		{"healthcheck", yamlFile("app:\n  healthcheck: {http: /h, interval: soon}\n"), Selection{}, []string{
-			"E-SPEC mlbuild.yaml:2:16: needs a port: app.ports names 0", "E-SPEC mlbuild.yaml:2:37: \"soon\" is not a time"}},
+			"E-SPEC mlbuild.yaml:2:16: needs a port, and app.ports names no TCP port", "E-SPEC mlbuild.yaml:2:37: \"soon\" is not a time"}},
+		{"presets", yamlFile("app: {presets: [tf-grow, jax-half, jax-growth]}\n"), Selection{}, []string{
+			"E-SPEC mlbuild.yaml:1:17: the preset \"tf-grow\" does not exist | Did you mean \"tf-growth\"?"}},
+		{"init", yamlFile("app: {copy: [], init: true}\n"), Selection{}, []string{
+			"E-SPEC mlbuild.yaml:1:23: app.init starts the image's command, and there is none | command:"}},
+		{"init is no flag", yamlFile("app: {init: tini}\n"), Selection{}, []string{"E-SPEC mlbuild.yaml:1:13: app.init must be true or false, this is a text"}},
 		{"layers", yamlFile("layers: {max: 500, own: big}\nsystem: {runtime: [LibX]}\n"), Selection{}, []string{
 			"E-SPEC mlbuild.yaml:1:15: it must lie between 10 and 125", "E-SPEC mlbuild.yaml:1:25: \"big\" is not a size",
 			"E-SPEC mlbuild.yaml:2:20: not the name of a Debian package"}},
@@ -111,23 +115,4 @@ func TestHugeFiles(t *testing.T) {
 	checkFaults(t, fault.All(err), []string{
 		"E-CONTEXT mlbuild.yaml:1:14: m/a has 5.0 GiB, the limit for one file is 4 GiB | volume",
 		"E-CONTEXT mlbuild.yaml:1:14: more than 10 GiB | model weights"})
-}
-
-// TestSecretFilesStayBehind: they are never copied unless named exactly, and the notes say so.
-func TestSecretFilesStayBehind(t *testing.T) {
-	files := map[string]string{"requirements.txt": "flask\n", "cert/a.pem": "", "cert/b.pem": "", ".env": "X=1", "main.py": "",
-		FileName: "app: {copy: [., cert/a.pem]}\n"}
-	recipe, err := resolveDir(project(t, files), Selection{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	notes := strings.Join(recipe.Notes, "\n")
-	for _, want := range []string{"cert/a.pem is copied because", "usually hold secrets: .env, cert/b.pem;"} {
-		if !strings.Contains(notes, want) {
-			t.Errorf("the notes are\n%s\nwant %q", notes, want)
-		}
-	}
-	if last := recipe.App.Ignore[len(recipe.App.Ignore)-1]; last != "!cert/a.pem" {
-		t.Errorf("the last ignore pattern is %q, want !cert/a.pem", last)
-	}
 }

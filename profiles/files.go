@@ -38,17 +38,11 @@ func (r *resolver) files() {
 		c.rule(rule)
 	}
 	r.recipe.App.Ignore = ignore.patterns
-	if left := sortedUnique(ignore.secrets); len(left) > 0 {
-		shown := strings.Join(left[:min(5, len(left))], ", ")
-		if len(left) > 5 {
-			shown += fmt.Sprintf(" and %d more", len(left)-5)
-		}
-		r.notef("not copied, because they usually hold secrets: %s; name one exactly in app.copy to copy it", shown)
-	}
 }
 
 // rule resolves one rule of app.copy.
 func (c *copier) rule(s copySpec) {
+	defer func() { c.refuseSecrets(s.from.at) }()
 	from, ok := c.inside(s.from.value, s.from.at, "file")
 	if !ok {
 		return
@@ -172,7 +166,7 @@ func (c *copier) tree(source, to string, at fault.Position) {
 			c.add(fault.New(fault.Context, "%s cannot be read: %w", name, err).In(at))
 			return skip(d)
 		}
-		if name != source && c.ignore.drops(name) {
+		if name != source && c.ignore.leaves(name, d) {
 			if d.IsDir() && !c.ignore.exceptions {
 				return fs.SkipDir
 			}

@@ -2,9 +2,11 @@ package profiles
 
 import (
 	"bytes"
+	"fmt"
 	"io/fs"
 	"path"
 	"slices"
+	"strings"
 
 	"github.com/moby/patternmatcher"
 	"github.com/moby/patternmatcher/ignorefile"
@@ -13,24 +15,29 @@ import (
 )
 
 // clutter is what no image needs. .dockerignore can take it back with !.
-var clutter = []string{"**/__pycache__", "**/*.pyc", "**/.venv", "**/.mypy_cache", "**/.pytest_cache", "**/.ruff_cache"}
+var clutter = []string{"**/.git", "**/__pycache__", "**/*.pyc", "**/.venv", "**/.mypy_cache", "**/.pytest_cache", "**/.ruff_cache"}
 
-// secretFiles are files that usually hold secrets. Only app.copy takes one back, by naming it exactly.
+// secretFiles are files and directories that usually hold secrets. Only an exact path in app.copy or public lets one in.
 var secretFiles = []string{
-	"**/.git", "**/.env", "**/.env.*", "!**/.env.example", "**/*.pem", "**/id_rsa", "**/id_dsa", "**/id_ecdsa", "**/id_ed25519",
-	"**/.netrc", "**/.pypirc", "**/.aws", "**/.docker", "**/.ssh", "**/.huggingface",
+	"**/.env", "**/.env.*", "!**/.env.example", "!**/.env.sample", "!**/.env.template", "!**/.env.dist",
+	"**/*.pem", "**/*.key", "**/*.p12", "**/*.pfx", "**/*.jks", "**/*.ppk",
+	"**/id_rsa", "**/id_dsa", "**/id_ecdsa", "**/id_ed25519", "**/.ssh", "**/.gnupg",
+	"**/.netrc", "**/_netrc", "**/.pypirc", "**/.git-credentials", "**/.pgpass", "**/.htpasswd",
+	"**/.aws", "**/.azure", "**/.config/gcloud", "**/.docker", "**/.kube", "**/kubeconfig", "**/.huggingface", "**/.kaggle", "**/kaggle.json",
+	"**/credentials.json", "**/application_default_credentials.json", "**/service-account*.json", "**/service_account*.json",
+	"**/.streamlit/secrets.toml",
 }
 
 // ignores says which files are left out, and why.
 type ignores struct {
-	patterns   []string // all patterns in order, for Recipe.App.Ignore
+	patterns   []string // what user has, for Recipe.App.Ignore: no secret file gets past Resolve unless it is wanted
 	user       *patternmatcher.PatternMatcher
 	secret     *patternmatcher.PatternMatcher
 	exceptions bool     // some pattern begins with !, so a file below an ignored directory may be wanted
-	secrets    []string // files that were left out as secrets
+	secrets    []string // secret files that the rule at hand would copy
 }
 
-// readIgnores joins the clutter, .dockerignore and the secret files. Rules without wildcards take a secret back.
+// readIgnores joins the clutter and .dockerignore. Rules without wildcards and the list public take a secret file back.
 func (r *resolver) readIgnores(rules []copySpec) *ignores {
 	user := slices.Clone(clutter)
 	if data, err := fs.ReadFile(r.fsys, ".dockerignore"); err == nil {
@@ -40,19 +47,25 @@ func (r *resolver) readIgnores(rules []copySpec) *ignores {
 		}
 		user = append(user, lines...)
 	}
-	secret := slices.Clone(secretFiles)
-	for _, rule := range rules {
-		if name := rule.from.value; !isGlob(name) && name != "." {
-			if clean, ok := secretFile(name); ok {
-				secret = append(secret, "!"+clean)
-				r.notef("%s is copied because app.copy names it; everyone who has the image can read it", clean)
-			}
+	var wanted []string
+	for _, name := range r.exactly(rules) {
+		if clean, ok := secretFile(name); ok {
+			wanted = append(wanted, "!"+clean)
+			r.notef("%s is copied because the project names it; everyone who has the image can read it", clean)
 		}
 	}
-	i := &ignores{patterns: slices.Concat(user, secret)}
-	i.user, i.secret = r.matcher(user), r.matcher(secret)
-	i.exceptions = i.user.Exclusions() || len(secret) > len(secretFiles)
+	i := &ignores{patterns: user, user: r.matcher(user), secret: r.matcher(slices.Concat(secretFiles, wanted))}
+	i.exceptions = i.user.Exclusions() || len(wanted) > 0
 	return i
+}
+
+// exactly lists the paths that app.copy and public name without a wildcard.
+func (r *resolver) exactly(rules []copySpec) []string {
+	names := values(r.spec.public)
+	for _, rule := range rules {
+		names = append(names, rule.from.value)
+	}
+	return slices.DeleteFunc(names, func(n string) bool { return isGlob(n) || path.Clean(n) == "." })
 }
 
 // secretFile tells whether a path is one of secretFiles or below one, and gives it clean.
@@ -81,17 +94,55 @@ func (i *ignores) byUser(name string) bool {
 	return err == nil && matches
 }
 
-// drops tells whether a path is left out, and remembers secret files.
-func (i *ignores) drops(name string) bool {
+// isSecret tells whether a path is a secret file, or below a secret directory, and the project does not name it.
+func (i *ignores) isSecret(name string) bool {
+	matches, err := i.secret.MatchesOrParentMatches(name)
+	return err == nil && matches
+}
+
+// leaves tells whether a path below a copied directory stays behind, and remembers a secret one. Of a secret directory in which the project may name a
+// file, the files are remembered.
+func (i *ignores) leaves(name string, d fs.DirEntry) bool {
 	if i.byUser(name) {
 		return true
 	}
-	matches, err := i.secret.MatchesOrParentMatches(name)
-	if err != nil || !matches {
+	if !i.isSecret(name) {
 		return false
 	}
-	if under(name, i.secrets) == "" {
+	if !d.IsDir() || !i.exceptions {
 		i.secrets = append(i.secrets, name)
 	}
 	return true
+}
+
+// refuseSecrets makes a fault of the secret files that a rule would copy. One that is left out silently would be missed only when the container runs.
+func (c *copier) refuseSecrets(at fault.Position) {
+	met := sortedUnique(c.ignore.secrets)
+	c.ignore.secrets = nil
+	if len(met) == 0 {
+		return
+	}
+	shown := strings.Join(met[:min(5, len(met))], ", ")
+	if len(met) > 5 {
+		shown += fmt.Sprintf(" and %d more", len(met)-5)
+	}
+	c.add(fault.New(fault.SecretLeak, "files that usually hold secrets would be copied, and everyone who has the image could read them: %s", shown).In(at).
+		Hint("List them in .dockerignore, and give the container its secrets when it starts.").
+		Hint("One that holds no secret goes by its exact path into app.copy, or into public: [%s].", met[0]))
+}
+
+// anyLeft tells whether something below an ignored directory is taken back by an exception.
+func (c *copier) anyLeft(dir string) bool {
+	left := false
+	err := fs.WalkDir(c.fsys, dir, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return skip(d)
+		}
+		if !d.IsDir() && !c.ignore.byUser(name) {
+			left = true
+			return fs.SkipAll
+		}
+		return nil
+	})
+	return err == nil && left
 }

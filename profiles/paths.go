@@ -116,13 +116,17 @@ func (c *copier) exact(name string, at fault.Position) []string {
 		c.add(fault.New(fault.Context, "%s cannot be read: %w", name, err).In(at))
 		return nil
 	}
-	if c.ignore.byUser(resolved) && !(info.IsDir() && c.ignore.exceptions) {
+	if c.ignore.byUser(resolved) && !(info.IsDir() && c.ignore.exceptions && c.anyLeft(resolved)) {
 		c.add(fault.New(fault.Context, "%s exists, but .dockerignore leaves it out", name).In(at).
 			Hint("Add !%s to .dockerignore, or remove it from app.copy.", name))
 		return nil
 	}
 	if !info.IsDir() && !info.Mode().IsRegular() {
 		c.add(irregular(name, info.Mode()).In(at))
+		return nil
+	}
+	if resolved != name && c.ignore.isSecret(resolved) {
+		c.ignore.secrets = append(c.ignore.secrets, resolved) // a link is no exact path of what it points to
 		return nil
 	}
 	return []string{resolved}
@@ -146,28 +150,28 @@ func (c *copier) glob(pattern string, at fault.Position) []string {
 		}
 		looked++
 		matches := expression.MatchString(name)
-		if c.ignore.drops(name) {
-			if matches && c.ignore.byUser(name) {
+		switch {
+		case c.ignore.byUser(name) && !(d.IsDir() && c.ignore.exceptions && c.anyLeft(name)):
+			if matches {
 				ignored = append(ignored, name)
 			}
-			if d.IsDir() && !c.ignore.exceptions {
-				return fs.SkipDir
-			}
+			return skip(d)
+		case matches && c.ignore.isSecret(name):
+			c.ignore.secrets = append(c.ignore.secrets, name)
+			return skip(d)
+		case !matches:
 			return nil
 		}
-		if matches {
-			if _, ok := c.follow(name, at); ok {
-				found = append(found, name)
-			}
-			return skip(d)
+		if _, ok := c.follow(name, at); ok {
+			found = append(found, name)
 		}
-		return nil
+		return skip(d)
 	})
 	if err != nil {
 		c.add(c.missing(start, at, "directory").Hint("The pattern %s looks there.", pattern))
 		return nil
 	}
-	if len(found) == 0 {
+	if len(found) == 0 && len(c.ignore.secrets) == 0 {
 		c.emptyGlob(pattern, start, looked, ignored, at)
 	}
 	slices.Sort(found)

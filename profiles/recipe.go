@@ -150,7 +150,9 @@ type Healthcheck struct {
 	Interval    float64  `json:"interval,omitempty"`
 	Timeout     float64  `json:"timeout,omitempty"`
 	StartPeriod float64  `json:"start_period,omitempty"`
-	Retries     int      `json:"retries,omitempty"`
+	// StartInterval is the time between checks during StartPeriod.
+	StartInterval float64 `json:"start_interval,omitempty"`
+	Retries       int     `json:"retries,omitempty"`
 }
 
 // LayerBudget bounds the layer plan.

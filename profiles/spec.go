@@ -78,6 +78,9 @@ type appSpec struct {
 	volumes     []str
 	dirs        []dirSpec
 	stopSignal  str
+	presets     []str
+	init        bool // a PID 1 that forwards signals and reaps
+	initAt      fault.Position
 	healthcheck *healthSpec
 }
 
@@ -96,6 +99,7 @@ type healthSpec struct {
 	port                           number
 	command                        []str
 	interval, timeout, startPeriod str
+	startInterval                  str
 	retries                        number
 }
 

@@ -13,6 +13,11 @@ func (d *decoder) app(n *node, a *appSpec) {
 		"volumes":     d.strs(&a.volumes, "app.volumes"),
 		"dirs":        func(n *node) { d.dirs(n, a) },
 		"stop_signal": d.str(&a.stopSignal, "app.stop_signal"),
+		"presets":     d.strs(&a.presets, "app.presets"),
+		"init": func(n *node) {
+			d.flag(&a.init, "app.init")(n)
+			a.initAt = n.at
+		},
 		"healthcheck": func(n *node) { d.health(n, a) },
 	})
 }
@@ -90,6 +95,7 @@ func (d *decoder) health(n *node, a *appSpec) {
 			"http": d.str(&h.http, "http"), "port": d.integer(&h.port, "port"), "command": d.words(&h.command, "command"),
 			"interval": d.str(&h.interval, "interval"), "timeout": d.str(&h.timeout, "timeout"),
 			"start_period": d.str(&h.startPeriod, "start_period"), "retries": d.integer(&h.retries, "retries"),
+			"start_interval": d.str(&h.startInterval, "start_interval"),
 		})
 	}
 	a.healthcheck = h

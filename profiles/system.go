@@ -148,7 +148,8 @@ func (r *resolver) system() {
 			r.specf(p.at, "%q is not the name of a Debian package", p.value).Hint("Write a name, or a name and a version: libgomp1=12.2.0-14.")
 		}
 	}
-	r.recipe.System = sortedUnique(append(values(s.runtime), r.basePackages(values(s.runtime))...))
+	runtime := values(s.runtime)
+	r.recipe.System = sortedUnique(slices.Concat(runtime, r.basePackages(runtime), r.initPackage(runtime)))
 	r.twoVersions(s.runtime)
 	r.recipe.Builder.System = sortedUnique(values(s.build))
 	r.twoVersions(s.build)

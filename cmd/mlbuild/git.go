@@ -4,12 +4,14 @@ import (
 	"context"
 	"net/url"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/mlbuild/mlbuild/builder"
+	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 )
 
@@ -85,15 +87,23 @@ func epoch(e *env, c commit) (time.Time, error) {
 	return c.time, nil
 }
 
-// label writes where the project comes from into the image's labels; what the project says itself stays.
-func (c commit) label(variants []builder.Variant) {
+// label writes where the project comes from into the images' labels, which tools read from the config, and into the manifests' annotations, which registries
+// show (https://specs.opencontainers.org/image-spec/annotations). What the project says itself stays. The creation time is an annotation alone: the config
+// has a field for it.
+func (c commit) label(variants []builder.Variant, created time.Time) {
+	const prefix = "org.opencontainers.image."
 	for _, v := range variants {
 		for _, r := range v.Recipes {
-			if c.revision != "" {
-				r.App.Labels = setPair(r.App.Labels, "org.opencontainers.image.revision", c.revision, false)
+			for _, p := range []profiles.Pair{{Name: "revision", Value: c.revision}, {Name: "source", Value: c.source}} {
+				if p.Value == "" {
+					continue
+				}
+				r.App.Labels = setPair(r.App.Labels, prefix+p.Name, p.Value, false)
+				i := slices.IndexFunc(r.App.Labels, func(l profiles.Pair) bool { return l.Name == prefix+p.Name })
+				r.App.Annotations = setPair(r.App.Annotations, prefix+p.Name, r.App.Labels[i].Value, false)
 			}
-			if c.source != "" {
-				r.App.Labels = setPair(r.App.Labels, "org.opencontainers.image.source", c.source, false)
+			if created.Unix() > 0 {
+				r.App.Annotations = setPair(r.App.Annotations, prefix+"created", created.Format(time.RFC3339), false)
 			}
 		}
 	}

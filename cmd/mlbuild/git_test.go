@@ -57,13 +57,25 @@ func TestCommitOfTheProject(t *testing.T) {
 
 	r := &profiles.Recipe{}
 	r.App.Labels = []profiles.Pair{{Name: "org.opencontainers.image.source", Value: "mine"}, {Name: "z", Value: "1"}}
-	c.label([]builder.Variant{{Recipes: []*profiles.Recipe{r}}})
+	c.label([]builder.Variant{{Recipes: []*profiles.Recipe{r}}}, c.time)
 	want := []profiles.Pair{
 		{Name: "org.opencontainers.image.revision", Value: c.revision},
 		{Name: "org.opencontainers.image.source", Value: "mine"}, {Name: "z", Value: "1"},
 	}
 	if diff := cmp.Diff(want, r.App.Labels); diff != "" {
 		t.Error(diff)
+	}
+	want = []profiles.Pair{
+		{Name: "org.opencontainers.image.created", Value: "2024-05-01T10:00:00Z"},
+		{Name: "org.opencontainers.image.revision", Value: c.revision},
+		{Name: "org.opencontainers.image.source", Value: "mine"}, // as the label says
+	}
+	if diff := cmp.Diff(want, r.App.Annotations); diff != "" {
+		t.Error(diff)
+	}
+	r.App = profiles.App{}
+	if commit.label(commit{}, []builder.Variant{{Recipes: []*profiles.Recipe{r}}}, time.Unix(0, 0)); r.App.Labels != nil || r.App.Annotations != nil {
+		t.Errorf("without git: %+v", r.App)
 	}
 }
 

@@ -65,7 +65,7 @@ func (r *runFlags) prepare(ctx context.Context, e *env, cmd *cobra.Command, args
 	c := commit()
 	s.request.Epoch, err = epoch(e, c)
 	collect(err)
-	c.label(p.variants)
+	c.label(p.variants, s.request.Epoch)
 	collect(p.readLocks())
 	s.request.Variants, s.request.SystemLock = p.variants, p.systemLock
 	return s, faults.Err()
