@@ -219,6 +219,10 @@ func (b *build) lookup(ctx context.Context, gw gateway.Client, r *profiles.Recip
 // choose picks the wheels, holds them against the compatibility tables, and gives the recipe what follows from them.
 func (c *compiled) choose(lock *pylock.Lock, glibc string) error {
 	r := c.recipe
+	lock, err := lock.Restrict(allowed(r))
+	if err != nil {
+		return err
+	}
 	wheels, err := lock.Select(pylock.Target{Python: r.Python.Version, Platform: r.Platform, Glibc: glibc})
 	if err != nil {
 		return err
@@ -231,6 +235,7 @@ func (c *compiled) choose(lock *pylock.Lock, glibc string) error {
 	if c.notes, err = profiles.CheckWheels(r, infos, lock.PathTo); err != nil {
 		return err
 	}
+	c.notes = append(c.notes, otherBuilds(r, wheels)...)
 	c.notes = append(c.notes, overlapNotes(lock, wheels)...)
 	if c.chosen {
 		c.notes = append(c.notes, "the system packages were chosen now; \"mlbuild lock\" pins them")
@@ -239,6 +244,27 @@ func (c *compiled) choose(lock *pylock.Lock, glibc string) error {
 	decided.App.Env = profiles.Env(r, c.cuda)
 	c.recipe = &decided
 	return nil
+}
+
+// allowed are the hashes that the project's requirements files name.
+func allowed(r *profiles.Recipe) []pylock.Allowed {
+	var all []pylock.Allowed
+	for _, h := range r.Requires.Hashes {
+		all = append(all, pylock.Allowed{Name: h.Name, Version: h.Version, SHA256: h.SHA256})
+	}
+	return all
+}
+
+// otherBuilds names packages that come as another build than the one whose hashes the requirements name: torch 2.9.1+cpu for torch 2.9.1.
+func otherBuilds(r *profiles.Recipe, wheels []pylock.Wheel) []string {
+	var notes []string
+	for _, w := range wheels {
+		release, local, _ := strings.Cut(w.Version, "+")
+		if local != "" && slices.ContainsFunc(r.Requires.Hashes, func(h profiles.PinnedHashes) bool { return h.Name == w.Name && h.Version == release }) {
+			notes = append(notes, fmt.Sprintf("the hashes that the requirements name for %s %s are not those of %s, which the profile takes; its own come from its index", w.Name, release, w.Version))
+		}
+	}
+	return notes
 }
 
 // solveGraphs has every platform's graph solved and puts the results together as the exporters want them.

@@ -19,6 +19,10 @@ func resolveProject(r *profiles.Recipe, direct []string) (string, error) {
 	type source struct {
 		Index string `toml:"index"`
 	}
+	type metadata struct {
+		Name         string   `toml:"name"`
+		RequiresDist []string `toml:"requires-dist"`
+	}
 	type index struct {
 		Name     string `toml:"name"`
 		URL      string `toml:"url"`
@@ -36,6 +40,8 @@ func resolveProject(r *profiles.Recipe, direct []string) (string, error) {
 			UV struct {
 				Index   []index           `toml:"index,omitempty"`
 				Sources map[string]source `toml:"sources,omitempty"`
+				// Metadata stands in place of what a package says of itself.
+				Metadata []metadata `toml:"dependency-metadata,omitempty"`
 			} `toml:"uv"`
 		} `toml:"tool"`
 	}
@@ -50,6 +56,9 @@ func resolveProject(r *profiles.Recipe, direct []string) (string, error) {
 	doc.Tool.UV.Sources = map[string]source{}
 	for _, d := range direct {
 		doc.Tool.UV.Sources[d] = source{Index: bindings[d]}
+	}
+	for _, name := range r.Requires.NoDeps {
+		doc.Tool.UV.Metadata = append(doc.Tool.UV.Metadata, metadata{name, []string{}})
 	}
 	out, err := toml.Marshal(doc)
 	if err != nil {

@@ -130,6 +130,10 @@ func resolveSources(r *profiles.Recipe, project string, in ResolveInputs, s stag
 	if p := r.Requires.Project; p != nil {
 		files = append(files, profiles.File{Path: "project/" + p.File.Path, Data: renameStrings(p.File.Data, r.Requires.Rename)})
 	}
+	if len(r.Requires.Overrides) > 0 {
+		lines := strings.Join(renameAll(r.Requires.Overrides, r.Requires.Rename), "\n") + "\n"
+		files = append(files, profiles.File{Path: overridesFile, Data: lines})
+	}
 	if in.Previous != "" {
 		files = append(files, profiles.File{Path: "previous.toml", Data: in.Previous})
 	}
@@ -154,6 +158,9 @@ func parents(file string) []string {
 	return []string{"/" + file[:i]}
 }
 
+// overridesFile holds the recipe's overrides, beside uv's pyproject.toml.
+const overridesFile = "overrides.txt"
+
 // compileArgs are uv's arguments that do not depend on the platform.
 func (in ResolveInputs) compileArgs(r *profiles.Recipe) []string {
 	q := r.Requires
@@ -176,6 +183,15 @@ func (in ResolveInputs) compileArgs(r *profiles.Recipe) []string {
 		for _, g := range p.Groups {
 			args = append(args, "--group", "project/"+p.File.Path+":"+g)
 		}
+	}
+	if len(q.Overrides) > 0 {
+		args = append(args, "--overrides", overridesFile)
+	}
+	if q.Strategy != "" {
+		args = append(args, "--index-strategy", q.Strategy)
+	}
+	for _, page := range q.FindLinks {
+		args = append(args, "--find-links", page)
 	}
 	args = append(args, "--no-build", "--python-version", r.Python.Version)
 	for _, u := range in.Upgrade {

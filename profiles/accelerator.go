@@ -37,6 +37,7 @@ func (r *resolver) accelerator() {
 			Hint("Name the major and minor version, for example cuda: %q; cuda without a version takes what the packages bring.", r.cudaLike(a.CUDA))
 		return
 	}
+	r.cudaOfRequirements()
 	r.checkDriver()
 	r.bindTorch()
 	r.checkArm()
@@ -201,7 +202,7 @@ func (r *resolver) bindTorch() {
 	if slices.ContainsFunc(*indexes, func(i Index) bool { return i.Name == name }) {
 		return // the project has its own index of this name
 	}
-	root := strings.TrimRight(r.spec.pytorchIndex.or(defaultPyTorch), "/")
+	root := strings.TrimRight(r.spec.pytorchIndex.or(orElse(r.found.torch.root, defaultPyTorch)), "/")
 	r.checkURL(str{root, r.spec.pytorchIndex.at, true}, "pytorch_index")
 	*indexes = append(*indexes, Index{Name: name, URL: root + "/" + tag})
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // hash fills Requires.Inputs: what a lock was made from. It changes with everything that can change the chosen
-// packages, and with nothing else. MinDriver is only checked, and Rename follows from the rest and the platform: a
+// packages, and with nothing else. MinDriver is only checked, Hashes are in the files, and Rename follows from the rest and the platform: a
 // lock for several platforms has one hash.
 func (r *resolver) hash() {
 	inputs := struct {
@@ -19,7 +19,7 @@ func (r *resolver) hash() {
 		CUDA     string
 		Glibc    string
 	}{r.recipe.Requires, r.recipe.Python.Version, r.recipe.Accelerator.Kind, r.recipe.Accelerator.CUDA, r.spec.base.glibc.value}
-	inputs.Requires.Inputs, inputs.Requires.Lock, inputs.Requires.Rename = "", "", nil
+	inputs.Requires.Inputs, inputs.Requires.Lock, inputs.Requires.Rename, inputs.Requires.Hashes = "", "", nil, nil
 	// The struct has only texts, lists and maps of texts: its JSON is canonical, maps are written sorted.
 	data, err := json.Marshal(inputs)
 	if err != nil {

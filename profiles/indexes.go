@@ -27,6 +27,8 @@ func (r *resolver) indexes() {
 			Name: s.name.value, URL: s.url.value, Packages: normalizedNames(s.packages), Default: s.standard, Secret: s.secret.value,
 		})
 	}
+	r.foundIndexes()
+	r.strategy()
 	r.secrets()
 }
 
@@ -48,17 +50,19 @@ func (r *resolver) checkIndex(s indexSpec, seen map[string]bool) {
 	}
 }
 
-// checkURL refuses what is no http(s) URL, and one with credentials.
-func (r *resolver) checkURL(s str, what string) {
+// checkURL refuses what is no http(s) URL, and one with credentials. It tells whether the URL is good.
+func (r *resolver) checkURL(s str, what string) bool {
 	if hasUserInfo(s.value) {
 		r.leak(s.at, "the URL of %s holds credentials", what).
 			Hint("Write the URL without them and secret: id beside it; give --secret id=… with user:password.")
-		return
+		return false
 	}
 	u, err := url.Parse(s.value)
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
 		r.specf(s.at, "%q is not an http or https URL", s.value)
+		return false
 	}
+	return true
 }
 
 // secrets joins the declared secrets with those that indexes use. If any are declared, all must be.

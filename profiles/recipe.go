@@ -59,16 +59,22 @@ type Accelerator struct {
 
 // Requirements is what the resolver is asked, file contents included, so that resolving needs nothing else.
 type Requirements struct {
-	Files       []File            `json:"files,omitempty"`       // requirements files in order, with every file they include by -r or -c
-	Packages    []string          `json:"packages,omitempty"`    // PEP 508 requirements named in the project file
-	Constraints []File            `json:"constraints,omitempty"` // constraint files in order
-	Project     *ProjectSource    `json:"project,omitempty"`     // a pyproject.toml whose dependencies are wanted
-	Indexes     []Index           `json:"indexes,omitempty"`     // in order of the file; the default index is not named
-	Rename      map[string]string `json:"rename,omitempty"`      // direct requirement name → name for this accelerator (tensorflow → tensorflow-cpu)
-	Torch       string            `json:"torch,omitempty"`       // name of the index that the torch family is bound to, "" = not bound
-	Allow       []string          `json:"allow,omitempty"`       // packages that may come although the profile's rules refuse them, sorted
-	Lock        string            `json:"lock"`                  // path of the lock in the project: pylock.gpu.toml
-	Inputs      string            `json:"inputs"`                // sha256 (hex) over everything above plus Python and platform list: what makes a lock stale
+	Files       []File   `json:"files,omitempty"`       // requirements files in order, with every file they include by -r or -c
+	Packages    []string `json:"packages,omitempty"`    // PEP 508 requirements named in the project file
+	Constraints []File   `json:"constraints,omitempty"` // constraint files in order
+	// Overrides are requirements that stand in place of every other requirement of the same package, constraints excepted.
+	Overrides []string          `json:"overrides,omitempty"`
+	NoDeps    []string          `json:"no_deps,omitempty"`    // packages that come without what they require, sorted
+	Project   *ProjectSource    `json:"project,omitempty"`    // a pyproject.toml whose dependencies are wanted
+	Indexes   []Index           `json:"indexes,omitempty"`    // in order of the file; the default index is not named
+	FindLinks []string          `json:"find_links,omitempty"` // pages whose links are wheels, beside the indexes
+	Strategy  string            `json:"strategy,omitempty"`   // index strategy of uv, "" = first-index
+	Hashes    []PinnedHashes    `json:"hashes,omitempty"`     // what the files of pinned versions must be, sorted by name
+	Rename    map[string]string `json:"rename,omitempty"`     // direct requirement name → name for this accelerator (tensorflow → tensorflow-cpu)
+	Torch     string            `json:"torch,omitempty"`      // name of the index that the torch family is bound to, "" = not bound
+	Allow     []string          `json:"allow,omitempty"`      // packages that may come although the profile's rules refuse them, sorted
+	Lock      string            `json:"lock"`                 // path of the lock in the project: pylock.gpu.toml
+	Inputs    string            `json:"inputs"`               // sha256 (hex) over everything above plus Python and platform list: what makes a lock stale
 }
 
 // File is a small file of the project with its contents.
@@ -77,6 +83,13 @@ type File struct {
 	Data string `json:"data"`
 	// Top tells that the user names the file; false = it is only included by another.
 	Top bool `json:"top,omitempty"`
+}
+
+// PinnedHashes are the hashes that the project's own files allow for a pinned version, as pip-compile --generate-hashes writes them.
+type PinnedHashes struct {
+	Name    string   `json:"name"`              // normalized
+	Version string   `json:"version,omitempty"` // "" = whatever comes from the URL of the requirement
+	SHA256  []string `json:"sha256"`            // hex, sorted
 }
 
 // ProjectSource is a pyproject.toml used as the list of requirements.

@@ -17,7 +17,16 @@ type requirement struct {
 	name   string // normalized by PEP 503
 	extras string // "[and-cuda]" as written, "" = none
 	pin    string // the version of ==, "" = none
+	rest   string // what follows the name and its extras, without hashes and other options
 	at     fault.Position
+}
+
+// text is the requirement as the resolver reads it.
+func (q requirement) text() string {
+	if strings.HasPrefix(q.rest, "@") {
+		return q.name + q.extras + " " + q.rest
+	}
+	return q.name + q.extras + q.rest
 }
 
 var (
@@ -25,6 +34,7 @@ var (
 	nameRuns        = regexp.MustCompile(`[-_.]+`)
 	exactPin        = regexp.MustCompile(`^===?\s*([0-9][0-9A-Za-z.+]*)\s*(?:--hash.*)?$`)
 	lineComment     = regexp.MustCompile(`(^|\s)#.*$`)
+	lineOptions     = regexp.MustCompile(`\s--[a-z].*$`)
 )
 
 // NormalizeName writes a package name as PEP 503 compares it: lower case, runs of -, _ and . as one dash.
@@ -61,12 +71,16 @@ func (r *resolver) requirements() {
 		req.Packages = append(req.Packages, s.value)
 		r.requirementLine(s.value, s.at)
 	}
+	r.steps()
+	r.overrides()
+	req.NoDeps = normalizedNames(p.noDeps)
 	if p.project.set {
 		req.Project = r.projectSource()
 	} else if len(p.extras)+len(p.groups) > 0 {
 		r.specf(p.at, "python.extras and python.groups need python.project").Hint("Write project: . beside them.")
 	}
 	r.indexes()
+	r.pinnedHashes()
 }
 
 func normalizedNames(list []str) []string {
@@ -161,8 +175,9 @@ func (q *requirementReader) file(f include, chain []string) {
 		return
 	}
 	q.source(clean, data)
-	q.files = append(q.files, File{Path: clean, Data: string(data), Top: top})
-	for _, next := range q.lines(clean, string(data), f.constraints) {
+	text := q.takeIndexes(clean, string(data))
+	q.files = append(q.files, File{Path: clean, Data: text, Top: top})
+	for _, next := range q.lines(clean, text, f.constraints) {
 		if !path.IsAbs(next.value) && !strings.Contains(next.value, "://") {
 			next.value = path.Join(path.Dir(clean), next.value)
 		}
@@ -224,6 +239,7 @@ func (r *resolver) lines(file, data string, constraints bool) []include {
 			continue
 		}
 		r.requirementLine(logical, at)
+		r.hashesOf(logical, at)
 	}
 	if constraints {
 		r.direct = direct
@@ -236,8 +252,7 @@ var includeOption = regexp.MustCompile(`^(-[rc]|--requirements?\b|--constraints?
 // requirementLine checks one requirement or option, and remembers the package that it names.
 func (r *resolver) requirementLine(line string, at fault.Position) {
 	if hasUserInfo(line) {
-		r.leak(at, "a URL here holds credentials").
-			Hint("Name the index in %s: python: {indexes: [{name: …, url: …, secret: id}]}, and give --secret id=….", FileName)
+		r.leakedURL(at)
 		return
 	}
 	switch {
@@ -245,7 +260,7 @@ func (r *resolver) requirementLine(line string, at fault.Position) {
 		r.specf(at, "an editable install (%s) has no place in an image", line).
 			Hint("List its dependencies here and copy its code with app.copy.")
 	case strings.HasPrefix(line, "-"):
-		return // an option of the index or of hashes: the resolver reads it
+		return // an option that the resolver reads
 	case isLocalPath(line):
 		r.specf(at, "a requirement from the local disk (%s) is not supported", firstField(line)).
 			Hint("Copy the code with app.copy, or publish the package to an index.")
@@ -274,11 +289,16 @@ func (r *resolver) namedRequirement(line string, at fault.Position) {
 			Hint("Copy the code with app.copy, or publish the package to an index.")
 		return
 	}
-	q := requirement{name: NormalizeName(m[1]), extras: m[2], at: at}
+	q := requirement{name: NormalizeName(m[1]), extras: m[2], rest: lineOptions.ReplaceAllString(m[3], ""), at: at}
 	if pin := exactPin.FindStringSubmatch(m[3]); pin != nil {
 		q.pin = pin[1]
 	}
 	r.direct = append(r.direct, q)
+}
+
+func (r *resolver) leakedURL(at fault.Position) {
+	r.leak(at, "a URL here holds credentials").
+		Hint("Name the index in %s: python: {indexes: [{name: …, url: …, secret: id}]}, and give --secret id=….", FileName)
 }
 
 func isOption(line string, names ...string) bool {

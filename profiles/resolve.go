@@ -45,13 +45,16 @@ const (
 // resolver is the state of one Resolve. Its steps fill the recipe and report faults.
 type resolver struct {
 	*report
-	project *Project
-	fsys    fs.FS
-	sel     Selection
-	spec    *spec
-	py      *pyproject
-	direct  []requirement // what the project asks for by name
-	recipe  *Recipe
+	project  *Project
+	fsys     fs.FS
+	sel      Selection
+	spec     *spec
+	py       *pyproject
+	direct   []requirement // what the project asks for by name
+	replaced []requirement // python.then and python.overrides, the last of each package
+	hashed   []hashedLine  // lines of requirements files with hashes
+	found    fileIndexes   // options of requirements files that name indexes
+	recipe   *Recipe
 }
 
 // Resolve decides one profile on one platform. All faults are reported at once, as a fault.List with these codes:

@@ -33,11 +33,22 @@ type pythonSpec struct {
 	requirements []str
 	packages     []str
 	constraints  []str
+	then         []stepSpec
+	overrides    []str
+	noDeps       []str
 	project      str
 	extras       []str
 	groups       []str
 	indexes      []indexSpec
+	findLinks    []str
+	strategy     str
 	allow        []str
+}
+
+// stepSpec is an item of python.then.
+type stepSpec struct {
+	requirements []str
+	packages     []str
 }
 
 type indexSpec struct {
@@ -171,8 +182,34 @@ func (d *decoder) python(n *node, p *pythonSpec) {
 		"extras":       d.strs(&p.extras, "python.extras"),
 		"groups":       d.strs(&p.groups, "python.groups"),
 		"allow":        d.strs(&p.allow, "python.allow"),
+		"overrides":    d.strs(&p.overrides, "python.overrides"),
+		"no_deps":      d.strs(&p.noDeps, "python.no_deps"),
+		"find_links":   d.strs(&p.findLinks, "python.find_links"),
 		"indexes":      func(n *node) { d.indexes(n, p) },
+		"then":         func(n *node) { d.steps(n, p) },
+
+		"index_strategy": d.str(&p.strategy, "python.index_strategy"),
 	})
+}
+
+// steps reads a list of requirements and of mappings with requirements and packages.
+func (d *decoder) steps(n *node, p *pythonSpec) {
+	if n.kind != list {
+		d.wrong(n, "python.then", "a list of requirements and of mappings")
+		return
+	}
+	p.then = nil
+	for _, item := range n.items {
+		var step stepSpec
+		if item.kind != mapping {
+			d.strs(&step.packages, "python.then")(item)
+		} else {
+			d.mapping(item, "python.then", fields{
+				"requirements": d.strs(&step.requirements, "requirements"), "packages": d.strs(&step.packages, "packages"),
+			})
+		}
+		p.then = append(p.then, step)
+	}
 }
 
 func (d *decoder) indexes(n *node, p *pythonSpec) {

@@ -30,6 +30,7 @@ type IndexOptions struct {
 //	/whl/cu126/   the same for CUDA 12.6, and the nvidia-* wheels that they require
 //	/simple/      what a test adds, and a torch 2.9.1 that requires nvidia-*, as the default index has it
 //
+// Each also has a page links.html with all of its files, as --find-links reads it.
 // Every wheel is small and made by the testbed; it has the tags and the requirements of the real one.
 type Index struct {
 	*AccessLog
@@ -168,9 +169,10 @@ func (x *Index) page(name string) (string, bool) {
 		return projectPage(files), true
 	}
 	index, project := path.Dir(name), path.Base(name)
+	whole := project == "links.html"
 	var links strings.Builder
 	for _, file := range slices.Sorted(maps.Keys(x.files[index])) {
-		if projectOf(file) == project {
+		if whole || projectOf(file) == project {
 			href := filePath(index, file) + "#sha256=" + x.files[index][file].sum
 			fmt.Fprintf(&links, "<a href=\"%s\">%s</a><br/>\n", html.EscapeString(href), html.EscapeString(file))
 		}

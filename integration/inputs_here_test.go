@@ -1,0 +1,137 @@
+package integration
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/moby/buildkit/solver/pb"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/mlbuild/mlbuild/integration/testbed"
+	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/pylock"
+)
+
+// here runs the step that resolves a project, as it is compiled for the daemon, on this machine with the same uv. It needs no daemon and takes
+// a moment. env are variables beside the step's own.
+type here struct {
+	t   *testing.T
+	x   *testbed.Index
+	env []string
+}
+
+// resolved is what came of it.
+type resolved struct {
+	recipe *profiles.Recipe
+	lock   *pylock.Lock
+	text   string
+	said   string // what uv wrote, if it failed
+}
+
+// resolve resolves a profile. The stand-in index is the default one, as uv's own is elsewhere.
+func (h here) resolve(r *profiles.Recipe) resolved {
+	h.t.Helper()
+	uv, err := exec.LookPath("uv")
+	if err != nil {
+		testbed.SkipMissing(h.t, &testbed.MissingError{What: "uv is not installed", Remedy: "make testbed-deps"})
+	}
+	in := llb.ResolveInputs{
+		Tool:   llb.Base{Ref: "tool.example/python@sha256:" + strings.Repeat("0", 64)},
+		Worker: ocispecs.Platform{OS: "linux", Architecture: "amd64"}, Platforms: []string{r.Platform}, Glibc: "2.36", Direct: llb.Named(r),
+	}
+	def, err := llb.Resolution(r, in)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	dir := h.t.TempDir()
+	args, cwd := h.lay(dir, def)
+	cmd := exec.Command(args[0], args[1:]...)
+	cmd.Args[2] = strings.NewReplacer("/uv/bin/uv", uv, "/out/", dir+"/out/").Replace(args[2])
+	cmd.Dir = filepath.Join(dir, cwd)
+	cmd.Env = append(os.Environ(), "UV_CACHE_DIR="+filepath.Join(dir, "cache"), "UV_PYTHON_DOWNLOADS=never", "UV_NO_PROGRESS=1",
+		"UV_DEFAULT_INDEX="+h.x.Simple(), "NO_PROXY=127.0.0.1")
+	cmd.Env = append(cmd.Env, h.env...)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return resolved{recipe: r, said: string(out)}
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "out", llb.ResolvedLock))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	lock, err := pylock.Parse(r.Requires.Lock, text)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return resolved{recipe: r, lock: lock, text: string(text)}
+}
+
+// lay writes the step's sources below dir and gives its arguments and its directory.
+func (h here) lay(dir string, def *pb.Definition) (args []string, cwd string) {
+	h.t.Helper()
+	write := func(name string, data []byte) {
+		file := filepath.Join(dir, "src", name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			h.t.Fatal(err)
+		}
+		if err := os.WriteFile(file, data, 0o644); err != nil {
+			h.t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(filepath.Join(dir, "out"), 0o755); err != nil {
+		h.t.Fatal(err)
+	}
+	for _, data := range def.Def {
+		op := new(pb.Op)
+		if err := op.UnmarshalVT(data); err != nil {
+			h.t.Fatal(err)
+		}
+		for _, a := range op.GetFile().GetActions() {
+			if f := a.GetMkfile(); f != nil {
+				write(f.Path, f.Data)
+			}
+		}
+		if e := op.GetExec(); e != nil && e.Meta.Args[0] == "/bin/sh" {
+			args, cwd = e.Meta.Args, e.Meta.Cwd
+		}
+	}
+	if args == nil {
+		h.t.Fatal("there is no step that runs a script")
+	}
+	return args, cwd
+}
+
+// packages resolves a profile of the project and gives "name version" of what is chosen for it.
+func (h here) packages(p *project, profile string) []string {
+	h.t.Helper()
+	got := h.resolve(p.variant(profile).Recipes[0])
+	if got.lock == nil {
+		h.t.Fatalf("uv says:\n%s", got.said)
+	}
+	wheels, err := got.choose()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	var names []string
+	for _, w := range wheels {
+		names = append(names, w.Name+" "+w.Version)
+	}
+	return names
+}
+
+// choose picks the wheels as a build does.
+func (r resolved) choose() ([]pylock.Wheel, error) {
+	var allowed []pylock.Allowed
+	for _, h := range r.recipe.Requires.Hashes {
+		allowed = append(allowed, pylock.Allowed{Name: h.Name, Version: h.Version, SHA256: h.SHA256})
+	}
+	lock, err := r.lock.Restrict(allowed)
+	if err != nil {
+		return nil, err
+	}
+	return lock.Select(pylock.Target{Python: r.recipe.Python.Version, Platform: r.recipe.Platform, Glibc: "2.36"})
+}

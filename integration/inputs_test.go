@@ -1,0 +1,147 @@
+package integration
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mlbuild/mlbuild/integration/testbed"
+	"github.com/mlbuild/mlbuild/llb/wheel/wheeltest"
+	"github.com/mlbuild/mlbuild/profiles/fault"
+)
+
+// inputsIndex holds small stand-ins of the packages in docs/inputs.md.
+func inputsIndex(t *testing.T, opt testbed.IndexOptions) *testbed.Index {
+	t.Helper()
+	x := testbed.NewIndex(t, opt)
+	add := func(index, name, version string, requires ...string) {
+		x.AddWheel(index, name, version, "py3-none-any", map[string]string{strings.ReplaceAll(name, "-", "_") + "/__init__.py": ""}, wheeltest.Requires(requires...))
+	}
+	for _, v := range []string{"1.26.4", "2.1.3", "2.2.6"} {
+		add("simple", "numpy", v)
+	}
+	add("simple", "pandas", "2.1.4", "numpy<2")
+	add("simple", "pandas", "2.3.3", "numpy>=1.26")
+	add("simple", "flask", "3.1.0", "click")
+	add("simple", "click", "8.1.8")
+	add("simple", "gunicorn", "23.0.0")
+	add("simple", "pytest", "8.3.4")
+	add("simple", "old-sdk", "1.0", "numpy<1.20", "not-there-any-more")
+	add("team", "team-lib", "1.4", "numpy")
+	add("team", "numpy", "1.26.4")
+	add("pages", "scatter", "2.1.2+pt29", "numpy")
+	add("simple", "scatter", "2.1.2", "numpy")
+	return x
+}
+
+// section is an example of the document: files, and the packages that must come of them.
+type section struct {
+	title   string
+	files   map[string]string
+	results map[string][]string // profile → "name version"
+}
+
+// sections reads the examples: the info string of a block is its language and its file, or "text" and "result", with a profile behind it.
+func sections(t *testing.T, doc, address string) []section {
+	t.Helper()
+	data, err := os.ReadFile(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.NewReplacer("https://packages.example", address, "https://download.pytorch.org", address).Replace(string(data))
+	var all []section
+	for _, part := range strings.Split(text, "\n## ")[1:] {
+		title, body, _ := strings.Cut(part, "\n")
+		s := section{title: title, files: map[string]string{"main.py": ""}, results: map[string][]string{}}
+		for i, block := range strings.Split(body, "```") {
+			info, content, _ := strings.Cut(block, "\n")
+			words := strings.Fields(info)
+			switch {
+			case i%2 == 0 || len(words) < 2:
+			case words[1] == "result":
+				profile := append(words, "cpu")[2]
+				s.results[profile] = strings.Split(strings.TrimSpace(content), "\n")
+			default:
+				s.files[words[1]] = content
+			}
+		}
+		if len(s.results) > 0 {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// TestDocumentedInputs resolves every example of docs/inputs.md with the real uv.
+func TestDocumentedInputs(t *testing.T) {
+	x := inputsIndex(t, testbed.IndexOptions{})
+	all := sections(t, "../docs/inputs.md", x.URL)
+	gunicorn := x.Sum("simple", wheeltest.Filename("gunicorn", "23.0.0", "py3-none-any"))
+	if len(all) < 8 {
+		t.Errorf("only %d examples were found", len(all))
+	}
+	for _, s := range all {
+		t.Run(strings.ReplaceAll(s.title, " ", "-"), func(t *testing.T) {
+			for name, data := range s.files {
+				s.files[name] = strings.ReplaceAll(data, "sha256:SUM", "sha256:"+gunicorn)
+			}
+			s.files["mlbuild.yaml"] = "pytorch_index: " + x.URL + "/whl\n" + s.files["mlbuild.yaml"]
+			p := newProject(t, s.files)
+			for profile, want := range s.results {
+				got := here{t: t, x: x}.packages(p, profile)
+				if d := cmp.Diff(want, got); d != "" {
+					t.Errorf("%s (-want +got):\n%s", profile, d)
+				}
+			}
+		})
+	}
+}
+
+// TestHashesOfRequirements: a file whose hash the requirements do not name is not taken, whatever the index says.
+func TestHashesOfRequirements(t *testing.T) {
+	x := inputsIndex(t, testbed.IndexOptions{})
+	good := x.Sum("simple", wheeltest.Filename("numpy", "2.1.3", "py3-none-any"))
+	x.AddWheel("simple", "numpy", "2.1.3", "cp311-cp311-manylinux_2_28_x86_64", map[string]string{"numpy/fast.so": "x"}) // preferred, and not named
+	resolve := func(sum string) resolved {
+		p := newProject(t, map[string]string{"main.py": "", "requirements.txt": fmt.Sprintf("numpy==2.1.3 \\\n    --hash=sha256:%s\n", sum)})
+		return here{t: t, x: x}.resolve(p.variant("cpu").Recipes[0])
+	}
+	wheels, err := resolve(good).choose()
+	if err != nil || len(wheels) != 1 || wheels[0].SHA256 != good {
+		t.Errorf("chosen %v, %v", wheels, err)
+	}
+	_, err = resolve(strings.Repeat("ab", 32)).choose()
+	want{fault.Digest, []string{"numpy 2.1.3", "no", "hash that the project's requirements allow"}, []string{"never change"}, false}.check(t, err)
+}
+
+// TestIndexOptionsOfRequirements: what pip reads from a requirements file is an index of the recipe, and no line of uv's any more.
+func TestIndexOptionsOfRequirements(t *testing.T) {
+	x := inputsIndex(t, testbed.IndexOptions{})
+	p := newProject(t, map[string]string{"main.py": "", "requirements.txt": fmt.Sprintf(
+		"--index-url %s\n--extra-index-url=%s/team --trusted-host 127.0.0.1\n-f %s/pages/links.html\n-r more.txt\nscatter\n", x.Simple(), x.URL, x.URL),
+		"more.txt": "--extra-index-url \\\n  " + x.Torch("cu126") + "\ntorch\nteam-lib\n"})
+	for profile, torch := range map[string]string{"cpu": "torch 2.9.1+cpu", "gpu": "torch 2.9.1+cu126"} {
+		got := here{t: t, x: x}.packages(p, profile)
+		for _, want := range []string{torch, "scatter 2.1.2+pt29", "team-lib 1.4"} {
+			if !slices.Contains(got, want) {
+				t.Errorf("%s: no %s in %v", profile, want, got)
+			}
+		}
+		if hasCUDA := slices.ContainsFunc(got, func(s string) bool { return strings.HasPrefix(s, "nvidia-") }); hasCUDA != (profile == "gpu") {
+			t.Errorf("%s: %v", profile, got)
+		}
+		r := p.variant(profile).Recipes[0]
+		for _, f := range r.Requires.Files {
+			if strings.Contains(f.Data, "://") {
+				t.Errorf("uv still reads an index in %s:\n%s", f.Path, f.Data)
+			}
+		}
+	}
+	if got := p.variant("gpu").Recipes[0].Accelerator.CUDA; got != "12.6" {
+		t.Errorf("the profile gpu is for CUDA %q, the requirements name 12.6", got)
+	}
+}

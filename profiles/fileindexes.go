@@ -1,0 +1,233 @@
+package profiles
+
+import (
+	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/mlbuild/mlbuild/profiles/fault"
+)
+
+// Options of requirements files that say where packages come from (pip's "Requirements File Format").
+const (
+	indexURL      = "--index-url"
+	extraIndexURL = "--extra-index-url"
+	findLinks     = "--find-links"
+)
+
+var indexOptions = map[string]string{
+	"-i": indexURL, indexURL: indexURL, "--pypi-url": indexURL, extraIndexURL: extraIndexURL, "-f": findLinks, findLinks: findLinks,
+}
+
+// fileIndexes is what requirements files say of indexes.
+type fileIndexes struct {
+	lines []indexLine
+	torch torchLine // the first of an index of PyTorch
+}
+
+// indexLine is one such option.
+type indexLine struct {
+	option, url string
+	at          fault.Position
+}
+
+// torchLine is an option that names an index of PyTorch: its root, and the tag behind it.
+type torchLine struct {
+	root, tag string
+	at        fault.Position
+}
+
+// takeIndexes takes the options that name indexes out of a requirements file and gives the rest of it, line for line.
+func (r *resolver) takeIndexes(file, text string) string {
+	lines := strings.Split(text, "\n")
+	for i := 0; i < len(lines); i++ {
+		start, logical := i, strings.TrimSuffix(lines[i], "\r")
+		for strings.HasSuffix(logical, "\\") && i+1 < len(lines) {
+			i++
+			logical = strings.TrimSuffix(logical, "\\") + " " + strings.TrimSuffix(lines[i], "\r")
+		}
+		words := optionWords(logical)
+		if len(words) == 0 || indexOptions[words[0]] == "" {
+			continue
+		}
+		rest := r.indexLines(words, fault.Position{File: file, Line: start + 1, Column: 1})
+		for j := start; j <= i; j++ {
+			lines[j] = ""
+		}
+		lines[start] = strings.Join(rest, " ")
+	}
+	return strings.Join(lines, "\n")
+}
+
+// indexLines keeps the options of one line that name indexes and gives its other words.
+func (r *resolver) indexLines(words []string, at fault.Position) (rest []string) {
+	for len(words) > 0 {
+		option := indexOptions[words[0]]
+		if option == "" || len(words) == 1 {
+			rest = append(rest, words[0])
+			words = words[1:]
+			continue
+		}
+		r.indexLine(indexLine{option, strings.Trim(words[1], `"'`), at})
+		words = words[2:]
+	}
+	return rest
+}
+
+// optionWords splits a line of options; --name=value gives two words.
+func optionWords(line string) []string {
+	var words []string
+	for _, word := range strings.Fields(lineComment.ReplaceAllString(line, "")) {
+		if name, value, ok := strings.Cut(word, "="); ok && strings.HasPrefix(word, "-") && indexOptions[name] != "" {
+			words = append(words, name, value)
+			continue
+		}
+		words = append(words, word)
+	}
+	return words
+}
+
+// envUser is user and password of a URL that pip takes from the environment.
+var envUser = regexp.MustCompile(`^(https?://)(?:[A-Za-z0-9_.~-]*:)?(?:\$\{[A-Za-z_][A-Za-z0-9_]*\}:?)+@`)
+
+// indexLine checks one option and keeps it.
+func (r *resolver) indexLine(l indexLine) {
+	if m := envUser.FindStringSubmatchIndex(l.url); m != nil {
+		l.url = l.url[:m[3]] + l.url[m[1]:]
+		if i := r.indexAt(l.url); i < 0 || !r.spec.python.indexes[i].secret.set {
+			r.specf(l.at, "%s wants credentials from the environment, which no step of a build has", l.option).
+				Hint("Name the index in %s: python: {indexes: [{name: …, url: %q, secret: id}]}, and give --secret id=….", FileName, l.url)
+			return
+		}
+	}
+	if hasUserInfo(l.url) {
+		r.leakedURL(l.at)
+		return
+	}
+	if l.option == findLinks && !strings.Contains(l.url, "://") {
+		r.specf(l.at, "%s %s names files of the local disk, which the resolver does not have", l.option, l.url).
+			Hint("Serve them by HTTP, and give the page's URL.")
+		return
+	}
+	if !r.checkURL(str{l.url, l.at, true}, l.option) {
+		return
+	}
+	r.found.lines = append(r.found.lines, l)
+}
+
+// indexAt gives the place among python.indexes of the one with this URL, -1 if there is none.
+func (r *resolver) indexAt(address string) int {
+	return slices.IndexFunc(r.spec.python.indexes, func(s indexSpec) bool {
+		return strings.TrimRight(s.url.value, "/") == strings.TrimRight(address, "/")
+	})
+}
+
+// torchIndex is an index of PyTorch, at its own place or in a mirror: …/whl/cu126, …/whl/nightly/cpu.
+var torchIndex = regexp.MustCompile(`^(.*/whl(?:/.*)?)/(cpu|cu[0-9]{2,3})/?$`)
+
+// foundIndexes adds what the requirements files say to the indexes of the project file. An index that both name is the project file's. An
+// index of PyTorch serves the torch family and nothing else: it also holds old copies of common packages.
+func (r *resolver) foundIndexes() {
+	req := &r.recipe.Requires
+	for _, s := range r.spec.python.findLinks {
+		if r.checkURL(s, "python.find_links") {
+			req.FindLinks = append(req.FindLinks, s.value)
+		}
+	}
+	for _, l := range r.found.lines {
+		m := torchIndex.FindStringSubmatch(l.url)
+		switch {
+		case l.option == findLinks:
+			if !slices.Contains(req.FindLinks, l.url) {
+				req.FindLinks = append(req.FindLinks, l.url)
+			}
+		case r.indexAt(l.url) >= 0 || slices.ContainsFunc(req.Indexes, func(ix Index) bool { return ix.URL == l.url }):
+		case m != nil:
+			if r.found.torch.tag == "" {
+				r.found.torch = torchLine{m[1], m[2], l.at}
+			}
+		default:
+			r.addFound(l)
+		}
+	}
+}
+
+// addFound makes an index of an option.
+func (r *resolver) addFound(l indexLine) {
+	req := &r.recipe.Requires
+	standard := l.option == indexURL
+	if i := slices.IndexFunc(req.Indexes, func(ix Index) bool { return ix.Default }); standard && i >= 0 {
+		r.specf(l.at, "%s names a second default index, beside %s", l.option, req.Indexes[i].URL).Hint("One index replaces the default index: make the other an --extra-index-url.")
+		return
+	}
+	req.Indexes = append(req.Indexes, Index{Name: freeName(l.url, req.Indexes), URL: l.url, Default: standard})
+}
+
+// freeName names an index after its host, and numbers it if that name is taken.
+func freeName(address string, taken []Index) string {
+	host := "index"
+	if u, err := url.Parse(address); err == nil {
+		host = orElse(cleanName(u.Hostname()), host)
+	}
+	for n := 1; ; n++ {
+		name := host
+		if n > 1 {
+			name = fmt.Sprintf("%s-%d", host, n)
+		}
+		if !slices.ContainsFunc(taken, func(ix Index) bool { return ix.Name == name }) {
+			return name
+		}
+	}
+}
+
+// strategies are uv's index strategies.
+var strategies = []string{"first-index", "unsafe-best-match", "unsafe-first-match"}
+
+// strategy reads python.index_strategy. The default is left out of the recipe.
+func (r *resolver) strategy() {
+	s := r.spec.python.strategy
+	if !s.set || s.value == strategies[0] {
+		return
+	}
+	if !slices.Contains(strategies, s.value) {
+		f := fault.New(fault.Spec, "the index strategy %q does not exist", s.value).In(s.at)
+		didYouMean(f, s.value, strategies)
+		r.add(f)
+		return
+	}
+	r.recipe.Requires.Strategy = s.value
+}
+
+// cudaOfRequirements gives a CUDA profile without a version the one that the requirements name: by an index of PyTorch, or by a pin such as
+// torch==2.9.1+cu126. It says where the profile decides against such an index.
+func (r *resolver) cudaOfRequirements() {
+	a := &r.recipe.Accelerator
+	line := r.found.torch
+	if a.Kind == "cuda" && a.CUDA == "" {
+		a.CUDA = CUDAOfTag(line.tag)
+		if a.CUDA != "" {
+			r.notef("CUDA %s is taken from the index in %s", a.CUDA, line.at)
+			return
+		}
+		for _, q := range r.direct {
+			_, local, _ := strings.Cut(q.pin, "+")
+			if a.CUDA == "" && slices.Contains(TorchFamily, q.name) && CUDAOfTag(local) != "" {
+				a.CUDA = CUDAOfTag(local)
+				r.notef("CUDA %s is taken from %s==%s in %s", a.CUDA, q.name, q.pin, q.at)
+			}
+		}
+	}
+	wanted := "cpu"
+	if a.Kind == "cuda" {
+		wanted = CUDATag(a.CUDA)
+	}
+	switch {
+	case line.tag == "" || line.tag == wanted:
+	case a.CUDA == "" && a.Kind == "cuda":
+		r.notef("the profile %s takes torch from the default index, not from %s/%s (%s)", r.sel.Profile, line.root, line.tag, line.at)
+	default:
+		r.notef("the profile %s takes torch from %s/%s, not from %s (%s)", r.sel.Profile, line.root, wanted, line.tag, line.at)
+	}
+}
