@@ -9,6 +9,7 @@ import (
 
 	gatewaypb "github.com/moby/buildkit/frontend/gateway/pb"
 
+	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 )
 
@@ -65,6 +66,9 @@ func (b *build) explain(profile string, err error) error {
 	}
 	if pushing.MatchString(msg) {
 		return explainPush(profile, output, err)
+	}
+	if f := explainCopied(step, err); f != nil {
+		return f
 	}
 	if f := explainContext(err); f != nil {
 		return f
@@ -131,6 +135,19 @@ func explainContext(err error) *fault.Fault {
 	}
 	return fault.New(fault.Context, "a file of the project is missing: %s%s: %w", m[1], m[2], err).
 		Hint("it may have been removed during the build, or .dockerignore leaves it out")
+}
+
+var noCopied = regexp.MustCompile(`failed to calculate checksum of ref .*?: "?([^"]*)"?: not found|(?:lstat|stat) (\S+): no such file or directory|(/\S+) not found`)
+
+// explainCopied knows that a file of another image, or what a step was to make, is not there.
+func explainCopied(step string, err error) *fault.Fault {
+	what, copies := strings.CutPrefix(step, llb.CopyStep)
+	m := noCopied.FindStringSubmatch(err.Error())
+	if !copies || m == nil {
+		return nil
+	}
+	return fault.New(fault.Context, "%s: nothing is at %s%s%s there: %w", what, m[1], m[2], m[3], err).
+		Hint("from: is a path in the other image, not in the project; a pattern has to match something")
 }
 
 // stepFault is a step that failed, with the end of what it printed.

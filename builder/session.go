@@ -110,6 +110,9 @@ func hostsOf(req Request, v Variant) []string {
 	for _, r := range v.Recipes {
 		add(r.Base.Ref)
 		add(r.Tool)
+		for _, ref := range r.Images() {
+			add(ref)
+		}
 	}
 	for _, t := range v.Tags {
 		add(t)

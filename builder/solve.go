@@ -26,6 +26,7 @@ import (
 type compiled struct {
 	recipe *profiles.Recipe
 	inputs llb.Inputs
+	images map[string]llb.Base // those beside the base that files are taken from
 	graph  *llb.Graph
 	wheels []pylock.Wheel
 	system *syslock.System // nil = none, or not known
@@ -77,7 +78,7 @@ func (b *build) compile(ctx context.Context, gw gateway.Client, r *profiles.Reci
 		return compiled{}, err
 	}
 	c.inputs = llb.Inputs{
-		Base: base, Wheels: c.wheels, System: c.system, Worker: b.worker, Helpers: b.helpers, Network: b.network(),
+		Base: base, Images: c.images, Wheels: c.wheels, System: c.system, Worker: b.worker, Helpers: b.helpers, Network: b.network(),
 		Session: b.session(b.locals), Epoch: b.req.Epoch, Target: b.req.Target, NoCache: b.req.NoCache,
 	}
 	c.graph, err = llb.Compile(c.recipe, c.inputs)
@@ -200,6 +201,9 @@ func (b *build) lookup(ctx context.Context, gw gateway.Client, r *profiles.Recip
 	c := compiled{recipe: r, locked: lock != nil}
 	if !llb.NeedsPackages(b.req.Target) {
 		return c, base, nil
+	}
+	if c.images, err = b.lookupImages(ctx, gw, r, p); err != nil {
+		return c, base, err
 	}
 	if c.system, c.chosen, err = b.systemPackages(ctx, gw, r, base, p); err != nil {
 		return c, base, err

@@ -33,7 +33,11 @@ func checkSystemLock(req Request, lock *syslock.Lock, v Variant) error {
 		case reason == "":
 			continue
 		case req.Locked && lock == nil:
-			return fault.New(fault.LockStale, "the system packages of profile %s have no lock, and --locked forbids to resolve", v.Profile).
+			what := "the system packages of profile " + v.Profile + " have no lock"
+			if ref := unpinned(nil, r); ref != "" {
+				what = "profile " + v.Profile + " takes files of " + ref + ", which no lock pins"
+			}
+			return fault.New(fault.LockStale, "%s, and --locked forbids to resolve", what).
 				In(fault.Position{File: syslock.FileName}).Hint("mlbuild lock --profile %s", v.Profile)
 		case req.Locked:
 			return fault.New(fault.LockStale, "the lock does not fit profile %s any more: %s", v.Profile, reason).
@@ -52,11 +56,23 @@ func systemStale(lock *syslock.Lock, r *profiles.Recipe) string {
 	if lock != nil && pinned == "" {
 		return "it does not pin the base " + r.Base.Ref
 	}
+	if ref := unpinned(lock, r); ref != "" {
+		return "it does not pin the image " + ref
+	}
 	if len(r.System) == 0 || lock == nil && r.Apt.Strategy == "apt" {
 		return ""
 	}
 	_, reason := lock.Lookup(question(r, pinned))
 	return reason
+}
+
+// unpinned is the first image beside the base that the recipe takes files of and nothing pins, "" if there is none.
+func unpinned(lock *syslock.Lock, r *profiles.Recipe) string {
+	i := slices.IndexFunc(r.Images(), func(ref string) bool { return pinOf(lock, ref) == "" })
+	if i < 0 {
+		return ""
+	}
+	return r.Images()[i]
 }
 
 // runsApt tells whether a build of the recipe runs apt or dpkg on the base: to choose packages that no lock lists, or to configure some.
@@ -95,19 +111,37 @@ func digestOf(ref string) string {
 	return ""
 }
 
-// lookupBase looks up a recipe's base, by the digest that mlbuild.lock pins it to.
+// lookupBase looks up a recipe's base.
 func (b *build) lookupBase(ctx context.Context, gw gateway.Client, r *profiles.Recipe, p ocispecs.Platform) (llb.Base, error) {
-	pin := b.system.Digest(r.Base.Ref)
-	if pin == "" || digestOf(r.Base.Ref) != "" {
-		return lookupImage(ctx, gw, r.Base.Ref, p)
+	return b.lookupPinned(ctx, gw, r.Base.Ref, p)
+}
+
+// lookupPinned looks up an image by the digest that mlbuild.lock pins it to.
+func (b *build) lookupPinned(ctx context.Context, gw gateway.Client, ref string, p ocispecs.Platform) (llb.Base, error) {
+	pin := b.system.Digest(ref)
+	if pin == "" || digestOf(ref) != "" {
+		return lookupImage(ctx, gw, ref, p)
 	}
-	base, err := lookupImage(ctx, gw, r.Base.Ref+"@"+pin, p)
+	base, err := lookupImage(ctx, gw, ref+"@"+pin, p)
 	for _, f := range fault.All(err) {
 		if f.Code == fault.BaseGone {
 			f.Hints = []string{fmt.Sprintf("%s pins it; take what the tag names now: mlbuild lock --upgrade base", syslock.FileName)}
 		}
 	}
 	return base, err
+}
+
+// lookupImages looks up the images beside the base whose files a recipe takes, each by the digest that mlbuild.lock pins it to.
+func (b *build) lookupImages(ctx context.Context, gw gateway.Client, r *profiles.Recipe, p ocispecs.Platform) (map[string]llb.Base, error) {
+	found := map[string]llb.Base{}
+	for _, ref := range r.Images() {
+		m, err := b.lookupPinned(ctx, gw, ref, p)
+		if err != nil {
+			return nil, err
+		}
+		found[ref] = m
+	}
+	return found, nil
 }
 
 // systemPackages gives the recipe's system packages: from the lock, else those that the base's apt chooses now. Nil = the recipe has none, or plain apt

@@ -74,8 +74,8 @@ func (b *build) lockSystem(ctx context.Context, gw gateway.Client, all Variant, 
 	}
 	for _, r := range all.Recipes {
 		i := first[[3]string{r.Base.Ref, r.Platform, r.Apt.Inputs}]
-		if digestOf(r.Base.Ref) == "" {
-			to.Lock.PutImage(r.Profile, r.Base.Ref, digestOf(bases[i].Ref))
+		if err := b.lockImages(ctx, gw, r, bases[i], to.Lock); err != nil {
+			return err
 		}
 		if lists[i] == nil {
 			to.Lock.DropSystem(r.Profile, r.Platform)
@@ -83,6 +83,30 @@ func (b *build) lockSystem(ctx context.Context, gw gateway.Client, all Variant, 
 			to.Lock.PutSystem(r.Profile, *lists[i])
 		}
 	}
+	return nil
+}
+
+// lockImages pins the recipe's base and the images whose files it takes.
+func (b *build) lockImages(ctx context.Context, gw gateway.Client, r *profiles.Recipe, base llb.Base, to *syslock.Lock) error {
+	p, err := parsePlatform(r.Platform)
+	if err != nil {
+		return err
+	}
+	images, err := b.lookupImages(ctx, gw, r, p)
+	if err != nil {
+		return err
+	}
+	refs := []string{r.Base.Ref}
+	if digestOf(r.Base.Ref) == "" {
+		to.PutImage(r.Profile, r.Base.Ref, digestOf(base.Ref))
+	}
+	for _, ref := range r.Images() {
+		refs = append(refs, ref)
+		if digestOf(ref) == "" {
+			to.PutImage(r.Profile, ref, digestOf(images[ref].Ref))
+		}
+	}
+	to.KeepImages(r.Profile, refs)
 	return nil
 }
 

@@ -98,6 +98,7 @@ func (m *image) runtime() error {
 		m.add(Layer{Kind: "account", Name: "user " + r.User.Name}, accountLayer(helper, accounts, r.User, in))
 	}
 	m.add(Layer{Kind: "skeleton", Name: "python environment, directories"}, skeletonLayer(r, table))
+	m.copyLayers(table)
 	for _, l := range planWheels(in.Wheels, r.Layers, m.room()) {
 		m.add(l, wheelLayer(helper, l, r, in))
 	}

@@ -21,9 +21,10 @@ const (
 const CASecret = "mlbuild-ca"
 
 // Inputs is everything that Compile needs beside the recipe: what was looked up, and how this run differs from
-// others (session, daemon). Nothing in it changes the layers but Base, Wheels and the project's files.
+// others (session, daemon). Nothing in it changes the layers but Base, Images, Wheels and the project's files.
 type Inputs struct {
 	Base    Base
+	Images  map[string]Base   // the images of Recipe.Images, by the references there
 	Wheels  []pylock.Wheel    // one per package, sorted by name
 	System  *syslock.System   // the system packages; nil = none, or plain apt is to find them
 	Worker  ocispecs.Platform // the daemon's own platform: helper steps run on it, without an emulator

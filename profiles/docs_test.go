@@ -52,6 +52,7 @@ func TestDocumentedKeys(t *testing.T) {
 	d.repositories(new([]repositorySpec), "system.repositories")(&node{kind: list, items: []*node{every}})
 	d.key(every, &keySpec{})
 	d.snapshot(every, &snapshotSpec{})
+	d.copyFroms(&node{kind: list, items: []*node{every}}, &spec{})
 	d.app(every, &appSpec{})
 	d.accelerator(every, &acceleratorSpec{})
 	d.copies(&node{kind: list, items: []*node{every}}, &appSpec{})

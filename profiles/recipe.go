@@ -17,6 +17,7 @@ type Recipe struct {
 	Apt         Apt          `json:"apt,omitzero"`     // how they and the builder's are found; zero without system packages
 	Builder     Builder      `json:"builder,omitzero"` // in what packages are built from source
 	User        User         `json:"user"`
+	CopyFrom    []CopyFrom   `json:"copy_from,omitempty"` // files of other images, in order of the file
 	App         App          `json:"app"`
 	Layers      LayerBudget  `json:"layers"`
 	Compression string       `json:"compression"`       // of the image's new layers: zstd, gzip, estargz, uncompressed

@@ -75,7 +75,7 @@ func (p *Project) Resolve(sel Selection) (*Recipe, error) {
 	r.spec = d.spec(merge(p.merged(sel.Profile).without("extends", "description"), sel.node()))
 	for _, step := range []func(){
 		r.platform, r.pyprojectFile, r.identity, r.requirements, r.accelerator, r.pythonVersion, r.checkPins, r.base, r.system,
-		r.user, r.layers, r.app, r.leaks, r.hash,
+		r.user, r.layers, r.app, r.copyFrom, r.leaks, r.hash,
 	} {
 		step()
 	}

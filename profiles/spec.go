@@ -19,6 +19,7 @@ type spec struct {
 	user         userSpec
 	app          appSpec
 	layers       layersSpec
+	copyFrom     []copyFromSpec
 	public       []str
 	secrets      []str
 }
@@ -148,6 +149,7 @@ func (d *decoder) specFields(s *spec) fields {
 		"user":          func(n *node) { d.user(n, &s.user) },
 		"app":           func(n *node) { d.app(n, &s.app) },
 		"system":        func(n *node) { d.system(n, &s.system) },
+		"copyFrom":      func(n *node) { d.copyFroms(n, s) },
 		"layers": func(n *node) {
 			d.mapping(n, "layers", fields{
 				"max": d.integer(&s.layers.max, "layers.max"), "bins": d.integer(&s.layers.bins, "layers.bins"),

@@ -75,7 +75,7 @@ func printSystemLock(e *env, l *syslock.Lock, changes []change, fresh, same bool
 	for _, s := range l.Systems {
 		packages += len(s.Packages)
 	}
-	fmt.Fprintf(e.stdout, "%s: %s, %s, %s\n", syslock.FileName, count(len(l.Images), "base image"), count(packages, "system package"), state)
+	fmt.Fprintf(e.stdout, "%s: %s, %s, %s\n", syslock.FileName, count(len(l.Images), "image"), count(packages, "system package"), state)
 	if fresh {
 		return
 	}

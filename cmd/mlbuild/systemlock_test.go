@@ -56,9 +56,9 @@ func TestPrintSystemLock(t *testing.T) {
 		fresh, same bool
 		want        string
 	}{
-		{"new", true, false, "mlbuild.lock: 1 base image, 1 system package, new\n"},
-		{"unchanged", false, true, "mlbuild.lock: 1 base image, 1 system package, unchanged\n"},
-		{"changed", false, false, "mlbuild.lock: 1 base image, 1 system package, changed\n  ~ libz 1 → 2\n"},
+		{"new", true, false, "mlbuild.lock: 1 image, 1 system package, new\n"},
+		{"unchanged", false, true, "mlbuild.lock: 1 image, 1 system package, unchanged\n"},
+		{"changed", false, false, "mlbuild.lock: 1 image, 1 system package, changed\n  ~ libz 1 → 2\n"},
 	} {
 		e, out, _ := testEnv()
 		changes := systemChanges(old, now)

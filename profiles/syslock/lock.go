@@ -17,11 +17,11 @@ type Lock struct {
 	Systems []System
 }
 
-// Image is a base image with the digest that it is pinned to.
+// Image is a base image, or one whose files are taken, with the digest that it is pinned to.
 type Image struct {
 	Ref      string   // as a recipe has it: docker.io/library/python:3.11-slim
 	Digest   string   // sha256:…, of the index where there is one
-	Profiles []string // that stand on it, sorted
+	Profiles []string // that need it, sorted
 }
 
 // System is what apt answered on one base and platform.
@@ -195,19 +195,23 @@ func (l *Lock) Earlier(q Question) *System {
 	return nil
 }
 
-// PutImage pins the profile's base; another base of the profile is forgotten.
+// PutImage pins an image that the profile is made of: its base, or one whose files it takes.
 func (l *Lock) PutImage(profile, ref, digest string) {
-	found := false
+	i := slices.IndexFunc(l.Images, func(m Image) bool { return m.Ref == ref })
+	if i < 0 {
+		l.Images = append(l.Images, Image{Ref: ref, Digest: digest, Profiles: []string{profile}})
+	} else {
+		l.Images[i].Digest, l.Images[i].Profiles = digest, with(l.Images[i].Profiles, profile)
+	}
+	l.tidy()
+}
+
+// KeepImages forgets the profile's images that are not among these.
+func (l *Lock) KeepImages(profile string, refs []string) {
 	for i := range l.Images {
-		m := &l.Images[i]
-		if m.Ref == ref {
-			m.Digest, m.Profiles, found = digest, with(m.Profiles, profile), true
-		} else {
+		if m := &l.Images[i]; !slices.Contains(refs, m.Ref) {
 			m.Profiles = less(m.Profiles, profile)
 		}
-	}
-	if !found {
-		l.Images = append(l.Images, Image{Ref: ref, Digest: digest, Profiles: []string{profile}})
 	}
 	l.tidy()
 }

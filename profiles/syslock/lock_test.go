@@ -133,6 +133,10 @@ func TestPut(t *testing.T) {
 		t.Errorf("nobody wants the first list: %+v", l.Systems)
 	}
 	l.PutImage("gpu", bookworm, "sha256:"+sum("9"))
+	if len(l.Images) != 2 {
+		t.Errorf("a profile may need several images: %+v", l.Images)
+	}
+	l.KeepImages("gpu", []string{bookworm})
 	if want := []Image{{bookworm, "sha256:" + sum("9"), []string{"cpu", "gpu", "test"}}}; cmp.Diff(want, l.Images) != "" {
 		t.Error(cmp.Diff(want, l.Images))
 	}
@@ -150,6 +154,7 @@ func TestClone(t *testing.T) {
 	before := string(l.Marshal())
 	c := l.Clone()
 	c.PutImage("cpu", trixie, "sha256:"+sum("7"))
+	c.KeepImages("cpu", []string{trixie})
 	c.DropSystem("cpu", "linux/amd64")
 	c.Keep(nil)
 	if string(l.Marshal()) != before {

@@ -1,0 +1,87 @@
+package llb
+
+import (
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	bkllb "github.com/moby/buildkit/client/llb"
+
+	"github.com/mlbuild/mlbuild/profiles"
+)
+
+// CopyStep begins the names of steps that copy files of other images.
+const CopyStep = "[files of other images] "
+
+// copyLayers adds the files of other images, one layer for each of these images. It is a function of the image's digest and of the rules.
+func (m *image) copyLayers(table dirTable) {
+	var order []string
+	byImage := map[string][]profiles.Output{}
+	for _, c := range m.recipe.CopyFrom {
+		if !slices.Contains(order, c.Image) {
+			order = append(order, c.Image)
+		}
+		byImage[c.Image] = append(byImage[c.Image], c.Output)
+	}
+	s := stage{id: "copy", title: "files of other images", noCache: m.in.NoCache}
+	for _, ref := range order {
+		from := bkllb.Image(m.in.Images[ref].Ref, bkllb.Platform(m.platform), s.named("%s", m.in.Images[ref].Ref))
+		name := outputNames(byImage[ref]) + " from " + ref
+		m.add(Layer{Kind: "copy", Name: name}, outputLayer(from, byImage[ref], table, s, "copy "+name))
+	}
+}
+
+// outputLayer is some files of another file system, placed on nothing.
+func outputLayer(from bkllb.State, outputs []profiles.Output, table dirTable, s stage, name string) bkllb.State {
+	var parents []string
+	for _, o := range outputs {
+		parents = append(parents, o.Parent())
+	}
+	a := table.mkdirs(parents...)
+	for _, o := range outputs {
+		pattern := strings.ContainsAny(o.From, "*?[")
+		uid, gid := outputOwner(o, table)
+		info := &bkllb.CopyInfo{CopyDirContentsOnly: !pattern, AllowWildcard: pattern, FollowSymlinks: !pattern, Mode: outputMode(o.Mode)}
+		to := o.To
+		if !pattern && strings.HasSuffix(to, "/") {
+			to = path.Join(to, path.Base(o.From))
+		}
+		a.copy(from, o.From, to, info, uid, gid)
+	}
+	a.settle(emptyDir(s), table.chain(parents...))
+	return bkllb.Scratch().File(a.last, s.named("%s", name))
+}
+
+// outputOwner is who a rule names, else the owner of the directory that the files are put into.
+func outputOwner(o profiles.Output, table dirTable) (uid, gid int) {
+	left, right, named := strings.Cut(o.Owner, ":")
+	if !named {
+		d := table.lookup(o.Parent())
+		return d.UID, d.GID
+	}
+	uid, _ = strconv.Atoi(left)
+	gid, _ = strconv.Atoi(right)
+	return uid, gid
+}
+
+// outputMode leaves modes as they are in the source unless the rule names one.
+func outputMode(mode string) *bkllb.ChmodOpt {
+	if mode == "" {
+		return nil
+	}
+	return chmod(mode)
+}
+
+// outputNames lists sources for people, the first of many.
+func outputNames(outputs []profiles.Output) string {
+	const most = 3
+	var names []string
+	for _, o := range outputs[:min(most, len(outputs))] {
+		names = append(names, o.From)
+	}
+	if len(outputs) > most {
+		names = append(names, "…")
+	}
+	return strings.Join(names, ", ")
+}

@@ -1,0 +1,207 @@
+package profiles
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/mlbuild/mlbuild/profiles/fault"
+)
+
+// CopyFrom brings files of another image into this one.
+type CopyFrom struct {
+	Image string `json:"image,omitempty"` // full reference
+	Output
+}
+
+// Output says which files of another file system come into the image, and where to.
+type Output struct {
+	From  string `json:"from"`            // absolute path or pattern in the other file system
+	To    string `json:"to"`              // absolute destination; with a trailing slash the sources keep their names below it
+	Mode  string `json:"mode,omitempty"`  // octal, "" = as in the source
+	Owner string `json:"owner,omitempty"` // "uid:gid", "" = the owner of the directory that the file lies in
+}
+
+// Images lists the images beside the base whose files the recipe takes, sorted.
+func (r *Recipe) Images() []string {
+	var refs []string
+	for _, c := range r.CopyFrom {
+		if c.Image != "" {
+			refs = append(refs, c.Image)
+		}
+	}
+	return sortedUnique(refs)
+}
+
+type copyFromSpec struct {
+	at    fault.Position
+	image str
+	outputSpec
+}
+
+type outputSpec struct {
+	at                    fault.Position
+	from, to, mode, owner str
+}
+
+// fields reads the keys of an output.
+func (d *decoder) outputFields(o *outputSpec) fields {
+	return fields{
+		"from": d.str(&o.from, "from"), "to": d.str(&o.to, "to"),
+		"mode": d.str(&o.mode, "mode"), "owner": d.str(&o.owner, "owner"),
+	}
+}
+
+func (d *decoder) copyFroms(n *node, s *spec) {
+	s.copyFrom = nil
+	for _, item := range d.mappings(n, "copyFrom", "image, from and to") {
+		c := copyFromSpec{at: item.at}
+		keys := d.outputFields(&c.outputSpec)
+		keys["image"] = d.str(&c.image, "image")
+		d.mapping(item, "copyFrom", keys)
+		c.outputSpec.at = item.at
+		s.copyFrom = append(s.copyFrom, c)
+	}
+}
+
+// mappings gives the items of a list that must be mappings.
+func (d *decoder) mappings(n *node, what, with string) []*node {
+	if n.kind != list {
+		d.wrong(n, what, "a list of mappings with "+with)
+		return nil
+	}
+	var good []*node
+	for _, item := range n.items {
+		if item.kind != mapping {
+			d.wrong(item, "an item of "+what, "a mapping with "+with)
+			continue
+		}
+		good = append(good, item)
+	}
+	return good
+}
+
+// copyFrom decides CopyFrom.
+func (r *resolver) copyFrom() {
+	for _, s := range r.spec.copyFrom {
+		c := CopyFrom{}
+		if !s.image.set {
+			r.specf(s.at, "an item of copyFrom needs an image")
+			continue
+		}
+		c.Image = r.reference(s.image, "")
+		var ok bool
+		if c.Output, ok = r.output(s.outputSpec, "/"); !ok {
+			continue
+		}
+		if i := slices.IndexFunc(r.recipe.CopyFrom, func(o CopyFrom) bool { return clash(o.Output, c.Output) }); i >= 0 {
+			r.specf(s.to.at, "%s and %s would both become %s", r.recipe.CopyFrom[i].From, c.From, strings.TrimSuffix(c.To, "/")).
+				Hint("Give one of them another destination with to:.")
+		}
+		r.recipe.CopyFrom = append(r.recipe.CopyFrom, c)
+	}
+}
+
+// clash tells whether two outputs have one destination.
+func clash(a, b Output) bool {
+	if isGlob(a.From) || isGlob(b.From) {
+		return false
+	}
+	return a.target() == b.target()
+}
+
+// target is where an output without wildcards comes to lie.
+func (o Output) target() string {
+	if strings.HasSuffix(o.To, "/") {
+		return path.Join(o.To, path.Base(o.From))
+	}
+	return o.To
+}
+
+// Parent is the directory that the output's files are put into.
+func (o Output) Parent() string {
+	if isGlob(o.From) {
+		return path.Clean(o.To)
+	}
+	return path.Dir(o.target())
+}
+
+// output reads one output. A relative source starts at dir, a relative destination at the working directory.
+func (r *resolver) output(s outputSpec, dir string) (Output, bool) {
+	o := Output{From: s.from.value}
+	if !s.from.set || !s.to.set {
+		r.specf(s.at, "files from elsewhere need from and to").Hint("For example {from: /usr/local/bin/tool, to: /usr/local/bin/}.")
+		return o, false
+	}
+	if strings.ContainsAny(o.From, "\x00\n") || o.From == "" || hasDotDot(o.From) {
+		r.specf(s.from.at, "from %q is no path", o.From)
+		return o, false
+	}
+	if !path.IsAbs(o.From) {
+		o.From = path.Join(dir, o.From)
+	}
+	o.From = path.Clean(o.From)
+	if strings.Contains(o.From, "**") {
+		r.specf(s.from.at, "from %q has **, which works for the project's own files only", s.from.value).Hint("Name the directory: it is copied with all that is in it.")
+	}
+	to, ok := r.stepDestination(s.to)
+	if !ok {
+		return o, false
+	}
+	o.To = to
+	if isGlob(o.From) && !strings.HasSuffix(o.To, "/") {
+		r.specf(s.to.at, "what matches %s would become the one file %s", s.from.value, o.To).
+			Hint("End the destination with a slash to keep the names: to: %s/", s.to.value)
+	}
+	if o.From == "/" {
+		r.specf(s.from.at, "from is the root of another file system").Hint("Name the directories that are wanted.")
+	}
+	if s.mode.set {
+		o.Mode = fmt.Sprintf("%04o", r.mode(s.mode, 0))
+	}
+	if s.owner.set {
+		uid, gid := r.owner(s.owner)
+		o.Owner = fmt.Sprintf("%d:%d", uid, gid)
+	}
+	return o, true
+}
+
+// closedTrees are those that files from elsewhere do not go to. What is left of the system, /usr and /etc, is open to them.
+var closedTrees = []string{
+	"/proc", "/sys", "/dev", "/boot", "/run", "/var/run", "/var/lock", "/var/lib/dpkg", "/opt/venv", "/tmp", "/var/tmp",
+}
+
+// linkedTrees are symbolic links into /usr on today's distributions. A layer's directory of that name would replace the link.
+var linkedTrees = []string{"/bin", "/sbin", "/lib", "/lib64", "/lib32", "/libx32"}
+
+// stepDestination reads the destination of files from elsewhere; a trailing slash is kept.
+func (r *resolver) stepDestination(s str) (string, bool) {
+	p := s.value
+	if !path.IsAbs(p) && !hasDotDot(p) {
+		p = path.Join(r.recipe.App.Workdir, p)
+	}
+	why, hint := badDirectory(p), ""
+	if tree := under(p, closedTrees); why == "" && tree != "" {
+		why = "lies in " + tree + ", which belongs to the system"
+	}
+	if tree := under(p, linkedTrees); why == "" && tree != "" {
+		why, hint = "lies in "+tree+", which is a link to /usr"+tree, "Write /usr"+p+"."
+	}
+	slash := strings.HasSuffix(s.value, "/") || s.value == "."
+	if why == "" && path.Clean(p) == "/" && !slash {
+		why = "is the root of the image"
+	}
+	if why != "" {
+		f := r.specf(s.at, "the destination %q %s", s.value, why)
+		if hint != "" {
+			f.Hint("%s", hint)
+		}
+		return "", false
+	}
+	p = path.Clean(p)
+	if slash {
+		p = strings.TrimSuffix(p, "/") + "/"
+	}
+	return p, true
+}
