@@ -190,7 +190,7 @@ func (m *making) cacheHolds(layers []ocispecs.Descriptor) bool {
 		}
 		for i, l := range layers[:n] {
 			own := i - c.graph.Plan.BaseLayers
-			if own >= 0 && c.graph.Plan.Layers[own].Kind != "app" && !m.before.cached[l.Digest] {
+			if own >= 0 && !c.graph.Plan.Layers[own].Sent() && !m.before.cached[l.Digest] {
 				return false
 			}
 		}

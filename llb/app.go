@@ -16,12 +16,16 @@ import (
 
 // appLayer is the project's own files, placed as the copy rules say. Only what a rule names is sent.
 func appLayer(r *profiles.Recipe, table dirTable, in Inputs) bkllb.State {
-	s := stage{id: "app", title: "app"}
-	project := projectFiles(r, in, s)
-	parents := parentsOf(r.App.Copy)
+	return filesLayer(r.App.Copy, r.App.Ignore, r.User, table, in, stage{id: "app", title: "app"})
+}
+
+// filesLayer is files of the project where rules place them.
+func filesLayer(rules []profiles.CopyRule, ignore []string, u profiles.User, table dirTable, in Inputs, s stage) bkllb.State {
+	project := projectFiles(rules, ignore, in, s)
+	parents := parentsOf(rules)
 	a := table.mkdirs(parents...)
-	for _, rule := range r.App.Copy {
-		copyRule(a, project, rule, r.User)
+	for _, rule := range rules {
+		copyRule(a, project, rule, u)
 	}
 	a.settle(emptyDir(s), table.chain(parents...))
 	return bkllb.Scratch().File(a.last, s.named("copy the project's files"))
@@ -40,13 +44,13 @@ func (a *actions) settle(empty bkllb.State, dirs []profiles.Dir) {
 	}
 }
 
-func projectFiles(r *profiles.Recipe, in Inputs, s stage) bkllb.State {
+func projectFiles(rules []profiles.CopyRule, ignore []string, in Inputs, s stage) bkllb.State {
 	var names []string
-	for _, rule := range r.App.Copy {
+	for _, rule := range rules {
 		names = append(names, rule.Files...)
 	}
-	opts := append(in.Session.local(in.Session.SharedKey+"-app-"+selectionKey(names, r.App.Ignore)),
-		bkllb.FollowPaths(names), bkllb.ExcludePatterns(r.App.Ignore), s.named("send the project's files"))
+	opts := append(in.Session.local(in.Session.SharedKey+"-"+s.id+"-"+selectionKey(names, ignore)),
+		bkllb.FollowPaths(names), bkllb.ExcludePatterns(ignore), s.named("send the project's files"))
 	return bkllb.Local(ProjectLocal, opts...)
 }
 

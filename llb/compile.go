@@ -17,12 +17,13 @@ import (
 )
 
 // Targets are the stages that can be built by themselves, in the order in which they build on each other.
-var Targets = []string{"base", "builder", "runtime"}
+var Targets = []string{"base", "builder", "runtime", "testing", "dev"}
 
 // Graph is what a daemon is sent.
 type Graph struct {
 	Definition *pb.Definition
-	Config     []byte // OCI image config with docker's extensions, JSON
+	Tests      *pb.Definition // of the testing stage: what runs the tests; its result holds TestResult and TestReports
+	Config     []byte         // OCI image config with docker's extensions, JSON
 	Plan       *Plan
 	Target     string
 	Platform   ocispecs.Platform
@@ -66,6 +67,10 @@ func assemble(r *profiles.Recipe, in Inputs) (*image, error) {
 		return m, m.builderImage()
 	case "runtime":
 		return m, m.runtime()
+	case "testing":
+		return m, m.testing()
+	case "dev":
+		return m, m.dev()
 	}
 	return nil, fault.New(fault.Spec, "there is no stage %q", m.target).
 		Hint("the stages are: %s", strings.Join(Targets, ", "))
@@ -73,17 +78,28 @@ func assemble(r *profiles.Recipe, in Inputs) (*image, error) {
 
 // runtime adds the inputs of the runtime image. They are independent of each other and nothing runs on top of them.
 func (m *image) runtime() error {
-	r, in := m.recipe, m.in
+	if err := m.check(); err != nil {
+		return err
+	}
+	m.packagesAndFiles(m.systemPackages())
+	return nil
+}
+
+// check refuses what cannot become an image.
+func (m *image) check() error {
 	if err := checkWheels(m); err != nil {
 		return err
 	}
-	if err := checkDirs(r); err != nil {
+	if err := checkDirs(m.recipe); err != nil {
 		return err
 	}
-	if err := checkPackages(m); err != nil {
-		return err
-	}
-	table, helper, accounts := newDirTable(r), helperRoot(in.Helpers.Wheels), baseToRead(in.Base, m.platform)
+	return checkPackages(m)
+}
+
+// systemPackages adds the layers of the system packages, and gives the state whose /etc says which accounts there are.
+func (m *image) systemPackages() (accounts bkllb.State) {
+	r, in := m.recipe, m.in
+	accounts = baseToRead(in.Base, m.platform)
 	switch {
 	case in.System != nil:
 		accounts = m.packages(accounts)
@@ -94,6 +110,13 @@ func (m *image) runtime() error {
 		m.add(Layer{Kind: "system", Name: strings.Join(r.System, " ")}, systemLayer(accounts, installed, s))
 		accounts = installed
 	}
+	return accounts
+}
+
+// packagesAndFiles adds the user, the wheels and the project's files.
+func (m *image) packagesAndFiles(accounts bkllb.State) {
+	r, in := m.recipe, m.in
+	table, helper := newDirTable(r), helperRoot(in.Helpers.Wheels)
 	if r.User.UID != 0 {
 		m.add(Layer{Kind: "account", Name: "user " + r.User.Name}, accountLayer(helper, accounts, r.User, in))
 	}
@@ -105,7 +128,14 @@ func (m *image) runtime() error {
 	if len(r.App.Copy) > 0 {
 		m.add(Layer{Kind: "app", Name: "the project's files"}, appLayer(r, table, in))
 	}
-	return nil
+}
+
+// stageWheels adds the wheels that only a stage has. Those of the runtime lie in the runtime's own layers.
+func (m *image) stageWheels() {
+	helper := helperRoot(m.in.Helpers.Wheels)
+	for _, l := range planWheels(m.in.Extra, m.recipe.Layers, m.room()) {
+		m.add(l, wheelLayer(helper, l, m.recipe, m.in))
+	}
 }
 
 func (m *image) add(l Layer, s bkllb.State) {
@@ -121,7 +151,7 @@ func (m *image) room() int {
 
 func checkWheels(m *image) error {
 	var faults fault.List
-	for _, w := range m.in.Wheels {
+	for _, w := range slices.Concat(m.in.Wheels, m.in.Extra) {
 		if w.URL == "" {
 			faults = append(faults, fault.New(fault.Lock, "%s %s comes from the file %s; wheels from the project's own files are not supported yet", w.Name, w.Version, w.Path).
 				Hint("publish it to an index, or name its URL"))
@@ -164,12 +194,16 @@ func (m *image) graph() (*Graph, error) {
 	if err != nil {
 		return nil, fmt.Errorf("marshal the graph of %s: %w", m.recipe.Profile, err)
 	}
+	tests, err := m.tests()
+	if err != nil {
+		return nil, err
+	}
 	config, err := json.Marshal(imageConfig(m))
 	if err != nil {
 		return nil, fmt.Errorf("encode the image config: %w", err)
 	}
 	return &Graph{
-		Definition: def.ToPB(), Config: config, Target: m.target, Platform: m.platform,
+		Definition: def.ToPB(), Tests: tests, Config: config, Target: m.target, Platform: m.platform,
 		Plan: &Plan{BaseLayers: len(m.in.Base.Config.RootFS.DiffIDs), Layers: slices.Clone(m.layers)},
 	}, nil
 }

@@ -23,10 +23,32 @@ func imageConfig(m *image) dockerspec.DockerOCIImage {
 	c.Created = &m.in.Epoch
 	c.RootFS = ocispecs.RootFS{Type: "layers"}
 	c.History = history(m)
-	if m.target == "runtime" {
-		applyApp(&c.Config, m.recipe)
+	r := *m.recipe
+	switch m.target {
+	case "base", "builder":
+		return c
+	case "testing":
+		r.App = forTesting(r.App, r.Testing)
+	case "dev":
+		r.App = forDev(r.App, r.Dev)
 	}
+	applyApp(&c.Config, &r)
 	return c
+}
+
+// forTesting is the app of an image that runs its first test command. Nothing asks whether a service answers, because none runs.
+func forTesting(a profiles.App, t *profiles.Testing) profiles.App {
+	a.Env = slices.Concat(a.Env, t.Env)
+	a.Entrypoint, a.Command, a.Healthcheck = nil, t.Commands[0], nil
+	return a
+}
+
+// forDev is the app of an image to work in.
+func forDev(a profiles.App, d *profiles.Dev) profiles.App {
+	a.Env = slices.Concat(a.Env, d.Env)
+	a.Ports = slices.Concat(a.Ports, d.Ports)
+	a.Entrypoint, a.Command, a.Healthcheck = nil, d.Command, nil
+	return a
 }
 
 func applyApp(c *dockerspec.DockerOCIImageConfig, r *profiles.Recipe) {

@@ -43,7 +43,7 @@ func (m *image) merged() bkllb.State {
 	s := stage{id: "merged", title: "image to run in"}
 	inputs, project := []bkllb.State{m.base}, []bkllb.State(nil)
 	for i, l := range m.layers {
-		if l.Kind == "app" {
+		if l.Sent() {
 			project = append(project, m.states[i])
 		} else {
 			inputs = append(inputs, m.states[i])

@@ -21,11 +21,12 @@ const (
 const CASecret = "mlbuild-ca"
 
 // Inputs is everything that Compile needs beside the recipe: what was looked up, and how this run differs from
-// others (session, daemon). Nothing in it changes the layers but Base, Images, Wheels and the project's files.
+// others (session, daemon). Nothing in it changes the layers but Base, Images, Wheels, Extra and the project's files.
 type Inputs struct {
 	Base    Base
 	Images  map[string]Base   // the images of Recipe.Images, by the references there
 	Wheels  []pylock.Wheel    // one per package, sorted by name
+	Extra   []pylock.Wheel    // those that only the stage of Target has, sorted by name
 	System  *syslock.System   // the system packages; nil = none, or plain apt is to find them
 	Worker  ocispecs.Platform // the daemon's own platform: helper steps run on it, without an emulator
 	Helpers Helpers

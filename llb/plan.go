@@ -21,7 +21,7 @@ type Plan struct {
 
 // Layer is one layer that mlbuild makes.
 type Layer struct {
-	Kind   string         `json:"kind"` // system, account, skeleton, copy, wheels, app
+	Kind   string         `json:"kind"` // system, account, skeleton, copy, wheels, app, tests, dev, builder
 	Name   string         `json:"name"` // for people: "numpy 2.4.6", "12 small wheels (bin 3)"
 	Wheels []pylock.Wheel `json:"wheels,omitempty"`
 	// Packages are the system packages of the layer, sorted by name.
@@ -29,6 +29,9 @@ type Layer struct {
 	Part     wheel.Part        `json:"part,omitzero"`  // which part of its one wheel
 	Size     int64             `json:"size,omitempty"` // bytes of the wheels or packages as downloaded, the part's share; 0 = unknown
 }
+
+// Sent tells whether the layer is made of files that the client sends, and of nothing that took work.
+func (l Layer) Sent() bool { return l.Kind == "app" || l.Kind == "tests" }
 
 // planWheels decides which wheel goes into which layer: a large one, and one of unknown size, has a layer of its own; a very
 // large one is split; the others share bins by a hash of their name, so that adding or bumping one package touches one layer.

@@ -41,7 +41,7 @@ func (r *resolver) accelerator() {
 	r.checkDriver()
 	r.bindTorch()
 	r.checkArm()
-	r.rename()
+	r.recipe.Requires.Rename = r.renames(r.direct)
 }
 
 // checkPins holds the pinned versions of frameworks against the tables before anything is resolved.
@@ -238,10 +238,10 @@ func nearestCUDA(wanted string, tags []string) []string {
 	return near
 }
 
-// rename gives frameworks that have one package per accelerator the right one's name.
-func (r *resolver) rename() {
+// renames gives frameworks that have one package per accelerator the right one's name; nil for none of them.
+func (r *resolver) renames(direct []requirement) map[string]string {
 	renames := map[string]string{}
-	for _, q := range r.direct {
+	for _, q := range direct {
 		for _, v := range compat().Variants {
 			if !slices.Contains(v.Names, q.name) || slices.Contains(r.recipe.Requires.Allow, q.name) {
 				continue
@@ -251,9 +251,10 @@ func (r *resolver) rename() {
 			}
 		}
 	}
-	if len(renames) > 0 {
-		r.recipe.Requires.Rename = renames
+	if len(renames) == 0 {
+		return nil
 	}
+	return renames
 }
 
 // variant chooses among the names of one framework.

@@ -21,7 +21,7 @@ func (r *resolver) app() {
 	a.Env = r.env()
 	a.Labels = r.labels()
 	a.Annotations = r.pairs(s.annotations, "annotation", labelName)
-	a.Ports = r.ports()
+	a.Ports = r.ports(s.ports)
 	a.Volumes = r.volumes()
 	a.Dirs = r.dirs()
 	a.StopSignal = r.stopSignal()
@@ -61,6 +61,9 @@ func (r *resolver) env() []Pair {
 	if r.recipe.Accelerator.Kind == "cuda" {
 		defaults = append(defaults, nvidiaEnv...)
 	}
+	for _, t := range r.trainers() {
+		defaults = append(defaults, t.env...)
+	}
 	return over(over(defaults, r.presets()), env)
 }
 
@@ -98,9 +101,9 @@ func (r *resolver) labels() []Pair {
 
 var portText = regexp.MustCompile(`^([0-9]{1,5})(?:/(tcp|udp|sctp))?$`)
 
-func (r *resolver) ports() []string {
+func (r *resolver) ports(given []str) []string {
 	var ports []string
-	for _, s := range r.spec.app.ports {
+	for _, s := range given {
 		m := portText.FindStringSubmatch(s.value)
 		n := 0
 		if m != nil {

@@ -17,12 +17,8 @@ var (
 
 // detectApp chooses the app's files where app.copy does not: src/, packages, and the Python files at the top.
 func (r *resolver) detectApp(ignore *ignores) []copySpec {
-	entries, err := fs.ReadDir(r.fsys, ".")
-	if err != nil {
-		return nil
-	}
 	var found []string
-	for _, e := range entries {
+	for _, e := range r.entries() {
 		name := e.Name()
 		if !ignore.byUser(name) && !ignore.isSecret(name) && (e.IsDir() && r.isAppDir(name) || !e.IsDir() && strings.HasSuffix(name, ".py") && !notAppFiles.MatchString(name)) {
 			found = append(found, name)
@@ -38,6 +34,15 @@ func (r *resolver) detectApp(ignore *ignores) []copySpec {
 		rules = append(rules, copySpec{from: str{value: name, set: true}})
 	}
 	return rules
+}
+
+// entries lists what lies at the top of the project, sorted by name; nothing where it cannot be read.
+func (r *resolver) entries() []fs.DirEntry {
+	entries, err := fs.ReadDir(r.fsys, ".")
+	if err != nil {
+		return nil
+	}
+	return entries
 }
 
 func (r *resolver) isAppDir(name string) bool {
@@ -71,6 +76,11 @@ func (r *resolver) command() {
 	a.CommandFrom = "none"
 	if r.spec.app.command != nil || r.spec.app.entrypoint != nil {
 		a.Command, a.CommandFrom = values(r.spec.app.command), r.project.file
+		return
+	}
+	if script := r.trainScript(); script != "" {
+		a.Command, a.CommandFrom = []string{"torchrun", "--standalone", "--nproc-per-node=gpu", script}, script
+		r.notef("no command is given: the image runs %s on every GPU with torchrun", script)
 		return
 	}
 	if command := r.consoleScript(); command != nil {

@@ -18,7 +18,7 @@ func TestDocumentedExamples(t *testing.T) {
 			continue
 		}
 		examples++
-		files := memory{FileName: example, "requirements.txt": "flask\n", "constraints.txt": "", "config.yaml": "", "src/main.py": "", "models/a.json": ""}
+		files := memory{FileName: example, "requirements.txt": "flask\n", "constraints.txt": "", "config.yaml": "", "src/main.py": "", "models/a.json": "", "tests/test_a.py": ""}
 		if strings.Contains(example, "project: .") {
 			files["pyproject.toml"] = "[project]\nname='x'\n[project.optional-dependencies]\nserve=['flask']\n"
 		}
@@ -55,7 +55,9 @@ func TestDocumentedKeys(t *testing.T) {
 	d.copyFroms(&node{kind: list, items: []*node{every}}, &spec{})
 	d.app(every, &appSpec{})
 	d.accelerator(every, &acceleratorSpec{})
-	d.copies(&node{kind: list, items: []*node{every}}, &appSpec{})
+	d.copies(&node{kind: list, items: []*node{every}}, "app.copy")
+	d.testing(every, &testingSpec{})
+	d.dev(every, &devSpec{})
 	d.dirs(&node{kind: list, items: []*node{every}}, &appSpec{})
 	d.health(every, &appSpec{})
 	for _, f := range d.report.faults {

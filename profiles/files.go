@@ -22,6 +22,7 @@ type copier struct {
 	ignore  *ignores
 	placed  map[string]string // path in the image → path in the project
 	counted map[string]bool   // paths in the project whose size is in total
+	rules   []CopyRule        // what was made so far
 	total   int64             // bytes
 	full    bool              // a limit on all files is exceeded and reported
 }
@@ -30,17 +31,23 @@ type copier struct {
 func (r *resolver) files() {
 	rules := r.spec.app.copy
 	ignore := r.readIgnores(rules)
-	c := &copier{resolver: r, ignore: ignore, placed: map[string]string{}, counted: map[string]bool{}}
 	if !r.spec.app.copySet {
 		rules = r.detectApp(ignore)
 	}
-	for _, rule := range rules {
-		c.rule(rule)
-	}
+	r.recipe.App.Copy = r.copied(rules, ignore)
 	r.recipe.App.Ignore = ignore.patterns
 }
 
-// rule resolves one rule of app.copy.
+// copied resolves copy rules.
+func (r *resolver) copied(rules []copySpec, ignore *ignores) []CopyRule {
+	c := &copier{resolver: r, ignore: ignore, placed: map[string]string{}, counted: map[string]bool{}}
+	for _, rule := range rules {
+		c.rule(rule)
+	}
+	return c.rules
+}
+
+// rule resolves one rule.
 func (c *copier) rule(s copySpec) {
 	defer func() { c.refuseSecrets(s.from.at) }()
 	from, ok := c.inside(s.from.value, s.from.at, "file")
@@ -63,7 +70,7 @@ func (c *copier) rule(s copySpec) {
 		base.Owner = fmt.Sprintf("%d:%d", uid, gid)
 	}
 	for _, rule := range c.destinations(base, found, s) {
-		c.recipe.App.Copy = append(c.recipe.App.Copy, rule)
+		c.rules = append(c.rules, rule)
 		for _, file := range rule.Files {
 			c.tree(file, target(rule, file), s.from.at)
 		}

@@ -27,6 +27,11 @@ func TestGoldenRecipes(t *testing.T) {
 		{"sentiment", Selection{Profile: "gpu-126", Env: map[string]string{"WORKERS": "4", "X": "${HOME}"}}, "sentiment.gpu-126"},
 		{"pyproject", Selection{Profile: "cpu"}, "pyproject.cpu"},
 		{"pyproject", Selection{Profile: "gpu"}, "pyproject.gpu"},
+		{"stages", Selection{}, "stages.cpu"},
+		{"stages", Selection{Profile: "gpu", Target: "testing"}, "stages.gpu"},
+		{"bare", Selection{Target: "dev"}, "bare.dev"},
+		{"train", Selection{Profile: "train"}, "train.train"},
+		{"train", Selection{Profile: "train-126"}, "train.train-126"},
 		{"full", Selection{Args: map[string]string{"REGION": "us"}}, "full.cpu"},
 	} {
 		t.Run(c.golden, func(t *testing.T) {

@@ -41,8 +41,19 @@ type ProfileInfo struct {
 
 // builtIn are the profiles that every project has.
 var builtIn = map[string]*node{
-	"cpu": object("built-in profile", "accelerator", "none", "description", "CPU only, without CUDA libraries"),
-	"gpu": object("built-in profile", "accelerator", "cuda", "description", "NVIDIA GPU, CUDA from the Python packages"),
+	"cpu":   object("built-in profile", "accelerator", "none", "description", "CPU only, without CUDA libraries"),
+	"gpu":   object("built-in profile", "accelerator", "cuda", "description", "NVIDIA GPU, CUDA from the Python packages"),
+	"train": object("built-in profile", "extends", "gpu", "description", "training on several GPUs: torchrun, NCCL, MPI for what needs it"),
+}
+
+// builtIn gives the built-in profile of a name, nil if there is none or the file has a profile of its own under the name: one
+// that says what it extends.
+func (p *Project) builtIn(name string) *node {
+	profile := builtIn[name]
+	if profile.get("extends") != nil && p.own(name).get("extends") != nil {
+		return nil
+	}
+	return profile
 }
 
 // Load reads the project in fsys. File is the project file's slash path in it; "" means mlbuild.yaml if there
@@ -252,6 +263,9 @@ func (p *Project) own(name string) *node {
 // extends gives the name that a profile extends, nil if there is none.
 func (p *Project) extends(name string) *node {
 	n := p.own(name).get("extends")
+	if n == nil {
+		n = builtIn[name].get("extends")
+	}
 	if n == nil || n.kind == null || n.kind == list || n.kind == mapping {
 		return nil
 	}
@@ -295,7 +309,7 @@ func (p *Project) Profiles() []ProfileInfo {
 }
 
 func (p *Project) describe(name string, info ProfileInfo) string {
-	for _, from := range []*node{p.own(name), builtIn[name]} {
+	for _, from := range []*node{p.own(name), p.builtIn(name)} {
 		if n := from.get("description"); n != nil {
 			return n.text
 		}
@@ -319,7 +333,7 @@ func (p *Project) merged(name string) *node {
 	chain := p.chain(name)
 	var under *node
 	for _, link := range chain {
-		under = merge(under, builtIn[link])
+		under = merge(under, p.builtIn(link))
 	}
 	merged := merge(under, p.root.without(append(profileOnly, "version", "args", "profiles")...))
 	for _, link := range chain {

@@ -19,6 +19,8 @@ type Recipe struct {
 	User        User         `json:"user"`
 	CopyFrom    []CopyFrom   `json:"copy_from,omitempty"` // files of other images, in order of the file
 	App         App          `json:"app"`
+	Testing     *Testing     `json:"testing,omitempty"` // nil = the project has no such stage
+	Dev         *Dev         `json:"dev,omitempty"`     // nil = the project has no such stage
 	Layers      LayerBudget  `json:"layers"`
 	Compression string       `json:"compression"`       // of the image's new layers: zstd, gzip, estargz, uncompressed
 	Secrets     []string     `json:"secrets,omitempty"` // ids of the secrets that the build needs or the project declares, sorted

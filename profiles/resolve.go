@@ -16,6 +16,7 @@ import (
 // Selection says which profile and platform to resolve, and what the command line sets over the file.
 type Selection struct {
 	Profile  string            // "" = cpu
+	Target   string            // the stage that is wanted: testing and dev are decided without their keys if asked for; "" = runtime
 	Platform string            // "" = linux/amd64
 	Args     map[string]string // values of build arguments, by declared name
 	Python   string            // replaces python.version
@@ -75,7 +76,7 @@ func (p *Project) Resolve(sel Selection) (*Recipe, error) {
 	r.spec = d.spec(merge(p.merged(sel.Profile).without("extends", "description"), sel.node()))
 	for _, step := range []func(){
 		r.platform, r.pyprojectFile, r.identity, r.requirements, r.accelerator, r.pythonVersion, r.checkPins, r.base, r.system,
-		r.user, r.layers, r.app, r.copyFrom, r.leaks, r.hash,
+		r.user, r.layers, r.app, r.copyFrom, r.testing, r.dev, r.leaks, r.hash, r.hashStages,
 	} {
 		step()
 	}

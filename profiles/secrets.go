@@ -80,11 +80,35 @@ func (r *resolver) leaks() {
 			r.leakOf(group.what, p, public)
 		}
 	}
-	for _, words := range [][]str{a.entrypoint, a.command} {
-		for _, word := range words {
-			if shape := shapeOf(word.value); shape != "" {
-				r.leak(word.at, "the command holds %s, which everyone who has the image can read", shape)
+	r.leaksOfCommand(a.entrypoint)
+	r.leaksOfCommand(a.command)
+	r.leaksOfStages(public)
+}
+
+func (r *resolver) leaksOfCommand(words []str) {
+	for _, word := range words {
+		if shape := shapeOf(word.value); shape != "" {
+			r.leak(word.at, "the command holds %s, which everyone who has the image can read", shape)
+		}
+	}
+}
+
+// leaksOfStages looks into what the testing and the dev stage add. Tests have keys that open nothing, so there a name alone is no sign.
+func (r *resolver) leaksOfStages(public []string) {
+	if d := r.spec.dev; d != nil {
+		for _, p := range d.env {
+			r.leakOf("environment variable", p, public)
+		}
+		r.leaksOfCommand(d.command)
+	}
+	if t := r.spec.testing; t != nil {
+		for _, p := range t.env {
+			if shapeOf(p.value.value) != "" {
+				r.leakOf("environment variable", p, public)
 			}
+		}
+		for _, words := range t.command {
+			r.leaksOfCommand(words)
 		}
 	}
 }
@@ -147,6 +171,9 @@ func published(r *Recipe) []Pair {
 			places = append(places, Pair{group.what + p.Name, p.Value})
 		}
 	}
+	for _, p := range stageEnv(r) {
+		places = append(places, Pair{"environment variable " + p.Name, p.Value})
+	}
 	for _, index := range r.Requires.Indexes {
 		places = append(places, Pair{"URL of the index " + index.Name, index.URL})
 	}
@@ -154,4 +181,16 @@ func published(r *Recipe) []Pair {
 		Pair{"entrypoint", strings.Join(r.App.Entrypoint, " ")},
 		Pair{"command", strings.Join(r.App.Command, " ")},
 		Pair{"base", r.Base.Ref})
+}
+
+// stageEnv gives the variables of the testing and the dev stage, which their images show.
+func stageEnv(r *Recipe) []Pair {
+	var all []Pair
+	if r.Testing != nil {
+		all = append(all, r.Testing.Env...)
+	}
+	if r.Dev != nil {
+		all = append(all, r.Dev.Env...)
+	}
+	return all
 }

@@ -18,6 +18,8 @@ type spec struct {
 	system       systemSpec
 	user         userSpec
 	app          appSpec
+	testing      *testingSpec // nil = the file has no such key
+	dev          *devSpec     // nil = the file has no such key
 	layers       layersSpec
 	copyFrom     []copyFromSpec
 	public       []str
@@ -150,6 +152,14 @@ func (d *decoder) specFields(s *spec) fields {
 		"app":           func(n *node) { d.app(n, &s.app) },
 		"system":        func(n *node) { d.system(n, &s.system) },
 		"copyFrom":      func(n *node) { d.copyFroms(n, s) },
+		"testing": func(n *node) {
+			s.testing = &testingSpec{}
+			d.testing(n, s.testing)
+		},
+		"dev": func(n *node) {
+			s.dev = &devSpec{}
+			d.dev(n, s.dev)
+		},
 		"layers": func(n *node) {
 			d.mapping(n, "layers", fields{
 				"max": d.integer(&s.layers.max, "layers.max"), "bins": d.integer(&s.layers.bins, "layers.bins"),

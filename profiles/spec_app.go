@@ -2,7 +2,7 @@ package profiles
 
 func (d *decoder) app(n *node, a *appSpec) {
 	d.mapping(n, "app", fields{
-		"copy":        func(n *node) { d.copies(n, a) },
+		"copy":        func(n *node) { a.copySet, a.copy = true, d.copies(n, "app.copy") },
 		"workdir":     d.str(&a.workdir, "app.workdir"),
 		"entrypoint":  d.words(&a.entrypoint, "app.entrypoint"),
 		"command":     d.words(&a.command, "app.command"),
@@ -35,9 +35,9 @@ func (d *decoder) words(to *[]str, what string) func(*node) {
 	}
 }
 
-// copies reads app.copy: a list of texts and of {from, to, mode, owner}.
-func (d *decoder) copies(n *node, a *appSpec) {
-	a.copySet, a.copy = true, nil
+// copies reads app.copy, or another list of the same form: texts and {from, to, mode, owner}. It gives an empty list for none.
+func (d *decoder) copies(n *node, what string) []copySpec {
+	rules := []copySpec{}
 	items := []*node{n}
 	if n.kind == list {
 		items = n.items
@@ -45,20 +45,21 @@ func (d *decoder) copies(n *node, a *appSpec) {
 	for _, item := range items {
 		rule := copySpec{at: item.at}
 		if item.kind != mapping {
-			d.str(&rule.from, "an item of app.copy")(item)
+			d.str(&rule.from, "an item of "+what)(item)
 		} else {
-			d.mapping(item, "app.copy", fields{
+			d.mapping(item, what, fields{
 				"from": d.str(&rule.from, "from"), "to": d.str(&rule.to, "to"),
 				"mode": d.str(&rule.mode, "mode"), "owner": d.str(&rule.owner, "owner"),
 			})
 			if !rule.from.set {
-				d.report.specf(item.at, "an item of app.copy has no from")
+				d.report.specf(item.at, "an item of %s has no from", what)
 			}
 		}
 		if rule.from.set {
-			a.copy = append(a.copy, rule)
+			rules = append(rules, rule)
 		}
 	}
+	return rules
 }
 
 // dirs reads app.dirs: a list of paths and of {path, mode, owner}.

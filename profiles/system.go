@@ -143,16 +143,25 @@ var (
 // system decides System and Apt.
 func (r *resolver) system() {
 	s := r.spec.system
-	for _, p := range slices.Concat(s.runtime, s.build) {
+	var dev []str
+	if r.spec.dev != nil {
+		dev = r.spec.dev.system
+	}
+	for _, p := range slices.Concat(s.runtime, s.build, dev) {
 		if !debianPackage.MatchString(p.value) {
 			r.specf(p.at, "%q is not the name of a Debian package", p.value).Hint("Write a name, or a name and a version: libgomp1=12.2.0-14.")
 		}
 	}
 	runtime := values(s.runtime)
-	r.recipe.System = sortedUnique(slices.Concat(runtime, r.basePackages(runtime), r.initPackage(runtime)))
+	r.recipe.System = slices.Concat(runtime, r.basePackages(runtime), r.initPackage(runtime))
 	r.twoVersions(s.runtime)
-	r.recipe.Builder.System = sortedUnique(values(s.build))
-	r.twoVersions(s.build)
+	r.recipe.Builder.System = values(s.build)
+	for _, t := range r.trainers() {
+		r.recipe.System = append(r.recipe.System, r.unnamed(t.system, s.runtime)...)
+		r.recipe.Builder.System = append(r.recipe.Builder.System, r.unnamed(t.build, s.build)...)
+	}
+	r.recipe.System, r.recipe.Builder.System = sortedUnique(r.recipe.System), sortedUnique(r.recipe.Builder.System)
+	r.twoVersions(slices.Concat(s.build, dev))
 	a := Apt{Strategy: s.strategy.value, Docs: s.docs}
 	if s.strategy.set && !slices.Contains(Strategies, a.Strategy) {
 		f := fault.New(fault.Spec, "the strategy %q does not exist", a.Strategy).In(s.strategy.at)
@@ -168,10 +177,17 @@ func (r *resolver) system() {
 		a.Repositories = append(a.Repositories, r.repositoryOf(repo))
 	}
 	a.Snapshot = r.snapshot(s.snapshot)
-	if len(r.recipe.System)+len(r.recipe.Builder.System) > 0 {
+	if len(r.recipe.System)+len(r.recipe.Builder.System)+len(dev) > 0 {
 		a.Inputs = r.systemInputs(a)
 		r.recipe.Apt = a
 	}
+}
+
+// unnamed leaves out the packages that the project names itself, perhaps with a version.
+func (r *resolver) unnamed(packages []string, named []str) []string {
+	return slices.DeleteFunc(slices.Clone(packages), func(p string) bool {
+		return slices.ContainsFunc(named, func(s str) bool { return s.value == p || strings.HasPrefix(s.value, p+"=") })
+	})
 }
 
 // twoVersions refuses a package that is asked for in two versions.

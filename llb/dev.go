@@ -1,0 +1,61 @@
+package llb
+
+import (
+	"slices"
+	"strings"
+
+	bkllb "github.com/moby/buildkit/client/llb"
+
+	"github.com/mlbuild/mlbuild/llb/wheel"
+	"github.com/mlbuild/mlbuild/profiles"
+)
+
+// dev is an image to work in: the runtime's packages and files in the runtime's own layers, the tools of the builder, what developers need, and an
+// environment that the user may change. apt adds its packages over those of the runtime, so that there is one set of accounts.
+func (m *image) dev() error {
+	d := m.recipe.Dev
+	if d == nil {
+		return errNoStage("dev")
+	}
+	if err := m.check(); err != nil {
+		return err
+	}
+	s := stage{id: "dev", title: "dev", noCache: m.in.NoCache}
+	accounts := m.systemPackages()
+	if tools := DevPackages(m.recipe); len(tools) > 0 {
+		installed := aptInstalled(accounts, tools, m.recipe.Apt, m.in, m.platform, s)
+		m.add(Layer{Kind: "dev", Name: strings.Join(tools, " ")}, systemLayer(accounts, installed, s))
+		accounts = installed
+	}
+	m.packagesAndFiles(accounts)
+	m.stageWheels()
+	if m.recipe.User.UID != 0 {
+		m.add(Layer{Kind: "dev", Name: "an environment that " + m.recipe.User.Name + " may change"}, m.writableEnvironment())
+	}
+	return nil
+}
+
+// DevPackages lists the Debian packages that the dev stage has beside the runtime's, sorted: the builder's and its own.
+func DevPackages(r *profiles.Recipe) []string {
+	if r.Dev == nil {
+		return nil
+	}
+	all := slices.Concat(r.Builder.System, r.Dev.System)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// writableEnvironment gives the directories of the virtual environment to the image's user, as entries that lie over those of the wheels:
+// packages can be added, and those of the lock cannot be removed.
+func (m *image) writableEnvironment() bkllb.State {
+	s := stage{id: "dev", title: "dev"}
+	a := &actions{last: bkllb.Mkdir("/", 0o755, bkllb.WithParents(true))}
+	for _, d := range wheel.ParentDirs(m.recipe.Python.Version) {
+		dir := profiles.Dir{Path: d.Path, Mode: d.Mode, UID: d.UID, GID: d.GID}
+		if strings.HasPrefix(d.Path, wheel.Venv) {
+			dir.UID, dir.GID = m.recipe.User.UID, m.recipe.User.GID
+		}
+		a.mkdir(dir)
+	}
+	return settled(bkllb.Scratch().File(a.last, s.named("the environment belongs to %s", m.recipe.User.Name)), s)
+}

@@ -1,0 +1,84 @@
+package profiles
+
+import "slices"
+
+// Dev is what the stage of this name adds to the runtime image: an image to work in.
+type Dev struct {
+	Requires StageRequirements `json:"requires"`
+	System   []string          `json:"system,omitempty"` // Debian packages beside the builder's as apt is asked for them, sorted
+	Command  []string          `json:"command"`
+	Shell    string            `json:"shell"`           // absolute path in the image
+	Env      []Pair            `json:"env,omitempty"`   // over the app's, sorted by name, SHELL included
+	Ports    []string          `json:"ports,omitempty"` // beside the app's: "8888/tcp", sorted
+}
+
+type devSpec struct {
+	stageSpec
+	system  []str
+	command []str
+	shell   str
+	env     []named
+	ports   []str
+}
+
+func (d *decoder) dev(n *node, s *devSpec) {
+	s.at = n.at
+	keys := d.stage(&s.stageSpec, "dev")
+	keys["system"] = d.strs(&s.system, "dev.system")
+	keys["command"] = d.words(&s.command, "dev.command")
+	keys["shell"] = d.str(&s.shell, "dev.shell")
+	keys["env"] = d.pairs(&s.env, "dev.env")
+	keys["ports"] = d.strs(&s.ports, "dev.ports")
+	d.mapping(n, "dev", keys)
+}
+
+// devUsual is where projects keep what developers need.
+var devUsual = usual{
+	files:  []string{"requirements-dev.txt", "dev-requirements.txt", "requirements/dev.txt"},
+	groups: []string{"dev"},
+}
+
+// notebooks are the packages that serve notebooks, with their commands. The first that the stage asks for runs.
+var notebooks = []struct {
+	name    string
+	command []string
+}{
+	{"jupyterlab", []string{"jupyter", "lab", "--ip=0.0.0.0", "--port=8888", "--no-browser"}},
+	{"notebook", []string{"jupyter", "notebook", "--ip=0.0.0.0", "--port=8888", "--no-browser"}},
+	{"jupyter", []string{"jupyter", "lab", "--ip=0.0.0.0", "--port=8888", "--no-browser"}},
+}
+
+// dev decides the dev stage. Without the key nothing is decided unless the stage is asked for.
+func (r *resolver) dev() {
+	s := r.spec.dev
+	if s == nil {
+		if r.sel.Target != "dev" {
+			return
+		}
+		s = &devSpec{}
+	}
+	d := &Dev{Shell: s.shell.or("/bin/bash"), Command: values(s.command), System: sortedUnique(values(s.system))}
+	r.recipe.Dev = d
+	if why := badDirectory(d.Shell); why != "" {
+		r.specf(s.shell.at, "dev.shell %q %s", d.Shell, why).Hint("For example shell: /bin/zsh, with zsh in dev.system.")
+	}
+	var direct []requirement
+	d.Requires, direct = r.stageRequirements("dev", s.stageSpec, devUsual)
+	d.Ports = r.ports(s.ports)
+	if s.command == nil {
+		d.Command = []string{d.Shell}
+		r.notebook(d, append(slices.Clone(direct), r.direct...))
+	}
+	d.Env = over([]Pair{{"SHELL", d.Shell}}, r.pairs(s.env, "environment variable", envName))
+}
+
+// notebook makes the image serve notebooks if a package for that is asked for.
+func (r *resolver) notebook(d *Dev, direct []requirement) {
+	for _, n := range notebooks {
+		if asksIn(direct, n.name) {
+			d.Command = n.command
+			d.Ports = sortedUnique(append(d.Ports, "8888/tcp"))
+			return
+		}
+	}
+}

@@ -1,0 +1,129 @@
+package profiles
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/mlbuild/mlbuild/profiles/fault"
+)
+
+// Testing is what the stage of this name adds to the runtime image, and what it runs there.
+type Testing struct {
+	Requires StageRequirements `json:"requires"`
+	Copy     []CopyRule        `json:"copy,omitempty"`    // the tests, over the app's files
+	Ignore   []string          `json:"ignore,omitempty"`  // as App.Ignore
+	Commands [][]string        `json:"commands"`          // run one after another; the first that fails ends the run
+	Env      []Pair            `json:"env,omitempty"`     // over the app's, sorted by name
+	Network  bool              `json:"network,omitempty"` // the commands may use the network
+	Reports  []string          `json:"reports,omitempty"` // files, directories and patterns below the working directory that are brought back
+}
+
+type testingSpec struct {
+	stageSpec
+	copy    []copySpec
+	command [][]str
+	env     []named
+	network bool
+	reports []str
+}
+
+func (d *decoder) testing(n *node, t *testingSpec) {
+	t.at = n.at
+	keys := d.stage(&t.stageSpec, "testing")
+	keys["copy"] = func(n *node) { t.copy = d.copies(n, "testing.copy") }
+	keys["command"] = d.commands(&t.command, "testing.command")
+	keys["env"] = d.pairs(&t.env, "testing.env")
+	keys["network"] = d.flag(&t.network, "testing.network")
+	keys["reports"] = d.strs(&t.reports, "testing.reports")
+	d.mapping(n, "testing", keys)
+}
+
+// Where projects keep their tests, what pytest reads, and what it needs.
+var (
+	testPlaces = []string{
+		"tests", "test", "test_*.py", "*_test.py", "conftest.py", "pytest.ini", "pytest.toml", "pyproject.toml", "tox.ini", "setup.cfg", ".coveragerc",
+	}
+	testUsual = usual{
+		files: []string{
+			"requirements-test.txt", "requirements-tests.txt", "test-requirements.txt", "requirements/test.txt",
+			"requirements-dev.txt", "dev-requirements.txt", "requirements/dev.txt",
+		},
+		groups: []string{"test", "tests", "testing", "dev"},
+	}
+	testCommand = []string{"python", "-m", "pytest", "--junitxml=junit.xml"}
+)
+
+// testing decides the testing stage: what the file says, and for the rest what pytest and most projects agree on. Without the key nothing is
+// decided unless the stage is asked for.
+func (r *resolver) testing() {
+	s := r.spec.testing
+	if s == nil {
+		if r.sel.Target != "testing" {
+			return
+		}
+		s = &testingSpec{}
+	}
+	t := &Testing{Network: s.network, Env: over(nil, r.pairs(s.env, "environment variable", envName))}
+	r.recipe.Testing = t
+	var direct []requirement
+	t.Requires, direct = r.stageRequirements("testing", s.stageSpec, testUsual)
+	for _, words := range s.command {
+		if len(words) == 0 {
+			r.specf(s.at, "a command of testing has no words")
+		}
+		t.Commands = append(t.Commands, values(words))
+	}
+	for _, report := range s.reports {
+		t.Reports = append(t.Reports, r.reportPath(report))
+	}
+	t.Copy, t.Ignore = r.tests(s)
+	if t.Commands == nil {
+		r.pytest(t, direct)
+	}
+	t.Reports = sortedUnique(t.Reports)
+}
+
+// pytest is what runs where the file names no command.
+func (r *resolver) pytest(t *Testing, direct []requirement) {
+	t.Commands = [][]string{testCommand}
+	t.Reports = append(t.Reports, "junit.xml")
+	if !asksIn(append(direct, r.direct...), "pytest") {
+		t.Requires.Packages = append(t.Requires.Packages, "pytest")
+	}
+}
+
+// tests decides which files the stage adds.
+func (r *resolver) tests(s *testingSpec) (rules []CopyRule, ignore []string) {
+	i := r.readIgnores(s.copy)
+	wanted := s.copy
+	if wanted == nil {
+		wanted = r.usualTests(i)
+		if s.command == nil && !slices.ContainsFunc(wanted, isTest) {
+			r.add(fault.New(fault.Context, "there are no tests: no tests/, no test_*.py").In(s.at).
+				Hint("Name them in testing.copy, or say in testing.command what is to run."))
+		}
+	}
+	return r.copied(wanted, i), i.patterns
+}
+
+func isTest(s copySpec) bool {
+	name := s.from.value
+	return name == "tests" || name == "test" || strings.HasPrefix(name, "test_") || strings.HasSuffix(name, "_test.py")
+}
+
+// usualTests finds the tests and the configuration of a project that does not name them.
+func (r *resolver) usualTests(ignore *ignores) []copySpec {
+	var rules []copySpec
+	for _, e := range r.entries() {
+		name := e.Name()
+		is := func(pattern string) bool {
+			ok, _ := path.Match(pattern, name)
+			return ok
+		}
+		if slices.ContainsFunc(testPlaces, is) && !ignore.byUser(name) {
+			rules = append(rules, copySpec{from: str{value: name, set: true}})
+		}
+	}
+	return rules
+}

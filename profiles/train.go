@@ -1,0 +1,75 @@
+package profiles
+
+import "slices"
+
+// trainer is what a training image has for a package that the project asks for.
+type trainer struct {
+	names  []string // any of these packages
+	system []string // Debian packages in the image
+	build  []string // Debian packages that building it from source takes
+	env    []Pair   // over them what the project says wins
+}
+
+// mpi is OpenMPI with the client by which it reaches other nodes; without one mpirun does not even start on one node.
+var mpi = []string{"openmpi-bin", "openssh-client"}
+
+// trainers is the table of the train profile.
+var trainers = []trainer{
+	// One thread a process unless the project says more: torchrun would set it, with a warning. A collective that hangs ends the
+	// process, so that the job can start again from its last checkpoint.
+	{names: []string{"torch"}, env: []Pair{{"OMP_NUM_THREADS", "1"}, {"TORCH_NCCL_ASYNC_ERROR_HANDLING", "1"}}},
+	{
+		names: []string{"horovod"}, system: mpi, build: []string{"cmake", "g++", "libopenmpi-dev"},
+		env: []Pair{{"HOROVOD_GPU_OPERATIONS", "NCCL"}, {"HOROVOD_WITH_MPI", "1"}},
+	},
+	{names: []string{"deepspeed"}, system: append([]string{"pdsh"}, mpi...)},
+	{names: []string{"mpi4py", "mpi4jax"}, system: mpi, build: []string{"gcc", "libopenmpi-dev"}},
+}
+
+// trainEnv is what every training image has: NCCL says what goes wrong.
+var trainEnv = []Pair{{"NCCL_DEBUG", "WARN"}}
+
+// horovodWith says which frameworks Horovod is built with: those that the project asks for.
+var horovodWith = []struct{ name, variable string }{
+	{"mxnet", "HOROVOD_WITH_MXNET"}, {"tensorflow", "HOROVOD_WITH_TENSORFLOW"}, {"torch", "HOROVOD_WITH_PYTORCH"},
+}
+
+// trains tells whether the profile is train or extends it.
+func (r *resolver) trains() bool {
+	return slices.Contains(r.project.chain(r.sel.Profile), "train") && r.project.builtIn("train") != nil
+}
+
+// trainers gives the rows of the table that the project's packages call for; none outside of the train profile.
+func (r *resolver) trainers() []trainer {
+	if !r.trains() {
+		return nil
+	}
+	rows := []trainer{{env: trainEnv}}
+	for _, t := range trainers {
+		if asksIn(r.direct, t.names...) {
+			rows = append(rows, t)
+		}
+	}
+	if asksIn(r.direct, "horovod") {
+		for _, with := range horovodWith {
+			if asksIn(r.direct, with.name) {
+				rows = append(rows, trainer{env: []Pair{{with.variable, "1"}}})
+			}
+		}
+	}
+	return rows
+}
+
+// trainScript is the file that a training image runs on every GPU of its machine where the project names no command: "" if there is none, or
+// no torchrun.
+func (r *resolver) trainScript() string {
+	if !r.trains() || !asksIn(r.direct, "torch") {
+		return ""
+	}
+	for _, name := range []string{"train.py", "main.py"} {
+		if r.isCopied(name) {
+			return name
+		}
+	}
+	return ""
+}
