@@ -112,6 +112,7 @@ func (b *Builder) start(ctx context.Context, req Request) (*build, error) {
 		run.stop()
 		return nil, err
 	}
+	store[llb.RunSecret] = []byte(run.locals.session.ID())
 	run.second = sync.OnceValues(func() (l *locals, err error) {
 		l, err = openLocals(run.ctx, b.daemon.Client, req.Dir, run.sharedKey())
 		run.opened = l

@@ -23,6 +23,9 @@ import (
 func (b *build) exports(v Variant) ([]bkclient.ExportEntry, error) {
 	var all []bkclient.ExportEntry
 	for _, o := range b.req.Outputs {
+		if b.onlyTests() || b.req.Target == "testing" && o.Type == "local" { // the reports go there
+			continue
+		}
 		e, err := b.exportEntry(o, v)
 		if err != nil {
 			return nil, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	bkclient "github.com/moby/buildkit/client"
@@ -26,34 +27,62 @@ type LockOptions struct {
 	Profiles []string
 }
 
-// Locked is one profile's new lock.
+// Locked is a new lock: a profile's, or that of one of its stages.
 type Locked struct {
 	Profile string
+	Stage   string // "" = the runtime
 	Path    string // in the project: pylock.gpu.toml
 	Data    []byte
 	Lock    *pylock.Lock
 	Notes   []string
 }
 
-// Lock resolves every variant of the request and checks the result as a build would. It writes nothing.
+// Lock resolves every variant of the request and then its stages that have packages of their own, and checks the result as a build would. It
+// writes nothing.
 func (b *Builder) Lock(ctx context.Context, req Request, o LockOptions) ([]Locked, error) {
 	run, err := b.start(ctx, req)
 	if err != nil {
 		return nil, err
 	}
 	defer run.close()
-	locks, errs := make([]Locked, len(req.Variants)), make([]error, len(req.Variants))
+	locks, errs := make([][]Locked, len(req.Variants)), make([]error, len(req.Variants))
 	var wg sync.WaitGroup
 	for i, v := range req.Variants {
 		wg.Go(func() {
 			errs[i] = run.ask(run.ctx, v, func(ctx context.Context, gw gateway.Client) (err error) {
-				locks[i], err = run.lock(ctx, gw, v, o)
+				locks[i], err = run.locks(ctx, gw, v, o)
 				return err
 			})
 		})
 	}
 	wg.Wait()
-	return locks, errors.Join(errs...)
+	return slices.Concat(locks...), errors.Join(errs...)
+}
+
+// locks makes the lock of the variant's runtime, and with it as the constraint those of its stages.
+func (b *build) locks(ctx context.Context, gw gateway.Client, v Variant, o LockOptions) ([]Locked, error) {
+	runtime, err := b.lock(ctx, gw, v, o, "")
+	if err != nil {
+		return nil, err
+	}
+	all := []Locked{runtime}
+	for _, name := range packageStages {
+		q := requirementsOf(v.Recipes[0], name)
+		if q == nil {
+			continue
+		}
+		stage := Variant{Profile: v.Profile, Lock: v.StageLocks[name]}
+		for _, r := range v.Recipes {
+			stage.Recipes = append(stage.Recipes, r.With(*requirementsOf(r, name)))
+		}
+		locked, err := b.lock(ctx, gw, stage, o, constraints(runtime.Lock))
+		if err != nil {
+			return all, stageHint(err, name, runtime.Lock)
+		}
+		locked.Stage = name
+		all = append(all, locked)
+	}
+	return all, nil
 }
 
 // ask runs a function with the daemon's gateway, without building or exporting anything.
@@ -81,12 +110,13 @@ func (b *build) ask(ctx context.Context, v Variant, f func(context.Context, gate
 	return b.explain(v.Profile, b.daemon.Explain(ctx, err))
 }
 
-func (b *build) lock(ctx context.Context, gw gateway.Client, v Variant, o LockOptions) (Locked, error) {
+// lock makes one lock; keep holds constraints beside the project's own.
+func (b *build) lock(ctx context.Context, gw gateway.Client, v Variant, o LockOptions, keep string) (Locked, error) {
 	glibc, err := b.lowestGlibc(ctx, gw, v)
 	if err != nil {
 		return Locked{}, err
 	}
-	q := asking{recipe: v.Recipes[0], platforms: v.platforms(), glibc: glibc, upgrade: o.Upgrade, nonce: o.Nonce}
+	q := asking{recipe: v.Recipes[0], platforms: v.platforms(), glibc: glibc, keep: keep, upgrade: o.Upgrade, nonce: o.Nonce}
 	if !o.All {
 		q.previous = string(v.Lock)
 	}
@@ -181,7 +211,7 @@ func (b *build) plan(ctx context.Context, gw gateway.Client, v Variant) ([]Plann
 		if c.system != nil {
 			system = c.system.Packages
 		}
-		all = append(all, Planned{System: system, Recipe: c.recipe, Wheels: c.wheels, Graph: c.graph, CUDA: c.cuda, Locked: c.locked, Notes: c.notes})
+		all = append(all, Planned{System: system, Recipe: c.recipe, Wheels: slices.Concat(c.wheels, c.extra), Graph: c.graph, CUDA: c.cuda, Locked: c.locked, Notes: c.notes})
 	}
 	return all, nil
 }

@@ -45,6 +45,8 @@ type Variant struct {
 	Recipes []*profiles.Recipe // one for each platform, in the order of the command line
 	Tags    []string           // full references, the first is pushed and the others are put on it
 	Lock    []byte             // the profile's lock file; nil = there is none
+	// StageLocks are the lock files of stages with packages of their own, by stage: testing, dev.
+	StageLocks map[string][]byte
 }
 
 // Output is one place a result goes to.
@@ -94,6 +96,7 @@ type Image struct {
 	Layers    *Layers   `json:"layers,omitempty"`
 	Locked    bool      `json:"locked"` // the packages came from a lock
 	CUDA      string    `json:"cuda,omitempty"`
+	Tests     string    `json:"tests,omitempty"` // of the testing stage: "passed"
 	Cached    int       `json:"steps_cached"`
 	Ran       int       `json:"steps_run"`
 	Seconds   float64   `json:"seconds"`

@@ -92,6 +92,7 @@ type asking struct {
 	platforms []string
 	glibc     string
 	previous  string
+	keep      string // constraints, one a line
 	upgrade   []string
 	nonce     string
 }
@@ -105,7 +106,7 @@ func (b *build) askUV(ctx context.Context, gw gateway.Client, q asking) ([]byte,
 	}
 	in := llb.ResolveInputs{
 		Tool: tool, Worker: b.worker, Platforms: q.platforms, Glibc: q.glibc, Direct: llb.Named(q.recipe),
-		Previous: q.previous, Upgrade: q.upgrade, Nonce: q.nonce, Network: b.network(), NoCache: b.req.NoCache,
+		Previous: q.previous, Keep: q.keep, Upgrade: q.upgrade, Nonce: q.nonce, Network: b.network(), NoCache: b.req.NoCache,
 	}
 	bound := llb.Bindings(q.recipe)
 	for range maxPasses {

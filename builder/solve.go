@@ -29,6 +29,7 @@ type compiled struct {
 	images map[string]llb.Base // those beside the base that files are taken from
 	graph  *llb.Graph
 	wheels []pylock.Wheel
+	extra  []pylock.Wheel  // those that only the request's stage has
 	system *syslock.System // nil = none, or not known
 	chosen bool            // apt chose the system packages now: no lock has them
 	cuda   string
@@ -56,6 +57,12 @@ func (m *making) platforms(ctx context.Context, gw gateway.Client) (*gateway.Res
 	m.graphs = graphs
 	m.describe()
 	<-m.looked
+	if err := m.test(ctx, gw); err != nil {
+		return nil, err
+	}
+	if m.onlyTests() {
+		return gateway.NewResult(), nil
+	}
 	return m.solveGraphs(ctx, gw)
 }
 
@@ -64,9 +71,7 @@ func (m *making) describe() {
 	for _, c := range m.graphs {
 		m.image.Locked, m.image.CUDA, m.image.Plan = c.locked, c.cuda, c.graph.Plan
 		for _, n := range c.notes {
-			if !slices.Contains(m.image.Notes, n) {
-				m.image.Notes = append(m.image.Notes, n)
-			}
+			m.image.note("%s", n)
 		}
 	}
 }
@@ -78,7 +83,7 @@ func (b *build) compile(ctx context.Context, gw gateway.Client, r *profiles.Reci
 		return compiled{}, err
 	}
 	c.inputs = llb.Inputs{
-		Base: base, Images: c.images, Wheels: c.wheels, System: c.system, Worker: b.worker, Helpers: b.helpers, Network: b.network(),
+		Base: base, Images: c.images, Wheels: c.wheels, Extra: c.extra, System: c.system, Worker: b.worker, Helpers: b.helpers, Network: b.network(),
 		Session: b.session(b.locals), Epoch: b.req.Epoch, Target: b.req.Target, NoCache: b.req.NoCache,
 	}
 	c.graph, err = llb.Compile(c.recipe, c.inputs)
@@ -216,8 +221,10 @@ func (b *build) lookup(ctx context.Context, gw gateway.Client, r *profiles.Recip
 	if err = c.choose(lock, glibc); err != nil {
 		return c, base, err
 	}
-	_, err = profiles.CheckBase(r, c.cuda, createdBy(base), base.Config.Config.Env)
-	return c, base, err
+	if _, err = profiles.CheckBase(r, c.cuda, createdBy(base), base.Config.Config.Env); err != nil {
+		return c, base, err
+	}
+	return c, base, b.stageWheels(ctx, gw, &c, lock, glibc)
 }
 
 // choose picks the wheels, holds them against the compatibility tables, and gives the recipe what follows from them.

@@ -80,6 +80,9 @@ func runsApt(r *profiles.Recipe, lock *syslock.Lock, target string) bool {
 	if target == "builder" {
 		return len(r.Builder.System) > 0
 	}
+	if target == "dev" && len(llb.DevPackages(r)) > 0 {
+		return true
+	}
 	if target == "base" || len(r.System) == 0 {
 		return false
 	}

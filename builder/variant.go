@@ -2,6 +2,7 @@ package builder
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -63,6 +64,13 @@ func (b *build) variant(ctx context.Context, v Variant) (*Image, error) {
 	}
 	m.image.Seconds = time.Since(began).Seconds()
 	return m.image, nil
+}
+
+// note adds a note once.
+func (i *Image) note(format string, args ...any) {
+	if n := fmt.Sprintf(format, args...); !slices.Contains(i.Notes, n) {
+		i.Notes = append(i.Notes, n)
+	}
 }
 
 // solve runs the build function and the exporters. A download that failed for a passing reason is tried again in a build of its own: the

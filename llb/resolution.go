@@ -38,7 +38,8 @@ type ResolveInputs struct {
 	Glibc     string            // lowest glibc of the bases ("2.36"), "" = unknown
 	Direct    []string          // packages bound to an index that the project needs, sorted
 	Previous  string            // an earlier lock, whose versions are kept where they still fit; "" = none
-	Upgrade   []string          // packages of it that may change
+	Keep      string            // constraints, one a line, under the names that the lock has; "" = none
+	Upgrade   []string          // packages of Previous that may change
 	Nonce     string            // differs = ask the indexes again; "" = an equal earlier answer will do
 	Network   Network
 	NoCache   Stages
@@ -137,6 +138,9 @@ func resolveSources(r *profiles.Recipe, project string, in ResolveInputs, s stag
 	if in.Previous != "" {
 		files = append(files, profiles.File{Path: "previous.toml", Data: in.Previous})
 	}
+	if in.Keep != "" {
+		files = append(files, profiles.File{Path: "keep.txt", Data: in.Keep})
+	}
 	slices.SortFunc(files, func(a, b profiles.File) int { return cmp.Compare(a.Path, b.Path) })
 	files = slices.CompactFunc(files, func(a, b profiles.File) bool { return a.Path == b.Path })
 	var paths []string
@@ -174,6 +178,9 @@ func (in ResolveInputs) compileArgs(r *profiles.Recipe) []string {
 		if c.Top {
 			args = append(args, "--constraints", "project/"+c.Path)
 		}
+	}
+	if in.Keep != "" {
+		args = append(args, "--constraints", "keep.txt")
 	}
 	if p := q.Project; p != nil {
 		args = append(args, "project/"+p.File.Path)

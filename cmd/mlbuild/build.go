@@ -15,7 +15,6 @@ type buildFlags struct {
 	runFlags
 	outputFlags
 	tags         []string
-	target       string
 	cacheFrom    []string
 	cacheTo      []string
 	noCache      []string
@@ -55,7 +54,7 @@ func (b *buildFlags) add(cmd *cobra.Command) {
 	f.BoolVar(&b.push, "push", false, "push the images to their registry")
 	f.BoolVar(&b.load, "load", false, "load the images into docker")
 	f.StringArrayVarP(&b.outputs, "output", "o", nil, "`destination`: type=oci|docker|tar|local|image,dest=PATH; or DIR, or - for a tar archive on stdout")
-	f.StringVar(&b.target, "target", "", "`stage` to build (default runtime)")
+	f.StringVar(&b.project.target, "target", "", "`stage` to build (default runtime)")
 	f.BoolVar(&b.locked, "locked", false, "refuse to resolve: every profile needs a lock that fits")
 	f.StringVar(&b.compression, "compression", "", "`type` of the layers: zstd, gzip, estargz, uncompressed")
 	b.inputs.add(cmd)
@@ -103,7 +102,7 @@ func (b *buildFlags) plan(ctx context.Context, e *env, cmd *cobra.Command, args 
 	}
 	faults := fault.All(err)
 	collect := func(err error) { faults = append(faults, fault.All(err)...) }
-	collect(checkTarget(b.target))
+	collect(checkTarget(b.project.target))
 	variants := s.request.Variants
 	out, err := b.parse(ctx, e, variants)
 	collect(err)
@@ -119,7 +118,7 @@ func (b *buildFlags) plan(ctx context.Context, e *env, cmd *cobra.Command, args 
 	if b.json && out.stdout {
 		collect(fault.New(fault.Usage, "--json and an archive cannot share stdout").Hint("name a file: dest=image.tar"))
 	}
-	s.request.Target, s.request.Outputs = b.target, out.list
+	s.request.Target, s.request.Outputs = b.project.target, out.list
 	s.request.NoOwnCache, s.request.Locked = b.noOwnCache, b.locked
 	return s, out, faults.Err()
 }
@@ -128,7 +127,7 @@ func (b *buildFlags) plan(ctx context.Context, e *env, cmd *cobra.Command, args 
 func (b *buildFlags) tag(variants []builder.Variant, out *outputs) error {
 	tags := append(b.tags, out.names...)
 	if len(tags) == 0 && out.push {
-		return latestTags(variants, b.target)
+		return latestTags(variants, b.project.target)
 	}
-	return setTags(variants, tags, b.target)
+	return setTags(variants, tags, b.project.target)
 }

@@ -30,7 +30,7 @@ part of a definition.`,
 	}
 	f := cmd.Flags()
 	f.SortFlags = false
-	f.StringVar(&flags.target, "target", "", "`stage` to print (default runtime)")
+	f.StringVar(&flags.project.target, "target", "", "`stage` to print (default runtime)")
 	f.BoolVar(&flags.locked, "locked", false, "refuse to resolve: the profile needs a lock that fits")
 	flags.add(cmd)
 	addCompletion(cmd)

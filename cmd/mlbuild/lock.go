@@ -124,7 +124,7 @@ func lockAll(ctx context.Context, s *session, b *builder.Builder, o builder.Lock
 
 // write brings one lock to its file, or only compares it under --check.
 func (l *lockFlags) write(e *env, s *session, locked builder.Locked) error {
-	old := s.lockOf(locked.Profile)
+	old := s.lockOf(locked.Profile, locked.Stage)
 	changes := lockChanges(locked.Path, old, locked.Lock)
 	same := bytes.Equal(old, locked.Data)
 	for _, n := range locked.Notes {
@@ -142,11 +142,14 @@ func (l *lockFlags) write(e *env, s *session, locked builder.Locked) error {
 	return writeFile(filepath.Join(s.project.dir, filepath.FromSlash(locked.Path)), locked.Data)
 }
 
-// lockOf gives the profile's lock as it was read.
-func (s *session) lockOf(profile string) []byte {
+// lockOf gives the lock of a profile or of one of its stages as it was read.
+func (s *session) lockOf(profile, stage string) []byte {
 	for _, v := range s.request.Variants {
-		if v.Profile == profile {
+		switch {
+		case v.Profile == profile && stage == "":
 			return v.Lock
+		case v.Profile == profile:
+			return v.StageLocks[stage]
 		}
 	}
 	return nil

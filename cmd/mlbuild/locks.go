@@ -26,7 +26,14 @@ func (p *project) readLocks() error {
 		if len(v.Recipes) == 0 {
 			continue
 		}
-		v.Lock = read(v.Recipes[0].Requires.Lock)
+		r := v.Recipes[0]
+		v.Lock, v.StageLocks = read(r.Requires.Lock), map[string][]byte{}
+		if r.Testing != nil {
+			v.StageLocks["testing"] = read(r.Testing.Requires.Lock)
+		}
+		if r.Dev != nil {
+			v.StageLocks["dev"] = read(r.Dev.Requires.Lock)
+		}
 	}
 	return faults.Err()
 }

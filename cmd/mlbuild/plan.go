@@ -20,7 +20,6 @@ import (
 // planFlags are the flags of the plan command.
 type planFlags struct {
 	runFlags
-	target string
 	locked bool
 	json   bool
 }
@@ -38,7 +37,7 @@ func planCommand(e *env) *cobra.Command {
 	f := cmd.Flags()
 	f.SortFlags = false
 	f.BoolVar(&flags.json, "json", false, "print JSON: the recipe, the wheels and the layers")
-	f.StringVar(&flags.target, "target", "", "`stage` to plan (default runtime)")
+	f.StringVar(&flags.project.target, "target", "", "`stage` to plan (default runtime)")
 	f.BoolVar(&flags.locked, "locked", false, "refuse to resolve: every profile needs a lock that fits")
 	flags.add(cmd)
 	addCompletion(cmd)
@@ -72,7 +71,7 @@ func (p *planFlags) run(ctx context.Context, e *env, cmd *cobra.Command, args []
 // plans compiles every variant. portable leaves this run's session out of the graphs.
 func (p *planFlags) plans(ctx context.Context, e *env, cmd *cobra.Command, args []string, portable bool) ([]builder.Planned, *session, error) {
 	s, err := p.prepare(ctx, e, cmd, args)
-	faults := append(fault.All(err), fault.All(checkTarget(p.target))...)
+	faults := append(fault.All(err), fault.All(checkTarget(p.project.target))...)
 	if n := len(p.project.profiles) * max(1, len(p.project.platforms)); portable && n > 1 {
 		faults = append(faults, fault.New(fault.Usage, "a definition is of one profile on one platform, these are %d", n).
 			Hint("give one --profile and one --platform"))
@@ -80,7 +79,7 @@ func (p *planFlags) plans(ctx context.Context, e *env, cmd *cobra.Command, args 
 	if err := faults.Err(); err != nil {
 		return nil, nil, err
 	}
-	s.request.Target, s.request.Locked = p.target, p.locked
+	s.request.Target, s.request.Locked = p.project.target, p.locked
 	b, err := s.connect(ctx, e, &p.daemon)
 	if err != nil {
 		return nil, s, err

@@ -23,6 +23,7 @@ type projectFlags struct {
 	args        []string
 	labels      []string
 	annotations []string
+	target      string // stage; "" = runtime. The commands that build one have the flag
 }
 
 func (p *projectFlags) add(cmd *cobra.Command) {
@@ -139,7 +140,7 @@ func (p *projectFlags) selection(e *env) (profiles.Selection, error) {
 		}
 		args[name] = value
 	}
-	return profiles.Selection{Args: args, Labels: labels, Python: p.python, Base: p.base}, faults.Err()
+	return profiles.Selection{Target: p.target, Args: args, Labels: labels, Python: p.python, Base: p.base}, faults.Err()
 }
 
 // pairs reads NAME=value flags.

@@ -61,10 +61,10 @@ func (b *buildFlags) notes(e *env, s *session, out *outputs, result *builder.Res
 			s.note("%s", n)
 		}
 	}
-	if unlocked && llb.NeedsPackages(b.target) {
+	if unlocked && llb.NeedsPackages(b.project.target) {
 		s.note("the packages were chosen now; \"mlbuild lock\" pins them, and only then is the digest the same tomorrow and on another daemon")
 	}
-	if out.keepsNothing() && len(result.Images) > 0 {
+	if out.keepsNothing() && len(result.Images) > 0 && b.project.target != "testing" {
 		s.note("the image stays in the daemon's cache: --push, --load or --output take it out")
 	}
 	s.end(e)
@@ -82,6 +82,9 @@ func printImage(w io.Writer, m builder.Image, out *outputs) {
 	}
 	for _, t := range m.Tags {
 		line("image", "%s", t)
+	}
+	if m.Tests != "" {
+		line("tests", "%s", m.Tests)
 	}
 	if m.Digest != "" {
 		line("digest", "%s", m.Digest)
