@@ -76,6 +76,13 @@ func (p *project) variantOn(profile string, platforms []string, tags ...string) 
 		v.Recipes = append(v.Recipes, r)
 	}
 	v.Lock, _ = os.ReadFile(filepath.Join(p.dir, v.Recipes[0].Requires.Lock)) // absent = no lock
+	v.StageLocks = map[string][]byte{}
+	if t := v.Recipes[0].Testing; t != nil {
+		v.StageLocks["testing"], _ = os.ReadFile(filepath.Join(p.dir, t.Requires.Lock))
+	}
+	if d := v.Recipes[0].Dev; d != nil {
+		v.StageLocks["dev"], _ = os.ReadFile(filepath.Join(p.dir, d.Requires.Lock))
+	}
 	return v
 }
 
