@@ -143,9 +143,15 @@ func (m *image) add(l Layer, s bkllb.State) {
 	m.states = append(m.states, s)
 }
 
-// room is the number of layers that the budget leaves to wheels, one kept for the app.
+// room is the number of layers that the budget leaves to wheels, one kept for the app. What only the dev stage has does not count: its wheels are laid
+// out as the runtime's.
 func (m *image) room() int {
-	used := len(m.in.Base.Config.RootFS.DiffIDs) + len(m.layers) + 1
+	used := len(m.in.Base.Config.RootFS.DiffIDs) + 1
+	for _, l := range m.layers {
+		if l.Kind != "dev" {
+			used++
+		}
+	}
 	return max(m.recipe.Layers.Max-used, m.recipe.Layers.Bins)
 }
 

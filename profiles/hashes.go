@@ -48,10 +48,10 @@ func (r *resolver) hashesOf(line string, at fault.Position) {
 	r.hashed = append(r.hashed, h)
 }
 
-// pinnedHashes puts the hashes into the recipe, those of one version together.
-func (r *resolver) pinnedHashes() {
+// pinnedHashes puts the hashes of each version together.
+func pinnedHashes(lines []hashedLine) []PinnedHashes {
 	var all []PinnedHashes
-	for _, h := range r.hashed {
+	for _, h := range lines {
 		i := slices.IndexFunc(all, func(p PinnedHashes) bool { return p.Name == h.name && p.Version == h.version })
 		if i < 0 {
 			all = append(all, PinnedHashes{Name: h.name, Version: h.version})
@@ -62,5 +62,5 @@ func (r *resolver) pinnedHashes() {
 	slices.SortFunc(all, func(a, b PinnedHashes) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Version, b.Version))
 	})
-	r.recipe.Requires.Hashes = all
+	return all
 }

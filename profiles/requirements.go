@@ -80,7 +80,7 @@ func (r *resolver) requirements() {
 		r.specf(p.at, "python.extras and python.groups need python.project").Hint("Write project: . beside them.")
 	}
 	r.indexes()
-	r.pinnedHashes()
+	req.Hashes = pinnedHashes(r.hashed)
 }
 
 func normalizedNames(list []str) []string {

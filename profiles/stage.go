@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"path"
 	"slices"
+	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
 )
@@ -17,6 +18,7 @@ type StageRequirements struct {
 	Packages []string          `json:"packages,omitempty"` // PEP 508 requirements
 	Extras   []string          `json:"extras,omitempty"`   // of Requirements.Project, sorted
 	Groups   []string          `json:"groups,omitempty"`   // of Requirements.Project, sorted
+	Hashes   []PinnedHashes    `json:"hashes,omitempty"`   // as Requirements.Hashes
 	Rename   map[string]string `json:"rename,omitempty"`   // as Requirements.Rename, of the stage's own requirements
 	Lock     string            `json:"lock"`               // path of the stage's lock in the project: pylock.cpu_testing.toml
 	Inputs   string            `json:"inputs"`             // sha256 (hex) over all of this and Requirements.Inputs: what makes that lock stale
@@ -34,7 +36,7 @@ func (r *Recipe) With(q StageRequirements) *Recipe {
 			s.Files = append(s.Files, f)
 		}
 	}
-	s.Packages = slices.Concat(s.Packages, q.Packages)
+	s.Packages, s.Hashes = slices.Concat(s.Packages, q.Packages), slices.Concat(s.Hashes, q.Hashes)
 	if s.Project != nil {
 		project := *s.Project
 		project.Extras = sortedUnique(slices.Concat(project.Extras, q.Extras))
@@ -76,9 +78,9 @@ type usual struct{ files, groups []string }
 
 // stageRequirements gathers what a stage wants: what the file names, else what lies in a usual place. direct is what it asks for by name.
 func (r *resolver) stageRequirements(stage string, s stageSpec, places usual) (q StageRequirements, direct []requirement) {
-	runtime := r.direct
-	r.direct = nil
-	defer func() { r.direct = runtime }()
+	runtime, hashed, found := r.direct, r.hashed, r.found.lines
+	r.direct, r.hashed, r.found.lines = nil, nil, nil
+	defer func() { r.direct, r.hashed, r.found.lines = runtime, hashed, found }()
 	if !s.named() {
 		s = r.usualRequirements(stage, s, places)
 	}
@@ -89,6 +91,10 @@ func (r *resolver) stageRequirements(stage string, s stageSpec, places usual) (q
 	}
 	r.stageExtras(&q, stage, s.extras)
 	r.stageGroups(&q, stage, s.groups)
+	for _, l := range r.found.lines {
+		r.knownIndex(l, stage)
+	}
+	q.Hashes = pinnedHashes(r.hashed)
 	q.Rename = r.renames(r.direct)
 	q.Lock = "pylock." + r.sel.Profile + "_" + stage + ".toml" // no profile's name holds an underscore
 	return q, r.direct
@@ -111,6 +117,19 @@ func (r *resolver) usualRequirements(stage string, s stageSpec, places usual) st
 		}
 	}
 	return s
+}
+
+// knownIndex refuses an index that only a stage's requirements file names: a stage chooses among the same indexes as the runtime, because
+// the packages of both are resolved together.
+func (r *resolver) knownIndex(l indexLine, stage string) {
+	req := r.recipe.Requires
+	known := slices.Contains(req.FindLinks, l.url) || slices.ContainsFunc(req.Indexes, func(ix Index) bool {
+		return strings.TrimRight(ix.URL, "/") == strings.TrimRight(l.url, "/")
+	})
+	if !known && torchIndex.FindStringSubmatch(l.url) == nil {
+		r.specf(l.at, "%s names an index for the stage %s that the project does not have", l.option, stage).
+			Hint("Name it for the whole project: python: {indexes: [{name: …, url: %q}]}.", l.url)
+	}
 }
 
 func (r *resolver) stageExtras(q *StageRequirements, stage string, extras []str) {
