@@ -148,10 +148,16 @@ func (b *Builder) preflight(req Request, store secretStore, system *syslock.Lock
 	return parsePlatform(b.daemon.Platforms[0])
 }
 
-// canRun refuses to run a foreign platform's own programs on a daemon without their emulator. Only apt and dpkg need that: wheels, and system packages
+// canRun refuses to run a foreign platform's own programs on a daemon without their emulator. Only apt, dpkg and the
+// compilation of bytecode need that: wheels, and system packages
 // that a lock lists as layers, are unpacked on the daemon's own platform.
 func (b *Builder) canRun(r *profiles.Recipe, system *syslock.Lock, target string) fault.List {
-	if !runsApt(r, system, target) {
+	what := "installs system packages"
+	switch {
+	case runsApt(r, system, target):
+	case r.Bytecode && llb.NeedsPackages(target):
+		what = "compiles bytecode with the image's Python"
+	default:
 		return nil
 	}
 	wanted, err := parsePlatform(r.Platform)
@@ -163,7 +169,7 @@ func (b *Builder) canRun(r *profiles.Recipe, system *syslock.Lock, target string
 			return nil
 		}
 	}
-	f := fault.New(fault.Platform, "profile %s on %s installs system packages, and the daemon at %s runs only %v", r.Profile, r.Platform, b.daemon.Addr, b.daemon.Platforms)
+	f := fault.New(fault.Platform, "profile %s on %s %s, and the daemon at %s runs only %v", r.Profile, r.Platform, what, b.daemon.Addr, b.daemon.Platforms)
 	return fault.List{f.Hint("install the emulator on the daemon's machine: apt-get install qemu-user-static").
 		Hint("or build this platform on a daemon of its kind: --addr").
 		Hint("packages that mlbuild.lock lists as layers for this platform need no emulator")}

@@ -165,6 +165,7 @@ type Planned struct {
 	System []syslock.Package // the system packages, nil = none, or apt is to find them
 	Graph  *llb.Graph
 	CUDA   string
+	Pruned []Pruned
 	Locked bool
 	Notes  []string
 }
@@ -211,7 +212,7 @@ func (b *build) plan(ctx context.Context, gw gateway.Client, v Variant) ([]Plann
 		if c.system != nil {
 			system = c.system.Packages
 		}
-		all = append(all, Planned{System: system, Recipe: c.recipe, Wheels: slices.Concat(c.wheels, c.extra), Graph: c.graph, CUDA: c.cuda, Locked: c.locked, Notes: c.notes})
+		all = append(all, Planned{System: system, Recipe: c.recipe, Wheels: slices.Concat(c.wheels, c.extra), Graph: c.graph, CUDA: c.cuda, Pruned: c.pruned, Locked: c.locked, Notes: c.notes})
 	}
 	return all, nil
 }

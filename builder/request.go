@@ -97,6 +97,7 @@ type Image struct {
 	Locked    bool      `json:"locked"` // the packages came from a lock
 	CUDA      string    `json:"cuda,omitempty"`
 	Tests     string    `json:"tests,omitempty"` // of the testing stage: "passed"
+	Pruned    []Pruned  `json:"pruned,omitempty"`
 	Cached    int       `json:"steps_cached"`
 	Ran       int       `json:"steps_run"`
 	Seconds   float64   `json:"seconds"`

@@ -191,6 +191,7 @@ func (b *build) stamp(ctx context.Context, gw gateway.Client, q asking, in llb.R
 		return nil, nil, err
 	}
 	tool.Overlaps, tool.Sizes = seen.Overlaps, missingSizes(plain, seen.Sizes)
+	tool.Pruning, tool.Pruned = r.Prune.Key(), llb.Pruned(r.Prune, seen.Files)
 	stamped, err := pylock.Stamp(text, tool)
 	if err != nil {
 		return nil, nil, err

@@ -33,6 +33,7 @@ type compiled struct {
 	system *syslock.System // nil = none, or not known
 	chosen bool            // apt chose the system packages now: no lock has them
 	cuda   string
+	pruned []Pruned // what each rule leaves out; nil = nothing is pruned, or nobody counted
 	notes  []string
 	locked bool
 }
@@ -69,7 +70,7 @@ func (m *making) platforms(ctx context.Context, gw gateway.Client) (*gateway.Res
 // describe fills what the result says of the graphs.
 func (m *making) describe() {
 	for _, c := range m.graphs {
-		m.image.Locked, m.image.CUDA, m.image.Plan = c.locked, c.cuda, c.graph.Plan
+		m.image.Locked, m.image.CUDA, m.image.Plan, m.image.Pruned = c.locked, c.cuda, c.graph.Plan, c.pruned
 		for _, n := range c.notes {
 			m.image.note("%s", n)
 		}
@@ -248,6 +249,7 @@ func (c *compiled) choose(lock *pylock.Lock, glibc string) error {
 	}
 	c.notes = append(c.notes, otherBuilds(r, wheels)...)
 	c.notes = append(c.notes, overlapNotes(lock, wheels)...)
+	c.countPruned(lock)
 	if c.chosen {
 		c.notes = append(c.notes, "the system packages were chosen now; \"mlbuild lock\" pins them")
 	}

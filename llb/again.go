@@ -10,10 +10,11 @@ var AllStages = Stages{"*"}
 
 // cacheParts are the names that stand for several progress groups, or for one of another id.
 var cacheParts = map[string][]string{
-	"resolve": {"resolve", "resolve-system", "inspect"},
-	"system":  {"system"},
-	"wheels":  {"wheels"},
-	"runtime": {"system", "account", "wheels"},
+	"resolve":  {"resolve", "resolve-system", "inspect"},
+	"bytecode": {"bytecode"},
+	"system":   {"system"},
+	"wheels":   {"wheels"},
+	"runtime":  {"system", "account", "wheels", "bytecode"},
 }
 
 // CacheStages are the names of which --no-cache takes a list, sorted: every stage that runs steps, and the parts of runtime.

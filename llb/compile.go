@@ -125,8 +125,15 @@ func (m *image) packagesAndFiles(accounts bkllb.State) {
 	for _, l := range planWheels(in.Wheels, r.Layers, m.room()) {
 		m.add(l, wheelLayer(helper, l, r, in))
 	}
+	if r.Bytecode {
+		m.addBytecode(m.interpreter())
+	}
 	if len(r.App.Copy) > 0 {
-		m.add(Layer{Kind: "app", Name: "the project's files"}, appLayer(r, table, in))
+		app := appLayer(r, table, in)
+		m.add(Layer{Kind: "app", Name: "the project's files"}, app)
+		if r.Bytecode {
+			m.appBytecode(m.interpreter(), app)
+		}
 	}
 }
 
@@ -143,16 +150,19 @@ func (m *image) add(l Layer, s bkllb.State) {
 	m.states = append(m.states, s)
 }
 
-// room is the number of layers that the budget leaves to wheels, one kept for the app. What only the dev stage has does not count: its wheels are laid
-// out as the runtime's.
+// room is the number of layers that the budget leaves to wheels, one kept for the app; with bytecode each of them may become two. What only the dev stage has
+// does not count: its wheels are laid out as the runtime's.
 func (m *image) room() int {
-	used := len(m.in.Base.Config.RootFS.DiffIDs) + 1
+	left := m.recipe.Layers.Max - len(m.in.Base.Config.RootFS.DiffIDs) - 1
 	for _, l := range m.layers {
 		if l.Kind != "dev" {
-			used++
+			left--
 		}
 	}
-	return max(m.recipe.Layers.Max-used, m.recipe.Layers.Bins)
+	if m.recipe.Bytecode {
+		left = (left - 1) / 2
+	}
+	return max(left, m.recipe.Layers.Bins)
 }
 
 func checkWheels(m *image) error {

@@ -1,6 +1,6 @@
 """Looks into wheels without downloading them: their sizes, and which of them bring the same path with different bytes.
 
-Reads /in/wheels.json, a list of {"package", "url", "sha256", "auth"}; writes /out/report.json. Only the end of each wheel is asked for
+Reads /in/wheels.json, a list of {"package", "url", "sha256", "auth", "list"}; writes /out/report.json. Only the end of each wheel is asked for
 (range requests, RFC 9110 section 14): the zip directory, RECORD and the entry points. What cannot be learnt is left out.
 """
 
@@ -78,13 +78,13 @@ def installed(path):
 
 
 def files(remote):
-    """path -> hash of everything that installing the wheel writes."""
+    """path -> hash and size of everything that installing the wheel writes."""
     archive = zipfile.ZipFile(remote)
     record = next(n for n in archive.namelist() if n.endswith(".dist-info/RECORD") and n.count("/") == 1)
     if archive.getinfo(record).file_size > MAX_RECORD:
         return {}
     rows = csv.reader(io.StringIO(archive.read(record).decode()))
-    found = {installed(row[0]): row[1] for row in rows if len(row) >= 2 and installed(row[0])}
+    found = {installed(row[0]): (row[1], int(row[2] or 0)) for row in rows if len(row) == 3 and installed(row[0])}
     scripts = record.replace("RECORD", "entry_points.txt")
     if scripts in archive.namelist():
         group = ""
@@ -93,7 +93,7 @@ def files(remote):
                 group = line.strip()
             elif group in ("[console_scripts]", "[gui_scripts]") and "=" in line:
                 name, _, target = line.partition("=")
-                found["bin/" + name.strip()] = target.strip()
+                found["bin/" + name.strip()] = target.strip(), 0
     return found
 
 
@@ -110,16 +110,18 @@ def main():
         wheels = json.load(f)
     with ThreadPoolExecutor(16) as pool:
         results = list(pool.map(inspect, wheels))
-    sizes, first, overlaps = {}, {}, {}
+    sizes, listed, first, overlaps = {}, {}, {}, {}
     for wheel, (size, paths) in zip(wheels, results):
         if size:
             sizes[wheel["sha256"]] = size
-        for path, digest in sorted(paths.items()):
+        if wheel.get("list") and paths:
+            listed[wheel["sha256"]] = {path.removeprefix("(venv)/"): n for path, (_, n) in paths.items()}
+        for path, (digest, _) in sorted(paths.items()):
             other, same = first.setdefault(path, (wheel["package"], digest))
             if other != wheel["package"] and same != digest:
                 overlaps.setdefault(other + " " + wheel["package"], []).append(path)
     with open("/out/report.json", "w", encoding="utf-8") as f:
-        json.dump({"sizes": sizes, "overlaps": {k: v[:5] for k, v in overlaps.items()}}, f, sort_keys=True)
+        json.dump({"sizes": sizes, "overlaps": {k: v[:5] for k, v in overlaps.items()}, "files": listed}, f, sort_keys=True)
 
 
 main()

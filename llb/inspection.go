@@ -9,6 +9,7 @@ import (
 	bkllb "github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/solver/pb"
 
+	"github.com/mlbuild/mlbuild/llb/wheel"
 	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 )
@@ -23,6 +24,8 @@ const InspectionReport = "/report.json"
 type Inspected struct {
 	Sizes    map[string]int64    `json:"sizes"`    // sha256 (hex) → bytes
 	Overlaps map[string][]string `json:"overlaps"` // "one other": packages that bring a path with different bytes → some of these paths
+	// Files are those of each wheel, sha256 (hex) → path relative to site-packages or to the virtual environment → bytes. Only for a recipe that prunes.
+	Files map[string]map[string]int64 `json:"files"`
 }
 
 // Inspection compiles the step that looks into wheels where they lie: their sizes, which a plain HTML index does not give, and paths that two
@@ -58,13 +61,14 @@ func wheelList(r *profiles.Recipe, wheels []pylock.Wheel) ([]byte, error) {
 		URL     string `json:"url"`
 		SHA256  string `json:"sha256"`
 		Auth    string `json:"auth,omitempty"`
+		List    bool   `json:"list,omitempty"` // tell every file
 	}
 	list := []entry{}
 	for _, w := range wheels {
 		if w.URL == "" {
 			continue
 		}
-		e := entry{Package: w.Name, URL: w.URL, SHA256: w.SHA256}
+		e := entry{Package: w.Name, URL: w.URL, SHA256: w.SHA256, List: len(r.Prune.Rules) > 0}
 		for _, ix := range r.Requires.Indexes {
 			if AuthSecret(w, r.Requires.Indexes) == HeaderSecret(ix.Name) {
 				e.Auth = "MLBUILD_INDEX_" + envName(ix.Name)
@@ -77,4 +81,26 @@ func wheelList(r *profiles.Recipe, wheels []pylock.Wheel) ([]byte, error) {
 		return nil, fmt.Errorf("encode the list of wheels: %w", err)
 	}
 	return data, nil
+}
+
+// Pruned counts the bytes that a recipe's rules leave out of the wheels, by "sha256 rule". A wheel of which nothing is left out is missing.
+func Pruned(p profiles.Pruning, files map[string]map[string]int64) map[string]int64 {
+	rules := pruning(p)
+	bytes := map[string]int64{}
+	for sum, list := range files {
+		for name, size := range list {
+			if i := rules.Removes(name); i >= 0 && size > 0 {
+				bytes[sum+" "+p.Rules[i].Name] += size
+			}
+		}
+	}
+	return bytes
+}
+
+func pruning(p profiles.Pruning) wheel.Pruning {
+	w := wheel.Pruning{Keep: p.Keep}
+	for _, rule := range p.Rules {
+		w.Rules = append(w.Rules, rule.Patterns)
+	}
+	return w
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // wheelLayer unpacks the layer's wheels onto nothing. It is a function of the wheels' bytes, the Python version and the helper: no base
-// image, no Python, no pip.
+// image, no Python, no pip. What the recipe prunes is left out.
 func wheelLayer(root bkllb.State, l Layer, r *profiles.Recipe, in Inputs) bkllb.State {
 	s := stage{id: "wheels", title: "wheels", noCache: in.NoCache}
 	args := []string{"-python", r.Python.Version, "-out", "/out"}
@@ -27,6 +27,7 @@ func wheelLayer(root bkllb.State, l Layer, r *profiles.Recipe, in Inputs) bkllb.
 			args = append(args, "-allow-pth", a)
 		}
 	}
+	args = append(args, pruneArgs(r.Prune)...)
 	var mounts []bkllb.RunOption
 	var files []string
 	for i, w := range l.Wheels {
@@ -42,6 +43,18 @@ func wheelLayer(root bkllb.State, l Layer, r *profiles.Recipe, in Inputs) bkllb.
 	args = append(args, files...)
 	step := helperStep(root, in, s, "unpack "+l.Name, args, mounts...)
 	return step.AddMount("/out", bkllb.Scratch())
+}
+
+// pruneArgs tell the helper what to leave out; none for an image that leaves out nothing, whose layers are those of every other.
+func pruneArgs(p profiles.Pruning) []string {
+	var args []string
+	for _, rule := range p.Rules {
+		args = append(args, "-prune", strings.Join(rule.Patterns, ":"))
+	}
+	for _, k := range p.Keep {
+		args = append(args, "-keep", k)
+	}
+	return args
 }
 
 // byKey keeps the daemon from hashing what is mounted: the key of a download with a checksum already stands for its bytes.

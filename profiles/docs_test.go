@@ -47,6 +47,7 @@ func TestDocumentedKeys(t *testing.T) {
 	d.python(every, &pythonSpec{})
 	d.indexes(&node{kind: list, items: []*node{every}}, &pythonSpec{})
 	d.base(every, &baseSpec{})
+	d.prune(every, &pruneSpec{})
 	d.user(every, &userSpec{})
 	d.system(every, &systemSpec{})
 	d.repositories(new([]repositorySpec), "system.repositories")(&node{kind: list, items: []*node{every}})

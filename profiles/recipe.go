@@ -22,9 +22,11 @@ type Recipe struct {
 	Testing     *Testing     `json:"testing,omitempty"` // nil = the project has no such stage
 	Dev         *Dev         `json:"dev,omitempty"`     // nil = the project has no such stage
 	Layers      LayerBudget  `json:"layers"`
-	Compression string       `json:"compression"`       // of the image's new layers: zstd, gzip, estargz, uncompressed
-	Secrets     []string     `json:"secrets,omitempty"` // ids of the secrets that the build needs or the project declares, sorted
-	Notes       []string     `json:"notes,omitempty"`   // what a user should know; nothing is wrong
+	Prune       Pruning      `json:"prune,omitzero"`     // what is left out of the packages
+	Bytecode    bool         `json:"bytecode,omitempty"` // packages and the project's files are compiled, in layers of their own
+	Compression string       `json:"compression"`        // of the image's new layers: zstd, gzip, estargz, uncompressed
+	Secrets     []string     `json:"secrets,omitempty"`  // ids of the secrets that the build needs or the project declares, sorted
+	Notes       []string     `json:"notes,omitempty"`    // what a user should know; nothing is wrong
 }
 
 // Builder is the stage in which things are compiled. Nothing of it is in the image.

@@ -76,7 +76,7 @@ func (p *Project) Resolve(sel Selection) (*Recipe, error) {
 	r.spec = d.spec(merge(p.merged(sel.Profile).without("extends", "description"), sel.node()))
 	for _, step := range []func(){
 		r.platform, r.pyprojectFile, r.identity, r.requirements, r.accelerator, r.pythonVersion, r.checkPins, r.base, r.system,
-		r.user, r.layers, r.app, r.copyFrom, r.testing, r.dev, r.leaks, r.hash, r.hashStages,
+		r.user, r.layers, r.prune, r.app, r.copyFrom, r.testing, r.dev, r.leaks, r.hash, r.hashStages,
 	} {
 		step()
 	}
@@ -270,9 +270,10 @@ func sortedUnique(list []string) []string {
 	return slices.Compact(sorted)
 }
 
-// layers reads the bounds of the layer plan.
+// layers reads the bounds of the layer plan, and whether bytecode has layers too.
 func (r *resolver) layers() {
 	l := r.spec.layers
+	r.recipe.Bytecode = r.spec.bytecode
 	r.recipe.Layers = LayerBudget{
 		Max:      int(r.between(l.max, "layers.max", 100, 10, 125)),
 		Bins:     int(r.between(l.bins, "layers.bins", 6, 1, 32)),

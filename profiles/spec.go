@@ -22,6 +22,8 @@ type spec struct {
 	dev          *devSpec     // nil = the file has no such key
 	layers       layersSpec
 	copyFrom     []copyFromSpec
+	prune        pruneSpec
+	bytecode     bool
 	public       []str
 	secrets      []str
 }
@@ -160,6 +162,8 @@ func (d *decoder) specFields(s *spec) fields {
 			s.dev = &devSpec{}
 			d.dev(n, s.dev)
 		},
+		"prune":    func(n *node) { d.prune(n, &s.prune) },
+		"bytecode": d.flag(&s.bytecode, "bytecode"),
 		"layers": func(n *node) {
 			d.mapping(n, "layers", fields{
 				"max": d.integer(&s.layers.max, "layers.max"), "bins": d.integer(&s.layers.bins, "layers.bins"),

@@ -2,7 +2,7 @@
 // network. mlbuild carries it to the build daemon. Its bytes are part of the cache key of every wheel layer, so it imports
 // as little as possible.
 //
-//	mlbuild-unpack -python 3.11 -out /out [-part k/n] [-allow-pth project/file.pth] wheel…
+//	mlbuild-unpack -python 3.11 -out /out [-part k/n] [-allow-pth project/file.pth] [-prune rule] [-keep pattern] wheel…
 //
 // Wheels are installed in the order given; a file that two of them have is the later one's. Files appear below
 // /out/opt/venv. Faults and warnings are printed to stderr, one a line; the exit status is 1 after a fault, 2 after a wrong
@@ -65,6 +65,14 @@ func parse(args []string, stderr io.Writer) (*command, error) {
 	flags.Func("part", "write part k of n, `k/n`, counted from 0", c.part)
 	flags.Func("allow-pth", "`project/file.pth` that may run code when Python starts (repeats)", func(s string) error {
 		c.options.AllowPth = append(c.options.AllowPth, s)
+		return nil
+	})
+	flags.Func("prune", "`patterns` of files to leave out, separated by colons; the last that matches decides, and ! begins an exception (repeats)", func(s string) error {
+		c.options.Prune.Rules = append(c.options.Prune.Rules, strings.Split(s, ":"))
+		return nil
+	})
+	flags.Func("keep", "`pattern` of files that stay whatever -prune says (repeats)", func(s string) error {
+		c.options.Prune.Keep = append(c.options.Prune.Keep, s)
 		return nil
 	})
 	flags.Func("requested", "file `name` of a wheel that the user asked for (repeats)", func(s string) error {

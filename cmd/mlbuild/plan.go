@@ -124,6 +124,9 @@ func printPlan(w io.Writer, p builder.Planned) error {
 		return err
 	}
 	printSystem(w, p.System)
+	if len(p.Pruned) > 0 {
+		fmt.Fprintf(w, "\nleft out of the packages, unpacked: %s\n", pruned(p.Pruned))
+	}
 	_, err := fmt.Fprintf(w, "\n%s, %s of wheels in %s\n", count(len(p.Wheels), "package"), llb.Bytes(wheels), count(len(p.Graph.Plan.Layers), "layer"))
 	return err
 }
@@ -187,6 +190,7 @@ type planJSON struct {
 	// System are the system packages, each with its way and the reason for it.
 	System []syslock.Package `json:"system,omitempty"`
 	CUDA   string            `json:"cuda,omitempty"`
+	Pruned []builder.Pruned  `json:"pruned,omitempty"`
 	Locked bool              `json:"locked"`
 	Notes  []string          `json:"notes,omitempty"`
 }
@@ -194,7 +198,7 @@ type planJSON struct {
 func plansJSON(plans []builder.Planned) []planJSON {
 	all := make([]planJSON, len(plans))
 	for i, p := range plans {
-		all[i] = planJSON{p.Recipe, p.Graph.Plan, p.Wheels, p.System, p.CUDA, p.Locked, p.Notes}
+		all[i] = planJSON{p.Recipe, p.Graph.Plan, p.Wheels, p.System, p.CUDA, p.Pruned, p.Locked, p.Notes}
 	}
 	return all
 }

@@ -95,6 +95,9 @@ func printImage(w io.Writer, m builder.Image, out *outputs) {
 	if m.Size > 0 {
 		line("size", "%s", llb.Bytes(m.Size))
 	}
+	if len(m.Pruned) > 0 {
+		line("pruned", "%s", pruned(m.Pruned))
+	}
 	if out.push {
 		line("layers", "%s", layers(m.Layers))
 	}
@@ -103,6 +106,15 @@ func printImage(w io.Writer, m builder.Image, out *outputs) {
 	for _, d := range out.describe(m.Profile) {
 		line("output", "%s", d)
 	}
+}
+
+// pruned says what each rule left out.
+func pruned(rules []builder.Pruned) string {
+	said := make([]string, len(rules))
+	for i, p := range rules {
+		said[i] = p.Rule + " " + llb.Bytes(p.Bytes)
+	}
+	return join(said)
 }
 
 func layers(l *builder.Layers) string {

@@ -18,6 +18,7 @@ type Options struct {
 	DirectURL []byte   // contents of direct_url.json (PEP 610), nil = none
 	Requested bool     // write REQUESTED: the user asked for this package by name
 	AllowPth  []string // "project/file.pth": files that may run code at every start of Python
+	Prune     Pruning  // files that are left out
 	Workers   int      // goroutines that inflate, 0 = one for each CPU
 	// Replace lets a file take the place of one that is already there. Otherwise that is an error.
 	Replace bool

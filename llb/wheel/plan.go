@@ -62,7 +62,7 @@ func newPlan(src source, o Options) (*plan, error) {
 		return nil, err
 	}
 	p.project = normalName(p.filename.Name)
-	for _, step := range []func(){p.readEntries, p.readMetadata, p.placeFiles, p.addGenerated} {
+	for _, step := range []func(){p.readEntries, p.readMetadata, p.placeFiles, p.prune, p.addGenerated} {
 		if step(); p.rep.err() != nil {
 			return nil, p.rep.err()
 		}

@@ -24,6 +24,8 @@ type Tool struct {
 	Torch     string              `toml:"torch"`     // name of the index that the torch family is bound to, "" = not bound
 	Sizes     map[string]int64    `toml:"sizes"`     // sha256 (hex) → bytes, for files whose index gives no size
 	Via       map[string][]string `toml:"via"`       // package → who requires it, sorted
+	Pruning   string              `toml:"pruning"`   // profiles.Pruning.Key of the rules that Pruned counts, "" = none
+	Pruned    map[string]int64    `toml:"pruned"`    // "sha256 rule" → bytes that the rule leaves out of the wheel
 	Overlaps  map[string][]string `toml:"overlaps"`  // "one other", packages that bring the same path with different bytes → some of these paths
 }
 

@@ -93,8 +93,12 @@ func (t Tool) canonical() Tool {
 	c := t
 	c.Platforms = sorted(t.Platforms)
 	c.Sizes, c.Via, c.Overlaps = maps.Clone(t.Sizes), sortedLists(t.Via), sortedLists(t.Overlaps)
+	c.Pruned = maps.Clone(t.Pruned)
 	if len(c.Sizes) == 0 {
 		c.Sizes = nil
+	}
+	if len(c.Pruned) == 0 {
+		c.Pruned = nil
 	}
 	return c
 }
@@ -134,18 +138,25 @@ func (t Tool) table() []byte {
 	if len(t.Platforms) > 0 {
 		fmt.Fprintf(&b, "platforms = %s\n", quoteList(t.Platforms))
 	}
-	if t.Torch != "" {
-		fmt.Fprintf(&b, "torch = %s\n", tomltext.Quote(t.Torch))
+	for _, kv := range [][2]string{{"torch", t.Torch}, {"pruning", t.Pruning}} {
+		if kv[1] != "" {
+			fmt.Fprintf(&b, "%s = %s\n", kv[0], tomltext.Quote(kv[1]))
+		}
 	}
-	if len(t.Sizes) > 0 {
-		b.WriteString("\n[tool.mlbuild.sizes]\n")
-	}
-	for _, sum := range slices.Sorted(maps.Keys(t.Sizes)) {
-		fmt.Fprintf(&b, "%s = %d\n", tomltext.Quote(sum), t.Sizes[sum])
-	}
+	writeNumbers(&b, "sizes", t.Sizes)
+	writeNumbers(&b, "pruned", t.Pruned)
 	writeLists(&b, "via", t.Via)
 	writeLists(&b, "overlaps", t.Overlaps)
 	return b.Bytes()
+}
+
+func writeNumbers(b *bytes.Buffer, table string, numbers map[string]int64) {
+	if len(numbers) > 0 {
+		fmt.Fprintf(b, "\n[tool.mlbuild.%s]\n", table)
+	}
+	for _, name := range slices.Sorted(maps.Keys(numbers)) {
+		fmt.Fprintf(b, "%s = %d\n", tomltext.Quote(name), numbers[name])
+	}
 }
 
 func writeLists(b *bytes.Buffer, table string, lists map[string][]string) {

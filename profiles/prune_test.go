@@ -1,0 +1,63 @@
+package profiles
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestPruning(t *testing.T) {
+	rule := func(name string) PruneRule {
+		return PruneRules[slices.IndexFunc(PruneRules, func(r PruneRule) bool { return r.Name == name })]
+	}
+	own := PruneRule{Name: "torch/include/**", Patterns: []string{"torch/include/**"}}
+	const text = "prune: [tests]\nprofiles:\n  cpu: {}\n  gpu: {accelerator: cuda, prune: {remove: [\"torch/include/**\", tests, tests], keep: [\"b/**\", \"a/tests/**\", \"b/**\"]}}\n" +
+		"  full: {prune: []}\n  kept: {prune: {keep: [\"a/**\"]}}\n"
+	for profile, want := range map[string]Pruning{
+		"cpu":  {Rules: []PruneRule{rule("tests")}},
+		"gpu":  {Rules: []PruneRule{own, rule("tests")}, Keep: []string{"a/tests/**", "b/**"}},
+		"full": {},
+		"kept": {},
+	} {
+		if d := cmp.Diff(want, settings(t, text, Selection{Profile: profile}).Prune); d != "" {
+			t.Errorf("%s (-want +got):\n%s", profile, d)
+		}
+	}
+}
+
+func TestFaultsOfPruning(t *testing.T) {
+	runFaults(t, []faultCase{
+		{"unknown rule", yamlFile("prune: [test]\n"), Selection{}, []string{"E-SPEC mlbuild.yaml:1:9: the pruning rule \"test\" does not exist | Did you mean \"tests\"?"}},
+		{"patterns", yamlFile("prune: [\"**\", \"a[/b\", \"/opt/x\", \"a/../b\", \"!a/b\", \"a:b/c\"]\n"), Selection{}, []string{
+			"E-SPEC mlbuild.yaml:1:9: \"**\" matches everything", "E-SPEC mlbuild.yaml:1:15: is not a valid pattern", "E-SPEC mlbuild.yaml:1:23: does not begin below site-packages",
+			"E-SPEC mlbuild.yaml:1:33: does not begin below", "E-SPEC mlbuild.yaml:1:43: is an exception", "E-SPEC mlbuild.yaml:1:51: holds a colon"}},
+		{"keep", yamlFile("prune: {remove: [pyi], keep: [\"\"]}\n"), Selection{}, []string{"E-SPEC mlbuild.yaml:1:31: is not a valid pattern"}},
+		{"mapping", yamlFile("prune: {rules: [pyi]}\n"), Selection{}, []string{"E-SPEC mlbuild.yaml:1:9: unknown key \"rules\" in prune"}},
+		{"bytecode", yamlFile("bytecode: optimised\n"), Selection{}, []string{"E-SPEC mlbuild.yaml:1:11: bytecode must be true or false"}},
+	})
+}
+
+// TestPruneTable: the rules are sorted, their patterns are ones that a project may write, and docs/runtime.md names each.
+func TestPruneTable(t *testing.T) {
+	doc, err := os.ReadFile("../docs/runtime.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.IsSorted(pruneNames()) {
+		t.Errorf("not sorted: %q", pruneNames())
+	}
+	r := &resolver{report: newReport()}
+	for _, rule := range PruneRules {
+		if !strings.Contains(string(doc), "| `"+rule.Name+"` | ") {
+			t.Errorf("docs/runtime.md does not say what %s is", rule.Name)
+		}
+		for _, p := range rule.Patterns {
+			if !r.prunePattern(str{value: strings.TrimPrefix(p, "!"), set: true}) {
+				t.Errorf("%s: %v", rule.Name, r.faults)
+			}
+		}
+	}
+}
