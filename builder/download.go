@@ -40,6 +40,7 @@ func (c *compiled) downloads() []download {
 			gone:    "the file is gone from the index; renew the lock: " + renew,
 		})
 	}
+	all = append(all, modelDownloads(c.recipe, c.models)...)
 	if c.system == nil {
 		return all
 	}
@@ -68,6 +69,9 @@ func (b *build) explainDownload(ctx context.Context, gw gateway.Client, c *compi
 		return fault.New(fault.Digest, "a download is not what the lock promises: %w", err)
 	}
 	step, _ := b.logs(profile).failure(err)
+	if model := c.gitModel(step); model != nil {
+		return b.gitFault(profile, model, err)
+	}
 	if name, ok := strings.CutPrefix(step, "[download] "); ok {
 		if i := slices.IndexFunc(all, func(d download) bool { return strings.HasPrefix(name, d.file) }); i >= 0 {
 			return downloadFault(all[i], err)

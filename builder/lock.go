@@ -22,6 +22,7 @@ type LockOptions struct {
 	Upgrade []string // take the newest version of these packages
 	Base    bool     // of LockSystem: take what the bases' tags name now
 	System  bool     // of LockSystem: take the newest system packages
+	Models  bool     // of LockSystem: take what the models' sources have now
 	Nonce   string   // differs from run to run, so that the indexes are asked anew
 	// Profiles are all of the project's, built or not: LockSystem forgets others. Nil = keep what is there.
 	Profiles []string

@@ -61,6 +61,7 @@ func loadSecrets(req Request) (secretStore, error) {
 		}
 		store[llb.HeaderSecret(ix.Name)] = basicAuth(v)
 	}
+	faults = append(faults, modelSecrets(store, req.Variants)...)
 	return store, faults.Err()
 }
 
@@ -118,4 +119,54 @@ func basicAuth(v []byte) []byte {
 		pair = "__token__:" + pair
 	}
 	return []byte("Basic " + base64.StdEncoding.EncodeToString([]byte(pair)))
+}
+
+// modelSecrets adds the Authorization headers of the models' sources to the store, and tells which secrets were not given.
+func modelSecrets(store secretStore, vs []Variant) fault.List {
+	var faults fault.List
+	told := map[string]bool{}
+	for _, v := range vs {
+		for _, r := range v.Recipes {
+			for i := range r.Models {
+				model := &r.Models[i]
+				value, ok := store[model.Secret]
+				switch {
+				case model.Secret == "":
+					continue
+				case ok:
+					store[llb.ModelAuth(model)] = modelHeader(model, value)
+					continue
+				case told[model.Name]:
+					continue
+				}
+				told[model.Name] = true
+				faults = append(faults, fault.New(fault.Secret, "the model %s needs the secret %q, which was not given", model.Name, model.Secret).
+					Hint("add --secret id=%s,env=VARIABLE or --secret id=%s,src=FILE with %s", model.Secret, model.Secret, modelCredentials(model)))
+			}
+		}
+	}
+	return faults
+}
+
+// modelHeader makes the Authorization header of a secret: "user:password" is Basic (RFC 7617), a token Bearer (RFC 6750). Git servers take a token as a password.
+func modelHeader(model *profiles.Model, v []byte) []byte {
+	value := strings.TrimSpace(string(v))
+	switch {
+	case model.Source.Kind == profiles.ModelGit && !strings.Contains(value, ":"):
+		value = "x-access-token:" + value
+	case !strings.Contains(value, ":"):
+		return []byte("Bearer " + value)
+	}
+	return []byte("Basic " + base64.StdEncoding.EncodeToString([]byte(value)))
+}
+
+// modelCredentials says in words what the secret of a source holds.
+func modelCredentials(model *profiles.Model) string {
+	switch model.Source.Kind {
+	case profiles.ModelS3:
+		return "an AWS credentials file, or KEY_ID:SECRET"
+	case profiles.ModelGS, profiles.ModelDrive:
+		return "an access token"
+	}
+	return "a token or user:password"
 }

@@ -32,6 +32,7 @@ type compiled struct {
 	extra  []pylock.Wheel  // those that only the request's stage has
 	system *syslock.System // nil = none, or not known
 	chosen bool            // apt chose the system packages now: no lock has them
+	models []syslock.Model // what the recipe's models are made of
 	cuda   string
 	pruned []Pruned // what each rule leaves out; nil = nothing is pruned, or nobody counted
 	notes  []string
@@ -84,7 +85,7 @@ func (b *build) compile(ctx context.Context, gw gateway.Client, r *profiles.Reci
 		return compiled{}, err
 	}
 	c.inputs = llb.Inputs{
-		Base: base, Images: c.images, Wheels: c.wheels, Extra: c.extra, System: c.system, Worker: b.worker, Helpers: b.helpers, Network: b.network(),
+		Base: base, Images: c.images, Wheels: c.wheels, Extra: c.extra, System: c.system, Models: c.models, Worker: b.worker, Helpers: b.helpers, Network: b.network(),
 		Session: b.session(b.locals), Epoch: b.req.Epoch, Target: b.req.Target, NoCache: b.req.NoCache,
 	}
 	c.graph, err = llb.Compile(c.recipe, c.inputs)
@@ -196,6 +197,10 @@ func (b *build) lookup(ctx context.Context, gw gateway.Client, r *profiles.Recip
 	if err != nil {
 		return compiled{}, llb.Base{}, err
 	}
+	models, err := b.findModels(ctx, gw, r)
+	if err != nil || b.req.Target == "models" {
+		return compiled{recipe: r, models: models, locked: lock != nil}, llb.Base{}, err
+	}
 	base, err := b.lookupBase(ctx, gw, r, p)
 	if err != nil {
 		return compiled{}, base, err
@@ -204,7 +209,7 @@ func (b *build) lookup(ctx context.Context, gw gateway.Client, r *profiles.Recip
 	if err != nil {
 		return compiled{}, base, err
 	}
-	c := compiled{recipe: r, locked: lock != nil}
+	c := compiled{recipe: r, models: models, locked: lock != nil}
 	if !llb.NeedsPackages(b.req.Target) {
 		return c, base, nil
 	}

@@ -20,7 +20,13 @@ import (
 // usableLocks reads the variant's Python lock, and holds both locks against today's project.
 func (b *build) usableLocks(v Variant) (*pylock.Lock, error) {
 	lock, err := usableLock(b.req, v)
-	faults := append(fault.All(err), fault.All(checkSystemLock(b.req, b.system, v))...)
+	var faults fault.List
+	if b.req.Target != "models" {
+		faults = append(fault.All(err), fault.All(checkSystemLock(b.req, b.system, v))...)
+	}
+	if b.req.Target != "base" && b.req.Target != "builder" {
+		faults = append(faults, fault.All(checkModelLock(b.req, b.system, v))...)
+	}
 	return lock, faults.Err()
 }
 
@@ -83,7 +89,7 @@ func runsApt(r *profiles.Recipe, lock *syslock.Lock, target string) bool {
 	if target == "dev" && len(llb.DevPackages(r)) > 0 {
 		return true
 	}
-	if target == "base" || len(r.System) == 0 {
+	if target == "base" || target == "models" || len(r.System) == 0 {
 		return false
 	}
 	s, reason := lock.Lookup(question(r, pinOf(lock, r.Base.Ref)))

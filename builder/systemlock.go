@@ -83,7 +83,7 @@ func (b *build) lockSystem(ctx context.Context, gw gateway.Client, all Variant, 
 			to.Lock.PutSystem(r.Profile, *lists[i])
 		}
 	}
-	return nil
+	return b.lockModels(ctx, gw, all, o.All || o.Models, to)
 }
 
 // lockImages pins the recipe's base and the images whose files it takes.

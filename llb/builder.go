@@ -9,7 +9,9 @@ import (
 )
 
 // NeedsPackages tells whether a stage is made of the project's own packages, the system's and Python's; "" is the runtime.
-func NeedsPackages(target string) bool { return target != "base" && target != "builder" }
+func NeedsPackages(target string) bool {
+	return target != "base" && target != "builder" && target != "models"
+}
 
 // builderStage is the progress group of what is compiled.
 func builderStage(in Inputs) stage {

@@ -17,7 +17,7 @@ import (
 )
 
 // Targets are the stages that can be built by themselves, in the order in which they build on each other.
-var Targets = []string{"base", "builder", "runtime", "testing", "dev"}
+var Targets = []string{"base", "builder", "models", "runtime", "testing", "dev"}
 
 // Graph is what a daemon is sent.
 type Graph struct {
@@ -48,6 +48,7 @@ type image struct {
 	base     bkllb.State
 	layers   []Layer
 	states   []bkllb.State // one for each of layers
+	kept     int           // layers that room leaves: the models', and one for the app
 }
 
 func assemble(r *profiles.Recipe, in Inputs) (*image, error) {
@@ -65,6 +66,8 @@ func assemble(r *profiles.Recipe, in Inputs) (*image, error) {
 		return m, nil
 	case "builder":
 		return m, m.builderImage()
+	case "models":
+		return m, m.modelsImage()
 	case "runtime":
 		return m, m.runtime()
 	case "testing":
@@ -93,6 +96,9 @@ func (m *image) check() error {
 	if err := checkDirs(m.recipe); err != nil {
 		return err
 	}
+	if err := checkModels(m); err != nil {
+		return err
+	}
 	return checkPackages(m)
 }
 
@@ -117,6 +123,8 @@ func (m *image) systemPackages() (accounts bkllb.State) {
 func (m *image) packagesAndFiles(accounts bkllb.State) {
 	r, in := m.recipe, m.in
 	table, helper := newDirTable(r), helperRoot(in.Helpers.Wheels)
+	models := m.planModels(m.room() / 2)
+	m.kept = len(models) + 1
 	if r.User.UID != 0 {
 		m.add(Layer{Kind: "account", Name: "user " + r.User.Name}, accountLayer(helper, accounts, r.User, in))
 	}
@@ -128,6 +136,7 @@ func (m *image) packagesAndFiles(accounts bkllb.State) {
 	if r.Bytecode {
 		m.addBytecode(m.interpreter())
 	}
+	m.addModels(models, table)
 	if len(r.App.Copy) > 0 {
 		app := appLayer(r, table, in)
 		m.add(Layer{Kind: "app", Name: "the project's files"}, app)
@@ -150,10 +159,10 @@ func (m *image) add(l Layer, s bkllb.State) {
 	m.states = append(m.states, s)
 }
 
-// room is the number of layers that the budget leaves to wheels, one kept for the app; with bytecode each of them may become two. What only the dev stage has
-// does not count: its wheels are laid out as the runtime's.
+// room is the number of layers that the budget leaves to wheels; with bytecode each of them may become two. What only the dev stage has does not count: its
+// wheels are laid out as the runtime's.
 func (m *image) room() int {
-	left := m.recipe.Layers.Max - len(m.in.Base.Config.RootFS.DiffIDs) - 1
+	left := m.recipe.Layers.Max - len(m.in.Base.Config.RootFS.DiffIDs) - max(m.kept, 1)
 	for _, l := range m.layers {
 		if l.Kind != "dev" {
 			left--

@@ -27,12 +27,16 @@ func imageConfig(m *image) dockerspec.DockerOCIImage {
 	switch m.target {
 	case "base", "builder":
 		return c
+	case "models":
+		c.Config.Labels = modelLabels(nil, m)
+		return c
 	case "testing":
 		r.App = forTesting(r.App, r.Testing)
 	case "dev":
 		r.App = forDev(r.App, r.Dev)
 	}
 	applyApp(&c.Config, &r)
+	c.Config.Labels = modelLabels(c.Config.Labels, m)
 	return c
 }
 

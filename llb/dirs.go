@@ -26,6 +26,9 @@ func newDirTable(r *profiles.Recipe) dirTable {
 	for _, d := range wheel.ParentDirs(r.Python.Version) {
 		table = append(table, profiles.Dir{Path: d.Path, Mode: d.Mode, UID: d.UID, GID: d.GID})
 	}
+	for _, d := range modelDirs(r.Models) {
+		table = table.set(d)
+	}
 	table = table.set(own(r.App.Workdir))
 	if r.User.UID != 0 {
 		table = table.set(own(r.User.Home))
@@ -53,6 +56,9 @@ func checkDirs(r *profiles.Recipe) error {
 	}
 	for _, d := range r.App.Dirs {
 		places = append(places, d.Path)
+	}
+	for _, model := range r.Models {
+		places = append(places, model.To)
 	}
 	var faults fault.List
 	slices.Sort(places)
@@ -123,7 +129,7 @@ func (a *actions) symlink(target, link string) {
 	a.last = a.last.Symlink(target, link, bkllb.WithCreatedTime(wheel.ModTime))
 }
 
-func (a *actions) copy(from bkllb.State, src, dst string, info *bkllb.CopyInfo, uid, gid int) {
+func (a *actions) copy(from bkllb.CopyInput, src, dst string, info *bkllb.CopyInfo, uid, gid int) {
 	opts := []bkllb.CopyOption{info, bkllb.WithUIDGID(uid, gid), bkllb.WithCreatedTime(wheel.ModTime)}
 	a.last = a.last.Copy(from, src, dst, opts...)
 }

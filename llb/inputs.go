@@ -28,6 +28,7 @@ type Inputs struct {
 	Wheels  []pylock.Wheel    // one per package, sorted by name
 	Extra   []pylock.Wheel    // those that only the stage of Target has, sorted by name
 	System  *syslock.System   // the system packages; nil = none, or plain apt is to find them
+	Models  []syslock.Model   // what the recipe's models are made of, in its order; a model without files is a directory of the project
 	Worker  ocispecs.Platform // the daemon's own platform: helper steps run on it, without an emulator
 	Helpers Helpers
 	Session Session

@@ -96,7 +96,7 @@ func (r *resolver) pairs(list []named, what string, valid *regexp.Regexp) []Pair
 
 func (r *resolver) labels() []Pair {
 	defaults := []Pair{{"org.opencontainers.image.title", r.recipe.Name}}
-	return over(defaults, r.pairs(r.spec.app.labels, "label", labelName))
+	return over(append(defaults, r.modelLabels()...), r.pairs(r.spec.app.labels, "label", labelName))
 }
 
 var portText = regexp.MustCompile(`^([0-9]{1,5})(?:/(tcp|udp|sctp))?$`)

@@ -61,6 +61,7 @@ func TestDocumentedKeys(t *testing.T) {
 	d.dev(every, &devSpec{})
 	d.dirs(&node{kind: list, items: []*node{every}}, &appSpec{})
 	d.health(every, &appSpec{})
+	d.model(every, &modelSpec{})
 	for _, f := range d.report.faults {
 		for _, hint := range f.Hints {
 			if known, ok := strings.CutPrefix(hint, "Known here: "); ok {

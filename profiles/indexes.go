@@ -65,7 +65,7 @@ func (r *resolver) checkURL(s str, what string) bool {
 	return true
 }
 
-// secrets joins the declared secrets with those that indexes use. If any are declared, all must be.
+// secrets joins the declared secrets with those that indexes and models use. If any are declared, all must be.
 func (r *resolver) secrets() {
 	declared := values(r.spec.secrets)
 	for _, s := range r.spec.secrets {
@@ -74,11 +74,13 @@ func (r *resolver) secrets() {
 		}
 	}
 	used := []string{}
+	ids := r.modelSecrets()
 	for _, index := range r.spec.python.indexes {
-		id := index.secret
-		if !id.set {
-			continue
+		if index.secret.set {
+			ids = append(ids, index.secret)
 		}
+	}
+	for _, id := range ids {
 		used = append(used, id.value)
 		if len(declared) > 0 && !slices.Contains(declared, id.value) {
 			f := fault.New(fault.Secret, "the secret %q is used here and not declared under secrets", id.value).In(id.at)

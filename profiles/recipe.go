@@ -18,6 +18,7 @@ type Recipe struct {
 	Builder     Builder      `json:"builder,omitzero"` // in what packages are built from source
 	User        User         `json:"user"`
 	CopyFrom    []CopyFrom   `json:"copy_from,omitempty"` // files of other images, in order of the file
+	Models      []Model      `json:"models,omitempty"`    // in order of the file
 	App         App          `json:"app"`
 	Testing     *Testing     `json:"testing,omitempty"` // nil = the project has no such stage
 	Dev         *Dev         `json:"dev,omitempty"`     // nil = the project has no such stage

@@ -24,6 +24,7 @@ type spec struct {
 	copyFrom     []copyFromSpec
 	prune        pruneSpec
 	bytecode     bool
+	models       []modelSpec
 	public       []str
 	secrets      []str
 }
@@ -164,6 +165,7 @@ func (d *decoder) specFields(s *spec) fields {
 		},
 		"prune":    func(n *node) { d.prune(n, &s.prune) },
 		"bytecode": d.flag(&s.bytecode, "bytecode"),
+		"models":   func(n *node) { d.models(n, s) },
 		"layers": func(n *node) {
 			d.mapping(n, "layers", fields{
 				"max": d.integer(&s.layers.max, "layers.max"), "bins": d.integer(&s.layers.bins, "layers.bins"),

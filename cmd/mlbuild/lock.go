@@ -29,10 +29,11 @@ func lockCommand(e *env) *cobra.Command {
 	flags := &lockFlags{}
 	cmd := &cobra.Command{
 		Use:   "lock [DIR] [--upgrade [PACKAGE…]]",
-		Short: "Pin base images, system packages and every Python package by hash",
+		Short: "Pin base images, system packages, models and every Python package by hash",
 		Long: `Resolve the requirements of each profile and write its pylock.<profile>.toml (PEP 751), and mlbuild.lock with the digests of the base
-images and the system packages that apt chooses on them. What is pinned already is kept where it still fits; --upgrade takes the newest of everything, or
-of the Python packages named after it. Two names are special: "base" stands for the base images, "system" for the system packages.`,
+images, the system packages that apt chooses on them, and the files of models. What is pinned already is kept where it still fits; --upgrade takes the newest of everything, or
+of the Python packages named after it. Three names are special: "base" stands for the base images,
+"system" for the system packages, "models" for the models.`,
 		Example: `  mlbuild lock --profile cpu,gpu
   mlbuild lock --upgrade
   mlbuild lock --upgrade numpy pandas
@@ -50,13 +51,15 @@ of the Python packages named after it. Two names are special: "base" stands for 
 	return cmd
 }
 
-// words parts the arguments: with --upgrade they are packages, except what is written as a path. The words base and system stand for what mlbuild.lock pins.
+// words parts the arguments: with --upgrade they are packages, except what is written as a path. The words base, system and models stand for what mlbuild.lock pins.
 func (l *lockFlags) words(cmd *cobra.Command, args []string) (dirs []string, o builder.LockOptions, err error) {
 	take := func(word string) {
 		switch word {
 		case everyPackage:
 		case "base":
 			o.Base = true
+		case "models":
+			o.Models = true
 		case "system":
 			o.System = true
 		default:
@@ -73,7 +76,7 @@ func (l *lockFlags) words(cmd *cobra.Command, args []string) (dirs []string, o b
 		}
 		dirs = append(dirs, a)
 	}
-	o.All = len(l.upgrade) > 0 && len(o.Upgrade) == 0 && !o.Base && !o.System
+	o.All = len(l.upgrade) > 0 && len(o.Upgrade) == 0 && !o.Base && !o.System && !o.Models
 	return dirs, o, atMostOneDir(cmd, dirs)
 }
 
@@ -107,13 +110,13 @@ func (l *lockFlags) run(ctx context.Context, e *env, cmd *cobra.Command, args []
 	return faults.Err()
 }
 
-// lockAll makes mlbuild.lock and then, for the bases that it pins, the Python locks; these stay away if only base or system is to be renewed.
+// lockAll makes mlbuild.lock and then, for the bases that it pins, the Python locks; these stay away if only base, system or models are to be renewed.
 func lockAll(ctx context.Context, s *session, b *builder.Builder, o builder.LockOptions) (*builder.SystemLocked, []builder.Locked, error) {
 	for _, p := range s.project.file.Profiles() {
 		o.Profiles = append(o.Profiles, p.Name)
 	}
 	system, err := b.LockSystem(ctx, s.request, o)
-	if err != nil || (o.Base || o.System) && len(o.Upgrade) == 0 {
+	if err != nil || (o.Base || o.System || o.Models) && len(o.Upgrade) == 0 {
 		return system, nil, err
 	}
 	req := s.request

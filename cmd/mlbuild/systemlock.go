@@ -60,6 +60,9 @@ func pins(l *syslock.Lock, long bool) map[string]string {
 			all[name] = p.Version
 		}
 	}
+	for i := range l.Models {
+		all["model "+l.Models[i].Name] = modelPin(&l.Models[i])
+	}
 	return all
 }
 
@@ -75,11 +78,27 @@ func printSystemLock(e *env, l *syslock.Lock, changes []change, fresh, same bool
 	for _, s := range l.Systems {
 		packages += len(s.Packages)
 	}
-	fmt.Fprintf(e.stdout, "%s: %s, %s, %s\n", syslock.FileName, count(len(l.Images), "image"), count(packages, "system package"), state)
+	what := []string{count(len(l.Images), "image"), count(packages, "system package")}
+	if n := len(l.Models); n > 0 {
+		what = append(what, count(n, "model"))
+	}
+	fmt.Fprintf(e.stdout, "%s: %s, %s\n", syslock.FileName, strings.Join(what, ", "), state)
 	if fresh {
 		return
 	}
 	for _, c := range changes {
 		fmt.Fprintf(e.stdout, "  %s\n", c)
 	}
+}
+
+// modelPin is the start of what a model is pinned to: a commit, or the hash of its file.
+func modelPin(m *syslock.Model) string {
+	const most = 12
+	if m.Revision != "" {
+		return m.Revision[:min(most, len(m.Revision))]
+	}
+	for _, f := range m.Files {
+		return "sha256:" + f.SHA256[:min(most, len(f.SHA256))]
+	}
+	return ""
 }

@@ -15,6 +15,7 @@ const FileName = "mlbuild.lock"
 type Lock struct {
 	Images  []Image
 	Systems []System
+	Models  []Model
 }
 
 // Image is a base image, or one whose files are taken, with the digest that it is pinned to.
@@ -255,15 +256,18 @@ func (l *Lock) Keep(profiles []string) {
 	for i := range l.Systems {
 		l.Systems[i].Profiles = slices.DeleteFunc(slices.Clone(l.Systems[i].Profiles), gone)
 	}
+	for i := range l.Models {
+		l.Models[i].Profiles = slices.DeleteFunc(slices.Clone(l.Models[i].Profiles), gone)
+	}
 	l.tidy()
 }
 
-// Clone gives a copy whose lists of images and systems are its own.
+// Clone gives a copy whose lists of images, systems and models are its own.
 func (l *Lock) Clone() *Lock {
 	if l == nil {
 		return &Lock{}
 	}
-	return &Lock{Images: slices.Clone(l.Images), Systems: slices.Clone(l.Systems)}
+	return &Lock{Images: slices.Clone(l.Images), Systems: slices.Clone(l.Systems), Models: slices.Clone(l.Models)}
 }
 
 // WithoutImages gives a copy that pins no base. A nil lock stays nil.
@@ -271,7 +275,7 @@ func (l *Lock) WithoutImages() *Lock {
 	if l == nil {
 		return nil
 	}
-	return &Lock{Systems: slices.Clone(l.Systems)}
+	return &Lock{Systems: slices.Clone(l.Systems), Models: slices.Clone(l.Models)}
 }
 
 func with(list []string, s string) []string {
@@ -285,6 +289,7 @@ func less(list []string, s string) []string { return without(list, []string{s}) 
 
 // tidy sorts everything and drops what no profile wants.
 func (l *Lock) tidy() {
+	l.tidyModels()
 	l.Images = slices.DeleteFunc(l.Images, func(m Image) bool { return len(m.Profiles) == 0 })
 	slices.SortFunc(l.Images, func(a, b Image) int { return cmp.Compare(a.Ref, b.Ref) })
 	l.Systems = slices.DeleteFunc(l.Systems, func(s System) bool { return len(s.Profiles) == 0 })

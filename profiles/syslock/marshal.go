@@ -28,6 +28,9 @@ func (l *Lock) Marshal() []byte {
 	for i := range c.Systems {
 		w.system(&c.Systems[i])
 	}
+	for i := range c.Models {
+		w.model(&c.Models[i])
+	}
 	return w.Bytes()
 }
 

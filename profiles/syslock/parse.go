@@ -23,6 +23,7 @@ type rawLock struct {
 	Version int         `toml:"version"`
 	Image   []rawImage  `toml:"image"`
 	System  []rawSystem `toml:"system"`
+	Model   []rawModel  `toml:"model"`
 }
 
 type rawImage struct {
@@ -148,6 +149,9 @@ func (r *reader) lock(raw *rawLock) *Lock {
 	}
 	for i := range raw.System {
 		l.Systems = append(l.Systems, r.system(fmt.Sprintf("system[%d]", i), &raw.System[i]))
+	}
+	for i := range raw.Model {
+		l.Models = append(l.Models, r.model(fmt.Sprintf("model[%d]", i), &raw.Model[i]))
 	}
 	return l
 }

@@ -1,0 +1,169 @@
+package builder
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/moby/buildkit/client/llb/sourceresolver"
+	gateway "github.com/moby/buildkit/frontend/gateway/client"
+
+	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/syslock"
+)
+
+// listGit has the daemon look up the commit of a revision and check it out, and lists its files. A file of git itself has no sha256: the commit stands for it.
+func (b *build) listGit(ctx context.Context, gw gateway.Client, profile string, model *profiles.Model, to *syslock.Model) (err error) {
+	if to.Revision, err = b.commitOf(ctx, gw, profile, model); err != nil {
+		return err
+	}
+	def, err := llb.FetchRepository(model, to.Revision)
+	if err != nil {
+		return err
+	}
+	res, err := gw.Solve(ctx, gateway.SolveRequest{Definition: def, Evaluate: true})
+	if err != nil {
+		return b.gitFault(profile, model, err)
+	}
+	ref, err := res.SingleRef()
+	if err != nil {
+		return fmt.Errorf("the checkout of %s: %w", model.Source.URL, err)
+	}
+	sizes := map[string]int64{}
+	if err := walk(ctx, ref, ".", sizes); err != nil {
+		return err
+	}
+	names, err := model.Source.Select(sortedNames(sizes))
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		f, err := gitFile(ctx, ref, name, sizes[name])
+		if err != nil {
+			return err
+		}
+		to.Files = append(to.Files, f)
+	}
+	return nil
+}
+
+var fullCommit = regexp.MustCompile(`^[0-9a-f]{40}([0-9a-f]{24})?$`)
+
+func (b *build) commitOf(ctx context.Context, gw gateway.Client, profile string, model *profiles.Model) (string, error) {
+	s := model.Source
+	if fullCommit.MatchString(s.Revision) {
+		return s.Revision, nil
+	}
+	op, err := llb.GitSource(model)
+	if err != nil {
+		return "", err
+	}
+	meta, err := gw.ResolveSourceMetadata(ctx, op, sourceresolver.Opt{LogName: "[download] " + model.Name + ": " + s.Revision + " of " + s.URL})
+	switch {
+	case err != nil:
+		return "", b.gitFault(profile, model, err)
+	case meta.Git == nil:
+		return "", fault.New(fault.DaemonVersion, "the daemon cannot look up a branch or tag of a git repository").Hint("name the full commit: revision: of the model %s", model.Name)
+	case meta.Git.CommitChecksum != "": // of an annotated tag, Checksum is the tag's own
+		return meta.Git.CommitChecksum, nil
+	}
+	return meta.Git.Checksum, nil
+}
+
+// walk adds the regular files at and below dir with their sizes in bytes.
+func walk(ctx context.Context, ref gateway.Reference, dir string, sizes map[string]int64) error {
+	entries, err := ref.ReadDir(ctx, gateway.ReadDirRequest{Path: dir})
+	if err != nil {
+		return fmt.Errorf("read the directory %s: %w", dir, err)
+	}
+	for _, e := range entries {
+		name := path.Join(dir, path.Base(e.Path))
+		switch mode := fs.FileMode(e.Mode); {
+		case mode.IsDir():
+			if err := walk(ctx, ref, name, sizes); err != nil {
+				return err
+			}
+		case mode.IsRegular():
+			sizes[name] = e.Size
+		}
+	}
+	return nil
+}
+
+func sortedNames(sizes map[string]int64) []string {
+	var names []string
+	for n := range sizes {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// lfsPointer is the file that git holds in place of one in LFS (git-lfs, docs/spec.md).
+var lfsPointer = regexp.MustCompile(`^version https://git-lfs\.github\.com/spec/v1\n(?:.*\n)*?oid sha256:([0-9a-f]{64})\nsize ([0-9]+)\n`)
+
+// maxPointer bounds a pointer, in bytes.
+const maxPointer = 1024
+
+// gitFile describes a file of a checkout; a pointer stands for its object in LFS.
+func gitFile(ctx context.Context, ref gateway.Reference, name string, size int64) (syslock.ModelFile, error) {
+	f := syslock.ModelFile{Path: name, Size: size}
+	if size > maxPointer {
+		return f, nil
+	}
+	data, err := readFile(ctx, ref, name)
+	if err != nil {
+		return f, err
+	}
+	if m := lfsPointer.FindSubmatch(data); m != nil {
+		f.SHA256 = string(m[1])
+		f.Size, err = strconv.ParseInt(string(m[2]), 10, 64)
+	}
+	return f, err
+}
+
+var (
+	gitRefused = regexp.MustCompile(`(?i)authentication failed|could not read Username|could not read Password|terminal prompts disabled|returned error: 40[13]|Repository not found`)
+	gitMissing = regexp.MustCompile(`(?i)returned error: (404|410)|repository '.*' not found|does not contain ref|couldn't find remote ref|not our ref|unadvertised object|repository .* does not contain`)
+	gitServer  = regexp.MustCompile(`(?i)returned error: (429|5\d\d)|Could not resolve host|Failed to connect|Connection (refused|reset|timed out)|early EOF|remote end hung up`)
+)
+
+// gitFault says why a repository cannot be had. The texts are those of git and of BuildKit's source/git.
+func (b *build) gitFault(profile string, model *profiles.Model, err error) error {
+	if context.Cause(b.ctx) != nil {
+		return b.explain(profile, err)
+	}
+	s := model.Source
+	_, said := b.logs(profile).failure(err)
+	text := said + "\n" + err.Error()
+	switch {
+	case gitRefused.MatchString(text):
+		return fault.New(fault.Download, "cannot fetch the repository %s of the model %s: it wants credentials", s.URL, model.Name).Hint("%s", modelAccount(model))
+	case gitServer.MatchString(text):
+		return fault.New(fault.Download, "cannot fetch the repository %s of the model %s: %w", s.URL, model.Name, err).
+			Hint("check that the daemon can reach the server; run the same command again later").Retryable()
+	case gitMissing.MatchString(text):
+		return fault.New(fault.Download, "the repository %s has no %s, or is not there: %w", s.URL, s.Revision, err).Hint("correct git and revision of the model %s in mlbuild.yaml", model.Name)
+	case strings.Contains(text, `exec: "git"`):
+		return fault.New(fault.Entitlement, "the daemon has no git, and the model %s comes from a repository", model.Name).Hint("install git on the daemon's machine, or take an image of buildkitd that has it")
+	}
+	return b.explain(profile, err)
+}
+
+// gitModel is the model whose repository a failed step fetched, nil if it fetched none.
+func (c *compiled) gitModel(step string) *profiles.Model {
+	for i := range c.recipe.Models {
+		m := &c.recipe.Models[i]
+		if m.Source.Kind == profiles.ModelGit && strings.HasPrefix(step, "[download] "+m.Name+": "+m.Source.URL+" at ") {
+			return m
+		}
+	}
+	return nil
+}

@@ -1,0 +1,222 @@
+package builder
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/moby/buildkit/client/llb/sourceresolver"
+	gateway "github.com/moby/buildkit/frontend/gateway/client"
+	"github.com/moby/buildkit/solver/pb"
+
+	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/syslock"
+)
+
+// checkModelLock tells whether mlbuild.lock pins the variant's models. One that it does not pin is a fault.LockStale under --locked, else a note.
+func checkModelLock(req Request, lock *syslock.Lock, v Variant) error {
+	var faults fault.List
+	told := map[string]bool{}
+	for _, r := range v.Recipes {
+		for i := range r.Models {
+			model := &r.Models[i]
+			_, reason := lock.Model(model.Name, model.Inputs)
+			if model.Pinned() || reason == "" || told[model.Name] {
+				continue
+			}
+			told[model.Name] = true
+			if req.Locked {
+				faults = append(faults, fault.New(fault.LockStale, "the model %s of profile %s is not pinned (%s), and --locked forbids to take what its source has now", model.Name, v.Profile, reason).
+					In(fault.Position{File: syslock.FileName}).Hint("mlbuild lock --profile %s", v.Profile))
+				continue
+			}
+			req.note("the model %s is taken as its source has it now (%s: %s); \"mlbuild lock\" pins it", model.Name, syslock.FileName, reason)
+		}
+	}
+	return faults.Err()
+}
+
+// findModels gives what each model of the recipe is made of, in its order: from the lock, or as its source has it now.
+func (b *build) findModels(ctx context.Context, gw gateway.Client, r *profiles.Recipe) ([]syslock.Model, error) {
+	if b.req.Target == "base" || b.req.Target == "builder" {
+		return make([]syslock.Model, len(r.Models)), nil
+	}
+	found := make([]syslock.Model, len(r.Models))
+	for i := range r.Models {
+		model := &r.Models[i]
+		if locked, reason := b.system.Model(model.Name, model.Inputs); reason == "" {
+			found[i] = *locked
+			continue
+		}
+		var err error
+		if found[i], err = b.listModel(ctx, gw, r.Profile, model); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+// listModel asks a source which files a model has. A source that is one file is not asked: the build takes what is there.
+func (b *build) listModel(ctx context.Context, gw gateway.Client, profile string, model *profiles.Model) (syslock.Model, error) {
+	found := syslock.Model{Name: model.Name, Source: model.Source.String(), Inputs: model.Inputs}
+	switch model.Source.Kind {
+	case profiles.ModelHub:
+		return found, b.listHub(ctx, gw, profile, model, &found)
+	case profiles.ModelGit:
+		return found, b.listGit(ctx, gw, profile, model, &found)
+	case profiles.ModelFile:
+		if model.Tree() && !model.Unpack {
+			return found, nil
+		}
+	}
+	found.Files = []syslock.ModelFile{{SHA256: model.Source.SHA256}}
+	return found, nil
+}
+
+// lockModels pins the models of all recipes: those that the lock has stay, unless renew is set. Each source is asked once.
+func (b *build) lockModels(ctx context.Context, gw gateway.Client, all Variant, renew bool, to *SystemLocked) error {
+	asked := map[string]syslock.Model{}
+	byProfile := map[string][]syslock.Model{}
+	for _, r := range all.Recipes {
+		byProfile[r.Profile] = nil
+	}
+	for _, r := range all.Recipes {
+		for i := range r.Models {
+			model := &r.Models[i]
+			if model.Pinned() {
+				continue
+			}
+			found, done := asked[model.Inputs]
+			if !done {
+				var err error
+				if found, err = b.lockModel(ctx, gw, r.Profile, model, renew, to.Old); err != nil {
+					return err
+				}
+				asked[model.Inputs] = found
+			}
+			found.Name = model.Name
+			byProfile[r.Profile] = append(byProfile[r.Profile], found)
+		}
+	}
+	for _, r := range all.Recipes {
+		to.Lock.PutModels(r.Profile, byProfile[r.Profile])
+	}
+	return nil
+}
+
+func (b *build) lockModel(ctx context.Context, gw gateway.Client, profile string, model *profiles.Model, renew bool, old *syslock.Lock) (syslock.Model, error) {
+	if m, reason := old.Model(model.Name, model.Inputs); reason == "" && !renew {
+		return *m, nil
+	}
+	found, err := b.listModel(ctx, gw, profile, model)
+	if err != nil || len(found.Files) != 1 || found.Files[0].Path != "" {
+		return found, err
+	}
+	found.Files[0], err = b.measure(ctx, gw, profile, model)
+	return found, err
+}
+
+// measure has the daemon fetch a source that is one file, and gives its size and hash.
+func (b *build) measure(ctx context.Context, gw gateway.Client, profile string, model *profiles.Model) (f syslock.ModelFile, err error) {
+	d := modelDownload(model, "", f)
+	if f.SHA256, err = b.hashOf(ctx, gw, profile, d); err != nil {
+		return f, err
+	}
+	ref, err := b.fetch(ctx, gw, profile, d)
+	if err != nil {
+		return f, err
+	}
+	st, err := ref.StatFile(ctx, gateway.StatRequest{Path: llb.FetchedFile})
+	if err != nil {
+		return f, fmt.Errorf("the size of %s: %w", d.url, err)
+	}
+	f.Size = st.Size
+	return f, nil
+}
+
+// hashOf has the daemon fetch a file and gives its sha256 (hex). A solve of the same download in this session finds the file there.
+func (b *build) hashOf(ctx context.Context, gw gateway.Client, profile string, d download) (string, error) {
+	op := &pb.SourceOp{Identifier: d.url, Attrs: map[string]string{pb.AttrHTTPFilename: llb.FetchedFile[1:], pb.AttrHTTPPerm: "0644"}}
+	if d.secret != "" {
+		op.Attrs[pb.AttrHTTPAuthHeaderSecret] = d.secret
+	}
+	meta, err := gw.ResolveSourceMetadata(ctx, op, sourceresolver.Opt{LogName: "[download] " + d.file})
+	switch {
+	case err != nil:
+		return "", b.fetchFault(profile, d, err)
+	case meta.HTTP == nil:
+		return "", fault.New(fault.Internal, "the daemon says nothing of %s", d.url)
+	}
+	return meta.HTTP.Digest.Encoded(), nil
+}
+
+// fetch has the daemon fetch a file as it is now.
+func (b *build) fetch(ctx context.Context, gw gateway.Client, profile string, d download) (gateway.Reference, error) {
+	def, err := llb.Fetch(d.url, d.secret, d.file)
+	if err != nil {
+		return nil, err
+	}
+	res, err := gw.Solve(ctx, gateway.SolveRequest{Definition: def, Evaluate: true})
+	if err != nil {
+		return nil, b.fetchFault(profile, d, err)
+	}
+	return res.SingleRef()
+}
+
+// fetchFault says why a download failed that is known before the graph is.
+func (b *build) fetchFault(profile string, d download, err error) error {
+	if context.Cause(b.ctx) != nil {
+		return b.explain(profile, err)
+	}
+	return downloadFault(d, err)
+}
+
+const renewModels = "mlbuild lock --upgrade models"
+
+// modelDownload is the download of one file of a model, with what helps where it fails.
+func modelDownload(model *profiles.Model, revision string, f syslock.ModelFile) download {
+	d := download{
+		url: llb.ModelURL(model, revision, f.Path), sha256: f.SHA256, file: llb.ModelStep(model, f), secret: llb.ModelAuth(model), renew: renewModels,
+		gone: fmt.Sprintf("correct the model %s in mlbuild.yaml; if its files moved, renew the lock: %s", model.Name, renewModels),
+	}
+	d.account = modelAccount(model)
+	if model.Source.SHA256 != "" {
+		d.renew = "correct sha256 of the model " + model.Name + " in mlbuild.yaml"
+	}
+	return d
+}
+
+// modelAccount says what to do where a server wants credentials for a model, or other ones.
+func modelAccount(model *profiles.Model) string {
+	if model.Secret != "" {
+		return fmt.Sprintf("the secret %q of the model %s does not open it: check that it has not expired, and that its account has access%s", model.Secret, model.Name, acceptTerms(model))
+	}
+	id := map[string]string{profiles.ModelHub: "hf", profiles.ModelS3: "aws", profiles.ModelGS: "gcs", profiles.ModelDrive: "gdrive", profiles.ModelGit: "git"}[model.Source.Kind]
+	if id == "" {
+		id = "models"
+	}
+	return fmt.Sprintf("it does not exist, or it is private%s: add secret: %s to the model %s in mlbuild.yaml, and give --secret id=%s,env=VARIABLE or src=FILE", acceptTerms(model), id, model.Name, id)
+}
+
+func acceptTerms(model *profiles.Model) string {
+	if model.Source.Kind != profiles.ModelHub {
+		return ""
+	}
+	return " or gated (accept its terms on its page)"
+}
+
+// modelDownloads lists what the graph fetches for models over HTTP.
+func modelDownloads(r *profiles.Recipe, found []syslock.Model) []download {
+	var all []download
+	for i := range found {
+		model := &r.Models[i]
+		if model.Source.Kind == profiles.ModelFile || model.Source.Kind == profiles.ModelGit {
+			continue
+		}
+		for _, f := range found[i].Files {
+			all = append(all, modelDownload(model, found[i].Revision, f))
+		}
+	}
+	return all
+}

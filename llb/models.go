@@ -1,0 +1,225 @@
+package llb
+
+import (
+	"cmp"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	bkllb "github.com/moby/buildkit/client/llb"
+
+	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/syslock"
+)
+
+// modelPart is what one layer has of a model.
+type modelPart struct {
+	model *profiles.Model
+	found syslock.Model
+	files []syslock.ModelFile
+	layer Layer
+}
+
+// planModels decides which file of which model goes into which layer. A model has layers of its own: one for each file of own bytes or more, and one
+// for all smaller ones. Where that makes more than limit layers, own is doubled.
+func (m *image) planModels(limit int) []modelPart {
+	for own := m.recipe.Layers.OwnBytes; ; own *= 2 {
+		var parts []modelPart
+		for i := range m.recipe.Models {
+			parts = append(parts, modelParts(&m.recipe.Models[i], m.in.Models[i], own)...)
+		}
+		if len(parts) <= max(limit, len(m.recipe.Models)) || own > 1<<50 {
+			return parts
+		}
+	}
+}
+
+func modelParts(model *profiles.Model, found syslock.Model, own int64) []modelPart {
+	if !model.Tree() || model.Unpack || model.Source.Kind == profiles.ModelFile {
+		return []modelPart{newModelPart(model, found, found.Files)}
+	}
+	var parts []modelPart
+	var small []syslock.ModelFile
+	for _, f := range found.Files {
+		if f.Size >= own {
+			parts = append(parts, newModelPart(model, found, []syslock.ModelFile{f}))
+		} else {
+			small = append(small, f)
+		}
+	}
+	if len(small) > 0 {
+		parts = append(parts, newModelPart(model, found, small))
+	}
+	return parts
+}
+
+func newModelPart(model *profiles.Model, found syslock.Model, files []syslock.ModelFile) modelPart {
+	p := modelPart{model: model, found: found, files: files, layer: Layer{Kind: "model", Name: model.Name}}
+	for _, f := range files {
+		p.layer.Size += f.Size
+	}
+	switch {
+	case len(files) == 1 && files[0].Path != "":
+		p.layer.Name += ": " + files[0].Path
+	case len(files) > 1:
+		p.layer.Name += ": " + plural(len(files), "file")
+	}
+	return p
+}
+
+// modelLayer lays files of a model down onto nothing. It is a function of the bytes, the place, the owner and the mode.
+func (m *image) modelLayer(p modelPart, table dirTable) bkllb.State {
+	s := stage{id: "models", title: "models", noCache: m.in.NoCache}
+	var parents []string
+	for _, f := range p.files {
+		parents = append(parents, path.Dir(modelPath(p.model, f)))
+	}
+	if len(p.files) == 0 { // a tree whose files only the daemon will see
+		parents = []string{p.model.To}
+	}
+	a := table.mkdirs(parents...)
+	info := &bkllb.CopyInfo{CopyDirContentsOnly: true, Mode: chmod(p.model.Mode)}
+	if len(p.files) == 0 {
+		tree, src := m.modelTree(p)
+		a.copy(tree, src, p.model.To, info, p.model.UID, p.model.GID)
+	}
+	for _, f := range p.files {
+		from, src := m.fetchModel(p, f)
+		a.copy(from, src, modelPath(p.model, f), info, p.model.UID, p.model.GID)
+	}
+	a.settle(emptyDir(s), table.chain(parents...))
+	return bkllb.Scratch().File(a.last, s.named("lay down %s", p.layer.Name))
+}
+
+// modelPath is where a file of a model comes to lie.
+func modelPath(model *profiles.Model, f syslock.ModelFile) string { return path.Join(model.To, f.Path) }
+
+// modelTree is a directory of the project as it lies there, and its path in the state.
+func (m *image) modelTree(p modelPart) (tree bkllb.State, src string) {
+	return m.localModel(p.model), "/" + p.model.Source.Path
+}
+
+func (m *image) localModel(model *profiles.Model) bkllb.State {
+	s := stage{id: "models", title: "models"}
+	files := model.Source.Files
+	opts := append(m.in.Session.local(m.in.Session.SharedKey+"-model-"+selectionKey(files, nil)),
+		bkllb.FollowPaths(files), s.named("send %s", model.Source.Path))
+	return bkllb.Local(ProjectLocal, opts...)
+}
+
+// addModels adds the layers that planModels decided on.
+func (m *image) addModels(parts []modelPart, table dirTable) {
+	for _, p := range parts {
+		m.add(p.layer, m.modelLayer(p, table))
+	}
+}
+
+// modelsImage is the stage of the models alone: nothing is below them.
+func (m *image) modelsImage() error {
+	if len(m.recipe.Models) == 0 {
+		return fault.New(fault.Spec, "profile %s has no models", m.recipe.Profile).Hint("name them: models: [https://models.example/model.pt]")
+	}
+	m.base, m.in.Base = bkllb.Scratch(), Base{}
+	if err := checkModels(m); err != nil {
+		return err
+	}
+	m.addModels(m.planModels(m.recipe.Layers.Max), newDirTable(m.recipe))
+	return nil
+}
+
+// checkModels refuses two files at one path with fault.Spec: of two models, or of a model and the app. A directory of the project counts by its place.
+func checkModels(m *image) error {
+	if len(m.in.Models) != len(m.recipe.Models) {
+		return fault.New(fault.Internal, "%d models were looked up, the recipe has %d", len(m.in.Models), len(m.recipe.Models))
+	}
+	if err := checkSources(m.recipe); err != nil {
+		return err
+	}
+	type owned struct{ path, by string }
+	var all []owned
+	for i := range m.recipe.Models {
+		model := &m.recipe.Models[i]
+		by := "the model " + model.Name
+		for _, f := range m.in.Models[i].Files {
+			if model.Unpack {
+				break
+			}
+			all = append(all, owned{modelPath(model, f), by})
+		}
+		if len(m.in.Models[i].Files) == 0 || model.Unpack {
+			all = append(all, owned{model.To, by})
+		}
+	}
+	if m.target != "models" {
+		for _, rule := range m.recipe.App.Copy {
+			for _, f := range rule.Files {
+				all = append(all, owned{destination(rule, f), "the project's " + f})
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b owned) int { return cmp.Compare(a.path, b.path) })
+	var faults fault.List
+	for i := 1; i < len(all); i++ {
+		a, b := all[i-1], all[i]
+		models := strings.HasPrefix(a.by, "the model ") || strings.HasPrefix(b.by, "the model ")
+		if a.path == b.path && a.by != b.by && models {
+			faults = append(faults, fault.New(fault.Spec, "%s and %s would both become %s", a.by, b.by, a.path).Hint("give one of them another destination with to:"))
+		}
+	}
+	return faults.Err()
+}
+
+// checkSources refuses what is not built yet.
+func checkSources(r *profiles.Recipe) error {
+	var faults fault.List
+	for _, model := range r.Models {
+		if model.Unpack || model.Source.Kind == profiles.ModelS3 && model.Secret != "" {
+			faults = append(faults, fault.New(fault.Spec, "the model %s: archives, and objects of S3 that need credentials, are not supported yet", model.Name).
+				Hint("name a file that can be fetched as it is"))
+		}
+	}
+	return faults.Err()
+}
+
+// modelLabels adds to the labels which commit a model's branch or tag was.
+func modelLabels(labels map[string]string, m *image) map[string]string {
+	var more []profiles.Pair
+	for i, model := range m.recipe.Models {
+		if rev := m.in.Models[i].Revision; rev != "" {
+			more = append(more, profiles.Pair{Name: profiles.ModelLabel(model.Name, "revision"), Value: rev})
+		}
+		if m.target == "models" {
+			more = append(more, modelPairs(m.recipe, model.Name)...)
+		}
+	}
+	return mergePairs(labels, more)
+}
+
+// modelPairs are the labels that the recipe has for one model.
+func modelPairs(r *profiles.Recipe, name string) []profiles.Pair {
+	return slices.DeleteFunc(slices.Clone(r.App.Labels), func(p profiles.Pair) bool {
+		return !strings.HasPrefix(p.Name, profiles.ModelLabel(name, ""))
+	})
+}
+
+// modelDirs are the directories that models need with an owner of their own.
+func modelDirs(models []profiles.Model) []profiles.Dir {
+	var dirs []profiles.Dir
+	for _, model := range models {
+		if model.Tree() {
+			dirs = append(dirs, profiles.Dir{Path: model.To, Mode: 0o755, UID: model.UID, GID: model.GID})
+		}
+	}
+	return dirs
+}
+
+// ModelStep names the step that fetches a file of a model.
+func ModelStep(model *profiles.Model, f syslock.ModelFile) string {
+	name := strings.TrimSuffix(fmt.Sprintf("%s: %s", model.Name, cmp.Or(f.Path, path.Base(model.To))), ": ")
+	if f.Size == 0 {
+		return name
+	}
+	return fmt.Sprintf("%s (%s)", name, Bytes(f.Size))
+}

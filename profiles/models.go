@@ -1,0 +1,313 @@
+package profiles
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/mlbuild/mlbuild/profiles/fault"
+)
+
+// modelRoot is where models lie unless the project says otherwise.
+const modelRoot = "/models"
+
+// models decides Models.
+func (r *resolver) models() {
+	names, places := map[string]bool{}, map[string]string{}
+	for _, s := range r.spec.models {
+		m, ok := r.model(s)
+		if !ok {
+			continue
+		}
+		if names[m.Name] {
+			r.specf(s.at, "two models are named %s", m.Name).Hint("Give one of them another name: name: %s-2.", m.Name)
+		}
+		if other, taken := places[m.To]; taken {
+			r.specf(s.at, "the models %s and %s would both become %s", other, m.Name, m.To).Hint("Give one of them another destination with to:.")
+		}
+		names[m.Name], places[m.To] = true, m.Name
+		r.recipe.Models = append(r.recipe.Models, m)
+	}
+}
+
+func (r *resolver) model(s modelSpec) (m Model, ok bool) {
+	before := len(r.faults)
+	m.Source = r.modelSource(s)
+	m.Version, m.Secret, m.Unpack = s.version.value, s.secret.value, s.unpack
+	if len(r.faults) > before {
+		return m, false
+	}
+	r.modelKeys(s, m)
+	base := m.Source.base()
+	m.Name = orElse(cleanName(m.Source.stem()), "model")
+	if s.name.set {
+		m.Name = s.name.value
+		if !projectName.MatchString(m.Name) {
+			r.specf(s.name.at, "%q cannot name a model", m.Name).Hint("Use lower-case letters, digits and single dashes: %s.", orElse(cleanName(m.Name), "model"))
+		}
+	}
+	m.To = r.modelPlace(s, m, base)
+	if s.owner.set {
+		m.UID, m.GID = r.owner(s.owner)
+	}
+	if s.mode.set {
+		m.Mode = fmt.Sprintf("%04o", r.mode(s.mode, 0))
+	}
+	if s.secret.set && !secretID.MatchString(m.Secret) {
+		r.specf(s.secret.at, "%q is not the id of a secret", m.Secret)
+	}
+	m.Inputs = r.modelInputs(m.Source)
+	return m, len(r.faults) == before
+}
+
+// modelSource reads where the model comes from: exactly one key says so.
+func (r *resolver) modelSource(s modelSpec) ModelSource {
+	var given []str
+	for _, key := range []str{s.url, s.git, s.hub, s.drive, s.file} {
+		if key.set {
+			given = append(given, key)
+		}
+	}
+	if len(given) != 1 {
+		r.specf(s.at, "a model has one source, this one has %d", len(given)).Hint("Write one of url, git, huggingface, gdrive and file.")
+		return ModelSource{}
+	}
+	src := ModelSource{SHA256: strings.ToLower(s.sha256.value), Region: s.region.value, Endpoint: strings.TrimRight(s.endpoint.value, "/")}
+	if s.sha256.set && !sha256Hex.MatchString(src.SHA256) {
+		r.specf(s.sha256.at, "%q is not a sha256: 64 hexadecimal digits", s.sha256.value)
+	}
+	if s.endpoint.set {
+		r.checkURL(s.endpoint, "the endpoint")
+	}
+	switch {
+	case s.url.set:
+		r.urlSource(s.url, &src)
+	case s.git.set:
+		r.gitSource(s, &src)
+	case s.hub.set:
+		r.hubSource(s, &src)
+	case s.drive.set:
+		r.driveSource(s.drive, &src)
+	default:
+		r.fileSource(s, &src)
+	}
+	return src
+}
+
+// signedQuery are parameters that give whoever has the URL access to the file, and nobody else.
+var signedQuery = regexp.MustCompile(`(?i)^(x-amz-signature|x-amz-security-token|x-goog-signature|signature|sig|token|access_token|api_key|apikey|key)$`)
+
+var (
+	bucketText   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{1,221}$`)
+	hubRepo      = regexp.MustCompile(`^((datasets|spaces)/[A-Za-z0-9][A-Za-z0-9._-]*/)?([A-Za-z0-9][A-Za-z0-9._-]*/)?[A-Za-z0-9][A-Za-z0-9._-]*$`)
+	revisionText = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/+-]*$`)
+	driveID      = regexp.MustCompile(`^[A-Za-z0-9_-]{10,128}$`)
+)
+
+// urlSource reads an http, s3 or gs URL.
+func (r *resolver) urlSource(s str, src *ModelSource) {
+	scheme, rest, _ := strings.Cut(s.value, "://")
+	if scheme == ModelS3 || scheme == ModelGS {
+		src.Kind = scheme
+		src.Repo, src.Path, _ = strings.Cut(rest, "/")
+		if !bucketText.MatchString(src.Repo) || src.Path == "" || strings.HasSuffix(src.Path, "/") || strings.ContainsAny(src.Path, "\n\x00") {
+			r.specf(s.at, "%q does not name an object", s.value).Hint("Write %s://bucket/key; every object is a model of its own.", scheme)
+		}
+		return
+	}
+	src.Kind, src.URL = ModelHTTP, s.value
+	r.checkURL(s, "the model")
+	u, err := url.Parse(s.value)
+	if err != nil {
+		return
+	}
+	for name := range u.Query() {
+		if signedQuery.MatchString(name) {
+			r.leak(s.at, "the URL of the model is signed: its parameter %s opens the file to whoever reads it", name).
+				Hint("Write s3://bucket/key or gs://bucket/key, or the URL without it, and secret: id beside it; the secret holds the credentials.")
+			return
+		}
+	}
+}
+
+func (r *resolver) gitSource(s modelSpec, src *ModelSource) {
+	src.Kind, src.URL = ModelGit, s.git.value
+	if strings.HasPrefix(s.git.value, "git@") || strings.HasPrefix(s.git.value, "ssh://") {
+		r.specf(s.git.at, "the repository %q is reached over ssh, and models come over https", s.git.value).
+			Hint("Write its https URL, and secret: id beside it if it is private.")
+		return
+	}
+	r.checkURL(s.git, "the repository")
+	src.Revision = r.revision(s, "HEAD")
+	src.Files = r.modelFiles(s)
+}
+
+func (r *resolver) hubSource(s modelSpec, src *ModelSource) {
+	src.Kind, src.Repo = ModelHub, s.hub.value
+	if !hubRepo.MatchString(src.Repo) {
+		r.specf(s.hub.at, "%q is not a repository of the hub", src.Repo).Hint("For example huggingface: distilbert/distilbert-base-uncased.")
+	}
+	src.Revision = r.revision(s, "main")
+	src.Files = r.modelFiles(s)
+}
+
+func (r *resolver) revision(s modelSpec, fallback string) string {
+	v := s.revision.or(fallback)
+	if !revisionText.MatchString(v) || strings.Contains(v, "..") {
+		r.specf(s.revision.at, "%q is not a branch, tag or commit", v)
+	}
+	return v
+}
+
+func (r *resolver) modelFiles(s modelSpec) []string {
+	for _, p := range s.files {
+		pattern := strings.TrimPrefix(p.value, "!")
+		if _, err := globRegexp(pattern); err != nil || pattern == "" || path.IsAbs(pattern) || hasDotDot(pattern) {
+			r.specf(p.at, "%q is not a pattern of files in the repository", p.value).Hint("For example files: [config.json, \"*.safetensors\"].")
+		}
+	}
+	return values(s.files)
+}
+
+func (r *resolver) driveSource(s str, src *ModelSource) {
+	src.Kind, src.Repo = ModelDrive, s.value
+	if !driveID.MatchString(src.Repo) {
+		r.specf(s.at, "%q is not the id of a file in Google Drive", s.value).Hint("It is the part behind /d/ in the link that Drive shares.")
+	}
+}
+
+// modelKeys refuses keys that say nothing of this kind of source.
+func (r *resolver) modelKeys(s modelSpec, m Model) {
+	kind := m.Source.Kind
+	repository := kind == ModelGit || kind == ModelHub
+	for _, key := range []struct {
+		name string
+		set  bool
+		fits bool
+		at   fault.Position
+	}{
+		{"sha256", s.sha256.set, !repository, s.sha256.at},
+		{"revision", s.revision.set, repository, s.revision.at},
+		{"files", s.files != nil, repository, s.at},
+		{"endpoint", s.endpoint.set, kind == ModelHub || kind == ModelS3 || kind == ModelGS || kind == ModelDrive, s.endpoint.at},
+		{"region", s.region.set, kind == ModelS3, s.region.at},
+		{"secret", s.secret.set, kind != ModelFile, s.secret.at},
+		{"unpack", s.unpack, !repository, s.at},
+	} {
+		if key.set && !key.fits {
+			f := r.specf(key.at, "the key %s means nothing for the model %s", key.name, m.Source)
+			if repository && key.name == "sha256" {
+				f.Hint("mlbuild.lock has the sha256 of each of its files.")
+			}
+		}
+	}
+	if m.Unpack && archiveStem(m.Source.base()) == m.Source.base() && kind != ModelDrive {
+		r.specf(s.at, "%s has no name of an archive that mlbuild unpacks", m.Source).Hint("It unpacks .tar, .tar.gz, .tgz, .tar.bz2, .tar.xz and .zip.")
+	}
+}
+
+// base is the name that a source gives its model, "" if it gives none.
+func (s ModelSource) base() string {
+	switch s.Kind {
+	case ModelHTTP:
+		u, err := url.Parse(s.URL)
+		if err != nil || path.Base(u.Path) == "/" || path.Base(u.Path) == "." {
+			return ""
+		}
+		return path.Base(u.Path)
+	case ModelGit:
+		return strings.TrimSuffix(path.Base(s.URL), ".git")
+	case ModelHub:
+		return path.Base(s.Repo)
+	case ModelDrive:
+		return ""
+	}
+	return path.Base(s.Path)
+}
+
+// stem is the name without what tells a file's format.
+func (s ModelSource) stem() string {
+	base := archiveStem(s.base())
+	if s.Kind == ModelGit || s.Kind == ModelHub {
+		return base
+	}
+	return strings.TrimSuffix(base, path.Ext(base))
+}
+
+var archiveEnd = regexp.MustCompile(`(?i)\.(tar|tar\.gz|tgz|tar\.bz2|tar\.xz|zip)$`)
+
+// archiveStem is a file's name without the end that names an archive's format.
+func archiveStem(name string) string { return archiveEnd.ReplaceAllString(name, "") }
+
+// modelPlace reads "to": absolute or below /models; with a slash at the end a file keeps its name below it.
+func (r *resolver) modelPlace(s modelSpec, m Model, base string) string {
+	if m.Unpack {
+		base = archiveStem(base)
+	}
+	to, at := s.to.value, s.to.at
+	switch {
+	case !s.to.set && base == "" && !s.name.set:
+		r.specf(s.at, "the model %s needs a destination: its source names none", m.Source).Hint("Write to: model.pt, which is /models/model.pt.")
+		return ""
+	case !s.to.set:
+		to, at = orElse(base, m.Name), s.at
+	case strings.HasSuffix(to, "/") && !m.Tree():
+		to += orElse(base, m.Name)
+	}
+	if !path.IsAbs(to) && !hasDotDot(to) {
+		to = path.Join(modelRoot, to)
+	}
+	why := badDirectory(to)
+	if why == "" && under(to, systemTrees) != "" {
+		why = "lies in " + under(to, systemTrees) + ", which belongs to the system"
+	}
+	if why == "" && path.Clean(to) == "/" {
+		why = "is the root of the image"
+	}
+	if why != "" {
+		r.specf(at, "the model's destination %q %s", to, why).Hint("Without a slash at the beginning it lies below %s.", modelRoot)
+	}
+	return path.Clean(to)
+}
+
+// modelInputs is the hash of what a source is asked.
+func (r *resolver) modelInputs(s ModelSource) string {
+	data, err := json.Marshal(s)
+	if err != nil {
+		r.add(fault.New(fault.Internal, "hash the model: %w", err))
+	}
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
+
+// modelLabels say of each model where it comes from, and its version.
+func (r *resolver) modelLabels() []Pair {
+	var labels []Pair
+	for _, m := range r.recipe.Models {
+		labels = append(labels, Pair{ModelLabel(m.Name, "source"), m.Source.String()})
+		if m.Version != "" {
+			labels = append(labels, Pair{ModelLabel(m.Name, "version"), m.Version})
+		}
+	}
+	return labels
+}
+
+// ModelLabel names the label of a model: org.mlbuild.model.<name>.<key>.
+func ModelLabel(name, key string) string { return "org.mlbuild.model." + name + "." + key }
+
+// modelSecrets gives the ids of secrets that models use, with their places.
+func (r *resolver) modelSecrets() []str {
+	var ids []str
+	for _, m := range r.spec.models {
+		if m.secret.set && !slices.ContainsFunc(ids, func(s str) bool { return s.value == m.secret.value }) {
+			ids = append(ids, m.secret)
+		}
+	}
+	return ids
+}
