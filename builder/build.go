@@ -35,6 +35,9 @@ func (b *Builder) Build(ctx context.Context, req Request) (*Result, error) {
 		return nil, err
 	}
 	defer run.close()
+	if err := run.store.steps(req); err != nil {
+		return nil, err
+	}
 	images, errs := make([]*Image, len(req.Variants)), make([]error, len(req.Variants))
 	var wg sync.WaitGroup
 	for i, v := range req.Variants {
@@ -148,15 +151,16 @@ func (b *Builder) preflight(req Request, store secretStore, system *syslock.Lock
 	return parsePlatform(b.daemon.Platforms[0])
 }
 
-// canRun refuses to run a foreign platform's own programs on a daemon without their emulator. Only apt, dpkg and the
-// compilation of bytecode need that: wheels, and system packages
-// that a lock lists as layers, are unpacked on the daemon's own platform.
+// canRun refuses to run a foreign platform's own programs on a daemon without their emulator. Only apt, dpkg, the compilation of bytecode and the
+// project's own steps need that: wheels, and system packages that a lock lists as layers, are unpacked on the daemon's own platform.
 func (b *Builder) canRun(r *profiles.Recipe, system *syslock.Lock, target string) fault.List {
 	what := "installs system packages"
-	switch {
+	switch steps := r.Steps(); {
 	case runsApt(r, system, target):
 	case r.Bytecode && llb.NeedsPackages(target):
 		what = "compiles bytecode with the image's Python"
+	case len(steps) > 0 && llb.NeedsPackages(target):
+		what = "runs the commands of the " + steps[0].Name
 	default:
 		return nil
 	}

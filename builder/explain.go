@@ -67,8 +67,10 @@ func (b *build) explain(profile string, err error) error {
 	if pushing.MatchString(msg) {
 		return explainPush(profile, output, err)
 	}
-	if f := explainCopied(step, err); f != nil {
-		return f
+	for _, f := range []*fault.Fault{explainCopied(step, err), explainGit(step, err)} {
+		if f != nil {
+			return f
+		}
 	}
 	if f := explainContext(err); f != nil {
 		return f
@@ -109,6 +111,8 @@ var unsafeHints = []struct {
 }{
 	{fault.WheelUnsafe, "a wheel like this should not be installed; tell its maintainers, or choose another version"},
 	{fault.DebUnsafe, "a package like this should not be installed; tell whoever runs its repository, or choose another version"},
+	{fault.Step, "outputs: says where the files are that the commands make"},
+	{fault.SecretLeak, "nothing was pushed: have the commands read the secret without writing it, or leave this file out of the outputs; revoke the secret if an image with it was ever published"},
 	{fault.Deb, "system: {strategy: apt} has dpkg decide, in one layer that depends on the base"},
 }
 
@@ -150,6 +154,25 @@ func explainCopied(step string, err error) *fault.Fault {
 		Hint("from: is a path in the other image, not in the project; a pattern has to match something")
 }
 
+var (
+	gitFailed  = regexp.MustCompile(`(?s)failed to fetch remote (\S+): (?:git stderr:)?(.*)`)
+	gitNetwork = regexp.MustCompile(`Could not resolve host|Connection|timed out|early EOF|RPC failed`)
+)
+
+// explainGit knows that a repository or a commit could not be fetched.
+func explainGit(step string, err error) *fault.Fault {
+	m := gitFailed.FindStringSubmatch(err.Error())
+	if m == nil {
+		return nil
+	}
+	f := fault.New(fault.Download, "%s: cannot fetch %s:\n%s", step, m[1], strings.TrimSpace(m[2])).
+		Hint("check the URL and that the repository has the commit; a private one needs secret: with user:password or a token")
+	if gitNetwork.MatchString(m[2]) {
+		f.Retryable()
+	}
+	return f
+}
+
 // stepFault is a step that failed, with the end of what it printed.
 func stepFault(profile, step, output string, exit *gatewaypb.ExitError, err error) *fault.Fault {
 	code := "an error"
@@ -166,6 +189,22 @@ func stepFault(profile, step, output string, exit *gatewaypb.ExitError, err erro
 		f.Message += ":\n" + lastLines(output, 20)
 	}
 	f.Err = err
+	return exitHint(f, exit)
+}
+
+// exitHint says what the exit codes mean that a shell, timeout(1) and the kernel give.
+func exitHint(f *fault.Fault, exit *gatewaypb.ExitError) *fault.Fault {
+	if exit == nil {
+		return f
+	}
+	switch exit.ExitCode {
+	case 124:
+		return f.Hint("give the step more time with timeout:, or find out what it waits for; without network: true it has no network")
+	case 126, 127:
+		return f.Hint("a program is missing or cannot be executed: install its package (system.build for build steps, system.runtime for others), or write its full path")
+	case 137:
+		return f.Hint("the step was killed, most likely because memory ran out: let it do less at once (MAX_JOBS, make -j2), or build on a larger machine")
+	}
 	return f
 }
 

@@ -14,23 +14,32 @@ import (
 
 // stores are the content stores that every build's session offers.
 func (b *build) stores() map[string]content.Store {
-	return map[string]content.Store{llb.HelperStore: helperStore{imageName(b.worker), map[digest.Digest]string{
-		digest.Digest(b.helpers.Wheels): helper.Wheels, digest.Digest(b.helpers.Packages): helper.Packages,
-	}}}
+	own := imageName(b.worker)
+	programs := map[digest.Digest]program{
+		digest.Digest(b.helpers.Wheels): {helper.Wheels, own}, digest.Digest(b.helpers.Packages): {helper.Packages, own},
+	}
+	for _, v := range b.req.Variants {
+		for _, p := range append(v.platforms(), own) {
+			if d, err := helper.Digest(helper.Steps, p); err == nil { // without it only graphs with steps fail, when they are compiled
+				programs[digest.Digest(d)] = program{helper.Steps, p}
+			}
+		}
+	}
+	return map[string]content.Store{llb.HelperStore: helperStore{programs}}
 }
 
-// helperStore offers the unpackers to the daemon, and nothing else: it is a content store of two blobs that cannot be written.
-type helperStore struct {
-	platform string
-	programs map[digest.Digest]string
-}
+// program is one of the helpers, for a platform.
+type program struct{ name, platform string }
+
+// helperStore offers the helpers to the daemon, and nothing else: it is a content store of a few blobs that cannot be written.
+type helperStore struct{ programs map[digest.Digest]program }
 
 func (s helperStore) open(want digest.Digest) (*helper.Program, error) {
-	program, ok := s.programs[want]
+	p, ok := s.programs[want]
 	if !ok {
 		return nil, errdefs.ErrNotFound
 	}
-	return helper.Open(program, s.platform)
+	return helper.Open(p.name, p.platform)
 }
 
 // Info implements content.Store.

@@ -19,7 +19,7 @@ func TestHelperStore(t *testing.T) {
 		t.Skip(err)
 	}
 	sum := digest.FromBytes(want)
-	s := helperStore{platform, map[digest.Digest]string{sum: helper.Packages}}
+	s := helperStore{map[digest.Digest]program{sum: {helper.Packages, platform}}}
 	info, err := s.Info(t.Context(), sum)
 	if err != nil || info.Size != int64(len(want)) || info.Digest != sum {
 		t.Fatalf("Info = %+v, %v", info, err)

@@ -65,6 +65,45 @@ func loadSecrets(req Request) (secretStore, error) {
 	return store, faults.Err()
 }
 
+// steps checks that each secret and agent that the project's own steps name is there, and makes the headers for their sources.
+func (s secretStore) steps(req Request) error {
+	var faults fault.List
+	if !llb.NeedsPackages(req.Target) {
+		return nil
+	}
+	told := map[string]bool{}
+	need := func(who, id string) {
+		if _, ok := s[id]; ok || told[id] {
+			return
+		}
+		told[id] = true
+		faults = append(faults, fault.New(fault.Secret, "the %s needs the secret %q, which was not given", who, id).
+			Hint("add --secret id=%s,env=VARIABLE or --secret id=%s,src=FILE", id, id))
+	}
+	for _, v := range req.Variants {
+		for _, r := range v.Recipes {
+			for _, step := range r.Steps() {
+				for _, secret := range step.Secrets {
+					need(step.Name, secret.ID)
+				}
+				if step.SSH && len(req.SSH) == 0 && !told["ssh"] {
+					told["ssh"] = true
+					faults = append(faults, fault.New(fault.Secret, "the %s needs an SSH agent, which was not given", step.Name).Hint("add --ssh default"))
+				}
+			}
+			for _, b := range r.Build {
+				if src := b.Source; src != nil && src.Secret != "" {
+					need("source of the build step "+b.Name, src.Secret)
+					if v, ok := s[src.Secret]; ok {
+						s[src.SourceHeader()] = basicAuth(v)
+					}
+				}
+			}
+		}
+	}
+	return faults.Err()
+}
+
 // read gives the secret's value, or a fault.Secret that never shows it.
 func (s Secret) read() ([]byte, *fault.Fault) {
 	v, from := s.Value, "the variable "+s.Env

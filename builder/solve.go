@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/llb/helper"
 	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 	"github.com/mlbuild/mlbuild/profiles/syslock"
@@ -88,8 +89,22 @@ func (b *build) compile(ctx context.Context, gw gateway.Client, r *profiles.Reci
 		Base: base, Images: c.images, Wheels: c.wheels, Extra: c.extra, System: c.system, Models: c.models, Worker: b.worker, Helpers: b.helpers, Network: b.network(),
 		Session: b.session(b.locals), Epoch: b.req.Epoch, Target: b.req.Target, NoCache: b.req.NoCache,
 	}
+	if len(r.Steps()) > 0 {
+		if err := b.stepHelpers(&c.inputs.Helpers, r.Platform); err != nil {
+			return c, err
+		}
+	}
 	c.graph, err = llb.Compile(c.recipe, c.inputs)
 	return c, err
+}
+
+// stepHelpers adds the program that runs a project's steps, for the daemon's platform and for the image's.
+func (b *build) stepHelpers(h *llb.Helpers, platform string) (err error) {
+	if h.OwnSteps, err = helper.Digest(helper.Steps, imageName(b.worker)); err != nil {
+		return err
+	}
+	h.Steps, err = helper.Digest(helper.Steps, platform)
+	return err
 }
 
 // overlapNotes names packages that bring the same path with different bytes. The plan's order decides whose stays.

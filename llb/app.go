@@ -44,6 +44,7 @@ func (a *actions) settle(empty bkllb.State, dirs []profiles.Dir) {
 	}
 }
 
+// projectFiles has the client send the files that the rules name, and no others.
 func projectFiles(rules []profiles.CopyRule, ignore []string, in Inputs, s stage) bkllb.State {
 	var names []string
 	for _, rule := range rules {

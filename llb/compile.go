@@ -48,7 +48,7 @@ type image struct {
 	base     bkllb.State
 	layers   []Layer
 	states   []bkllb.State // one for each of layers
-	kept     int           // layers that room leaves: the models', and one for the app
+	kept     int           // layers that room leaves: the models', those of the project's own steps, and one for the app
 }
 
 func assemble(r *profiles.Recipe, in Inputs) (*image, error) {
@@ -84,8 +84,7 @@ func (m *image) runtime() error {
 	if err := m.check(); err != nil {
 		return err
 	}
-	m.packagesAndFiles(m.systemPackages())
-	return nil
+	return m.packagesAndFiles(m.systemPackages())
 }
 
 // check refuses what cannot become an image.
@@ -116,27 +115,34 @@ func (m *image) systemPackages() (accounts bkllb.State) {
 		m.add(Layer{Kind: "system", Name: strings.Join(r.System, " ")}, systemLayer(accounts, installed, s))
 		accounts = installed
 	}
+	if m.hooks("system") {
+		accounts = m.below() // they may have added some
+	}
 	return accounts
 }
 
-// packagesAndFiles adds the user, the wheels and the project's files.
-func (m *image) packagesAndFiles(accounts bkllb.State) {
+// packagesAndFiles adds the user, what comes from elsewhere, the wheels, what the project's own steps make, and the project's files.
+func (m *image) packagesAndFiles(accounts bkllb.State) error {
 	r, in := m.recipe, m.in
 	table, helper := newDirTable(r), helperRoot(in.Helpers.Wheels)
 	models := m.planModels(m.room() / 2)
-	m.kept = len(models) + 1
+	m.kept = len(models) + len(r.Bake) + len(r.Run) + 1
 	if r.User.UID != 0 {
 		m.add(Layer{Kind: "account", Name: "user " + r.User.Name}, accountLayer(helper, accounts, r.User, in))
 	}
 	m.add(Layer{Kind: "skeleton", Name: "python environment, directories"}, skeletonLayer(r, table))
-	m.copyLayers(table)
+	if err := m.filesFromElsewhere(table); err != nil {
+		return err
+	}
 	for _, l := range planWheels(in.Wheels, r.Layers, m.room()) {
 		m.add(l, wheelLayer(helper, l, r, in))
 	}
 	if r.Bytecode {
 		m.addBytecode(m.interpreter())
 	}
+	m.hooks("packages")
 	m.addModels(models, table)
+	m.bakes(table)
 	if len(r.App.Copy) > 0 {
 		app := appLayer(r, table, in)
 		m.add(Layer{Kind: "app", Name: "the project's files"}, app)
@@ -144,6 +150,8 @@ func (m *image) packagesAndFiles(accounts bkllb.State) {
 			m.appBytecode(m.interpreter(), app)
 		}
 	}
+	m.hooks("app")
+	return nil
 }
 
 // stageWheels adds the wheels that only a stage has. Those of the runtime lie in the runtime's own layers.
@@ -157,6 +165,16 @@ func (m *image) stageWheels() {
 func (m *image) add(l Layer, s bkllb.State) {
 	m.layers = append(m.layers, l)
 	m.states = append(m.states, s)
+}
+
+// filesFromElsewhere adds the outputs of build steps and the files of other images.
+func (m *image) filesFromElsewhere(table dirTable) error {
+	steps, err := m.buildSteps(table)
+	if err != nil {
+		return err
+	}
+	m.copyLayers(table, steps)
+	return nil
 }
 
 // room is the number of layers that the budget leaves to wheels; with bytecode each of them may become two. What only the dev stage has does not count: its

@@ -57,7 +57,7 @@ func forDev(a profiles.App, d *profiles.Dev) profiles.App {
 
 func applyApp(c *dockerspec.DockerOCIImageConfig, r *profiles.Recipe) {
 	a := r.App
-	c.Env = mergeEnv(c.Env, a.Env)
+	c.Env = mergeEnv(c.Env, withLibraries(r, c.Env))
 	c.WorkingDir = a.Workdir
 	c.User = fmt.Sprintf("%d:%d", r.User.UID, r.User.GID)
 	if a.Entrypoint != nil || a.Command != nil {
@@ -100,6 +100,33 @@ func mergeEnv(base []string, ours []profiles.Pair) []string {
 	}
 	return env
 }
+
+// withLibraries is the recipe's variables with the directories of its build steps' libraries first on LD_LIBRARY_PATH. The loader's cache would have to be
+// written on top of all layers; this variable needs nothing to run.
+func withLibraries(r *profiles.Recipe, base []string) []profiles.Pair {
+	const name = "LD_LIBRARY_PATH"
+	if len(r.LibraryPath) == 0 {
+		return r.App.Env
+	}
+	dirs, before := slices.Clone(r.LibraryPath), ""
+	for _, kv := range base {
+		if value, ok := strings.CutPrefix(kv, name+"="); ok {
+			before = value
+		}
+	}
+	for _, p := range r.App.Env {
+		if p.Name == name {
+			before = p.Value
+		}
+	}
+	if before != "" {
+		dirs = append(dirs, before)
+	}
+	return mergeSorted(r.App.Env, []profiles.Pair{{Name: name, Value: strings.Join(dirs, ":")}})
+}
+
+// sortedNames are the keys of a map, sorted.
+func sortedNames(values map[string]string) []string { return slices.Sorted(maps.Keys(values)) }
 
 func union(base map[string]struct{}, more []string) map[string]struct{} {
 	if len(base)+len(more) == 0 {

@@ -14,21 +14,29 @@ import (
 // CopyStep begins the names of steps that copy files of other images.
 const CopyStep = "[files of other images] "
 
-// copyLayers adds the files of other images, one layer for each of these images. It is a function of the image's digest and of the rules.
-func (m *image) copyLayers(table dirTable) {
-	var order []string
-	byImage := map[string][]profiles.Output{}
+// copyLayers adds the files of other images and of build steps, one layer for each of these. It is a function of the image's digest and of the rules.
+func (m *image) copyLayers(table dirTable, steps map[string]built) {
+	type source struct{ image, step string }
+	var order []source
+	bySource := map[source][]profiles.Output{}
 	for _, c := range m.recipe.CopyFrom {
-		if !slices.Contains(order, c.Image) {
-			order = append(order, c.Image)
+		from := source{c.Image, c.Step}
+		if !slices.Contains(order, from) {
+			order = append(order, from)
 		}
-		byImage[c.Image] = append(byImage[c.Image], c.Output)
+		bySource[from] = append(bySource[from], c.Output)
 	}
 	s := stage{id: "copy", title: "files of other images", noCache: m.in.NoCache}
-	for _, ref := range order {
-		from := bkllb.Image(m.in.Images[ref].Ref, bkllb.Platform(m.platform), s.named("%s", m.in.Images[ref].Ref))
-		name := outputNames(byImage[ref]) + " from " + ref
-		m.add(Layer{Kind: "copy", Name: name}, outputLayer(from, byImage[ref], table, s, "copy "+name))
+	for _, from := range order {
+		outputs := bySource[from]
+		if from.step != "" {
+			done := steps[from.step]
+			m.add(Layer{Kind: "copy", Name: outputNames(outputs) + " from the " + done.who}, m.collect(done.root, done.scripted, done.who, outputs, table))
+			continue
+		}
+		image := bkllb.Image(m.in.Images[from.image].Ref, bkllb.Platform(m.platform), s.named("%s", m.in.Images[from.image].Ref))
+		name := outputNames(outputs) + " from " + from.image
+		m.add(Layer{Kind: "copy", Name: name}, outputLayer(image, outputs, table, s, "copy "+name))
 	}
 }
 
@@ -71,6 +79,16 @@ func outputMode(mode string) *bkllb.ChmodOpt {
 		return nil
 	}
 	return chmod(mode)
+}
+
+// modeBits are the permission bits that a rule names, nil if it names none.
+func modeBits(mode string) *uint32 {
+	bits, err := strconv.ParseUint(mode, 8, 32)
+	if err != nil {
+		return nil
+	}
+	b := uint32(bits)
+	return &b
 }
 
 // outputNames lists sources for people, the first of many.

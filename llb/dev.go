@@ -27,7 +27,9 @@ func (m *image) dev() error {
 		m.add(Layer{Kind: "dev", Name: strings.Join(tools, " ")}, systemLayer(accounts, installed, s))
 		accounts = installed
 	}
-	m.packagesAndFiles(accounts)
+	if err := m.packagesAndFiles(accounts); err != nil {
+		return err
+	}
 	m.stageWheels()
 	if m.recipe.User.UID != 0 {
 		m.add(Layer{Kind: "dev", Name: "an environment that " + m.recipe.User.Name + " may change"}, m.writableEnvironment())

@@ -130,7 +130,7 @@ func (m *image) environment(c command) []profiles.Pair {
 	if c.root {
 		home = "/root"
 	}
-	ours := append([]profiles.Pair{{Name: "HOME", Value: home}}, m.recipe.App.Env...)
+	ours := append([]profiles.Pair{{Name: "HOME", Value: home}}, withLibraries(m.recipe, m.in.Base.Config.Config.Env)...)
 	var all []profiles.Pair
 	for _, kv := range mergeEnv(m.in.Base.Config.Config.Env, append(ours, c.env...)) {
 		name, value, _ := strings.Cut(kv, "=")

@@ -38,8 +38,13 @@ type Inputs struct {
 	NoCache Stages    // their steps run again
 }
 
-// Helpers are the digests (sha256:<hex>) of the programs for Worker that unpack wheels and system packages.
-type Helpers struct{ Wheels, Packages string }
+// Helpers are the digests (sha256:<hex>) of the helper programs.
+type Helpers struct {
+	Wheels   string // unpacks wheels, on Worker
+	Packages string // unpacks system packages, on Worker
+	OwnSteps string // mlbuild-step for Worker
+	Steps    string // mlbuild-step for the platform that is built
+}
 
 // Base is an image that was looked up.
 type Base struct {

@@ -21,13 +21,15 @@ type Plan struct {
 
 // Layer is one layer that mlbuild makes.
 type Layer struct {
-	Kind   string         `json:"kind"` // system, account, skeleton, copy, wheels, model, app, tests, dev, builder
+	Kind   string         `json:"kind"` // system, account, skeleton, build, copy, wheels, run, model, bake, app, tests, dev, builder
 	Name   string         `json:"name"` // for people: "numpy 2.4.6", "12 small wheels (bin 3)"
 	Wheels []pylock.Wheel `json:"wheels,omitempty"`
 	// Packages are the system packages of the layer, sorted by name.
 	Packages []syslock.Package `json:"packages,omitempty"`
-	Part     wheel.Part        `json:"part,omitzero"`  // which part of its one wheel
-	Size     int64             `json:"size,omitempty"` // bytes of the wheels or packages as downloaded, the part's share; 0 = unknown
+	// Runs says in words what runs to make the layer, and when, where that is more than unpacking and copying: "on the image: …".
+	Runs string     `json:"runs,omitempty"`
+	Part wheel.Part `json:"part,omitzero"`  // which part of its one wheel
+	Size int64      `json:"size,omitempty"` // bytes of the wheels or packages as downloaded, the part's share; 0 = unknown
 }
 
 // Sent tells whether the layer is made of files that the client sends, and of nothing that took work.

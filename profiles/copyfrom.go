@@ -9,9 +9,10 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/fault"
 )
 
-// CopyFrom brings files of another image into this one.
+// CopyFrom brings files of another image, or of a build step, into this one.
 type CopyFrom struct {
-	Image string `json:"image,omitempty"` // full reference
+	Image string `json:"image,omitempty"` // full reference; exactly one of Image and Step is set
+	Step  string `json:"step,omitempty"`  // name of a build step
 	Output
 }
 
@@ -23,20 +24,22 @@ type Output struct {
 	Owner string `json:"owner,omitempty"` // "uid:gid", "" = the owner of the directory that the file lies in
 }
 
-// Images lists the images beside the base whose files the recipe takes, sorted.
+// Images lists the images beside the base that the recipe needs for their files, sorted.
 func (r *Recipe) Images() []string {
 	var refs []string
 	for _, c := range r.CopyFrom {
-		if c.Image != "" {
-			refs = append(refs, c.Image)
-		}
+		refs = append(refs, c.Image)
 	}
+	for _, b := range r.Build {
+		refs = append(refs, b.Image)
+	}
+	refs = slices.DeleteFunc(refs, func(ref string) bool { return ref == "" })
 	return sortedUnique(refs)
 }
 
 type copyFromSpec struct {
-	at    fault.Position
-	image str
+	at          fault.Position
+	image, step str
 	outputSpec
 }
 
@@ -58,7 +61,7 @@ func (d *decoder) copyFroms(n *node, s *spec) {
 	for _, item := range d.mappings(n, "copyFrom", "image, from and to") {
 		c := copyFromSpec{at: item.at}
 		keys := d.outputFields(&c.outputSpec)
-		keys["image"] = d.str(&c.image, "image")
+		keys["image"], keys["step"] = d.str(&c.image, "image"), d.str(&c.step, "step")
 		d.mapping(item, "copyFrom", keys)
 		c.outputSpec.at = item.at
 		s.copyFrom = append(s.copyFrom, c)
@@ -85,14 +88,19 @@ func (d *decoder) mappings(n *node, what, with string) []*node {
 // copyFrom decides CopyFrom.
 func (r *resolver) copyFrom() {
 	for _, s := range r.spec.copyFrom {
-		c := CopyFrom{}
-		if !s.image.set {
-			r.specf(s.at, "an item of copyFrom needs an image")
+		c, dir := CopyFrom{Step: s.step.value}, "/"
+		switch {
+		case s.image.set == s.step.set:
+			r.specf(s.at, "an item of copyFrom needs an image or the name of a build step, and not both")
 			continue
+		case s.image.set:
+			c.Image = r.reference(s.image, "")
+		default:
+			dir = SourceDir
+			r.knownStep(s.step)
 		}
-		c.Image = r.reference(s.image, "")
 		var ok bool
-		if c.Output, ok = r.output(s.outputSpec, "/"); !ok {
+		if c.Output, ok = r.output(s.outputSpec, dir); !ok {
 			continue
 		}
 		if i := slices.IndexFunc(r.recipe.CopyFrom, func(o CopyFrom) bool { return clash(o.Output, c.Output) }); i >= 0 {
@@ -101,6 +109,21 @@ func (r *resolver) copyFrom() {
 		}
 		r.recipe.CopyFrom = append(r.recipe.CopyFrom, c)
 	}
+}
+
+func (r *resolver) knownStep(s str) {
+	var names []string
+	for _, b := range r.recipe.Build {
+		names = append(names, b.Name)
+	}
+	if slices.Contains(names, s.value) {
+		return
+	}
+	f := fault.New(fault.Spec, "there is no build step %q", s.value).In(s.at)
+	if len(names) > 0 {
+		didYouMean(f, s.value, names)
+	}
+	r.add(f.Hint("Steps of build: are those whose files can be taken."))
 }
 
 // clash tells whether two outputs have one destination.

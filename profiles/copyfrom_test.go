@@ -10,7 +10,7 @@ func TestFaultsOfCopyFrom(t *testing.T) {
 	runFaults(t, []faultCase{
 		{"no list", yamlFile("copyFrom: ffmpeg\n"), Selection{}, []string{"E-SPEC mlbuild.yaml:1:11: copyFrom must be a list of mappings"}},
 		{"keys", yamlFile("copyFrom:\n  - {image: a, from: /x}\n  - {from: /x, to: /y}\n"), Selection{}, []string{
-			"E-SPEC mlbuild.yaml:2:5: need from and to", "E-SPEC mlbuild.yaml:3:5: needs an image"}},
+			"E-SPEC mlbuild.yaml:2:5: need from and to", "E-SPEC mlbuild.yaml:3:5: needs an image or the name of a build step"}},
 		{"2 typo", yamlFile("copyFrom:\n  - {image: a, form: /x, to: /y}\n"), Selection{}, []string{"E-SPEC mlbuild.yaml:2:16: unknown key \"form\" | Did you mean \"from\""}},
 		{"reference", yamlFile("copyFrom: [{image: Team/X, from: /x, to: /y}]\n"), Selection{}, []string{"E-REF mlbuild.yaml:1:20: must be lowercase | lower case: team/x"}},
 		{"paths", yamlFile("copyFrom:\n  - {image: a, from: /a/../b, to: /y}\n  - {image: a, from: /, to: /y}\n  - {image: a, from: \"/a/**/b\", to: /y/}\n  - {image: a, from: \"/a/*\", to: /y}\n"), Selection{}, []string{
@@ -36,9 +36,9 @@ func TestCopyFrom(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []CopyFrom{
-		{"docker.io/tools/ffmpeg:7", Output{"/usr/bin/ffmpeg", "/app/bin/", "0755", "0:0"}},
-		{"docker.io/library/pages:latest", Output{From: "/www/*.css", To: "/app/"}},
-		{"docker.io/tools/ffmpeg:7", Output{From: "/etc/x", To: "/etc/x"}},
+		{"docker.io/tools/ffmpeg:7", "", Output{"/usr/bin/ffmpeg", "/app/bin/", "0755", "0:0"}},
+		{"docker.io/library/pages:latest", "", Output{From: "/www/*.css", To: "/app/"}},
+		{"docker.io/tools/ffmpeg:7", "", Output{From: "/etc/x", To: "/etc/x"}},
 	}
 	if d := cmp.Diff(want, r.CopyFrom); d != "" {
 		t.Errorf("(-want +got):\n%s", d)

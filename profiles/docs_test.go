@@ -18,7 +18,7 @@ func TestDocumentedExamples(t *testing.T) {
 			continue
 		}
 		examples++
-		files := memory{FileName: example, "requirements.txt": "flask\n", "constraints.txt": "", "config.yaml": "", "src/main.py": "", "models/a.json": "", "tests/test_a.py": ""}
+		files := memory{FileName: example, "requirements.txt": "flask\n", "constraints.txt": "", "config.yaml": "", "src/main.py": "", "models/a.json": "", "tests/test_a.py": "", "scripts/download.py": ""}
 		if strings.Contains(example, "project: .") {
 			files["pyproject.toml"] = "[project]\nname='x'\n[project.optional-dependencies]\nserve=['flask']\n"
 		}
@@ -53,6 +53,10 @@ func TestDocumentedKeys(t *testing.T) {
 	d.repositories(new([]repositorySpec), "system.repositories")(&node{kind: list, items: []*node{every}})
 	d.key(every, &keySpec{})
 	d.snapshot(every, &snapshotSpec{})
+	steps := &node{kind: list, items: []*node{every, object("test", "source", every, "secrets", &node{kind: list, items: []*node{every}})}}
+	d.builds(steps, &spec{})
+	d.bakes(steps, &spec{})
+	d.hooks(steps, &spec{})
 	d.copyFroms(&node{kind: list, items: []*node{every}}, &spec{})
 	d.app(every, &appSpec{})
 	d.accelerator(every, &acceleratorSpec{})

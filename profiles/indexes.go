@@ -65,7 +65,7 @@ func (r *resolver) checkURL(s str, what string) bool {
 	return true
 }
 
-// secrets joins the declared secrets with those that indexes and models use. If any are declared, all must be.
+// secrets joins the declared secrets with those that indexes, models and steps use. If any are declared, all must be.
 func (r *resolver) secrets() {
 	declared := values(r.spec.secrets)
 	for _, s := range r.spec.secrets {
@@ -74,7 +74,7 @@ func (r *resolver) secrets() {
 		}
 	}
 	used := []string{}
-	ids := r.modelSecrets()
+	ids := append(r.modelSecrets(), r.spec.stepSecrets()...)
 	for _, index := range r.spec.python.indexes {
 		if index.secret.set {
 			ids = append(ids, index.secret)

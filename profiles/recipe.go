@@ -17,8 +17,12 @@ type Recipe struct {
 	Apt         Apt          `json:"apt,omitzero"`     // how they and the builder's are found; zero without system packages
 	Builder     Builder      `json:"builder,omitzero"` // in what packages are built from source
 	User        User         `json:"user"`
-	CopyFrom    []CopyFrom   `json:"copy_from,omitempty"` // files of other images, in order of the file
-	Models      []Model      `json:"models,omitempty"`    // in order of the file
+	Build       []BuildStep  `json:"build,omitempty"`        // what is compiled from source, in order of the file
+	LibraryPath []string     `json:"library_path,omitempty"` // directories of shared libraries that build steps bring: LD_LIBRARY_PATH
+	CopyFrom    []CopyFrom   `json:"copy_from,omitempty"`    // files of other images and of build steps, in order of the file
+	Models      []Model      `json:"models,omitempty"`       // in order of the file
+	Bake        []Bake       `json:"bake,omitempty"`         // files that the project's own code makes, in order of the file
+	Run         []Hook       `json:"run,omitempty"`          // commands on the image, in order of the file
 	App         App          `json:"app"`
 	Testing     *Testing     `json:"testing,omitempty"` // nil = the project has no such stage
 	Dev         *Dev         `json:"dev,omitempty"`     // nil = the project has no such stage

@@ -80,6 +80,7 @@ func (r *resolver) leaks() {
 			r.leakOf(group.what, p, public)
 		}
 	}
+	r.stepLeaks()
 	r.leaksOfCommand(a.entrypoint)
 	r.leaksOfCommand(a.command)
 	r.leaksOfStages(public)
@@ -109,6 +110,31 @@ func (r *resolver) leaksOfStages(public []string) {
 		}
 		for _, words := range t.command {
 			r.leaksOfCommand(words)
+		}
+	}
+}
+
+// stepLeaks looks for secrets in what the project's own steps run: the daemon's records keep it.
+func (r *resolver) stepLeaks() {
+	var scripts []scriptSpec
+	for _, b := range r.spec.build {
+		scripts = append(scripts, b.scriptSpec)
+	}
+	for _, b := range r.spec.bake {
+		scripts = append(scripts, b.scriptSpec)
+	}
+	for _, h := range r.spec.run {
+		scripts = append(scripts, h.scriptSpec)
+	}
+	for _, s := range scripts {
+		texts := slices.Clone(s.commands)
+		for _, p := range s.env {
+			texts = append(texts, p.value)
+		}
+		for _, t := range texts {
+			if shape := shapeOf(t.value); shape != "" {
+				r.leak(t.at, "a step holds %s, which the daemon's records keep", shape).Hint("Name it under secrets: of the step, and give it with --secret.")
+			}
 		}
 	}
 }
@@ -176,6 +202,12 @@ func published(r *Recipe) []Pair {
 	}
 	for _, index := range r.Requires.Indexes {
 		places = append(places, Pair{"URL of the index " + index.Name, index.URL})
+	}
+	for _, s := range r.Steps() {
+		places = append(places, Pair{"commands of the " + s.Name, strings.Join(s.Commands, "\n")})
+		for _, p := range s.Env {
+			places = append(places, Pair{"variable " + p.Name + " of the " + s.Name, p.Value})
+		}
 	}
 	return append(places,
 		Pair{"entrypoint", strings.Join(r.App.Entrypoint, " ")},

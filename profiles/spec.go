@@ -25,6 +25,9 @@ type spec struct {
 	prune        pruneSpec
 	bytecode     bool
 	models       []modelSpec
+	build        []buildSpec
+	bake         []bakeSpec
+	run          []hookSpec
 	public       []str
 	secrets      []str
 }
@@ -154,6 +157,9 @@ func (d *decoder) specFields(s *spec) fields {
 		"user":          func(n *node) { d.user(n, &s.user) },
 		"app":           func(n *node) { d.app(n, &s.app) },
 		"system":        func(n *node) { d.system(n, &s.system) },
+		"build":         func(n *node) { d.builds(n, s) },
+		"bake":          func(n *node) { d.bakes(n, s) },
+		"run":           func(n *node) { d.hooks(n, s) },
 		"copyFrom":      func(n *node) { d.copyFroms(n, s) },
 		"testing": func(n *node) {
 			s.testing = &testingSpec{}

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.."
 here=llb/helper
 toolchain=go$(sed -n 's/^go //p' go.mod)
 
-for program in mlbuild-unpack mlbuild-unpack-deb; do
+for program in mlbuild-unpack mlbuild-unpack-deb mlbuild-step; do
 	for arch in amd64 arm64; do
 		env GOTOOLCHAIN="$toolchain" GOWORK=off GOFLAGS= GOEXPERIMENT= GOFIPS140=off GODEBUG= \
 			CGO_ENABLED=0 GOOS=linux GOARCH=$arch GOAMD64=v1 GOARM64=v8.0 \
@@ -17,7 +17,7 @@ for program in mlbuild-unpack mlbuild-unpack-deb; do
 	done
 done
 
-(cd "$here/bin" && sha256sum mlbuild-unpack-linux-* mlbuild-unpack-deb-linux-* >sha256sums)
+(cd "$here/bin" && sha256sum mlbuild-unpack-linux-* mlbuild-unpack-deb-linux-* mlbuild-step-linux-* >sha256sums)
 if [ "${1-}" = --pin ]; then
 	cp "$here/bin/sha256sums" "$here/sha256sums"
 fi

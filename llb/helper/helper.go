@@ -1,4 +1,4 @@
-// Package helper holds the programs that unpack wheels and Debian packages on the build daemon, built for each platform and embedded. Their
+// Package helper holds the programs that unpack wheels and Debian packages and run a project's commands on the build daemon, built for each platform and embedded. Their
 // bytes are in the cache key of every layer that they make: they are built reproducibly, and their sums are pinned in sha256sums.
 package helper
 
@@ -13,10 +13,11 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/fault"
 )
 
-// The programs, by their file names in the container. They are two so that a new rule for Debian packages makes no wheel layer anew.
+// The programs, by their file names in the container. They are several so that a new rule for Debian packages makes no wheel layer anew.
 const (
 	Wheels   = "mlbuild-unpack"
 	Packages = "mlbuild-unpack-deb"
+	Steps    = "mlbuild-step"
 )
 
 // programs holds, beside the programs, sha256sums with the sums of what was built: hashing megabytes in every run takes longer than

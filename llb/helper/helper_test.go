@@ -18,7 +18,7 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/fault"
 )
 
-var programs = []string{helper.Wheels, helper.Packages}
+var programs = []string{helper.Wheels, helper.Packages, helper.Steps}
 
 var machines = map[string]elf.Machine{"linux/amd64": elf.EM_X86_64, "linux/arm64": elf.EM_AARCH64}
 
@@ -73,7 +73,7 @@ func TestStatic(t *testing.T) {
 	for platform, program := range each() {
 		t.Run(program+" "+platform, func(t *testing.T) {
 			data := built(t, program, platform)
-			if most := map[string]int{helper.Wheels: 2_590_000, helper.Packages: 4_370_000}[program]; len(data) > most {
+			if most := map[string]int{helper.Wheels: 2_590_000, helper.Packages: 4_370_000, helper.Steps: 2_500_000}[program]; len(data) > most {
 				t.Errorf("%d bytes, more than %d", len(data), most)
 			}
 			f, err := elf.NewFile(strings.NewReader(string(data)))
@@ -110,7 +110,7 @@ func TestUnknownPlatform(t *testing.T) {
 // sources lists the directories of this module that the program is built from, without those that lie in another of them.
 func sources(t *testing.T) []string {
 	t.Helper()
-	out, err := exec.Command("go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", "../../cmd/mlbuild-unpack", "../../cmd/mlbuild-unpack-deb").Output()
+	out, err := exec.Command("go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", "../../cmd/mlbuild-unpack", "../../cmd/mlbuild-unpack-deb", "../../cmd/mlbuild-step").Output()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,158 @@
+package llb
+
+import (
+	"encoding/json"
+	"fmt"
+	"path"
+	"slices"
+
+	bkllb "github.com/moby/buildkit/client/llb"
+	"github.com/moby/buildkit/solver/pb"
+
+	"github.com/mlbuild/mlbuild/llb/step"
+	"github.com/mlbuild/mlbuild/llb/wheel"
+	"github.com/mlbuild/mlbuild/profiles"
+)
+
+// StepFile is the file name of the program that runs a project's commands.
+const StepFile = "mlbuild-step"
+
+// Where a project's step finds that program, and the program the secrets.
+const (
+	stepDir      = "/run/mlbuild/step"
+	stepSecrets  = "/run/mlbuild/secrets"
+	collectedIn  = "/in"
+	collectedOut = "/out"
+)
+
+// DefaultSSH is the id of the agent that a step with ssh gets.
+const DefaultSSH = "default"
+
+// stepProgram is a root that holds mlbuild-step alone, for the platform of a digest.
+func stepProgram(digest string) bkllb.State {
+	s := stage{id: "helper", title: "helper"}
+	return bkllb.OCILayoutBlob(HelperStore+"@"+digest, bkllb.ImageBlobOCIStore("", HelperStore),
+		bkllb.Filename(StepFile), bkllb.Chmod(0o755), s.named("send the program that runs steps"))
+}
+
+// scripted is a project's step on its way into the graph.
+type scripted struct {
+	profiles.Script
+	stage  stage
+	name   string          // for people: "build libfoo"
+	id     string          // of its caches: "build/libfoo"
+	user   profiles.User   // who runs the commands
+	dir    string          // where they start
+	env    []profiles.Pair // of the step; the script's own go over it
+	settle *step.Settle
+}
+
+// runScript runs a step's commands on a root, by way of mlbuild-step. The key of the result is that of the root, of the commands and of the mounts;
+// what a secret or a cache holds is not in it.
+func (m *image) runScript(root bkllb.State, s scripted, mounts ...bkllb.RunOption) bkllb.ExecState {
+	spec := step.Run{Commands: s.Commands, Timeout: s.Timeout, Settle: s.settle}
+	secrets, opts := s.secrets()
+	spec.Secrets = secrets
+	all := []bkllb.RunOption{
+		bkllb.Args([]string{stepDir + "/" + StepFile, "run", asJSON(spec)}), bkllb.Dir(s.dir), bkllb.Platform(m.platform), s.stage.named("%s", s.name),
+		bkllb.User(fmt.Sprintf("%d:%d", s.user.UID, s.user.GID)),
+		bkllb.AddMount(stepDir, stepProgram(m.in.Helpers.Steps), bkllb.Readonly, byKey),
+		bkllb.AddMount("/tmp", bkllb.Scratch(), bkllb.Tmpfs()),
+	}
+	for _, p := range mergeSorted(s.env, s.Env) {
+		all = append(all, bkllb.AddEnv(p.Name, p.Value))
+	}
+	if s.Network {
+		all = append(all, m.in.Network.options(pythonCA)...)
+	} else {
+		all = append(all, bkllb.Network(pb.NetMode_NONE))
+	}
+	if s.SSH {
+		all = append(all, bkllb.AddSSHSocket(bkllb.SSHID(DefaultSSH), bkllb.SSHSocketOpt("/run/mlbuild/ssh", s.user.UID, s.user.GID, 0o600)))
+	}
+	return root.Run(slices.Concat(all, s.caches(m), opts, mounts)...)
+}
+
+// mergeSorted lays over on top of under, sorted by name.
+func mergeSorted(under, over []profiles.Pair) []profiles.Pair {
+	values := map[string]string{}
+	for _, p := range slices.Concat(under, over) {
+		values[p.Name] = p.Value
+	}
+	var all []profiles.Pair
+	for _, name := range sortedNames(values) {
+		all = append(all, profiles.Pair{Name: name, Value: values[name]})
+	}
+	return all
+}
+
+// secrets mounts what the step may see, and each secret once more as a file for mlbuild-step, which masks its value in the output and searches what the
+// commands leave for it.
+func (s scripted) secrets() ([]step.Secret, []bkllb.RunOption) {
+	var opts []bkllb.RunOption
+	for _, x := range s.Secrets {
+		if x.Env != "" {
+			opts = append(opts, bkllb.AddSecretWithDest(x.ID, nil, bkllb.SecretAsEnvName(x.Env)))
+		} else {
+			opts = append(opts, bkllb.AddSecret(x.File, bkllb.SecretID(x.ID), bkllb.SecretFileOpt(s.user.UID, s.user.GID, 0o400)))
+		}
+	}
+	found, more := searchedSecrets(s.Script, s.user)
+	return found, append(opts, more...)
+}
+
+// searchedSecrets mounts each secret of a step as a file of its own.
+func searchedSecrets(s profiles.Script, u profiles.User) (found []step.Secret, opts []bkllb.RunOption) {
+	for _, x := range s.Secrets {
+		file := path.Join(stepSecrets, x.ID)
+		if slices.ContainsFunc(found, func(f step.Secret) bool { return f.ID == x.ID }) {
+			continue
+		}
+		found = append(found, step.Secret{ID: x.ID, File: file})
+		opts = append(opts, bkllb.AddSecret(file, bkllb.SecretID(x.ID), bkllb.SecretFileOpt(u.UID, u.GID, 0o400)))
+	}
+	return found, opts
+}
+
+// caches mounts directories that keep what is in them from build to build on one daemon, of this project's step alone. One build at a time has them, because
+// few tools share a cache with care.
+func (s scripted) caches(m *image) []bkllb.RunOption {
+	var opts []bkllb.RunOption
+	for _, dir := range s.Caches {
+		owned := bkllb.Mkdir("/cache", 0o755, bkllb.WithUIDGID(s.user.UID, s.user.GID), bkllb.WithCreatedTime(wheel.ModTime))
+		empty := bkllb.Scratch().File(owned, s.stage.named("an empty cache"))
+		id := path.Join("mlbuild/step", m.recipe.Name, s.id, m.platform.Architecture, dir)
+		opts = append(opts, bkllb.AddMount(dir, empty, bkllb.SourcePath("/cache"), bkllb.AsPersistentCacheDir(id, bkllb.CacheMountLocked)))
+	}
+	return opts
+}
+
+// collect makes a layer of files in the root that commands left. It runs on the daemon's own platform, without network, and fails if a file is not there or
+// if one holds the value of a secret that the commands had: then there is no image.
+func (m *image) collect(root bkllb.State, s scripted, who string, outputs []profiles.Output, table dirTable) bkllb.State {
+	var parents []string
+	for _, o := range outputs {
+		parents = append(parents, o.Parent())
+	}
+	c := step.Collection{Step: who, In: collectedIn, Out: collectedOut, Time: wheel.ModTime.Unix()}
+	for _, d := range table.chain(parents...) {
+		c.Dirs = append(c.Dirs, step.Dir{Path: d.Path, Mode: uint32(d.Mode), UID: d.UID, GID: d.GID})
+	}
+	for _, o := range outputs {
+		f := step.File{From: o.From, To: o.To, Mode: modeBits(o.Mode)}
+		f.UID, f.GID = outputOwner(o, table)
+		c.Files = append(c.Files, f)
+	}
+	var opts []bkllb.RunOption
+	c.Secrets, opts = searchedSecrets(s.Script, profiles.User{})
+	opts = append(opts,
+		bkllb.Args([]string{"/" + StepFile, "collect", asJSON(c)}), bkllb.Network(pb.NetMode_NONE), bkllb.ReadonlyRootFS(),
+		bkllb.Platform(m.in.Worker), s.stage.named("keep %s of the %s", outputNames(outputs), who),
+		bkllb.AddMount(collectedIn, root, bkllb.Readonly, byKey))
+	return stepProgram(m.in.Helpers.OwnSteps).Run(opts...).AddMount(collectedOut, bkllb.Scratch())
+}
+
+func asJSON(v any) string {
+	data, _ := json.Marshal(v) //nolint:errchkjson // texts, numbers and lists of them always encode
+	return string(data)
+}
