@@ -155,11 +155,7 @@ func (d *decoder) bakes(n *node, s *spec) {
 		keys := d.scriptFields(&b.scriptSpec, "bake")
 		keys["user"] = d.str(&b.user, "bake.user")
 		keys["outputs"] = func(n *node) { b.outputs = d.outputs(n, "bake.outputs") }
-		keys["inputs"] = func(n *node) {
-			inputs := appSpec{}
-			d.copies(n, &inputs)
-			b.inputs, b.inputsSet = inputs.copy, true
-		}
+		keys["inputs"] = func(n *node) { b.inputs, b.inputsSet = d.copies(n, "bake.inputs"), true }
 		d.mapping(item, "bake", keys)
 		s.bake = append(s.bake, b)
 	}
