@@ -175,7 +175,7 @@ func (r *resolver) stepSource(s *sourceSpec) *Source {
 	}
 	switch {
 	case s.git.set:
-		r.gitSource(s)
+		r.stepGit(s)
 	case s.url.set:
 		r.checkURL(s.url, "the source")
 		if !fileHash.MatchString(src.SHA256) {
@@ -197,7 +197,7 @@ func orAt(s, fallback str) fault.Position {
 	return fallback.at
 }
 
-func (r *resolver) gitSource(s *sourceSpec) {
+func (r *resolver) stepGit(s *sourceSpec) {
 	if strings.HasPrefix(s.git.value, "ssh://") || strings.Contains(s.git.value, "@") && !strings.Contains(s.git.value, "://") {
 		r.specf(s.git.at, "a source over ssh has no host key that a build could hold it to").
 			Hint("Write the https URL, with secret: for a private repository.").
