@@ -113,11 +113,11 @@ func (b *build) ask(ctx context.Context, v Variant, f func(context.Context, gate
 
 // lock makes one lock; keep holds constraints beside the project's own.
 func (b *build) lock(ctx context.Context, gw gateway.Client, v Variant, o LockOptions, keep string) (Locked, error) {
-	glibc, err := b.lowestGlibc(ctx, gw, v)
+	glibc, has, err := b.lookAtBases(ctx, gw, v)
 	if err != nil {
 		return Locked{}, err
 	}
-	q := asking{recipe: v.Recipes[0], platforms: v.platforms(), glibc: glibc, keep: keep, upgrade: o.Upgrade, nonce: o.Nonce}
+	q := asking{recipe: v.Recipes[0], platforms: v.platforms(), glibc: glibc, has: has.packages, keep: keep, upgrade: o.Upgrade, nonce: o.Nonce}
 	if !o.All {
 		q.previous = string(v.Lock)
 	}
@@ -127,7 +127,7 @@ func (b *build) lock(ctx context.Context, gw gateway.Client, v Variant, o LockOp
 	}
 	l := Locked{Profile: v.Profile, Path: v.Recipes[0].Requires.Lock, Data: data, Lock: lock}
 	for _, r := range v.Recipes {
-		c := compiled{recipe: r}
+		c := compiled{recipe: r, inBase: has}
 		if err := c.choose(lock, glibc); err != nil {
 			return Locked{}, err
 		}
@@ -136,35 +136,43 @@ func (b *build) lock(ctx context.Context, gw gateway.Client, v Variant, o LockOp
 	return l, nil
 }
 
-// lowestGlibc looks up the base of every platform and gives the oldest glibc, because the lock serves all of them.
-func (b *build) lowestGlibc(ctx context.Context, gw gateway.Client, v Variant) (string, error) {
-	lowest := ""
-	for _, r := range v.Recipes {
+// lookAtBases looks up the base of every platform and gives the oldest glibc, because the lock serves all of them, and what the first one has.
+func (b *build) lookAtBases(ctx context.Context, gw gateway.Client, v Variant) (lowest string, has inBase, err error) {
+	for i, r := range v.Recipes {
 		p, err := parsePlatform(r.Platform)
 		if err != nil {
-			return "", err
+			return "", has, err
 		}
 		base, err := b.lookupBase(ctx, gw, r, p)
 		if err != nil {
-			return "", err
+			return "", has, err
 		}
 		glibc, err := profiles.CheckBase(r, "", createdBy(base), base.Config.Config.Env)
 		if err != nil {
-			return "", err
+			return "", has, err
 		}
 		if lowest == "" || older(glibc, lowest) {
 			lowest = glibc
 		}
+		if i == 0 {
+			if has, err = b.lookInto(ctx, gw, r, base, p); err != nil {
+				return "", has, err
+			}
+		}
 	}
-	return lowest, nil
+	return lowest, has, nil
 }
 
 // Planned is what one profile on one platform would build.
 type Planned struct {
 	Recipe *profiles.Recipe
-	Wheels []pylock.Wheel
+	Wheels []pylock.Wheel    // to be laid down
+	InBase []pylock.Wheel    // of the lock, which the base makes unnecessary
 	System []syslock.Package // the system packages, nil = none, or apt is to find them
 	Graph  *llb.Graph
+	Steps  []llb.Step // what building does, what comes first first
+	Keys   []string   // of the graph's layers, see llb.LayerKeys
+	Base   string     // the base by its digest
 	CUDA   string
 	Pruned []Pruned
 	Locked bool
@@ -213,7 +221,18 @@ func (b *build) plan(ctx context.Context, gw gateway.Client, v Variant) ([]Plann
 		if c.system != nil {
 			system = c.system.Packages
 		}
-		all = append(all, Planned{System: system, Recipe: c.recipe, Wheels: slices.Concat(c.wheels, c.extra), Graph: c.graph, CUDA: c.cuda, Pruned: c.pruned, Locked: c.locked, Notes: c.notes})
+		steps, err := llb.Steps(c.graph.Definition)
+		if err != nil {
+			return nil, err
+		}
+		keys, err := llb.LayerKeys(c.recipe, c.inputs)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, Planned{
+			Steps: steps, Keys: keys, Base: c.inputs.Base.Ref, System: system, Recipe: c.recipe, Wheels: slices.Concat(c.wheels, c.extra), InBase: c.spared,
+			Graph: c.graph, CUDA: c.cuda, Pruned: c.pruned, Locked: c.locked, Notes: c.notes,
+		})
 	}
 	return all, nil
 }

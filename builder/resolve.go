@@ -91,6 +91,7 @@ type asking struct {
 	recipe    *profiles.Recipe
 	platforms []string
 	glibc     string
+	has       []profiles.WheelInfo // packages of the base that count
 	previous  string
 	keep      string // constraints, one a line
 	upgrade   []string
@@ -106,7 +107,7 @@ func (b *build) askUV(ctx context.Context, gw gateway.Client, q asking) ([]byte,
 	}
 	in := llb.ResolveInputs{
 		Tool: tool, Worker: b.worker, Platforms: q.platforms, Glibc: q.glibc, Direct: llb.Named(q.recipe),
-		Previous: q.previous, Keep: q.keep, Upgrade: q.upgrade, Nonce: q.nonce, Network: b.network(), NoCache: b.req.NoCache,
+		Previous: q.previous, Keep: llb.BaseConstraints(q.recipe, q.has) + q.keep, Upgrade: q.upgrade, Nonce: q.nonce, Network: b.network(), NoCache: b.req.NoCache,
 	}
 	bound := llb.Bindings(q.recipe)
 	for range maxPasses {

@@ -29,8 +29,10 @@ type compiled struct {
 	inputs llb.Inputs
 	images map[string]llb.Base // those beside the base that files are taken from
 	graph  *llb.Graph
-	wheels []pylock.Wheel
-	extra  []pylock.Wheel  // those that only the request's stage has
+	wheels []pylock.Wheel // to be laid down
+	extra  []pylock.Wheel // those that only the request's stage has
+	inBase inBase
+	spared []pylock.Wheel  // of the lock, which the base makes unnecessary
 	system *syslock.System // nil = none, or not known
 	chosen bool            // apt chose the system packages now: no lock has them
 	models []syslock.Model // what the recipe's models are made of
@@ -225,17 +227,23 @@ func (b *build) lookup(ctx context.Context, gw gateway.Client, r *profiles.Recip
 		return compiled{}, base, err
 	}
 	c := compiled{recipe: r, models: models, locked: lock != nil}
+	if b.req.Target != "base" {
+		if c.images, err = b.lookupImages(ctx, gw, r, p); err != nil {
+			return c, base, err
+		}
+	}
 	if !llb.NeedsPackages(b.req.Target) {
 		return c, base, nil
 	}
-	if c.images, err = b.lookupImages(ctx, gw, r, p); err != nil {
+	if c.inBase, err = b.lookInto(ctx, gw, r, base, p); err != nil {
 		return c, base, err
 	}
 	if c.system, c.chosen, err = b.systemPackages(ctx, gw, r, base, p); err != nil {
 		return c, base, err
 	}
 	if lock == nil {
-		if _, lock, err = b.askUV(ctx, gw, asking{recipe: r, platforms: []string{r.Platform}, glibc: glibc}); err != nil {
+		q := asking{recipe: r, platforms: []string{r.Platform}, glibc: glibc, has: c.inBase.packages}
+		if _, lock, err = b.askUV(ctx, gw, q); err != nil {
 			return c, base, err
 		}
 	}
@@ -275,6 +283,12 @@ func (c *compiled) choose(lock *pylock.Lock, glibc string) error {
 	}
 	decided := *r
 	decided.App.Env = profiles.Env(r, c.cuda)
+	if c.inBase.interpreter != "" {
+		decided.Base.Interpreter = c.inBase.interpreter
+	}
+	var notes []string
+	c.wheels, c.spared, notes = c.inBase.subtract(lock, wheels, llb.Mentioned(r))
+	c.notes = append(c.notes, notes...)
 	c.recipe = &decided
 	return nil
 }

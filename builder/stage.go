@@ -34,14 +34,14 @@ func (b *build) stageWheels(ctx context.Context, gw gateway.Client, c *compiled,
 	if q == nil {
 		return nil
 	}
-	stage := compiled{recipe: c.recipe.With(*q)}
+	stage := compiled{recipe: c.recipe.With(*q), inBase: c.inBase}
 	lock, err := b.stageLock(&stage, c, glibc)
 	if err != nil {
 		return err
 	}
 	if lock == nil {
 		c.locked = false
-		question := asking{recipe: stage.recipe, platforms: []string{c.recipe.Platform}, glibc: glibc, keep: constraints(runtime)}
+		question := asking{recipe: stage.recipe, platforms: []string{c.recipe.Platform}, glibc: glibc, has: c.inBase.packages, keep: constraints(runtime)}
 		if _, lock, err = b.askUV(ctx, gw, question); err != nil {
 			return stageHint(err, b.req.Target, runtime)
 		}

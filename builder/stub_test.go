@@ -3,6 +3,9 @@ package builder
 import (
 	"context"
 	"errors"
+	"maps"
+	"path"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -11,6 +14,7 @@ import (
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/moby/buildkit/solver/pb"
 	"github.com/opencontainers/go-digest"
+	fstypes "github.com/tonistiigi/fsutil/types"
 
 	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/profiles"
@@ -42,11 +46,31 @@ func (s *stub) Solve(_ context.Context, req gateway.SolveRequest) (*gateway.Resu
 	return res, nil
 }
 
-// stubRef is a result with some files.
+// stubRef is a result with some files. In a directory that is read, one whose contents start with "->" is a symbolic link.
 type stubRef struct {
 	gateway.Reference
 	files map[string]string
 	reads int
+}
+
+func (r *stubRef) ReadDir(_ context.Context, req gateway.ReadDirRequest) ([]*fstypes.Stat, error) {
+	var all []*fstypes.Stat
+	for _, file := range slices.Sorted(maps.Keys(r.files)) {
+		inside, ok := strings.CutPrefix(file, req.Path+"/")
+		name, _, _ := strings.Cut(inside, "/")
+		if match, _ := path.Match(req.IncludePattern, name); !ok || !match {
+			continue
+		}
+		link, _ := strings.CutPrefix(r.files[file], "->")
+		if inside != name || link == r.files[file] {
+			link = ""
+		}
+		all = append(all, &fstypes.Stat{Path: name, Linkname: link})
+	}
+	if all == nil {
+		return nil, errors.New("no such directory: " + req.Path)
+	}
+	return all, nil
 }
 
 func (r *stubRef) ReadFile(_ context.Context, req gateway.ReadRequest) ([]byte, error) {

@@ -36,6 +36,9 @@ func checkSystemLock(req Request, lock *syslock.Lock, v Variant) error {
 	for _, r := range v.Recipes {
 		reason := systemStale(lock, r)
 		switch {
+		case reason == "" && req.Locked && lock == nil && moves(r) != "":
+			return fault.New(fault.LockStale, "%s is a tag that may name another image tomorrow, no lock pins it, and --locked forbids to look", moves(r)).
+				In(fault.Position{File: syslock.FileName}).Hint("mlbuild lock --profile %s", v.Profile).Hint("or name the image by its digest")
 		case reason == "":
 			continue
 		case req.Locked && lock == nil:
@@ -54,6 +57,14 @@ func checkSystemLock(req Request, lock *syslock.Lock, v Variant) error {
 		}
 	}
 	return nil
+}
+
+// moves gives the base that a recipe names without its digest, "" if it has none.
+func moves(r *profiles.Recipe) string {
+	if r.Base.Kind == "debian" || digestOf(r.Base.Ref) != "" {
+		return ""
+	}
+	return r.Base.Ref
 }
 
 // systemStale says in words what of the recipe the lock does not answer, "" if nothing.

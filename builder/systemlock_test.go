@@ -177,8 +177,12 @@ func TestCheckSystemLock(t *testing.T) {
 		note   bool
 	}{
 		{"fits", lock, gomp, "", false},
-		{"no lock, no packages", nil, plain, "", false},
-		{"no lock, plain apt", nil, byApt, "", false},
+		{"no lock, no packages", nil, plain, "docker.io/library/python:3.11-slim is a tag that may name another image tomorrow", false},
+		{"no lock, plain apt", nil, byApt, "docker.io/library/python:3.11-slim is a tag", false},
+		{"no lock, a base by digest", nil, recipe(t, "cpu", "python: {requirements: []}\nbase: {image: \"python:3.11-slim@sha256:"+zeros+"\"}\n"), "", false},
+		{"no lock, no image", nil, recipe(t, "cpu", "python: {requirements: []}\nbase: {kind: debian}\n"), "the system packages of profile cpu have no lock", false},
+		{"a Python without a pin", lock, recipe(t, "cpu", "python: {requirements: []}\nbase: {image: \"python:3.11-slim\", python: \"python:3.11-slim-bookworm\"}\n"),
+			"it does not pin the image docker.io/library/python:3.11-slim-bookworm", true},
 		{"no lock", nil, gomp, "the system packages of profile cpu have no lock", false},
 		{"another package", lock, more, "it lacks git", true},
 		{"another base", lock, other, "it does not pin the base docker.io/library/debian:12", true},

@@ -14,8 +14,18 @@ import (
 func (p *project) locked(b *builder.Builder) error {
 	p.t.Helper()
 	req := p.quiet(p.variant("cpu"))
-	req.Locked = true
+	p.pin(b, &req)
 	return p.attempt(b, req)
+}
+
+// pin gives a request --locked, and an mlbuild.lock that pins its base.
+func (p *project) pin(b *builder.Builder, req *builder.Request) {
+	p.t.Helper()
+	system, err := b.LockSystem(p.t.Context(), *req, builder.LockOptions{})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	req.SystemLock, req.Locked = system.Data, true
 }
 
 // TestLockStale makes a real lock and then changes what it answers.
@@ -34,7 +44,8 @@ func TestLockStale(t *testing.T) {
 
 	other := indexed(t, x, "one, two", "  version: \"3.13\"\n")
 	req := other.quiet(other.variant("cpu"))
-	req.Variants[0].Lock, req.Locked = p.variant("cpu").Lock, true
+	req.Variants[0].Lock = p.variant("cpu").Lock
+	other.pin(b, &req)
 	err := other.attempt(b, req)
 	want{fault.LockStale, []string{"the lock does not fit the project any more", "it is for Python 3.11, the project wants 3.13", "it lacks two"},
 		[]string{"mlbuild lock --profile cpu"}, false}.check(t, err)

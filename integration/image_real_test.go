@@ -28,7 +28,8 @@ func buildExample(t *testing.T, tb *testbed.Testbed, name, profile string) (*pus
 		t.Fatal("there is no lock")
 	}
 	req := p.request(v)
-	req.Locked, req.Epoch = true, time.Unix(1_700_000_000, 0)
+	req.Epoch = time.Unix(1_700_000_000, 0)
+	p.pin(b, &req)
 	image := mustBuild(t, b, req).Images[0]
 	t.Logf("%s: %.0f s, %d bytes, %+v", repoTag, image.Seconds, image.Size, *image.Layers)
 	got := readBack(t, tb.Registry, repoTag)

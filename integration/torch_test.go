@@ -74,7 +74,7 @@ func torchImage(t *testing.T, tb *testbed.Testbed, b *builder.Builder, p *projec
 	ref := tb.Registry.Ref("torch:" + profile)
 	v := p.variant(profile, ref)
 	req := p.request(v)
-	req.Locked = true
+	p.pin(b, &req)
 	return mustBuild(t, b, req).Images[0], ref, v.Lock
 }
 

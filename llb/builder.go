@@ -35,7 +35,7 @@ func (m *image) builder() (bkllb.State, error) {
 
 // builderTools gives the base and the same with the packages of system.build.
 func (m *image) builderTools() (base, tools bkllb.State) {
-	base = baseToRead(m.in.Base, m.platform)
+	base = m.withPython(baseToRead(m.in.Base, m.platform))
 	packages := m.recipe.Builder.System
 	if len(packages) == 0 {
 		return base, base
@@ -45,6 +45,7 @@ func (m *image) builderTools() (base, tools bkllb.State) {
 
 // builderImage makes the stage an image: the base and one layer with the packages.
 func (m *image) builderImage() error {
+	m.laidPython()
 	base, tools := m.builderTools()
 	if packages := m.recipe.Builder.System; len(packages) > 0 {
 		m.add(Layer{Kind: "builder", Name: strings.Join(packages, " ")}, systemLayer(base, tools, builderStage(m.in)))

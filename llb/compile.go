@@ -104,6 +104,7 @@ func (m *image) check() error {
 // systemPackages adds the layers of the system packages, and gives the state whose /etc says which accounts there are.
 func (m *image) systemPackages() (accounts bkllb.State) {
 	r, in := m.recipe, m.in
+	m.laidPython()
 	accounts = baseToRead(in.Base, m.platform)
 	switch {
 	case in.System != nil:

@@ -86,20 +86,8 @@ func Bindings(r *profiles.Recipe) map[string]string {
 
 // Named lists the bound packages that the project's requirements name themselves, sorted: they are direct from the start.
 func Named(r *profiles.Recipe) []string {
-	var text strings.Builder
-	for _, f := range r.Requires.Files {
-		text.WriteString(f.Data + "\n")
-	}
-	for _, p := range r.Requires.Packages {
-		text.WriteString(p + "\n")
-	}
-	if p := r.Requires.Project; p != nil {
-		for _, quoted := range tomlString.FindAllStringSubmatch(p.File.Data, -1) {
-			text.WriteString(quoted[2] + "\n")
-		}
-	}
 	named := map[string]bool{}
-	for line := range strings.Lines(text.String()) {
+	for _, line := range requirementLines(r) {
 		if m := requirementName.FindStringSubmatch(line); m != nil {
 			named[pylock.Normalize(m[2])] = true
 		}

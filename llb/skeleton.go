@@ -35,8 +35,8 @@ func skeletonLayer(r *profiles.Recipe, table dirTable) bkllb.State {
 
 // pyvenv is the configuration file by which Python knows a virtual environment: the directory of the base's interpreter.
 func pyvenv(r *profiles.Recipe) string {
-	return fmt.Sprintf("home = %s\ninclude-system-site-packages = false\nversion = %s\n",
-		path.Dir(r.Base.Interpreter), r.Python.Version)
+	return fmt.Sprintf("home = %s\ninclude-system-site-packages = %t\nversion = %s\n",
+		path.Dir(r.Base.Interpreter), r.Base.Packages, r.Python.Version)
 }
 
 // settled copies a finished tree once onto nothing with one time for all of it. Without it a directory keeps the moment at which

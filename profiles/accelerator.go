@@ -243,7 +243,8 @@ func (r *resolver) renames(direct []requirement) map[string]string {
 	renames := map[string]string{}
 	for _, q := range direct {
 		for _, v := range compat().Variants {
-			if !slices.Contains(v.Names, q.name) || slices.Contains(r.recipe.Requires.Allow, q.name) {
+			inBase := r.spec.base.kind.value == tensorflowKind && slices.Contains(v.Names, tensorflowKind) // under the name that it has there
+			if !slices.Contains(v.Names, q.name) || slices.Contains(r.recipe.Requires.Allow, q.name) || inBase {
 				continue
 			}
 			if to := r.variant(v, q); to != q.name+q.extras {

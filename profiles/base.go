@@ -25,8 +25,40 @@ type baseKind struct {
 }
 
 var baseKinds = map[string]baseKind{
-	imageKind:  {[]string{"image", "interpreter", "glibc"}, (*resolver).imageBase},
-	debianKind: {[]string{"suite", "shell", "repositories"}, (*resolver).debianBase},
+	imageKind:      {[]string{"image", "interpreter", "glibc", "python", "packages"}, (*resolver).imageBase},
+	pythonKind:     {[]string{"variant", "suite"}, (*resolver).pythonBase},
+	debianKind:     {[]string{"suite", "shell", "repositories"}, (*resolver).debianBase},
+	distrolessKind: {[]string{"variant", "suite", "python"}, (*resolver).distrolessBase},
+	cudaKind:       {[]string{"variant", "version", "distro", "python"}, (*resolver).cudaBase},
+	pytorchKind:    {[]string{"variant", "version"}, (*resolver).pytorchBase},
+	tensorflowKind: {[]string{"version"}, (*resolver).tensorflowBase},
+}
+
+// longBase writes a base as a mapping. One that names its kind takes away what was said of another kind before, in the top level or by a profile that
+// it extends.
+func longBase(n *node) *node {
+	long := &node{kind: mapping, at: n.at, keys: slices.Clone(n.keys)}
+	kind := long.get("kind")
+	if n.kind == text {
+		kind = &node{kind: text, text: imageKind, at: n.at}
+		if _, known := baseKinds[n.text]; known {
+			kind = n
+		} else {
+			long.keys = []entry{{name: "image", at: n.at, value: n}}
+		}
+		long.keys = append(long.keys, entry{name: "kind", at: n.at, value: kind})
+	}
+	if kind == nil || baseKinds[kind.text].keys == nil {
+		return long
+	}
+	for _, name := range slices.Sorted(maps.Keys(baseKinds)) {
+		for _, key := range baseKinds[name].keys {
+			if !slices.Contains(baseKinds[kind.text].keys, key) && long.get(key) == nil {
+				long.keys = append(long.keys, entry{name: key, at: n.at, value: &node{at: n.at}})
+			}
+		}
+	}
+	return long
 }
 
 // base decides what the image stands on, and where its Python is.
@@ -58,9 +90,8 @@ func (r *resolver) imageBase() {
 	if !path.IsAbs(b.Interpreter) || path.Clean(b.Interpreter) != b.Interpreter {
 		r.specf(s.interpreter.at, "base.interpreter %q is not an absolute path", b.Interpreter)
 	}
-	if s.image.set && !s.interpreter.set && !isPythonImage(b.Ref) {
-		r.notef("the base %s is expected to have Python at %s; base: {interpreter: path} names another", b.Ref, b.Interpreter)
-	}
+	b.Packages = s.packages
+	b.Look = s.packages || s.image.set && !s.interpreter.set && !s.python.set && !isPythonImage(b.Ref)
 	if s.glibc.set && !glibcVersion.MatchString(s.glibc.value) {
 		r.specf(s.glibc.at, "%q is not a glibc version", s.glibc.value).Hint("For example glibc: \"2.36\".")
 	}
@@ -70,6 +101,13 @@ func (r *resolver) imageBase() {
 		r.add(muslFault(b.Ref).In(s.image.at))
 	}
 	r.checkPythonTag(s.image, version)
+	if s.python.set {
+		if b.Interpreter = "/usr/local/bin/python" + version; s.interpreter.set || s.packages {
+			r.specf(s.python.at, "base.python brings a Python, so that the base's own interpreter and packages do not count").
+				Hint("Leave out python, or interpreter and packages.")
+		}
+		r.layPython(b.Glibc)
+	}
 }
 
 var glibcVersion = regexp.MustCompile(`^2\.[0-9]{1,2}$`)

@@ -26,6 +26,7 @@ type compatTables struct {
 	NvidiaImages    []nvidiaImageRow  `yaml:"nvidia_images"`
 	Libc            []libcRow         `yaml:"libc"`
 	Slim            []string          `yaml:"slim"`
+	PythonSuites    []suiteRow        `yaml:"python_suites"`
 	Variants        []variantRow      `yaml:"variants"`
 	CPUNames        map[string]string `yaml:"cpu_names"`
 }
@@ -68,6 +69,11 @@ type libcRow struct {
 	Words []string `yaml:"words"`
 	Glibc string   `yaml:"glibc"`
 	Musl  bool     `yaml:"musl"`
+}
+
+type suiteRow struct {
+	Suite  string   `yaml:"suite"`
+	Python []string `yaml:"python"` // lowest and highest with a slim image of it
 }
 
 type variantRow struct {
@@ -148,7 +154,7 @@ func MinDriver(cuda string) (driver string, known bool) {
 // no such tag.
 func NvidiaImage(cuda, flavor, ubuntu string) (ref string, ok bool) {
 	for _, row := range slices.Backward(compat().NvidiaImages) {
-		i := lastIndex(row.CUDA, func(full string) bool { return full == cuda || minorOf(full) == cuda })
+		i := row.find(cuda)
 		if i < 0 {
 			continue
 		}
@@ -159,6 +165,20 @@ func NvidiaImage(cuda, flavor, ubuntu string) (ref string, ok bool) {
 		return "docker.io/nvidia/cuda:" + row.CUDA[i] + "-" + flavor + "-ubuntu" + ubuntu, slices.Contains(row.Ubuntu, ubuntu)
 	}
 	return "", false
+}
+
+// find gives the index of a CUDA with two or three parts, -1 if the row has none.
+func (row *nvidiaImageRow) find(cuda string) int {
+	return lastIndex(row.CUDA, func(full string) bool { return full == cuda || minorOf(full) == cuda })
+}
+
+// nvidiaRow gives the newest row with a CUDA, nil if there is none.
+func nvidiaRow(cuda string) *nvidiaImageRow {
+	rows := compat().NvidiaImages
+	if i := lastIndex(rows, func(row nvidiaImageRow) bool { return row.find(cuda) >= 0 }); i >= 0 {
+		return &rows[i]
+	}
+	return nil
 }
 
 func lastIndex[T any](list []T, match func(T) bool) int {

@@ -33,6 +33,7 @@ func (r *Recipe) Images() []string {
 	for _, b := range r.Build {
 		refs = append(refs, b.Image)
 	}
+	refs = append(refs, r.Base.Python)
 	refs = slices.DeleteFunc(refs, func(ref string) bool { return ref == "" })
 	return sortedUnique(refs)
 }

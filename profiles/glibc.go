@@ -1,6 +1,7 @@
 package profiles
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/distribution/reference"
@@ -38,7 +39,7 @@ func libcByReference(ref string) *libcRow {
 	if tagged, ok := named.(reference.Tagged); ok {
 		tag = tagged.Tag()
 	}
-	words := append(strings.Split(tag, "-"), repository, repository+majorTag(repository, tag))
+	words := slices.Concat(strings.Split(tag, "-"), strings.Split(repository, "-"), []string{repository, repository + majorTag(repository, tag)})
 	for i := range compat().Libc {
 		row := &compat().Libc[i]
 		for _, word := range words {

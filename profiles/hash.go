@@ -18,7 +18,11 @@ func (r *resolver) hash() {
 		Kind     string
 		CUDA     string
 		Glibc    string
-	}{r.recipe.Requires, r.recipe.Python.Version, r.recipe.Accelerator.Kind, r.recipe.Accelerator.CUDA, r.spec.base.glibc.value}
+		Base     string `json:",omitempty"` // where its packages are constraints
+	}{r.recipe.Requires, r.recipe.Python.Version, r.recipe.Accelerator.Kind, r.recipe.Accelerator.CUDA, r.spec.base.glibc.value, ""}
+	if r.recipe.Base.Packages {
+		inputs.Base = r.recipe.Base.Ref
+	}
 	inputs.Requires.Inputs, inputs.Requires.Lock, inputs.Requires.Rename, inputs.Requires.Hashes = "", "", nil, nil
 	// The struct has only texts, lists and maps of texts: its JSON is canonical, maps are written sorted.
 	data, err := json.Marshal(inputs)

@@ -144,10 +144,10 @@ func (p *Project) checkVersion() {
 // normalize writes the short form "base: image" as the long one, so that a profile can add to it.
 func normalize(n *node) *node {
 	base := n.get("base")
-	if base == nil || base.kind != text {
+	if base == nil || base.kind != text && base.kind != mapping {
 		return n
 	}
-	long := &node{kind: mapping, at: base.at, keys: []entry{{name: "image", at: base.at, value: base}}}
+	long := longBase(base)
 	copied := *n
 	copied.keys = slices.Clone(n.keys)
 	for i := range copied.keys {

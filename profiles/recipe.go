@@ -41,7 +41,8 @@ type Builder struct {
 
 // BaseImage is what the image stands on.
 type BaseImage struct {
-	// Kind is "" for an image, or "debian" for a base that is made of packages alone: System has them, and no image is looked up.
+	// Kind is "" for an image; cuda, pytorch, tensorflow and distroless are images too. "debian" is a base that is made of packages alone: System
+	// has them, and no image is looked up.
 	Kind string `json:"kind,omitempty"`
 	// Ref is the image as the user or the defaults name it, fully qualified: docker.io/library/python:3.11-slim. Of kind debian: its name, "debian bookworm".
 	Ref   string `json:"ref"`
@@ -51,6 +52,12 @@ type BaseImage struct {
 	Interpreter string `json:"interpreter"`
 	// Glibc is the base's glibc version ("2.36") where the project or the tables know it; "" = ask the base.
 	Glibc string `json:"glibc,omitempty"`
+	// Python is an image whose Python in /usr/local is laid over the base, in a layer of its own; "" = the base has one.
+	Python string `json:"python,omitempty"`
+	// Look tells that Interpreter is only expected: the base is looked into for it.
+	Look bool `json:"look,omitempty"`
+	// Packages tells that the packages of the base's own Python are part of the image's environment: they are not installed again.
+	Packages bool `json:"packages,omitempty"`
 }
 
 // Python says which interpreter the wheels are chosen for.

@@ -97,7 +97,7 @@ func (s Selection) node() *node {
 		set("python", "--python", object("--python", "version", s.Python))
 	}
 	if s.Base != "" {
-		set("base", "--base", baseFlag(s.Base))
+		set("base", "--base", longBase(scalar(s.Base, "--base")))
 	}
 	if s.Tool != "" {
 		set("tool", "--tool", scalar(s.Tool, "--tool"))
@@ -122,19 +122,6 @@ func (s Selection) node() *node {
 	}
 	if len(app.keys) > 0 {
 		set("app", "flags", app)
-	}
-	return n
-}
-
-// baseFlag is what --base says: an image, without the keys of other kinds of base.
-func baseFlag(ref string) *node {
-	n := object("--base", "kind", imageKind, "image", ref)
-	for _, name := range slices.Sorted(maps.Keys(baseKinds)) {
-		for _, key := range baseKinds[name].keys {
-			if !slices.Contains(baseKinds[imageKind].keys, key) {
-				n.keys = append(n.keys, entry{name: key, at: n.at, value: &node{at: n.at}})
-			}
-		}
 	}
 	return n
 }

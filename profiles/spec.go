@@ -73,6 +73,9 @@ type baseSpec struct {
 	given                     []str // the names of its keys
 	kind                      str
 	image, interpreter, glibc str
+	variant, version, distro  str
+	python                    str  // image whose Python is laid over the base
+	packages                  bool // the base's own packages count
 	suite                     str
 	shell                     bool
 	repositories              []repositorySpec
@@ -272,6 +275,8 @@ func (d *decoder) base(n *node, b *baseSpec) {
 		"kind": d.str(&b.kind, "base.kind"), "image": d.str(&b.image, "base.image"), "interpreter": d.str(&b.interpreter, "base.interpreter"),
 		"glibc": d.str(&b.glibc, "base.glibc"), "suite": d.str(&b.suite, "base.suite"), "shell": d.flag(&b.shell, "base.shell"),
 		"repositories": d.repositories(&b.repositories, "base.repositories"),
+		"variant":      d.str(&b.variant, "base.variant"), "version": d.str(&b.version, "base.version"), "distro": d.str(&b.distro, "base.distro"),
+		"python": d.str(&b.python, "base.python"), "packages": d.flag(&b.packages, "base.packages"),
 	})
 }
 

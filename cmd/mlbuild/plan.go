@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"text/tabwriter"
 
@@ -22,21 +24,26 @@ type planFlags struct {
 	runFlags
 	locked bool
 	json   bool
+	diff   string
 }
 
 func planCommand(e *env) *cobra.Command {
 	flags := &planFlags{}
 	cmd := &cobra.Command{
-		Use:     "plan [DIR]",
-		Short:   "Show what would be built: base, packages, layers and their sizes",
-		Long:    "Look up the base, choose the wheels and lay out the layers of each profile, and build nothing.",
-		Example: "  mlbuild plan --profile gpu\n  mlbuild plan --profile cpu,gpu --json",
-		Args:    atMostOneDir,
-		RunE:    func(cmd *cobra.Command, args []string) error { return flags.run(cmd.Context(), e, cmd, args) },
+		Use:   "plan [DIR]",
+		Short: "Show what would be built: base, packages, layers and their sizes",
+		Long: `Look up the base, choose the wheels and lay out the layers of each profile, and build nothing: the layers with their sizes and why each is one,
+what the base has already, what will run and what is only unpacked and copied, and the bytes to expect.`,
+		Example: `  mlbuild plan --profile gpu
+  mlbuild plan --profile cpu,gpu --json >before.json
+  mlbuild plan --profile cpu,gpu --diff before.json`,
+		Args: atMostOneDir,
+		RunE: func(cmd *cobra.Command, args []string) error { return flags.run(cmd.Context(), e, cmd, args) },
 	}
 	f := cmd.Flags()
 	f.SortFlags = false
 	f.BoolVar(&flags.json, "json", false, "print JSON: the recipe, the wheels and the layers")
+	f.StringVar(&flags.diff, "diff", "", "show what is other than in the plan that --json wrote to a `file` before")
 	f.StringVar(&flags.project.target, "target", "", "`stage` to plan (default runtime)")
 	f.BoolVar(&flags.locked, "locked", false, "refuse to resolve: every profile needs a lock that fits")
 	flags.add(cmd)
@@ -52,8 +59,11 @@ func (p *planFlags) run(ctx context.Context, e *env, cmd *cobra.Command, args []
 	if err != nil {
 		return err
 	}
+	if p.diff != "" {
+		return p.printDiffs(e, plansJSON(plans, p.project.target))
+	}
 	if p.json {
-		return printJSON(e.stdout, plansJSON(plans))
+		return printJSON(e.stdout, plansJSON(plans, p.project.target))
 	}
 	for i, plan := range plans {
 		if i > 0 {
@@ -68,10 +78,31 @@ func (p *planFlags) run(ctx context.Context, e *env, cmd *cobra.Command, args []
 	return nil
 }
 
+// printDiffs holds the plans against those that were saved.
+func (p *planFlags) printDiffs(e *env, plans []planJSON) error {
+	others, err := readPlans(p.diff)
+	if err != nil {
+		return err
+	}
+	diffs := diffPlans(others, plans)
+	if p.json {
+		return printJSON(e.stdout, diffs)
+	}
+	for _, d := range diffs {
+		if err := printDiff(e.stdout, d); err != nil {
+			return fault.New(fault.Output, "cannot write to stdout: %w", err)
+		}
+	}
+	return nil
+}
+
 // plans compiles every variant. portable leaves this run's session out of the graphs.
 func (p *planFlags) plans(ctx context.Context, e *env, cmd *cobra.Command, args []string, portable bool) ([]builder.Planned, *session, error) {
 	s, err := p.prepare(ctx, e, cmd, args)
 	faults := append(fault.All(err), fault.All(checkTarget(p.project.target))...)
+	if _, err := os.Stat(p.diff); p.diff != "" && err != nil {
+		faults = append(faults, fault.New(fault.Usage, "--diff: cannot read the other plan: %w", err).Hint("make it with: mlbuild plan --json >%s", p.diff))
+	}
 	if n := len(p.project.profiles) * max(1, len(p.project.platforms)); portable && n > 1 {
 		faults = append(faults, fault.New(fault.Usage, "a definition is of one profile on one platform, these are %d", n).
 			Hint("give one --profile and one --platform"))
@@ -106,19 +137,18 @@ func printPlan(w io.Writer, p builder.Planned) error {
 	r := p.Recipe
 	fmt.Fprintf(w, "%s for %s\n", r.Profile, r.Platform)
 	fmt.Fprintf(w, "  base    %s (%s)\n", r.Base.Ref, count(p.Graph.Plan.BaseLayers, "layer"))
-	fmt.Fprintf(w, "  python  %s, from %s\n", r.Python.Version, r.Python.From)
+	fmt.Fprintf(w, "  python  %s, from %s%s\n", r.Python.Version, r.Python.From, laidFrom(r.Base.Python))
 	if p.CUDA != "" {
 		fmt.Fprintf(w, "  cuda    %s\n", p.CUDA)
 	}
+	if len(p.InBase) > 0 {
+		fmt.Fprintf(w, "  in base %s: not installed again\n", wheelNames(p.InBase))
+	}
 	fmt.Fprintf(w, "  command %s, from %s\n\n", words(append(r.App.Entrypoint, r.App.Command...)), r.App.CommandFrom)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "LAYER\tKIND\tSIZE\tWHAT")
-	var wheels int64
+	fmt.Fprintln(t, "LAYER\tKIND\tSIZE\tWHAT\tWHY A LAYER")
 	for i, l := range p.Graph.Plan.Layers {
-		if l.Kind == "wheels" {
-			wheels += l.Size
-		}
-		fmt.Fprintf(t, "%d\t%s\t%s\t%s\n", p.Graph.Plan.BaseLayers+i+1, l.Kind, layerSize(l), contents(l))
+		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\n", p.Graph.Plan.BaseLayers+i+1, l.Kind, layerSize(l), contents(l), l.Why(r.Layers))
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -127,7 +157,64 @@ func printPlan(w io.Writer, p builder.Planned) error {
 	if len(p.Pruned) > 0 {
 		fmt.Fprintf(w, "\nleft out of the packages, unpacked: %s\n", pruned(p.Pruned))
 	}
-	_, err := fmt.Fprintf(w, "\n%s, %s of wheels in %s\n", count(len(p.Wheels), "package"), llb.Bytes(wheels), count(len(p.Graph.Plan.Layers), "layer"))
+	printSteps(w, p.Steps)
+	return printBytes(w, p)
+}
+
+func laidFrom(image string) string {
+	if image == "" {
+		return ""
+	}
+	return "; laid over the base from " + image
+}
+
+func wheelNames(wheels []pylock.Wheel) string {
+	names := make([]string, len(wheels))
+	for i, w := range wheels {
+		names[i] = w.Name + " " + w.Version
+	}
+	return strings.Join(names, ", ")
+}
+
+// printSteps says what runs, each step by its name, and counts the others.
+func printSteps(w io.Writer, steps []llb.Step) {
+	counts := map[string]int{}
+	var runs []llb.Step
+	for _, s := range steps {
+		counts[s.Does]++
+		if s.Does == llb.DoesRun {
+			runs = append(runs, s)
+		}
+	}
+	fmt.Fprintf(w, "\n%s, %d unpacked by mlbuild's own program, %s, %s\n", count(counts[llb.DoesDownload], "download"), counts[llb.DoesUnpack],
+		count(counts[llb.DoesCopy], "copy step"), count(len(runs), "run"))
+	for _, s := range runs {
+		network := "without network"
+		if s.Network {
+			network = "with network"
+		}
+		fmt.Fprintf(w, "  runs %s (%s, %s)\n", s.Name, s.Stage, network)
+	}
+}
+
+// bytesOf adds up what is known of the layers: bytes to download, and layers of which nothing is known before they are made.
+func bytesOf(p *llb.Plan) (known int64, unknown int) {
+	for _, l := range p.Layers {
+		known += l.Size
+		if l.Size == 0 && (l.Kind == "wheels" || len(l.Packages) > 0) {
+			unknown++
+		}
+	}
+	return known, unknown
+}
+
+func printBytes(w io.Writer, p builder.Planned) error {
+	known, unknown := bytesOf(p.Graph.Plan)
+	fmt.Fprintf(w, "\n%s, %s, %s to download and about as much in layers beside the base's", count(len(p.Wheels), "package"), count(len(p.Graph.Plan.Layers), "layer"), llb.Bytes(known))
+	if unknown > 0 {
+		fmt.Fprintf(w, ", and %s of unknown size", count(unknown, "layer"))
+	}
+	_, err := fmt.Fprintln(w)
 	return err
 }
 
@@ -185,20 +272,47 @@ func words(command []string) string {
 // planJSON is one plan as JSON.
 type planJSON struct {
 	Recipe *profiles.Recipe `json:"recipe"`
-	Plan   *llb.Plan        `json:"plan"`
+	Target string           `json:"target"`
+	Base   string           `json:"base"` // by its digest
+	Plan   layersJSON       `json:"plan"`
 	Wheels []pylock.Wheel   `json:"wheels"`
+	InBase []pylock.Wheel   `json:"in_base,omitempty"` // of the lock, which the base makes unnecessary
 	// System are the system packages, each with its way and the reason for it.
 	System []syslock.Package `json:"system,omitempty"`
-	CUDA   string            `json:"cuda,omitempty"`
-	Pruned []builder.Pruned  `json:"pruned,omitempty"`
-	Locked bool              `json:"locked"`
-	Notes  []string          `json:"notes,omitempty"`
+	Steps  []llb.Step        `json:"steps"`
+	// Download are the bytes to download, Unknown the layers whose size nobody knows yet.
+	Download int64            `json:"download"`
+	Unknown  int              `json:"unknown,omitempty"`
+	CUDA     string           `json:"cuda,omitempty"`
+	Pruned   []builder.Pruned `json:"pruned,omitempty"`
+	Locked   bool             `json:"locked"`
+	Notes    []string         `json:"notes,omitempty"`
 }
 
-func plansJSON(plans []builder.Planned) []planJSON {
+type layersJSON struct {
+	BaseLayers int         `json:"base_layers"`
+	Layers     []layerJSON `json:"layers"`
+}
+
+// layerJSON is a layer, why it is one, and what it is made from: equal keys are equal layers. A layer with files of the project has no key.
+type layerJSON struct {
+	llb.Layer
+	Reason string `json:"why,omitempty"`
+	Key    string `json:"key,omitempty"`
+}
+
+func plansJSON(plans []builder.Planned, target string) []planJSON {
 	all := make([]planJSON, len(plans))
 	for i, p := range plans {
-		all[i] = planJSON{p.Recipe, p.Graph.Plan, p.Wheels, p.System, p.CUDA, p.Pruned, p.Locked, p.Notes}
+		known, unknown := bytesOf(p.Graph.Plan)
+		all[i] = planJSON{
+			Recipe: p.Recipe, Target: cmp.Or(target, "runtime"), Base: p.Base, Plan: layersJSON{BaseLayers: p.Graph.Plan.BaseLayers},
+			Wheels: p.Wheels, InBase: p.InBase, System: p.System, Steps: p.Steps, Download: known, Unknown: unknown,
+			CUDA: p.CUDA, Pruned: p.Pruned, Locked: p.Locked, Notes: p.Notes,
+		}
+		for n, l := range p.Graph.Plan.Layers {
+			all[i].Plan.Layers = append(all[i].Plan.Layers, layerJSON{l, l.Why(p.Recipe.Layers), p.Keys[n]})
+		}
 	}
 	return all
 }

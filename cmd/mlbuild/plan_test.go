@@ -18,7 +18,11 @@ func TestPlanShowsWays(t *testing.T) {
 	hard := syslock.Package{Name: "libgvc6", Version: "2.42", Size: 700_000, Way: syslock.Dpkg, Reason: "postinst line 8: it calls libgvc6-config-update"}
 	p := builder.Planned{
 		Recipe: &profiles.Recipe{Profile: "cpu", Platform: "linux/amd64", Base: profiles.BaseImage{Ref: "docker.io/library/python:3.11-slim"}},
-		System: []syslock.Package{ruled, small, hard},
+		System: []syslock.Package{ruled, small, hard}, InBase: []pylock.Wheel{{Name: "torch", Version: "2.9.1"}}, Wheels: []pylock.Wheel{{Name: "numpy", Version: "2.4"}},
+		Steps: []llb.Step{
+			{Stage: "download", Name: "numpy.whl", Does: llb.DoesDownload}, {Stage: "wheels", Name: "unpack numpy", Does: llb.DoesUnpack},
+			{Stage: "system packages", Name: "unpack libgomp1", Does: llb.DoesUnpack}, {Stage: "system packages", Name: "apt-get install git", Does: llb.DoesRun, Network: true},
+		},
 		Graph: &llb.Graph{Plan: &llb.Plan{BaseLayers: 4, Layers: []llb.Layer{
 			{Kind: "system", Name: "2 system packages (bin 1)", Packages: []syslock.Package{ruled, small}, Size: 315_772},
 			{Kind: "system", Name: "what 1 system package would set up", Packages: []syslock.Package{ruled}},
@@ -30,9 +34,12 @@ func TestPlanShowsWays(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"5      system  315.8 kB  2 system packages (bin 1): libblas3 3.11, libgomp1 12.2\n",
-		"6      system  -         what 1 system package would set up\n",
-		"7      wheels  unknown   numpy 2.4\n",
+		"5      system  315.8 kB  2 system packages (bin 1): libblas3 3.11, libgomp1 12.2  small ones share layers",
+		"6      system  -         what 1 system package would set up",
+		"7      wheels  unknown   numpy 2.4                                                a wheel of unknown size\n",
+		"  in base torch 2.9.1: not installed again\n",
+		"\n1 download, 2 unpacked by mlbuild's own program, 0 copy steps, 1 run\n  runs apt-get install git (system packages, with network)\n",
+		"\n1 package, 3 layers, 315.8 kB to download and about as much in layers beside the base's, and 2 layers of unknown size\n",
 		"\n3 system packages, 1.0 MB\n",
 		"  libblas3 3.11: set up by rules, for alternatives: 1\n",
 		"  libgvc6 2.42: configured by dpkg on the base, for postinst line 8: it calls libgvc6-config-update\n",

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -28,13 +29,14 @@ func basesInto(ctx context.Context, storage string) error {
 		return err
 	}
 	defer unlock()
-	ready := filepath.Join(cache, "bases-"+cacheKey(basesSource, packSource, rootfsSource))
+	ready := filepath.Join(cache, "bases-"+cacheKey(basesSource, kindsSource, packSource, rootfsSource))
 	if _, err := os.Stat(ready); err != nil {
 		if err := makeBases(ctx, cache, ready); err != nil {
 			return fmt.Errorf("make the stand-in base images: %w", err)
 		}
 		forgetStale(cache)
 	}
+	_ = os.Chtimes(ready, time.Time{}, time.Now()) // used
 	return linkTree(ready, storage)
 }
 
@@ -87,13 +89,15 @@ func (r *Registry) pushStandIn(ctx context.Context, s standIn) error {
 	return nil
 }
 
-// forgetStale removes what older versions of this package left in the cache.
+// forgetStale removes what older versions of this package left in the cache and nobody used for a day: checkouts may share a cache.
 func forgetStale(cache string) {
-	current := []string{cacheKey(basesSource, packSource, rootfsSource), cacheKey(rootfsSource, packSource)}
+	current := []string{cacheKey(basesSource, kindsSource, packSource, rootfsSource), cacheKey(rootfsSource, packSource)}
 	for _, pattern := range []string{"bases-*", "rootfs-*"} {
 		dirs, _ := filepath.Glob(filepath.Join(cache, pattern))
 		for _, d := range dirs {
-			if !strings.HasSuffix(d, current[0]) && !strings.HasSuffix(d, current[1]) {
+			info, err := os.Stat(d)
+			used := err == nil && time.Since(info.ModTime()) < 24*time.Hour
+			if !used && !strings.HasSuffix(d, current[0]) && !strings.HasSuffix(d, current[1]) {
 				_ = os.RemoveAll(d)
 			}
 		}

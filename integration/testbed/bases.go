@@ -50,7 +50,7 @@ func standIns(fs []rootfs) ([]standIn, error) {
 		return nil, err
 	}
 	py311.names = []string{
-		"library/python:3.11-slim", "library/python:3.11-slim-bookworm", "library/python:3.11", "library/python:3.11-bookworm",
+		"library/python:3.11-slim", "library/python:3.11", "library/python:3.11-bookworm",
 	}
 	py313, err := pythonImage(fs[1], trixie)
 	if err != nil {
@@ -69,7 +69,8 @@ func standIns(fs []rootfs) ([]standIn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []standIn{py311, py313, single, cuda, alpine}, nil
+	kinds, err := kindsOfBases(fs[0])
+	return append([]standIn{py311, py313, single, cuda, alpine}, kinds...), err
 }
 
 // debianLayers are the two layers of a release.

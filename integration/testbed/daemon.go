@@ -15,7 +15,7 @@ import (
 // DaemonOptions is what a buildkitd can be asked to be. The zero value is a daemon on a unix socket that
 // knows no registry.
 type DaemonOptions struct {
-	// Mirror serves docker.io; it is always tried before docker.io itself.
+	// Mirror serves docker.io and gcr.io; it is always tried before these themselves.
 	Mirror *Registry
 	// Registries are reachable by their address, plain or with their own authority.
 	Registries []*Registry
@@ -189,7 +189,9 @@ func (d *Daemon) config() (string, error) {
 		fmt.Fprintf(&b, "[frontend.\"gateway.v0\"]\nenabled = false\n[frontend.\"dockerfile.v0\"]\nenabled = false\n")
 	}
 	if d.opt.Mirror != nil {
-		fmt.Fprintf(&b, "[registry.\"docker.io\"]\nmirrors = [%q]\n", d.opt.Mirror.Addr)
+		for _, host := range []string{"docker.io", "gcr.io"} {
+			fmt.Fprintf(&b, "[registry.%q]\nmirrors = [%q]\n", host, d.opt.Mirror.Addr)
+		}
 	}
 	if err := d.registryConfig(&b); err != nil {
 		return "", err

@@ -29,6 +29,35 @@ func (l *Lock) PathTo(name string) []string {
 	return nil
 }
 
+// Needed gives the packages that the roots require, directly or not, and the roots themselves, by normalized name. What a package of without requires does
+// not count. A package of which the lock does not say who requires it is a root.
+func (l *Lock) Needed(roots []string, without map[string]bool) map[string]bool {
+	parents, children := l.parents(), map[string][]string{}
+	for name, by := range parents {
+		for _, parent := range by {
+			children[parent] = append(children[parent], name)
+		}
+	}
+	queue := slices.Clone(roots)
+	for i := range l.Packages {
+		if name := l.Packages[i].Name; len(parents[name]) == 0 {
+			queue = append(queue, name)
+		}
+	}
+	needed := map[string]bool{}
+	for ; len(queue) > 0; queue = queue[1:] {
+		name := queue[0]
+		if needed[name] {
+			continue
+		}
+		needed[name] = true
+		if !without[name] {
+			queue = append(queue, children[name]...)
+		}
+	}
+	return needed
+}
+
 func follow(next map[string]string, from string) []string {
 	var path []string
 	for at := from; at != ""; at = next[at] {

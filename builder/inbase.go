@@ -1,0 +1,210 @@
+package builder
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	gateway "github.com/moby/buildkit/frontend/gateway/client"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/pylock"
+)
+
+// inBase is what looking into a base showed.
+type inBase struct {
+	interpreter string               // absolute path of its Python
+	packages    []profiles.WheelInfo // of that Python, sorted by name; nil unless the recipe asks for them
+}
+
+// lookInto finds the Python of a base, and its packages if the recipe wants them to count. The daemon pulls the base for it. Another Python and
+// none are a fault.Spec.
+func (b *build) lookInto(ctx context.Context, gw gateway.Client, r *profiles.Recipe, base llb.Base, p ocispecs.Platform) (inBase, error) {
+	if !r.Base.Look && !r.Base.Packages {
+		return inBase{interpreter: r.Base.Interpreter}, nil
+	}
+	def, err := llb.BaseFiles(base, p)
+	if err != nil {
+		return inBase{}, err
+	}
+	res, err := gw.Solve(ctx, gateway.SolveRequest{Definition: def, Evaluate: true})
+	if err != nil {
+		return inBase{}, b.explain(r.Profile, err)
+	}
+	ref, err := res.SingleRef()
+	if err != nil {
+		return inBase{}, fmt.Errorf("the files of %s: %w", r.Base.Ref, err)
+	}
+	l := &looking{ctx: ctx, ref: ref, recipe: r}
+	found := inBase{interpreter: r.Base.Interpreter}
+	if r.Base.Look {
+		if found.interpreter, err = l.python(searchPath(base, r)); err != nil {
+			return inBase{}, err
+		}
+	}
+	if r.Base.Packages {
+		found.packages = l.packages(found.interpreter)
+	}
+	return found, ctx.Err()
+}
+
+// searchPath lists the directories in which a Python may be: the expected one, the image's PATH, and the usual ones.
+func searchPath(base llb.Base, r *profiles.Recipe) []string {
+	dirs := []string{path.Dir(r.Base.Interpreter)}
+	for _, kv := range base.Config.Config.Env {
+		if list, ok := strings.CutPrefix(kv, "PATH="); ok {
+			dirs = append(dirs, strings.Split(list, ":")...)
+		}
+	}
+	dirs = append(dirs, "/usr/local/bin", "/opt/conda/bin", "/usr/bin")
+	var once []string
+	for _, d := range dirs {
+		if d = path.Clean(d); path.IsAbs(d) && !slices.Contains(once, d) {
+			once = append(once, d)
+		}
+	}
+	return once
+}
+
+// looking reads directories of a base.
+type looking struct {
+	ctx    context.Context //nolint:containedctx // of the one call that looks
+	ref    gateway.Reference
+	recipe *profiles.Recipe
+}
+
+// entry is a name in a directory, with what it points to if it is a symbolic link.
+type entry struct{ name, link string }
+
+// list gives the entries of a directory that match a pattern; a directory that is not there has none.
+func (l *looking) list(dir, pattern string) []entry {
+	stats, err := l.ref.ReadDir(l.ctx, gateway.ReadDirRequest{Path: dir, IncludePattern: pattern})
+	if err != nil {
+		return nil
+	}
+	all := make([]entry, len(stats))
+	for i, s := range stats {
+		all[i] = entry{path.Base(s.Path), s.Linkname}
+	}
+	return all
+}
+
+var pythonProgram = regexp.MustCompile(`^python(3\.[0-9]{1,2})$`)
+
+// python finds the recipe's Python: the program itself, because a virtual environment is told the directory that it lies in.
+func (l *looking) python(dirs []string) (string, error) {
+	var others []string
+	for _, dir := range dirs {
+		for _, e := range l.list(dir, "python3.*") {
+			m := pythonProgram.FindStringSubmatch(e.name)
+			switch {
+			case m == nil:
+			case m[1] == l.recipe.Python.Version:
+				return l.program(path.Join(dir, e.name), e.link), nil
+			default:
+				others = append(others, m[1]+" at "+path.Join(dir, e.name))
+			}
+		}
+	}
+	if err := l.ctx.Err(); err != nil {
+		return "", err
+	}
+	return "", missingPython(l.recipe, others)
+}
+
+// program follows a symbolic link to the program, a few times at most: links of a base may be a circle.
+func (l *looking) program(at, link string) string {
+	for range 8 {
+		if link == "" {
+			break
+		}
+		if !path.IsAbs(link) {
+			link = path.Join(path.Dir(at), link)
+		}
+		at = path.Clean(link)
+		link = ""
+		for _, e := range l.list(path.Dir(at), path.Base(at)) {
+			link = e.link
+		}
+	}
+	return at
+}
+
+func missingPython(r *profiles.Recipe, others []string) error {
+	version := r.Python.Version
+	if len(others) == 0 {
+		return fault.New(fault.Spec, "the base %s has no Python", r.Base.Ref).
+			Hint("lay one over it: base: {image: %q, python: \"python:%s-slim-bookworm\"}", r.Base.Ref, version).
+			Hint("or say where it is: base: {image: %q, interpreter: path}", r.Base.Ref)
+	}
+	has, _, _ := strings.Cut(others[0], " ")
+	return fault.New(fault.Spec, "the base %s has no Python %s, which the project wants (%s); it has %s", r.Base.Ref, version, r.Python.From, strings.Join(others, ", ")).
+		Hint("set python: {version: %q}, or take a base with Python %s", has, version)
+}
+
+// installed is the name of a metadata directory: numpy-1.26.4.dist-info, or the older PyYAML-6.0-py3.11.egg-info.
+var installed = regexp.MustCompile(`^(.+?)-([^-]+)(?:-py[0-9.]+)?\.(?:dist|egg)-info$`)
+
+// packages lists what the Python finds beside its standard library, read off the names of the metadata directories (PyPA, recording installed
+// projects). The first of several directories with a package is the one that Python imports it from.
+func (l *looking) packages(interpreter string) []profiles.WheelInfo {
+	prefix := path.Dir(path.Dir(interpreter))
+	name := "python" + l.recipe.Python.Version
+	seen := map[string]string{}
+	for _, dir := range []string{
+		path.Join(prefix, "lib", name, "site-packages"), path.Join(prefix, "local/lib", name, "dist-packages"), path.Join(prefix, "lib/python3/dist-packages"),
+	} {
+		for _, e := range slices.Concat(l.list(dir, "*.dist-info"), l.list(dir, "*.egg-info")) {
+			m := installed.FindStringSubmatch(e.name)
+			if m == nil {
+				continue
+			}
+			if project := pylock.Normalize(m[1]); seen[project] == "" {
+				seen[project] = m[2]
+			}
+		}
+	}
+	var all []profiles.WheelInfo
+	for _, project := range slices.Sorted(maps.Keys(seen)) {
+		all = append(all, profiles.WheelInfo{Name: project, Version: seen[project]})
+	}
+	return all
+}
+
+// subtract leaves out the wheels that the base has: those of a package that is there in the locked version, and those that only such packages
+// require, for the base's own work without them. Roots are the packages that the project names. What is there in another version is told in notes.
+func (b inBase) subtract(lock *pylock.Lock, wheels []pylock.Wheel, roots []string) (kept, dropped []pylock.Wheel, notes []string) {
+	there := map[string]bool{}
+	for _, w := range wheels {
+		i := slices.IndexFunc(b.packages, func(p profiles.WheelInfo) bool { return profiles.SameProject(p.Name, w.Name) })
+		switch {
+		case i < 0:
+		case sameVersion(b.packages[i].Version, w.Version):
+			there[w.Name] = true
+		default:
+			notes = append(notes, fmt.Sprintf("the base has %s %s, the image gets %s of the lock, which wins", w.Name, b.packages[i].Version, w.Version))
+		}
+	}
+	needed := lock.Needed(roots, there)
+	for _, w := range wheels {
+		if there[w.Name] || !needed[w.Name] {
+			dropped = append(dropped, w)
+		} else {
+			kept = append(kept, w)
+		}
+	}
+	return kept, dropped, notes
+}
+
+// sameVersion tells whether a base's version is the locked one. An index that serves one build of a release names it without its local version.
+func sameVersion(has, locked string) bool {
+	public, _, _ := strings.Cut(has, "+")
+	return has == locked || public == locked
+}

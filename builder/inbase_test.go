@@ -1,0 +1,119 @@
+package builder
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/pylock"
+)
+
+// looked looks into a base with these files.
+func looked(t *testing.T, yaml string, pathEnv string, files map[string]string) (inBase, int, error) {
+	t.Helper()
+	b := running(t, Request{})
+	asked := 0
+	gw := &stub{solve: func(string) (map[string]string, error) { asked++; return files, nil }}
+	base := llb.Base{Ref: "registry.example/ml:7@sha256:" + zeros}
+	base.Config.Config.Env = []string{"LANG=C", "PATH=" + pathEnv}
+	found, err := b.lookInto(t.Context(), gw, recipe(t, "cpu", "python: {packages: [x]}\n"+yaml), base, b.worker)
+	return found, asked, err
+}
+
+const anyBase = "base: registry.example/ml:7\n"
+
+func TestPythonOfABase(t *testing.T) {
+	for _, test := range []struct {
+		name, yaml, path string
+		files            map[string]string
+		want             string
+	}{
+		{"first on PATH", anyBase, "/opt/conda/bin:/usr/bin", map[string]string{"/opt/conda/bin/python3.11": "", "/usr/bin/python3.11": ""}, "/opt/conda/bin/python3.11"},
+		{"not the first, but the version", anyBase, "/opt/conda/bin:/usr/bin", map[string]string{"/opt/conda/bin/python3.12": "", "/usr/bin/python3.11": ""}, "/usr/bin/python3.11"},
+		{"not on PATH", anyBase, "/bin", map[string]string{"/opt/conda/bin/python3.11": ""}, "/opt/conda/bin/python3.11"},
+		{"a virtual environment", anyBase, "/venv/bin", map[string]string{"/venv/bin/python3.11": "->python", "/venv/bin/python": "->/usr/bin/python3.11", "/usr/bin/python3.11": ""}, "/usr/bin/python3.11"},
+		{"a circle", anyBase, "/venv/bin", map[string]string{"/venv/bin/python3.11": "->python", "/venv/bin/python": "->python3.11"}, "/venv/bin/python3.11"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			found, asked, err := looked(t, test.yaml, test.path, test.files)
+			if err != nil || found.interpreter != test.want || asked != 1 || found.packages != nil {
+				t.Errorf("%+v after %d questions, %v, want %s", found, asked, err, test.want)
+			}
+		})
+	}
+	for _, yaml := range []string{"", "base: distroless\n", "base: {image: \"registry.example/ml:7\", interpreter: /opt/python}\n"} {
+		if found, asked, err := looked(t, yaml, "", nil); asked != 0 || err != nil || found.interpreter == "" {
+			t.Errorf("%s: the base was read %d times for what is known, %+v, %v", yaml, asked, found, err)
+		}
+	}
+}
+
+func TestNoPythonInABase(t *testing.T) {
+	_, _, err := looked(t, anyBase, "/usr/bin", map[string]string{"/usr/bin/perl": ""})
+	expect(t, err, fault.Spec, false, "the base registry.example/ml:7 has no Python", `base: {image: "registry.example/ml:7", python: "python:3.11-slim-bookworm"}`, "interpreter: path")
+	_, _, err = looked(t, anyBase, "/usr/bin", map[string]string{"/usr/bin/python3.12": "", "/usr/bin/python3.12-config": "", "/usr/local/bin/python3.10": ""})
+	expect(t, err, fault.Spec, false, "has no Python 3.11, which the project wants (default); it has 3.10 at /usr/local/bin/python3.10, 3.12 at /usr/bin/python3.12", `python: {version: "3.10"}`)
+}
+
+func TestPackagesOfABase(t *testing.T) {
+	const site, dist = "/opt/conda/lib/python3.11/site-packages", "/usr/local/lib/python3.11/dist-packages"
+	const yaml = "base: {image: \"registry.example/ml:7\", packages: true}\n"
+	found, _, err := looked(t, yaml, "/opt/conda/bin", map[string]string{
+		"/opt/conda/bin/python3.11": "", site + "/numpy-1.26.4.dist-info/METADATA": "", site + "/Typing_Extensions-4.12.2.dist-info/RECORD": "",
+		site + "/torch-2.9.1+cu128.dist-info/METADATA": "", site + "/PyYAML-6.0.1-py3.11.egg-info": "", site + "/numpy/__init__.py": "", dist + "/flask-3.0.dist-info/METADATA": "",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []profiles.WheelInfo{{Name: "numpy", Version: "1.26.4"}, {Name: "pyyaml", Version: "6.0.1"}, {Name: "torch", Version: "2.9.1+cu128"}, {Name: "typing-extensions", Version: "4.12.2"}}
+	if d := cmp.Diff(want, found.packages); d != "" {
+		t.Errorf("packages of /opt/conda (-want +got):\n%s", d)
+	}
+	found, _, err = looked(t, yaml, "/usr/bin", map[string]string{"/usr/bin/python3.11": "", dist + "/flask-3.0.dist-info/METADATA": "", "/usr/lib/python3/dist-packages/flask-2.2.egg-info": ""})
+	if err != nil || len(found.packages) != 1 || found.packages[0].Version != "3.0" {
+		t.Errorf("packages of Debian's Python %+v, %v, want the flask that it imports", found.packages, err)
+	}
+}
+
+func TestSubtract(t *testing.T) {
+	text := lockText("torch 2.9.1", "nvidia-cublas-cu12 12.8", "sympy 1.13", "numpy 2.4.6", "flask 3.0", "tensorflow-cpu 2.20.0", "rich 14")
+	data, err := pylock.Stamp([]byte(text), pylock.Tool{Via: map[string][]string{
+		"nvidia-cublas-cu12": {"torch"}, "sympy": {"torch", "flask"}, "numpy": {"torch"}, "tensorflow-cpu": {"flask"},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	lock, err := pylock.Parse("pylock.gpu.toml", data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wheels, err := lock.Select(pylock.Target{Python: "3.11", Platform: "linux/amd64"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := inBase{packages: []profiles.WheelInfo{{Name: "flask", Version: "2.0"}, {Name: "tensorflow", Version: "2.20.0"}, {Name: "torch", Version: "2.9.1+cu128"}}}
+	names := func(ws []pylock.Wheel) string {
+		var all []string
+		for _, w := range ws {
+			all = append(all, w.Name)
+		}
+		return strings.Join(all, " ")
+	}
+	kept, dropped, notes := base.subtract(lock, wheels, []string{"flask", "torch"})
+	if names(kept) != "flask rich sympy" || names(dropped) != "numpy nvidia-cublas-cu12 tensorflow-cpu torch" {
+		t.Errorf("kept %s, dropped %s", names(kept), names(dropped))
+	}
+	if len(notes) != 1 || notes[0] != "the base has flask 2.0, the image gets 3.0 of the lock, which wins" {
+		t.Errorf("notes %q", notes)
+	}
+	if kept, _, _ := base.subtract(lock, wheels, []string{"flask", "numpy"}); names(kept) != "flask numpy rich sympy" {
+		t.Errorf("kept %s, although the project names numpy", names(kept))
+	}
+	if kept, dropped, notes := (inBase{}).subtract(lock, wheels, nil); len(kept) != len(wheels) || dropped != nil || notes != nil {
+		t.Errorf("without packages in the base: kept %s, dropped %s, %q", names(kept), names(dropped), notes)
+	}
+}

@@ -1,0 +1,178 @@
+package integration
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/mlbuild/mlbuild/builder"
+	"github.com/mlbuild/mlbuild/integration/testbed"
+	"github.com/mlbuild/mlbuild/llb/wheel/wheeltest"
+	"github.com/mlbuild/mlbuild/profiles/fault"
+)
+
+// onBase is a project whose base and packages are given, from an index that is a stand-in of PyTorch's too.
+func onBase(t *testing.T, x *testbed.Index, base, packages string) *project {
+	t.Helper()
+	return newProject(t, map[string]string{
+		"main.py": "print('hello')\n",
+		"mlbuild.yaml": "version: 1\nname: based\nbase: " + base + "\npytorch_index: " + x.URL + "/whl\n" +
+			"python: {version: \"3.11\", packages: [" + packages + "], indexes: [{name: standin, url: \"" + x.URL + "/simple\", default: true}]}\n" +
+			"app: {copy: [main.py], command: [python, main.py]}\n",
+	})
+}
+
+// origin prints where modules come from.
+const origin = "import sys, importlib\nfor m in sys.argv[1:]:\n  print(importlib.import_module(m).__file__)\n"
+
+// documentedBases is the project of docs/bases.md.
+func documentedBases(t *testing.T) *project {
+	t.Helper()
+	text, err := os.ReadFile("../docs/bases.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, yaml, ok := strings.Cut(string(text), "```yaml\n")
+	yaml, _, _ = strings.Cut(yaml, "```")
+	if !ok || !strings.Contains(yaml, "base: distroless") {
+		t.Fatalf("docs/bases.md has another example:\n%s", yaml)
+	}
+	return newProject(t, map[string]string{"mlbuild.yaml": yaml, "main.py": "print('hello')\n"})
+}
+
+// TestCUDABase builds on nvidia/cuda, which has no Python: the one of an official image is laid over it, pinned in the lock as the base is.
+func TestCUDABase(t *testing.T) {
+	tb := testbed.Shared(t)
+	b := connect(t, tb.Daemon.Addr())
+	p := documentedBases(t)
+	ref := tb.Registry.Ref("bases-cuda:1.0")
+	p.lock(b, "gpu", builder.LockOptions{})
+	req := p.request(p.variant("gpu", ref))
+	p.pin(b, &req)
+	for _, image := range []string{"docker.io/nvidia/cuda:12.6.3-cudnn-runtime-ubuntu24.04", "docker.io/library/python:3.11-slim-bookworm"} {
+		if !strings.Contains(string(req.SystemLock), `ref = "`+image+`"`) {
+			t.Errorf("%s is not pinned:\n%s", image, req.SystemLock)
+		}
+	}
+	mustBuild(t, b, req)
+	got := readBack(t, tb.Registry, "bases-cuda:1.0")
+	if !slices.ContainsFunc(layerHistory(got.config), func(h v1.History) bool {
+		return h.CreatedBy == "mlbuild python: Python 3.11 of docker.io/library/python:3.11-slim-bookworm"
+	}) {
+		t.Error("no layer is the Python's")
+	}
+	const check = "import sys, ssl, sqlite3, ctypes, idna; print(sys.version_info[:2], sys.base_prefix, ssl.OPENSSL_VERSION_INFO[0])"
+	if out := python(t, tb, ref, check); out != "(3, 11) /usr/local 3\n" {
+		t.Errorf("the laid Python says %q", out)
+	}
+	if got.file("usr/local/cuda-12.6/version.json") == "" || !slices.Contains(got.config.Config.Env, "CUDA_VERSION=12.6.3") {
+		t.Error("the base's CUDA is not there")
+	}
+	req.SystemLock = nil
+	want{code: fault.LockStale, says: []string{"and --locked forbids"}}.check(t, p.attempt(b, req))
+}
+
+// TestDistroless builds on an image without a shell: nothing is run on it.
+func TestDistroless(t *testing.T) {
+	tb := testbed.Shared(t)
+	b := connect(t, tb.Daemon.Addr())
+	p := documentedBases(t)
+	ref := tb.Registry.Ref("bases-distroless:1.0")
+	mustBuild(t, b, p.request(p.variant("cpu", ref)))
+	got := readBack(t, tb.Registry, "bases-distroless:1.0")
+	for name := range got.tree {
+		if base := filepath.Base(name); strings.HasPrefix(name, "usr/bin/") && !strings.HasPrefix(base, "python") || base == "sh" {
+			t.Errorf("the image has the program %s", name)
+		}
+	}
+	if out := inImage(t, tb, ref); out != "hello\n" {
+		t.Errorf("the image's command says %q", out)
+	}
+	if out := python(t, tb, ref, "import idna, os; print(os.getuid(), idna.__file__)"); out != "1000 /opt/venv/lib/python3.11/site-packages/idna/__init__.py\n" {
+		t.Errorf("the image's Python says %q", out)
+	}
+}
+
+// TestPyTorchBase: what the base has is not installed again, what it lacks is, and the lock's version wins where the project asks for another.
+func TestPyTorchBase(t *testing.T) {
+	tb := testbed.Shared(t)
+	b := connect(t, tb.Daemon.Addr())
+	x := testbed.NewIndex(t, testbed.IndexOptions{})
+	pure(x, "one", "1.0")
+	x.AddWheel("simple", "colorama", "0.4.5", "py3-none-any", map[string]string{"colorama.py": "origin = 'index'\n"})
+	x.AddWheel("simple", "colorama", "0.4.6", "py3-none-any", map[string]string{"colorama.py": "origin = 'index'\n"})
+	x.AddWheel("simple", "wants-colorama", "1.0", "py3-none-any", map[string]string{"wants_colorama.py": "import colorama\n"}, wheeltest.Requires("colorama"))
+	ref := tb.Registry.Ref("bases-pytorch:1.0")
+	p := onBase(t, x, "pytorch", "torch=="+testbed.TorchVersion+", one, wants-colorama")
+	p.lock(b, "gpu", builder.LockOptions{})
+	req := p.request(p.variant("gpu", ref))
+	p.pin(b, &req)
+	plans, err := b.Plan(t.Context(), req, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The base has no cuDNN of its own as a package; only its torch requires it.
+	if got := strings.Join(namesAndVersions(plans[0].InBase), ", "); got != "colorama 0.4.5, nvidia-cuda-runtime-cu12 12.8.90, nvidia-cudnn-cu12 9.10.2.21, torch 2.9.1" {
+		t.Errorf("in the base: %s", got)
+	}
+	mustBuild(t, b, req)
+	const site, base = "/opt/venv/lib/python3.11/site-packages/", "/opt/conda/lib/python3.11/site-packages/"
+	if out := python(t, tb, ref, origin, "torch", "one", "colorama"); out != base+"torch/__init__.py\n"+site+"one/__init__.py\n"+base+"colorama.py\n" {
+		t.Errorf("modules come from\n%s", out)
+	}
+	got := readBack(t, tb.Registry, "bases-pytorch:1.0")
+	if slices.ContainsFunc(slices.Collect(maps.Keys(got.tree)), func(n string) bool { return strings.HasPrefix(n, "opt/venv/lib/python3.11/site-packages/torch") }) {
+		t.Error("torch is there twice")
+	}
+
+	newer := onBase(t, x, "pytorch", "torch=="+testbed.TorchVersion+", colorama>=0.4.6")
+	res := mustBuild(t, b, newer.request(newer.variant("gpu", ref)))
+	if !slices.Contains(res.Images[0].Notes, "the base has colorama 0.4.5, the image gets 0.4.6 of the lock, which wins") {
+		t.Errorf("notes %q", res.Images[0].Notes)
+	}
+	if out := python(t, tb, ref, "import colorama, torch; print(colorama.origin, torch.version)"); out != "index of the base\n" {
+		t.Errorf("the newer project has %q", out)
+	}
+}
+
+// TestTensorFlowBase: the framework is found under another name and where Debian keeps packages.
+func TestTensorFlowBase(t *testing.T) {
+	tb := testbed.Shared(t)
+	b := connect(t, tb.Daemon.Addr())
+	x := testbed.NewIndex(t, testbed.IndexOptions{})
+	pure(x, "one", "1.0")
+	x.AddWheel("simple", "tensorflow", "2.20.0", "cp311-cp311-manylinux_2_17_x86_64", map[string]string{"tensorflow/__init__.py": "origin = 'index'\n"})
+	p := onBase(t, x, "tensorflow", "tensorflow==2.20.0, one")
+	ref := tb.Registry.Ref("bases-tensorflow:1.0")
+	mustBuild(t, b, p.request(p.variant("cpu", ref)))
+	if out := python(t, tb, ref, "import one, tensorflow; print(tensorflow.origin, tensorflow.__file__)"); out != "base /usr/local/lib/python3.11/dist-packages/tensorflow/__init__.py\n" {
+		t.Errorf("the image has %q", out)
+	}
+}
+
+// TestBasesThatDoNotFit are found before anything is built.
+func TestBasesThatDoNotFit(t *testing.T) {
+	b := connect(t, testbed.Shared(t).Daemon.Addr())
+	x := testbed.NewIndex(t, testbed.IndexOptions{})
+	for _, test := range []struct {
+		name, base, python string
+		want               want
+	}{
+		{"without Python", "nvidia/cuda:12.6.3-base-ubuntu24.04", "3.11", want{code: fault.Spec, says: []string{"the base docker.io/nvidia/cuda:12.6.3-base-ubuntu24.04 has no Python"}, hints: []string{"lay one over it"}}},
+		{"with another Python", "pytorch/pytorch:2.9.1-cuda12.8-cudnn9-runtime", "3.12", want{code: fault.Spec,
+			says: []string{"has no Python 3.12, which the project wants (mlbuild.yaml); it has 3.11 at /opt/conda/bin/python3.11"}, hints: []string{`python: {version: "3.11"}`}}},
+		{"with another glibc", "{image: \"library/python:3.11-slim-bookworm\", glibc: \"2.17\"}", "3.11", want{code: fault.ABI, says: []string{"glibc"}}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			x.AddWheel("simple", "newer", "1.0", "cp311-cp311-manylinux_2_28_x86_64", map[string]string{"newer.py": ""})
+			p := onBase(t, x, test.base, "newer")
+			p.write("mlbuild.yaml", strings.Replace(p.read("mlbuild.yaml"), "version: \"3.11\"", "version: \""+test.python+"\"", 1))
+			test.want.check(t, p.attempt(b, p.quiet(p.variant("cpu"))))
+		})
+	}
+}

@@ -1,0 +1,62 @@
+package llb
+
+import (
+	bkllb "github.com/moby/buildkit/client/llb"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/mlbuild/mlbuild/profiles"
+)
+
+// pythonLibraries are the libraries of Debian that the modules of an official image's Python link.
+var pythonLibraries = []string{
+	"libbz2", "libcrypto", "libffi", "libgdbm", "libgdbm_compat", "liblzma", "libncursesw", "libnsl", "libpanelw", "libreadline",
+	"libsqlite3", "libssl", "libtinfo", "libtirpc", "libuuid", "libz", "libzstd",
+}
+
+// interpreterLayer is the Python of an official image, for a base that has none. It is copied from that image and is a function of it alone. The
+// libraries go to /usr/lib, where the loader of Debian and Ubuntu looks last (ld.so(8), and no cache has to list them): what the base has
+// itself in its own directories wins, and nothing of the base is replaced.
+func interpreterLayer(python Base, r *profiles.Recipe, table dirTable, p ocispecs.Platform) bkllb.State {
+	s := stage{id: "python", title: "python"}
+	from := bkllb.Image(python.Ref, bkllb.Platform(p), s.named("%s", python.Ref))
+	name := "python" + r.Python.Version
+	lib := "/usr/local/lib/" + name
+	a := table.mkdirs("/usr/local/bin", lib, "/usr/lib")
+	a.copy(from, "/usr/local/bin/"+name, "/usr/local/bin/"+name, &bkllb.CopyInfo{FollowSymlinks: true}, 0, 0)
+	a.symlink(name, "/usr/local/bin/python3")
+	a.symlink("python3", "/usr/local/bin/python")
+	a.copy(from, lib, lib, &bkllb.CopyInfo{CopyDirContentsOnly: true}, 0, 0)
+	some := &bkllb.CopyInfo{AllowWildcard: true, AllowEmptyWildcard: true}
+	a.copy(from, "/usr/local/lib/libpython*.so*", "/usr/lib/", some, 0, 0)
+	for _, l := range pythonLibraries {
+		for _, dir := range []string{"/lib/", "/usr/lib/"} { // one and the same since Debian 12
+			a.copy(from, dir+triplet(p)+"/"+l+".so.*", "/usr/lib/", some, 0, 0)
+		}
+	}
+	return settled(bkllb.Scratch().File(a.last, s.named("Python %s of %s", r.Python.Version, r.Base.Python)), s)
+}
+
+// laidPython adds the layer of the Python that is laid over the base, if there is one.
+func (m *image) laidPython() {
+	if r := m.recipe; r.Base.Python != "" {
+		l := interpreterLayer(m.in.Images[r.Base.Python], r, newDirTable(r), m.platform)
+		m.add(Layer{Kind: "python", Name: "Python " + r.Python.Version + " of " + r.Base.Python}, l)
+	}
+}
+
+// withPython is a state of the base with the Python that is laid over it, if there is one, to run something on.
+func (m *image) withPython(base bkllb.State) bkllb.State {
+	if m.recipe.Base.Python == "" {
+		return base
+	}
+	python := interpreterLayer(m.in.Images[m.recipe.Base.Python], m.recipe, newDirTable(m.recipe), m.platform)
+	return bkllb.Merge([]bkllb.State{base, python}, stage{id: "python", title: "python"}.named("%s with its Python", m.recipe.Base.Ref))
+}
+
+// triplet is Debian's name of a platform in the paths of libraries.
+func triplet(p ocispecs.Platform) string {
+	if p.Architecture == "arm64" {
+		return "aarch64-linux-gnu"
+	}
+	return "x86_64-linux-gnu"
+}

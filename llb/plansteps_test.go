@@ -1,0 +1,93 @@
+package llb
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/mlbuild/mlbuild/profiles"
+)
+
+func TestSteps(t *testing.T) {
+	g := compile(t, nil)
+	steps, err := Steps(g.Definition)
+	if err != nil {
+		t.Fatal(err)
+	}
+	find := func(stage, name string) Step {
+		i := slices.IndexFunc(steps, func(s Step) bool { return s.Stage == stage && strings.HasPrefix(s.Name, name) })
+		if i < 0 {
+			t.Fatalf("no step of %s is named %q: %+v", stage, name, steps)
+		}
+		return steps[i]
+	}
+	if s := find("wheels", "unpack numpy"); s.Does != DoesUnpack || s.Network {
+		t.Errorf("%+v", s)
+	}
+	if s := find("system packages", "apt-get install"); s.Does != DoesRun || !s.Network {
+		t.Errorf("%+v", s)
+	}
+	if s := find("download", "numpy"); s.Does != DoesDownload {
+		t.Errorf("%+v", s)
+	}
+	if s := find("image", "cpu"); s.Does != DoesMerge {
+		t.Errorf("%+v", s)
+	}
+	for _, does := range []string{DoesCopy, DoesSend} {
+		if !slices.ContainsFunc(steps, func(s Step) bool { return s.Does == does }) {
+			t.Errorf("no step would %s", does)
+		}
+	}
+}
+
+func TestLayerKeys(t *testing.T) {
+	keys := func(change func(*profiles.Recipe, *Inputs)) map[string]string {
+		r, in := recipe(), inputs()
+		if change != nil {
+			change(r, &in)
+		}
+		all, err := LayerKeys(r, in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		byName := map[string]string{}
+		for i, l := range compile(t, change).Plan.Layers {
+			byName[l.Kind+" "+l.Name] = all[i]
+		}
+		return byName
+	}
+	before := keys(nil)
+	again := keys(func(_ *profiles.Recipe, in *Inputs) {
+		in.Session, in.NoCache = Session{ID: "another", SharedKey: "x"}, AllStages
+	})
+	bumped := keys(func(_ *profiles.Recipe, in *Inputs) { in.Wheels[2].SHA256 = sum("another numpy") })
+	for name, key := range before {
+		if app := strings.HasPrefix(name, "app "); (key == "") != app {
+			t.Errorf("%s has the key %q", name, key)
+		}
+		if again[name] != key {
+			t.Errorf("%s has another key in another session", name)
+		}
+		if changed := name == "wheels numpy 1.2.3"; (bumped[name] != key) != changed {
+			t.Errorf("%s: key changed %t with another numpy", name, !changed)
+		}
+	}
+}
+
+// TestWhy: every layer of a plan says why it is one.
+func TestWhy(t *testing.T) {
+	want := map[string]string{
+		"wheels numpy 1.2.3": "a wheel of 5.0 MB or more", "wheels secretsauce 1.2.3": "a wheel of unknown size",
+		"wheels nvidia-cublas-cu12 1.2.3 (part 1 of 3)": "a wheel larger than 140.0 MB", "app the project's files": "changes most",
+	}
+	for _, l := range compile(t, nil).Plan.Layers {
+		why := l.Why(budget)
+		if why == "" || !strings.HasPrefix(why, want[l.Kind+" "+l.Name]) {
+			t.Errorf("%s %s: %q", l.Kind, l.Name, why)
+		}
+		delete(want, l.Kind+" "+l.Name)
+	}
+	if len(want) > 0 {
+		t.Errorf("not in the plan: %v", want)
+	}
+}

@@ -1,0 +1,107 @@
+package llb
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strings"
+
+	"github.com/moby/buildkit/solver/pb"
+
+	"github.com/mlbuild/mlbuild/profiles"
+)
+
+// What a step does.
+const (
+	DoesRun      = "run"      // a program of the image or of a tool runs
+	DoesUnpack   = "unpack"   // mlbuild's own program writes files; no program of the image runs and there is no network
+	DoesCopy     = "copy"     // files are written or copied
+	DoesDownload = "download" // a file with a checksum, a git commit or an image
+	DoesSend     = "send"     // files of the client
+	DoesMerge    = "merge"    // layers are put over each other, or compared
+)
+
+// Step is one vertex of a graph as a person sees it.
+type Step struct {
+	Stage   string `json:"stage"` // its progress group: "wheels"
+	Name    string `json:"name"`
+	Does    string `json:"does"`
+	Network bool   `json:"network,omitempty"` // it runs, and may reach the network
+}
+
+// Steps lists the steps of a definition, what they need first.
+func Steps(def *pb.Definition) ([]Step, error) {
+	var steps []Step
+	for i, data := range def.Def {
+		op := new(pb.Op)
+		if err := op.UnmarshalVT(data); err != nil {
+			return nil, fmt.Errorf("read operation %d: %w", i, err)
+		}
+		does := doing(op)
+		if does == "" {
+			continue
+		}
+		sum := sha256.Sum256(data)
+		meta := def.Metadata["sha256:"+hex.EncodeToString(sum[:])]
+		name := meta.GetDescription()["llb.customname"]
+		if rest, ok := strings.CutPrefix(name, "["+meta.GetProgressGroup().GetName()+"] "); ok {
+			name = rest
+		}
+		steps = append(steps, Step{
+			Stage: meta.GetProgressGroup().GetName(), Name: name, Does: does,
+			Network: does == DoesRun && op.GetExec().Network != pb.NetMode_NONE,
+		})
+	}
+	return steps, nil
+}
+
+// doing says what an operation does, "" for the last of a definition and for the mlbuild program that is sent along.
+func doing(op *pb.Op) string {
+	switch o := op.Op.(type) {
+	case *pb.Op_Exec:
+		if o.Exec.Meta.Args[0] == "/"+HelperFile {
+			return DoesUnpack
+		}
+		return DoesRun
+	case *pb.Op_File:
+		return DoesCopy
+	case *pb.Op_Merge, *pb.Op_Diff:
+		return DoesMerge
+	case *pb.Op_Source:
+		scheme, _, _ := strings.Cut(o.Source.Identifier, "://")
+		switch scheme {
+		case "local":
+			return DoesSend
+		case "oci-layout":
+			return ""
+		}
+		return DoesDownload
+	}
+	return ""
+}
+
+// LayerKeys gives what each layer of Compile's plan is made from, as a hash (hex): equal keys are equal layers. A layer with files of the client
+// has no key, for the graph does not say what is in them. The errors are Compile's.
+func LayerKeys(r *profiles.Recipe, in Inputs) ([]string, error) {
+	in.Session, in.NoCache = Session{}, nil
+	layers, err := Layers(r, in)
+	if err != nil {
+		return nil, err
+	}
+	keys := make([]string, len(layers))
+	for i, def := range layers {
+		h, sent := sha256.New(), false
+		for _, data := range def.Def {
+			op := new(pb.Op)
+			if err := op.UnmarshalVT(data); err != nil {
+				return nil, fmt.Errorf("read an operation of layer %d: %w", i, err)
+			}
+			sent = sent || doing(op) == DoesSend
+			h.Write(data) //nolint:revive // a hash never fails
+		}
+		if !sent {
+			keys[i] = hex.EncodeToString(h.Sum(nil))
+		}
+	}
+	return keys, nil
+}

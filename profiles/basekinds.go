@@ -1,0 +1,302 @@
+package profiles
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/mlbuild/mlbuild/profiles/fault"
+)
+
+// The kinds of base that name a family of images.
+const (
+	pythonKind     = "python"
+	cudaKind       = "cuda"
+	pytorchKind    = "pytorch"
+	tensorflowKind = "tensorflow"
+	distrolessKind = "distroless"
+)
+
+// pythonBase is the official image of the project's Python: python:3.11-slim, python:3.11-slim-bookworm.
+func (r *resolver) pythonBase() {
+	s := r.spec.base
+	variant, ok := r.oneOf(s.variant, "base.variant", "slim", "full")
+	if !ok {
+		return
+	}
+	tag := r.recipe.Python.Version
+	if variant == "slim" {
+		tag += "-slim"
+	}
+	if s.suite.set {
+		if _, known := pythonSuite(s.suite.value); !known {
+			r.unknownSuite(s.suite)
+			return
+		}
+		tag += "-" + s.suite.value
+	}
+	r.recipe.Base = BaseImage{Ref: "docker.io/library/python:" + tag, Interpreter: "/usr/local/bin/python" + r.recipe.Python.Version}
+	r.recipe.Base.Glibc, _, _ = GlibcOf(r.recipe.Base.Ref, nil, nil)
+}
+
+// cudaBase is NVIDIA's image of a CUDA, by the rules of its tags, with the Python of an official image laid over it: it has none of its own.
+func (r *resolver) cudaBase() {
+	s, a := r.spec.base, r.recipe.Accelerator
+	variant, ok := r.oneOf(s.variant, "base.variant", "runtime", "base", "cudnn-runtime", "devel", "cudnn-devel")
+	if !ok || r.onlyForCUDA(cudaKind) {
+		return
+	}
+	version := s.version.or(a.CUDA)
+	if version == "" {
+		r.specf(s.kind.at, "a base of kind cuda needs the version of CUDA").
+			Hint("Write base: {kind: cuda, version: \"12.6\"}, or accelerator: {cuda: \"12.6\"}.")
+		return
+	}
+	ref, ok := NvidiaImage(version, variant, strings.TrimPrefix(s.distro.value, "ubuntu"))
+	if !ok {
+		r.noNvidiaImage(version, ref)
+		return
+	}
+	glibc, _, _ := GlibcOf(ref, nil, nil)
+	r.recipe.Base = BaseImage{Kind: cudaKind, Ref: ref, Glibc: glibc, Interpreter: "/usr/local/bin/python" + r.recipe.Python.Version}
+	r.layPython(glibc)
+}
+
+// noNvidiaImage says which images of nvidia/cuda there are instead. A ref is what the tag would be.
+func (r *resolver) noNvidiaImage(version, ref string) {
+	s := r.spec.base
+	at := s.version.at
+	if !s.version.set {
+		at = r.spec.accelerator.cuda.at
+	}
+	if ref != "" {
+		row := nvidiaRow(version)
+		r.add(fault.New(fault.Cuda, "nvidia/cuda has no CUDA %s on %s", version, s.distro.value).In(s.distro.at).
+			Hint("It has it on ubuntu%s.", strings.Join(row.Ubuntu, ", ubuntu")))
+		return
+	}
+	var near []string
+	for _, row := range compat().NvidiaImages {
+		for _, full := range row.CUDA {
+			if majorOf(full) == majorOf(version) {
+				near = append(near, full)
+			}
+		}
+	}
+	f := fault.New(fault.Cuda, "nvidia/cuda is not known to have an image of CUDA %s (tables of %s)", version, compat().AsOf).In(at)
+	if len(near) > 0 {
+		f.Hint("It has %s.", strings.Join(near, ", "))
+	}
+	r.add(f.Hint("An image that is newer than the tables: base: {image: \"nvidia/cuda:<tag>\", python: \"python:%s-slim\"}.", r.recipe.Python.Version))
+}
+
+// pytorchBase is PyTorch's image of a release. Its packages are not installed again.
+func (r *resolver) pytorchBase() {
+	s, a := r.spec.base, r.recipe.Accelerator
+	variant, ok := r.oneOf(s.variant, "base.variant", "runtime", "devel")
+	if !ok || r.onlyForCUDA(pytorchKind) {
+		return
+	}
+	version, ok := r.frameworkVersion("torch")
+	if !ok {
+		return
+	}
+	cuda := a.CUDA
+	row := compat().torchRowOf(version)
+	if cuda == "" && row != nil {
+		cuda = CUDAOfTag(row.Default)
+	}
+	if cuda == "" {
+		r.specf(s.kind.at, "the tables of this mlbuild (%s) do not know the CUDA of torch %s", compat().AsOf, version).
+			Hint("Name it: accelerator: {cuda: \"12.8\"}.")
+		return
+	}
+	if row != nil {
+		if f := torchPair(version, cuda, row); f != nil {
+			r.add(f.In(r.spec.accelerator.cuda.at))
+			return
+		}
+	}
+	cudnn := "cudnn9"
+	if compareVersions(version, "2.4") < 0 {
+		cudnn = "cudnn8"
+	}
+	ref := fmt.Sprintf("docker.io/pytorch/pytorch:%s-cuda%s-%s-%s", version, cuda, cudnn, variant)
+	r.frameworkBase(pytorchKind, ref, "/opt/conda/bin")
+}
+
+// tensorflowBase is TensorFlow's image of a release. Its packages are not installed again.
+func (r *resolver) tensorflowBase() {
+	version, ok := r.frameworkVersion("tensorflow")
+	if !ok {
+		return
+	}
+	ref := "docker.io/tensorflow/tensorflow:" + version
+	if r.recipe.Accelerator.Kind == "cuda" {
+		ref += "-gpu"
+	}
+	r.frameworkBase(tensorflowKind, ref, "/usr/bin")
+}
+
+// frameworkBase is an image with a framework in it. Where its Python is and which packages it has is read from it.
+func (r *resolver) frameworkBase(kind, ref, bin string) {
+	glibc, _, _ := GlibcOf(ref, nil, nil)
+	r.recipe.Base = BaseImage{
+		Kind: kind, Ref: ref, Glibc: glibc, Interpreter: bin + "/python" + r.recipe.Python.Version, Look: true, Packages: true,
+	}
+}
+
+// frameworkVersion is the release whose image is the base: the one that base names, else the one that the project pins.
+func (r *resolver) frameworkVersion(name string) (version string, ok bool) {
+	s := r.spec.base
+	at := s.version.at
+	if version = s.version.value; !s.version.set {
+		at = s.kind.at
+		for _, q := range r.direct {
+			if slices.Contains(sameProject(q.name), name) && q.pin != "" {
+				version, at = q.pin, q.at
+			}
+		}
+	}
+	version, _, _ = strings.Cut(version, "+")
+	if version == "" {
+		r.specf(at, "a base of kind %s needs the version of %s", s.kind.value, name).
+			Hint("Pin %s in the requirements, or write base: {kind: %s, version: …}.", name, s.kind.value)
+		return "", false
+	}
+	if strings.Count(version, ".") != 2 {
+		r.specf(at, "%s %s is not a whole version: the images are tagged by three numbers", name, version).Hint("For example %s.0.", minorOf(version))
+		return "", false
+	}
+	return version, true
+}
+
+// SameProject tells whether two normalized names are the same framework's: tensorflow and tensorflow-cpu have the same modules.
+func SameProject(a, b string) bool { return slices.Contains(sameProject(a), b) }
+
+// sameProject lists the names under which one framework is published: tensorflow, tensorflow-cpu, tensorflow-gpu.
+func sameProject(name string) []string {
+	for _, v := range compat().Variants {
+		if slices.Contains(v.Names, name) {
+			return v.Names
+		}
+	}
+	return []string{name}
+}
+
+// distrolessNumbers are the numbers by which distroless images name the releases of Debian.
+var distrolessNumbers = map[string]string{"bookworm": "12", "trixie": "13"}
+
+// distrolessBase is an image without a shell and without apt: with the Python of its Debian, else with one that is laid over it.
+func (r *resolver) distrolessBase() {
+	s, python := r.spec.base, r.recipe.Python.Version
+	tag, ok := r.oneOf(s.variant, "base.variant", "latest", "nonroot", "debug", "debug-nonroot")
+	if !ok {
+		return
+	}
+	suite := s.suite.or(orElse(suiteOf(python), "bookworm"))
+	number, known := distrolessNumbers[suite]
+	if !known {
+		r.unknownSuite(s.suite)
+		return
+	}
+	glibc := debianReleases[suite].glibc
+	b := BaseImage{Kind: distrolessKind, Glibc: glibc, Ref: "gcr.io/distroless/python3-debian" + number + ":" + tag, Interpreter: "/usr/bin/python" + python}
+	own := debianReleases[suite].python == python
+	if !own {
+		b.Ref, b.Interpreter = "gcr.io/distroless/cc-debian"+number+":"+tag, "/usr/local/bin/python"+python
+	}
+	r.recipe.Base = b
+	if !own {
+		r.layPython(glibc)
+	}
+	if len(r.spec.system.runtime) > 0 {
+		r.specf(r.spec.system.runtime[0].at, "a distroless base has no apt that could say what these packages need").
+			Hint("base: {kind: debian} is as small, and made of packages.")
+	}
+}
+
+// layPython lays the Python of an official slim image over a base whose glibc is known ("" = not known).
+func (r *resolver) layPython(glibc string) {
+	version := r.recipe.Python.Version
+	if s := r.spec.base.python; s.set {
+		r.recipe.Base.Python = r.reference(s, "")
+	} else if suite := suiteFor(version, glibc); suite != "" {
+		r.recipe.Base.Python = "docker.io/library/python:" + version + "-slim-" + suite
+	} else {
+		r.specf(r.spec.base.kind.at, "no official image of Python %s is built for a glibc as old as %s, which the base %s has", version, glibc, r.recipe.Base.Ref).
+			Hint("Take a newer base, or another Python.").Hint("Or name an image with a Python in /usr/local: base: {python: image}.")
+		return
+	}
+	r.checkLaidPython(glibc)
+}
+
+// checkLaidPython refuses a Python that the base cannot run.
+func (r *resolver) checkLaidPython(glibc string) {
+	b, at := r.recipe.Base, r.spec.base.python.at
+	needs, musl, known := GlibcOf(b.Python, nil, nil)
+	switch {
+	case musl:
+		r.add(muslFault(b.Python).In(at))
+	case known && glibc != "" && compareVersions(needs, glibc) > 0:
+		r.add(fault.New(fault.ABI, "the Python of %s is built for glibc %s, the base %s has %s", b.Python, needs, b.Ref, glibc).In(at).
+			Hint("Take an image of an older Debian: python:%s-slim-bookworm has glibc 2.36.", r.recipe.Python.Version))
+	}
+	r.checkPythonTag(r.spec.base.python, r.recipe.Python.Version)
+}
+
+// suiteFor is the newest Debian whose official image of a Python runs on a glibc, "" if there is none. On an unknown glibc it is bookworm.
+func suiteFor(python, glibc string) string {
+	if glibc == "" {
+		glibc = debianReleases["bookworm"].glibc
+	}
+	for _, row := range slices.Backward(compat().PythonSuites) {
+		has, _, _ := GlibcOf("docker.io/library/python:slim-"+row.Suite, nil, nil)
+		newest := row.Suite == compat().PythonSuites[len(compat().PythonSuites)-1].Suite
+		fits := compareVersions(python, row.Python[0]) >= 0 && (newest || compareVersions(python, row.Python[1]) <= 0)
+		if fits && compareVersions(has, glibc) <= 0 {
+			return row.Suite
+		}
+	}
+	return ""
+}
+
+func pythonSuite(name string) (suiteRow, bool) {
+	i := slices.IndexFunc(compat().PythonSuites, func(s suiteRow) bool { return s.Suite == name })
+	if i < 0 {
+		return suiteRow{}, false
+	}
+	return compat().PythonSuites[i], true
+}
+
+func (r *resolver) unknownSuite(s str) {
+	var known []string
+	for _, row := range compat().PythonSuites {
+		known = append(known, row.Suite)
+	}
+	f := fault.New(fault.Spec, "no base of kind %s stands on the Debian release %q", r.spec.base.kind.value, s.value).In(s.at)
+	didYouMean(f, s.value, known)
+	r.add(f)
+}
+
+// oneOf reads one of some words; the first is the default.
+func (r *resolver) oneOf(s str, what string, words ...string) (value string, ok bool) {
+	value = s.or(words[0])
+	if !slices.Contains(words, value) {
+		f := fault.New(fault.Spec, "%s %q does not exist", what, value).In(s.at)
+		didYouMean(f, value, words)
+		r.add(f.Hint("There are: %s.", strings.Join(words, ", ")))
+		return value, false
+	}
+	return value, true
+}
+
+// onlyForCUDA refuses a base with CUDA in a CPU profile.
+func (r *resolver) onlyForCUDA(kind string) bool {
+	if r.recipe.Accelerator.Kind == "cuda" {
+		return false
+	}
+	r.add(fault.New(fault.Variant, "the profile %s is for CPU, and a base of kind %s brings CUDA, several GB of it", r.sel.Profile, kind).In(r.spec.base.kind.at).
+		Hint("Give it to the profile that wants it: profiles: {gpu: {base: {kind: %s}}}.", kind))
+	return true
+}
