@@ -221,7 +221,7 @@ func (b *build) plan(ctx context.Context, gw gateway.Client, v Variant) ([]Plann
 		if c.system != nil {
 			system = c.system.Packages
 		}
-		steps, err := llb.Steps(c.graph.Definition)
+		steps, err := stepsOf(c.graph)
 		if err != nil {
 			return nil, err
 		}
@@ -235,6 +235,21 @@ func (b *build) plan(ctx context.Context, gw gateway.Client, v Variant) ([]Plann
 		})
 	}
 	return all, nil
+}
+
+// stepsOf lists what making the image does, and what runs on it.
+func stepsOf(g *llb.Graph) ([]llb.Step, error) {
+	steps, err := llb.Steps(g.Definition)
+	if err != nil || g.Tests == nil {
+		return steps, err
+	}
+	tests, err := llb.Steps(g.Tests)
+	for _, s := range tests {
+		if !slices.Contains(steps, s) {
+			steps = append(steps, s)
+		}
+	}
+	return steps, err
 }
 
 // older compares two glibc versions, "2.31" and "2.36"; an unknown one is never older.

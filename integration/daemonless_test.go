@@ -35,7 +35,9 @@ func newLaptop(t *testing.T, dir string, account *user.User) *laptop {
 	l := &laptop{t: t, reg: tb.Registry, project: filepath.Join(dir, "project"), state: filepath.Join(dir, "state")}
 	bin := programs(t, "mlbuild", "buildkitd")
 	l.mlbuild = program{path: filepath.Join(bin, "mlbuild"), dir: dir, env: l.environment(dir)}
-	p := lockedTiny(t, connect(t, tb.Daemon.Addr()))
+	b := connect(t, tb.Daemon.Addr())
+	p := lockedTiny(t, b)
+	p.pinFile(b)
 	if err := os.CopyFS(l.project, os.DirFS(p.dir)); err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/mlbuild/mlbuild/integration/testbed"
 	"github.com/mlbuild/mlbuild/llb/wheel/wheeltest"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
 // locked builds with --locked.
@@ -16,6 +17,14 @@ func (p *project) locked(b *builder.Builder) error {
 	req := p.quiet(p.variant("cpu"))
 	p.pin(b, &req)
 	return p.attempt(b, req)
+}
+
+// pinFile writes the project's mlbuild.lock.
+func (p *project) pinFile(b *builder.Builder) {
+	p.t.Helper()
+	req := p.request(p.variant("cpu"))
+	p.pin(b, &req)
+	p.write(syslock.FileName, string(req.SystemLock))
 }
 
 // pin gives a request --locked, and an mlbuild.lock that pins its base.

@@ -163,7 +163,9 @@ func TestInterrupt(t *testing.T) {
 	p := tiny(t, x, "")
 	p.write("requirements.txt", "slow\n")
 	x.AddWheel("simple", "slow", "1.0", "py3-none-any", map[string]string{"slow/__init__.py": ""})
-	p.lock(connect(t, tb.Daemon.Addr()), "cpu", builder.LockOptions{})
+	b := connect(t, tb.Daemon.Addr())
+	p.lock(b, "cpu", builder.LockOptions{})
+	p.pinFile(b)
 	asked := make(chan struct{}, 100)
 	x.Intercept(func(_ http.ResponseWriter, req *http.Request) bool {
 		if req.Method != http.MethodGet || !strings.HasSuffix(req.URL.Path, ".whl") {

@@ -139,7 +139,7 @@ func TestTestingStage(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	dir, res, s, err := p.test(b, func(r *builder.Request) { r.Locked = true })
+	dir, res, s, err := p.test(b, func(r *builder.Request) { p.pin(b, r) })
 	if err != nil {
 		t.Fatal(err)
 	}

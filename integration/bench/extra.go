@@ -106,7 +106,7 @@ func (b *bench) pair(ctx context.Context, p *locked, cold int) ([]*lane, error) 
 
 // plan lays the layers of the lane's project out and builds nothing.
 func (b *bench) plan(ctx context.Context, l *lane, reps int) error {
-	return b.clientOnly(ctx, l.p.name, "plan", l.n, reps, "plan", l.dir, "--profile", l.p.profile, "--locked", "--addr", l.n.d.Addr())
+	return b.clientOnly(ctx, l.p.name, "plan", l.n, reps, "plan", l.dir, "--profile", l.p.profile, "--addr", l.n.d.Addr())
 }
 
 // client measures the start of the program.

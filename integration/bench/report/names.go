@@ -60,7 +60,7 @@ var scenarios = []scenario{
 	{"app-edit-20ms", "App edit, registry 20 ms away", "", false},
 	{"noop-50ms", "No-op, registry 50 ms away", "", false},
 	{"app-edit-50ms", "App edit, registry 50 ms away", "", false},
-	{"plan", "Plan alone", "`mlbuild plan --locked` on a warm daemon.", false},
+	{"plan", "Plan alone", "`mlbuild plan` on a warm daemon.", false},
 	{"help", "Start of the program", "`mlbuild --help`.", false},
 }
 
