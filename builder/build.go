@@ -157,6 +157,8 @@ func (b *Builder) canRun(r *profiles.Recipe, system *syslock.Lock, target string
 	what := "installs system packages"
 	switch steps := r.Steps(); {
 	case runsApt(r, system, target):
+	case target == "testing":
+		what = "runs the project's tests"
 	case r.Bytecode && llb.NeedsPackages(target):
 		what = "compiles bytecode with the image's Python"
 	case len(steps) > 0 && llb.NeedsPackages(target):
