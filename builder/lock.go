@@ -12,6 +12,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
@@ -49,6 +50,9 @@ func (b *Builder) Lock(ctx context.Context, req Request, o LockOptions) ([]Locke
 	locks, errs := make([][]Locked, len(req.Variants)), make([]error, len(req.Variants))
 	var wg sync.WaitGroup
 	for i, v := range req.Variants {
+		if errs[i] = othersLock(v); errs[i] != nil {
+			continue
+		}
 		wg.Go(func() {
 			errs[i] = run.ask(run.ctx, v, func(ctx context.Context, gw gateway.Client) (err error) {
 				locks[i], err = run.locks(ctx, gw, v, o)
@@ -84,6 +88,16 @@ func (b *build) locks(ctx context.Context, gw gateway.Client, v Variant, o LockO
 		all = append(all, locked)
 	}
 	return all, nil
+}
+
+// othersLock refuses to write over the lock of another tool that the project names.
+func othersLock(v Variant) error {
+	r := v.Recipes[0]
+	if r.Requires.From == "" || r.Requires.From != r.Requires.Lock {
+		return nil
+	}
+	return fault.New(fault.Lock, "profile %s takes its packages from %s, which another tool makes", v.Profile, r.Requires.Lock).
+		In(fault.Position{File: r.Requires.Lock}).Hint("renew it with that tool; or take python.lock away, and mlbuild lock writes pylock.%s.toml", v.Profile)
 }
 
 // ask runs a function with the daemon's gateway, without building or exporting anything.
@@ -176,6 +190,7 @@ type Planned struct {
 	CUDA   string
 	Pruned []Pruned
 	Locked bool
+	From   string // lock that says the versions, pylock.gpu.toml or uv.lock; "" = they were chosen now
 	Notes  []string
 }
 
@@ -231,7 +246,7 @@ func (b *build) plan(ctx context.Context, gw gateway.Client, v Variant) ([]Plann
 		}
 		all = append(all, Planned{
 			Steps: steps, Keys: keys, Base: c.inputs.Base.Ref, System: system, Recipe: c.recipe, Wheels: slices.Concat(c.wheels, c.extra), InBase: c.spared,
-			Graph: c.graph, CUDA: c.cuda, Pruned: c.pruned, Locked: c.locked, Notes: c.notes,
+			Graph: c.graph, CUDA: c.cuda, Pruned: c.pruned, Locked: c.locked, From: c.from(lock), Notes: c.notes,
 		})
 	}
 	return all, nil
@@ -250,6 +265,17 @@ func stepsOf(g *llb.Graph) ([]llb.Step, error) {
 		}
 	}
 	return steps, err
+}
+
+// from names the lock that says the versions.
+func (c *compiled) from(lock *pylock.Lock) string {
+	switch {
+	case lock != nil:
+		return lock.Name
+	case c.recipe.Requires.UV != nil:
+		return c.recipe.Requires.From
+	}
+	return ""
 }
 
 // older compares two glibc versions, "2.31" and "2.36"; an unknown one is never older.

@@ -24,7 +24,7 @@ const maxPasses = 5
 func usableLock(req Request, v Variant) (*pylock.Lock, error) {
 	r := v.Recipes[0]
 	if v.Lock == nil {
-		if req.Locked {
+		if req.Locked && r.Requires.UV == nil {
 			return nil, fault.New(fault.LockStale, "profile %s has no lock, and --locked forbids to resolve", v.Profile).
 				In(fault.Position{File: r.Requires.Lock}).Hint("mlbuild lock --profile %s", v.Profile)
 		}
@@ -120,6 +120,9 @@ func (b *build) askUV(ctx context.Context, gw gateway.Client, q asking) ([]byte,
 			return nil, nil, err
 		}
 		more := foundBound(lock, bound, in.Direct)
+		if q.recipe.Requires.UV != nil {
+			more = nil // uv's own lock binds them
+		}
 		if len(more) == 0 {
 			return b.stamp(ctx, gw, q, in, text, via)
 		}

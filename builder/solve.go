@@ -226,7 +226,7 @@ func (b *build) lookup(ctx context.Context, gw gateway.Client, r *profiles.Recip
 	if err != nil {
 		return compiled{}, base, err
 	}
-	c := compiled{recipe: r, models: models, locked: lock != nil}
+	c := compiled{recipe: r, models: models, locked: lock != nil || r.Requires.UV != nil}
 	if b.req.Target != "base" {
 		if c.images, err = b.lookupImages(ctx, gw, r, p); err != nil {
 			return c, base, err
@@ -263,7 +263,9 @@ func (c *compiled) choose(lock *pylock.Lock, glibc string) error {
 	if err != nil {
 		return err
 	}
-	wheels, err := lock.Select(pylock.Target{Python: r.Python.Version, Platform: r.Platform, Glibc: glibc})
+	wheels, err := lock.Select(pylock.Target{
+		Python: r.Python.Version, Platform: r.Platform, Glibc: glibc, Extras: r.Requires.Extras, Groups: r.Requires.Groups,
+	})
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -32,8 +33,28 @@ type resolved struct {
 	said   string // what uv wrote, if it failed
 }
 
-// resolve resolves a profile. The stand-in index is the default one, as uv's own is elsewhere.
+// resolve resolves a profile, and once more if packages that are bound to an index came through others, as a build does.
 func (h here) resolve(r *profiles.Recipe) resolved {
+	h.t.Helper()
+	direct := llb.Named(r)
+	got := h.resolveOnce(r, direct)
+	if got.lock == nil || r.Requires.UV != nil {
+		return got
+	}
+	bound, more := llb.Bindings(r), false
+	for _, p := range got.lock.Packages {
+		if bound[p.Name] != "" && !slices.Contains(direct, p.Name) {
+			direct, more = append(direct, p.Name), true
+		}
+	}
+	if more {
+		got = h.resolveOnce(r, slices.Sorted(slices.Values(direct)))
+	}
+	return got
+}
+
+// resolveOnce runs the step. The stand-in index is the default one, as uv's own is elsewhere.
+func (h here) resolveOnce(r *profiles.Recipe, direct []string) resolved {
 	h.t.Helper()
 	uv, err := exec.LookPath("uv")
 	if err != nil {
@@ -41,7 +62,7 @@ func (h here) resolve(r *profiles.Recipe) resolved {
 	}
 	in := llb.ResolveInputs{
 		Tool:   llb.Base{Ref: "tool.example/python@sha256:" + strings.Repeat("0", 64)},
-		Worker: ocispecs.Platform{OS: "linux", Architecture: "amd64"}, Platforms: []string{r.Platform}, Glibc: "2.36", Direct: llb.Named(r),
+		Worker: ocispecs.Platform{OS: "linux", Architecture: "amd64"}, Platforms: []string{r.Platform}, Glibc: "2.36", Direct: direct,
 	}
 	def, err := llb.Resolution(r, in)
 	if err != nil {
@@ -108,7 +129,16 @@ func (h here) lay(dir string, def *pb.Definition) (args []string, cwd string) {
 // packages resolves a profile of the project and gives "name version" of what is chosen for it.
 func (h here) packages(p *project, profile string) []string {
 	h.t.Helper()
-	got := h.resolve(p.variant(profile).Recipes[0])
+	v := p.variant(profile)
+	got := resolved{recipe: v.Recipes[0]}
+	if q := got.recipe.Requires; q.From != "" && q.From == q.Lock {
+		var err error
+		if got.lock, err = pylock.Parse(q.Lock, v.Lock); err != nil {
+			h.t.Fatal(err)
+		}
+	} else {
+		got = h.resolve(got.recipe)
+	}
 	if got.lock == nil {
 		h.t.Fatalf("uv says:\n%s", got.said)
 	}
@@ -133,5 +163,7 @@ func (r resolved) choose() ([]pylock.Wheel, error) {
 	if err != nil {
 		return nil, err
 	}
-	return lock.Select(pylock.Target{Python: r.recipe.Python.Version, Platform: r.recipe.Platform, Glibc: "2.36"})
+	return lock.Select(pylock.Target{
+		Python: r.recipe.Python.Version, Platform: r.recipe.Platform, Glibc: "2.36", Extras: r.recipe.Requires.Extras, Groups: r.recipe.Requires.Groups,
+	})
 }

@@ -3,6 +3,7 @@ package integration
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -43,6 +44,7 @@ type section struct {
 	title   string
 	files   map[string]string
 	results map[string][]string // profile → "name version"
+	locks   bool                // uv lock is run first
 }
 
 // sections reads the examples: the info string of a block is its language and its file, or "text" and "result", with a profile behind it.
@@ -65,6 +67,8 @@ func sections(t *testing.T, doc, address string) []section {
 			case words[1] == "result":
 				profile := append(words, "cpu")[2]
 				s.results[profile] = strings.Split(strings.TrimSpace(content), "\n")
+			case words[1] == "run":
+				s.locks = strings.TrimSpace(content) == "uv lock"
 			default:
 				s.files[words[1]] = content
 			}
@@ -87,10 +91,13 @@ func TestDocumentedInputs(t *testing.T) {
 	for _, s := range all {
 		t.Run(strings.ReplaceAll(s.title, " ", "-"), func(t *testing.T) {
 			for name, data := range s.files {
-				s.files[name] = strings.ReplaceAll(data, "sha256:SUM", "sha256:"+gunicorn)
+				s.files[name] = strings.NewReplacer("sha256:SUM", "sha256:"+gunicorn, "sha256 = \"SUM\"", "sha256 = \""+gunicorn+"\"").Replace(data)
 			}
 			s.files["mlbuild.yaml"] = "pytorch_index: " + x.URL + "/whl\n" + s.files["mlbuild.yaml"]
 			p := newProject(t, s.files)
+			if s.locks {
+				p.uvLock(x)
+			}
 			for profile, want := range s.results {
 				got := here{t: t, x: x}.packages(p, profile)
 				if d := cmp.Diff(want, got); d != "" {
@@ -98,6 +105,17 @@ func TestDocumentedInputs(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// uvLock runs uv lock in the project, with the stand-in as the default index.
+func (p *project) uvLock(x *testbed.Index) {
+	p.t.Helper()
+	cmd := exec.Command("uv", "lock", "--quiet")
+	cmd.Dir = p.dir
+	cmd.Env = append(os.Environ(), "UV_DEFAULT_INDEX="+x.Simple(), "UV_CACHE_DIR="+p.t.TempDir(), "UV_PYTHON_DOWNLOADS=never")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		p.t.Fatalf("%v\n%s", err, out)
 	}
 }
 

@@ -52,6 +52,29 @@ func Resolution(r *profiles.Recipe, in ResolveInputs) (*pb.Definition, error) {
 	if err != nil {
 		return nil, err
 	}
+	opts, err := in.compile(r, s)
+	if r.Requires.UV != nil {
+		opts = in.export(r, s)
+	}
+	if err != nil {
+		return nil, err
+	}
+	uv := []bkllb.RunOption{
+		bkllb.AddMount("/uv", uvState(tool, in, s), bkllb.Readonly),
+		bkllb.AddMount("/cache", bkllb.Scratch(), bkllb.AsPersistentCacheDir("mlbuild/uv/"+UVVersion+"/"+in.Worker.Architecture, bkllb.CacheMountShared)),
+		bkllb.AddEnv("UV_CACHE_DIR", "/cache"), bkllb.AddEnv("UV_NO_PROGRESS", "1"), bkllb.AddEnv("UV_PYTHON_DOWNLOADS", "never"),
+		bkllb.Platform(in.Worker),
+	}
+	out := tool.Run(append(uv, opts...)...).AddMount("/out", bkllb.Scratch())
+	def, err := out.Marshal(context.Background(), bkllb.Platform(in.Worker))
+	if err != nil {
+		return nil, fmt.Errorf("marshal the resolution of %s: %w", r.Profile, err)
+	}
+	return def.ToPB(), nil
+}
+
+// compile has uv choose packages for the requirements.
+func (in ResolveInputs) compile(r *profiles.Recipe, s stage) ([]bkllb.RunOption, error) {
 	project, err := resolveProject(r, in.Direct)
 	if err != nil {
 		return nil, err
@@ -60,20 +83,11 @@ func Resolution(r *profiles.Recipe, in ResolveInputs) (*pb.Definition, error) {
 		bkllb.Args([]string{"/bin/sh", "-euc", resolveScript, "sh", in.glibcArgs(r), strings.Join(in.compileArgs(r), "\n")}),
 		bkllb.Dir("/src"),
 		bkllb.AddMount("/src", resolveSources(r, project, in, s), bkllb.Readonly),
-		bkllb.AddMount("/uv", uvState(tool, in, s), bkllb.Readonly),
-		bkllb.AddMount("/cache", bkllb.Scratch(), bkllb.AsPersistentCacheDir("mlbuild/uv/"+UVVersion+"/"+in.Worker.Architecture, bkllb.CacheMountShared)),
-		bkllb.AddEnv("UV_CACHE_DIR", "/cache"), bkllb.AddEnv("UV_NO_PROGRESS", "1"), bkllb.AddEnv("UV_PYTHON_DOWNLOADS", "never"),
 		bkllb.AddEnv("MLBUILD_NONCE", in.Nonce),
-		bkllb.Platform(in.Worker), s.named("uv: resolve the requirements of %s", r.Profile),
+		s.named("uv: resolve the requirements of %s", r.Profile),
 	}
 	opts = append(opts, in.Network.options(pythonCA)...)
-	opts = append(opts, indexSecrets(r.Requires.Indexes)...)
-	out := tool.Run(opts...).AddMount("/out", bkllb.Scratch())
-	def, err := out.Marshal(context.Background(), bkllb.Platform(in.Worker))
-	if err != nil {
-		return nil, fmt.Errorf("marshal the resolution of %s: %w", r.Profile, err)
-	}
-	return def.ToPB(), nil
+	return append(opts, indexSecrets(r.Requires.Indexes)...), nil
 }
 
 // resolveScript hands the arguments to uv twice: once for the lock, once for the reasons; the second run finds everything in uv's cache. Index
@@ -141,7 +155,12 @@ func resolveSources(r *profiles.Recipe, project string, in ResolveInputs, s stag
 	if in.Keep != "" {
 		files = append(files, profiles.File{Path: "keep.txt", Data: in.Keep})
 	}
-	slices.SortFunc(files, func(a, b profiles.File) int { return cmp.Compare(a.Path, b.Path) })
+	return bkllb.Scratch().File(filesOf(files), s.named("the project's requirements"))
+}
+
+// filesOf writes files with their directories. Of two with one path the first stays.
+func filesOf(files []profiles.File) *bkllb.FileAction {
+	slices.SortStableFunc(files, func(a, b profiles.File) int { return cmp.Compare(a.Path, b.Path) })
 	files = slices.CompactFunc(files, func(a, b profiles.File) bool { return a.Path == b.Path })
 	var paths []string
 	for _, f := range files {
@@ -151,7 +170,7 @@ func resolveSources(r *profiles.Recipe, project string, in ResolveInputs, s stag
 	for _, f := range files {
 		a.mkfile("/"+f.Path, f.Data)
 	}
-	return bkllb.Scratch().File(a.last, s.named("the project's requirements"))
+	return a.last
 }
 
 func parents(file string) []string {
@@ -183,7 +202,9 @@ func (in ResolveInputs) compileArgs(r *profiles.Recipe) []string {
 		args = append(args, "--constraints", "keep.txt")
 	}
 	if p := q.Project; p != nil {
-		args = append(args, "project/"+p.File.Path)
+		if !p.Bare {
+			args = append(args, "project/"+p.File.Path)
+		}
 		for _, e := range p.Extras {
 			args = append(args, "--extra", e)
 		}

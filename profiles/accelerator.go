@@ -39,9 +39,16 @@ func (r *resolver) accelerator() {
 	}
 	r.cudaOfRequirements()
 	r.checkDriver()
-	r.bindTorch()
 	r.checkArm()
 	r.recipe.Requires.Rename = r.renames(r.direct)
+	r.useUV()
+	if r.recipe.Requires.From == "" {
+		r.uvSettings()
+		r.bindTorch()
+	}
+	r.pinUV()
+	r.pinPoetry()
+	r.projectText()
 }
 
 // checkPins holds the pinned versions of frameworks against the tables before anything is resolved.

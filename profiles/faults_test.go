@@ -147,7 +147,7 @@ func TestFaultsOfTheSelection(t *testing.T) {
 		{"4 nothing to build", map[string]string{"none": "1", "Pipfile": "", FileName: "image: x:1\n"}, Selection{}, []string{
 			"E-SPEC mlbuild.yaml: nothing to build from | Pipfile is here", "E-REF mlbuild.yaml:1:8: has a tag or a digest | image: docker.io/library/x"}},
 		{"4 poetry", map[string]string{"none": "1", "pyproject.toml": "[tool.poetry]\nname = 'x'\n"}, Selection{}, []string{
-			"E-SPEC : nothing to build from | poetry export"}},
+			"E-SPEC : nothing to build from | Write a requirements.txt"}},
 		{"5 platform", map[string]string{}, Selection{Platform: "linux/riscv64"}, []string{
 			"E-PLATFORM --platform: \"linux/riscv64\" cannot be built | Allowed: linux/amd64, linux/arm64"}},
 		{"6 unknown profile", yamlFile("profiles: {train: {}}\n"), Selection{Profile: "trian"}, []string{

@@ -28,6 +28,8 @@ func (r *resolver) indexes() {
 		})
 	}
 	r.foundIndexes()
+	r.poetryIndexes()
+	r.uvTorch()
 	r.strategy()
 	r.secrets()
 }

@@ -20,22 +20,42 @@ type pyproject struct {
 	path string
 	data []byte
 
-	Project *struct {
-		Name                 string              `toml:"name"`
-		RequiresPython       string              `toml:"requires-python"`
-		Dependencies         []string            `toml:"dependencies"`
-		OptionalDependencies map[string][]string `toml:"optional-dependencies"`
-		Scripts              map[string]string   `toml:"scripts"`
-		Dynamic              []string            `toml:"dynamic"`
-	} `toml:"project"`
+	Project          *projectTable    `toml:"project"`
 	DependencyGroups map[string][]any `toml:"dependency-groups"`
 	Tool             struct {
-		Poetry map[string]any `toml:"poetry"`
+		Poetry     *poetryTool     `toml:"poetry"`
+		UV         *uvTool         `toml:"uv"`
+		Setuptools setuptoolsTable `toml:"setuptools"`
 	} `toml:"tool"`
+
+	rewritten bool                      // Project or DependencyGroups say more than the file does in the standard's terms
+	places    map[string]fault.Position // of requirements that are not written so in the file
+}
+
+// projectTable is [project].
+type projectTable struct {
+	Name                 string              `toml:"name"`
+	RequiresPython       string              `toml:"requires-python"`
+	Dependencies         []string            `toml:"dependencies"`
+	OptionalDependencies map[string][]string `toml:"optional-dependencies"`
+	Scripts              map[string]string   `toml:"scripts"`
+	Dynamic              []string            `toml:"dynamic"`
+}
+
+// setuptoolsTable is what setuptools reads [project] dependencies from if they are dynamic.
+type setuptoolsTable struct {
+	Dynamic struct {
+		Dependencies struct {
+			File any `toml:"file"` // one or several
+		} `toml:"dependencies"`
+	} `toml:"dynamic"`
 }
 
 // at finds where a text stands in the file; without a line if it is written another way there.
 func (p *pyproject) at(text string) fault.Position {
+	if at, known := p.places[text]; known {
+		return at
+	}
 	at := fault.Position{File: p.path}
 	if i := bytes.Index(p.data, []byte(text)); i >= 0 {
 		at.Line = 1 + bytes.Count(p.data[:i], []byte("\n"))
@@ -46,7 +66,7 @@ func (p *pyproject) at(text string) fault.Position {
 
 func (p *pyproject) hasProject() bool { return p != nil && p.Project != nil }
 
-func (p *pyproject) poetry() bool { return p != nil && len(p.Tool.Poetry) > 0 }
+func (p *pyproject) poetry() bool { return p != nil && p.Tool.Poetry != nil }
 
 func (p *pyproject) name() string {
 	if !p.hasProject() {
@@ -82,6 +102,52 @@ func (r *resolver) pyprojectFile() {
 		return
 	}
 	r.py = py
+	r.fromPoetry(py)
+	r.fromSetuptools(py)
+}
+
+// fromSetuptools reads the files that hold the dependencies, where [tool.setuptools.dynamic] names some.
+func (r *resolver) fromSetuptools(py *pyproject) {
+	files, ok := py.Tool.Setuptools.Dynamic.Dependencies.File.([]any)
+	if !ok {
+		files = []any{py.Tool.Setuptools.Dynamic.Dependencies.File}
+	}
+	if py.Project == nil || !slices.Contains(py.Project.Dynamic, "dependencies") {
+		return
+	}
+	for _, f := range files {
+		name, ok := f.(string)
+		if !ok {
+			continue
+		}
+		file := path.Join(path.Dir(py.path), name)
+		data, ok := r.smallFile(file, py.at(name), "requirements file")
+		if !ok {
+			continue
+		}
+		r.source(file, data)
+		for i, line := range strings.Split(string(data), "\n") {
+			if line = strings.TrimSpace(lineComment.ReplaceAllString(strings.TrimSuffix(line, "\r"), "")); line != "" {
+				py.place(line, fault.Position{File: file, Line: i + 1, Column: 1})
+				py.Project.Dependencies = append(py.Project.Dependencies, line)
+			}
+		}
+		py.dependenciesKnown()
+	}
+}
+
+// place remembers where a requirement stands.
+func (p *pyproject) place(line string, at fault.Position) {
+	if p.places == nil {
+		p.places = map[string]fault.Position{}
+	}
+	p.places[line] = at
+}
+
+// dependenciesKnown tells that [project] now holds what was dynamic.
+func (p *pyproject) dependenciesKnown() {
+	p.rewritten = true
+	p.Project.Dynamic = slices.DeleteFunc(p.Project.Dynamic, func(key string) bool { return key == "dependencies" })
 }
 
 func (r *resolver) badTOML(name string, err error) {
@@ -105,13 +171,11 @@ func (r *resolver) projectSource() *ProjectSource {
 		Extras: sortedUnique(values(p.extras)), Groups: sortedUnique(values(p.groups)),
 	}
 	if r.py.Project == nil && len(p.groups) == 0 {
-		f := r.specf(at, "pyproject.toml has no [project] table")
-		if r.py.poetry() {
-			f.Hint("It has [tool.poetry]: %s", poetryHint)
-		}
+		r.specf(at, "pyproject.toml has no [project] table").Hint("Name requirements in python.requirements or python.packages.")
 		return source
 	}
 	if r.py.Project == nil {
+		source.Bare = true
 		r.groups(p.groups)
 		return source
 	}

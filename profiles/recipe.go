@@ -89,6 +89,10 @@ type Requirements struct {
 	Hashes    []PinnedHashes    `json:"hashes,omitempty"`     // what the files of pinned versions must be, sorted by name
 	Rename    map[string]string `json:"rename,omitempty"`     // direct requirement name → name for this accelerator (tensorflow → tensorflow-cpu)
 	Torch     string            `json:"torch,omitempty"`      // name of the index that the torch family is bound to, "" = not bound
+	From      string            `json:"from,omitempty"`       // lock of another tool that says the versions: uv.lock, poetry.lock, pylock.toml; "" = none
+	UV        *UVLock           `json:"uv,omitempty"`         // uv takes the packages from its own lock, and nothing is resolved; nil = it resolves
+	Extras    []string          `json:"extras,omitempty"`     // extras wanted of a lock in the standard's form, sorted
+	Groups    []string          `json:"groups,omitempty"`     // dependency groups wanted of it, sorted
 	Allow     []string          `json:"allow,omitempty"`      // packages that may come although the profile's rules refuse them, sorted
 	Lock      string            `json:"lock"`                 // path of the lock in the project: pylock.gpu.toml
 	Inputs    string            `json:"inputs"`               // sha256 (hex) over everything above plus Python and platform list: what makes a lock stale
@@ -112,6 +116,7 @@ type PinnedHashes struct {
 // ProjectSource is a pyproject.toml used as the list of requirements.
 type ProjectSource struct {
 	File   File     `json:"file"`
+	Bare   bool     `json:"bare,omitempty"`   // there is no [project] table, only groups
 	Extras []string `json:"extras,omitempty"` // sorted
 	Groups []string `json:"groups,omitempty"` // dependency groups (PEP 735), sorted
 }

@@ -63,7 +63,7 @@ func (r *resolver) requirements() {
 	req.Allow = allowed(p.allow)
 	files := p.requirements
 	if files == nil && p.packages == nil && !p.project.set {
-		files = r.detectRequirements()
+		files = r.detected()
 	}
 	req.Files = r.readRequirements(files, false)
 	req.Constraints = r.readRequirements(p.constraints, true)
@@ -76,9 +76,10 @@ func (r *resolver) requirements() {
 	req.NoDeps = normalizedNames(p.noDeps)
 	if p.project.set {
 		req.Project = r.projectSource()
-	} else if len(p.extras)+len(p.groups) > 0 {
+	} else if len(p.extras)+len(p.groups) > 0 && !p.lock.set {
 		r.specf(p.at, "python.extras and python.groups need python.project").Hint("Write project: . beside them.")
 	}
+	r.otherLock()
 	r.indexes()
 	req.Hashes = pinnedHashes(r.hashed)
 }
@@ -89,6 +90,18 @@ func normalizedNames(list []str) []string {
 		names = append(names, NormalizeName(s.value))
 	}
 	return sortedUnique(names)
+}
+
+// detected chooses the inputs of a project that names none: those that a named lock belongs to, else what is there.
+func (r *resolver) detected() []str {
+	lock := r.spec.python.lock
+	switch base := path.Base(lock.value); {
+	case !lock.set || lock.value == "none":
+		return r.detectRequirements()
+	case base == "uv.lock" || base == "poetry.lock":
+		r.spec.python.project = str{value: ".", at: lock.at, set: true}
+	}
+	return nil // a lock in the standard's form lists every package
 }
 
 // detectRequirements chooses what stands in a project that does not say it.
@@ -113,14 +126,9 @@ func (r *resolver) detectRequirements() []str {
 			f.Hint("%s is here: %s", other.file, other.hint)
 		}
 	}
-	if r.py.poetry() {
-		f.Hint("pyproject.toml has [tool.poetry]: %s", poetryHint)
-	}
 	r.add(f)
 	return nil
 }
-
-const poetryHint = "move the dependencies to [project] (Poetry 2 reads it), or run: poetry export -o requirements.txt"
 
 // otherTools are files that hold dependencies in a form that mlbuild does not read.
 var otherTools = []struct{ file, hint string }{
@@ -188,6 +196,11 @@ func (q *requirementReader) file(f include, chain []string) {
 
 // smallFile reads a text file of the project, at most 1 MiB.
 func (r *resolver) smallFile(name string, at fault.Position, what string) ([]byte, bool) {
+	return r.fileUpTo(name, at, what, maxFileBytes)
+}
+
+// fileUpTo reads a file of the project of at most limit bytes, a whole number of MiB.
+func (r *resolver) fileUpTo(name string, at fault.Position, what string, limit int) ([]byte, bool) {
 	real, ok := r.follow(name, at)
 	if !ok {
 		return nil, false
@@ -200,14 +213,14 @@ func (r *resolver) smallFile(name string, at fault.Position, what string) ([]byt
 	var data []byte
 	if err == nil {
 		defer f.Close()
-		data, err = io.ReadAll(io.LimitReader(f, maxFileBytes+1))
+		data, err = io.ReadAll(io.LimitReader(f, int64(limit)+1))
 	}
 	if err != nil {
 		r.add(fault.New(fault.Context, "the %s %s cannot be read: %w", what, name, err).In(at))
 		return nil, false
 	}
-	if len(data) > maxFileBytes {
-		r.add(fault.New(fault.Context, "the %s %s is larger than 1 MiB", what, name).In(at))
+	if len(data) > limit {
+		r.add(fault.New(fault.Context, "the %s %s is larger than %d MiB", what, name, limit>>20).In(at))
 		return nil, false
 	}
 	return data, true

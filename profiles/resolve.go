@@ -55,6 +55,8 @@ type resolver struct {
 	replaced []requirement // python.then and python.overrides, the last of each package
 	hashed   []hashedLine  // lines of requirements files with hashes
 	found    fileIndexes   // options of requirements files that name indexes
+	uv       *foundUV      // the project's uv.lock, nil = none is used
+	poetry   *foundPoetry  // its poetry.lock
 	recipe   *Recipe
 }
 

@@ -51,6 +51,7 @@ type pythonSpec struct {
 	indexes      []indexSpec
 	findLinks    []str
 	strategy     str
+	lock         str
 	allow        []str
 }
 
@@ -212,6 +213,7 @@ func (d *decoder) python(n *node, p *pythonSpec) {
 		"overrides":    d.strs(&p.overrides, "python.overrides"),
 		"no_deps":      d.strs(&p.noDeps, "python.no_deps"),
 		"find_links":   d.strs(&p.findLinks, "python.find_links"),
+		"lock":         d.str(&p.lock, "python.lock"),
 		"indexes":      func(n *node) { d.indexes(n, p) },
 		"then":         func(n *node) { d.steps(n, p) },
 

@@ -49,6 +49,9 @@ func (r *Recipe) With(q StageRequirements) *Recipe {
 			s.Rename[from] = to
 		}
 	}
+	if len(q.Files)+len(q.Packages) > 0 {
+		s.UV = nil // the stage asks for more than uv's lock
+	}
 	s.Lock, s.Inputs = q.Lock, q.Inputs
 	return &stage
 }

@@ -138,6 +138,7 @@ func printPlan(w io.Writer, p builder.Planned) error {
 	fmt.Fprintf(w, "%s for %s\n", r.Profile, r.Platform)
 	fmt.Fprintf(w, "  base    %s (%s)\n", r.Base.Ref, count(p.Graph.Plan.BaseLayers, "layer"))
 	fmt.Fprintf(w, "  python  %s, from %s%s\n", r.Python.Version, r.Python.From, laidFrom(r.Base.Python))
+	fmt.Fprintf(w, "  wheels  %s\n", versionsFrom(p))
 	if p.CUDA != "" {
 		fmt.Fprintf(w, "  cuda    %s\n", p.CUDA)
 	}
@@ -216,6 +217,17 @@ func printBytes(w io.Writer, p builder.Planned) error {
 	}
 	_, err := fmt.Fprintln(w)
 	return err
+}
+
+// versionsFrom says which file decides the versions of the packages.
+func versionsFrom(p builder.Planned) string {
+	switch from := p.Recipe.Requires.From; {
+	case p.From != "":
+		return "from " + p.From
+	case from != "":
+		return "chosen now, with the versions of " + from
+	}
+	return "chosen now"
 }
 
 // printSystem says which system packages are more than their files, and why.

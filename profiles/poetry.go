@@ -1,0 +1,321 @@
+package profiles
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// poetryTool is [tool.poetry] of a pyproject.toml: what Poetry wrote before [project] was a standard, and what it still writes beside it.
+type poetryTool struct {
+	Name         string                 `toml:"name"`
+	Dependencies map[string]any         `toml:"dependencies"`
+	Dev          map[string]any         `toml:"dev-dependencies"`
+	Groups       map[string]poetryGroup `toml:"group"`
+	Extras       map[string][]string    `toml:"extras"`
+	Scripts      map[string]any         `toml:"scripts"`
+	Sources      []poetrySource         `toml:"source"`
+}
+
+type poetryGroup struct {
+	Dependencies map[string]any `toml:"dependencies"`
+	Include      []string       `toml:"include-groups"`
+}
+
+// poetrySource is a package index. Default and Secondary are what Poetry had before Priority.
+type poetrySource struct {
+	Name      string `toml:"name"`
+	URL       string `toml:"url"`
+	Priority  string `toml:"priority"`
+	Default   bool   `toml:"default"`
+	Secondary bool   `toml:"secondary"`
+}
+
+// fromPoetry writes what [tool.poetry] says in the standard's terms: [project] where there is none, and dependency groups (PEP 735).
+func (r *resolver) fromPoetry(py *pyproject) {
+	tool := py.Tool.Poetry
+	if tool == nil {
+		return
+	}
+	switch {
+	case len(tool.Dependencies) == 0:
+	case py.Project == nil:
+		py.Project = r.poetryProject(py)
+		py.rewritten = true
+	case slices.Contains(py.Project.Dynamic, "dependencies"):
+		own := r.poetryProject(py)
+		py.Project.Dependencies, py.Project.OptionalDependencies = own.Dependencies, own.OptionalDependencies
+		py.Project.RequiresPython = orElse(py.Project.RequiresPython, own.RequiresPython)
+		py.dependenciesKnown()
+	}
+	groups := map[string]poetryGroup{}
+	if len(tool.Dev) > 0 {
+		groups["dev"] = poetryGroup{Dependencies: tool.Dev}
+	}
+	maps.Copy(groups, tool.Groups)
+	for _, name := range sortedKeys(groups) {
+		if _, standard := py.DependencyGroups[name]; standard {
+			continue
+		}
+		if py.DependencyGroups == nil {
+			py.DependencyGroups = map[string][]any{}
+		}
+		py.DependencyGroups[name] = r.poetryGroup(py, groups[name])
+		py.rewritten = true
+	}
+}
+
+func (r *resolver) poetryGroup(py *pyproject, g poetryGroup) []any {
+	items := []any{}
+	for _, line := range r.poetryLines(py, g.Dependencies, nil) {
+		items = append(items, line)
+	}
+	for _, other := range g.Include {
+		items = append(items, map[string]any{"include-group": other})
+	}
+	return items
+}
+
+// poetryProject makes a [project] table. Dependencies that are optional are those of the extras that name them.
+func (r *resolver) poetryProject(py *pyproject) *projectTable {
+	tool := py.Tool.Poetry
+	p := &projectTable{Name: tool.Name, Scripts: map[string]string{}, OptionalDependencies: map[string][]string{}}
+	if python, ok := tool.Dependencies["python"].(string); ok {
+		spec, err := poetryConstraint(python)
+		if err != nil {
+			r.specf(py.at("python"), "the Python of [tool.poetry] %s", err)
+		}
+		p.RequiresPython = spec
+	}
+	optional := map[string]bool{}
+	p.Dependencies = r.poetryLines(py, tool.Dependencies, optional)
+	for _, extra := range sortedKeys(tool.Extras) {
+		lines := []string{}
+		for _, name := range tool.Extras[extra] {
+			for _, dependency := range sortedKeys(tool.Dependencies) {
+				if NormalizeName(dependency) == NormalizeName(name) {
+					lines = append(lines, r.poetryLines(py, map[string]any{dependency: tool.Dependencies[dependency]}, nil)...)
+				}
+			}
+		}
+		p.OptionalDependencies[extra] = lines
+	}
+	for _, name := range sortedKeys(tool.Scripts) {
+		if text, ok := tool.Scripts[name].(string); ok {
+			p.Scripts[name] = text
+		}
+	}
+	return p
+}
+
+// poetryLines writes dependencies as PEP 508 has them, sorted by name. With skipped, optional ones are left out and named in it.
+func (r *resolver) poetryLines(py *pyproject, dependencies map[string]any, skipped map[string]bool) []string {
+	lines := []string{}
+	for _, name := range sortedKeys(dependencies) {
+		if name == "python" {
+			continue
+		}
+		alternatives, ok := dependencies[name].([]any)
+		if !ok {
+			alternatives = []any{dependencies[name]}
+		}
+		for _, written := range alternatives {
+			d := poetryDependency(written)
+			if skipped != nil && d.optional {
+				skipped[name] = true
+				continue
+			}
+			at := py.at(name)
+			line, err := d.requirement(name)
+			if err != nil {
+				r.specf(at, "%s of [tool.poetry] %s", name, err).Hint("Write it under [project] dependencies as pip reads it, or name it in python.packages.")
+				continue
+			}
+			py.place(line, at)
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+// poetryDep is one dependency in any of Poetry's forms.
+type poetryDep struct {
+	version, markers, python, platform  string
+	source, git, rev, url, path, subdir string
+	extras                              []string
+	optional                            bool
+}
+
+// poetryDependency reads a version or a table.
+func poetryDependency(written any) poetryDep {
+	if version, ok := written.(string); ok {
+		return poetryDep{version: version}
+	}
+	table, _ := written.(map[string]any)
+	text := func(keys ...string) string {
+		for _, key := range keys {
+			if s, ok := table[key].(string); ok {
+				return s
+			}
+		}
+		return ""
+	}
+	d := poetryDep{
+		version: text("version"), markers: text("markers"), python: text("python"), platform: text("platform"), source: text("source"),
+		git: text("git"), rev: text("rev", "tag", "branch"), url: text("url"), path: text("path", "file"), subdir: text("subdirectory"),
+	}
+	d.optional, _ = table["optional"].(bool)
+	if extras, ok := table["extras"].([]any); ok {
+		for _, e := range extras {
+			d.extras = append(d.extras, fmt.Sprint(e))
+		}
+	}
+	return d
+}
+
+// requirement writes a dependency as PEP 508 has it.
+func (d poetryDep) requirement(name string) (string, error) {
+	line := name
+	if len(d.extras) > 0 {
+		line += "[" + strings.Join(d.extras, ",") + "]"
+	}
+	switch {
+	case d.git != "":
+		line += " @ git+" + gitURL(d.git)
+		if d.rev != "" {
+			line += "@" + d.rev
+		}
+		if d.subdir != "" {
+			line += "#subdirectory=" + d.subdir
+		}
+	case d.url != "":
+		line += " @ " + d.url
+	case d.path != "":
+		return "./" + strings.TrimPrefix(d.path, "./"), nil
+	default:
+		spec, err := poetryConstraint(d.version)
+		if err != nil {
+			return "", err
+		}
+		line += spec
+	}
+	markers, err := d.marker()
+	if err != nil || markers == "" {
+		return line, err
+	}
+	return line + " ; " + markers, nil
+}
+
+var scpLike = regexp.MustCompile(`^([A-Za-z0-9_.-]+@[A-Za-z0-9.-]+):([^/].*)$`)
+
+// gitURL writes git@host:path, which is no URL, as one.
+func gitURL(s string) string {
+	if m := scpLike.FindStringSubmatch(s); m != nil {
+		return "ssh://" + m[1] + "/" + m[2]
+	}
+	return s
+}
+
+// marker joins what a dependency says of where it is wanted.
+func (d poetryDep) marker() (string, error) {
+	var parts []string
+	if d.markers != "" {
+		parts = append(parts, d.markers)
+	}
+	if d.python != "" {
+		spec, err := poetryConstraint(d.python)
+		if err != nil {
+			return "", err
+		}
+		for clause := range strings.SplitSeq(spec, ",") {
+			if clause != "" {
+				parts = append(parts, pythonMarker(clause))
+			}
+		}
+	}
+	if d.platform != "" {
+		parts = append(parts, fmt.Sprintf("sys_platform == %q", d.platform))
+	}
+	if len(parts) > 1 && strings.Contains(parts[0], " or ") {
+		parts[0] = "(" + parts[0] + ")"
+	}
+	return strings.Join(parts, " and "), nil
+}
+
+var clauseParts = regexp.MustCompile(`^([=!<>~]+)(.*)$`)
+
+// pythonMarker writes a clause such as >=3.9 as a marker.
+func pythonMarker(clause string) string {
+	m := clauseParts.FindStringSubmatch(clause)
+	variable, version := "python_full_version", m[2]
+	if strings.Count(strings.TrimSuffix(version, ".*"), ".") < 2 {
+		variable, version = "python_version", strings.TrimSuffix(version, ".*")
+	}
+	return fmt.Sprintf("%s %s %q", variable, m[1], version)
+}
+
+var (
+	poetryClause  = regexp.MustCompile(`^(\^|~=|~|===|==|!=|<=|>=|<|>|=)?\s*v?([0-9][0-9A-Za-z.+!_-]*(?:\.\*)?)$`)
+	afterOperator = regexp.MustCompile(`([\^~<>=!])\s+`)
+	releaseNumber = regexp.MustCompile(`^[0-9]+(?:\.[0-9]+)*`)
+)
+
+// poetryConstraint writes a version constraint of Poetry (^1.2, ~1.2, 1.2.*, >=1,<2) as PEP 440 does. A union (||) has no such form.
+func poetryConstraint(written string) (string, error) {
+	written = strings.TrimSpace(written)
+	if written == "*" || written == "" {
+		return "", nil
+	}
+	if strings.Contains(written, "|") {
+		return "", fmt.Errorf("has the constraint %q: a requirement cannot say one or the other", written)
+	}
+	var clauses []string
+	for _, clause := range strings.FieldsFunc(afterOperator.ReplaceAllString(written, "$1"), func(c rune) bool { return c == ',' || c == ' ' }) {
+		m := poetryClause.FindStringSubmatch(clause)
+		if m == nil {
+			return "", fmt.Errorf("has the constraint %q, which is none that mlbuild knows", written)
+		}
+		switch operator, version := m[1], m[2]; operator {
+		case "^", "~":
+			clauses = append(clauses, ">="+version, "<"+nextVersion(version, operator))
+		case "", "=":
+			clauses = append(clauses, "=="+version)
+		default:
+			clauses = append(clauses, operator+version)
+		}
+	}
+	return strings.Join(slices.Compact(clauses), ","), nil
+}
+
+// nextVersion is the first version that ^ or ~ does not admit: ^ keeps the first number that is not 0, ~ the first two.
+func nextVersion(version, operator string) string {
+	var numbers []int
+	for part := range strings.SplitSeq(releaseNumber.FindString(version), ".") {
+		n, err := strconv.Atoi(part)
+		if err != nil {
+			break
+		}
+		numbers = append(numbers, n)
+	}
+	keep := min(1, len(numbers)-1)
+	if operator == "^" {
+		keep = slices.IndexFunc(numbers, func(n int) bool { return n > 0 })
+		if keep < 0 {
+			keep = len(numbers) - 1
+		}
+	}
+	next := make([]string, 0, len(numbers))
+	for i, n := range numbers {
+		switch {
+		case i == keep:
+			n++
+		case i > keep:
+			n = 0
+		}
+		next = append(next, strconv.Itoa(n))
+	}
+	return strings.Join(next, ".")
+}

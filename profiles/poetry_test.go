@@ -1,0 +1,232 @@
+package profiles
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestPoetryConstraints: the examples of Poetry's manual ("Dependency specification") among others.
+func TestPoetryConstraints(t *testing.T) {
+	for _, c := range []struct{ in, want string }{
+		{"*", ""}, {"", ""},
+		{"^1.2.3", ">=1.2.3,<2.0.0"}, {"^1.2", ">=1.2,<2.0"}, {"^1", ">=1,<2"}, {"^0.2.3", ">=0.2.3,<0.3.0"}, {"^0.0.3", ">=0.0.3,<0.0.4"}, {"^0.0", ">=0.0,<0.1"}, {"^0", ">=0,<1"},
+		{"~1.2.3", ">=1.2.3,<1.3.0"}, {"~1.2", ">=1.2,<1.3"}, {"~1", ">=1,<2"},
+		{"1.*", "==1.*"}, {"1.2.*", "==1.2.*"}, {">= 1.2.0", ">=1.2.0"}, {"> 1", ">1"}, {"< 2", "<2"}, {"!= 1.2.3", "!=1.2.3"},
+		{">= 1.2, < 1.5", ">=1.2,<1.5"}, {">=1.2 <1.5", ">=1.2,<1.5"}, {"1.2.3", "==1.2.3"}, {"==1.2.3", "==1.2.3"}, {"=1.2.3", "==1.2.3"}, {"~=1.4.2", "~=1.4.2"},
+		{"^1.0.0rc1", ">=1.0.0rc1,<2.0.0"}, {"v1.2", "==1.2"}, {"2.9.1+cu126", "==2.9.1+cu126"}, {"^2024.1.0", ">=2024.1.0,<2025.0.0"},
+	} {
+		got, err := poetryConstraint(c.in)
+		if err != nil || got != c.want {
+			t.Errorf("%q: got %q %v, want %q", c.in, got, err, c.want)
+		}
+	}
+	for _, bad := range []string{"^1 || ^2", "latest", "1.2 - 1.4"} {
+		if got, err := poetryConstraint(bad); err == nil {
+			t.Errorf("%q became %q", bad, got)
+		}
+	}
+}
+
+func TestPoetryDependencies(t *testing.T) {
+	table := func(pairs ...any) map[string]any {
+		m := map[string]any{}
+		for i := 0; i < len(pairs); i += 2 {
+			m[pairs[i].(string)] = pairs[i+1]
+		}
+		return m
+	}
+	for _, c := range []struct {
+		in   any
+		want string
+	}{
+		{"^2.0", "x>=2.0,<3.0"},
+		{table("version", "*", "extras", []any{"a", "b"}), "x[a,b]"},
+		{table("version", "^1.2", "python", "^3.9"), "x>=1.2,<2.0 ; python_version >= \"3.9\" and python_version < \"4.0\""},
+		{table("version", "1.2", "python", "3.11.*", "markers", "sys_platform == 'linux' or os_name == 'nt'"), "x==1.2 ; (sys_platform == 'linux' or os_name == 'nt') and python_version == \"3.11\""},
+		{table("version", "1.2", "python", "<3.11.4", "platform", "linux"), "x==1.2 ; python_full_version < \"3.11.4\" and sys_platform == \"linux\""},
+		{table("git", "https://git.example/x.git", "tag", "v1", "subdirectory", "py"), "x @ git+https://git.example/x.git@v1#subdirectory=py"},
+		{table("git", "git@git.example:team/x.git"), "x @ git+ssh://git@git.example/team/x.git"},
+		{table("url", "https://files.example/x-1-py3-none-any.whl"), "x @ https://files.example/x-1-py3-none-any.whl"},
+		{table("path", "./libs/x", "develop", true), "./libs/x"},
+	} {
+		got, err := poetryDependency(c.in).requirement("x")
+		if err != nil || got != c.want {
+			t.Errorf("%v: got %q %v, want %q", c.in, got, err, c.want)
+		}
+	}
+}
+
+const poetryText = `[tool.poetry]
+name = "Poetry_App"
+version = "1.0"
+package-mode = false
+
+[tool.poetry.dependencies]
+python = "^3.11"
+flask = "^3.0"
+torch = {version = "^2.9", source = "torch-cpu"}
+team-lib = {version = "*", source = "team"}
+gunicorn = {version = "*", optional = true}
+numpy = [{version = "1.26.4", python = "<3.12"}, {version = "^2.1", python = ">=3.12"}]
+
+[tool.poetry.extras]
+serve = ["gunicorn"]
+
+[tool.poetry.group.test.dependencies]
+pytest = "*"
+
+[tool.poetry.dev-dependencies]
+ruff = "*"
+
+[[tool.poetry.source]]
+name = "torch-cpu"
+url = "https://m.example/whl/cpu"
+priority = "explicit"
+
+[[tool.poetry.source]]
+name = "Team_Index"
+url = "https://team.example/simple"
+priority = "supplemental"
+
+[tool.poetry.scripts]
+app = "app.main:run"
+`
+
+const poetryLockText = `[[package]]
+name = "Flask"
+version = "3.1.0"
+files = [{file = "flask-3.1.0-py3-none-any.whl", hash = "sha256:` + sumA + `"}]
+
+[[package]]
+name = "numpy"
+version = "1.26.4"
+markers = "python_version < \"3.12\""
+files = []
+
+[[package]]
+name = "numpy"
+version = "2.2.6"
+markers = "python_version >= \"3.12\""
+files = []
+
+[[package]]
+name = "torch"
+version = "2.9.1+cpu"
+files = [{file = "torch-2.9.1+cpu-cp311-cp311-linux_x86_64.whl", hash = "sha256:` + sumA + `"}]
+[package.source]
+type = "legacy"
+reference = "torch-cpu"
+
+[[package]]
+name = "team-lib"
+version = "1.4"
+[package.source]
+type = "legacy"
+reference = "Team_Index"
+
+[[package]]
+name = "nvidia-cudnn-cu12"
+version = "9"
+
+[[package]]
+name = "gunicorn"
+version = "23.0.0"
+[[package]]
+name = "pytest"
+version = "8.3.4"
+[[package]]
+name = "ruff"
+version = "1"
+[[package]]
+name = "from-git"
+version = "1"
+[package.source]
+type = "git"
+
+[metadata]
+lock-version = "1.1"
+[metadata.files]
+gunicorn = [{file = "gunicorn-23.0.0-py3-none-any.whl", hash = "sha256:` + sumB + `"}]
+`
+
+const (
+	sumA = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	sumB = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+)
+
+// TestPoetryProject reads what old projects of Poetry have, with its lock.
+func TestPoetryProject(t *testing.T) {
+	files := memory{"pyproject.toml": poetryText, "poetry.lock": poetryLockText, "main.py": "",
+		FileName: "python: {project: .}\nprofiles: {test: {extends: cpu, python: {extras: [serve], groups: [test, dev]}}}\n"}
+	r := resolveMemory(t, files, Selection{Profile: "test"})
+	q := r.Requires
+	if r.Name != "poetry-app" || r.Python.Version != "3.11" || r.App.CommandFrom != "pyproject.toml [project.scripts]" || q.From != "poetry.lock" {
+		t.Errorf("name %q, Python %v, command from %q, versions from %q", r.Name, r.Python, r.App.CommandFrom, q.From)
+	}
+	var pins string
+	for _, f := range q.Constraints {
+		pins += f.Path + "\n" + f.Data
+	}
+	if d := cmp.Diff(`poetry.lock
+flask==3.1.0
+numpy==1.26.4 ; python_version < "3.12"
+numpy==2.2.6 ; python_version >= "3.12"
+torch==2.9.1
+team-lib==1.4
+gunicorn==23.0.0
+pytest==8.3.4
+ruff==1
+`, pins); d != "" {
+		t.Errorf("constraints (-want +got):\n%s", d)
+	}
+	wantHashes := []PinnedHashes{{Name: "flask", Version: "3.1.0", SHA256: []string{sumA}}, {Name: "gunicorn", Version: "23.0.0", SHA256: []string{sumB}}}
+	if d := cmp.Diff(wantHashes, q.Hashes); d != "" {
+		t.Errorf("hashes (-want +got):\n%s", d)
+	}
+	wantIndexes := []Index{{Name: "team-index", URL: "https://team.example/simple", Packages: []string{"team-lib"}}, {Name: "pytorch-cpu", URL: "https://m.example/whl/cpu"}}
+	if d := cmp.Diff(wantIndexes, q.Indexes); d != "" {
+		t.Errorf("indexes (-want +got):\n%s", d)
+	}
+	for _, part := range []string{"'flask>=3.0,<4.0'", "'numpy==1.26.4 ; python_version < \"3.12\"'", "serve = ['gunicorn']", "test = ['pytest']", "dev = ['ruff']", "'torch>=2.9,<3.0'"} {
+		if !strings.Contains(q.Project.File.Data, part) {
+			t.Errorf("uv's pyproject.toml does not have %s:\n%s", part, q.Project.File.Data)
+		}
+	}
+	if strings.Contains(q.Project.File.Data, "tool.poetry") || strings.Contains(q.Project.File.Data, "python>=") {
+		t.Errorf("uv's pyproject.toml:\n%s", q.Project.File.Data)
+	}
+	if got := resolveMemory(t, files, Selection{Profile: "gpu"}); got.Requires.Torch != "" || !strings.Contains(strings.Join(got.Notes, "\n"), "takes torch from the default index") {
+		t.Errorf("gpu takes torch from %q: %v", got.Requires.Torch, got.Notes)
+	}
+}
+
+func TestFaultsOfPoetry(t *testing.T) {
+	project := func(dependencies string) map[string]string {
+		return map[string]string{"none": "1", FileName: "python: {project: .}\n", "pyproject.toml": "[tool.poetry.dependencies]\npython = \"^3.11\"\n" + dependencies}
+	}
+	stale := project("flask = \"*\"\nnumpy = \"*\"\n")
+	stale["poetry.lock"] = poetryLockText + "\n"
+	stale["pyproject.toml"] += "left-out = \"*\"\n"
+	runFaults(t, []faultCase{
+		{"union", project("flask = \"^2 || ^3\"\n"), Selection{}, []string{"E-SPEC pyproject.toml:3:1: flask of [tool.poetry] has the constraint \"^2 || ^3\" | python.packages"}},
+		{"unknown", project("flask = \"newest\"\n"), Selection{}, []string{"E-SPEC pyproject.toml:3:1: has the constraint \"newest\", which is none that mlbuild knows"}},
+		{"python", project("flask = {version = \"*\", python = \"2||3\"}\n"), Selection{}, []string{"E-SPEC pyproject.toml:3:1: flask of [tool.poetry] has the constraint \"2||3\""}},
+		{"stale", stale, Selection{}, []string{"E-LOCK-STALE pyproject.toml:5:1: poetry.lock does not have left-out, which pyproject.toml asks for | poetry lock"}},
+	})
+}
+
+// TestDynamicDependencies: setuptools reads them from files, Poetry 2 from its own table.
+func TestDynamicDependencies(t *testing.T) {
+	for _, c := range []struct{ name, text string }{
+		{"setuptools", "dynamic = ['dependencies']\n[tool.setuptools.dynamic]\ndependencies = {file = ['deps.txt']}\n"},
+		{"one file", "dynamic = ['dependencies', 'version']\n[tool.setuptools.dynamic]\ndependencies = {file = 'deps.txt'}\n"},
+		{"poetry", "dynamic = ['dependencies']\n[tool.poetry.dependencies]\nflask = '^3'\n"},
+	} {
+		files := memory{"pyproject.toml": "[project]\nname = 'x'\n" + c.text, "deps.txt": "# what is needed\nflask>=3,<4 # web\n", FileName: "python: {project: .}\n", "main.py": ""}
+		if data := resolveMemory(t, files, Selection{}).Requires.Project.File.Data; !strings.Contains(data, "dependencies = ['flask>=3,<4']") {
+			t.Errorf("%s: uv reads\n%s", c.name, data)
+		}
+	}
+}
