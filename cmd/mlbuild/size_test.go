@@ -8,7 +8,7 @@ import (
 )
 
 // maxSize is 2 % more than the program for linux/amd64 had, in bytes: what a new dependency links in shows here. Raise it knowingly.
-const maxSize = 39_000_000
+const maxSize = 41_000_000
 
 // TestSize builds the program as a release does.
 func TestSize(t *testing.T) {
