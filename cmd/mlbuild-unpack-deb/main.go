@@ -15,7 +15,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/mlbuild/mlbuild/llb/deb"
 	"github.com/mlbuild/mlbuild/llb/deb/script"
@@ -135,12 +137,34 @@ func (c *command) state() error {
 	if err != nil {
 		return err
 	}
+	c.options.Dir = dirsLike(files, scratch, c.base)
 	root, err := os.OpenRoot(c.out)
 	if err != nil {
 		return fault.New(fault.Internal, "open the output directory: %w", err)
 	}
 	defer root.Close()
 	return deb.Place(root, files, c.options)
+}
+
+// dirsLike gives the directories above the files the mode and owner that they have in one of the roots, in this order. A directory that is
+// among the files is as it is there.
+func dirsLike(files []deb.Made, roots ...string) func(string) (deb.Dir, bool) {
+	made := map[string]bool{"/": true} // a layer has no entry of it
+	for _, f := range files {
+		made[f.Path] = made[f.Path] || f.Kind == deb.Folder
+	}
+	return func(path string) (deb.Dir, bool) {
+		for _, root := range roots {
+			info, err := os.Lstat(filepath.Join(root, path))
+			if made[path] || err != nil || !info.IsDir() {
+				continue
+			}
+			if st, ok := info.Sys().(*syscall.Stat_t); ok {
+				return deb.Dir{Mode: st.Mode & 0o7777, UID: int(st.Uid), GID: int(st.Gid)}, true
+			}
+		}
+		return deb.Dir{}, false
+	}
 }
 
 // way is how one package goes, for the lock.

@@ -84,6 +84,28 @@ func TestState(t *testing.T) {
 	}
 }
 
+// TestStateDirs: a directory above what is made is as the packages or the base have it.
+func TestStateDirs(t *testing.T) {
+	base, out := t.TempDir(), t.TempDir()
+	for dir, mode := range map[string]os.FileMode{"root": 0o700, "var/private": 0o750, "usr/bin": 0o711} {
+		if err := os.MkdirAll(filepath.Join(base, dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(filepath.Join(base, dir), mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	made := "mkdir -p /var/private/made\nmkdir -p /opt/new\nln -s x /root/link\nln -s x /usr/bin/link\n"
+	if status, printed := unpack("state", "-out", out, "-arch", "amd64", "-base", base, scripted(t, "edit", made)); status != 0 {
+		t.Fatalf("status %d: %s", status, printed)
+	}
+	for dir, want := range map[string]os.FileMode{"root": 0o700, "var/private": 0o750, "var/private/made": 0o755, "opt/new": 0o755, "usr/bin": 0o755} {
+		if info, err := os.Lstat(filepath.Join(out, dir)); err != nil || info.Mode().Perm() != want {
+			t.Errorf("%s is %v, %v", dir, info, err)
+		}
+	}
+}
+
 // TestWays: what a script takes for absent is looked for in the base, under every name that its links give.
 func TestWays(t *testing.T) {
 	base, file := t.TempDir(), filepath.Join(t.TempDir(), "ways.json")

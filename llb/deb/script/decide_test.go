@@ -221,18 +221,29 @@ func TestDecideTriggers(t *testing.T) {
 	}
 }
 
-// A postinst that a person read is known by its text; another text is followed like any.
+// Scripts that a person read are known by their text, on every architecture; another text is followed like any.
 func TestDecideKnown(t *testing.T) {
 	old := knownScripts
 	defer func() { knownScripts = old }()
-	text := "reboot\n# a comment\ndpkg-maintscript-helper rm_conffile /x 1 -- \"$@\"\n"
+	effects := state.Effects{Links: []state.Link{utc}, Files: []state.File{{Path: "/etc/timezone"}}}
+	read := deb.Info{Architecture: "amd64", Scripts: map[string]string{"preinst": "#!/bin/sh\nset -e\n", "postinst": "\n  reboot libdemo:amd64 /lib/x86_64-linux-gnu\n"}}
+	knownScripts = []knownScript{{"demo", []string{"other", scriptSum(read)}, effects}, {"quiet", []string{scriptSum(read)}, compiled}}
+	text := "reboot libdemo:arm64 /lib/aarch64-linux-gnu\n# a comment\ndpkg-maintscript-helper rm_conffile /x 1 -- \"$@\"\n"
 	info := with("postinst", text)
-	knownScripts = []knownScript{{"demo", scriptSum("#!/bin/sh\n\nset -e\n  reboot\n"), utc}}
-	if d := Decide(info); d.Way != Rules || !cmp.Equal(d.Effects, utc) || d.Reason != "links: 1, files: 1" {
+	info.Architecture = "arm64"
+	if d := Decide(info); d.Way != Rules || !cmp.Equal(d.Effects, effects) || d.Reason != "links: 1, files: 1" {
+		t.Errorf("%+v", d)
+	}
+	info.Package = "quiet"
+	if d := Decide(info); d.Way != Layer || d.Reason != "left out: py_compile: Python compiles what it imports" {
 		t.Errorf("%+v", d)
 	}
 	info.Package = "other"
 	if d := Decide(info); d.Way != Dpkg {
 		t.Errorf("%+v", d)
+	}
+	info.Package, info.Scripts["preinst"] = "demo", "#!/bin/sh\nformat-disk\n"
+	if d := Decide(info); d.Way != Dpkg {
+		t.Errorf("with another preinst: %+v", d)
 	}
 }

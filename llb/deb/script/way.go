@@ -99,7 +99,7 @@ func summary(e state.Effects) string {
 	count(len(e.Users), "users")
 	count(len(e.Dirs), "directories")
 	count(len(e.Links), "links")
-	count(len(e.Files), "files")
+	count(len(e.Files)+len(e.Copies), "files")
 	count(len(e.Owners), "owners")
 	count(len(e.Removed), "files removed")
 	if e.CACertificates {

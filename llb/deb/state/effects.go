@@ -15,6 +15,7 @@ type Effects struct {
 	Dirs         []Dir         `json:"dirs,omitempty"`
 	Links        []Link        `json:"links,omitempty"`
 	Files        []File        `json:"files,omitempty"`
+	Copies       []Copy        `json:"copies,omitempty"`
 	Owners       []Owner       `json:"owners,omitempty"`
 	// Removed are files that a package has, but its script removes: deb.Options.Without, for its layer.
 	Removed []Removed `json:"removed,omitempty"`
@@ -81,6 +82,12 @@ type File struct {
 	Text string `json:"text"`
 }
 
+// Copy is a file that is made from one of the package, with its mode, root's.
+type Copy struct {
+	Path string `json:"path"`
+	From string `json:"from"`
+}
+
 // Owner is a file of a package that gets another owner or mode.
 type Owner struct {
 	Path    string `json:"path"`
@@ -98,7 +105,7 @@ type Removed struct {
 
 // Empty tells whether nothing has to be written or left out.
 func (e Effects) Empty() bool {
-	return len(e.Alternatives)+len(e.Groups)+len(e.Users)+len(e.Dirs)+len(e.Links)+len(e.Files)+len(e.Owners)+len(e.Removed) == 0 && !e.CACertificates
+	return len(e.Alternatives)+len(e.Groups)+len(e.Users)+len(e.Dirs)+len(e.Links)+len(e.Files)+len(e.Copies)+len(e.Owners)+len(e.Removed) == 0 && !e.CACertificates
 }
 
 // Merge joins the effects of several packages, in the order given.
@@ -111,6 +118,7 @@ func Merge(all ...Effects) Effects {
 		m.Dirs = append(m.Dirs, e.Dirs...)
 		m.Links = append(m.Links, e.Links...)
 		m.Files = append(m.Files, e.Files...)
+		m.Copies = append(m.Copies, e.Copies...)
 		m.Owners = append(m.Owners, e.Owners...)
 		m.Removed = append(m.Removed, e.Removed...)
 		m.CACertificates = m.CACertificates || e.CACertificates

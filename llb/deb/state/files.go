@@ -32,7 +32,7 @@ type Image struct {
 // or the base.
 func Files(e Effects, img Image) ([]deb.Made, error) {
 	t := &tree{img: img, made: map[string]deb.Made{}}
-	for _, step := range []func(Effects) error{t.accounts, t.dirs, t.alternatives, t.owners, t.certificates} {
+	for _, step := range []func(Effects) error{t.accounts, t.dirs, t.alternatives, t.copies, t.owners, t.certificates} {
 		if err := step(e); err != nil {
 			return nil, err
 		}
@@ -116,8 +116,7 @@ func (t *tree) owners(e Effects) error {
 		if err != nil {
 			return err
 		}
-		info, err := fs.Lstat(t.img.Packages, strings.TrimPrefix(o.Path, "/"))
-		if err != nil || !info.Mode().IsRegular() {
+		if info, err := fs.Lstat(t.img.Packages, strings.TrimPrefix(o.Path, "/")); err != nil || !info.Mode().IsRegular() {
 			return fault.New(fault.Deb, "%s of %s is to belong to %s:%s, but is no file of the package", o.Path, o.Package, o.User, o.Group)
 		}
 		text, err := read(t.img.Packages, o.Path)
@@ -125,6 +124,22 @@ func (t *tree) owners(e Effects) error {
 			return err
 		}
 		t.file(o.Path, text, o.Mode, uid, gid)
+	}
+	return nil
+}
+
+// copies makes files from others of the packages.
+func (t *tree) copies(e Effects) error {
+	for _, c := range e.Copies {
+		info, err := fs.Lstat(t.img.Packages, strings.TrimPrefix(c.From, "/"))
+		if err != nil || !info.Mode().IsRegular() {
+			return fault.New(fault.Deb, "%s is to be made from %s, which is no file of a package", c.Path, c.From)
+		}
+		text, err := read(t.img.Packages, c.From)
+		if err != nil {
+			return err
+		}
+		t.file(c.Path, text, uint32(info.Mode().Perm()), 0, 0)
 	}
 	return nil
 }

@@ -202,3 +202,15 @@ func TestConflicts(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+// TestFilesCopies: a file is made from one of a package; nothing else will do.
+func TestFilesCopies(t *testing.T) {
+	e := Effects{Copies: []Copy{{Path: "/etc/conf", From: "/usr/share/demo/conf"}}}
+	made := files(t, e, map[string]string{"usr/share/demo/conf": "a=1\n"}, nil)
+	if got := lines(t, made); len(got) != 1 || got[0] != "/etc/conf file 644 0:0" || text(t, made, "/etc/conf") != "a=1\n" {
+		t.Errorf("%q", got)
+	}
+	if _, err := Files(e, Image{Base: mapFS(base), Packages: mapFS(nil)}); !fault.Is(err, fault.Deb) {
+		t.Errorf("without the package's file: %v", err)
+	}
+}
