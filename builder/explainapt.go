@@ -16,6 +16,12 @@ var noShell = regexp.MustCompile(`exec: "?/bin/sh"?: .*no such file or directory
 func (b *build) explainApt(r *profiles.Recipe, err error) error {
 	said := strings.TrimSpace(b.logs(r.Profile).failed(err))
 	switch {
+	case r.Base.Bare() && (strings.Contains(said, "mlbuild: no-apt") || noShell.MatchString(said+err.Error())):
+		return fault.New(fault.Base, "the tool image %s has no apt to choose the packages of the base %s", r.Tool, r.Base.Ref).
+			Hint("name an image of Debian in mlbuild.yaml: tool: docker.io/library/python:3-slim")
+	case r.Base.Bare() && strings.Contains(said, "mlbuild: no-sources"):
+		return fault.New(fault.Index, "the tool image %s names no package repository of the release of %s", r.Tool, r.Base.Ref).
+			Hint("name the repositories: base.repositories in mlbuild.yaml").Hint("or another image of Debian: tool")
 	case strings.Contains(said, "mlbuild: no-apt"), noShell.MatchString(said), noShell.MatchString(err.Error()):
 		return fault.New(fault.Base, "the base %s has no apt, and profile %s asks for system packages", r.Base.Ref, r.Profile).
 			Hint("take a base of Debian or Ubuntu, or leave out system.runtime")

@@ -232,13 +232,14 @@ func (b *build) lookup(ctx context.Context, gw gateway.Client, r *profiles.Recip
 			return c, base, err
 		}
 	}
-	if !llb.NeedsPackages(b.req.Target) {
+	needs := llb.NeedsPackages(b.req.Target)
+	if !needs && (!base.Bare || b.req.Target != "base") {
 		return c, base, nil
 	}
 	if c.inBase, err = b.lookInto(ctx, gw, r, base, p); err != nil {
 		return c, base, err
 	}
-	if c.system, c.chosen, err = b.systemPackages(ctx, gw, r, base, p); err != nil {
+	if c.system, c.chosen, err = b.systemPackages(ctx, gw, r, base, p); err != nil || !needs {
 		return c, base, err
 	}
 	if lock == nil {

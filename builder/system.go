@@ -61,7 +61,7 @@ func checkSystemLock(req Request, lock *syslock.Lock, v Variant) error {
 
 // moves gives the base that a recipe names without its digest, "" if it has none.
 func moves(r *profiles.Recipe) string {
-	if r.Base.Kind == "debian" || digestOf(r.Base.Ref) != "" {
+	if r.Base.Bare() || digestOf(r.Base.Ref) != "" {
 		return ""
 	}
 	return r.Base.Ref
@@ -70,7 +70,7 @@ func moves(r *profiles.Recipe) string {
 // systemStale says in words what of the recipe the lock does not answer, "" if nothing.
 func systemStale(lock *syslock.Lock, r *profiles.Recipe) string {
 	pinned := pinOf(lock, r.Base.Ref)
-	if lock != nil && pinned == "" {
+	if lock != nil && pinned == "" && !r.Base.Bare() {
 		return "it does not pin the base " + r.Base.Ref
 	}
 	if ref := unpinned(lock, r); ref != "" {
@@ -94,6 +94,9 @@ func unpinned(lock *syslock.Lock, r *profiles.Recipe) string {
 
 // runsApt tells whether a build of the recipe runs apt or dpkg on the base: to choose packages that no lock lists, or to configure some.
 func runsApt(r *profiles.Recipe, lock *syslock.Lock, target string) bool {
+	if r.Base.Bare() {
+		return false // apt runs in the tool image, and dpkg nowhere
+	}
 	if target == "builder" {
 		return len(r.Builder.System) > 0
 	}
@@ -131,8 +134,11 @@ func digestOf(ref string) string {
 	return ""
 }
 
-// lookupBase looks up a recipe's base.
+// lookupBase looks up a recipe's base. One of packages is not looked up.
 func (b *build) lookupBase(ctx context.Context, gw gateway.Client, r *profiles.Recipe, p ocispecs.Platform) (llb.Base, error) {
+	if r.Base.Bare() {
+		return llb.NewBare(r, p), nil
+	}
 	return b.lookupPinned(ctx, gw, r.Base.Ref, p)
 }
 
@@ -186,6 +192,13 @@ func (b *build) systemPackages(ctx context.Context, gw gateway.Client, r *profil
 // askApt lets the base's apt choose the recipe's system packages. The network and the cache rule of in are filled in.
 func (b *build) askApt(ctx context.Context, gw gateway.Client, r *profiles.Recipe, in llb.SystemInputs) (s syslock.System, err error) {
 	in.Network, in.NoCache = b.network(), b.req.NoCache
+	if in.Base.Bare {
+		in.Worker = b.worker
+		if in.Tool, err = lookupImage(ctx, gw, r.Tool, b.worker); err != nil {
+			return s, err
+		}
+		in.Tool.Distro = in.Base.Distro // whose lists it caches
+	}
 	def, err := llb.SystemResolution(r, in)
 	if err != nil {
 		return s, err
@@ -206,11 +219,20 @@ func (b *build) askApt(ctx context.Context, gw gateway.Client, r *profiles.Recip
 		return s, err
 	}
 	s.Image, s.Digest, s.Platform, s.Inputs = r.Base.Ref, digestOf(in.Base.Ref), r.Platform, r.Apt.Inputs
+	if in.Base.Bare {
+		s.Links = llb.BareLinks(s.Architecture)
+	}
 	if len(s.Removes) > 0 && r.Apt.Strategy != "apt" {
 		return s, fault.New(fault.Resolve, "the system packages of profile %s conflict with the base %s: apt would remove %s from it",
 			r.Profile, r.Base.Ref, strings.Join(s.Removes, ", ")).
 			Hint("leave out the package that conflicts, or take another base").
 			Hint("system: {strategy: apt} lets apt replace what the base has, in one layer that depends on the base")
 	}
-	return s, b.readScripts(ctx, gw, r, in, &s)
+	if err := b.readScripts(ctx, gw, r, in, &s); err != nil {
+		return s, err
+	}
+	if in.Base.Bare {
+		err = llb.CheckPackages(r, &s)
+	}
+	return s, err
 }

@@ -97,7 +97,7 @@ func (b *build) lockImages(ctx context.Context, gw gateway.Client, r *profiles.R
 		return err
 	}
 	refs := []string{r.Base.Ref}
-	if digestOf(r.Base.Ref) == "" {
+	if !r.Base.Bare() && digestOf(r.Base.Ref) == "" {
 		to.PutImage(r.Profile, r.Base.Ref, digestOf(base.Ref))
 	}
 	for _, ref := range r.Images() {

@@ -3,6 +3,7 @@ package builder
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -312,4 +313,51 @@ func TestRunsApt(t *testing.T) {
 			t.Errorf("%s: %t", test.name, got)
 		}
 	}
+}
+
+// TestLockBare: the base of packages has no image to look up or to pin; apt answers on the tool image.
+func TestLockBare(t *testing.T) {
+	image, bare := recipe(t, "cpu", someSystem), recipe(t, "cpu", "python: {requirements: []}\nbase: {kind: debian}\n")
+	s := newAptStub()
+	old, _ := s.again(t, nil, LockOptions{}, image)
+	lock, asked := s.again(t, old, LockOptions{}, bare)
+	list := lock.Systems[0]
+	if asked != 1 || len(lock.Images) != 0 || len(lock.Systems) != 1 || list.Image != "debian bookworm" || list.Digest != "" || !slices.Contains(list.Links, syslock.Link{Path: "/lib64", Target: "usr/lib64"}) {
+		t.Errorf("asked %d times: %+v", asked, lock)
+	}
+	if id, _ := s.lookups.Load().(string); id != "docker-image://"+bare.Tool {
+		t.Errorf("looked up %s", id)
+	}
+	if back, err := syslock.Parse(syslock.FileName, lock.Marshal()); err != nil || string(back.Marshal()) != string(lock.Marshal()) {
+		t.Errorf("%v\n%s", err, lock.Marshal())
+	}
+	if err := checkSystemLock(Request{Locked: true}, lock, variantOf(bare)); err != nil {
+		t.Errorf("the lock does not fit: %v", err)
+	}
+	nobody := &stub{lookup: func(*pb.SourceOp) (*sourceresolver.MetaResponse, error) { return nil, errors.New("no registry") }}
+	b := running(t, Request{})
+	b.system = lock
+	base, err := b.lookupBase(t.Context(), nobody, bare, b.worker)
+	if err != nil || !base.Bare || base.Distro != "debian-bookworm" {
+		t.Errorf("%+v, %v", base, err)
+	}
+	if runsApt(bare, nil, "") || runsApt(bare, lock, "base") {
+		t.Error("it needs programs of its platform")
+	}
+}
+
+// TestBareNeedsNoDpkg: what only dpkg could configure is refused when it is locked.
+func TestBareNeedsNoDpkg(t *testing.T) {
+	s := newAptStub()
+	answers := s.solve
+	s.solve = func(def string) (map[string]string, error) {
+		if strings.Contains(def, llb.SystemWays) {
+			return map[string]string{llb.SystemWays: `[{"package": "libgomp1", "way": "dpkg", "reason": "it calls x"}]`}, nil
+		}
+		return answers(def)
+	}
+	r := recipe(t, "cpu", "python: {requirements: []}\nbase: {kind: debian}\n")
+	b := running(t, Request{})
+	_, err := b.askApt(t.Context(), s, r, llb.SystemInputs{Base: llb.NewBare(r, b.worker), Platform: b.worker})
+	expect(t, err, fault.Deb, false, "libgomp1 1 cannot be a layer: it calls x", "the base debian bookworm has no dpkg")
 }

@@ -168,12 +168,12 @@ func TestEverydayPackages(t *testing.T) {
 		})
 	}
 	if *writeDocs {
-		intoDocs(t, strings.Join(tables, "\n"))
+		intoDocs(t, "ways", strings.Join(tables, "\n"))
 	}
 }
 
-// writeDocs has TestEverydayPackages write its table into docs/system-packages.md.
-var writeDocs = flag.Bool("write-docs", false, "write the table of docs/system-packages.md")
+// writeDocs has TestEverydayPackages and TestBaseOfPackages write their tables into docs/system-packages.md.
+var writeDocs = flag.Bool("write-docs", false, "write the tables of docs/system-packages.md")
 
 // waysTable says for a release how many packages went which way, and why dpkg was needed.
 func waysTable(suite string, packages []syslock.Package) string {
@@ -188,19 +188,21 @@ func waysTable(suite string, packages []syslock.Package) string {
 		suite, len(packages), count[syslock.Layer], count[syslock.Rules], count[syslock.Dpkg], 100*float64(count[syslock.Dpkg])/float64(len(packages)), hard.String())
 }
 
-func intoDocs(t *testing.T, table string) {
+// intoDocs writes a table between its marks.
+func intoDocs(t *testing.T, mark, table string) {
 	t.Helper()
 	const file = "../docs/system-packages.md"
+	begin, end := "<!-- "+mark+" -->\n", "<!-- /"+mark+" -->"
 	data, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	before, rest, ok := strings.Cut(string(data), "<!-- ways -->\n")
-	_, after, ok2 := strings.Cut(rest, "<!-- /ways -->")
+	before, rest, ok := strings.Cut(string(data), begin)
+	_, after, ok2 := strings.Cut(rest, end)
 	if !ok || !ok2 {
 		t.Fatal("the marks of the table are not there")
 	}
-	if err := os.WriteFile(file, []byte(before+"<!-- ways -->\n"+table+"<!-- /ways -->"+after), 0o644); err != nil {
+	if err := os.WriteFile(file, []byte(before+begin+table+end+after), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }

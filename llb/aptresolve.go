@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -26,30 +27,39 @@ var aptSetupScript string
 //go:embed aptresolve.sh
 var aptResolveScript string
 
+//go:embed aptbare.sh
+var aptBareScript string
+
 // SystemInputs is what a resolution of system packages needs beside the recipe.
 type SystemInputs struct {
-	Base     Base              // of the recipe's platform
-	Platform ocispecs.Platform // the recipe's: apt runs on it
+	Base     Base              // of the recipe's platform; apt runs on it
+	Tool     Base              // of Worker: apt runs on it for a base of packages, which has none
+	Worker   ocispecs.Platform // the daemon's own
+	Platform ocispecs.Platform // the recipe's
 	Previous []syslock.Package // versions that are kept where the repositories still have them
 	Nonce    string            // differs = ask the repositories again; "" = an equal earlier answer will do
 	Network  Network
 	NoCache  Stages
 }
 
-// SystemResolution compiles the step in which the base's own apt says which packages the recipe's system packages bring. Nothing is installed. Its result
-// holds SystemAnswer.
+// SystemResolution compiles the step in which apt says which packages the recipe's system packages bring: the base's own, or for a base of packages that
+// of the tool image, which then answers for an empty system of the base's release and architecture. Nothing is installed. Its result holds SystemAnswer.
 func SystemResolution(r *profiles.Recipe, in SystemInputs) (*pb.Definition, error) {
 	s := stage{id: "resolve-system", title: "resolve", noCache: in.NoCache}
+	from, runs, script, files := in.Base, in.Platform, aptResolveScript, map[string]string(nil)
+	if in.Base.Bare {
+		from, runs, script, files = in.Tool, in.Worker, aptBareScript+script, bareFiles(r, in.Platform)
+	}
 	opts := []bkllb.RunOption{
 		bkllb.Args(append([]string{"/bin/sh", "-eu", aptScriptPath}, r.System...)),
 		aptCache("/var/lib/apt/lists", in.Base, in.Platform),
 		bkllb.AddMount("/tmp", bkllb.Scratch(), bkllb.Tmpfs()),
 		bkllb.AddEnv("MLBUILD_NONCE", in.Nonce),
-		bkllb.Platform(in.Platform), s.named("apt: resolve the system packages of %s", r.Profile),
+		bkllb.Platform(runs), s.named("apt: resolve the system packages of %s", r.Profile),
 	}
-	opts = append(opts, aptOptions(aptResolveScript, r.Apt, in.Previous, s)...)
+	opts = append(opts, aptOptions(script, r.Apt, in.Previous, files, s)...)
 	opts = append(opts, in.Network.options(aptCA)...)
-	out := baseToRead(in.Base, in.Platform).Run(opts...).AddMount("/out", bkllb.Scratch())
+	out := baseToRead(from, runs).Run(opts...).AddMount("/out", bkllb.Scratch())
 	def, err := out.Marshal(context.Background(), bkllb.Platform(in.Platform))
 	if err != nil {
 		return nil, fmt.Errorf("marshal the resolution of the system packages of %s: %w", r.Profile, err)
@@ -67,8 +77,8 @@ func aptCache(dir string, base Base, p ocispecs.Platform) bkllb.RunOption {
 const aptScriptPath = "/run/mlbuild/apt/run.sh"
 
 // aptOptions mounts a script at aptScriptPath, with aptSetupScript before it, and what that one reads: the project's repositories and their keys, the
-// snapshot, and versions to prefer. The step also needs a tmpfs at /tmp.
-func aptOptions(script string, a profiles.Apt, previous []syslock.Package, s stage) []bkllb.RunOption {
+// snapshot, versions to prefer, and more files. The step also needs a tmpfs at /tmp.
+func aptOptions(script string, a profiles.Apt, previous []syslock.Package, more map[string]string, s stage) []bkllb.RunOption {
 	files := (dirTable{}).mkdirs()
 	write := func(name, data string) {
 		if data != "" {
@@ -76,10 +86,13 @@ func aptOptions(script string, a profiles.Apt, previous []syslock.Package, s sta
 		}
 	}
 	write("/run.sh", aptSetupScript+script)
-	write("/mlbuild.sources", aptSources(a.Repositories))
+	write("/mlbuild.sources", aptSources(a))
 	write("/preferences", aptPreferences(previous))
 	if a.Snapshot != nil {
 		write("/snapshot", a.Snapshot.URL+"\n"+a.Snapshot.Date+"\n")
+	}
+	for _, name := range slices.Sorted(maps.Keys(more)) {
+		write(name, more[name])
 	}
 	opts := []bkllb.RunOption{bkllb.AddMount("/run/mlbuild/apt", bkllb.Scratch().File(files.last, s.named("what apt is asked")), bkllb.Readonly)}
 	for i, repo := range a.Repositories {
@@ -99,16 +112,32 @@ func keyState(repo profiles.Repository, s stage) bkllb.State {
 		bkllb.Checksum(digest.NewDigestFromEncoded(digest.SHA256, repo.Key.SHA256)), s.named("key of %s", repo.URL))
 }
 
-// aptSources are the repositories in the form of sources.list(5), deb822. The script puts the paths of the keys in.
-func aptSources(repositories []profiles.Repository) string {
-	stanzas := make([]string, len(repositories))
-	for i, r := range repositories {
+// bareFiles tell apt of a system that it is not on: its release, its architecture, and which packages it has.
+func bareFiles(r *profiles.Recipe, p ocispecs.Platform) map[string]string {
+	files := map[string]string{"/suite": r.Base.Suite, "/architecture": p.Architecture, "/status": bareStatus(r.System, p.Architecture)}
+	if r.Apt.Only {
+		files["/only"] = "1"
+	}
+	return files
+}
+
+// debianKeyring is where Debian and its derivatives keep the keys of Debian's archive.
+const debianKeyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
+
+// aptSources are the repositories in the form of sources.list(5), deb822. The script puts the paths of the keys in. Where they are all that there is, and
+// no key is given, Debian's own vouch for them.
+func aptSources(a profiles.Apt) string {
+	stanzas := make([]string, len(a.Repositories))
+	for i, r := range a.Repositories {
 		stanzas[i] = fmt.Sprintf("Types: deb\nURIs: %s\nSuites: %s\n", r.URL, r.Suite)
 		if len(r.Components) > 0 {
 			stanzas[i] += "Components: " + strings.Join(r.Components, " ") + "\n"
 		}
-		if r.Key != nil {
+		switch {
+		case r.Key != nil:
 			stanzas[i] += fmt.Sprintf("Signed-By: @key-%d@\n", i)
+		case a.Only:
+			stanzas[i] += "Signed-By: " + debianKeyring + "\n"
 		}
 	}
 	return strings.Join(stanzas, "\n")

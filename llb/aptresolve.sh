@@ -61,17 +61,21 @@ if grep -q '^E: ' "$work/said"; then
   exit 1
 fi
 ask -qq --print-uris install "$@" > "$work/uris"
-{
+# system tells what the packages are for; without an argument, this one.
+system() {
   echo @base
-  echo "architecture $(dpkg --print-architecture)"
+  echo "architecture ${2-$(dpkg --print-architecture)}"
   echo @os
-  cat /etc/os-release
+  if [ $# -gt 0 ]; then printf 'ID=debian\nVERSION_CODENAME=%s\n' "$1"; else cat /etc/os-release; fi
   echo @links
   for l in /* /var/lock /var/run; do
-    if [ -L "$l" ]; then echo "$l -> $(readlink "$l")"; fi
+    if [ $# -eq 0 ] && [ -L "$l" ]; then echo "$l -> $(readlink "$l")"; fi
   done
   echo @installed
-  dpkg-query -W -f '${db:Status-Abbrev} ${Package} ${Version} ${Architecture}\n'
+  if [ $# -eq 0 ]; then dpkg-query -W -f '${db:Status-Abbrev} ${Package} ${Version} ${Architecture}\n'; fi
+}
+{
+  if [ -n "${suite-}" ]; then system "$suite" "$architecture"; else system; fi
   echo @removed
   sed -n 's/^Remv \([^ ]*\) \[\([^]]*\)\].*/\1 \2/p' "$work/simulated"
   echo @packages

@@ -171,7 +171,7 @@ func TestAptSetup(t *testing.T) {
 	}
 	put(t, root, base)
 	put(t, root, map[string]string{
-		"run/mlbuild/apt/mlbuild.sources": aptSources(aptRepositories), "run/mlbuild/apt/preferences": "Package: x\n",
+		"run/mlbuild/apt/mlbuild.sources": aptSources(profiles.Apt{Repositories: aptRepositories}), "run/mlbuild/apt/preferences": "Package: x\n",
 		"run/mlbuild/apt/snapshot": "https://snapshot.example/a&b/{archive}/{date}\n20260131T000000Z\n",
 		"run/mlbuild/key-0/key":    "-----BEGIN PGP PUBLIC KEY BLOCK-----\n", "run/mlbuild/key-2/key": "\x99\x02",
 		"run/mlbuild/ca.crt": "x",
@@ -185,7 +185,7 @@ func TestAptSetup(t *testing.T) {
 		"sources.list": "# main\ndeb [arch=amd64] " + at + "debian/20260131T000000Z bookworm main\ndeb-src " + at + "debian/20260131T000000Z bookworm main\n" +
 			"deb " + at + "debian-security/20260131T000000Z bookworm-security main\ndeb cdrom:[x]/ bookworm main\n",
 		"sources.list.d/debian.sources":  "Types: deb\nURIs: " + at + "ubuntu/20260131T000000Z " + at + "extra/20260131T000000Z\nSuites: noble\nSigned-By: /usr/share/keyrings/x.gpg\n",
-		"sources.list.d/mlbuild.sources": strings.NewReplacer("@key-0@", etc+"/keyrings/mlbuild-0.asc", "@key-2@", etc+"/keyrings/mlbuild-2.gpg").Replace(aptSources(aptRepositories)),
+		"sources.list.d/mlbuild.sources": strings.NewReplacer("@key-0@", etc+"/keyrings/mlbuild-0.asc", "@key-2@", etc+"/keyrings/mlbuild-2.gpg").Replace(aptSources(profiles.Apt{Repositories: aptRepositories})),
 		"keyrings/mlbuild-2.gpg":         "\x99\x02", "preferences.d/mlbuild": "Package: x\n", "trusted.gpg.d/x.gpg": "key",
 	}
 	for name, text := range want {

@@ -21,6 +21,9 @@ func builderStage(in Inputs) stage {
 // builder is the stage in which things are compiled: the base with the packages of system.build, in the base's own environment, as root.
 // Nothing of it is in the image, and no step asks for it unless something has to be built.
 func (m *image) builder() (bkllb.State, error) {
+	if err := m.needImage(); err != nil {
+		return bkllb.State{}, err
+	}
 	config, err := json.Marshal(m.in.Base.Config)
 	if err != nil {
 		return bkllb.State{}, fmt.Errorf("encode the config of %s: %w", m.in.Base.Ref, err)
@@ -45,6 +48,9 @@ func (m *image) builderTools() (base, tools bkllb.State) {
 
 // builderImage makes the stage an image: the base and one layer with the packages.
 func (m *image) builderImage() error {
+	if err := m.needImage(); err != nil {
+		return err
+	}
 	m.laidPython()
 	base, tools := m.builderTools()
 	if packages := m.recipe.Builder.System; len(packages) > 0 {

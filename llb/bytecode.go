@@ -63,7 +63,7 @@ func (m *image) bytecode(python bkllb.State, s stage, name string, trees []bkllb
 
 // interpreter is a state in which the image's Python runs: the base, and above it the system packages where Python is one of them.
 func (m *image) interpreter() bkllb.State {
-	states := []bkllb.State{m.withPython(baseToRead(m.in.Base, m.platform))}
+	states := []bkllb.State{m.withPython(m.in.Base.toRead(m.platform, m.links()))}
 	if strings.HasPrefix(m.recipe.Base.Interpreter, "/usr/bin/") {
 		for i, l := range m.layers {
 			if l.Kind == "system" {

@@ -57,13 +57,16 @@ func assemble(r *profiles.Recipe, in Inputs) (*image, error) {
 		return nil, fault.New(fault.Platform, "platform %q: %w", r.Platform, err)
 	}
 	p = platforms.Normalize(p)
-	m := &image{recipe: r, in: in, platform: p, target: in.Target, base: baseState(in.Base, p)}
+	m := &image{recipe: r, in: in, platform: p, target: in.Target}
+	if !in.Base.Bare {
+		m.base = baseState(in.Base, p)
+	}
 	if m.target == "" {
 		m.target = "runtime"
 	}
 	switch m.target {
 	case "base":
-		return m, nil
+		return m, m.bareBase()
 	case "builder":
 		return m, m.builderImage()
 	case "models":
@@ -98,28 +101,7 @@ func (m *image) check() error {
 	if err := checkModels(m); err != nil {
 		return err
 	}
-	return checkPackages(m)
-}
-
-// systemPackages adds the layers of the system packages, and gives the state whose /etc says which accounts there are.
-func (m *image) systemPackages() (accounts bkllb.State) {
-	r, in := m.recipe, m.in
-	m.laidPython()
-	accounts = baseToRead(in.Base, m.platform)
-	switch {
-	case in.System != nil:
-		accounts = m.packages(accounts)
-	case len(r.System) > 0:
-		s := systemStage
-		s.noCache = in.NoCache
-		installed := aptInstalled(accounts, r.System, r.Apt, in, m.platform, s)
-		m.add(Layer{Kind: "system", Name: strings.Join(r.System, " ")}, systemLayer(accounts, installed, s))
-		accounts = installed
-	}
-	if m.hooks("system") {
-		accounts = m.below() // they may have added some
-	}
-	return accounts
+	return CheckPackages(m.recipe, m.in.System)
 }
 
 // packagesAndFiles adds the user, what comes from elsewhere, the wheels, what the project's own steps make, and the project's files.
@@ -161,6 +143,30 @@ func (m *image) stageWheels() {
 	for _, l := range planWheels(m.in.Extra, m.recipe.Layers, m.room()) {
 		m.add(l, wheelLayer(helper, l, m.recipe, m.in))
 	}
+}
+
+// systemPackages adds the layers of the system packages, and of a base that is made of them, and gives the state whose /etc says which accounts there are.
+func (m *image) systemPackages() (accounts bkllb.State) {
+	r, in := m.recipe, m.in
+	m.laidPython()
+	accounts = in.Base.toRead(m.platform, m.links())
+	if in.Base.Bare {
+		m.add(Layer{Kind: "base", Name: "directories, links and accounts of " + in.Base.Ref}, accounts)
+	}
+	switch {
+	case in.System != nil:
+		accounts = m.packages(accounts)
+	case len(r.System) > 0:
+		s := systemStage
+		s.noCache = in.NoCache
+		installed := aptInstalled(accounts, r.System, r.Apt, in, m.platform, s)
+		m.add(Layer{Kind: "system", Name: strings.Join(r.System, " ")}, systemLayer(accounts, installed, s))
+		accounts = installed
+	}
+	if m.hooks("system") {
+		accounts = m.below() // they may have added some
+	}
+	return accounts
 }
 
 func (m *image) add(l Layer, s bkllb.State) {
@@ -232,7 +238,7 @@ func (m *image) graph() (*Graph, error) {
 	state := m.base
 	if len(m.states) > 0 {
 		name := fmt.Sprintf("%s for %s", m.recipe.Profile, m.recipe.Platform)
-		state = bkllb.Merge(append([]bkllb.State{m.base}, m.states...), stage{id: "image", title: "image"}.named("%s", name))
+		state = bkllb.Merge(append(m.baseInputs(), m.states...), stage{id: "image", title: "image"}.named("%s", name))
 	}
 	def, err := state.Marshal(context.Background(), bkllb.Platform(m.platform))
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/moby/buildkit/solver/pb"
 	"github.com/opencontainers/go-digest"
 
+	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
@@ -63,17 +64,28 @@ func (m *image) ways() (laid, ruled, configured []syslock.Package) {
 	return laid, ruled, configured
 }
 
-// checkPackages refuses packages that dpkg has to configure where the project wants layers alone. All of them are told at once.
-func checkPackages(m *image) error {
-	if m.in.System == nil || m.recipe.Apt.Strategy != "layers" {
+// CheckPackages refuses packages that dpkg has to configure where the project wants layers alone, or where the base has no dpkg. All of them are told at
+// once. A base of packages needs a list.
+func CheckPackages(r *profiles.Recipe, sys *syslock.System) error {
+	bare := r.Base.Bare()
+	switch {
+	case sys == nil && bare:
+		return fault.New(fault.Lock, "the base %s is made of packages, and there is no list of them", r.Base.Ref).Hint("mlbuild lock --profile %s", r.Profile)
+	case sys == nil, r.Apt.Strategy != "layers" && !bare:
 		return nil
 	}
 	var faults fault.List
-	for _, p := range m.in.System.Packages {
-		if p.Way == syslock.Dpkg {
-			faults = append(faults, fault.New(fault.Deb, "%s %s cannot be a layer: %s", p.Name, p.Version, p.Reason).
-				Hint("leave out system.strategy: then dpkg configures this package, in a layer that depends on the base"))
+	for _, p := range sys.Packages {
+		if p.Way != syslock.Dpkg {
+			continue
 		}
+		f := fault.New(fault.Deb, "%s %s cannot be a layer: %s", p.Name, p.Version, p.Reason)
+		if bare {
+			f.Hint("the base %s has no dpkg to configure it: leave it out, or take an image as the base", r.Base.Ref)
+		} else {
+			f.Hint("leave out system.strategy: then dpkg configures this package, in a layer that depends on the base")
+		}
+		faults = append(faults, f)
 	}
 	return faults.Err()
 }

@@ -21,7 +21,7 @@ func SystemReading(sys *syslock.System, in Inputs, p ocispecs.Platform) (*pb.Def
 	s := stage{id: "resolve-system", title: "resolve", noCache: in.NoCache}
 	files, mounts := packageMounts(read(sys.Packages))
 	args := []string{"ways", "-out", "/out" + SystemWays, "-base", "/base"}
-	mounts = append(mounts, bkllb.AddMount("/base", baseToRead(in.Base, p), bkllb.Readonly, bkllb.ContentCache(bkllb.MountContentCacheOff)))
+	mounts = append(mounts, bkllb.AddMount("/base", in.Base.toRead(p, sys.Links), bkllb.Readonly, bkllb.ContentCache(bkllb.MountContentCacheOff)))
 	step := helperStep(helperRoot(in.Helpers.Packages), in, s, "read the maintainer scripts of "+plural(len(files), "package"), append(args, files...), mounts...)
 	def, err := step.AddMount("/out", bkllb.Scratch()).Marshal(context.Background(), bkllb.Platform(p))
 	if err != nil {

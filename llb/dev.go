@@ -23,6 +23,9 @@ func (m *image) dev() error {
 	s := stage{id: "dev", title: "dev", noCache: m.in.NoCache}
 	accounts := m.systemPackages()
 	if tools := DevPackages(m.recipe); len(tools) > 0 {
+		if err := m.needImage(); err != nil {
+			return err
+		}
 		installed := aptInstalled(accounts, tools, m.recipe.Apt, m.in, m.platform, s)
 		m.add(Layer{Kind: "dev", Name: strings.Join(tools, " ")}, systemLayer(accounts, installed, s))
 		accounts = installed

@@ -41,7 +41,7 @@ type input struct {
 // project's own files, which change most, are copied over that tree and not merged into it: an edit leaves it as it is.
 func (m *image) merged() bkllb.State {
 	s := stage{id: "merged", title: "image to run in"}
-	inputs, project := []bkllb.State{m.base}, []bkllb.State(nil)
+	inputs, project := m.baseInputs(), []bkllb.State(nil)
 	for i, l := range m.layers {
 		if l.Sent() {
 			project = append(project, m.states[i])

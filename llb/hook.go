@@ -35,7 +35,7 @@ func (m *image) hooks(point string) (any bool) {
 func (m *image) below() bkllb.State {
 	for i, l := range m.layers {
 		if l.Kind == "app" && i < len(m.layers)-1 {
-			return bkllb.Merge(append([]bkllb.State{m.base}, m.states...), stage{id: "merged", title: "image to run in"}.named("%s for %s", m.recipe.Profile, m.recipe.Platform))
+			return bkllb.Merge(append(m.baseInputs(), m.states...), stage{id: "merged", title: "image to run in"}.named("%s for %s", m.recipe.Profile, m.recipe.Platform))
 		}
 	}
 	return m.merged()

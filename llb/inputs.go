@@ -46,9 +46,10 @@ type Helpers struct {
 	Steps    string // mlbuild-step for the platform that is built
 }
 
-// Base is an image that was looked up.
+// Base is an image that was looked up, or what NewBare gives for a base that is made of packages.
 type Base struct {
-	Ref    string                    // pinned: name@sha256:…
+	Ref    string                    // pinned: name@sha256:…; of packages: the recipe's own name for it
+	Bare   bool                      // there is no image: the packages of the list are all there is
 	Config dockerspec.DockerOCIImage // of the platform that is built
 	Distro string                    // "debian-bookworm", "ubuntu-22.04"; "" = unknown
 }

@@ -75,6 +75,7 @@ func TestFaultsOfBaseKinds(t *testing.T) {
 			"E-SPEC mlbuild.yaml:1:19: Debian bookworm has Python 3.11 and no other, the project wants 3.12 (mlbuild.yaml) | base: docker.io/library/python:3.12-slim"}},
 		{"requires-python", requires, Selection{}, []string{`E-SPEC mlbuild.yaml:1:29: Python 3.11 (base.suite) is not what pyproject.toml asks for: requires-python ">=3.12"`}},
 		{"apt", yamlFile("base: {kind: debian}\nsystem: {strategy: apt}\n"), Selection{}, []string{"E-SPEC mlbuild.yaml:2:20: a base of kind debian has no apt"}},
+		{"build packages", yamlFile("base: {kind: debian}\nsystem: {build: [gcc]}\n"), Selection{}, []string{"E-SPEC mlbuild.yaml:2:18: a base of kind debian has no apt to install gcc with"}},
 		{"repository", yamlFile("base: {kind: debian, repositories: [{url: \"https://deb.example\"}]}\n"), Selection{}, []string{"E-SPEC mlbuild.yaml:1:37: a repository needs a url and a suite"}},
 	})
 }

@@ -60,6 +60,9 @@ type BaseImage struct {
 	Packages bool `json:"packages,omitempty"`
 }
 
+// Bare tells that there is no image: packages alone are the base.
+func (b BaseImage) Bare() bool { return b.Kind == debianKind }
+
 // Python says which interpreter the wheels are chosen for.
 type Python struct {
 	Version string `json:"version"` // "3.11"

@@ -168,8 +168,8 @@ func (r *resolver) system() {
 		didYouMean(f, a.Strategy, Strategies)
 		r.add(f)
 	}
-	if bare := r.recipe.Base.Kind == debianKind; bare && a.Strategy == "apt" {
-		r.specf(s.strategy.at, "a base of kind %s has no apt", debianKind).Hint("Leave out system.strategy: all packages are layers there.")
+	if r.recipe.Base.Kind == debianKind {
+		r.withoutApt(s, dev)
 	}
 	own := r.spec.base.repositories
 	a.Only = len(own) > 0
@@ -188,6 +188,17 @@ func (r *resolver) unnamed(packages []string, named []str) []string {
 	return slices.DeleteFunc(slices.Clone(packages), func(p string) bool {
 		return slices.ContainsFunc(named, func(s str) bool { return s.value == p || strings.HasPrefix(s.value, p+"=") })
 	})
+}
+
+// withoutApt refuses what needs apt on the base.
+func (r *resolver) withoutApt(s systemSpec, dev []str) {
+	if s.strategy.value == "apt" {
+		r.specf(s.strategy.at, "a base of kind %s has no apt", debianKind).Hint("Leave out system.strategy: all packages are layers there.")
+	}
+	if tools := slices.Concat(s.build, dev); len(tools) > 0 {
+		r.specf(tools[0].at, "a base of kind %s has no apt to install %s with", debianKind, tools[0].value).
+			Hint("Publish the wheels that have to be compiled, or take an image as the base.")
+	}
 }
 
 // twoVersions refuses a package that is asked for in two versions.

@@ -136,7 +136,11 @@ func tellPlanned(s *session, p builder.Planned) {
 func printPlan(w io.Writer, p builder.Planned) error {
 	r := p.Recipe
 	fmt.Fprintf(w, "%s for %s\n", r.Profile, r.Platform)
-	fmt.Fprintf(w, "  base    %s (%s)\n", r.Base.Ref, count(p.Graph.Plan.BaseLayers, "layer"))
+	from := count(p.Graph.Plan.BaseLayers, "layer")
+	if r.Base.Bare() {
+		from = count(len(p.System), "package")
+	}
+	fmt.Fprintf(w, "  base    %s (%s)\n", r.Base.Ref, from)
 	fmt.Fprintf(w, "  python  %s, from %s%s\n", r.Python.Version, r.Python.From, laidFrom(r.Base.Python))
 	fmt.Fprintf(w, "  wheels  %s\n", versionsFrom(p))
 	if p.CUDA != "" {

@@ -27,8 +27,8 @@ type Image struct {
 
 // System is what apt answered on one base and platform.
 type System struct {
-	Image        string   // Ref of the base
-	Digest       string   // of the base that apt ran on
+	Image        string   // Ref of the base; "debian bookworm" where these packages are all of it
+	Digest       string   // of the base that apt ran on; "" where there is none
 	Platform     string   // linux/amd64
 	Profiles     []string // that want these packages, sorted
 	Inputs       string   // sha256 (hex) of what apt was asked: Recipe.Apt.Inputs

@@ -121,6 +121,7 @@ func (r *reader) fail(code fault.Code, key, format string, args ...any) *fault.F
 }
 
 var (
+	packagesText = regexp.MustCompile(`^debian [a-z]+$`) // a base that is made of packages
 	digestText   = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 	sha256Text   = regexp.MustCompile(`^[0-9a-f]{64}$`)
 	platformText = regexp.MustCompile(`^linux/[a-z0-9]+(/v[0-9]+)?$`)
@@ -176,8 +177,10 @@ func (r *reader) ref(key, ref string) {
 }
 
 func (r *reader) system(key string, raw *rawSystem) System {
-	r.ref(key+".image", raw.Image)
-	r.match(key+".digest", digestText, raw.Digest, "a digest")
+	if !packagesText.MatchString(raw.Image) || raw.Digest != "" {
+		r.ref(key+".image", raw.Image)
+		r.match(key+".digest", digestText, raw.Digest, "a digest")
+	}
 	r.match(key+".platform", platformText, raw.Platform, "a platform")
 	r.match(key+".inputs", sha256Text, raw.Inputs, "a sha256")
 	r.match(key+".architecture", archText, raw.Architecture, "an architecture of dpkg")
