@@ -150,9 +150,10 @@ func tally(log []testbed.Access) string {
 	return strings.Join(parts, ", ")
 }
 
-// Bytes of the program that users download, and of the helper that it hands to every new daemon.
+// Bytes of the program that users download, 2 % more than it had, and of the helper that it hands to every new daemon. What a new dependency links in
+// shows here: raise them knowingly.
 const (
-	maxProgram = 42_000_000
+	maxProgram = 41_000_000
 	maxHelper  = 4_500_000
 )
 

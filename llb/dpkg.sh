@@ -12,6 +12,4 @@ fi
 dpkg --force-depends --force-confold --unpack "$@"
 dpkg --force-depends --force-confold --configure --pending
 dpkg --triggers-only --pending
-rm -rf /var/log/apt /var/log/dpkg.log /var/log/alternatives.log /var/cache/ldconfig/aux-cache \
-  /var/cache/debconf/*-old /var/lib/dpkg/*-old /var/lib/dpkg/lock* /var/lib/dpkg/triggers/Lock
-find / -xdev -newer /tmp/.mlbuild-start ! -type l -exec touch -d @0 {} + 2>/dev/null || true
+rm -f /var/lib/dpkg/lock* /var/lib/dpkg/triggers/Lock

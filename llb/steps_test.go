@@ -222,7 +222,7 @@ func TestAptStep(t *testing.T) {
 			script = string(f.Data)
 		}
 	}
-	if script != aptSetupScript+aptInstallScript || strings.Contains(script, "libgomp1") || !strings.Contains(script, `"$@"`) {
+	if script != aptSetupScript+aptInstallScript+aptCleanScript || strings.Contains(script, "libgomp1") || !strings.Contains(script, `"$@"`) {
 		t.Errorf("script: %s", script)
 	}
 	if m := mount(v, "/tmp"); m == nil || m.MountType != pb.MountType_TMPFS {

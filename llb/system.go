@@ -10,8 +10,14 @@ import (
 	"github.com/mlbuild/mlbuild/profiles"
 )
 
-//go:embed aptinstall.sh
-var aptInstallScript string
+var (
+	//go:embed aptinstall.sh
+	aptInstallScript string
+	// aptCleanScript ends a step in which apt or dpkg installs: no list, no archive, no log and no cache that the next run would write differently
+	// stays, and what is newer than /tmp/.mlbuild-start gets one time.
+	//go:embed aptclean.sh
+	aptCleanScript string
+)
 
 // aptInstalled is the base with Debian packages that apt installed, as a step of stage s. Lists and archives are cache mounts; an empty file over docker-clean
 // keeps the archives in the mount.
@@ -24,7 +30,7 @@ func aptInstalled(base bkllb.State, packages []string, a profiles.Apt, in Inputs
 		bkllb.AddMount("/etc/apt/apt.conf.d/docker-clean", empty, bkllb.SourcePath("/empty"), bkllb.Readonly),
 		bkllb.Platform(p), s.named("apt-get install %s", strings.Join(packages, " ")),
 	}
-	opts = append(opts, aptOptions(aptInstallScript, a, nil, s)...)
+	opts = append(opts, aptOptions(aptInstallScript+aptCleanScript, a, nil, nil, s)...)
 	return base.Run(append(opts, in.Network.options(aptCA)...)...).Root()
 }
 
