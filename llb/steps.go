@@ -59,7 +59,7 @@ func Steps(def *pb.Definition) ([]Step, error) {
 func doing(op *pb.Op) string {
 	switch o := op.Op.(type) {
 	case *pb.Op_Exec:
-		if o.Exec.Meta.Args[0] == "/"+HelperFile {
+		if program := o.Exec.Meta.Args[0]; program == "/"+HelperFile || program == "/"+StepFile {
 			return DoesUnpack
 		}
 		return DoesRun

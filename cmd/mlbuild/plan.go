@@ -158,6 +158,7 @@ func printPlan(w io.Writer, p builder.Planned) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
+	printOwn(w, p.Graph.Plan.Layers)
 	printSystem(w, p.System)
 	if len(p.Pruned) > 0 {
 		fmt.Fprintf(w, "\nleft out of the packages, unpacked: %s\n", pruned(p.Pruned))
@@ -232,6 +233,17 @@ func versionsFrom(p builder.Planned) string {
 		return "chosen now, with the versions of " + from
 	}
 	return "chosen now"
+}
+
+// printOwn says what the project's own steps run on.
+func printOwn(w io.Writer, layers []llb.Layer) {
+	title := "\nsteps of the project\n"
+	for _, l := range layers {
+		if l.Runs != "" {
+			fmt.Fprintf(w, "%s  %s %s runs %s\n", title, l.Kind, l.Name, l.Runs)
+			title = ""
+		}
+	}
 }
 
 // printSystem says which system packages are more than their files, and why.

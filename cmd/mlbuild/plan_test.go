@@ -27,6 +27,7 @@ func TestPlanShowsWays(t *testing.T) {
 			{Kind: "system", Name: "2 system packages (bin 1)", Packages: []syslock.Package{ruled, small}, Size: 315_772},
 			{Kind: "system", Name: "what 1 system package would set up", Packages: []syslock.Package{ruled}},
 			{Kind: "wheels", Name: "numpy 2.4", Wheels: []pylock.Wheel{{Name: "numpy", Version: "2.4"}}},
+			{Kind: "run", Name: "fonts", Runs: "on the image"}, {Kind: "bake", Name: "model", Runs: "on a copy"},
 		}}},
 	}
 	var out strings.Builder
@@ -37,9 +38,11 @@ func TestPlanShowsWays(t *testing.T) {
 		"5      system  315.8 kB  2 system packages (bin 1): libblas3 3.11, libgomp1 12.2  small ones share layers",
 		"6      system  -         what 1 system package would set up",
 		"7      wheels  unknown   numpy 2.4                                                a wheel of unknown size\n",
+		"8      run     -         fonts  ",
+		"\nsteps of the project\n  run fonts runs on the image\n  bake model runs on a copy\n",
 		"  in base torch 2.9.1: not installed again\n",
 		"\n1 download, 2 unpacked by mlbuild's own program, 0 copy steps, 1 run\n  runs apt-get install git (system packages, with network)\n",
-		"\n1 package, 3 layers, 315.8 kB to download and about as much in layers beside the base's, and 2 layers of unknown size\n",
+		"\n1 package, 5 layers, 315.8 kB to download and about as much in layers beside the base's, and 2 layers of unknown size\n",
 		"\n3 system packages, 1.0 MB\n",
 		"  libblas3 3.11: set up by rules, for alternatives: 1\n",
 		"  libgvc6 2.42: configured by dpkg on the base, for postinst line 8: it calls libgvc6-config-update\n",

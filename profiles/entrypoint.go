@@ -1,0 +1,121 @@
+package profiles
+
+import (
+	"bytes"
+	"io"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/mlbuild/mlbuild/profiles/fault"
+)
+
+// maxScript is how much of a script is looked at, in bytes.
+const maxScript = 1 << 20
+
+var shells = []string{"sh", "bash", "dash", "ash", "ksh", "zsh"}
+
+// entrypointScript checks the file of the project that the image starts with, if it is one: that it can be executed, says by what, and has the line ends of Linux.
+// Each of these is found only when the container starts otherwise, with "exec format error", "permission denied" or "no such file or directory".
+func (r *resolver) entrypointScript() {
+	words := slices.Concat(r.spec.app.entrypoint, r.spec.app.command)
+	if len(words) == 0 {
+		return
+	}
+	if slices.Contains(shells, path.Base(words[0].value)) {
+		i := slices.IndexFunc(words[1:], func(w str) bool { return !strings.HasPrefix(w.value, "-") })
+		if i >= 0 && !slices.ContainsFunc(words[1:i+1], func(w str) bool { return strings.Contains(w.value, "c") }) {
+			r.checkScript(words[1+i], false)
+		}
+		return
+	}
+	r.checkScript(words[0], true)
+}
+
+// checkScript checks one word of the command, if it names a file of the project. executed tells whether the kernel starts the file itself.
+func (r *resolver) checkScript(word str, executed bool) {
+	name, rule, ok := r.projectFile(word.value)
+	if !ok {
+		return
+	}
+	if executed && !strings.Contains(word.value, "/") {
+		if path.Ext(name) != "" {
+			r.specf(word.at, "%s is looked for on PATH, and not in the working directory %s", word.value, r.recipe.App.Workdir).Hint("Write ./%s.", word.value)
+		}
+		return
+	}
+	head, mode, ok := r.readHead(name)
+	if !ok || bytes.HasPrefix(head, []byte("\x7fELF")) && executed && mode&0o111 != 0 {
+		return
+	}
+	first, _, _ := bytes.Cut(head, []byte("\n"))
+	shell := !executed || path.Ext(name) == ".sh" || slices.ContainsFunc(shells, func(s string) bool { return bytes.HasSuffix(bytes.TrimSpace(first), []byte("/"+s)) })
+	switch {
+	case bytes.HasSuffix(first, []byte("\r")), shell && bytes.Contains(head, []byte("\r\n")):
+		r.scriptFault(word, "%s has the line ends of Windows, and Linux takes the carriage return for a part of each line", name).
+			Hint("sed -i 's/\\r$//' %s", name).Hint("In .gitattributes: *.sh text eol=lf.")
+	case executed && !bytes.HasPrefix(head, []byte("#!")):
+		r.scriptFault(word, "%s has no first line that says what runs it", name).Hint("For example #!/bin/sh or #!/usr/bin/env python.").
+			Hint("Or name what runs it: [python, %s].", word.value)
+	}
+	if executed && !executable(rule, mode) {
+		r.scriptFault(word, "%s is not executable", name).
+			Hint("chmod +x %s; git update-index --chmod=+x %s", name, name).Hint("Or in app.copy: {from: %s, mode: \"0755\"}.", name)
+	}
+}
+
+func (r *resolver) scriptFault(word str, format string, args ...any) *fault.Fault {
+	f := fault.New(fault.Context, format, args...).In(word.at)
+	r.add(f)
+	return f
+}
+
+// executable tells whether a file is so in the image: as its rule says, else as it is in the project.
+func executable(rule CopyRule, mode fs.FileMode) bool {
+	if rule.Mode != "" {
+		return strings.ContainsAny(rule.Mode, "1357")
+	}
+	return mode&0o111 != 0
+}
+
+// projectFile finds the file of the project that a path of the image is copied from. The last rule that copies it wins.
+func (r *resolver) projectFile(inImage string) (name string, by CopyRule, ok bool) {
+	if !path.IsAbs(inImage) {
+		inImage = path.Join(r.recipe.App.Workdir, inImage)
+	}
+	inImage = path.Clean(inImage)
+	for _, rule := range slices.Backward(r.recipe.App.Copy) {
+		for _, file := range slices.Backward(rule.Files) {
+			to := path.Clean(target(rule, file))
+			below := strings.TrimPrefix(inImage, strings.TrimSuffix(to, "/")+"/")
+			switch {
+			case to == inImage:
+				name = file
+			case below != inImage:
+				name = path.Join(file, below)
+			default:
+				continue
+			}
+			if info, err := fs.Stat(r.fsys, name); err == nil && info.Mode().IsRegular() {
+				return name, rule, true
+			}
+		}
+	}
+	return "", CopyRule{}, false
+}
+
+// readHead gives the beginning of a file and its mode.
+func (r *resolver) readHead(name string) (head []byte, mode fs.FileMode, ok bool) {
+	f, err := r.fsys.Open(name)
+	if err != nil {
+		return nil, 0, false
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, 0, false
+	}
+	head, err = io.ReadAll(io.LimitReader(f, maxScript))
+	return head, info.Mode(), err == nil
+}
