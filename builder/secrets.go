@@ -53,13 +53,9 @@ func loadSecrets(req Request) (secretStore, error) {
 		store[llb.CASecret] = req.CA
 	}
 	for _, ix := range indexesWithSecret(req.Variants) {
-		v, ok := store[ix.Secret]
-		if !ok {
-			faults = append(faults, fault.New(fault.Secret, "index %q needs the secret %q, which was not given", ix.Name, ix.Secret).
-				Hint("add --secret id=%s,env=VARIABLE or --secret id=%s,src=FILE with user:password or a token", ix.Secret, ix.Secret))
-			continue
+		if f := store.indexCredentials(ix); f != nil {
+			faults = append(faults, f)
 		}
-		store[llb.HeaderSecret(ix.Name)] = basicAuth(v)
 	}
 	faults = append(faults, modelSecrets(store, req.Variants)...)
 	return store, faults.Err()
@@ -149,15 +145,6 @@ func indexesWithSecret(vs []Variant) []profiles.Index {
 		}
 	}
 	return all
-}
-
-// basicAuth makes the Authorization header (RFC 7617) of "user:password"; a bare token goes as the password of __token__.
-func basicAuth(v []byte) []byte {
-	pair := strings.TrimSpace(string(v))
-	if !strings.Contains(pair, ":") {
-		pair = "__token__:" + pair
-	}
-	return []byte("Basic " + base64.StdEncoding.EncodeToString([]byte(pair)))
 }
 
 // modelSecrets adds the Authorization headers of the models' sources to the store, and tells which secrets were not given.

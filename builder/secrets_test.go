@@ -106,6 +106,7 @@ func TestLoadSecrets(t *testing.T) {
 	basic := func(s string) []byte { return []byte("Basic " + base64.StdEncoding.EncodeToString([]byte(s))) }
 	want := secretStore{
 		"account": []byte("u:p\n"), "bare": []byte("abc\n"), llb.CASecret: []byte("PEM"),
+		llb.IndexSecret("own"): []byte("u:p"), llb.IndexSecret("token"): []byte("__token__:abc"),
 		llb.HeaderSecret("own"): basic("u:p"), llb.HeaderSecret("token"): basic("__token__:abc"),
 	}
 	if diff := cmp.Diff(want, store); diff != "" {

@@ -163,3 +163,44 @@ func TestIndexOptionsOfRequirements(t *testing.T) {
 		t.Errorf("the profile gpu is for CUDA %q, the requirements name 12.6", got)
 	}
 }
+
+// TestEveryPython resolves for each Python: wheels are chosen for it, and versions that dropped it are passed over. Only one of these interpreters is here.
+func TestEveryPython(t *testing.T) {
+	x := inputsIndex(t, testbed.IndexOptions{})
+	native := func(version, requires string, pythons ...string) {
+		for _, py := range pythons {
+			cp := "cp3" + strings.TrimPrefix(py, "3.")
+			x.AddWheel("simple", "native", version, cp+"-"+cp+"-manylinux_2_28_x86_64", map[string]string{"native.so": py}, wheeltest.Metadata("Requires-Python", requires))
+		}
+	}
+	native("1.0", ">=3.8", "3.8", "3.9", "3.10", "3.11")
+	native("2.0", ">=3.10", "3.10", "3.11", "3.12", "3.13", "3.14")
+	x.AddWheel("simple", "native", "2.0", "cp313-cp313t-manylinux_2_28_x86_64", map[string]string{"native.so": "t"}, wheeltest.Metadata("Requires-Python", ">=3.10"))
+	x.AddWheel("simple", "stable", "1.0", "cp38-abi3-manylinux_2_17_x86_64", map[string]string{"stable.so": ""})
+	x.AddWheel("simple", "backport", "1.0", "py3-none-any", map[string]string{"backport.py": ""})
+	for _, python := range []string{"3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14"} {
+		p := newProject(t, map[string]string{"main.py": "", "requirements.txt": "native\nstable\nbackport; python_version < '3.11'\n", "mlbuild.yaml": "python: {version: \"" + python + "\"}\n"})
+		got := here{t: t, x: x}.resolve(p.variant("cpu").Recipes[0])
+		wheels, err := got.choose()
+		if err != nil {
+			t.Errorf("%s: %v %s", python, err, got.said)
+			continue
+		}
+		minor := strings.TrimPrefix(python, "3.")
+		version := "2.0"
+		if minor == "8" || minor == "9" {
+			version = "1.0"
+		}
+		want := []string{wheeltest.Filename("native", version, "cp3"+minor+"-cp3"+minor+"-manylinux_2_28_x86_64"), wheeltest.Filename("stable", "1.0", "cp38-abi3-manylinux_2_17_x86_64")}
+		if python == "3.8" || python == "3.9" || python == "3.10" {
+			want = append([]string{wheeltest.Filename("backport", "1.0", "py3-none-any")}, want...)
+		}
+		var files []string
+		for _, w := range wheels {
+			files = append(files, w.Filename)
+		}
+		if d := cmp.Diff(want, files); d != "" {
+			t.Errorf("Python %s (-want +got):\n%s", python, d)
+		}
+	}
+}

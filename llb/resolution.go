@@ -90,13 +90,12 @@ func (in ResolveInputs) compile(r *profiles.Recipe, s stage) ([]bkllb.RunOption,
 	return append(opts, indexSecrets(r.Requires.Indexes)...), nil
 }
 
-// resolveScript hands the arguments to uv twice: once for the lock, once for the reasons; the second run finds everything in uv's cache. Index
-// credentials come as "user:password" or as a token.
+// resolveScript hands the arguments to uv twice: once for the lock, once for the reasons; the second run finds everything in uv's cache. Each
+// index's account comes as "user:password".
 const resolveScript = `
 for v in $(env | sed -n 's/^\(MLBUILD_INDEX_[A-Z0-9_]*\)=.*/\1/p'); do
   eval "value=\$$v"; name=${v#MLBUILD_INDEX_}
-  case "$value" in *:*) user=${value%%:*} password=${value#*:} ;; *) user=__token__ password=$value ;; esac
-  export "UV_INDEX_${name}_USERNAME=$user" "UV_INDEX_${name}_PASSWORD=$password"
+  export "UV_INDEX_${name}_USERNAME=${value%%:*}" "UV_INDEX_${name}_PASSWORD=${value#*:}"
   unset "$v"
 done
 platform=$1
@@ -261,7 +260,7 @@ func indexSecrets(indexes []profiles.Index) []bkllb.RunOption {
 	var opts []bkllb.RunOption
 	for _, ix := range indexes {
 		if ix.Secret != "" {
-			opts = append(opts, bkllb.AddSecretWithDest(ix.Secret, nil, bkllb.SecretAsEnvName("MLBUILD_INDEX_"+envName(ix.Name))))
+			opts = append(opts, bkllb.AddSecretWithDest(IndexSecret(ix.Name), nil, bkllb.SecretAsEnvName("MLBUILD_INDEX_"+envName(ix.Name))))
 		}
 	}
 	return opts

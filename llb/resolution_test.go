@@ -136,7 +136,7 @@ func TestIndexSecretNames(t *testing.T) {
 	for _, s := range g.named("uv: resolve").op.GetExec().Secretenv {
 		got = append(got, s.Name+" "+s.ID)
 	}
-	if d := cmp.Diff([]string{"MLBUILD_INDEX_A as", "MLBUILD_INDEX_Z_INDEX zs"}, sorted(got)); d != "" {
+	if d := cmp.Diff([]string{"MLBUILD_INDEX_A mlbuild-index-a", "MLBUILD_INDEX_Z_INDEX mlbuild-index-z-index"}, sorted(got)); d != "" {
 		t.Errorf("secrets (-want +got):\n%s", d)
 	}
 }
@@ -158,7 +158,7 @@ func TestResolveScript(t *testing.T) {
 	script := strings.NewReplacer("/uv/bin/uv", uv, "/out/", dir+"/").Replace(resolveScript)
 	cmd := exec.CommandContext(t.Context(), "/bin/sh", "-euc", script, "sh", "--universal", "pyproject.toml\nproject/with space/*.txt")
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "MLBUILD_INDEX_CORP=me:pa:ss $HOME'\"", "MLBUILD_INDEX_TOKEN=t0ken")
+	cmd.Env = append(os.Environ(), "MLBUILD_INDEX_CORP=me:pa:ss $HOME'\"", "MLBUILD_INDEX_TOKEN=__token__:t0ken")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

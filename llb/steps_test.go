@@ -257,7 +257,7 @@ func TestSecretsAreNamesOnly(t *testing.T) {
 			}
 		}
 	}
-	if d := cmp.Diff([]string{"[resolve] uv: resolve the requirements of cpu MLBUILD_INDEX_CORP=corp-login"}, got); d != "" {
+	if d := cmp.Diff([]string{"[resolve] uv: resolve the requirements of cpu MLBUILD_INDEX_CORP=mlbuild-index-corp"}, got); d != "" {
 		t.Errorf("secrets (-want +got):\n%s", d)
 	}
 	for _, v := range compiled(t, nil).kinds("exec") {

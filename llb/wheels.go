@@ -114,6 +114,9 @@ func AuthSecret(w pylock.Wheel, indexes []profiles.Index) string {
 	return best
 }
 
+// IndexSecret names the secret that holds an index's account, "user:password".
+func IndexSecret(index string) string { return "mlbuild-index-" + index }
+
 // HeaderSecret names the secret that holds the Authorization header of an index.
 func HeaderSecret(index string) string { return "mlbuild-auth-" + index }
 
