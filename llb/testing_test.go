@@ -1,0 +1,216 @@
+package llb
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/moby/buildkit/solver/pb"
+	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
+
+	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/pylock"
+)
+
+// forStage makes the recipe one with the testing and the dev stage, and asks for one of them.
+func forStage(target string) func(*profiles.Recipe, *Inputs) {
+	return func(r *profiles.Recipe, in *Inputs) {
+		in.Target, in.Extra = target, []pylock.Wheel{aWheel("pluggy", 20_000), aWheel("pytest", 350_000)}
+		r.Testing = &profiles.Testing{
+			Copy:     []profiles.CopyRule{{From: "tests", Files: []string{"tests"}, To: "/app/"}},
+			Ignore:   []string{"**/*.log"},
+			Commands: [][]string{{"ruff", "check"}, {"pytest", "-q"}}, Reports: []string{"junit.xml"},
+			Env: []profiles.Pair{{Name: "KIND", Value: "small"}, {Name: "OMP_NUM_THREADS", Value: "1"}},
+		}
+		r.Dev = &profiles.Dev{
+			System: []string{"git", "make"}, Command: []string{"/bin/zsh"}, Shell: "/bin/zsh", Ports: []string{"8888/tcp"},
+			Env: []profiles.Pair{{Name: "SHELL", Value: "/bin/zsh"}},
+		}
+		r.Builder.System = []string{"g++", "make"}
+		r.App.Healthcheck = &profiles.Healthcheck{Test: []string{"CMD", "true"}}
+	}
+}
+
+func configOf(t *testing.T, g *Graph) dockerspec.DockerOCIImageConfig {
+	t.Helper()
+	var c dockerspec.DockerOCIImage
+	if err := json.Unmarshal(g.Config, &c); err != nil {
+		t.Fatal(err)
+	}
+	return c.Config
+}
+
+// kindsAndNames lists the layers of a plan as "kind: name".
+func kindsAndNames(g *Graph) []string {
+	var names []string
+	for _, l := range g.Plan.Layers {
+		names = append(names, l.Kind+": "+l.Name)
+	}
+	return names
+}
+
+// TestTestingStage: the image is the runtime, what the tests need, and the tests; what runs them is another graph.
+func TestTestingStage(t *testing.T) {
+	g, runtime := compile(t, forStage("testing")), compile(t, func(r *profiles.Recipe, in *Inputs) {
+		forStage("runtime")(r, in)
+		in.Extra = nil
+	})
+	got, want := kindsAndNames(g), kindsAndNames(runtime)
+	more := got[len(want):]
+	if !slices.Equal(got[:len(want)], want) || len(more) < 2 || !strings.HasPrefix(more[0], "wheels: ") || more[len(more)-1] != "tests: the project's tests" {
+		t.Errorf("layers %q", got)
+	}
+	below, above := decode(t, runtime.Definition), decode(t, g.Definition)
+	for i, in := range below.inputs(below.kinds("merge")[0]) {
+		if over := above.inputs(above.kinds("merge")[0])[i]; in.digest != over.digest {
+			t.Errorf("the runtime's %q is another %q here", in.name, over.name)
+		}
+	}
+	c := configOf(t, g)
+	if !slices.Equal(c.Cmd, []string{"ruff", "check"}) || c.Healthcheck != nil || !slices.Contains(c.Env, "KIND=small") || !slices.Contains(c.Env, "OMP_NUM_THREADS=1") {
+		t.Errorf("config %+v", c)
+	}
+	if runtime.Tests != nil || compile(t, forStage("dev")).Tests != nil {
+		t.Error("another stage runs tests")
+	}
+}
+
+// TestTestRun: the tests run as the image's user on the merge, with nothing that they do not need, and what they leave is reports.
+func TestTestRun(t *testing.T) {
+	g := decode(t, compile(t, forStage("testing")).Tests)
+	v := g.named("[testing] ruff check; pytest -q")
+	e := v.op.GetExec()
+	args := []string{"/opt/venv/bin/python", "-I", "-B", "/run/mlbuild/tests/run.py", "/run/mlbuild/tests/task.json", "/run/mlbuild/results"}
+	if d := cmp.Diff(args, e.Meta.Args); d != "" || e.Meta.User != "1000:1000" || e.Meta.Cwd != "/app" || e.Network != pb.NetMode_NONE {
+		t.Errorf("args %q as %s in %s with network %s", e.Meta.Args, e.Meta.User, e.Meta.Cwd, e.Network)
+	}
+	if kind, _ := environ(v, "KIND"); kind != "small" {
+		t.Errorf("environment %q", e.Meta.Env)
+	}
+	if s := e.Secretenv; len(s) != 1 || s[0].ID != RunSecret || s[0].Name != "MLBUILD_RUN" || !s[0].Optional {
+		t.Errorf("secrets %v", s)
+	}
+	files := g.inputs(v)[mount(v, "/run/mlbuild/tests").Input].op.GetFile().Actions
+	if task := string(files[1].GetMkfile().Data); task != `{"commands":[["ruff","check"],["pytest","-q"]],"reports":["junit.xml"]}` {
+		t.Errorf("task %s", task)
+	}
+	over := g.inputs(v)[0]
+	for _, name := range []string{"[image to run in] the project's files", "[image to run in] the project's files"} {
+		if over.name != name {
+			t.Fatalf("the tests run on %s", over.name)
+		}
+		over = g.inputs(over)[0]
+	}
+	if over.kind() != "merge" {
+		t.Errorf("below the project's files lies %s", over.name)
+	}
+}
+
+// TestNetworkOfTests: they have it where the project says so, with what the network needs.
+func TestNetworkOfTests(t *testing.T) {
+	g := decode(t, compile(t, func(r *profiles.Recipe, in *Inputs) {
+		forStage("testing")(r, in)
+		r.Testing.Network, in.Network = true, Network{CA: true}
+	}).Tests)
+	v := g.named("[testing] ruff check")
+	if ca, _ := environ(v, "SSL_CERT_FILE"); v.op.GetExec().Network != pb.NetMode_UNSET || ca != caPath {
+		t.Errorf("network %s, CA %q", v.op.GetExec().Network, ca)
+	}
+}
+
+// TestTestsAgain: --no-cache=testing is about what runs them and nothing else, and no part of a key.
+func TestTestsAgain(t *testing.T) {
+	again := func(r *profiles.Recipe, in *Inputs) {
+		forStage("testing")(r, in)
+		in.NoCache = Stages{"testing"}
+	}
+	first, second := decode(t, compile(t, forStage("testing")).Tests), decode(t, compile(t, again).Tests)
+	for i, v := range second.all {
+		if v.digest != first.all[i].digest {
+			t.Errorf("%s has another key", v.name)
+		}
+		if ignored := v.meta.GetIgnoreCache(); ignored && v.kind() == "exec" != strings.HasPrefix(v.name, "[testing] ruff") {
+			t.Errorf("%s runs again", v.name)
+		}
+	}
+	if !second.named("[testing] ruff check").meta.IgnoreCache {
+		t.Error("the tests do not run again")
+	}
+}
+
+// TestDevStage: the runtime's layers, apt's over its packages, and an environment that belongs to the user.
+func TestDevStage(t *testing.T) {
+	dev, runtime := compile(t, forStage("dev")), compile(t, func(r *profiles.Recipe, in *Inputs) {
+		forStage("runtime")(r, in)
+		in.Extra = nil
+	})
+	g := decode(t, dev.Definition)
+	apt := g.named("[dev] apt-get install g++ git make")
+	if from := g.inputs(apt)[0]; from.name != "[system packages] apt-get install libgomp1 libsndfile1" {
+		t.Errorf("apt runs on %s", from.name)
+	}
+	if from := g.inputs(g.named("[user] add user app"))[1]; from.digest != apt.digest {
+		t.Errorf("the accounts are those of %s", from.name)
+	}
+	have := g.wheelSteps()
+	for name, key := range decode(t, runtime.Definition).wheelSteps() {
+		if have[name] != key {
+			t.Errorf("%s is another layer in the dev image", name)
+		}
+	}
+	layers := kindsAndNames(dev)
+	if last := layers[len(layers)-1]; last != "dev: an environment that app may change" {
+		t.Errorf("layers %q", layers)
+	}
+	for _, a := range g.named("[dev] the environment belongs to app").op.GetFile().Actions {
+		mk := a.GetMkdir()
+		wantUser := strings.HasPrefix(mk.Path, "/opt/venv")
+		if owned := mk.Owner.GetUser().GetByID() == 1000; mk.Path != "/" && owned != wantUser {
+			t.Errorf("%s belongs to %v", mk.Path, mk.Owner)
+		}
+	}
+	c := configOf(t, dev)
+	_, jupyter := c.ExposedPorts["8888/tcp"]
+	_, app := c.ExposedPorts["8000/tcp"]
+	if !slices.Equal(c.Cmd, []string{"/bin/zsh"}) || c.Entrypoint != nil || c.Healthcheck != nil || !jupyter || !app || !slices.Contains(c.Env, "SHELL=/bin/zsh") {
+		t.Errorf("config %+v", c)
+	}
+}
+
+// TestDevLayoutIsTheRuntimes: also where the budget is tight, apt's layer takes no room from the wheels.
+func TestDevLayoutIsTheRuntimes(t *testing.T) {
+	tight := func(target string) map[string]string {
+		return decode(t, compile(t, func(r *profiles.Recipe, in *Inputs) {
+			forStage(target)(r, in)
+			in.Extra, r.Layers.Max = nil, 14
+		}).Definition).wheelSteps()
+	}
+	if d := cmp.Diff(tight("runtime"), tight("dev")); d != "" {
+		t.Errorf("wheel layers (-runtime +dev):\n%s", d)
+	}
+}
+
+// TestRootsDev: root needs nobody to give it the environment.
+func TestRootsDev(t *testing.T) {
+	layers := kindsAndNames(compile(t, func(r *profiles.Recipe, in *Inputs) {
+		forStage("dev")(r, in)
+		r.User = profiles.User{Name: "root", Home: "/root"}
+	}))
+	if slices.ContainsFunc(layers, func(l string) bool { return strings.Contains(l, "may change") }) {
+		t.Errorf("layers %q", layers)
+	}
+}
+
+// TestMissingStages: a recipe without the stage is refused.
+func TestMissingStages(t *testing.T) {
+	for _, target := range []string{"testing", "dev"} {
+		in := inputs()
+		in.Target = target
+		if _, err := Compile(recipe(), in); !fault.Is(err, fault.Spec) || !strings.Contains(err.Error(), target) {
+			t.Errorf("%s: %v", target, err)
+		}
+	}
+}
