@@ -129,20 +129,12 @@ func (m *image) packagesAndFiles(accounts bkllb.State) error {
 	if len(r.App.Copy) > 0 {
 		app := appLayer(r, table, in)
 		m.add(Layer{Kind: "app", Name: "the project's files"}, app)
-		if r.Bytecode {
+		if r.Bytecode && m.target != "dev" { // it is not compared with its source, which is edited there
 			m.appBytecode(m.interpreter(), app)
 		}
 	}
 	m.hooks("app")
 	return nil
-}
-
-// stageWheels adds the wheels that only a stage has. Those of the runtime lie in the runtime's own layers.
-func (m *image) stageWheels() {
-	helper := helperRoot(m.in.Helpers.Wheels)
-	for _, l := range planWheels(m.in.Extra, m.recipe.Layers, m.room()) {
-		m.add(l, wheelLayer(helper, l, m.recipe, m.in))
-	}
 }
 
 // systemPackages adds the layers of the system packages, and of a base that is made of them, and gives the state whose /etc says which accounts there are.

@@ -193,6 +193,22 @@ func TestDevLayoutIsTheRuntimes(t *testing.T) {
 	}
 }
 
+// TestStageWheels: what only a stage has is not pruned, and coverage may start with Python there and nowhere else.
+func TestStageWheels(t *testing.T) {
+	g := compiled(t, func(r *profiles.Recipe, in *Inputs) {
+		forStage("testing")(r, in)
+		in.Extra = append(in.Extra, aWheel("coverage", 6_000_000))
+		in.Wheels = append(in.Wheels, aWheel("pytest-cov", 6_000_000))
+		r.Prune.Rules = []profiles.PruneRule{{Patterns: []string{"**/tests"}}}
+	})
+	for name, want := range map[string]bool{"coverage": true, "pytest-cov": false} {
+		args := g.named("unpack " + name + " 1.2.3").op.GetExec().Meta.Args
+		if got := slices.Contains(args, "-allow-pth"); got != want || slices.Contains(args, "-prune") == want {
+			t.Errorf("%s: %q", name, args)
+		}
+	}
+}
+
 // TestRootsDev: root needs nobody to give it the environment.
 func TestRootsDev(t *testing.T) {
 	layers := kindsAndNames(compile(t, func(r *profiles.Recipe, in *Inputs) {
