@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/mlbuild/mlbuild/llb/step"
 )
@@ -31,6 +32,7 @@ func command(args []string) (int, error) {
 		if err := json.Unmarshal([]byte(args[1]), &r); err != nil {
 			return 2, fmt.Errorf("mlbuild-step: %w", err)
 		}
+		r.Began, r.Path = time.Now(), os.Getenv("PATH")
 		return r.Do(os.Stdout, os.Stderr)
 	case "collect":
 		var c step.Collection

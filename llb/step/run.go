@@ -17,6 +17,9 @@ type Run struct {
 	Secrets  []Secret `json:"secrets,omitempty"`
 	Timeout  float64  `json:"timeout,omitempty"` // seconds; 0 = none
 	Settle   *Settle  `json:"settle,omitempty"`  // nil = what the commands change is no layer by itself
+
+	Began time.Time `json:"-"` // now, as the program that runs the commands sees it: what is older they did not write
+	Path  string    `json:"-"` // the PATH in which they look for programs
 }
 
 // Exit codes beside the commands' own, as timeout(1) and sh(1) have them.
@@ -32,12 +35,11 @@ func (r Run) Do(stdout, stderr io.Writer) (code int, err error) {
 	if err != nil {
 		return 1, err
 	}
-	began := time.Now()
 	code = r.shell(stdout, stderr, values)
 	if code != 0 || r.Settle == nil {
 		return code, nil
 	}
-	if err := r.Settle.apply(began, values); err != nil {
+	if err := r.Settle.apply(r.Began, values); err != nil {
 		return 1, err
 	}
 	return 0, nil
@@ -94,7 +96,7 @@ func (r Run) explain(err error, stderr io.Writer) int {
 		return 128 + int(status.Signal())
 	}
 	if exit.ExitCode() == NotFound {
-		fmt.Fprintf(stderr, "mlbuild: the PATH of this step is %s\n", os.Getenv("PATH"))
+		fmt.Fprintf(stderr, "mlbuild: the PATH of this step is %s\n", r.Path)
 	}
 	return exit.ExitCode()
 }

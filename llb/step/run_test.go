@@ -12,6 +12,7 @@ import (
 func run(t *testing.T, r Run) (code int, out string, err error) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
+	r.Began, r.Path = time.Now(), os.Getenv("PATH")
 	code, err = r.Do(&stdout, &stderr)
 	return code, stdout.String() + stderr.String(), err
 }
