@@ -149,8 +149,8 @@ func (p *pushed) checkClean() {
 	ca := sha256.Sum256(networkCA(p.t))
 	for _, l := range p.layers {
 		for _, e := range l.entries {
-			if !l.own {
-				continue
+			if !l.own || strings.HasPrefix(l.createdBy, "mlbuild skeleton:") {
+				continue // the skeleton has what the project declares
 			}
 			for _, pattern := range leftovers {
 				if ok, _ := path.Match(pattern, e.Name); ok && e.Name != "run/lock" { // a directory of base-files

@@ -2,9 +2,7 @@ package integration
 
 import (
 	"maps"
-	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -21,11 +19,7 @@ func heavy(t *testing.T, x *testbed.Index, more string) *project {
 	p := tiny(t, x, "layers: {own: 1kB}\n"+more)
 	p.write("requirements.txt", "tiny\nheavy\n")
 	p.write("main.py", "import heavy, tiny\ntiny.hello()\nprint(heavy.answer())\n")
-	text, err := os.ReadFile(filepath.Join(p.dir, "mlbuild.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.write("mlbuild.yaml", strings.Replace(string(text), "copy: [main.py]", "copy: [main.py, pkg]", 1))
+	p.write("mlbuild.yaml", strings.Replace(p.read("mlbuild.yaml"), "copy: [main.py]", "copy: [main.py, pkg]", 1))
 	p.write("pkg/__init__.py", "")
 	return p
 }

@@ -42,7 +42,7 @@ var PruneRules = []PruneRule{
 	{"pycache", []string{"**/__pycache__/**", "**/*.pyc"}},
 	{"pyi", []string{"**/*.pyi", "**/py.typed", "!skimage/**", "!librosa/**", "!mne/**"}},
 	{"static-libraries", []string{"**/*.a", "**/*.la"}},
-	{"tests", []string{"**/tests/**", "**/test/**", "!django/test/**", "!astropy/tests/**", "!numba/tests/__init__.py", "!numba/tests/support.py", "!numpy/_core/tests/_natype.py"}},
+	{"tests", []string{"**/tests/**", "**/test/**", "!django/test/**", "!astropy/tests/**", "!numba/tests/__init__.py", "!numba/tests/support.py"}},
 }
 
 type pruneSpec struct {

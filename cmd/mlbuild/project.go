@@ -52,16 +52,9 @@ type project struct {
 
 // open reads the project file in the directory that args name.
 func (p *projectFlags) open(args []string) (*project, error) {
-	dir := "."
-	if len(args) > 0 {
-		dir = args[0]
-	}
-	abs, err := filepath.Abs(dir)
+	abs, err := projectDir(args)
 	if err != nil {
-		return nil, fault.New(fault.Context, "the directory %s: %w", dir, err)
-	}
-	if !isDir(abs) {
-		return nil, fault.New(fault.Context, "%s is not a directory", dir).Hint("name the project's directory, as in: mlbuild build path/to/project")
+		return nil, err
 	}
 	name, err := p.fileIn(abs)
 	if err != nil {
