@@ -16,43 +16,85 @@ import (
 	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
+	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
 // inBase is what looking into a base showed.
 type inBase struct {
 	interpreter string               // absolute path of its Python
 	packages    []profiles.WheelInfo // of that Python, sorted by name; nil unless the recipe asks for them
+	glibc       string               // of its release; "" = not known
 }
 
-// lookInto finds the Python of a base, and its packages if the recipe wants them to count. The daemon pulls the base for it. Another Python and
-// none are a fault.Spec.
+// lookInto says where the Python of a base is, and which packages it has if the recipe wants them to count: mlbuild.lock knows, else the daemon pulls the
+// base and it is looked into. Another Python and none are a fault.Spec, musl is a fault.ABI.
 func (b *build) lookInto(ctx context.Context, gw gateway.Client, r *profiles.Recipe, base llb.Base, p ocispecs.Platform) (inBase, error) {
 	if !r.Base.Look && !r.Base.Packages {
 		return inBase{interpreter: r.Base.Interpreter}, nil
 	}
-	def, err := llb.BaseFiles(base, p)
-	if err != nil {
-		return inBase{}, err
-	}
-	res, err := gw.Solve(ctx, gateway.SolveRequest{Definition: def, Evaluate: true})
-	if err != nil {
-		return inBase{}, b.explain(r.Profile, err)
-	}
-	ref, err := res.SingleRef()
-	if err != nil {
-		return inBase{}, fmt.Errorf("the files of %s: %w", r.Base.Ref, err)
-	}
-	l := &looking{ctx: ctx, ref: ref, recipe: r}
-	found := inBase{interpreter: r.Base.Interpreter}
-	if r.Base.Look {
-		if found.interpreter, err = l.python(searchPath(base, r)); err != nil {
+	seen := b.system.Contents(r.Base.Ref, digestOf(base.Ref), r.Platform, r.Python.Version)
+	if seen == nil {
+		var err error
+		if seen, err = b.readBase(ctx, gw, r, base, p); err != nil {
 			return inBase{}, err
 		}
 	}
-	if r.Base.Packages {
-		found.packages = l.packages(found.interpreter)
+	found := inBase{interpreter: seen.Interpreter, glibc: seen.Glibc}
+	for _, text := range seen.Packages {
+		if name, version, ok := strings.Cut(text, "=="); ok && r.Base.Packages {
+			found.packages = append(found.packages, profiles.WheelInfo{Name: name, Version: version})
+		}
 	}
-	return found, ctx.Err()
+	return found, nil
+}
+
+// readBase has the daemon pull the base, and reads what mlbuild.lock keeps of it.
+func (b *build) readBase(ctx context.Context, gw gateway.Client, r *profiles.Recipe, base llb.Base, p ocispecs.Platform) (*syslock.Contents, error) {
+	def, err := llb.BaseFiles(base, p)
+	if err != nil {
+		return nil, err
+	}
+	res, err := gw.Solve(ctx, gateway.SolveRequest{Definition: def, Evaluate: true})
+	if err != nil {
+		return nil, b.explain(r.Profile, err)
+	}
+	ref, err := res.SingleRef()
+	if err != nil {
+		return nil, fmt.Errorf("the files of %s: %w", r.Base.Ref, err)
+	}
+	seen := &syslock.Contents{Image: r.Base.Ref, Digest: digestOf(base.Ref), Platform: r.Platform, Python: r.Python.Version, Interpreter: r.Base.Interpreter}
+	release, _ := readFile(ctx, ref, "/etc/os-release") // absent = nothing tells
+	if seen.Glibc, err = profiles.CheckLook(r, string(release)); err != nil {
+		return nil, err
+	}
+	l := &looking{ctx: ctx, ref: ref, recipe: r}
+	if r.Base.Look {
+		if seen.Interpreter, err = l.python(searchPath(base, r)); err != nil {
+			return nil, err
+		}
+	}
+	seen.Packages = l.packages(seen.Interpreter)
+	return seen, ctx.Err()
+}
+
+// lockContents puts what a recipe's base holds into the lock, as far as builds need it.
+func (b *build) lockContents(ctx context.Context, gw gateway.Client, r *profiles.Recipe, base llb.Base, to *syslock.Lock) error {
+	if !r.Base.Look && !r.Base.Packages {
+		to.PutContents(r.Profile, r.Platform, nil)
+		return nil
+	}
+	p, err := parsePlatform(r.Platform)
+	if err != nil {
+		return err
+	}
+	seen := to.Contents(r.Base.Ref, digestOf(base.Ref), r.Platform, r.Python.Version)
+	if seen == nil {
+		if seen, err = b.readBase(ctx, gw, r, base, p); err != nil {
+			return err
+		}
+	}
+	to.PutContents(r.Profile, r.Platform, seen)
+	return nil
 }
 
 // searchPath lists the directories in which a Python may be: the expected one, the image's PATH, and the usual ones.
@@ -152,9 +194,9 @@ func missingPython(r *profiles.Recipe, others []string) error {
 // installed is the name of a metadata directory: numpy-1.26.4.dist-info, or the older PyYAML-6.0-py3.11.egg-info.
 var installed = regexp.MustCompile(`^(.+?)-([^-]+)(?:-py[0-9.]+)?\.(?:dist|egg)-info$`)
 
-// packages lists what the Python finds beside its standard library, read off the names of the metadata directories (PyPA, recording installed
+// packages lists what the Python finds beside its standard library, "numpy==1.26.4", read off the names of the metadata directories (PyPA, recording installed
 // projects). The first of several directories with a package is the one that Python imports it from.
-func (l *looking) packages(interpreter string) []profiles.WheelInfo {
+func (l *looking) packages(interpreter string) []string {
 	prefix := path.Dir(path.Dir(interpreter))
 	name := "python" + l.recipe.Python.Version
 	seen := map[string]string{}
@@ -171,9 +213,9 @@ func (l *looking) packages(interpreter string) []profiles.WheelInfo {
 			}
 		}
 	}
-	var all []profiles.WheelInfo
+	all := make([]string, 0, len(seen))
 	for _, project := range slices.Sorted(maps.Keys(seen)) {
-		all = append(all, profiles.WheelInfo{Name: project, Version: seen[project]})
+		all = append(all, project+"=="+seen[project])
 	}
 	return all
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
+	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
 // looked looks into a base with these files.
@@ -76,6 +77,50 @@ func TestPackagesOfABase(t *testing.T) {
 	found, _, err = looked(t, yaml, "/usr/bin", map[string]string{"/usr/bin/python3.11": "", dist + "/flask-3.0.dist-info/METADATA": "", "/usr/lib/python3/dist-packages/flask-2.2.egg-info": ""})
 	if err != nil || len(found.packages) != 1 || found.packages[0].Version != "3.0" {
 		t.Errorf("packages of Debian's Python %+v, %v, want the flask that it imports", found.packages, err)
+	}
+}
+
+func TestReleaseOfABase(t *testing.T) {
+	for text, want := range map[string]string{
+		"PRETTY_NAME=\"Ubuntu\"\nID=ubuntu\nVERSION_ID=\"22.04\"\n": "2.35", "ID=debian\nVERSION_ID=\"12\"\n": "2.36", "ID=\"rhel\"\nVERSION_ID=\"9.4\"\n": "2.34",
+		"ID=arch\n": "", "": "",
+	} {
+		found, _, err := looked(t, anyBase, "/usr/bin", map[string]string{"/usr/bin/python3.11": "", "/etc/os-release": text})
+		if err != nil || found.glibc != want {
+			t.Errorf("%q: glibc %q, %v, want %q", text, found.glibc, err, want)
+		}
+	}
+	_, _, err := looked(t, anyBase, "/usr/bin", map[string]string{"/usr/bin/python3.11": "", "/etc/os-release": "ID=alpine\nVERSION_ID=3.20.3\n"})
+	expect(t, err, fault.ABI, false, "the base registry.example/ml:7 has musl instead of glibc")
+}
+
+// TestLockedContents: what mlbuild.lock says of a base saves looking into it, as long as it is that base.
+func TestLockedContents(t *testing.T) {
+	const yaml = "python: {packages: [x]}\nbase: {image: \"registry.example/ml:7\", packages: true}\n"
+	r := recipe(t, "cpu", yaml)
+	files := map[string]string{"/opt/conda/bin/python3.11": "", "/opt/conda/lib/python3.11/site-packages/numpy-1.26.4.dist-info/METADATA": "", "/etc/os-release": "ID=ubuntu\nVERSION_ID=22.04\n"}
+	asked := 0
+	gw := &stub{solve: func(string) (map[string]string, error) { asked++; return files, nil }}
+	b := running(t, Request{})
+	base := llb.Base{Ref: "registry.example/ml:7@sha256:" + zeros}
+	lock := &syslock.Lock{}
+	for range 2 {
+		if err := b.lockContents(t.Context(), gw, r, base, lock); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.system = lock
+	found, err := b.lookInto(t.Context(), gw, r, base, b.worker)
+	want := inBase{"/opt/conda/bin/python3.11", []profiles.WheelInfo{{Name: "numpy", Version: "1.26.4"}}, "2.35"}
+	if d := cmp.Diff(want, found, cmp.AllowUnexported(inBase{})); d != "" || err != nil || asked != 1 {
+		t.Errorf("after %d looks, %v (-want +got):\n%s", asked, err, d)
+	}
+	base.Ref = "registry.example/ml:7@sha256:" + strings.Repeat("1", 64)
+	if _, err := b.lookInto(t.Context(), gw, r, base, b.worker); err != nil || asked != 2 {
+		t.Errorf("another base was looked into %d times, %v", asked-1, err)
+	}
+	if err := b.lockContents(t.Context(), gw, recipe(t, "cpu", "python: {packages: [x]}\n"), base, lock); err != nil || len(lock.Looks) != 0 {
+		t.Errorf("without such a base the lock keeps %+v, %v", lock.Looks, err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package builder
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -165,13 +166,15 @@ func (b *build) lookAtBases(ctx context.Context, gw gateway.Client, v Variant) (
 		if err != nil {
 			return "", has, err
 		}
-		if lowest == "" || older(glibc, lowest) {
+		seen, err := b.lookInto(ctx, gw, r, base, p)
+		if err != nil {
+			return "", has, err
+		}
+		if glibc = cmp.Or(glibc, seen.glibc); lowest == "" || older(glibc, lowest) {
 			lowest = glibc
 		}
 		if i == 0 {
-			if has, err = b.lookInto(ctx, gw, r, base, p); err != nil {
-				return "", has, err
-			}
+			has = seen
 		}
 	}
 	return lowest, has, nil

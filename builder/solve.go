@@ -1,6 +1,7 @@
 package builder
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -239,6 +240,7 @@ func (b *build) lookup(ctx context.Context, gw gateway.Client, r *profiles.Recip
 	if c.inBase, err = b.lookInto(ctx, gw, r, base, p); err != nil {
 		return c, base, err
 	}
+	glibc = cmp.Or(glibc, c.inBase.glibc)
 	if c.system, c.chosen, err = b.systemPackages(ctx, gw, r, base, p); err != nil || !needs {
 		return c, base, err
 	}

@@ -77,6 +77,9 @@ func (b *build) lockSystem(ctx context.Context, gw gateway.Client, all Variant, 
 		if err := b.lockImages(ctx, gw, r, bases[i], to.Lock); err != nil {
 			return err
 		}
+		if err := b.lockContents(ctx, gw, r, bases[i], to.Lock); err != nil {
+			return err
+		}
 		if lists[i] == nil {
 			to.Lock.DropSystem(r.Profile, r.Platform)
 		} else {

@@ -120,6 +120,9 @@ func TestPyTorchBase(t *testing.T) {
 	if got := strings.Join(namesAndVersions(plans[0].InBase), ", "); got != "colorama 0.4.5, nvidia-cuda-runtime-cu12 12.8.90, nvidia-cudnn-cu12 9.10.2.21, torch 2.9.1" {
 		t.Errorf("in the base: %s", got)
 	}
+	if !strings.Contains(string(req.SystemLock), "[[contents]]") || !strings.Contains(string(req.SystemLock), `"torch==2.9.1+cu128"`) {
+		t.Errorf("mlbuild.lock does not say what the base has:\n%s", req.SystemLock)
+	}
 	mustBuild(t, b, req)
 	const site, base = "/opt/venv/lib/python3.11/site-packages/", "/opt/conda/lib/python3.11/site-packages/"
 	if out := python(t, tb, ref, origin, "torch", "one", "colorama"); out != base+"torch/__init__.py\n"+site+"one/__init__.py\n"+base+"colorama.py\n" {

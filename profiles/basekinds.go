@@ -20,7 +20,7 @@ const (
 // pythonBase is the official image of the project's Python: python:3.11-slim, python:3.11-slim-bookworm.
 func (r *resolver) pythonBase() {
 	s := r.spec.base
-	variant, ok := r.oneOf(s.variant, "base.variant", "slim", "full")
+	variant, ok := r.variantOf(s.variant, "slim", "full")
 	if !ok {
 		return
 	}
@@ -42,7 +42,7 @@ func (r *resolver) pythonBase() {
 // cudaBase is NVIDIA's image of a CUDA, by the rules of its tags, with the Python of an official image laid over it: it has none of its own.
 func (r *resolver) cudaBase() {
 	s, a := r.spec.base, r.recipe.Accelerator
-	variant, ok := r.oneOf(s.variant, "base.variant", "runtime", "base", "cudnn-runtime", "devel", "cudnn-devel")
+	variant, ok := r.variantOf(s.variant, "runtime", "base", "cudnn-runtime", "devel", "cudnn-devel")
 	if !ok || r.onlyForCUDA(cudaKind) {
 		return
 	}
@@ -93,7 +93,7 @@ func (r *resolver) noNvidiaImage(version, ref string) {
 // pytorchBase is PyTorch's image of a release. Its packages are not installed again.
 func (r *resolver) pytorchBase() {
 	s, a := r.spec.base, r.recipe.Accelerator
-	variant, ok := r.oneOf(s.variant, "base.variant", "runtime", "devel")
+	variant, ok := r.variantOf(s.variant, "runtime", "devel")
 	if !ok || r.onlyForCUDA(pytorchKind) {
 		return
 	}
@@ -190,7 +190,7 @@ var distrolessNumbers = map[string]string{"bookworm": "12", "trixie": "13"}
 // distrolessBase is an image without a shell and without apt: with the Python of its Debian, else with one that is laid over it.
 func (r *resolver) distrolessBase() {
 	s, python := r.spec.base, r.recipe.Python.Version
-	tag, ok := r.oneOf(s.variant, "base.variant", "latest", "nonroot", "debug", "debug-nonroot")
+	tag, ok := r.variantOf(s.variant, "latest", "nonroot", "debug", "debug-nonroot")
 	if !ok {
 		return
 	}
@@ -279,11 +279,11 @@ func (r *resolver) unknownSuite(s str) {
 	r.add(f)
 }
 
-// oneOf reads one of some words; the first is the default.
-func (r *resolver) oneOf(s str, what string, words ...string) (value string, ok bool) {
+// variantOf reads base.variant, one of some words; the first is the default.
+func (r *resolver) variantOf(s str, words ...string) (value string, ok bool) {
 	value = s.or(words[0])
 	if !slices.Contains(words, value) {
-		f := fault.New(fault.Spec, "%s %q does not exist", what, value).In(s.at)
+		f := fault.New(fault.Spec, "base.variant %q does not exist", value).In(s.at)
 		didYouMean(f, value, words)
 		r.add(f.Hint("There are: %s.", strings.Join(words, ", ")))
 		return value, false

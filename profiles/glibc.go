@@ -85,3 +85,36 @@ func libcByHistory(createdBy string) *libcRow {
 	}
 	return nil
 }
+
+// GlibcOfRelease reads the C library off a base's /etc/os-release (os-release(5)): "2.36" of Debian 12. "" = not known; musl is true for Alpine.
+func GlibcOfRelease(osRelease string) (glibc string, musl bool) {
+	values := map[string]string{}
+	for line := range strings.Lines(osRelease) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+		values[name] = strings.Trim(value, `"'`)
+	}
+	id, version := values["ID"], majorOf(values["VERSION_ID"])
+	switch id {
+	case "ubuntu":
+		version = values["VERSION_ID"]
+	case "rhel":
+		id = "ubi"
+	case "rocky":
+		id = "rockylinux"
+	}
+	for _, row := range compat().Libc {
+		if slices.Contains(row.Words, id+version) || row.Musl && slices.Contains(row.Words, id) {
+			return row.Glibc, row.Musl
+		}
+	}
+	return "", false
+}
+
+// CheckLook refuses a base with musl, seen in its os-release, and gives its glibc, "" if nothing tells.
+func CheckLook(r *Recipe, osRelease string) (glibc string, err error) {
+	glibc, musl := GlibcOfRelease(osRelease)
+	if musl {
+		return "", muslFault(r.Base.Ref)
+	}
+	return glibc, nil
+}

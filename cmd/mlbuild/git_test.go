@@ -17,7 +17,7 @@ import (
 // The creation time and the labels come from the commit; a changed file shows; what the project says itself stays.
 func TestCommitOfTheProject(t *testing.T) {
 	if _, err := exec.LookPath("git"); err != nil {
-		t.Skip("git is missing: apt-get install git")
+		t.Fatal("git is missing: apt-get install git")
 	}
 	dir := t.TempDir()
 	e, _, _ := testEnv("PATH="+os.Getenv("PATH"), "HOME="+dir,

@@ -16,6 +16,7 @@ type Lock struct {
 	Images  []Image
 	Systems []System
 	Models  []Model
+	Looks   []Contents
 }
 
 // Image is a base image, or one whose files are taken, with the digest that it is pinned to.
@@ -259,15 +260,18 @@ func (l *Lock) Keep(profiles []string) {
 	for i := range l.Models {
 		l.Models[i].Profiles = slices.DeleteFunc(slices.Clone(l.Models[i].Profiles), gone)
 	}
+	for i := range l.Looks {
+		l.Looks[i].Profiles = slices.DeleteFunc(slices.Clone(l.Looks[i].Profiles), gone)
+	}
 	l.tidy()
 }
 
-// Clone gives a copy whose lists of images, systems and models are its own.
+// Clone gives a copy whose lists are its own.
 func (l *Lock) Clone() *Lock {
 	if l == nil {
 		return &Lock{}
 	}
-	return &Lock{Images: slices.Clone(l.Images), Systems: slices.Clone(l.Systems), Models: slices.Clone(l.Models)}
+	return &Lock{Images: slices.Clone(l.Images), Systems: slices.Clone(l.Systems), Models: slices.Clone(l.Models), Looks: slices.Clone(l.Looks)}
 }
 
 // WithoutImages gives a copy that pins no base. A nil lock stays nil.
@@ -275,7 +279,7 @@ func (l *Lock) WithoutImages() *Lock {
 	if l == nil {
 		return nil
 	}
-	return &Lock{Systems: slices.Clone(l.Systems), Models: slices.Clone(l.Models)}
+	return &Lock{Systems: slices.Clone(l.Systems), Models: slices.Clone(l.Models), Looks: slices.Clone(l.Looks)}
 }
 
 func with(list []string, s string) []string {
@@ -290,6 +294,7 @@ func less(list []string, s string) []string { return without(list, []string{s}) 
 // tidy sorts everything and drops what no profile wants.
 func (l *Lock) tidy() {
 	l.tidyModels()
+	l.tidyContents()
 	l.Images = slices.DeleteFunc(l.Images, func(m Image) bool { return len(m.Profiles) == 0 })
 	slices.SortFunc(l.Images, func(a, b Image) int { return cmp.Compare(a.Ref, b.Ref) })
 	l.Systems = slices.DeleteFunc(l.Systems, func(s System) bool { return len(s.Profiles) == 0 })

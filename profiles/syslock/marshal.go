@@ -25,6 +25,9 @@ func (l *Lock) Marshal() []byte {
 		w.text("digest", m.Digest)
 		w.texts("profiles", m.Profiles)
 	}
+	for i := range c.Looks {
+		w.contents(&c.Looks[i])
+	}
 	for i := range c.Systems {
 		w.system(&c.Systems[i])
 	}

@@ -20,10 +20,11 @@ const maxBytes = 64 << 20
 
 // The raw types are the file's keys.
 type rawLock struct {
-	Version int         `toml:"version"`
-	Image   []rawImage  `toml:"image"`
-	System  []rawSystem `toml:"system"`
-	Model   []rawModel  `toml:"model"`
+	Version  int           `toml:"version"`
+	Image    []rawImage    `toml:"image"`
+	System   []rawSystem   `toml:"system"`
+	Model    []rawModel    `toml:"model"`
+	Contents []rawContents `toml:"contents"`
 }
 
 type rawImage struct {
@@ -147,6 +148,9 @@ func (r *reader) lock(raw *rawLock) *Lock {
 		}
 		seen[m.Ref] = true
 		l.Images = append(l.Images, Image(m))
+	}
+	for i := range raw.Contents {
+		l.Looks = append(l.Looks, r.contents(fmt.Sprintf("contents[%d]", i), &raw.Contents[i]))
 	}
 	for i := range raw.System {
 		l.Systems = append(l.Systems, r.system(fmt.Sprintf("system[%d]", i), &raw.System[i]))

@@ -1,0 +1,111 @@
+package syslock
+
+import (
+	"cmp"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/mlbuild/mlbuild/profiles/fault"
+)
+
+// Contents is what a look into a base showed, so that no build has to pull it for another look.
+type Contents struct {
+	Image       string   // Ref of the base
+	Digest      string   // of the base that was looked into
+	Platform    string   // linux/amd64
+	Python      string   // version that was looked for: 3.11
+	Profiles    []string // that stand on it, sorted
+	Glibc       string   // of the base's release: 2.36; "" = not known
+	Interpreter string   // absolute path of that Python
+	Packages    []string // of that Python: "numpy==1.26.4", sorted
+}
+
+// Contents gives what is known of an image by its digest, nil if nothing is. A nil lock knows nothing.
+func (l *Lock) Contents(ref, digest, platform, python string) *Contents {
+	if l == nil {
+		return nil
+	}
+	i := slices.IndexFunc(l.Looks, func(c Contents) bool {
+		return c.Image == ref && c.Digest == digest && c.Platform == platform && c.Python == python
+	})
+	if i < 0 {
+		return nil
+	}
+	return &l.Looks[i]
+}
+
+// PutContents takes what was seen in the base of a profile on a platform; what was seen in another base for it is forgotten. Nil = nothing
+// had to be seen. Its Profiles are not read.
+func (l *Lock) PutContents(profile, platform string, seen *Contents) {
+	for i := range l.Looks {
+		if l.Looks[i].Platform == platform {
+			l.Looks[i].Profiles = less(l.Looks[i].Profiles, profile)
+		}
+	}
+	if seen != nil {
+		c := *seen
+		c.Profiles = []string{profile}
+		if same := l.Contents(c.Image, c.Digest, c.Platform, c.Python); same != nil {
+			c.Profiles = with(same.Profiles, profile)
+			*same = c
+		} else {
+			l.Looks = append(l.Looks, c)
+		}
+	}
+	l.tidy()
+}
+
+func (l *Lock) tidyContents() {
+	l.Looks = slices.DeleteFunc(l.Looks, func(c Contents) bool { return len(c.Profiles) == 0 })
+	slices.SortFunc(l.Looks, func(a, b Contents) int {
+		return cmp.Or(cmp.Compare(a.Image, b.Image), cmp.Compare(a.Platform, b.Platform), cmp.Compare(a.Python, b.Python), cmp.Compare(a.Digest, b.Digest))
+	})
+}
+
+func (w *writer) contents(c *Contents) {
+	w.WriteString("\n[[contents]]\n")
+	w.text("image", c.Image)
+	w.text("digest", c.Digest)
+	w.text("platform", c.Platform)
+	w.text("python", c.Python)
+	w.texts("profiles", c.Profiles)
+	w.text("glibc", c.Glibc)
+	w.text("interpreter", c.Interpreter)
+	w.texts("packages", c.Packages)
+}
+
+type rawContents struct {
+	Image       string   `toml:"image"`
+	Digest      string   `toml:"digest"`
+	Platform    string   `toml:"platform"`
+	Python      string   `toml:"python"`
+	Profiles    []string `toml:"profiles"`
+	Glibc       string   `toml:"glibc"`
+	Interpreter string   `toml:"interpreter"`
+	Packages    []string `toml:"packages"`
+}
+
+var (
+	pythonText = regexp.MustCompile(`^3\.[0-9]{1,2}$`)
+	glibcText  = regexp.MustCompile(`^(2\.[0-9]{1,2})?$`)
+)
+
+func (r *reader) contents(key string, raw *rawContents) Contents {
+	r.ref(key+".image", raw.Image)
+	r.match(key+".digest", digestText, raw.Digest, "a digest")
+	r.match(key+".platform", platformText, raw.Platform, "a platform")
+	r.match(key+".python", pythonText, raw.Python, "a Python version")
+	r.match(key+".glibc", glibcText, raw.Glibc, "a glibc version")
+	r.profiles(key, raw.Profiles)
+	if !path.IsAbs(raw.Interpreter) || path.Clean(raw.Interpreter) != raw.Interpreter {
+		r.fail(fault.Lock, key+".interpreter", "%q is not an absolute path", raw.Interpreter)
+	}
+	for _, p := range raw.Packages {
+		if name, version, ok := strings.Cut(p, "=="); !ok || name == "" || version == "" {
+			r.fail(fault.Lock, key+".packages", "%q is not a package such as \"numpy==1.26.4\"", p)
+		}
+	}
+	return Contents(*raw)
+}
