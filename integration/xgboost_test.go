@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/goccy/go-yaml"
+
 	"github.com/mlbuild/mlbuild/integration/testbed"
 )
 
@@ -98,5 +100,46 @@ print(len(states), "Z" in states)
 	status, err := tb.Daemon.RunImage(t.Context(), ref, "/usr/bin/tini", "--", "sh", "-c", "trap 'echo stopped; exit 7' TERM; kill -TERM 1; while :; do sleep 0.1; done")
 	if err != nil || status.Exit != 7 || status.Stdout != "stopped\n" {
 		t.Errorf("a signal to PID 1: %+v, %v", status, err)
+	}
+}
+
+// TestComposeOfTheService: the example's compose.yaml fits what its mlbuild.yaml makes.
+func TestComposeOfTheService(t *testing.T) {
+	p := example(t, "xgboost-api")
+	var file struct {
+		Services map[string]struct {
+			Image    string
+			Ports    []string
+			Volumes  []string
+			ReadOnly bool   `yaml:"read_only"`
+			Grace    string `yaml:"stop_grace_period"`
+			Deploy   struct {
+				Resources struct {
+					Reservations struct{ Devices []struct{ Driver string } }
+				}
+			}
+		}
+	}
+	if err := yaml.Unmarshal([]byte(p.read("compose.yaml")), &file); err != nil {
+		t.Fatal(err)
+	}
+	for service, profile := range map[string]string{"api": "cpu", "api-gpu": "gpu"} {
+		s, r := file.Services[service], p.variant(profile).Recipes[0]
+		if !strings.HasSuffix(s.Image, "/"+r.Name+":1.0"+r.Suffix) {
+			t.Errorf("%s runs %s, mlbuild makes %s:1.0%s", service, s.Image, r.Name, r.Suffix)
+		}
+		var ports []string
+		for _, port := range s.Ports {
+			ports = append(ports, port[strings.LastIndex(port, ":")+1:]+"/tcp")
+		}
+		if !slices.Equal(ports, r.App.Ports) || !s.ReadOnly || !slices.Contains(s.Volumes, "logs:"+r.App.Dirs[0].Path) {
+			t.Errorf("%s: ports %q of %q, volumes %q, read-only %t", service, ports, r.App.Ports, s.Volumes, s.ReadOnly)
+		}
+		if (len(s.Deploy.Resources.Reservations.Devices) == 1) != (r.Accelerator.Kind == "cuda") {
+			t.Errorf("%s reserves %+v for the accelerator %s", service, s.Deploy.Resources.Reservations.Devices, r.Accelerator.Kind)
+		}
+		if grace, err := time.ParseDuration(s.Grace); err != nil || !strings.Contains(p.read("gunicorn.conf.py"), "graceful_timeout = 20 ") || grace <= 20*time.Second {
+			t.Errorf("%s is killed after %s: %v", service, s.Grace, err)
+		}
 	}
 }

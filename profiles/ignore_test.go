@@ -67,6 +67,8 @@ func TestIgnoredWhole(t *testing.T) {
 	runFaults(t, []faultCase{
 		{"31 directory", map[string]string{FileName: "app: {copy: [data]}\n", ".dockerignore": "data\n!src\n", "data/x": "", "src/x": ""}, Selection{}, []string{
 			"E-CONTEXT mlbuild.yaml:1:14: data exists, but .dockerignore leaves it out | !data"}},
+		{"31 by a pattern", map[string]string{FileName: "app: {copy: [\"d*\"]}\n", ".dockerignore": "data\n!src\n", "data/x": "", "src/x": ""}, Selection{}, []string{
+			"E-CONTEXT mlbuild.yaml:1:14: nothing matches | leaves out what would match: data"}},
 	})
 }
 

@@ -36,8 +36,8 @@ func TestSuggest(t *testing.T) {
 		{"training", memory{"requirements.txt": "torch\n", "train.py": "print(1)\n", "test_train.py": ""}, []string{"  copy: [train.py]", "  gpu: {accelerator: cuda}"}, "", []string{"python", "train.py"}},
 		{"library only", memory{"requirements.txt": "numpy\n", "no/__init__.py": ""}, []string{`  copy: ["no"]`, "  # command: [python, -m, module]"}, "no command was found", nil},
 		{"nothing", memory{"README": ""}, []string{"  copy: []", `python: {version: "3.11", requirements: []}`, "name: my-dir"}, "there is no requirements.txt", nil},
-		{"apps in tests and environments", memory{"requirements.txt": "fastapi\nuvicorn\n", "main.py": "", "tests/app.py": "app = FastAPI()\n", "venv/pyvenv.cfg": "", "venv/__init__.py": "", "venv/x.py": "app = FastAPI()\n"},
-			[]string{"  copy: [main.py]"}, "", []string{"python", "main.py"}},
+		{"apps in tests and environments", memory{"requirements.txt": "fastapi\nuvicorn\n", "main.py": "", "tests/app.py": "app = FastAPI()\n", "venv/pyvenv.cfg": "", "venv/__init__.py": "", "venv/x.py": "app = FastAPI()\n",
+			"pkg/__init__.py": "", "pkg/tests/x.py": "app = FastAPI()\n"}, []string{"  copy: [main.py, pkg]"}, "", []string{"python", "main.py"}},
 		{"two", memory{"requirements.txt": "fastapi\nuvicorn\n", "admin.py": "app = FastAPI()\n", "main.py": "app = FastAPI()\n"}, nil, "several files make a web app; main.py is taken",
 			[]string{"uvicorn", "main:app", "--host", "0.0.0.0", "--port", "8000", "--timeout-graceful-shutdown", "20"}},
 	} {

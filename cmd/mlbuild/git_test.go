@@ -14,7 +14,7 @@ import (
 	"github.com/mlbuild/mlbuild/profiles"
 )
 
-// The creation time and the labels come from the commit; a changed file shows; what the project says itself stays.
+// The creation time and the revision come from the commit; a changed file shows.
 func TestCommitOfTheProject(t *testing.T) {
 	if _, err := exec.LookPath("git"); err != nil {
 		t.Fatal("git is missing: apt-get install git")
@@ -54,12 +54,19 @@ func TestCommitOfTheProject(t *testing.T) {
 	if dirty := readCommit(context.Background(), e, dir)(); dirty.revision != c.revision+"-dirty" {
 		t.Errorf("revision %q of a changed file", dirty.revision)
 	}
+}
 
+// TestLabelsOfTheCommit: what git says becomes labels and annotations, without credentials; what the project says itself stays.
+func TestLabelsOfTheCommit(t *testing.T) {
+	const revision = "0123456789abcdef0123456789abcdef01234567"
+	answers := map[string]string{"log": "1714557600 " + revision, "status": " M main.py", "config": "https://user:password@git.example/team/app.git"}
+	c := askGit(func(args ...string) string { return answers[args[0]] })
 	r := &profiles.Recipe{}
 	r.App.Labels = []profiles.Pair{{Name: "org.opencontainers.image.source", Value: "mine"}, {Name: "z", Value: "1"}}
-	c.label([]builder.Variant{{Recipes: []*profiles.Recipe{r}}}, c.time)
+	other := &profiles.Recipe{}
+	c.label([]builder.Variant{{Recipes: []*profiles.Recipe{r, other}}}, c.time)
 	want := []profiles.Pair{
-		{Name: "org.opencontainers.image.revision", Value: c.revision},
+		{Name: "org.opencontainers.image.revision", Value: revision + "-dirty"},
 		{Name: "org.opencontainers.image.source", Value: "mine"}, {Name: "z", Value: "1"},
 	}
 	if diff := cmp.Diff(want, r.App.Labels); diff != "" {
@@ -67,11 +74,14 @@ func TestCommitOfTheProject(t *testing.T) {
 	}
 	want = []profiles.Pair{
 		{Name: "org.opencontainers.image.created", Value: "2024-05-01T10:00:00Z"},
-		{Name: "org.opencontainers.image.revision", Value: c.revision},
+		{Name: "org.opencontainers.image.revision", Value: revision + "-dirty"},
 		{Name: "org.opencontainers.image.source", Value: "mine"}, // as the label says
 	}
 	if diff := cmp.Diff(want, r.App.Annotations); diff != "" {
 		t.Error(diff)
+	}
+	if i := len(other.App.Annotations) - 1; other.App.Annotations[i].Value != "https://git.example/team/app.git" {
+		t.Errorf("annotations %v", other.App.Annotations)
 	}
 	r.App = profiles.App{}
 	if commit.label(commit{}, []builder.Variant{{Recipes: []*profiles.Recipe{r}}}, time.Unix(0, 0)); r.App.Labels != nil || r.App.Annotations != nil {
