@@ -234,6 +234,9 @@ func (b inBase) subtract(lock *pylock.Lock, wheels []pylock.Wheel, roots []strin
 			notes = append(notes, fmt.Sprintf("the base has %s %s, the image gets %s of the lock, which wins", w.Name, b.packages[i].Version, w.Version))
 		}
 	}
+	if len(there) == 0 {
+		return wheels, nil, notes
+	}
 	needed := lock.Needed(roots, there)
 	for _, w := range wheels {
 		if there[w.Name] || !needed[w.Name] {

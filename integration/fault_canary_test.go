@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -37,22 +38,32 @@ func search(t *testing.T, r io.Reader, strs ...string) (found []string) {
 	return found
 }
 
-// TestSecretIsNowhere builds and pushes from an index with an account, and searches all that is left of it: the image, its cache, the
+// TestSecretIsNowhere builds and pushes from an index with an account, behind a company's authority and known by a netrc file, and searches all that is left of it: the image, its cache, the
 // daemon's whole state with its history and uv's cache, its log, and the progress.
 func TestSecretIsNowhere(t *testing.T) {
 	mirror := testbed.Shared(t).Registry
 	reg := testbed.NewRegistry(t, testbed.RegistryOptions{})
+	ca, err := testbed.NewCA()
+	if err != nil {
+		t.Fatal(err)
+	}
+	bundle := slices.Concat(networkCA(t), []byte("\n"), ca.PEM)
+	trusted := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(trusted, bundle, 0o644); err != nil {
+		t.Fatal(err)
+	}
 	root := filepath.Join(t.TempDir(), "r")
-	d := testbed.NewDaemon(t, testbed.DaemonOptions{Mirror: mirror, Root: root})
+	d := testbed.NewDaemon(t, testbed.DaemonOptions{Mirror: mirror, Root: root, Env: []string{"SSL_CERT_FILE=" + trusted}})
 	b := connect(t, d.Addr())
-	x := testbed.NewIndex(t, testbed.IndexOptions{Auth: &testbed.BasicAuth{User: "u", Password: canary}})
+	x := testbed.NewIndex(t, testbed.IndexOptions{TLS: ca, Auth: &testbed.BasicAuth{User: "u", Password: canary}})
 	file := pure(x, "one", "1.0")
-	p := indexed(t, x, "one", "")
+	p := indexed(t, x, "one", "  requirements: [private.txt]\n")
 	p.write("mlbuild.yaml", strings.Replace(p.read("mlbuild.yaml"), "default: true", "default: true, secret: account", 1))
+	p.write("private.txt", "--index-url "+strings.Replace(x.Simple(), "://", "://${INDEX_USER}:${INDEX_PASSWORD}@", 1)+"\n")
 	var events progress
 	req := p.request(p.variant("cpu", reg.Ref("team/app:1")))
-	req.Secrets = []builder.Secret{{ID: "account", Env: "ACCOUNT", Value: []byte("u:" + canary), Set: true}}
-	req.Status = events.status
+	req.Secrets = []builder.Secret{{ID: "account", Env: "ACCOUNT", Value: []byte("machine 127.0.0.1\n  login u\n  password " + canary + "\n"), Set: true}}
+	req.Status, req.CA = events.status, bundle
 	res := mustBuild(t, b, req)
 	if x.Downloads(file) == 0 {
 		t.Fatalf("the wheel never came: %v", x.Log())

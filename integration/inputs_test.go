@@ -96,7 +96,7 @@ func TestDocumentedInputs(t *testing.T) {
 			s.files["mlbuild.yaml"] = "pytorch_index: " + x.URL + "/whl\n" + s.files["mlbuild.yaml"]
 			p := newProject(t, s.files)
 			if s.locks {
-				p.uvLock(x)
+				p.uvLock("UV_DEFAULT_INDEX=" + x.Simple())
 			}
 			for profile, want := range s.results {
 				got := here{t: t, x: x}.packages(p, profile)
@@ -108,12 +108,12 @@ func TestDocumentedInputs(t *testing.T) {
 	}
 }
 
-// uvLock runs uv lock in the project, with the stand-in as the default index.
-func (p *project) uvLock(x *testbed.Index) {
+// uvLock runs uv lock in the project, with variables beside the environment's.
+func (p *project) uvLock(env ...string) {
 	p.t.Helper()
 	cmd := exec.Command("uv", "lock", "--quiet")
 	cmd.Dir = p.dir
-	cmd.Env = append(os.Environ(), "UV_DEFAULT_INDEX="+x.Simple(), "UV_CACHE_DIR="+p.t.TempDir(), "UV_PYTHON_DOWNLOADS=never")
+	cmd.Env = append(append(os.Environ(), "UV_CACHE_DIR="+p.t.TempDir(), "UV_PYTHON_DOWNLOADS=never"), env...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		p.t.Fatalf("%v\n%s", err, out)
 	}

@@ -30,7 +30,8 @@ func (l *Lock) PathTo(name string) []string {
 }
 
 // Needed gives the packages that the roots require, directly or not, and the roots themselves, by normalized name. What a package of without requires does
-// not count. A package of which the lock does not say who requires it is a root.
+// not count. A package of which the lock does not say who requires it, or that something outside of the lock requires, such as the project's own
+// code, is a root.
 func (l *Lock) Needed(roots []string, without map[string]bool) map[string]bool {
 	parents, children := l.parents(), map[string][]string{}
 	for name, by := range parents {
@@ -38,9 +39,13 @@ func (l *Lock) Needed(roots []string, without map[string]bool) map[string]bool {
 			children[parent] = append(children[parent], name)
 		}
 	}
-	queue := slices.Clone(roots)
+	queue, locked := slices.Clone(roots), map[string]bool{}
 	for i := range l.Packages {
-		if name := l.Packages[i].Name; len(parents[name]) == 0 {
+		locked[l.Packages[i].Name] = true
+	}
+	for i := range l.Packages {
+		name := l.Packages[i].Name
+		if len(parents[name]) == 0 || slices.ContainsFunc(parents[name], func(parent string) bool { return !locked[parent] }) {
 			queue = append(queue, name)
 		}
 	}
