@@ -107,7 +107,7 @@ func TestExplainResolve(t *testing.T) {
 		retry      bool
 		says       string
 	}{
-		{"sdist", unsolvable + "thing==1.0 has no usable wheels", fault.Sdist, false, "has no wheel for Python 3.11 on linux/amd64"},
+		{"sdist", unsolvable + "thing==1.0 has no usable wheels", fault.Sdist, false, "neither a wheel for Python 3.11 on linux/amd64 nor a source"},
 		{"other Python", unsolvable + "thing==1.0 has no wheels with a matching Python implementation tag (e.g., `cp311`)", fault.Wheel, false, "set python.version"},
 		{"other ABI", unsolvable + "thing==1.0 has no wheels with a matching Python ABI tag (e.g., `cp311`)", fault.Wheel, false, "set python.version"},
 		{"other platform", unsolvable + "thing==1.0 has no wheels with a matching platform tag\nhint: Wheels are available for `thing` (v1.0) on the following platform: `manylinux_2_28_aarch64`",

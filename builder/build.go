@@ -7,6 +7,7 @@ import (
 	"errors"
 	"maps"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"github.com/containerd/platforms"
@@ -166,19 +167,22 @@ func (b *Builder) canRun(r *profiles.Recipe, system *syslock.Lock, target string
 	default:
 		return nil
 	}
-	wanted, err := parsePlatform(r.Platform)
-	if err != nil {
-		return fault.All(err)
-	}
-	for _, p := range b.daemon.Platforms {
-		if have, err := platforms.Parse(p); err == nil && platforms.OnlyStrict(have).Match(wanted) {
-			return nil
-		}
+	if runsOn(b.daemon.Platforms, r.Platform) {
+		return nil
 	}
 	f := fault.New(fault.Platform, "profile %s on %s %s, and the daemon at %s runs only %v", r.Profile, r.Platform, what, b.daemon.Addr, b.daemon.Platforms)
 	return fault.List{f.Hint("install the emulator on the daemon's machine: apt-get install qemu-user-static").
 		Hint("or build this platform on a daemon of its kind: --addr").
 		Hint("packages that mlbuild.lock lists as layers for this platform need no emulator")}
+}
+
+// runsOn tells whether a daemon of these platforms can run programs of the platform.
+func runsOn(have []string, platform string) bool {
+	wanted, err := parsePlatform(platform)
+	return err == nil && slices.ContainsFunc(have, func(p string) bool {
+		h, err := platforms.Parse(p)
+		return err == nil && platforms.OnlyStrict(h).Match(wanted)
+	})
 }
 
 // sharedKey names the project's directory among all clients of a daemon, so that it finds the last transfer and takes only changes.

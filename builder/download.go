@@ -32,7 +32,7 @@ type download struct {
 // downloads lists what the graph fetches.
 func (c *compiled) downloads() []download {
 	var all []download
-	for _, w := range slices.Concat(c.wheels, c.extra) {
+	for _, w := range fetched(slices.Concat(c.wheels, c.extra)) {
 		renew := "mlbuild lock --upgrade " + w.Name
 		all = append(all, download{
 			url: w.URL, sha256: w.SHA256, file: w.Filename, secret: llb.AuthSecret(w, c.recipe.Requires.Indexes), renew: renew,

@@ -75,6 +75,9 @@ func (b *build) explain(profile string, err error) error {
 	if f := explainContext(err); f != nil {
 		return f
 	}
+	if f := buildFault(profile, step, output, err); f != nil {
+		return f
+	}
 	if exit, ok := errors.AsType[*gatewaypb.ExitError](err); ok || output != "" || unfinished.MatchString(msg) {
 		return stepFault(profile, step, output, exit, err)
 	}
@@ -113,6 +116,7 @@ var unsafeHints = []struct {
 	{fault.DebUnsafe, "a package like this should not be installed; tell whoever runs its repository, or choose another version"},
 	{fault.Step, "outputs: says where the files are that the commands make"},
 	{fault.SecretLeak, "nothing was pushed: have the commands read the secret without writing it, or leave this file out of the outputs; revoke the secret if an image with it was ever published"},
+	{fault.Wheel, "name the Debian package that has the library in system: {runtime: […]}, or take a base that has it"},
 	{fault.Deb, "system: {strategy: apt} has dpkg decide, in one layer that depends on the base"},
 }
 

@@ -27,6 +27,9 @@ type Request struct {
 	CacheTo     []Cache // in place of the profile's own cache
 	NoOwnCache  bool    // neither import nor export the cache beside the image
 
+	Version    string // of the project by its git tags, for packages that read theirs off them; "" = unknown
+	KnownHosts string // known_hosts(5), for git by ssh
+
 	Secrets []Secret
 	SSH     []SSH
 	CA      []byte // PEM bundle for steps with network, uv and the registry client; nil = the system's

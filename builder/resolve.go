@@ -108,6 +108,7 @@ func (b *build) askUV(ctx context.Context, gw gateway.Client, q asking) ([]byte,
 	in := llb.ResolveInputs{
 		Tool: tool, Worker: b.worker, Platforms: q.platforms, Glibc: q.glibc, Direct: llb.Named(q.recipe),
 		Previous: q.previous, Keep: llb.BaseConstraints(q.recipe, q.has) + q.keep, Upgrade: q.upgrade, Nonce: q.nonce, Network: b.network(), NoCache: b.req.NoCache,
+		Session: b.session(b.locals), Version: b.req.Version, Hosts: b.req.KnownHosts,
 	}
 	bound := llb.Bindings(q.recipe)
 	for range maxPasses {
@@ -160,7 +161,7 @@ func (b *build) resolveOnce(ctx context.Context, gw gateway.Client, r *profiles.
 		return nil, nil, err
 	}
 	via, err = readFile(ctx, ref, llb.ResolvedVia)
-	return text, via, err
+	return llb.Relocate(text), via, err
 }
 
 // readFile reads a file of a result in pieces, because one answer may hold at most 16 MiB.
@@ -207,7 +208,8 @@ func (b *build) stamp(ctx context.Context, gw gateway.Client, q asking, in llb.R
 // inspect has the wheels of every platform looked into. A lock from which nothing can be chosen is not looked into: that is said where the
 // wheels are wanted.
 func (b *build) inspect(ctx context.Context, gw gateway.Client, q asking, in llb.ResolveInputs, lock *pylock.Lock) (seen llb.Inspected, err error) {
-	wheels, err := lock.Select(pylock.Target{Python: q.recipe.Python.Version, Platform: q.recipe.Platform, Glibc: q.glibc})
+	wheels, err := lock.Select(target(q.recipe, q.glibc))
+	wheels = slices.DeleteFunc(wheels, func(w pylock.Wheel) bool { return w.URL == "" }) // what is built, or a file of the project
 	if err != nil || len(wheels) == 0 {
 		return seen, nil //nolint:nilerr // as the comment says
 	}
@@ -275,9 +277,17 @@ func (b *build) explainResolve(r *profiles.Recipe, err error) error {
 	switch {
 	case said == "":
 		return b.explain(r.Profile, err)
+	case uvCannotBuild.MatchString(said):
+		return fault.New(fault.Sdist, "a package is to be built from source, and its build does not say what it needs:\n%s", said).
+			Hint("python: {build: {name: {depends: [what, it, needs]}}} says it in its place").
+			Hint("or ask for a version that has a wheel")
 	case strings.Contains(said, "no usable wheels"), strings.Contains(said, "--no-build"):
-		return fault.New(fault.Sdist, "a package has no wheel for Python %s on %s, and building from source is not supported yet:\n%s",
+		return fault.New(fault.Sdist, "a package has neither a wheel for Python %s on %s nor a source that can be built:\n%s",
 			r.Python.Version, r.Platform, said).Hint("ask for a version that has a wheel")
+	case uvGit.MatchString(said):
+		return fault.New(fault.Download, "a git repository cannot be fetched:\n%s", said).
+			Hint("check its URL, and that the branch, tag or commit exists").
+			Hint("a private repository is reached by ssh: git+ssh://git@host/…, and --ssh default")
 	case strings.Contains(said, "UnknownIssuer"), strings.Contains(said, "invalid peer certificate"), strings.Contains(said, "CERTIFICATE_VERIFY_FAILED"):
 		return fault.New(fault.CA, "the package index shows a certificate that nobody vouches for:\n%s", said).
 			Hint("behind a company's proxy, pass its CA: --ca-cert FILE")
@@ -296,6 +306,12 @@ func (b *build) explainResolve(r *profiles.Recipe, err error) error {
 	return fault.New(fault.Resolve, "the requirements of profile %s cannot be resolved:\n%s", r.Profile, said).
 		Hint("change the requirements that uv names, or add the index that has the package: python.indexes in mlbuild.yaml")
 }
+
+// uvCannotBuild and uvGit are how uv says that a build failed to tell its requirements, and that git failed.
+var (
+	uvCannotBuild = regexp.MustCompile(`Failed to build|build backend returned an error|Failed to generate package metadata`)
+	uvGit         = regexp.MustCompile(`Git operation failed|failed to (fetch|clone) `)
+)
 
 // uvRefused and uvServerError are how uv words what an index answers.
 var (

@@ -18,6 +18,7 @@ import (
 	fstypes "github.com/tonistiigi/fsutil/types"
 
 	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 )
 
@@ -110,6 +111,9 @@ func hostsOf(req Request, v Variant) []string {
 	for _, r := range v.Recipes {
 		add(r.Base.Ref)
 		add(r.Tool)
+		if slices.ContainsFunc(r.Builder.Packages, func(p profiles.PackageBuild) bool { return p.CUDA }) {
+			add(develImage)
+		}
 		for _, ref := range r.Images() {
 			add(ref)
 		}

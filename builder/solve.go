@@ -38,7 +38,10 @@ type compiled struct {
 	chosen bool            // apt chose the system packages now: no lock has them
 	models []syslock.Model // what the recipe's models are made of
 	cuda   string
-	pruned []Pruned // what each rule leaves out; nil = nothing is pruned, or nobody counted
+	pruned []Pruned            // what each rule leaves out; nil = nothing is pruned, or nobody counted
+	glibc  string              // of the base, "" = unknown
+	needs  map[string][]string // of the lock, where something is built
+	asked  map[string]string   // package that is built → who requires it
 	notes  []string
 	locked bool
 }
@@ -88,8 +91,16 @@ func (b *build) compile(ctx context.Context, gw gateway.Client, r *profiles.Reci
 	if err != nil {
 		return compiled{}, err
 	}
+	if err := b.checkSources(&c); err != nil {
+		return compiled{}, err
+	}
+	tools, err := b.lookupTools(ctx, gw, &c)
+	if err != nil {
+		return compiled{}, err
+	}
 	c.inputs = llb.Inputs{
-		Base: base, Images: c.images, Wheels: c.wheels, Extra: c.extra, System: c.system, Models: c.models, Worker: b.worker, Helpers: b.helpers, Network: b.network(),
+		Build: tools,
+		Base:  base, Images: c.images, Wheels: c.wheels, Extra: c.extra, System: c.system, Models: c.models, Worker: b.worker, Helpers: b.helpers, Network: b.network(),
 		Session: b.session(b.locals), Epoch: b.req.Epoch, Target: b.req.Target, NoCache: b.req.NoCache,
 	}
 	if len(r.Steps()) > 0 {
@@ -128,7 +139,7 @@ func overlapNotes(lock *pylock.Lock, wheels []pylock.Wheel) []string {
 
 // session names the session of the local files in the graph, unless another client is to send it.
 func (b *build) session(l *locals) llb.Session {
-	if b.portable {
+	if b.portable || l == nil {
 		return llb.Session{SharedKey: b.sharedKey()}
 	}
 	return llb.Session{ID: l.session.ID(), SharedKey: b.sharedKey()}
@@ -266,13 +277,12 @@ func (c *compiled) choose(lock *pylock.Lock, glibc string) error {
 	if err != nil {
 		return err
 	}
-	wheels, err := lock.Select(pylock.Target{
-		Python: r.Python.Version, Platform: r.Platform, Glibc: glibc, Extras: r.Requires.Extras, Groups: r.Requires.Groups,
-	})
+	wheels, err := lock.Select(target(r, glibc))
 	if err != nil {
 		return err
 	}
-	c.wheels, c.cuda = wheels, pylock.CUDA(wheels)
+	c.wheels, c.cuda, c.glibc = wheels, pylock.CUDA(wheels), glibc
+	c.sources(lock)
 	infos := make([]profiles.WheelInfo, len(wheels))
 	for i, w := range wheels {
 		infos[i] = profiles.WheelInfo{Name: w.Name, Version: w.Version}
@@ -280,6 +290,7 @@ func (c *compiled) choose(lock *pylock.Lock, glibc string) error {
 	if c.notes, err = profiles.CheckWheels(r, infos, lock.PathTo); err != nil {
 		return err
 	}
+	c.notes = append(c.notes, sourceNotes(wheels)...)
 	c.notes = append(c.notes, otherBuilds(r, wheels)...)
 	c.notes = append(c.notes, overlapNotes(lock, wheels)...)
 	c.countPruned(lock)

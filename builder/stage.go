@@ -59,6 +59,9 @@ func (b *build) stageWheels(ctx context.Context, gw gateway.Client, c *compiled,
 			c.extra = append(c.extra, w)
 		}
 	}
+	if stage.needs != nil {
+		c.needs, c.asked = stage.needs, stage.asked
+	}
 	for _, n := range stage.notes {
 		if !slices.Contains(c.notes, n) {
 			c.notes = append(c.notes, n)

@@ -10,6 +10,7 @@ var AllStages = Stages{"*"}
 
 // cacheParts are the names that stand for several progress groups, or for one of another id.
 var cacheParts = map[string][]string{
+	"builder":  {"builder", "source"},
 	"resolve":  {"resolve", "resolve-system", "inspect"},
 	"bytecode": {"bytecode"},
 	"system":   {"system"},

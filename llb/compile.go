@@ -30,7 +30,7 @@ type Graph struct {
 }
 
 // Compile turns a recipe and what was looked up for it into the graph of one image on one platform. It fails with fault.Spec for an
-// unknown target, with fault.Lock for a wheel that has no URL, and with fault.Platform for a malformed platform.
+// unknown target, and with fault.Platform for a malformed platform.
 func Compile(r *profiles.Recipe, in Inputs) (*Graph, error) {
 	image, err := assemble(r, in)
 	if err != nil {
@@ -92,9 +92,6 @@ func (m *image) runtime() error {
 
 // check refuses what cannot become an image.
 func (m *image) check() error {
-	if err := checkWheels(m); err != nil {
-		return err
-	}
 	if err := checkDirs(m.recipe); err != nil {
 		return err
 	}
@@ -117,8 +114,8 @@ func (m *image) packagesAndFiles(accounts bkllb.State) error {
 	if err := m.filesFromElsewhere(table); err != nil {
 		return err
 	}
-	for _, l := range planWheels(in.Wheels, r.Layers, m.room()) {
-		m.add(l, wheelLayer(helper, l, r, in))
+	if err := m.wheels(in.Wheels); err != nil {
+		return err
 	}
 	if r.Bytecode {
 		m.addBytecode(m.interpreter())
@@ -189,17 +186,6 @@ func (m *image) room() int {
 		left = (left - 1) / 2
 	}
 	return max(left, m.recipe.Layers.Bins)
-}
-
-func checkWheels(m *image) error {
-	var faults fault.List
-	for _, w := range slices.Concat(m.in.Wheels, m.in.Extra) {
-		if w.URL == "" {
-			faults = append(faults, fault.New(fault.Lock, "%s %s comes from the file %s; wheels from the project's own files are not supported yet", w.Name, w.Version, w.Path).
-				Hint("publish it to an index, or name its URL"))
-		}
-	}
-	return faults.Err()
 }
 
 // Layers gives one definition for each layer of Compile's plan, in its order and with its cache keys: what a cache is exported from. BuildKit

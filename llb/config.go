@@ -72,6 +72,9 @@ func applyApp(c *dockerspec.DockerOCIImageConfig, r *profiles.Recipe) {
 	}
 }
 
+// systemPath is the PATH of an image that sets none.
+const systemPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
 // mergeEnv puts the virtual environment first on the base's PATH and lets the recipe's variables win, sorted behind the base's.
 func mergeEnv(base []string, ours []profiles.Pair) []string {
 	values := map[string]string{}
@@ -83,7 +86,7 @@ func mergeEnv(base []string, ours []profiles.Pair) []string {
 		}
 		values[k] = v
 	}
-	const systemPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
 	values["VIRTUAL_ENV"] = wheel.Venv
 	values["PATH"] = wheel.Venv + "/bin:" + cmp.Or(values["PATH"], systemPath)
 	for _, p := range ours {

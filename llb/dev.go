@@ -33,7 +33,9 @@ func (m *image) dev() error {
 	if err := m.packagesAndFiles(accounts); err != nil {
 		return err
 	}
-	m.stageWheels()
+	if err := m.stageWheels(); err != nil {
+		return err
+	}
 	if m.recipe.User.UID != 0 {
 		m.add(Layer{Kind: "dev", Name: "an environment that " + m.recipe.User.Name + " may change"}, m.writableEnvironment())
 	}

@@ -257,8 +257,6 @@ func TestCompileFaults(t *testing.T) {
 	}{
 		{"target", func(_ *profiles.Recipe, in *Inputs) { in.Target = "tests" }, fault.Spec, []string{`"tests"`, strings.Join(Targets, ", ")}},
 		{"platform", func(r *profiles.Recipe, _ *Inputs) { r.Platform = "linux/!" }, fault.Platform, []string{`"linux/!"`}},
-		{"no URL", func(_ *profiles.Recipe, in *Inputs) { in.Wheels[0].URL, in.Wheels[0].Path = "", "wheels/a.whl" }, fault.Lock,
-			[]string{"filelock 1.2.3", "wheels/a.whl", "index"}},
 		{"copy into /tmp", func(r *profiles.Recipe, _ *Inputs) { r.App.Copy[0].To = "/tmp/x/" }, fault.Spec, []string{"/tmp/x"}},
 		{"copy over /tmp", func(r *profiles.Recipe, _ *Inputs) { r.App.Copy[1].To = "/tmp" }, fault.Spec, []string{"/tmp"}},
 		{"directory in /tmp", func(r *profiles.Recipe, _ *Inputs) { r.App.Dirs[0].Path = "/tmp/cache" }, fault.Spec, []string{"/tmp/cache"}},

@@ -27,6 +27,7 @@ type Inputs struct {
 	Images  map[string]Base   // the images of Recipe.Images, by the references there
 	Wheels  []pylock.Wheel    // one per package, sorted by name
 	Extra   []pylock.Wheel    // those that only the stage of Target has, sorted by name
+	Build   BuildInputs       // what packages are built with; zero where none is
 	System  *syslock.System   // the system packages; nil = none, or plain apt is to find them
 	Models  []syslock.Model   // what the recipe's models are made of, in its order; a model without files is a directory of the project
 	Worker  ocispecs.Platform // the daemon's own platform: helper steps run on it, without an emulator

@@ -9,7 +9,7 @@ import (
 func fileMode(bits int) fs.FileMode { return fs.FileMode(uint32(bits) & 0o777) }
 
 // LayerGroups are the ids of the progress groups whose steps do work that a cache saves.
-var LayerGroups = []string{"mlbuild-account", "mlbuild-bake", "mlbuild-build", "mlbuild-bytecode", "mlbuild-copy", "mlbuild-models", "mlbuild-python", "mlbuild-run", "mlbuild-system", "mlbuild-wheels"}
+var LayerGroups = []string{"mlbuild-account", "mlbuild-bake", "mlbuild-build", "mlbuild-bytecode", "mlbuild-copy", "mlbuild-models", "mlbuild-python", "mlbuild-run", "mlbuild-source", "mlbuild-system", "mlbuild-wheels"}
 
 // stage is a progress group: what a user sees as one part of the build. Names and groups are no part of a vertex's digest.
 type stage struct {

@@ -21,7 +21,7 @@ type Plan struct {
 
 // Layer is one layer that mlbuild makes.
 type Layer struct {
-	Kind   string         `json:"kind"` // python, system, account, skeleton, build, copy, wheels, run, model, bake, app, tests, dev, builder
+	Kind   string         `json:"kind"` // python, system, account, skeleton, build, copy, wheels, built, run, model, bake, app, tests, dev, builder
 	Name   string         `json:"name"` // for people: "numpy 2.4.6", "12 small wheels (bin 3)"
 	Wheels []pylock.Wheel `json:"wheels,omitempty"`
 	// Packages are the system packages of the layer, sorted by name.

@@ -47,7 +47,7 @@ func resolveProject(r *profiles.Recipe, direct []string) (string, error) {
 	}
 	doc.Project.Name, doc.Project.Version = "requirements-of-"+r.Profile, "0"
 	doc.Project.RequiresPython = ">=" + r.Python.Version
-	doc.Project.Dependencies = append(renameAll(r.Requires.Packages, r.Requires.Rename), direct...)
+	doc.Project.Dependencies = append(renameAll(named(r.Requires.Packages), r.Requires.Rename), direct...)
 	for _, ix := range r.Requires.Indexes {
 		bound := len(ix.Packages) > 0 || ix.Name == r.Requires.Torch
 		doc.Tool.UV.Index = append(doc.Tool.UV.Index, index{Name: ix.Name, URL: ix.URL, Explicit: bound && !ix.Default, Default: ix.Default})
@@ -56,6 +56,9 @@ func resolveProject(r *profiles.Recipe, direct []string) (string, error) {
 	doc.Tool.UV.Sources = map[string]source{}
 	for _, d := range direct {
 		doc.Tool.UV.Sources[d] = source{Index: bindings[d]}
+	}
+	for _, p := range r.Requires.Metadata {
+		doc.Tool.UV.Metadata = append(doc.Tool.UV.Metadata, metadata{p.Name, append([]string{}, p.Requires...)})
 	}
 	for _, name := range r.Requires.NoDeps {
 		doc.Tool.UV.Metadata = append(doc.Tool.UV.Metadata, metadata{name, []string{}})

@@ -43,6 +43,9 @@ type ResolveInputs struct {
 	Nonce     string            // differs = ask the indexes again; "" = an equal earlier answer will do
 	Network   Network
 	NoCache   Stages
+	Session   Session // through which the project's own packages are sent
+	Version   string  // of the project by its git tags, "" = unknown
+	Hosts     string  // known_hosts(5) of the git servers that are reached by ssh
 }
 
 // Resolution compiles the step in which uv turns the recipe's requirements into a lock. Its result holds ResolvedLock and ResolvedVia.
@@ -60,12 +63,10 @@ func Resolution(r *profiles.Recipe, in ResolveInputs) (*pb.Definition, error) {
 		return nil, err
 	}
 	uv := []bkllb.RunOption{
-		bkllb.AddMount("/uv", uvState(tool, in, s), bkllb.Readonly),
-		bkllb.AddMount("/cache", bkllb.Scratch(), bkllb.AsPersistentCacheDir("mlbuild/uv/"+UVVersion+"/"+in.Worker.Architecture, bkllb.CacheMountShared)),
-		bkllb.AddEnv("UV_CACHE_DIR", "/cache"), bkllb.AddEnv("UV_NO_PROGRESS", "1"), bkllb.AddEnv("UV_PYTHON_DOWNLOADS", "never"),
-		bkllb.Platform(in.Worker),
+		bkllb.AddMount("/uv", uvState(tool, in.Worker, in.Worker, in.Network, s), bkllb.Readonly), bkllb.Platform(in.Worker),
 	}
-	out := tool.Run(append(uv, opts...)...).AddMount("/out", bkllb.Scratch())
+	uv = append(uv, uvOptions(in.Worker)...)
+	out := in.withGit(tool, r, s).Run(append(uv, opts...)...).AddMount("/out", bkllb.Scratch())
 	def, err := out.Marshal(context.Background(), bkllb.Platform(in.Worker))
 	if err != nil {
 		return nil, fmt.Errorf("marshal the resolution of %s: %w", r.Profile, err)
@@ -87,17 +88,30 @@ func (in ResolveInputs) compile(r *profiles.Recipe, s stage) ([]bkllb.RunOption,
 		s.named("uv: resolve the requirements of %s", r.Profile),
 	}
 	opts = append(opts, in.Network.options(pythonCA)...)
+	opts = append(opts, in.sourceOptions(r, s)...)
 	return append(opts, indexSecrets(r.Requires.Indexes)...), nil
 }
 
-// resolveScript hands the arguments to uv twice: once for the lock, once for the reasons; the second run finds everything in uv's cache. Each
-// index's account comes as "user:password".
-const resolveScript = `
+// uvOptions are uv's cache, shared by all that uv does on a platform, and its manners.
+func uvOptions(p ocispecs.Platform) []bkllb.RunOption {
+	return []bkllb.RunOption{
+		bkllb.AddMount("/cache", bkllb.Scratch(), bkllb.AsPersistentCacheDir("mlbuild/uv/"+UVVersion+"/"+p.Architecture, bkllb.CacheMountShared)),
+		bkllb.AddEnv("UV_CACHE_DIR", "/cache"), bkllb.AddEnv("UV_NO_PROGRESS", "1"), bkllb.AddEnv("UV_PYTHON_DOWNLOADS", "never"),
+	}
+}
+
+// indexScript gives uv the credentials of the indexes, each as "user:password".
+const indexScript = `
 for v in $(env | sed -n 's/^\(MLBUILD_INDEX_[A-Z0-9_]*\)=.*/\1/p'); do
   eval "value=\$$v"; name=${v#MLBUILD_INDEX_}
   export "UV_INDEX_${name}_USERNAME=${value%%:*}" "UV_INDEX_${name}_PASSWORD=${value#*:}"
   unset "$v"
 done
+`
+
+// resolveScript hands the arguments to uv twice: once for the lock, once for the reasons; the second run finds everything in uv's cache. Nothing is
+// built, as long as that is possible: a package that uv says it cannot do without is allowed by its name, and all of them where it gives none.
+const resolveScript = indexScript + `
 platform=$1
 IFS='
 '
@@ -105,8 +119,29 @@ set -f
 set -- $2
 unset IFS
 if [ -f previous.toml ]; then cp previous.toml /out/pylock.toml; fi
-/uv/bin/uv pip compile "$@" $platform --no-header --quiet --format pylock.toml --output-file /out/pylock.toml
-/uv/bin/uv pip compile "$@" $platform --no-header --quiet --output-file /out/via.txt 2>/dev/null || : > /out/via.txt
+work=$(mktemp -d) build=--no-build
+: > "$work/build.txt"
+if [ -f build.txt ]; then cat build.txt > "$work/build.txt"; fi
+compile() {
+  if [ -s "$work/build.txt" ]; then set -- "$@" "$work/build.txt"; fi
+  /uv/bin/uv pip compile "$@" $build $platform --no-header --quiet 2> "$work/said"
+}
+until compile "$@" --format pylock.toml --output-file /out/pylock.toml; do
+  if ! [ -f "$work/first" ]; then cp "$work/said" "$work/first"; fi
+  sed -n -e 's/.*Wheels are required for .\([A-Za-z0-9._-]*\). because building.*/--no-binary \1/p' \
+    -e 's/.*Building source distributions for .\([A-Za-z0-9._-]*\). is disabled.*/--no-binary \1/p' "$work/said" > "$work/more"
+  cat "$work/build.txt" "$work/more" | sort -u > "$work/all"
+  if ! cmp -s "$work/all" "$work/build.txt"; then
+    cp "$work/all" "$work/build.txt"
+  elif [ -n "$build" ] && grep -q 'Building source distributions is disabled' "$work/said"; then
+    build=
+  else
+    if grep -q 'pre-built wheels is disabled' "$work/said"; then cp "$work/first" "$work/said"; fi
+    cat "$work/said" >&2
+    exit 1
+  fi
+done
+compile "$@" --output-file /out/via.txt || : > /out/via.txt
 `
 
 // toolState is the tool image with its own environment.
@@ -122,16 +157,20 @@ func toolState(b Base, p ocispecs.Platform, s stage) (bkllb.State, error) {
 	return st, nil
 }
 
-// uvState is uv, brought by the tool image's pip and held to its hash.
-func uvState(tool bkllb.State, in ResolveInputs, s stage) bkllb.State {
+// uvState is uv for a platform, brought by the pip of the tool image, which runs on the worker's, and held to its hash.
+func uvState(tool bkllb.State, worker, target ocispecs.Platform, n Network, s stage) bkllb.State {
 	req := bkllb.Scratch().File(bkllb.Mkfile("/uv.txt", 0o644, []byte(uvRequirement)), s.named("pin uv %s", UVVersion))
-	opts := []bkllb.RunOption{
-		bkllb.Args([]string{"python3", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-cache-dir", "--no-compile",
-			"--no-deps", "--only-binary", ":all:", "--require-hashes", "--root-user-action", "ignore", "--target", "/uv", "-r", "/req/uv.txt"}),
-		bkllb.AddMount("/req", req, bkllb.Readonly),
-		bkllb.Platform(in.Worker), s.named("pip: bring uv %s", UVVersion),
+	args := []string{"python3", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-cache-dir", "--no-compile",
+		"--no-deps", "--only-binary", ":all:", "--require-hashes", "--root-user-action", "ignore", "--target", "/uv", "-r", "/req/uv.txt"}
+	if target.Architecture != worker.Architecture {
+		args = append(args, "--platform", "manylinux2014_"+machine(target))
 	}
-	return tool.Run(append(opts, in.Network.options(pythonCA)...)...).AddMount("/uv", bkllb.Scratch())
+	opts := []bkllb.RunOption{
+		bkllb.Args(args),
+		bkllb.AddMount("/req", req, bkllb.Readonly),
+		bkllb.Platform(worker), s.named("pip: bring uv %s", UVVersion),
+	}
+	return tool.Run(append(opts, n.options(pythonCA)...)...).AddMount("/uv", bkllb.Scratch())
 }
 
 // resolveSources is the directory in which uv runs: our own pyproject.toml, the project's files under their own paths, and an
@@ -139,7 +178,7 @@ func uvState(tool bkllb.State, in ResolveInputs, s stage) bkllb.State {
 func resolveSources(r *profiles.Recipe, project string, in ResolveInputs, s stage) bkllb.State {
 	files := []profiles.File{{Path: "pyproject.toml", Data: project}}
 	for _, f := range slices.Concat(r.Requires.Files, r.Requires.Constraints) {
-		files = append(files, profiles.File{Path: "project/" + f.Path, Data: renameLines(f.Data, r.Requires.Rename)})
+		files = append(files, profiles.File{Path: "project/" + f.Path, Data: localLines(renameLines(f.Data, r.Requires.Rename))})
 	}
 	if p := r.Requires.Project; p != nil {
 		files = append(files, profiles.File{Path: "project/" + p.File.Path, Data: renameStrings(p.File.Data, r.Requires.Rename)})
@@ -148,6 +187,7 @@ func resolveSources(r *profiles.Recipe, project string, in ResolveInputs, s stag
 		lines := strings.Join(renameAll(r.Requires.Overrides, r.Requires.Rename), "\n") + "\n"
 		files = append(files, profiles.File{Path: overridesFile, Data: lines})
 	}
+	files = append(files, in.sourceFiles(r)...)
 	if in.Previous != "" {
 		files = append(files, profiles.File{Path: "previous.toml", Data: in.Previous})
 	}
@@ -187,6 +227,9 @@ const overridesFile = "overrides.txt"
 func (in ResolveInputs) compileArgs(r *profiles.Recipe) []string {
 	q := r.Requires
 	args := []string{"pyproject.toml"}
+	if len(unnamed(q.Packages)) > 0 {
+		args = append(args, packagesFile)
+	}
 	for _, f := range q.Files {
 		if f.Top {
 			args = append(args, "project/"+f.Path)
@@ -220,7 +263,7 @@ func (in ResolveInputs) compileArgs(r *profiles.Recipe) []string {
 	for _, page := range q.FindLinks {
 		args = append(args, "--find-links", page)
 	}
-	args = append(args, "--no-build", "--python-version", r.Python.Version)
+	args = append(args, "--python-version", r.Python.Version)
 	for _, u := range in.Upgrade {
 		args = append(args, "--upgrade-package", u)
 	}

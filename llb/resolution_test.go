@@ -49,7 +49,7 @@ func TestCompileArgs(t *testing.T) {
 		"pyproject.toml", "project/requirements.txt", "project/dev/two.txt", "--constraints", "project/c.txt",
 		"project/pyproject.toml", "--extra", "serve", "--group", "project/pyproject.toml:gpu",
 		"--overrides", "overrides.txt", "--index-strategy", "unsafe-best-match", "--find-links", "https://links.example/a", "--find-links", "https://links.example/b",
-		"--no-build", "--python-version", "3.11", "--upgrade-package", "numpy", "--upgrade-package", "torch",
+		"--python-version", "3.11", "--upgrade-package", "numpy", "--upgrade-package", "torch",
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("arguments (-want +got):\n%s", d)
@@ -162,9 +162,12 @@ func TestResolveScript(t *testing.T) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	want := "pip\ncompile\npyproject.toml\nproject/with space/*.txt\n--universal\n--no-header\n--quiet\n--format\npylock.toml\n"
+	want := "pip\ncompile\npyproject.toml\nproject/with space/*.txt\n--format\npylock.toml\n"
 	calls := readFile(t, dir, "calls")
 	if first, _, _ := strings.Cut(calls, "--output-file"); !strings.HasSuffix(first, want) {
+		t.Errorf("uv was called with:\n%s", calls)
+	}
+	if strings.Count(calls, "\n--no-build\n--universal\n--no-header\n--quiet\n") != 2 {
 		t.Errorf("uv was called with:\n%s", calls)
 	}
 	wantEnv := "UV_INDEX_CORP_PASSWORD=pa:ss $HOME'\"\nUV_INDEX_CORP_USERNAME=me\nUV_INDEX_TOKEN_PASSWORD=t0ken\nUV_INDEX_TOKEN_USERNAME=__token__\n"
@@ -173,6 +176,37 @@ func TestResolveScript(t *testing.T) {
 	}
 	if got := readFile(t, dir, "pylock.toml"); got != "previous" {
 		t.Errorf("the earlier lock is not where uv looks for it: %q", got)
+	}
+}
+
+// TestResolveScriptAllowsBuilds: what uv cannot do without is allowed by name, then everything, and an error that more building does not mend is shown.
+func TestResolveScriptAllowsBuilds(t *testing.T) {
+	const wanted = "hint: Wheels are required for `docopt` because building from source is disabled for all packages"
+	for _, c := range []struct{ name, uv, calls, says string }{
+		{"named", "case \"$*\" in *build.txt*) ;; *) echo '" + wanted + "' >&2; exit 2 ;; esac", "no-build\nno-build\nno-build\n", ""},
+		{"nameless", "case \"$*\" in *--no-build*) echo 'error: Building source distributions is disabled' >&2; exit 1 ;; esac", "no-build\nall\nall\n", ""},
+		{"hopeless", "echo 'error: No such package' >&2; exit 1", "no-build\n", "error: No such package\n"},
+		{"no source either", "case \"$*\" in *build.txt*) echo 'hint: Source distributions are required for `docopt` because using pre-built wheels is disabled' >&2 ;;" +
+			"*) echo '" + wanted + "' >&2 ;; esac; exit 1", "no-build\nno-build\n", wanted + "\n"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			uv := filepath.Join(dir, "uv")
+			fake := "#!/bin/sh\ncase \"$*\" in *--no-build*) echo no-build ;; *) echo all ;; esac >> " + dir + "/calls\n" + c.uv + "\n"
+			if err := os.WriteFile(uv, []byte(fake), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			script := strings.NewReplacer("/uv/bin/uv", uv, "/out/", dir+"/").Replace(resolveScript)
+			cmd := exec.CommandContext(t.Context(), "/bin/sh", "-euc", script, "sh", "--universal", "pyproject.toml")
+			cmd.Dir = dir
+			out, err := cmd.CombinedOutput()
+			if (err != nil) != (c.says != "") || string(out) != c.says {
+				t.Errorf("%v, it says %q", err, out)
+			}
+			if got := readFile(t, dir, "calls"); got != c.calls {
+				t.Errorf("uv was called: %q, want %q", got, c.calls)
+			}
+		})
 	}
 }
 

@@ -14,9 +14,10 @@ var stageStartup = map[string]string{
 }
 
 // stageWheels adds the wheels that only a stage has, whole. Those of the runtime lie in the runtime's own layers.
-func (m *image) stageWheels() {
+func (m *image) stageWheels() error {
 	helper := helperRoot(m.in.Helpers.Wheels)
-	for _, l := range planWheels(m.in.Extra, m.recipe.Layers, m.room()) {
+	there, sources := ready(m.in.Extra)
+	for _, l := range planWheels(there, m.recipe.Layers, m.room()-len(sources)) {
 		r := *m.recipe
 		r.Prune = profiles.Pruning{}
 		for _, w := range l.Wheels {
@@ -26,4 +27,5 @@ func (m *image) stageWheels() {
 		}
 		m.add(l, wheelLayer(helper, l, &r, m.in))
 	}
+	return m.buildWheels(sources)
 }

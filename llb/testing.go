@@ -44,7 +44,9 @@ func (m *image) testing() error {
 	if err := m.runtime(); err != nil {
 		return err
 	}
-	m.stageWheels()
+	if err := m.stageWheels(); err != nil {
+		return err
+	}
 	if len(t.Copy) > 0 {
 		files := filesLayer(t.Copy, t.Ignore, m.recipe.User, newDirTable(m.recipe), m.in, stage{id: "tests", title: "tests"})
 		m.add(Layer{Kind: "tests", Name: "the project's tests"}, files)

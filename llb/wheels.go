@@ -10,6 +10,7 @@ import (
 	bkllb "github.com/moby/buildkit/client/llb"
 	digest "github.com/opencontainers/go-digest"
 
+	"github.com/mlbuild/mlbuild/llb/wheel"
 	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 )
@@ -32,7 +33,7 @@ func wheelLayer(root bkllb.State, l Layer, r *profiles.Recipe, in Inputs) bkllb.
 	var files []string
 	for i, w := range l.Wheels {
 		dir := fmt.Sprintf("/in/%d", i)
-		mounts = append(mounts, bkllb.AddMount(dir, download(w, r.Requires.Indexes), bkllb.Readonly, byKey))
+		mounts = append(mounts, bkllb.AddMount(dir, wheelFile(w, r, in), bkllb.Readonly, byKey))
 		if w.Direct {
 			origin := fmt.Sprintf("/origin/%d", i)
 			args = append(args, "-direct-url", w.Filename+"="+origin+directURLFile)
@@ -67,6 +68,17 @@ func originOf(w pylock.Wheel, s stage) bkllb.State {
 	url, _ := json.Marshal(w.URL) //nolint:errchkjson // a string always encodes
 	data := fmt.Sprintf(`{"archive_info": {"hash": "sha256=%s", "hashes": {"sha256": "%s"}}, "url": %s}`, w.SHA256, w.SHA256, url)
 	return bkllb.Scratch().File(bkllb.Mkfile(directURLFile, 0o644, []byte(data)), s.named("where %s comes from", w.Name))
+}
+
+// wheelFile holds a wheel under its file name.
+func wheelFile(w pylock.Wheel, r *profiles.Recipe, in Inputs) bkllb.State {
+	if w.URL != "" {
+		return download(w, r.Requires.Indexes)
+	}
+	s := stage{id: "download", title: "download"}
+	files := localFiles([]string{w.Path}, r, in.Session, s)
+	info := &bkllb.CopyInfo{Mode: &bkllb.ChmodOpt{Mode: 0o644}}
+	return bkllb.Scratch().File(bkllb.Copy(files, "/"+w.Path, "/"+w.Filename, info, bkllb.WithCreatedTime(wheel.ModTime)), s.named("%s", w.Path))
 }
 
 // download fetches one wheel. File name and mode are fixed, because both are part of the cache key; the URL is not.

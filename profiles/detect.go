@@ -17,6 +17,9 @@ var (
 
 // detectApp chooses the app's files where app.copy does not: src/, packages, and the Python files at the top.
 func (r *resolver) detectApp(ignore *ignores) []copySpec {
+	if r.spec.python.install {
+		return nil // the wheel has the project's code
+	}
 	var found []string
 	for _, e := range r.entries() {
 		name := e.Name()
@@ -108,7 +111,7 @@ func (r *resolver) isCopied(name string) bool {
 
 var entryPoint = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_.]*)\s*:\s*([A-Za-z_][A-Za-z0-9_.]*)$`)
 
-// consoleScript runs the project's only console script. The project itself is not installed, so the function
+// consoleScript runs the project's only console script. Where the project itself is not installed the function
 // is called by name as the script would do it.
 func (r *resolver) consoleScript() []string {
 	if !r.py.hasProject() || len(r.py.Project.Scripts) == 0 {
@@ -118,6 +121,9 @@ func (r *resolver) consoleScript() []string {
 	if len(names) > 1 {
 		r.notef("the project has several console scripts (%s): name one in app.command", strings.Join(names, ", "))
 		return nil
+	}
+	if r.spec.python.install {
+		return names[:1]
 	}
 	m := entryPoint.FindStringSubmatch(r.py.Project.Scripts[names[0]])
 	if m == nil {

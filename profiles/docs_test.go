@@ -45,6 +45,7 @@ func TestDocumentedKeys(t *testing.T) {
 	keys := slices.Concat(slices.Collect(maps.Keys(d.specFields(&spec{}))), topOnly, profileOnly)
 	every := object("test", "name", "x", "unknown", "x") // makes each mapping list what it knows
 	d.python(every, &pythonSpec{})
+	d.sourceBuild(every, &sourceBuildSpec{})
 	d.indexes(&node{kind: list, items: []*node{every}}, &pythonSpec{})
 	d.base(every, &baseSpec{})
 	d.prune(every, &pruneSpec{})

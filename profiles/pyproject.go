@@ -35,6 +35,7 @@ type pyproject struct {
 // projectTable is [project].
 type projectTable struct {
 	Name                 string              `toml:"name"`
+	Version              string              `toml:"version"`
 	RequiresPython       string              `toml:"requires-python"`
 	Dependencies         []string            `toml:"dependencies"`
 	OptionalDependencies map[string][]string `toml:"optional-dependencies"`
@@ -49,6 +50,15 @@ type setuptoolsTable struct {
 			File any `toml:"file"` // one or several
 		} `toml:"dependencies"`
 	} `toml:"dynamic"`
+}
+
+// readPyproject parses a pyproject.toml; another file says nothing.
+func readPyproject(f File) (*pyproject, error) {
+	py := &pyproject{path: f.Path, data: []byte(f.Data)}
+	if path.Base(f.Path) != "pyproject.toml" {
+		return py, nil
+	}
+	return py, toml.Unmarshal(py.data, py)
 }
 
 // at finds where a text stands in the file; without a line if it is written another way there.

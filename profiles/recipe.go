@@ -34,11 +34,6 @@ type Recipe struct {
 	Notes       []string     `json:"notes,omitempty"`    // what a user should know; nothing is wrong
 }
 
-// Builder is the stage in which things are compiled. Nothing of it is in the image.
-type Builder struct {
-	System []string `json:"system,omitempty"` // Debian packages on top of the base as apt is asked for them, sorted: g++, cmake
-}
-
 // BaseImage is what the image stands on.
 type BaseImage struct {
 	// Kind is "" for an image; cuda, pytorch, tensorflow and distroless are images too. "debian" is a base that is made of packages alone: System
@@ -96,6 +91,9 @@ type Requirements struct {
 	UV        *UVLock           `json:"uv,omitempty"`         // uv takes the packages from its own lock, and nothing is resolved; nil = it resolves
 	Extras    []string          `json:"extras,omitempty"`     // extras wanted of a lock in the standard's form, sorted
 	Groups    []string          `json:"groups,omitempty"`     // dependency groups wanted of it, sorted
+	Source    []string          `json:"source,omitempty"`     // packages that are built from source although they have wheels, normalized, sorted
+	Local     []LocalSource     `json:"local,omitempty"`      // files and directories of the project that are requirements, sorted
+	Metadata  []Metadata        `json:"metadata,omitempty"`   // what packages need, where their builds are not asked; sorted
 	Allow     []string          `json:"allow,omitempty"`      // packages that may come although the profile's rules refuse them, sorted
 	Lock      string            `json:"lock"`                 // path of the lock in the project: pylock.gpu.toml
 	Inputs    string            `json:"inputs"`               // sha256 (hex) over everything above plus Python and platform list: what makes a lock stale

@@ -270,13 +270,13 @@ func (r *resolver) requirementLine(line string, at fault.Position) {
 	}
 	switch {
 	case isOption(line, "-e", "--editable"):
-		r.specf(at, "an editable install (%s) has no place in an image", line).
-			Hint("List its dependencies here and copy its code with app.copy.")
+		r.editable(line, at)
+	case isOption(line, "--no-binary"):
+		r.noBinary(line, at)
 	case strings.HasPrefix(line, "-"):
 		return // an option that the resolver reads
 	case isLocalPath(line):
-		r.specf(at, "a requirement from the local disk (%s) is not supported", firstField(line)).
-			Hint("Copy the code with app.copy, or publish the package to an index.")
+		r.localRequirement(firstField(line), at)
 	default:
 		r.namedRequirement(line, at)
 	}
@@ -285,9 +285,8 @@ func (r *resolver) requirementLine(line string, at fault.Position) {
 // namedRequirement reads "name[extras] …", with or without "@ URL".
 func (r *resolver) namedRequirement(line string, at fault.Position) {
 	m := requirementName.FindStringSubmatch(line)
-	if strings.HasPrefix(line, "git+") || m != nil && strings.HasPrefix(strings.TrimSpace(strings.TrimPrefix(m[3], "@")), "git+") {
-		r.add(fault.New(fault.Sdist, "a requirement from version control (%s) cannot be built yet", firstField(line)).In(at).
-			Hint("Publish a wheel of it and require that."))
+	if m := versionControl.FindStringSubmatch(line); m != nil {
+		r.versionControlled(m[1], m[2], at)
 		return
 	}
 	if strings.Contains(firstField(line), "://") {
@@ -298,8 +297,7 @@ func (r *resolver) namedRequirement(line string, at fault.Position) {
 		return
 	}
 	if rest := strings.TrimSpace(strings.TrimPrefix(m[3], "@")); rest != m[3] && isLocalPath(rest) {
-		r.specf(at, "a requirement from the local disk (%s) is not supported", rest).
-			Hint("Copy the code with app.copy, or publish the package to an index.")
+		r.localRequirement(firstField(rest), at)
 		return
 	}
 	q := requirement{name: NormalizeName(m[1]), extras: m[2], rest: lineOptions.ReplaceAllString(m[3], ""), at: at}

@@ -77,7 +77,7 @@ func (p *Project) Resolve(sel Selection) (*Recipe, error) {
 	d := &decoder{report: r.report, args: r.args()}
 	r.spec = d.spec(merge(p.merged(sel.Profile).without("extends", "description"), sel.node()))
 	for _, step := range []func(){
-		r.platform, r.pyprojectFile, r.identity, r.requirements, r.accelerator, r.pythonVersion, r.checkPins, r.base, r.system,
+		r.platform, r.pyprojectFile, r.identity, r.requirements, r.accelerator, r.pythonVersion, r.checkPins, r.base, r.system, r.sourceBuilds,
 		r.user, r.layers, r.prune, r.models, r.app, r.entrypointScript, r.ownSteps, r.testing, r.dev, r.leaks, r.hash, r.hashStages,
 	} {
 		step()

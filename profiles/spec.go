@@ -53,6 +53,10 @@ type pythonSpec struct {
 	strategy     str
 	lock         str
 	allow        []str
+
+	build            []sourceBuildSpec
+	buildConstraints []str
+	install          bool
 }
 
 // stepSpec is an item of python.then.
@@ -217,7 +221,10 @@ func (d *decoder) python(n *node, p *pythonSpec) {
 		"indexes":      func(n *node) { d.indexes(n, p) },
 		"then":         func(n *node) { d.steps(n, p) },
 
-		"index_strategy": d.str(&p.strategy, "python.index_strategy"),
+		"index_strategy":    d.str(&p.strategy, "python.index_strategy"),
+		"install":           d.flag(&p.install, "python.install"),
+		"build":             func(n *node) { d.sourceBuilds(n, p) },
+		"build_constraints": d.strs(&p.buildConstraints, "python.build_constraints"),
 	})
 }
 

@@ -20,6 +20,7 @@ type commit struct {
 	time     time.Time
 	revision string // with "-dirty" if tracked files were changed
 	source   string // URL of the remote "origin", without credentials
+	version  string // what setuptools-scm would read off the tags, "" = there is none
 }
 
 // readCommit starts to ask git, and gives what waits for the answer. A directory without git, or a machine without it, is no fault.
@@ -50,15 +51,16 @@ func askGit(git func(args ...string) string) commit {
 	if !ok || err != nil {
 		return commit{}
 	}
-	var dirty, remote string
+	var dirty, remote, described string
 	var asking sync.WaitGroup
 	asking.Go(func() { dirty = git("status", "--porcelain", "--untracked-files=no") })
 	asking.Go(func() { remote = git("config", "--get", "remote.origin.url") })
+	asking.Go(func() { described = git("describe", "--tags", "--long", "--match", "*[0-9]*") })
 	asking.Wait()
 	if dirty != "" {
 		revision += "-dirty"
 	}
-	return commit{time: time.Unix(n, 0).UTC(), revision: revision, source: withoutUser(remote)}
+	return commit{time: time.Unix(n, 0).UTC(), revision: revision, source: withoutUser(remote), version: tagVersion(described, revision)}
 }
 
 // withoutUser takes the user and password out of a URL.

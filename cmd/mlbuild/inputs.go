@@ -3,6 +3,8 @@ package main
 import (
 	"cmp"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -82,6 +84,15 @@ func parseSecret(e *env, text string) (builder.Secret, error) {
 		s.File, s.Value, s.Set = "", []byte(v), ok
 	}
 	return s, nil
+}
+
+// knownHosts are the keys of servers that the user's ssh knows, "" if there are none.
+func knownHosts(e *env) string {
+	data, err := os.ReadFile(filepath.Join(e.get("HOME"), ".ssh", "known_hosts"))
+	if err != nil {
+		return "" // said where a server's key is needed
+	}
+	return string(data)
 }
 
 // parseSSH reads --ssh.

@@ -277,6 +277,9 @@ func layerSize(l llb.Layer) string {
 
 // contents names a layer, and what is in a bin.
 func contents(l llb.Layer) string {
+	if l.Kind == "built" {
+		return l.Name + ", built from source: " + l.Wheels[0].Why
+	}
 	var names []string
 	for _, w := range l.Wheels {
 		names = append(names, w.Name+" "+w.Version)

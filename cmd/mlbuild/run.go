@@ -63,6 +63,10 @@ func (r *runFlags) prepare(ctx context.Context, e *env, cmd *cobra.Command, args
 	s.request.Auth, err = registryAuth(e)
 	collect(err)
 	c := commit()
+	s.request.Version = c.version
+	if len(s.request.SSH) > 0 {
+		s.request.KnownHosts = knownHosts(e)
+	}
 	s.request.Epoch, err = epoch(e, c)
 	collect(err)
 	c.label(p.variants, s.request.Epoch)

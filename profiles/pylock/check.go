@@ -74,12 +74,25 @@ func (r *reader) source(key, whose string, raw *rawSource) *Source {
 	if raw == nil {
 		return nil
 	}
-	s := &Source{Type: raw.Type, URL: raw.URL}
+	s := &Source{Type: raw.Type, URL: raw.URL, Commit: raw.Commit, Revision: raw.Revision, Editable: raw.Editable}
+	s.Subdir = r.subdirectory(key, whose, raw.Subdir)
 	r.plainURL(key, whose, raw.URL)
 	if raw.Path != "" {
 		s.Path = r.inside(key, whose, raw.Path)
 	}
 	return s
+}
+
+// subdirectory refuses one that leads out of its source.
+func (r *reader) subdirectory(key, whose, p string) string {
+	if p == "" {
+		return ""
+	}
+	clean := path.Clean(p)
+	if path.IsAbs(p) || clean == ".." || strings.HasPrefix(clean, "../") || strings.Contains(p, "\\") {
+		r.fail(fault.Lock, key, "subdirectory %q of %s leaves its source", redact(p), whose)
+	}
+	return clean
 }
 
 // inside resolves a path against the lock's directory and refuses what leaves the project: only the

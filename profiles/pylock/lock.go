@@ -38,7 +38,7 @@ type Package struct {
 	Index          string         // URL of the index, "" where the lock does not say
 	Wheels         []File         // an archive entry that is a wheel stands here too
 	Sdist          *File          // source distribution
-	Archive        *Source        // direct URL or path of a source archive
+	Archive        *Source        // source archive that is required by its URL or path
 	VCS            *Source        // version control checkout
 	Directory      *Source        // source tree
 	Dependencies   []string       // normalised names, sorted; nil where the lock lists none
@@ -55,11 +55,25 @@ type File struct {
 	Direct bool   // required by its URL, not found in an index
 }
 
-// Source is where a package's source comes from when it is neither wheel nor sdist.
+// The types of a Source that can be built. A version control system other than git has its own name.
+const (
+	Git       = "git"
+	Archive   = "archive" // a file: a source distribution, or an archive that is required by its URL
+	Directory = "directory"
+)
+
+// Source is what a package is built from. Either URL or Path is set.
 type Source struct {
-	Type string // for a VCS: "git", "hg", …
-	URL  string
-	Path string // slash path inside the project
+	Type     string `json:"type"`
+	URL      string `json:"url,omitempty"`
+	Path     string `json:"path,omitempty"`     // slash path inside the project
+	Subdir   string `json:"subdir,omitempty"`   // of the checkout, the archive or the directory, where the package lies; "" = at its top
+	Commit   string `json:"commit,omitempty"`   // of git, full
+	Revision string `json:"revision,omitempty"` // of git, as it was asked for: a branch, a tag, a commit
+	Name     string `json:"name,omitempty"`     // of an archive: its file name
+	Size     int64  `json:"size,omitempty"`     // of an archive, bytes; 0 = unknown
+	SHA256   string `json:"sha256,omitempty"`   // of an archive, hex
+	Editable bool   `json:"-"`                  // the lock wants it installed as a link to its files
 }
 
 // Target is what wheels are picked for.
@@ -72,6 +86,7 @@ type Target struct {
 	Musl     bool     // the base has musl instead of glibc
 	Extras   []string // extras that are wanted
 	Groups   []string // dependency groups that are wanted; none = the lock's default groups
+	Source   []string // packages that are built from source although a wheel fits, normalised
 }
 
 // Wheel is the file that was picked for a package.
@@ -85,4 +100,8 @@ type Wheel struct {
 	SHA256   string // hex, lower case
 	Tag      string // the tag that won, cp311-cp311-manylinux_2_28_x86_64
 	Direct   bool   // required by its URL: an installer records that (PEP 610)
+	// Source is what the wheel has to be built from, nil = it is there. File name, place, hash and tag are unknown then, and for a directory the
+	// version too.
+	Source *Source `json:",omitempty"`
+	Why    string  `json:",omitempty"` // it is built, for people: "python.build names it"
 }

@@ -45,9 +45,13 @@ type rawPackage struct {
 }
 
 type rawSource struct {
-	Type string `toml:"type"`
-	URL  string `toml:"url"`
-	Path string `toml:"path"`
+	Type     string `toml:"type"`
+	URL      string `toml:"url"`
+	Path     string `toml:"path"`
+	Commit   string `toml:"commit-id"`
+	Revision string `toml:"requested-revision"`
+	Subdir   string `toml:"subdirectory"`
+	Editable bool   `toml:"editable"`
 }
 
 type rawFile struct {
@@ -56,6 +60,7 @@ type rawFile struct {
 	Path   string            `toml:"path"`
 	Size   int64             `toml:"size"`
 	Hashes map[string]string `toml:"hashes"`
+	Subdir string            `toml:"subdirectory"`
 }
 
 // Parse reads a pylock.toml. name is its slash path in the project, for messages and as the place that its
@@ -165,7 +170,9 @@ func (r *reader) pkg(key string, raw *rawPackage) Package {
 	}
 	slices.Sort(p.Dependencies)
 	p.VCS = r.source(key+".vcs", whose, raw.VCS)
-	p.Directory = r.source(key+".directory", whose, raw.Directory)
+	if p.Directory = r.source(key+".directory", whose, raw.Directory); p.Directory != nil {
+		p.Directory.Type = Directory
+	}
 	r.files(key, raw, &p)
 	return p
 }
@@ -191,20 +198,21 @@ func (r *reader) files(key string, raw *rawPackage, p *Package) {
 	}
 	if raw.Archive != nil {
 		f := read(key+".archive", raw.Archive)
-		r.archive(key+".archive", p, f)
+		r.archive(key+".archive", p, f, raw.Archive.Subdir)
 	}
 	r.hashes(p, bare)
 }
 
 // archive takes a direct URL or path that names a wheel for a wheel: that is how uv writes it.
-func (r *reader) archive(key string, p *Package, f File) {
+func (r *reader) archive(key string, p *Package, f File, subdir string) {
 	if strings.HasSuffix(f.Name, ".whl") {
 		r.wheelName(key, p, f)
 		f.Direct = f.URL != ""
 		p.Wheels = append(p.Wheels, f)
 		return
 	}
-	p.Archive = &Source{URL: f.URL, Path: f.Path}
+	p.Archive = f.source()
+	p.Archive.Subdir = r.subdirectory(key, p.label(), subdir)
 }
 
 // applySizes fills in the sizes that the index did not give.

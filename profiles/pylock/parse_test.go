@@ -95,9 +95,9 @@ func TestParse(t *testing.T) {
 				{Name: "local-1-py3-none-any.whl", Path: "wheels/local-1-py3-none-any.whl", Size: 5, SHA256: sum("local")}}},
 			{Name: "direct", Version: "2", At: at(26), Wheels: []File{
 				{Name: "direct-2-py3-none-any.whl", URL: "https://files.example/direct-2-py3-none-any.whl", SHA256: sum("direct"), Direct: true}}},
-			{Name: "source", Archive: &Source{URL: "https://files.example/source.zip"}, At: at(31)},
-			{Name: "checkout", VCS: &Source{Type: "git", URL: "ssh://git@git.example/x.git"}, At: at(35)},
-			{Name: "tree", Directory: &Source{Path: "."}, At: at(39)},
+			{Name: "source", Archive: &Source{Type: Archive, URL: "https://files.example/source.zip", Name: "source.zip", SHA256: sum("source")}, At: at(31)},
+			{Name: "checkout", VCS: &Source{Type: Git, URL: "ssh://git@git.example/x.git", Revision: "v1", Commit: "abc"}, At: at(35)},
+			{Name: "tree", Directory: &Source{Type: Directory, Path: ".", Editable: true}, At: at(39)},
 		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

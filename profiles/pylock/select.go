@@ -12,9 +12,9 @@ import (
 )
 
 // Select picks the best wheel of every package whose marker holds for t, sorted by name. Among the wheels
-// that fit, the best tag wins, then the higher build tag. Everything that is wrong comes back at once:
-// fault.Wheel (no wheel fits), fault.ABI (only the base's libc stands in the way), fault.Sdist (nothing but
-// source), fault.Lock and fault.Index (a package twice), fault.Platform and fault.Spec (the target itself).
+// that fit, the best tag wins, then the higher build tag. A package without one is to be built from its source. Everything
+// that is wrong comes back at once: fault.Wheel (no wheel fits, and there is no source), fault.ABI (only the base's libc stands in the way),
+// fault.Sdist (a source that cannot be built), fault.Lock and fault.Index (a package twice), fault.Platform and fault.Spec (the target itself).
 func (l *Lock) Select(t Target) ([]Wheel, error) {
 	s, err := newSelection(l, t)
 	if err != nil {
@@ -41,6 +41,7 @@ type selection struct {
 	lock    *Lock
 	target  Target
 	tags    *tagSet
+	source  map[string]bool  // packages that are built although a wheel fits
 	patches []pep440.Version // the Python versions that the target may turn out to have, lowest first
 	env     *environment
 	holds   map[string]bool // marker → whether it holds: in a universal lock many packages share one
@@ -52,7 +53,7 @@ func newSelection(l *Lock, t Target) (*selection, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &selection{lock: l, target: t, tags: tags, holds: map[string]bool{}}
+	s := &selection{lock: l, target: t, tags: tags, source: nameSet(t.Source), holds: map[string]bool{}}
 	required, err := parseSpecifiers(l.RequiresPython)
 	if err != nil {
 		return nil, fault.New(fault.Lock, "requires-python of the lock is malformed: %w", err).In(fault.Position{File: l.Name})
@@ -168,7 +169,7 @@ func (s *selection) duplicates(chosen []*Package) {
 	}
 }
 
-// wheel picks the best wheel of p, or reports why there is none.
+// wheel picks the best wheel of p or else its source, or reports why there is neither.
 func (s *selection) wheel(p *Package) (Wheel, bool) {
 	required, err := parseSpecifiers(p.RequiresPython)
 	if err != nil {
@@ -180,9 +181,8 @@ func (s *selection) wheel(p *Package) (Wheel, bool) {
 		return Wheel{}, false
 	}
 	best, ok := bestOf(p.Wheels, s.tags)
-	if !ok {
-		s.faults = append(s.faults, s.noWheel(p).In(p.At))
-		return Wheel{}, false
+	if !ok || s.source[p.Name] {
+		return s.built(p)
 	}
 	version := p.Version
 	if version == "" {

@@ -13,7 +13,7 @@ import (
 // noWheel says why no wheel of p fits: none at all, only the libc, or nothing for this Python and platform.
 func (s *selection) noWheel(p *Package) *fault.Fault {
 	if len(p.Wheels) == 0 {
-		return sourceOnly(p)
+		return fault.New(fault.Wheel, "%s has no file in the lock", p.label()).Hint("make the lock again with `mlbuild lock`")
 	}
 	if f := s.wrongLibc(p); f != nil {
 		return f
@@ -28,9 +28,6 @@ func (s *selection) noWheel(p *Package) *fault.Fault {
 		f.Hint("for Python %s there are wheels for %s", s.target.Python, strings.Join(elsewhere, ", "))
 	}
 	f.Hint("wheels in the lock: %s", listTags(p.Wheels))
-	if p.Sdist != nil {
-		f.Hint("%s also has a source distribution, which mlbuild cannot build yet", p.Name)
-	}
 	if made := s.lock.Tool.Platforms; len(made) > 0 && !slices.Contains(made, s.target.Platform) {
 		return f.Hint("the lock was made for %s: make it again with `mlbuild lock`", strings.Join(made, ", "))
 	}
@@ -103,28 +100,6 @@ func tagGlibc(platform string) (int, bool) {
 	number, _, _ := strings.Cut(rest, "_")
 	minor, err := strconv.Atoi(number)
 	return minor, ok && err == nil
-}
-
-// sourceOnly is the fault of a package without wheels.
-func sourceOnly(p *Package) *fault.Fault {
-	kind := "a source distribution"
-	switch {
-	case p.VCS != nil:
-		kind = "a version control checkout"
-		if p.VCS.Type != "" {
-			kind = "a " + p.VCS.Type + " checkout"
-		}
-	case p.Directory != nil:
-		kind = "the directory " + strconv.Quote(p.Directory.Path)
-	case p.Archive != nil:
-		kind = "a source archive"
-	case p.Sdist == nil:
-		return fault.New(fault.Wheel, "%s has no file in the lock", p.label()).
-			Hint("make the lock again with `mlbuild lock`")
-	}
-	return fault.New(fault.Sdist, "%s has only %s, and mlbuild cannot build packages from source yet", p.label(), kind).
-		Hint("pin a version of %s that has a wheel", p.Name).
-		Hint("or build the wheel yourself (`uv build --wheel`), serve it by HTTP and name its URL in requirements.txt")
 }
 
 // twice is the fault of two entries that both hold: from two indexes the lock is ambiguous about its source.

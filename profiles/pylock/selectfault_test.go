@@ -17,9 +17,7 @@ func TestSelectFaults(t *testing.T) {
 		}
 		return head + entry(name, files)
 	}
-	sdist := `sdist = { url = "https://files.example/x-1.tar.gz", hashes = { sha256 = "` + sum("x") + `" } }`
 	const again = "if the lock was made for another Python or platform, make it again with `mlbuild lock`"
-	const build = "or build the wheel yourself (`uv build --wheel`), serve it by HTTP and name its URL in requirements.txt"
 	arm := Target{Python: "3.11", Platform: "linux/arm64", Glibc: "2.36"}
 	alpine := Target{Python: "3.11", Platform: "linux/amd64", Musl: true}
 	for _, test := range []struct {
@@ -44,12 +42,12 @@ func TestSelectFaults(t *testing.T) {
 				"for linux/amd64 there are wheels for Python 3.12 and newer: set python.version to one of them, or pin another version of x",
 				"for Python 3.11 there are wheels for linux/arm64",
 				"wheels in the lock: cp311-cp311-manylinux_2_28_aarch64, cp312-abi3-manylinux_2_28_x86_64", again}},
-		{"many tags, and an sdist", head + entry("x 1", []string{
+		{"many tags", head + entry("x 1", []string{
 			"x-1-cp31-cp31-win32.whl", "x-1-cp32-cp32-win32.whl", "x-1-cp33-cp33-win32.whl", "x-1-cp34-cp34-win32.whl", "x-1-cp35-cp35-win32.whl",
-			"x-1-cp36-cp36-win32.whl", "x-1-cp37-cp37-win32.whl", "x-1-cp38-cp38-win32.whl", "x-1-cp39-cp39-win32.whl"}, sdist), bookworm, fault.Wheel,
+			"x-1-cp36-cp36-win32.whl", "x-1-cp37-cp37-win32.whl", "x-1-cp38-cp38-win32.whl", "x-1-cp39-cp39-win32.whl"}), bookworm, fault.Wheel,
 			"x 1 has no wheel for Python 3.11 on linux/amd64", []string{
 				"wheels in the lock: cp31-cp31-win32, cp32-cp32-win32, cp33-cp33-win32, cp34-cp34-win32, cp35-cp35-win32, cp36-cp36-win32, cp37-cp37-win32, cp38-cp38-win32 and 1 more",
-				"x also has a source distribution, which mlbuild cannot build yet", again}},
+				again}},
 		{"lock of another platform", wheels("x 1", "cp311-cp311-manylinux_2_28_x86_64") + "\n[tool.mlbuild]\nplatforms = [\"linux/amd64\"]\n", arm, fault.Wheel,
 			"x 1 has no wheel for Python 3.11 on linux/arm64", []string{
 				"for Python 3.11 there are wheels for linux/amd64", "wheels in the lock: cp311-cp311-manylinux_2_28_x86_64",
@@ -69,14 +67,15 @@ func TestSelectFaults(t *testing.T) {
 			"x 1 has no wheel for Python 3.11 on linux/amd64", []string{
 				"for linux/amd64 there are wheels for Python 3.12: set python.version to one of them, or pin another version of x",
 				"wheels in the lock: cp312-cp312-manylinux_2_28_x86_64", again}},
-		{"sdist", head + entry("x 1", nil, sdist), bookworm, fault.Sdist,
-			"x 1 has only a source distribution, and mlbuild cannot build packages from source yet", []string{"pin a version of x that has a wheel", build}},
-		{"git", head + entry("x 1", nil, `vcs = { type = "git", url = "https://git.example/x" }`), bookworm, fault.Sdist,
-			"x 1 has only a git checkout, and mlbuild cannot build packages from source yet", []string{"pin a version of x that has a wheel", build}},
-		{"archive", head + entry("x 1", nil, strings.Replace(sdist, "sdist", "archive", 1)), bookworm, fault.Sdist,
-			"x 1 has only a source archive, and mlbuild cannot build packages from source yet", []string{"pin a version of x that has a wheel", build}},
-		{"directory", head + entry("x 1", nil, `directory = { path = "lib" }`), bookworm, fault.Sdist,
-			`x 1 has only the directory "lib", and mlbuild cannot build packages from source yet`, []string{"pin a version of x that has a wheel", build}},
+		{"git without a commit", head + entry("x 1", nil, `vcs = { type = "git", url = "https://git.example/x", requested-revision = "main" }`), bookworm, fault.Sdist,
+			"x 1 comes from git, and the lock names no commit", []string{"make the lock again with `mlbuild lock`"}},
+		{"another version control", head + entry("x 1", nil, `vcs = { type = "hg", url = "https://hg.example/x", commit-id = "`+strings.Repeat("a", 40)+`" }`), bookworm, fault.Sdist,
+			"x 1 comes from hg, and mlbuild builds from git only", []string{"require a release of x, or the URL of its source archive"}},
+		{"editable", head + entry("x 1", nil, `directory = { path = "lib", editable = true }`), bookworm, fault.Sdist,
+			"x 1 is locked as editable, which would point at files that are not in the image", []string{"require it without -e and make the lock again: it is built as a wheel"}},
+		{"nothing to build from", head + entry("x 1", []string{"x-1-py3-none-any.whl"}), Target{Python: "3.11", Platform: "linux/amd64", Source: []string{"X"}}, fault.Sdist,
+			"x 1 is to be built from source, and the lock has only wheels of it", []string{"make the lock again with `mlbuild lock`",
+				"if its index has no source distribution, require its repository: x @ git+https://…@commit"}},
 		{"nothing", head + entry("x 1", nil), bookworm, fault.Wheel, "x 1 has no file in the lock", []string{"make the lock again with `mlbuild lock`"}},
 		{"package's requires-python", head + entry("x 1", []string{"x-1-py3-none-any.whl"}, `requires-python = ">=3.12,<3.14"`), bookworm, fault.Wheel,
 			"x 1 requires Python >=3.12,<3.14, the image has 3.11", []string{"Python versions that would do: 3.12, 3.13", "set python.version, or make the lock again with `mlbuild lock`"}},
@@ -132,7 +131,7 @@ func TestSelectLockFaults(t *testing.T) {
 
 func TestSelectReportsAllAtOnce(t *testing.T) {
 	text := head + entry("a 1", []string{"a-1-cp310-cp310-win32.whl"}) + entry("b 1", nil) +
-		entry("c 1", []string{"c-1-cp311-cp311-manylinux_2_40_x86_64.whl"}) + entry("d 1", nil, `directory = { path = "d" }`) +
+		entry("c 1", []string{"c-1-cp311-cp311-manylinux_2_40_x86_64.whl"}) + entry("d 1", nil, `directory = { path = "d", editable = true }`) +
 		entry("e 1", []string{"e-1-py3-none-any.whl"})
 	ws, err := mustParse(t, text).Select(bookworm)
 	var codes []string

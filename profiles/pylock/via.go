@@ -63,6 +63,20 @@ func (l *Lock) Needed(roots []string, without map[string]bool) map[string]bool {
 	return needed
 }
 
+// Needs maps every package to those that it needs, sorted, as far as the lock says it.
+func (l *Lock) Needs() map[string][]string {
+	needs := map[string][]string{}
+	for name, parents := range l.parents() {
+		for _, parent := range parents {
+			needs[parent] = append(needs[parent], name)
+		}
+	}
+	for _, all := range needs {
+		slices.Sort(all)
+	}
+	return needs
+}
+
 func follow(next map[string]string, from string) []string {
 	var path []string
 	for at := from; at != ""; at = next[at] {

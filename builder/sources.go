@@ -1,0 +1,153 @@
+package builder
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	gateway "github.com/moby/buildkit/frontend/gateway/client"
+
+	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/pylock"
+)
+
+// target is what a recipe's wheels are picked for.
+func target(r *profiles.Recipe, glibc string) pylock.Target {
+	return pylock.Target{
+		Python: r.Python.Version, Platform: r.Platform, Glibc: glibc, Source: r.Requires.Source,
+		Extras: r.Requires.Extras, Groups: r.Requires.Groups,
+	}
+}
+
+// sources adds the project itself where it is installed, and keeps what the lock says about packages that are built.
+func (c *compiled) sources(lock *pylock.Lock) {
+	if p := c.recipe.Builder.Project; p != nil {
+		own := pylock.Wheel{Name: p.Name, Version: p.Version, Why: "it is the project itself", Source: &pylock.Source{Type: pylock.Directory, Path: p.Path}}
+		c.wheels = append(slices.DeleteFunc(slices.Clone(c.wheels), func(w pylock.Wheel) bool { return w.Name == p.Name }), own)
+	}
+	if !llb.Builds(c.wheels) {
+		return
+	}
+	c.needs, c.asked = lock.Needs(), map[string]string{}
+	for _, w := range c.wheels {
+		if w.Source != nil && w.Source.Path == "" {
+			c.asked[w.Name] = askedBy(lock.PathTo(w.Name))
+		}
+	}
+}
+
+// askedBy says who requires a package, from the path that leads to it.
+func askedBy(path []string) string {
+	if len(path) < 2 {
+		return "the project"
+	}
+	return strings.Join(path[:len(path)-1], " → ")
+}
+
+// sourceNotes names the packages that are compiled because an index has no wheel of them.
+func sourceNotes(wheels []pylock.Wheel) []string {
+	var notes []string
+	for _, w := range wheels {
+		if w.Source != nil && w.Source.Type == pylock.Archive && !w.Direct {
+			notes = append(notes, fmt.Sprintf("%s is built from source: %s", w.Label(), w.Why))
+		}
+	}
+	return notes
+}
+
+// fetched are the files that a build downloads: wheels, and source archives in the form of one.
+func fetched(wheels []pylock.Wheel) []pylock.Wheel {
+	var all []pylock.Wheel
+	for _, w := range wheels {
+		if s := w.Source; s != nil {
+			w.Filename, w.URL, w.SHA256, w.Size = s.Name, s.URL, s.SHA256, s.Size
+		}
+		if w.URL != "" && w.SHA256 != "" {
+			all = append(all, w)
+		}
+	}
+	return all
+}
+
+// checkSources refuses what could not be built here, before anything is: programs of a platform that the daemon cannot run, and files of the project that are
+// not those of the lock any more.
+func (b *build) checkSources(c *compiled) error {
+	wheels := slices.Concat(c.wheels, c.extra)
+	if llb.Builds(wheels) && !runsOn(b.daemon.Platforms, c.recipe.Platform) {
+		return fault.New(fault.Platform, "profile %s on %s builds packages from source, and the daemon at %s runs only %v",
+			c.recipe.Profile, c.recipe.Platform, b.daemon.Addr, b.daemon.Platforms).
+			Hint("install the emulator on the daemon's machine: apt-get install qemu-user-static").
+			Hint("or build this platform on a daemon of its kind: --addr")
+	}
+	var faults fault.List
+	for _, w := range wheels {
+		path, sum := w.Path, w.SHA256
+		if w.Source != nil && w.Source.Type == pylock.Archive {
+			path, sum = w.Source.Path, w.Source.SHA256
+		}
+		if path != "" {
+			faults = append(faults, fault.All(b.checkFile(path, sum, c.recipe.Profile))...)
+		}
+	}
+	return faults.Err()
+}
+
+// checkFile holds a file of the project against the lock's sha256 (hex).
+func (b *build) checkFile(path, sum, profile string) error {
+	f, err := b.locals.root.Open(path)
+	if err != nil {
+		return fault.New(fault.Context, "a requirement is missing: %w", err).Hint("the lock names %s: put it there, or renew the lock: mlbuild lock --profile %s", path, profile)
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return fault.New(fault.Context, "a requirement cannot be read: %w", err)
+	}
+	if got := hex.EncodeToString(h.Sum(nil)); got != sum {
+		return fault.New(fault.Digest, "%s is not the file that was locked: its sha256 is %s, the lock says %s", path, got, sum).
+			Hint("renew the lock: mlbuild lock --profile %s", profile)
+	}
+	return nil
+}
+
+// develImage is the repository of the images with the CUDA toolkit.
+const develImage = "docker.io/nvidia/cuda"
+
+// lookupTools finds what the packages are built with, if any is.
+func (b *build) lookupTools(ctx context.Context, gw gateway.Client, c *compiled) (t llb.BuildInputs, err error) {
+	r := c.recipe
+	wheels := slices.Concat(c.wheels, c.extra)
+	if !llb.Builds(wheels) {
+		return t, nil
+	}
+	t = llb.BuildInputs{Needs: c.needs, Asked: c.asked, Glibc: c.glibc, Version: b.req.Version, Hosts: b.req.KnownHosts}
+	if t.Tool, err = lookupImage(ctx, gw, r.Tool, b.worker); err != nil {
+		return t, err
+	}
+	if r.Accelerator.Kind != "cuda" || !slices.ContainsFunc(wheels, func(w pylock.Wheel) bool { return w.Source != nil && compiledWithCUDA(r, w.Name) }) {
+		return t, nil
+	}
+	t.CUDA = cmp.Or(c.cuda, r.Accelerator.CUDA)
+	image, _, _ := profiles.CUDABuild(t.CUDA)
+	if image == "" {
+		return t, fault.New(fault.Cuda, "a package is to be compiled with CUDA %q, and the tables know no image with its toolkit", t.CUDA).
+			Hint("name the version: accelerator: {cuda: \"12.6\"}")
+	}
+	p, err := parsePlatform(r.Platform)
+	if err != nil {
+		return t, err
+	}
+	t.Devel, err = lookupImage(ctx, gw, image, p)
+	return t, err
+}
+
+func compiledWithCUDA(r *profiles.Recipe, name string) bool {
+	return slices.ContainsFunc(r.Builder.Packages, func(p profiles.PackageBuild) bool { return p.Name == name && p.CUDA })
+}

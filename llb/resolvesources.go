@@ -1,0 +1,174 @@
+package llb
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	bkllb "github.com/moby/buildkit/client/llb"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/mlbuild/mlbuild/profiles"
+)
+
+// Files beside uv's pyproject.toml.
+const (
+	packagesFile = "packages.txt" // requirements of the project file that a pyproject.toml cannot hold
+	buildFile    = "build.txt"    // the packages that are to be built from source, as options
+	hostsFile    = "known_hosts"
+	localDir     = "local" // the project's files that are requirements, under their own paths
+)
+
+// pathInLock is how uv, run in /src, writes the place of a file or directory below localDir into a lock in /out.
+var pathInLock = regexp.MustCompile(`path = "\.\./src/` + localDir + `(?:/([^"]*))?"`)
+
+// Relocate gives the paths of a lock as they are seen from the project's directory, where it is kept.
+func Relocate(lock []byte) []byte {
+	return pathInLock.ReplaceAllFunc(lock, func(found []byte) []byte {
+		p := string(pathInLock.FindSubmatch(found)[1])
+		if p == "" {
+			p = "."
+		}
+		return []byte(`path = "` + p + `"`)
+	})
+}
+
+// localLines has the requirements that are files of the project point to where uv sees them.
+func localLines(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		b.WriteString(localLine(line))
+	}
+	return b.String()
+}
+
+func localLine(requirement string) string {
+	before, file, after, ok := profiles.CutLocal(requirement)
+	if !ok {
+		return requirement
+	}
+	end := requirement[len(strings.TrimRight(requirement, "\r\n")):]
+	return before + "./" + localDir + "/" + file + after + end
+}
+
+// unnamed are the requirements that begin with no name, or give a path for it: only a requirements file can hold them.
+func unnamed(packages []string) []string {
+	return slices.DeleteFunc(slices.Clone(packages), isNamed)
+}
+
+func named(packages []string) []string {
+	return slices.DeleteFunc(slices.Clone(packages), func(p string) bool { return !isNamed(p) })
+}
+
+func isNamed(requirement string) bool {
+	_, _, _, local := profiles.CutLocal(requirement)
+	return !local && requirementName.MatchString(requirement)
+}
+
+// sourceFiles are the files that uv needs only where something is no wheel of an index.
+func (in ResolveInputs) sourceFiles(r *profiles.Recipe) []profiles.File {
+	var files []profiles.File
+	if packages := unnamed(r.Requires.Packages); len(packages) > 0 {
+		files = append(files, profiles.File{Path: packagesFile, Data: localLines(strings.Join(packages, "\n") + "\n")})
+	}
+	if len(r.Requires.Source) > 0 {
+		files = append(files, profiles.File{Path: buildFile, Data: "--no-binary " + strings.Join(r.Requires.Source, "\n--no-binary ") + "\n"})
+	}
+	if UsesSSH(r) {
+		files = append(files, profiles.File{Path: hostsFile, Data: in.Hosts})
+	}
+	if len(r.Requires.Local) > 0 {
+		files = append(files, profiles.File{Path: localDir + "/empty"}) // something to mount on
+	}
+	return files
+}
+
+// sourceOptions are what the step needs for them: the files of the project, of which a build may write beside its sources, git's view of
+// certificates, and the ssh agent.
+func (in ResolveInputs) sourceOptions(r *profiles.Recipe, s stage) []bkllb.RunOption {
+	var opts []bkllb.RunOption
+	if len(r.Requires.Local) > 0 {
+		paths := make([]string, len(r.Requires.Local))
+		for i, l := range r.Requires.Local {
+			paths[i] = l.Path
+		}
+		opts = append(opts, bkllb.AddMount("/src/"+localDir, localFiles(paths, r, in.Session, s), bkllb.ForceNoOutput))
+	}
+	opts = append(opts, versionOptions(r.Requires.Local, in.Version)...)
+	if usesGit(r) && in.Network.CA {
+		opts = append(opts, bkllb.AddEnv("GIT_SSL_CAINFO", caPath))
+	}
+	if UsesSSH(r) {
+		opts = append(opts, bkllb.AddSSHSocket(bkllb.SSHID("default")),
+			bkllb.AddEnv("GIT_SSH_COMMAND", "ssh -o StrictHostKeyChecking=yes -o UserKnownHostsFile=/src/"+hostsFile))
+	}
+	return opts
+}
+
+// localFiles sends files and directories of the project. Secrets and what .dockerignore names stay.
+func localFiles(paths []string, r *profiles.Recipe, session Session, s stage) bkllb.State {
+	opts := append(session.local(session.SharedKey+"-source-"+selectionKey(paths, r.App.Ignore)),
+		bkllb.ExcludePatterns(r.App.Ignore), s.named("send %s", strings.Join(paths, ", ")))
+	if !slices.Contains(paths, ".") {
+		opts = append(opts, bkllb.FollowPaths(paths))
+	}
+	return bkllb.Local(ProjectLocal, opts...)
+}
+
+// versionOptions tells the tools that read a version off git's tags what they would read: the history is not there.
+func versionOptions(packages []profiles.LocalSource, version string) []bkllb.RunOption {
+	var opts []bkllb.RunOption
+	for _, p := range packages {
+		if p.Git && p.Name != "" && version != "" {
+			opts = append(opts, bkllb.AddEnv(pretendVariable(p.Name), version))
+		}
+	}
+	return opts
+}
+
+// pretendVariable is how setuptools-scm, and what stands on it, is told a version.
+func pretendVariable(name string) string {
+	return "SETUPTOOLS_SCM_PRETEND_VERSION_FOR_" + envName(name)
+}
+
+var (
+	gitRequirement = regexp.MustCompile(`git\+(https?|ssh)://|\bgit\s*=\s*["']`)
+	sshRequirement = regexp.MustCompile(`git\+ssh://|\bgit\s*=\s*["'](ssh://|git@)`)
+)
+
+func usesGit(r *profiles.Recipe) bool { return mentions(r, gitRequirement) }
+
+// UsesSSH tells whether a requirement comes from a git server by ssh.
+func UsesSSH(r *profiles.Recipe) bool { return mentions(r, sshRequirement) }
+
+func mentions(r *profiles.Recipe, what *regexp.Regexp) bool {
+	files := slices.Concat(r.Requires.Files, r.Requires.Constraints)
+	if r.Requires.Project != nil {
+		files = append(files, r.Requires.Project.File)
+	}
+	for _, l := range r.Requires.Local {
+		files = append(files, l.Meta...)
+	}
+	inFile := func(f profiles.File) bool { return what.MatchString(f.Data) }
+	return slices.ContainsFunc(files, inFile) || slices.ContainsFunc(slices.Concat(r.Requires.Packages, r.Requires.Overrides), what.MatchString)
+}
+
+// withGit is the tool image with git, where a requirement needs it.
+func (in ResolveInputs) withGit(tool bkllb.State, r *profiles.Recipe, s stage) bkllb.State {
+	if !usesGit(r) || r.Requires.UV != nil {
+		return tool
+	}
+	packages := []string{"ca-certificates", "git"}
+	if UsesSSH(r) {
+		packages = append(packages, "openssh-client")
+	}
+	return aptInstalled(tool, packages, profiles.Apt{}, Inputs{Base: in.Tool, Network: in.Network}, in.Worker, s)
+}
+
+// machine is how wheels and ELF files name a platform's processor.
+func machine(p ocispecs.Platform) string {
+	if p.Architecture == "arm64" {
+		return "aarch64"
+	}
+	return "x86_64"
+}

@@ -1,0 +1,199 @@
+package llb
+
+import (
+	"slices"
+	"strings"
+
+	bkllb "github.com/moby/buildkit/client/llb"
+
+	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/pylock"
+)
+
+// scriptDir is where a step finds one of these scripts and what it is told.
+const scriptDir = "/run/mlbuild/build"
+
+// sourceEpoch is the time that builds are told to write into archives: the first that a zip can hold, 1980-01-01.
+const sourceEpoch = "315532800"
+
+// BuildInputs is what building packages from source needs.
+type BuildInputs struct {
+	Needs   map[string][]string // package → the packages that it needs, as far as the lock says it
+	Asked   map[string]string   // package that is built → who requires it, for people
+	Glibc   string              // of the base, "2.36"; "" = unknown
+	Tool    Base                // image in which uv is brought, on Worker's platform
+	Devel   Base                // image with the CUDA toolkit, on the image's platform; zero where nothing is compiled with CUDA
+	CUDA    string              // version of that toolkit
+	Version string              // of the project by its git tags, "" = unknown
+	Hosts   string              // known_hosts(5) of the git servers that are reached by ssh
+}
+
+// ready splits the wheels into those that are there and those that have to be built.
+func ready(wheels []pylock.Wheel) (there, sources []pylock.Wheel) {
+	for _, w := range wheels {
+		if w.Source == nil {
+			there = append(there, w)
+		} else {
+			sources = append(sources, w)
+		}
+	}
+	return there, sources
+}
+
+// wheels adds the layers of the wheels that are there, then those of the packages that are built.
+func (m *image) wheels(wheels []pylock.Wheel) error {
+	there, sources := ready(wheels)
+	helper := helperRoot(m.in.Helpers.Wheels)
+	for _, l := range planWheels(there, m.recipe.Layers, m.room()-len(sources)) {
+		m.add(l, wheelLayer(helper, l, m.recipe, m.in))
+	}
+	return m.buildWheels(sources)
+}
+
+// Builds tells whether something has to be built for a stage.
+func Builds(wheels []pylock.Wheel) bool {
+	return slices.ContainsFunc(wheels, func(w pylock.Wheel) bool { return w.Source != nil })
+}
+
+// buildWheels adds the layers of the packages that are built, each by a step of its own and in a layer of its own, sorted by name.
+func (m *image) buildWheels(sources []pylock.Wheel) error {
+	if len(sources) == 0 {
+		return nil
+	}
+	if err := m.needImage(); err != nil {
+		return err
+	}
+	root, err := m.builder()
+	if err != nil {
+		return err
+	}
+	tool, err := toolState(m.in.Build.Tool, m.in.Worker, m.sourceStage())
+	if err != nil {
+		return err
+	}
+	b := &wheelBuilder{
+		image: m, root: root, sources: sources, made: map[string]bkllb.State{},
+		uv: uvState(tool, m.in.Worker, m.platform, m.in.Network, m.sourceStage()),
+	}
+	for i, l := range m.layers {
+		if l.Kind == "system" {
+			b.system = append(b.system, m.states[i])
+		}
+	}
+	for _, w := range sources {
+		state, err := b.layer(w, nil)
+		if err != nil {
+			return err
+		}
+		m.add(Layer{Kind: "built", Name: w.Label(), Wheels: []pylock.Wheel{w}}, state)
+	}
+	return nil
+}
+
+func (m *image) sourceStage() stage {
+	return stage{id: "source", title: "source", noCache: m.in.NoCache}
+}
+
+// wheelBuilder makes wheels from source, on the builder stage.
+type wheelBuilder struct {
+	*image
+	root, uv bkllb.State
+	system   []bkllb.State // the layers of system packages
+	sources  []pylock.Wheel
+	made     map[string]bkllb.State // layers, by the package's name
+}
+
+// layer builds a wheel and lays it down. chain is the packages whose builds wait for this one.
+func (b *wheelBuilder) layer(w pylock.Wheel, chain []string) (bkllb.State, error) {
+	if made, ok := b.made[w.Name]; ok {
+		return made, nil
+	}
+	if slices.Contains(chain, w.Name) {
+		return bkllb.State{}, fault.New(fault.Spec, "the builds of %s need each other", strings.Join(append(chain, w.Name), " and ")).
+			Hint("look at isolation: false and requires of these packages in python.build")
+	}
+	how := b.how(w.Name)
+	locked, names, err := b.locked(how, append(slices.Clone(chain), w.Name))
+	if err != nil {
+		return bkllb.State{}, err
+	}
+	built, err := b.build(w, how, locked, names)
+	if err != nil {
+		return bkllb.State{}, err
+	}
+	laid, err := b.lay(w, built, locked)
+	b.made[w.Name] = laid
+	return laid, err
+}
+
+// how gives the way in which the project file wants a package built.
+func (b *wheelBuilder) how(name string) profiles.PackageBuild {
+	all := b.recipe.Builder.Packages
+	if i := slices.IndexFunc(all, func(p profiles.PackageBuild) bool { return p.Name == name }); i >= 0 {
+		return all[i]
+	}
+	return profiles.PackageBuild{Name: name}
+}
+
+// locked gives the layers of the locked packages that a build without isolation sees, and their names: those that it requires and all that these
+// need. Where the lock says nothing of that, all.
+func (b *wheelBuilder) locked(how profiles.PackageBuild, chain []string) (layers []bkllb.State, names []string, err error) {
+	if !how.Shared {
+		return nil, nil, nil
+	}
+	for _, w := range b.closure(how) {
+		if slices.Contains(chain, w.Name) {
+			continue
+		}
+		names = append(names, w.Name)
+		if w.Source != nil {
+			l, err := b.layer(w, chain)
+			if err != nil {
+				return nil, nil, err
+			}
+			layers = append(layers, l)
+			continue
+		}
+		layers = append(layers, b.laid(w)...)
+	}
+	return layers, names, nil
+}
+
+// closure is the locked packages that a build requires, with what they need, sorted by name.
+func (b *wheelBuilder) closure(how profiles.PackageBuild) []pylock.Wheel {
+	wanted := map[string]bool{}
+	var add func(name string)
+	add = func(name string) {
+		if !wanted[name] {
+			wanted[name] = true
+			for _, n := range b.in.Build.Needs[name] {
+				add(n)
+			}
+		}
+	}
+	for _, r := range how.Requires {
+		if m := requirementName.FindStringSubmatch(r); m != nil {
+			add(pylock.Normalize(m[2]))
+		}
+	}
+	known := len(b.in.Build.Needs) > 0
+	return slices.DeleteFunc(slices.Concat(b.in.Wheels, b.in.Extra), func(w pylock.Wheel) bool {
+		return known && !wanted[w.Name] || !known && w.Source != nil && !wanted[w.Name]
+	})
+}
+
+// laid gives the layers of a wheel that is there: those of the image if it has its own, else one that is no part of the image.
+func (b *wheelBuilder) laid(w pylock.Wheel) []bkllb.State {
+	var own []bkllb.State
+	for i, l := range b.layers {
+		if l.Kind == "wheels" && len(l.Wheels) == 1 && l.Wheels[0].Name == w.Name {
+			own = append(own, b.states[i])
+		}
+	}
+	if own != nil {
+		return own
+	}
+	l := Layer{Kind: "wheels", Name: w.Label(), Wheels: []pylock.Wheel{w}}
+	return []bkllb.State{wheelLayer(helperRoot(b.in.Helpers.Wheels), l, b.recipe, b.in)}
+}

@@ -1,0 +1,96 @@
+package llb
+
+import (
+	"cmp"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	bkllb "github.com/moby/buildkit/client/llb"
+	"github.com/moby/buildkit/solver/pb"
+
+	"github.com/mlbuild/mlbuild/profiles/pylock"
+)
+
+//go:embed laywheel.py
+var layWheelScript string
+
+// lay is the step that checks a built wheel against the image and unpacks it, as every other wheel is unpacked.
+func (b *wheelBuilder) lay(w pylock.Wheel, built bkllb.State, locked []bkllb.State) (bkllb.State, error) {
+	s := b.sourceStage()
+	args := []string{"/mlbuild/helper/" + HelperFile, "-python", b.recipe.Python.Version, "-out", "/out"}
+	for _, a := range b.recipe.Requires.Allow {
+		if strings.HasSuffix(a, ".pth") {
+			args = append(args, "-allow-pth", a)
+		}
+	}
+	args = append(args, pruneArgs(b.recipe.Prune)...)
+	opts := []bkllb.RunOption{
+		bkllb.Args([]string{b.recipe.Base.Interpreter, scriptDir + "/run.py"}), bkllb.Dir("/"),
+		bkllb.Network(pb.NetMode_NONE), bkllb.Platform(b.platform), s.named("unpack %s", w.Label()),
+		bkllb.AddMount("/mlbuild/wheel", built, bkllb.Readonly, byKey),
+		bkllb.AddMount("/mlbuild/helper", helperRoot(b.in.Helpers.Wheels), bkllb.Readonly, byKey),
+		bkllb.AddMount("/mlbuild/base", baseToRead(b.in.Base, b.platform), bkllb.Readonly, byKey),
+	}
+	for i, l := range slices.Concat(b.system, locked) {
+		opts = append(opts, bkllb.AddMount(fmt.Sprintf("/mlbuild/layers/%d", i), l, bkllb.Readonly, byKey))
+	}
+	if origin := directOrigin(w); origin != nil {
+		args = append(args, "-direct-url", "{wheel}=/mlbuild/origin"+directURLFile)
+		file := bkllb.Scratch().File(bkllb.Mkfile(directURLFile, 0o644, origin), s.named("where %s comes from", w.Name))
+		opts = append(opts, bkllb.AddMount("/mlbuild/origin", file, bkllb.Readonly, byKey))
+	}
+	script, err := b.layScript(w, append(args, "/mlbuild/wheel/{wheel}"), s)
+	if err != nil {
+		return bkllb.State{}, err
+	}
+	return b.root.Run(append(opts, bkllb.AddMount(scriptDir, script, bkllb.Readonly))...).AddMount("/out", bkllb.Scratch()), nil
+}
+
+func (b *wheelBuilder) layScript(w pylock.Wheel, args []string, s stage) (bkllb.State, error) {
+	minor := 0
+	if _, err := fmt.Sscanf(b.in.Build.Glibc, "2.%d", &minor); err != nil {
+		minor = 0 // unknown
+	}
+	return script((dirTable{}).mkdirs(), layWheelScript, "lay.json", struct {
+		Name    string   `json:"name"`
+		Version string   `json:"version"`
+		Machine string   `json:"machine"`
+		Glibc   int      `json:"glibc"` // 2.x, 0 = unknown
+		Args    []string `json:"args"`
+	}{w.Name, w.Version, machine(b.platform), minor, args}, s.named("what the wheel of %s must be", w.Name))
+}
+
+// directOrigin is direct_url.json (PEP 610) of a package that was required by a URL; nil for one from an index or from the project.
+func directOrigin(w pylock.Wheel) []byte {
+	type vcs struct {
+		VCS      string `json:"vcs"`
+		Commit   string `json:"commit_id"`
+		Revision string `json:"requested_revision,omitempty"`
+	}
+	type archive struct {
+		Hash   string            `json:"hash"`
+		Hashes map[string]string `json:"hashes"`
+	}
+	origin := struct {
+		Archive *archive `json:"archive_info,omitempty"`
+		VCS     *vcs     `json:"vcs_info,omitempty"`
+		URL     string   `json:"url"`
+		Subdir  string   `json:"subdirectory,omitempty"`
+	}{URL: w.Source.URL, Subdir: w.Source.Subdir}
+	switch {
+	case w.Source.Type == pylock.Git:
+		origin.VCS = &vcs{"git", w.Source.Commit, cmp.Or(w.Source.Revision, w.Source.Commit)}
+	case w.Source.Type == pylock.Archive && w.Direct:
+		origin.Archive = &archive{"sha256=" + w.Source.SHA256, map[string]string{"sha256": w.Source.SHA256}}
+	default:
+		return nil
+	}
+	data, err := json.Marshal(origin)
+	if err != nil {
+		return nil
+	}
+	return data
+}

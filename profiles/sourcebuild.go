@@ -1,0 +1,218 @@
+package profiles
+
+import (
+	"cmp"
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/mlbuild/mlbuild/profiles/fault"
+)
+
+// Builder is the stage in which things are compiled. Nothing of it is in the image.
+type Builder struct {
+	System      []string       `json:"system,omitempty"`      // Debian packages on top of the base as apt is asked for them, sorted: g++, cmake
+	Packages    []PackageBuild `json:"packages,omitempty"`    // how Python packages are built from source, sorted by name; one that is not here is built in the usual way
+	Constraints []File         `json:"constraints,omitempty"` // versions of what a build installs for itself, in order
+	Project     *LocalSource   `json:"project,omitempty"`     // the project itself, which is installed as a wheel; nil = it is not
+}
+
+// PackageBuild is how a package is built from source.
+type PackageBuild struct {
+	Name string `json:"name"` // normalized by PEP 503
+	// Shared has the build see the packages of the lock that Requires names, with what they need: pip's --no-build-isolation. Otherwise
+	// it gets what its own pyproject.toml requires, in an environment of its own (PEP 517).
+	Shared   bool     `json:"shared,omitempty"`
+	Requires []string `json:"requires,omitempty"` // requirements of the build itself; with Shared in place of those of pyproject.toml
+	Env      []Pair   `json:"env,omitempty"`      // sorted by name
+	Jobs     int      `json:"jobs,omitempty"`     // compilers at once; 0 = as the package decides
+	CUDA     bool     `json:"cuda,omitempty"`     // it is compiled with CUDA: the toolkit is mounted, FORCE_CUDA and TORCH_CUDA_ARCH_LIST are set
+}
+
+// LocalSource is a package in the project's own files.
+type LocalSource struct {
+	Path    string `json:"path"`              // slash path in the project, "." for all of it
+	Name    string `json:"name,omitempty"`    // of the package, normalized; "" = unknown
+	Version string `json:"version,omitempty"` // "" = its build decides
+	SHA256  string `json:"sha256,omitempty"`  // hex, of a file; "" = a directory
+	Git     bool   `json:"git,omitempty"`     // its version is read off the git tags
+	Meta    []File `json:"meta,omitempty"`    // of a directory: the files that say what the package needs
+}
+
+// Metadata says what a package requires, for a resolver that must not ask its build.
+type Metadata struct {
+	Name     string   `json:"name"`
+	Requires []string `json:"requires"`
+}
+
+type sourceBuildSpec struct {
+	name      str
+	isolation bool
+	requires  []str
+	depends   []str
+	dependsIn bool // depends is given
+	env       []named
+	jobs      number
+	cuda      bool
+}
+
+// sourceBuilds reads python.build: a list of names, or a mapping of names to how they are built.
+func (d *decoder) sourceBuilds(n *node, p *pythonSpec) {
+	p.build = nil
+	if n.kind != mapping {
+		var names []str
+		d.strs(&names, "python.build")(n)
+		for _, name := range names {
+			p.build = append(p.build, sourceBuildSpec{name: name, isolation: true})
+		}
+		return
+	}
+	for _, e := range n.keys {
+		if e.value.kind == null {
+			continue
+		}
+		b := sourceBuildSpec{name: str{e.name, e.at, true}, isolation: true}
+		d.sourceBuild(e.value, &b)
+		p.build = append(p.build, b)
+	}
+}
+
+func (d *decoder) sourceBuild(n *node, b *sourceBuildSpec) {
+	what := "python.build." + b.name.value
+	d.mapping(n, what, fields{
+		"isolation": d.flag(&b.isolation, what+".isolation"),
+		"requires":  d.strs(&b.requires, what+".requires"),
+		"depends": func(n *node) {
+			b.dependsIn = true
+			d.strs(&b.depends, what+".depends")(n)
+		},
+		"env":  d.pairs(&b.env, what+".env"),
+		"jobs": d.integer(&b.jobs, what+".jobs"),
+		"cuda": d.flag(&b.cuda, what+".cuda"),
+	})
+}
+
+// maxJobs bounds the compilers that run at once.
+const maxJobs = 1024
+
+// sourceBuilds decides how packages are built from source.
+func (r *resolver) sourceBuilds() {
+	b, req := &r.recipe.Builder, &r.recipe.Requires
+	seen := map[string]bool{}
+	for _, s := range r.spec.python.build {
+		name := NormalizeName(s.name.value)
+		if !requirementName.MatchString(s.name.value) || strings.ContainsAny(s.name.value, " [=<>~!@;/") {
+			r.specf(s.name.at, "%q is not the name of a package", s.name.value).Hint("Write the name alone; its version stands in the requirements.")
+			continue
+		}
+		if seen[name] {
+			r.specf(s.name.at, "%s stands in python.build twice", name)
+		}
+		seen[name] = true
+		b.Packages = append(b.Packages, r.packageBuild(name, s))
+		if s.dependsIn {
+			req.Metadata = append(req.Metadata, Metadata{Name: name, Requires: values(s.depends)})
+		}
+		req.Source = append(req.Source, name)
+	}
+	slices.SortFunc(b.Packages, func(x, y PackageBuild) int { return cmp.Compare(x.Name, y.Name) })
+	slices.SortFunc(req.Metadata, func(x, y Metadata) int { return cmp.Compare(x.Name, y.Name) })
+	req.Source = sortedUnique(req.Source)
+	slices.SortFunc(req.Local, func(x, y LocalSource) int { return cmp.Compare(x.Path, y.Path) })
+	req.Local = slices.CompactFunc(req.Local, func(x, y LocalSource) bool { return x.Path == y.Path })
+	b.Constraints = r.readRequirements(r.spec.python.buildConstraints, true)
+	r.install()
+}
+
+func (r *resolver) packageBuild(name string, s sourceBuildSpec) PackageBuild {
+	p := PackageBuild{
+		Name: name, Shared: !s.isolation, Requires: values(s.requires), CUDA: s.cuda,
+		Jobs: int(r.between(s.jobs, "python.build."+name+".jobs", 0, 1, maxJobs)),
+	}
+	if len(s.requires) > 0 && s.isolation {
+		r.specf(s.requires[0].at, "requires goes with isolation: false; with isolation the build gets what its own pyproject.toml requires").
+			Hint("Write isolation: false beside it, or leave it out.")
+	}
+	for _, e := range s.env {
+		if !envName.MatchString(e.name.value) {
+			r.specf(e.name.at, "%q is not the name of a variable", e.name.value)
+		}
+		r.leakOf("environment variable", e, values(r.spec.public))
+		p.Env = append(p.Env, Pair{e.name.value, e.value.value})
+	}
+	return p
+}
+
+// install has the project itself built as a wheel.
+func (r *resolver) install() {
+	p := r.spec.python
+	if !p.install {
+		return
+	}
+	dir := "."
+	if p.project.set {
+		clean, ok := r.inside(p.project.value, p.project.at, "project")
+		if !ok {
+			return
+		}
+		dir = strings.TrimSuffix(strings.TrimSuffix(clean, "pyproject.toml"), "/")
+		dir = orElse(dir, ".")
+	}
+	local, ok := r.localDirectory(dir, p.at)
+	if ok {
+		local.Name = orElse(local.Name, NormalizeName(r.recipe.Name))
+		local.Meta = nil // its requirements are asked for by python.project
+		r.recipe.Builder.Project = &local
+	}
+}
+
+// metaFiles say what a source tree needs and how it is built.
+var metaFiles = []string{"pyproject.toml", "setup.py", "setup.cfg"}
+
+// byGitTags finds the tools that read a version off git's tags.
+var byGitTags = regexp.MustCompile(`setuptools[_-]scm|hatch-vcs|pdm.*scm|versioningit|dunamai|poetry-dynamic-versioning|vcs-versioning`)
+
+// localDirectory reads the metadata of a package in the project's files.
+func (r *resolver) localDirectory(dir string, at fault.Position) (LocalSource, bool) {
+	local := LocalSource{Path: dir}
+	for _, name := range metaFiles {
+		file := path.Join(dir, name)
+		if !r.exists(file) {
+			continue
+		}
+		data, ok := r.smallFile(file, at, "file")
+		if !ok {
+			return local, false
+		}
+		local.Meta = append(local.Meta, File{Path: file, Data: string(data)})
+		local.Git = local.Git || byGitTags.Match(data)
+	}
+	if len(local.Meta) == 0 || len(local.Meta) == 1 && local.Meta[0].Path == path.Join(dir, "setup.cfg") {
+		r.specf(at, "%s is no Python package: it has neither pyproject.toml nor setup.py", dir)
+		return local, false
+	}
+	if py, err := readPyproject(local.Meta[0]); err == nil && py.hasProject() {
+		local.Name, local.Version = NormalizeName(py.Project.Name), py.Project.Version
+	}
+	return local, true
+}
+
+// cudaArchitectures lists the compute capabilities that a CUDA compiles for, as TORCH_CUDA_ARCH_LIST wants them: the newest also as PTX.
+func cudaArchitectures(cuda string) string {
+	capabilities := map[string]bool{"7.5": true, "8.0": true, "8.6": true, "8.9": true} // every CUDA from 11.8 on compiles for these
+	for _, row := range compat().GPUs {
+		if compareVersions(CUDAOfTag(row.CUDA), cuda) <= 0 {
+			capabilities[row.Capability] = true
+		}
+	}
+	return strings.Join(slices.SortedFunc(maps.Keys(capabilities), compareVersions), ";") + "+PTX"
+}
+
+// CUDABuild gives what a package that is compiled with CUDA needs: the image with the toolkit ("" = the tables know none), the toolkit's directory in it, and the
+// compute capabilities to compile for. cuda has two or three parts.
+func CUDABuild(cuda string) (image, dir, architectures string) {
+	image, _ = NvidiaImage(cuda, "devel", "")
+	return image, "/usr/local/cuda-" + minorOf(cuda), cudaArchitectures(cuda)
+}
