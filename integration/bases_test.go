@@ -82,6 +82,7 @@ func TestDistroless(t *testing.T) {
 	tb := testbed.Shared(t)
 	b := connect(t, tb.Daemon.Addr())
 	p := documentedBases(t)
+	p.write("mlbuild.yaml", p.read("mlbuild.yaml")+"bytecode: true\n") // the Python that compiles comes from packages, which no dpkg installed
 	ref := tb.Registry.Ref("bases-distroless:1.0")
 	mustBuild(t, b, p.request(p.variant("cpu", ref)))
 	got := readBack(t, tb.Registry, "bases-distroless:1.0")
@@ -92,6 +93,9 @@ func TestDistroless(t *testing.T) {
 	}
 	if out := inImage(t, tb, ref); out != "hello\n" {
 		t.Errorf("the image's command says %q", out)
+	}
+	if _, ok := got.tree["opt/venv/lib/python3.11/site-packages/idna/__pycache__/core.cpython-311.pyc"]; !ok {
+		t.Error("idna is not compiled")
 	}
 	if out := python(t, tb, ref, "import idna, os; print(os.getuid(), idna.__file__)"); out != "1000 /opt/venv/lib/python3.11/site-packages/idna/__init__.py\n" {
 		t.Errorf("the image's Python says %q", out)
