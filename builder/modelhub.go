@@ -2,7 +2,7 @@ package builder
 
 import (
 	"context"
-	"crypto/sha1"
+	"crypto/sha1" //nolint:gosec // git names objects with it; sha256 pins the file
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"

@@ -20,7 +20,7 @@ const StepFile = "mlbuild-step"
 // Where a project's step finds that program, and the program the secrets.
 const (
 	stepDir      = "/run/mlbuild/step"
-	stepSecrets  = "/run/mlbuild/secrets"
+	stepSecrets  = "/run/mlbuild/secrets" //nolint:gosec // a directory, no secret
 	collectedIn  = "/in"
 	collectedOut = "/out"
 )
