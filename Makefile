@@ -66,7 +66,7 @@ demo: build testbed-deps ## build an example's image on a daemon of our own, pus
 	go run ./integration/testbed/cmd/demo
 
 .PHONY: test
-test: lint test-unit test-integration ## everything CI runs
+test: testbed-deps lint test-unit test-integration ## everything CI runs
 
 .PHONY: test-unit
 test-unit: helper ## tests that need no daemon
