@@ -2,19 +2,15 @@ package builder
 
 import (
 	"cmp"
-	"context"
 	"io"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
 
-	"github.com/containerd/errdefs"
 	"github.com/distribution/reference"
 	bkclient "github.com/moby/buildkit/client"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
-	"github.com/opencontainers/go-digest"
-	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
 )
@@ -197,64 +193,6 @@ func gatewayCaches(caches []Cache) []gateway.CacheOptionsEntry {
 		all = append(all, gateway.CacheOptionsEntry{Type: c.Type, Attrs: maps.Clone(c.Attrs)})
 	}
 	return all
-}
-
-// seen is what a repository held before the build.
-type seen struct {
-	digest  string                 // of the image under the first tag, "" = none
-	image   placed                 // that image
-	caches  []string               // those of ownCaches that are there
-	layers  map[digest.Digest]bool // of all
-	cached  map[digest.Digest]bool // of the caches
-	unknown bool                   // the registry did not let the client look
-}
-
-// look asks the registry what is there already: BuildKit does not say which layers it pushed.
-func (b *build) look(ctx context.Context, req Request, v Variant) *seen {
-	s := &seen{layers: map[digest.Digest]bool{}, cached: map[digest.Digest]bool{}}
-	for _, ref := range b.interesting(req, v) {
-		desc, data, err := b.registry.manifest(ctx, ref)
-		if errdefs.IsNotFound(err) {
-			continue
-		}
-		var layers []ocispecs.Descriptor
-		if err == nil {
-			layers, err = b.registry.layersOf(ctx, ref, desc, data)
-		}
-		if err != nil {
-			s.unknown = true
-			return s
-		}
-		if ref == v.Tags[0] {
-			s.digest = desc.Digest.String()
-			s.image = placed{desc, data, b.registry.configOf(ctx, ref, desc, data)}
-		} else {
-			s.caches = append(s.caches, ref)
-		}
-		for _, l := range layers {
-			s.layers[l.Digest] = true
-			if ref != v.Tags[0] {
-				s.cached[l.Digest] = true
-			}
-		}
-	}
-	return s
-}
-
-// interesting lists what is worth asking the registry for. A build that pushes nothing asks for its cache alone, and not Docker Hub, where a bare
-// name like app:dev lands that is meant for this machine.
-func (b *build) interesting(req Request, v Variant) []string {
-	switch {
-	case len(v.Tags) == 0:
-		return nil
-	case b.pushes(v) && req.NoOwnCache:
-		return v.Tags[:1]
-	case b.pushes(v):
-		return append(v.Tags[:1:1], ownCaches(req, v)...)
-	case req.NoOwnCache || registryHost(v.Tags[0]) == "docker.io":
-		return nil
-	}
-	return ownCaches(req, v)
 }
 
 // repository is a reference without tag and digest.

@@ -26,7 +26,7 @@ import (
 // maxManifest bounds what is read of a manifest, in bytes (the distribution spec asks registries to take 4 MiB).
 const maxManifest = 4 << 20
 
-// registry is the client's own view of the registries: it reads manifests and puts tags. Layers never pass through it.
+// registry is the client's own view of the registries: it reads manifests, puts tags, and brings small layers. Large ones never pass through it.
 type registry struct {
 	options docker.ResolverOptions
 }
@@ -128,30 +128,34 @@ func (r *registry) blob(ctx context.Context, name string, desc ocispecs.Descript
 	return data, nil
 }
 
-// tag puts a manifest that the repository already holds under one more tag. It is no error if it is there.
+// tag puts a manifest whose blobs the repository holds under a tag. It is no error if it is there.
 func (r *registry) tag(ctx context.Context, ref string, desc ocispecs.Descriptor, data []byte) error {
-	ctx = silent(ctx)
+	return r.put(silent(ctx), ref, desc, bytes.NewReader(data))
+}
+
+// put sends a manifest, which the reference then names, or a blob of its repository. It is no error if it is there.
+func (r *registry) put(ctx context.Context, ref string, desc ocispecs.Descriptor, data io.Reader) error {
 	ref, err := fullRef(ref)
 	if err != nil {
 		return err
 	}
 	pusher, err := r.resolver().Pusher(ctx, ref)
 	if err != nil {
-		return fmt.Errorf("tag %s: %w", ref, err)
+		return fmt.Errorf("push to %s: %w", ref, err)
 	}
 	w, err := pusher.Push(ctx, desc)
 	if errdefs.IsAlreadyExists(err) {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("tag %s: %w", ref, err)
+		return fmt.Errorf("push %s to %s: %w", desc.Digest, ref, err)
 	}
 	defer w.Close()
-	if _, err := io.Copy(w, bytes.NewReader(data)); err != nil {
-		return fmt.Errorf("tag %s: %w", ref, err)
+	if _, err := io.Copy(w, data); err != nil {
+		return fmt.Errorf("push %s to %s: %w", desc.Digest, ref, err)
 	}
 	if err := w.Commit(ctx, desc.Size, desc.Digest); err != nil && !errdefs.IsAlreadyExists(err) {
-		return fmt.Errorf("tag %s: %w", ref, err)
+		return fmt.Errorf("push %s to %s: %w", desc.Digest, ref, err)
 	}
 	return nil
 }

@@ -26,7 +26,6 @@ import (
 type locals struct {
 	session *session.Session
 	root    *os.Root
-	files   *countedFiles // the project's
 	done    chan error
 }
 
@@ -40,15 +39,14 @@ func openLocals(ctx context.Context, c *bkclient.Client, dir, key string) (*loca
 	if err != nil {
 		return nil, fault.New(fault.Context, "cannot read the project's directory: %w", err).Hint("check that you may read it")
 	}
-	files := &countedFiles{FS: project}
 	s, err := session.NewSession(ctx, key)
 	if err != nil {
 		return nil, fault.New(fault.Internal, "start a session: %w", err)
 	}
 	s.Allow(filesync.NewFSSyncProvider(filesync.StaticDirSource{
-		llb.ProjectLocal: files,
+		llb.ProjectLocal: project,
 	}))
-	l := &locals{session: s, root: root, files: files, done: make(chan error, 1)}
+	l := &locals{session: s, root: root, done: make(chan error, 1)}
 	go func() { l.done <- s.Run(ctx, c.Dialer()) }()
 	return l, nil
 }

@@ -4,21 +4,17 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"io"
-	"reflect"
 	"slices"
-	"sync/atomic"
 
 	"github.com/containerd/containerd/v2/core/images"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
-	"github.com/tonistiigi/fsutil"
 )
 
 // A push asks the registry for every layer, even where the tag names the very image already. The digest is known only after the export, and
-// whether to push is said before it. So the exporter is given no name where everything looks as it was, and what it made is held against the
-// tag afterwards: a wrong guess costs a second, cached export, never a wrong tag.
+// whether to push is said before it. So the exporter is given no name where at most the project's files seem to be new, and what it made is held
+// against the tag afterwards: a wrong guess costs a second, cached export, never a wrong tag.
 
 // nameKey is the result's metadata by which the exporter with the name "*" learns where to push (BuildKit exporter/containerimage/export.go).
 const nameKey = "image.name"
@@ -35,7 +31,7 @@ type placed struct {
 
 // chooseName lets the exporter push, or not.
 func (m *making) chooseName(res *gateway.Result) {
-	m.withheld = m.looksUnchanged()
+	m.withheld = m.looksAlike()
 	name := m.v.Tags[0]
 	if m.withheld {
 		name = ""
@@ -43,46 +39,38 @@ func (m *making) chooseName(res *gateway.Result) {
 	res.AddMeta(nameKey, []byte(name))
 }
 
-// looksUnchanged tells whether the tag seems to name what is about to be exported: the image there has the same config on the same base, and the
-// daemon wanted no file of the project, because it has all of them from an earlier build.
-func (m *making) looksUnchanged() bool {
-	if len(m.graphs) != 1 || m.locals.files.opened.Load() > 0 {
+// looksAlike tells whether the tag seems to name an image of the same layers as the one that is about to be exported, save for what is in the
+// project's own files.
+func (m *making) looksAlike() bool {
+	if len(m.graphs) != 1 {
 		return false
 	}
 	c := m.graphs[0]
-	return sameConfig(m.before.image.config, c.graph.Config, c.inputs.Base.Config.RootFS.DiffIDs)
+	return sameLayers(m.before.image.config, c.graph.Config, c.inputs.Base.Config.RootFS.DiffIDs)
 }
 
-// sameConfig compares an image's config with a compiled one, which knows only the base's layers.
-func sameConfig(pushed, compiled []byte, base []digest.Digest) bool {
-	var there, here map[string]any
-	var layers struct {
-		RootFS ocispecs.RootFS `json:"rootfs"`
+// sameLayers holds an image's config against a compiled one, which knows only the base's layers: the others go by their history.
+func sameLayers(pushed, compiled []byte, base []digest.Digest) bool {
+	var there, here struct {
+		RootFS  ocispecs.RootFS    `json:"rootfs"`
+		History []ocispecs.History `json:"history"`
 	}
-	if json.Unmarshal(pushed, &there) != nil || json.Unmarshal(compiled, &here) != nil || json.Unmarshal(pushed, &layers) != nil {
+	if json.Unmarshal(pushed, &there) != nil || json.Unmarshal(compiled, &here) != nil {
 		return false
 	}
-	for _, config := range []map[string]any{there, here} {
-		delete(config, "rootfs")
-		withoutTimes(config["history"])
-	}
-	diffs := layers.RootFS.DiffIDs
-	return len(diffs) >= len(base) && slices.Equal(diffs[:len(base)], base) && reflect.DeepEqual(there, here)
+	diffs := there.RootFS.DiffIDs
+	return len(diffs) >= len(base) && slices.Equal(diffs[:len(base)], base) && slices.EqualFunc(there.History, here.History, sameStep)
 }
 
-// withoutTimes drops the times of history entries: the exporter lowers those that lie behind the image's own.
-func withoutTimes(history any) {
-	entries, _ := history.([]any)
-	for _, e := range entries {
-		if entry, ok := e.(map[string]any); ok {
-			delete(entry, "created")
-		}
-	}
+// sameStep compares entries of a history but for their times: the exporter lowers those that lie behind the image's own.
+func sameStep(a, b ocispecs.History) bool {
+	a.Created, b.Created = nil, nil
+	return a == b
 }
 
-// confirm pushes after all what was withheld and is another image than the tag names.
+// confirm pushes after all what was withheld and is another image than the tag names: from here where it is little, else through the daemon.
 func (m *making) confirm(ctx context.Context, w *watcher) error {
-	if !m.withheld || m.image.Digest == m.before.digest {
+	if !m.withheld || m.image.Digest == m.before.digest || m.sendLittle(ctx) == nil {
 		return nil
 	}
 	return m.pushAgain(ctx, w, m.v.Tags[0])
@@ -90,8 +78,11 @@ func (m *making) confirm(ctx context.Context, w *watcher) error {
 
 // pushed gives the manifest that the tag names now: the one that was there, or by its descriptor the one that the daemon has pushed.
 func (m *making) pushed(ctx context.Context) (ocispecs.Descriptor, []byte, error) {
-	if m.image.Digest == m.before.digest {
+	switch {
+	case m.image.Digest == m.before.digest:
 		return m.before.image.desc, m.before.image.data, nil
+	case m.sent != nil:
+		return m.exported, m.sent, nil
 	}
 	ref := repository(m.v.Tags[0]) + "@" + m.image.Digest
 	if m.exported.Digest.String() != m.image.Digest {
@@ -120,20 +111,4 @@ func (r *registry) configOf(ctx context.Context, name string, desc ocispecs.Desc
 		return nil
 	}
 	return config
-}
-
-// countedFiles counts how often a file was opened: the daemon reads only what it does not have from an earlier build.
-type countedFiles struct {
-	fsutil.FS
-	opened atomic.Int64
-}
-
-// Open implements fsutil.FS.
-func (f *countedFiles) Open(name string) (io.ReadCloser, error) {
-	f.opened.Add(1)
-	file, err := f.FS.Open(name)
-	if err != nil {
-		return nil, err //nolint:wrapcheck // the session's protocol looks at it
-	}
-	return file, nil
 }

@@ -26,6 +26,7 @@ type making struct {
 	graphs   []compiled          // one for each platform
 	withheld bool                // the exporter was given no name: the tag seems to name the image already
 	exported ocispecs.Descriptor // what the exporter says that it made
+	sent     []byte              // its manifest, where the client has pushed it; nil = the daemon did
 	release  func()              // ends the turn at the repository; nil before it was taken
 }
 

@@ -12,7 +12,7 @@ import (
 // blobs matches the path of a blob of the test's repository.
 var blobs = regexp.MustCompile(`^/v2/unchanged/blobs/sha256:`)
 
-// layerChecks counts the pusher's questions for blobs.
+// layerChecks counts the questions for blobs of the test's repository.
 func (n *bench) layerChecks() (count int) {
 	for _, r := range n.reg.Log() {
 		if r.Method == "HEAD" && blobs.MatchString(r.Path) {
@@ -22,8 +22,8 @@ func (n *bench) layerChecks() (count int) {
 	return count
 }
 
-// TestUnchangedImageIsNotPushed: where the tag names the image already nothing is asked of the registry's layers; where only the layers'
-// contents differ, which nobody sees before the export, the image is pushed all the same.
+// TestUnchangedImageIsNotPushed: where the tag names the image already nothing is asked of the registry's layers. Where only the project's files
+// differ, which nobody sees before the export, the image is pushed all the same, and the registry is asked for the new blobs alone.
 func TestUnchangedImageIsNotPushed(t *testing.T) {
 	n := newBench(t)
 	p := newProject(t, map[string]string{
@@ -51,11 +51,28 @@ func TestUnchangedImageIsNotPushed(t *testing.T) {
 	if less.Digest == first.Digest || less.Layers.New != 1 {
 		t.Fatalf("without a file: %s after %s, layers %+v", less.Digest, first.Digest, less.Layers)
 	}
+	if got := n.layerChecks(); got != 2 {
+		t.Errorf("the registry was asked for %d blobs, want the config and the project's layer", got)
+	}
+	n.tagged(t, less.Digest)
+
+	// More than the client sends itself goes through the daemon.
+	p.write("src/large.bin", noise(1, 5<<20))
+	more := n.push(p, "unchanged", "cpu")[0]
+	if more.Layers.New != 1 || more.Layers.Pushed < 5<<20 || n.layerChecks() <= 2 {
+		t.Errorf("with 5 MiB more: layers %+v, %d blobs asked for", more.Layers, n.layerChecks())
+	}
+	n.tagged(t, more.Digest)
+}
+
+// tagged wants the tag to name the image.
+func (n *bench) tagged(t *testing.T, want string) {
+	t.Helper()
 	img, err := n.reg.Pull(t.Context(), "unchanged:1.0-cpu", "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := img.Digest(); err != nil || got.String() != less.Digest {
-		t.Errorf("the tag names %s, %v; built was %s", got, err, less.Digest)
+	if got, err := img.Digest(); err != nil || got.String() != want {
+		t.Errorf("the tag names %s, %v; built was %s", got, err, want)
 	}
 }

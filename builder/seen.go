@@ -1,0 +1,97 @@
+package builder
+
+import (
+	"context"
+
+	"github.com/containerd/errdefs"
+	"github.com/opencontainers/go-digest"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sync/errgroup"
+)
+
+// seen is what a repository held before the build.
+type seen struct {
+	digest  string                 // of the image under the first tag, "" = none
+	image   placed                 // that image
+	caches  []string               // those of ownCaches that are there
+	layers  map[digest.Digest]bool // of all
+	cached  map[digest.Digest]bool // of the caches
+	unknown bool                   // the registry did not let the client look
+}
+
+// look asks the registry what is there already: BuildKit does not say which layers it pushed.
+func (b *build) look(ctx context.Context, req Request, v Variant) *seen {
+	refs := b.interesting(req, v)
+	all := make([]*found, len(refs))
+	eg, egctx := errgroup.WithContext(ctx)
+	for i, ref := range refs {
+		eg.Go(func() (err error) {
+			all[i], err = b.registry.find(egctx, ref, ref == v.Tags[0])
+			return err
+		})
+	}
+	s := &seen{layers: map[digest.Digest]bool{}, cached: map[digest.Digest]bool{}}
+	if eg.Wait() != nil {
+		s.unknown = true
+		return s
+	}
+	for i, f := range all {
+		if f != nil {
+			s.add(refs[i], f, refs[i] == v.Tags[0])
+		}
+	}
+	return s
+}
+
+// found is what a reference of a registry names.
+type found struct {
+	image  placed
+	layers []ocispecs.Descriptor
+}
+
+// find reads what a reference names, nil if it does not exist; the config only of the image.
+func (r *registry) find(ctx context.Context, ref string, isImage bool) (*found, error) {
+	desc, data, err := r.manifest(ctx, ref)
+	if errdefs.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	f := &found{image: placed{desc: desc, data: data}}
+	if isImage {
+		f.image.config = r.configOf(ctx, ref, desc, data)
+	}
+	f.layers, err = r.layersOf(ctx, ref, desc, data)
+	return f, err
+}
+
+func (s *seen) add(ref string, f *found, isImage bool) {
+	if isImage {
+		s.digest, s.image = f.image.desc.Digest.String(), f.image
+	} else {
+		s.caches = append(s.caches, ref)
+	}
+	for _, l := range f.layers {
+		s.layers[l.Digest] = true
+		if !isImage {
+			s.cached[l.Digest] = true
+		}
+	}
+}
+
+// interesting lists what is worth asking the registry for. A build that pushes nothing asks for its cache alone, and not Docker Hub, where a bare
+// name like app:dev lands that is meant for this machine.
+func (b *build) interesting(req Request, v Variant) []string {
+	switch {
+	case len(v.Tags) == 0:
+		return nil
+	case b.pushes(v) && req.NoOwnCache:
+		return v.Tags[:1]
+	case b.pushes(v):
+		return append(v.Tags[:1:1], ownCaches(req, v)...)
+	case req.NoOwnCache || registryHost(v.Tags[0]) == "docker.io":
+		return nil
+	}
+	return ownCaches(req, v)
+}
