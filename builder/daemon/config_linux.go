@@ -20,6 +20,8 @@ import (
 //
 // The cache may take 40 % of the disk but 20 GB to 100 GB, so that a CUDA build (some 15 GB with downloads
 // and compressed layers) survives until the next one, and leaves 10 % (at most 20 GB) of the disk free.
+//
+// A push asks the registry for each of the many layers: with BuildKit's 4 requests at a time that takes 60 layers 15 round trips.
 func ownConfig(total int64, noProcessSandbox bool) string {
 	used := min(max(total/10*4, 20e9), 100e9)
 	free := min(total/10, 20e9)
@@ -28,6 +30,9 @@ enabled = false
 
 [frontend."dockerfile.v0"]
 enabled = false
+
+[system]
+maxRegistryConcurrency = 16
 
 [worker.containerd]
 enabled = false

@@ -144,6 +144,7 @@ func TestConfigLimits(t *testing.T) {
 	for total, want := range map[int64]int64{30e9: 20e9, 100e9: 40e9, 2000e9: 100e9} {
 		var c struct {
 			Frontend map[string]struct{ Enabled bool }
+			System   struct{ MaxRegistryConcurrency int }
 			Worker   struct {
 				OCI struct {
 					GCPolicy []struct{ MaxUsedSpace, MinFreeSpace int64 }
@@ -155,6 +156,9 @@ func TestConfigLimits(t *testing.T) {
 		}
 		if len(c.Frontend) != 2 || c.Frontend["gateway.v0"].Enabled || c.Frontend["dockerfile.v0"].Enabled {
 			t.Errorf("frontends %v", c.Frontend)
+		}
+		if c.System.MaxRegistryConcurrency != 16 {
+			t.Errorf("%d requests at a time", c.System.MaxRegistryConcurrency)
 		}
 		rules := c.Worker.OCI.GCPolicy
 		if len(rules) != 4 || rules[3].MaxUsedSpace != want || rules[3].MinFreeSpace != min(total/10, 20e9) {
