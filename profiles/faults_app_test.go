@@ -2,11 +2,15 @@ package profiles
 
 import (
 	"errors"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"testing"
+	"testing/fstest"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
 )
@@ -79,9 +83,53 @@ func TestFaultsOfFiles(t *testing.T) {
 			"E-CONTEXT mlbuild.yaml:3:5: nothing matches | .dockerignore leaves out what would match: m/a.json"}},
 		{"31 file ignored", copying("m/a.json", ".dockerignore", "m\n", "m/a.json", ""), Selection{}, []string{
 			"E-CONTEXT mlbuild.yaml:3:5: exists, but .dockerignore leaves it out | !m/a.json"}},
+		{"34 not UTF-8", copying("d", "d/a\xff.txt", "", "d/ok", ""), Selection{}, []string{"E-CONTEXT mlbuild.yaml:3:5: the name of \"d/a\\xff.txt\" is not UTF-8 | .dockerignore"}},
+		{"34 control character", copying("d", "d/a\nb", ""), Selection{}, []string{"E-CONTEXT mlbuild.yaml:3:5: the name of \"d/a\\nb\" holds a control character"}},
+		{"34 case", copying("d", "d/Read.me", "", "d/read.me", "", "d/other", ""), Selection{}, []string{"E-CONTEXT mlbuild.yaml:3:5: /app/d/Read.me and /app/d/read.me differ only in the case of letters | Rename it"}},
+		{"34 long path", copying("{from: d, to: /srv/"+strings.Repeat("0123456789/", 370)+"}", "d/"+strings.Repeat("x", 60), ""), Selection{}, []string{"E-CONTEXT mlbuild.yaml:3:12: is too long: 4137 bytes, and its last part has 60"}},
+		{"34 long name", copying("{from: a, to: "+strings.Repeat("x", 300)+"}", "a", ""), Selection{}, []string{"E-CONTEXT mlbuild.yaml:3:12: its last part has 300; the limits are 4095 and 255"}},
 		{"31 missing requirements", yamlFile("python: {requirements: [requirement.txt]}\n"), Selection{}, []string{
 			"E-CONTEXT mlbuild.yaml:1:25: requirement.txt does not exist | requirements.txt"}},
 	})
+}
+
+// TestUnreadableFiles: fault 32, whoever runs the tests.
+func TestUnreadableFiles(t *testing.T) {
+	files := memory{"requirements.txt": "flask\n", FileName: "app:\n  copy: [d, f.txt]\n", "d/ok": "", "d/shut/x": "", "f.txt": ""}.fs()
+	p, err := Load(shut{files, []string{"d/shut", "f.txt"}}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = p.Resolve(Selection{})
+	checkFaults(t, fault.All(err), []string{
+		"E-CONTEXT mlbuild.yaml:2:10: d/shut cannot be read: open d/shut: permission denied | chmod", "E-CONTEXT mlbuild.yaml:2:13: f.txt cannot be read: open f.txt: permission denied | chmod"})
+}
+
+// shut is a file system that lets nobody open the named files and directories.
+type shut struct {
+	fstest.MapFS
+	names []string
+}
+
+func (s shut) check(name string) error {
+	if slices.Contains(s.names, name) {
+		return &fs.PathError{Op: "open", Path: name, Err: fs.ErrPermission}
+	}
+	return nil
+}
+
+func (s shut) Open(name string) (fs.File, error) {
+	if err := s.check(name); err != nil {
+		return nil, err
+	}
+	return s.MapFS.Open(name)
+}
+
+func (s shut) ReadDir(name string) ([]fs.DirEntry, error) {
+	if err := s.check(name); err != nil {
+		return nil, err
+	}
+	return s.MapFS.ReadDir(name)
 }
 
 // TestIrregularFiles: fault 33.

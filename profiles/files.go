@@ -1,10 +1,13 @@
 package profiles
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
 )
@@ -21,6 +24,7 @@ type copier struct {
 	*resolver
 	ignore  *ignores
 	placed  map[string]string // path in the image → path in the project
+	folded  map[string]string // the same path in lower case → path in the image
 	counted map[string]bool   // paths in the project whose size is in total
 	rules   []CopyRule        // what was made so far
 	total   int64             // bytes
@@ -40,7 +44,7 @@ func (r *resolver) files() {
 
 // copied resolves copy rules.
 func (r *resolver) copied(rules []copySpec, ignore *ignores) []CopyRule {
-	c := &copier{resolver: r, ignore: ignore, placed: map[string]string{}, counted: map[string]bool{}}
+	c := &copier{resolver: r, ignore: ignore, placed: map[string]string{}, folded: map[string]string{}, counted: map[string]bool{}}
 	for _, rule := range rules {
 		c.rule(rule)
 	}
@@ -170,7 +174,7 @@ func (c *copier) tree(source, to string, at fault.Position) {
 	}
 	err := fs.WalkDir(c.fsys, source, func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
-			c.add(fault.New(fault.Context, "%s cannot be read: %w", name, err).In(at))
+			c.unreadable(name, err, at)
 			return skip(d)
 		}
 		if name != source && c.ignore.leaves(name, d) {
@@ -188,7 +192,7 @@ func (c *copier) tree(source, to string, at fault.Position) {
 		return nil
 	})
 	if err != nil {
-		c.add(fault.New(fault.Context, "%s cannot be read: %w", source, err).In(at))
+		c.unreadable(source, err, at)
 	}
 }
 
@@ -206,9 +210,12 @@ func (c *copier) file(name, to string, d fs.DirEntry, at fault.Position) {
 		return
 	}
 	c.placed[to] = name
+	if !c.named(name, to, at) {
+		return
+	}
 	info, err := d.Info()
 	if err != nil {
-		c.add(fault.New(fault.Context, "%s cannot be read: %w", name, err).In(at))
+		c.unreadable(name, err, at)
 		return
 	}
 	switch mode := info.Mode(); {
@@ -217,8 +224,57 @@ func (c *copier) file(name, to string, d fs.DirEntry, at fault.Position) {
 	case !mode.IsRegular():
 		c.add(irregular(name, mode).In(at))
 	default:
+		c.readable(name, at)
 		c.size(name, info.Size(), at)
 	}
+}
+
+// readable opens a file once: that it cannot be read would else be found by the daemon, in the middle of the build.
+func (c *copier) readable(name string, at fault.Position) {
+	if c.counted[name] {
+		return
+	}
+	f, err := c.fsys.Open(name)
+	if err != nil {
+		c.unreadable(name, err, at)
+		return
+	}
+	_ = f.Close()
+}
+
+func (c *copier) unreadable(name string, err error, at fault.Position) {
+	f := fault.New(fault.Context, "%s cannot be read: %w", name, err).In(at)
+	if errors.Is(err, fs.ErrPermission) {
+		f.Hint("chmod +r %s, or list it in .dockerignore.", name)
+	}
+	c.add(f)
+}
+
+// The longest name and path that Linux takes, in bytes.
+const (
+	maxName = 255
+	maxPath = 4096
+)
+
+// named refuses a name that an archive, the image's file system or a colleague's machine cannot hold.
+func (c *copier) named(name, to string, at fault.Position) bool {
+	const hint = "Rename it, or list it in .dockerignore."
+	lower := strings.ToLower(to)
+	other, taken := c.folded[lower]
+	c.folded[lower] = to
+	switch {
+	case !utf8.ValidString(name):
+		c.add(fault.New(fault.Context, "the name of %q is not UTF-8, which the layers of an image want", name).In(at).Hint(hint))
+	case strings.ContainsFunc(name, unicode.IsControl):
+		c.add(fault.New(fault.Context, "the name of %q holds a control character", name).In(at).Hint(hint))
+	case len(path.Base(to)) > maxName || len(to) >= maxPath:
+		c.add(fault.New(fault.Context, "the path %s… is too long: %d bytes, and its last part has %d; the limits are %d and %d", to[:60], len(to), len(path.Base(to)), maxPath-1, maxName).In(at).Hint(hint))
+	case taken && other != to:
+		c.add(fault.New(fault.Context, "%s and %s differ only in the case of letters: where file systems ignore case, one of them is missing and the image is another", other, to).In(at).Hint(hint))
+	default:
+		return true
+	}
+	return false
 }
 
 func irregular(name string, mode fs.FileMode) *fault.Fault {

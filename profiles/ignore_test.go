@@ -16,7 +16,7 @@ func copiedOf(t *testing.T, files memory) []string {
 	r := &resolver{report: newReport(), project: p, fsys: p.fsys, recipe: &Recipe{App: App{Workdir: defaultWorkdir}}}
 	r.spec = (&decoder{report: r.report}).spec(p.merged("cpu").without("extends", "description"))
 	ignore := r.readIgnores(r.spec.app.copy)
-	c := &copier{resolver: r, ignore: ignore, placed: map[string]string{}, counted: map[string]bool{}}
+	c := &copier{resolver: r, ignore: ignore, placed: map[string]string{}, folded: map[string]string{}, counted: map[string]bool{}}
 	for _, rule := range r.spec.app.copy {
 		c.rule(rule)
 	}

@@ -67,7 +67,7 @@ func (r *resolver) checkURL(s str, what string) bool {
 	return true
 }
 
-// secrets joins the declared secrets with those that indexes, models and steps use. If any are declared, all must be.
+// secrets joins the declared secrets with those that indexes, models and steps use. If any are declared, all must be, and each must be used.
 func (r *resolver) secrets() {
 	declared := values(r.spec.secrets)
 	for _, s := range r.spec.secrets {
@@ -75,25 +75,45 @@ func (r *resolver) secrets() {
 			r.specf(s.at, "%q is not the id of a secret", s.value)
 		}
 	}
-	used := []string{}
-	ids := append(r.modelSecrets(), r.spec.stepSecrets()...)
-	for _, index := range r.spec.python.indexes {
-		if index.secret.set {
-			ids = append(ids, index.secret)
-		}
-	}
-	for _, id := range ids {
+	used, undeclared := []string{}, false
+	for _, id := range r.spec.usedSecrets() {
 		used = append(used, id.value)
 		if len(declared) > 0 && !slices.Contains(declared, id.value) {
 			f := fault.New(fault.Secret, "the secret %q is used here and not declared under secrets", id.value).In(id.at)
 			didYouMean(f, id.value, declared)
 			r.add(f)
+			undeclared = true
 		}
 	}
-	for _, id := range declared {
-		if !slices.Contains(used, id) {
-			r.notef("the secret %s is declared and nothing uses it", id)
-		}
+	if !undeclared { // else one typing error would be two faults
+		r.unusedSecrets(used)
 	}
 	r.recipe.Secrets = sortedUnique(append(used, declared...))
+}
+
+// unusedSecrets refuses a declared secret that no profile uses: most likely the step that needs it does not get it. used are the ids of this profile.
+func (r *resolver) unusedSecrets(used []string) {
+	for _, name := range r.project.names() {
+		d := &decoder{report: r.report.fork(), args: r.project.args} // what is wrong in another profile is told when it is built
+		for _, id := range d.spec(r.project.merged(name).without("extends", "description")).usedSecrets() {
+			used = append(used, id.value)
+		}
+	}
+	for _, s := range r.spec.secrets {
+		if !slices.Contains(used, s.value) {
+			r.add(fault.New(fault.Secret, "the secret %q is declared and nothing uses it", s.value).In(s.at).
+				Hint("Name it where it is needed, as in secrets: of a step or secret: of an index, or remove it here."))
+		}
+	}
+}
+
+// usedSecrets lists the ids that indexes, models and steps name, with their places.
+func (s *spec) usedSecrets() []str {
+	ids := append(s.modelSecrets(), s.stepSecrets()...)
+	for _, index := range s.python.indexes {
+		if index.secret.set {
+			ids = append(ids, index.secret)
+		}
+	}
+	return ids
 }

@@ -302,10 +302,10 @@ func (r *resolver) modelLabels() []Pair {
 func ModelLabel(name, key string) string { return "org.mlbuild.model." + name + "." + key }
 
 // modelSecrets gives the ids of secrets that models use, with their places.
-func (r *resolver) modelSecrets() []str {
+func (s *spec) modelSecrets() []str {
 	var ids []str
-	for _, m := range r.spec.models {
-		if m.secret.set && !slices.ContainsFunc(ids, func(s str) bool { return s.value == m.secret.value }) {
+	for _, m := range s.models {
+		if m.secret.set && !slices.ContainsFunc(ids, func(id str) bool { return id.value == m.secret.value }) {
 			ids = append(ids, m.secret)
 		}
 	}
