@@ -11,6 +11,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/llb/step"
 )
 
 // maxLog bounds what is kept of one step's output, in bytes: the end of it is what explains a failure.
@@ -91,6 +92,22 @@ func (w *watcher) made() bool {
 		}
 	}
 	return false
+}
+
+// warnings gives what the steps' helper warns of, as the step's name and the text.
+func (w *watcher) warnings() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var all []string
+	for d, output := range w.logs {
+		for line := range strings.Lines(string(output)) {
+			if text, ok := strings.CutPrefix(line, step.PrintedCode+": "); ok && w.last[d] != nil {
+				all = append(all, w.last[d].Name+": "+strings.TrimSpace(text))
+			}
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // failed gives what the failed step printed, "" if the error is not a step's or the step said nothing.

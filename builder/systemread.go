@@ -33,5 +33,8 @@ func (b *build) readScripts(ctx context.Context, gw gateway.Client, r *profiles.
 	if err != nil {
 		return err
 	}
-	return llb.SetWays(s, data)
+	if err := llb.SetWays(s, data); err != nil {
+		return err
+	}
+	return llb.SetAnswered(s, r.Apt)
 }

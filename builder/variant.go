@@ -56,6 +56,9 @@ func (b *build) variant(ctx context.Context, v Variant) (*Image, error) {
 		return nil, b.explain(v.Profile, b.daemon.Explain(ctx, err))
 	}
 	made := w.made()
+	for _, warning := range w.warnings() {
+		m.image.note("%s", warning)
+	}
 	m.image.Cached, m.image.Ran = w.counts() // before the cache is exported: then every step comes from the cache
 	m.image.Digest = resp.ExporterResponse["containerimage.digest"]
 	m.image.Config = resp.ExporterResponse["containerimage.config.digest"]

@@ -77,6 +77,28 @@ func TestCUDABase(t *testing.T) {
 	want{code: fault.LockStale, says: []string{"and --locked forbids"}}.check(t, p.attempt(b, req))
 }
 
+// TestCUDALibrariesOnce leaves out of the packages what the base has, counts it, and keeps what the base's version may not fit.
+func TestCUDALibrariesOnce(t *testing.T) {
+	tb := testbed.Shared(t)
+	b := connect(t, tb.Daemon.Addr())
+	x := testbed.NewIndex(t, testbed.IndexOptions{})
+	p := onBase(t, x, "{kind: cuda, variant: cudnn-runtime}", "torch=="+testbed.TorchVersion)
+	p.write("mlbuild.yaml", p.read("mlbuild.yaml")+"prune: [cuda-libraries]\nprofiles: {gpu: {accelerator: {cuda: \"12.6\"}}}\n")
+	p.lock(b, "gpu", builder.LockOptions{})
+	res := mustBuild(t, b, p.request(p.variant("gpu", tb.Registry.Ref("cuda-once:1"))))
+	if want := []builder.Pruned{{Rule: "cuda-libraries", Bytes: 50_000}}; !slices.Equal(res.Images[0].Pruned, want) {
+		t.Errorf("left out: %+v, want %+v", res.Images[0].Pruned, want)
+	}
+	got := readBack(t, tb.Registry, "cuda-once:1")
+	got.checkRecords()
+	const site = "opt/venv/lib/python3.11/site-packages/nvidia/"
+	for name, want := range map[string]bool{site + "cuda_runtime/lib/libcudart.so.12": false, site + "cuda_runtime/__init__.py": true, site + "cudnn/lib/libcudnn.so.9": true} {
+		if _, there := got.tree[name]; there != want {
+			t.Errorf("%s is there: %t", name, there)
+		}
+	}
+}
+
 // TestDistroless builds on an image without a shell: nothing is run on it.
 func TestDistroless(t *testing.T) {
 	tb := testbed.Shared(t)

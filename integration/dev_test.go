@@ -45,7 +45,8 @@ dev: {packages: [jupyterlab], system: [make], env: {LOG: debug}, ports: [6006]}
 	n.reg.Reset()
 	ref := n.reg.Ref("dev:1.0-cpu-dev")
 	req := p.request(p.variant("cpu", ref))
-	req.Target, req.Locked = "dev", true
+	req.Target = "dev"
+	p.pin(n.b, &req)
 	mustBuild(t, n.b, req)
 	got := readBack(t, n.reg, "dev:1.0-cpu-dev")
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mlbuild/mlbuild/builder"
 	"github.com/mlbuild/mlbuild/integration/testbed"
@@ -45,7 +46,8 @@ func TestTestedFeatures(t *testing.T) {
 	p.lock(b, "cpu", builder.LockOptions{})
 	tag := tb.Registry.Ref("tested-features:1.0-cpu-testing")
 	dir, res, _, err := p.test(b, func(r *builder.Request) {
-		r.Variants, r.Locked = []builder.Variant{p.variant("cpu", tag)}, true
+		r.Variants = []builder.Variant{p.variant("cpu", tag)}
+		p.pin(b, r)
 		r.Outputs = append(r.Outputs, builder.Output{Type: "image", Push: true})
 	})
 	if err != nil || res.Images[0].Tests != "passed" {
@@ -63,6 +65,48 @@ func TestTestedFeatures(t *testing.T) {
 	}
 	if out := inImage(t, tb, tag, append(tested.config.Config.Cmd, "-q")...); !strings.Contains(out, "4 passed") {
 		t.Errorf("the image's command: %s", out)
+	}
+	t.Run("an edited test", func(t *testing.T) { editTest(t, tb, p, got, tested) })
+}
+
+// editTest changes a test of the project and pushes both images again: the registry is sent the tests' own layer and nothing of the runtime.
+func editTest(t *testing.T, tb *testbed.Testbed, p *project, runtime, tested *pushed) {
+	b := connect(t, tb.Daemon.Addr())
+	const file = "tests/test_scaler.py"
+	p.write(file, p.read(file)+"\n\ndef test_edited():\n    assert True\n")
+	sent := func(target, repoTag string) []string {
+		tb.Registry.Reset()
+		req := p.request(p.variant("cpu", tb.Registry.Ref(repoTag)))
+		req.Target, req.Epoch = target, time.Unix(1_700_000_000, 0)
+		mustBuild(t, b, req)
+		var digests []string
+		for _, u := range tb.Registry.Uploads() {
+			if u.Repository == "tested-features" {
+				digests = append(digests, u.Digest)
+			}
+		}
+		return digests
+	}
+	if digests := sent("", "tested-features:1.0-cpu"); len(digests) != 0 {
+		t.Errorf("for the runtime image %q were sent", digests)
+	}
+	if again := readBack(t, tb.Registry, "tested-features:1.0-cpu").layerDigests(); !slices.Equal(again, runtime.layerDigests()) {
+		t.Errorf("the runtime image has the layers %q, had %q", again, runtime.layerDigests())
+	}
+	digests := sent("testing", "tested-features:1.0-cpu-testing")
+	after := readBack(t, tb.Registry, "tested-features:1.0-cpu-testing")
+	var fresh []string
+	for i, d := range after.layerDigests() {
+		if slices.Contains(tested.layerDigests(), d) {
+			continue
+		}
+		fresh = append(fresh, after.layers[i].createdBy)
+		if !slices.Contains(digests, d) {
+			t.Errorf("%q is new and was not sent", after.layers[i].createdBy)
+		}
+	}
+	if len(fresh) != 1 || !strings.Contains(fresh[0], "test") {
+		t.Errorf("new layers of the tested image: %q", fresh)
 	}
 }
 
@@ -94,7 +138,8 @@ func TestJupyterDev(t *testing.T) {
 	p.lock(b, "cpu", builder.LockOptions{})
 	tag := tb.Registry.Ref("jupyter-dev:1.0-cpu-dev")
 	req := p.request(p.variant("cpu", tag))
-	req.Target, req.Locked = "dev", true
+	req.Target = "dev"
+	p.pin(b, &req)
 	mustBuild(t, b, req)
 	dev := readBack(t, tb.Registry, "jupyter-dev:1.0-cpu-dev")
 	for i, d := range got.layerDigests() {

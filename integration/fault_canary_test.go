@@ -38,8 +38,8 @@ func search(t *testing.T, r io.Reader, strs ...string) (found []string) {
 	return found
 }
 
-// TestSecretIsNowhere builds and pushes from an index with an account, behind a company's authority and known by a netrc file, and searches all that is left of it: the image, its cache, the
-// daemon's whole state with its history and uv's cache, its log, and the progress.
+// TestSecretIsNowhere builds and pushes from an index with an account, behind a company's authority and known by a netrc file, with a command that prints another secret, and searches all that is
+// left of it: the image, its cache, the daemon's whole state with its history and uv's cache, its log, and the progress.
 func TestSecretIsNowhere(t *testing.T) {
 	mirror := testbed.Shared(t).Registry
 	reg := testbed.NewRegistry(t, testbed.RegistryOptions{})
@@ -59,10 +59,12 @@ func TestSecretIsNowhere(t *testing.T) {
 	file := pure(x, "one", "1.0")
 	p := indexed(t, x, "one", "  requirements: [private.txt]\n")
 	p.write("mlbuild.yaml", strings.Replace(p.read("mlbuild.yaml"), "default: true", "default: true, secret: account", 1))
+	p.write("mlbuild.yaml", p.read("mlbuild.yaml")+"run: [{commands: ['echo \"$HUB\" | tee /dev/stderr | wc -c > /etc/length'], secrets: [{id: hub, env: HUB}]}]\n")
 	p.write("private.txt", "--index-url "+strings.Replace(x.Simple(), "://", "://${INDEX_USER}:${INDEX_PASSWORD}@", 1)+"\n")
 	var events progress
 	req := p.request(p.variant("cpu", reg.Ref("team/app:1")))
-	req.Secrets = []builder.Secret{{ID: "account", Env: "ACCOUNT", Value: []byte("machine 127.0.0.1\n  login u\n  password " + canary + "\n"), Set: true}}
+	req.Secrets = []builder.Secret{{ID: "account", Env: "ACCOUNT", Value: []byte("machine 127.0.0.1\n  login u\n  password " + canary + "\n"), Set: true},
+		{ID: "hub", Env: "HUB", Value: []byte(canary), Set: true}}
 	req.Status, req.CA = events.status, bundle
 	res := mustBuild(t, b, req)
 	if x.Downloads(file) == 0 {

@@ -108,6 +108,9 @@ func (p *pushed) checkTimes() {
 			continue
 		}
 		for _, e := range l.entries {
+			if removed := strings.HasPrefix(path.Base(e.Name), ".wh."); removed && e.ModTime.Unix() == 0 {
+				continue // the daemon's own fixed time for what a layer removes
+			}
 			if !e.ModTime.Equal(wheel.ModTime) {
 				p.t.Errorf("%s in %q has the time %s", e.Name, l.createdBy, e.ModTime)
 				break

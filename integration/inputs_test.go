@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -31,6 +32,12 @@ func inputsIndex(t *testing.T, opt testbed.IndexOptions) *testbed.Index {
 	add("simple", "click", "8.1.8")
 	add("simple", "gunicorn", "23.0.0")
 	add("simple", "pytest", "8.3.4")
+	for version, age := range map[string]time.Duration{"1.0": 30 * 24 * time.Hour, "1.1": time.Hour, "1.2": 40 * 24 * time.Hour} {
+		for _, name := range []string{"steady", "urgent"} {
+			add("simple", name, version)
+			x.Publish("simple", wheeltest.Filename(name, version, "py3-none-any"), time.Now().Add(-age), version == "1.2")
+		}
+	}
 	add("simple", "old-sdk", "1.0", "numpy<1.20", "not-there-any-more")
 	add("team", "team-lib", "1.4", "numpy")
 	add("team", "numpy", "1.26.4")
@@ -116,6 +123,21 @@ func (p *project) uvLock(env ...string) {
 	cmd.Env = append(append(os.Environ(), "UV_CACHE_DIR="+p.t.TempDir(), "UV_PYTHON_DOWNLOADS=never"), env...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		p.t.Fatalf("%v\n%s", err, out)
+	}
+}
+
+// TestCooldown: a version that is too young is not taken even where nothing else would do, and an index that does not tell times is not trusted.
+func TestCooldown(t *testing.T) {
+	x := inputsIndex(t, testbed.IndexOptions{})
+	for _, requirement := range []string{"steady==1.1", "gunicorn"} {
+		p := newProject(t, map[string]string{"main.py": "", "mlbuild.yaml": "python: {version: \"3.11\", packages: [" + requirement + "], cooldown: 7d}\n"})
+		if got := (here{t: t, x: x}).resolve(p.variant("cpu").Recipes[0]); got.lock != nil || !strings.Contains(got.said, "was filtered by `exclude-newer`") {
+			t.Errorf("%s: %s%s", requirement, got.text, got.said)
+		}
+	}
+	p := newProject(t, map[string]string{"main.py": "", "mlbuild.yaml": "python: {version: \"3.11\", packages: [\"steady==1.2\"]}\n"})
+	if got := (here{t: t, x: x}).packages(p, "cpu"); !slices.Equal(got, []string{"steady 1.2"}) {
+		t.Errorf("a yanked version by its name: %q", got)
 	}
 }
 

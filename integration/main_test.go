@@ -63,13 +63,29 @@ func (p *project) variant(profile string, tags ...string) builder.Variant {
 
 func (p *project) variantOn(profile string, platforms []string, tags ...string) builder.Variant {
 	p.t.Helper()
+	var all []profiles.Selection
+	for _, platform := range platforms {
+		all = append(all, profiles.Selection{Profile: profile, Platform: platform})
+	}
+	return p.variantOf(all, tags...)
+}
+
+// variantWith resolves the profile cpu with values of build arguments.
+func (p *project) variantWith(args map[string]string, tags ...string) builder.Variant {
+	p.t.Helper()
+	return p.variantOf([]profiles.Selection{{Profile: "cpu", Platform: "linux/amd64", Args: args}}, tags...)
+}
+
+// variantOf resolves one profile as each selection says.
+func (p *project) variantOf(selections []profiles.Selection, tags ...string) builder.Variant {
+	p.t.Helper()
 	root, err := profiles.Load(os.DirFS(p.dir), "")
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	v := builder.Variant{Profile: profile, Tags: tags}
-	for _, platform := range platforms {
-		r, err := root.Resolve(profiles.Selection{Profile: profile, Platform: platform})
+	v := builder.Variant{Profile: selections[0].Profile, Tags: tags}
+	for _, sel := range selections {
+		r, err := root.Resolve(sel)
 		if err != nil {
 			p.t.Fatal(err)
 		}

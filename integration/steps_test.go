@@ -87,6 +87,41 @@ func changed(before, after map[string]string) []string {
 	return names
 }
 
+// TestHooks runs commands at each of the points, as root and as the image's user: each sees what lies below it and not what comes later.
+func TestHooks(t *testing.T) {
+	tb := testbed.Shared(t)
+	x := testbed.NewIndex(t, testbed.IndexOptions{})
+	p := tiny(t, x, `run:
+  - {name: early, after: system, commands: ['test ! -e /opt/venv/lib/python3.11/site-packages/tiny', 'test ! -e /app/main.py', 'id -u > /etc/early']}
+  - {name: middle, commands: ['python -c "import tiny" && cat /etc/early > /etc/middle', 'test ! -e /app/main.py', 'rm /etc/early']}
+  - {name: late, after: app, user: app, commands: ['python main.py > /app/late', 'id -u >> /app/late']}
+`)
+	ref := tb.Registry.Ref("hooks:1")
+	mustBuild(t, connect(t, tb.Daemon.Addr()), p.request(p.variant("cpu", ref)))
+	img := readBack(t, tb.Registry, "hooks:1")
+	img.checkTimes()
+	img.checkDirs()
+	img.checkClean()
+	if got := img.file("etc/middle") + img.file("app/late"); got != "0\nhello from tiny\n1000\n" {
+		t.Errorf("the hooks wrote %q", got)
+	}
+	if _, there := img.tree["etc/early"]; there {
+		t.Error("the second hook did not remove the first one's file")
+	}
+	if late := img.tree["app/late"]; late.Uid != 1000 {
+		t.Errorf("the file of the image's user belongs to %d", late.Uid)
+	}
+	var order []string
+	for _, l := range img.layers {
+		if kind, name, _ := strings.Cut(strings.TrimPrefix(l.createdBy, "mlbuild "), ": "); kind == "run" || kind == "app" || kind == "wheels" {
+			order = append(order, name)
+		}
+	}
+	if want := []string{"early", "1 small wheel (bin 2)", "middle", "the project's files", "late"}; !slices.Equal(order, want) {
+		t.Errorf("layers in the order %q, want %q", order, want)
+	}
+}
+
 // stepped is a project without packages and with one step.
 func stepped(t *testing.T, step string) *project {
 	t.Helper()
@@ -140,13 +175,17 @@ func TestStepFaults(t *testing.T) {
 func TestStepSecrets(t *testing.T) {
 	tb := testbed.Shared(t)
 	b := connect(t, tb.Daemon.Addr())
+	var notes []string
 	build := func(p *project, repo string) (string, string, error) {
 		ref := tb.Registry.Ref("steps/" + repo + ":1")
 		req := p.request(p.variant("cpu", ref))
 		req.Secrets = []builder.Secret{{ID: "token", Env: "TOKEN", Value: []byte(canary), Set: true}}
 		var events progress
 		req.Status = events.status
-		_, err := b.Build(t.Context(), req)
+		res, err := b.Build(t.Context(), req)
+		if err == nil {
+			notes = res.Images[0].Notes
+		}
 		return "steps/" + repo + ":1", events.String(), err
 	}
 	const used = "run: [{commands: ['test \"$T\" = \"$(cat /run/secrets/token)\"', 'echo the token is $T.', 'printf %s \"$T\" | sha256sum > /etc/used'], secrets: [token, {id: token, env: T}], user: root}]\n" +
@@ -157,6 +196,9 @@ func TestStepSecrets(t *testing.T) {
 	}
 	if !strings.Contains(output, "the token is ***.") || strings.Contains(output, canary) {
 		t.Errorf("the output is not masked:\n%s", output)
+	}
+	if want := `run: run-1: the commands print the value of the secret "token", which is masked here`; len(notes) != 1 || !strings.HasSuffix(notes[0], want[5:]) {
+		t.Errorf("notes %q, want %q", notes, want)
 	}
 	img := readBack(t, tb.Registry, repo)
 	if n := img.file("app/n"); strings.TrimSpace(n) != "23" {

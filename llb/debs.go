@@ -145,6 +145,7 @@ func (m *image) configure(below bkllb.State, packages []syslock.Package) bkllb.S
 	s.noCache = m.in.NoCache
 	files, mounts := packageMounts(packages)
 	opts := []bkllb.RunOption{
+		debconfAnswers(m.recipe.Apt),
 		bkllb.Args(append([]string{"/bin/sh", "-c", dpkgScript + aptCleanScript, "sh"}, files...)),
 		bkllb.Network(pb.NetMode_NONE), bkllb.AddMount("/tmp", bkllb.Scratch(), bkllb.Tmpfs()),
 		bkllb.Platform(m.platform), s.named("dpkg configures %s", packageNames(packages)),

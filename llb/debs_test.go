@@ -159,3 +159,18 @@ func TestSetWays(t *testing.T) {
 		t.Errorf("a package without a way: %v", err)
 	}
 }
+
+func TestSetAnswered(t *testing.T) {
+	sys := &syslock.System{Packages: []syslock.Package{{Name: "a"}, {Name: "ab", Way: syslock.Rules, Reason: "alternatives"}}}
+	if err := SetAnswered(sys, profiles.Apt{Debconf: []string{"a a/x string y", "debconf debconf/priority select critical"}}); err != nil {
+		t.Fatal(err)
+	}
+	want := []syslock.Package{{Name: "a", Way: syslock.Dpkg, Reason: "the project answers its questions (system.debconf)"}, {Name: "ab", Way: syslock.Rules, Reason: "alternatives"}}
+	if d := cmp.Diff(want, sys.Packages); d != "" {
+		t.Error(d)
+	}
+	err := SetAnswered(sys, profiles.Apt{Debconf: []string{"tzdata tzdata/Areas select Europe"}})
+	if all := fault.All(err); len(all) != 1 || all[0].Code != fault.Resolve || !strings.Contains(all[0].Message, "a question of tzdata, which is not among the packages") {
+		t.Errorf("an answer for a package that is not installed: %v", err)
+	}
+}

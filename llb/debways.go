@@ -4,11 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	bkllb "github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/solver/pb"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
@@ -39,6 +42,26 @@ func read(packages []syslock.Package) []syslock.Package {
 		}
 	}
 	return all
+}
+
+// SetAnswered sends the packages whose questions the project answers to dpkg, which asks them: a script is read with the defaults. An answer for a package that
+// is not installed is an error.
+func SetAnswered(sys *syslock.System, a profiles.Apt) error {
+	known := map[string]bool{}
+	for i := range sys.Packages {
+		p := &sys.Packages[i]
+		if known[p.Name] = true; a.Answers(p.Name) && p.Way != syslock.Dpkg {
+			p.Way, p.Reason = syslock.Dpkg, "the project answers its questions (system.debconf)"
+		}
+	}
+	var faults fault.List
+	for _, line := range a.Debconf {
+		if name, _, _ := strings.Cut(line, " "); !known[name] && name != "debconf" {
+			faults = append(faults, fault.New(fault.Resolve, "system.debconf answers a question of %s, which is not among the packages that are installed", name).
+				Hint("it may be in the base already, or belong to a package of another name: debconf-show NAME lists the questions"))
+		}
+	}
+	return faults.Err()
 }
 
 // SetWays gives every package of sys its way, from what the step of SystemReading left in SystemWays.

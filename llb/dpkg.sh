@@ -9,6 +9,9 @@ if [ ! -e "$policy" ]; then
   chmod 755 "$policy"
   trap 'rm -f "$policy"' EXIT
 fi
+if [ -n "${MLBUILD_DEBCONF-}" ]; then
+  printf '%s\n' "$MLBUILD_DEBCONF" | debconf-set-selections
+fi
 dpkg --force-depends --force-confold --unpack "$@"
 dpkg --force-depends --force-confold --configure --pending
 dpkg --triggers-only --pending

@@ -263,9 +263,28 @@ func (in ResolveInputs) compileArgs(r *profiles.Recipe) []string {
 	for _, page := range q.FindLinks {
 		args = append(args, "--find-links", page)
 	}
+	args = append(args, in.cooldownArgs(r)...)
 	args = append(args, "--python-version", r.Python.Version)
 	for _, u := range in.Upgrade {
 		args = append(args, "--upgrade-package", u)
+	}
+	return args
+}
+
+// cooldownArgs leave out what was published lately. PyTorch's own indexes do not say when that was.
+func (in ResolveInputs) cooldownArgs(r *profiles.Recipe) []string {
+	q := r.Requires
+	if q.Cooldown == "" {
+		return nil
+	}
+	args, fresh, bindings := []string{"--exclude-newer", q.Cooldown}, slices.Clone(q.Fresh), Bindings(r)
+	for _, name := range in.Direct {
+		if q.Torch != "" && bindings[name] == q.Torch {
+			fresh = append(fresh, name)
+		}
+	}
+	for _, name := range fresh {
+		args = append(args, "--exclude-newer-package", name+"=false")
 	}
 	return args
 }

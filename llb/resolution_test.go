@@ -44,11 +44,13 @@ func TestCompileArgs(t *testing.T) {
 	r.Requires.Constraints = []profiles.File{{Path: "c.txt", Top: true}, {Path: "included.txt"}}
 	r.Requires.Project.Extras, r.Requires.Project.Groups = []string{"serve"}, []string{"gpu"}
 	r.Requires.Overrides, r.Requires.Strategy, r.Requires.FindLinks = []string{"numpy==1"}, "unsafe-best-match", []string{"https://links.example/a", "https://links.example/b"}
-	got := ResolveInputs{Upgrade: []string{"numpy", "torch"}}.compileArgs(r)
+	r.Requires.Cooldown, r.Requires.Fresh = "7 days", []string{"flask"}
+	got := ResolveInputs{Direct: []string{"secretsauce", "torch"}, Upgrade: []string{"numpy", "torch"}}.compileArgs(r)
 	want := []string{
 		"pyproject.toml", "project/requirements.txt", "project/dev/two.txt", "--constraints", "project/c.txt",
 		"project/pyproject.toml", "--extra", "serve", "--group", "project/pyproject.toml:gpu",
 		"--overrides", "overrides.txt", "--index-strategy", "unsafe-best-match", "--find-links", "https://links.example/a", "--find-links", "https://links.example/b",
+		"--exclude-newer", "7 days", "--exclude-newer-package", "flask=false", "--exclude-newer-package", "torch=false",
 		"--python-version", "3.11", "--upgrade-package", "numpy", "--upgrade-package", "torch",
 	}
 	if d := cmp.Diff(want, got); d != "" {

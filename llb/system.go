@@ -24,6 +24,7 @@ var (
 func aptInstalled(base bkllb.State, packages []string, a profiles.Apt, in Inputs, p ocispecs.Platform, s stage) bkllb.State {
 	empty := bkllb.Scratch().File(bkllb.Mkfile("/empty", 0o644, nil), s.named("keep downloaded packages"))
 	opts := []bkllb.RunOption{
+		debconfAnswers(a),
 		bkllb.Args(append([]string{"/bin/sh", "-eu", aptScriptPath}, packages...)),
 		aptCache("/var/cache/apt", in.Base, p), aptCache("/var/lib/apt/lists", in.Base, p),
 		bkllb.AddMount("/tmp", bkllb.Scratch(), bkllb.Tmpfs()),
@@ -32,6 +33,14 @@ func aptInstalled(base bkllb.State, packages []string, a profiles.Apt, in Inputs
 	}
 	opts = append(opts, aptOptions(aptInstallScript+aptCleanScript, a, nil, nil, s)...)
 	return base.Run(append(opts, in.Network.options(aptCA)...)...).Root()
+}
+
+// debconfAnswers hands the project's answers to a step in which dpkg configures packages. They are a variable of that step alone.
+func debconfAnswers(a profiles.Apt) bkllb.RunOption {
+	if len(a.Debconf) == 0 {
+		return bkllb.With(func(s bkllb.State) bkllb.State { return s })
+	}
+	return bkllb.AddEnv("MLBUILD_DEBCONF", strings.Join(a.Debconf, "\n"))
 }
 
 // systemLayer is what installing changed, as one layer over nothing.

@@ -31,6 +31,7 @@ func (r *resolver) indexes() {
 	r.poetryIndexes()
 	r.uvTorch()
 	r.strategy()
+	r.cooldown()
 	r.secrets()
 }
 

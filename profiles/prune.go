@@ -37,6 +37,7 @@ type PruneRule struct {
 // PruneRules are the rules that have a name, sorted by it. The exceptions are packages that need at run time what others do not: a public API that is called test,
 // headers for kernels that are compiled when they are first called, stubs from which lazy_loader reads what a package exports.
 var PruneRules = []PruneRule{
+	{cudaLibraries, slices.Concat(cudaRuntimePatterns, cudaToolkitPatterns)},
 	{"docs", []string{"share/doc/**", "share/man/**", "share/gtk-doc/**", "share/info/**", "doc/**", "docs/**", "*/doc/**", "*/docs/**", "!**/*.py"}},
 	{"headers", []string{"**/*.h", "**/*.hh", "**/*.hpp", "**/*.hxx", "**/*.cuh", "**/*.inl", "**/*.pxd", "include/**", "!triton/**", "!cupy/**", "!numba_cuda/**"}},
 	{"pycache", []string{"**/__pycache__/**", "**/*.pyc"}},
@@ -86,6 +87,8 @@ func (r *resolver) prune() {
 func (r *resolver) pruneRule(s str) PruneRule {
 	i := slices.IndexFunc(PruneRules, func(rule PruneRule) bool { return rule.Name == s.value })
 	switch {
+	case i >= 0 && s.value == cudaLibraries:
+		return r.cudaRule(PruneRules[i], s)
 	case i >= 0:
 		return PruneRules[i]
 	case ruleName.MatchString(s.value):

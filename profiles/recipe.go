@@ -84,6 +84,8 @@ type Requirements struct {
 	Indexes   []Index           `json:"indexes,omitempty"`    // in order of the file; the default index is not named
 	FindLinks []string          `json:"find_links,omitempty"` // pages whose links are wheels, beside the indexes
 	Strategy  string            `json:"strategy,omitempty"`   // index strategy of uv, "" = first-index
+	Cooldown  string            `json:"cooldown,omitempty"`   // only versions that were published before: "7 days", "2026-01-31"; "" = all
+	Fresh     []string          `json:"fresh,omitempty"`      // packages that the cooldown does not hold, sorted
 	Hashes    []PinnedHashes    `json:"hashes,omitempty"`     // what the files of pinned versions must be, sorted by name
 	Rename    map[string]string `json:"rename,omitempty"`     // direct requirement name → name for this accelerator (tensorflow → tensorflow-cpu)
 	Torch     string            `json:"torch,omitempty"`      // name of the index that the torch family is bound to, "" = not bound

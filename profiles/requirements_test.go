@@ -63,6 +63,22 @@ func resolveMemory(t *testing.T, files memory, sel Selection) *Recipe {
 	return r
 }
 
+// TestCooldown: the age is one for uv, and exceptions have reasons.
+func TestCooldown(t *testing.T) {
+	r := resolveMemory(t, memory{FileName: "python: {version: \"3.11\", packages: [idna], cooldown: 14d, cooldown_except: {Flask_X: hole}}\n", "main.py": ""}, Selection{})
+	if q := r.Requires; q.Cooldown != "14 days" || !slices.Equal(q.Fresh, []string{"flask-x"}) || !slices.Contains(r.Notes, "Flask_X may be younger than 14 days: hole") {
+		t.Errorf("%+v, notes %q", q, r.Notes)
+	}
+	if q := resolveMemory(t, memory{FileName: "python: {version: \"3.11\", packages: [idna], cooldown: \"2026-01-31\"}\n", "main.py": ""}, Selection{}).Requires; q.Cooldown != "2026-01-31" {
+		t.Errorf("%+v", q)
+	}
+	runFaults(t, []faultCase{
+		{"25 no time", yamlFile("python: {cooldown: soon}\n"), Selection{}, []string{"E-SPEC mlbuild.yaml:1:20: python.cooldown \"soon\" is neither | 7d"}},
+		{"25 no reason", yamlFile("python: {cooldown: 7d, cooldown_except: {flask: \" \"}}\n"), Selection{}, []string{"E-SPEC mlbuild.yaml:1:42: flask from the cooldown has no reason | security fix"}},
+		{"25 no cooldown", yamlFile("python: {cooldown_except: {flask: x}}\n"), Selection{}, []string{"E-SPEC mlbuild.yaml:1:28: no python.cooldown to except flask from"}},
+	})
+}
+
 func TestPythonVersion(t *testing.T) {
 	for _, c := range []struct {
 		files         memory

@@ -51,6 +51,8 @@ type pythonSpec struct {
 	indexes      []indexSpec
 	findLinks    []str
 	strategy     str
+	cooldown     str
+	fresh        []named // packages that the cooldown does not hold, and why
 	lock         str
 	allow        []str
 
@@ -221,6 +223,8 @@ func (d *decoder) python(n *node, p *pythonSpec) {
 		"indexes":      func(n *node) { d.indexes(n, p) },
 		"then":         func(n *node) { d.steps(n, p) },
 
+		"cooldown":          d.str(&p.cooldown, "python.cooldown"),
+		"cooldown_except":   d.pairs(&p.fresh, "python.cooldown_except"),
 		"index_strategy":    d.str(&p.strategy, "python.index_strategy"),
 		"install":           d.flag(&p.install, "python.install"),
 		"build":             func(n *node) { d.sourceBuilds(n, p) },

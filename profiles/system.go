@@ -20,6 +20,7 @@ type Apt struct {
 	Repositories []Repository `json:"repositories,omitempty"` // beside the base's own, in order of the file
 	Only         bool         `json:"only,omitempty"`         // Repositories are all there are: the base's own do not count
 	Snapshot     *Snapshot    `json:"snapshot,omitempty"`     // the base's own repositories as they were at a time
+	Debconf      []string     `json:"debconf,omitempty"`      // lines for debconf-set-selections(1), sorted
 	Inputs       string       `json:"inputs"`                 // sha256 (hex) over Recipe.System, Repositories and Snapshot: what makes mlbuild.lock stale
 }
 
@@ -56,6 +57,7 @@ type systemSpec struct {
 	docs         bool
 	repositories []repositorySpec
 	snapshot     *snapshotSpec
+	debconf      []str
 }
 
 type repositorySpec struct {
@@ -82,6 +84,7 @@ func (d *decoder) system(n *node, s *systemSpec) {
 		"build":        d.strs(&s.build, "system.build"),
 		"strategy":     d.str(&s.strategy, "system.strategy"),
 		"docs":         d.flag(&s.docs, "system.docs"),
+		"debconf":      d.strs(&s.debconf, "system.debconf"),
 		"repositories": d.repositories(&s.repositories, "system.repositories"),
 		"snapshot": func(n *node) {
 			s.snapshot = &snapshotSpec{}
@@ -162,7 +165,7 @@ func (r *resolver) system() {
 	}
 	r.recipe.System, r.recipe.Builder.System = sortedUnique(r.recipe.System), sortedUnique(r.recipe.Builder.System)
 	r.twoVersions(slices.Concat(s.build, dev))
-	a := Apt{Strategy: s.strategy.value, Docs: s.docs}
+	a := Apt{Strategy: s.strategy.value, Docs: s.docs, Debconf: r.debconf(s.debconf)}
 	if s.strategy.set && !slices.Contains(Strategies, a.Strategy) {
 		f := fault.New(fault.Spec, "the strategy %q does not exist", a.Strategy).In(s.strategy.at)
 		didYouMean(f, a.Strategy, Strategies)
@@ -181,6 +184,40 @@ func (r *resolver) system() {
 		a.Inputs = r.systemInputs(a)
 		r.recipe.Apt = a
 	}
+}
+
+// debconfAnswer is a line of debconf-set-selections(1): the package, its question, the question's type, and the answer.
+var debconfAnswer = regexp.MustCompile(`^([a-z0-9][a-z0-9+.-]+)\s+([A-Za-z0-9][A-Za-z0-9.+_-]*/[A-Za-z0-9.+_/-]+)\s+(\S+)(?:\s+(.*))?$`)
+
+// debconf checks the answers to what packages ask when they are configured.
+func (r *resolver) debconf(lines []str) []string {
+	var all []string
+	first := map[string]fault.Position{}
+	for _, line := range lines {
+		m := debconfAnswer.FindStringSubmatch(line.value)
+		switch {
+		case m == nil || !slices.Contains([]string{"string", "boolean", "select", "multiselect", "note", "text", "password"}, m[3]):
+			r.specf(line.at, "%q is not an answer for debconf", line.value).
+				Hint("Package, question, type and answer: \"ttf-mscorefonts-installer msttcorefonts/accepted-mscorefonts-eula boolean true\".")
+		case m[3] == "password":
+			r.leak(line.at, "the answer to %s is a password, and everyone who has the image can read debconf's answers", m[2])
+		case m[3] == "boolean" && m[4] != "true" && m[4] != "false":
+			r.specf(line.at, "the answer to %s is %q, it must be true or false", m[2], m[4])
+		case first[m[2]].File != "":
+			r.specf(line.at, "the question %s is answered twice", m[2])
+		default:
+			all = append(all, strings.Join(strings.Fields(line.value), " "))
+		}
+		if m != nil {
+			first[m[2]] = line.at
+		}
+	}
+	return sortedUnique(all)
+}
+
+// Answers tells whether the project answers what a package asks.
+func (a Apt) Answers(name string) bool {
+	return slices.ContainsFunc(a.Debconf, func(line string) bool { return strings.HasPrefix(line, name+" ") })
 }
 
 // unnamed leaves out the packages that the project names itself, perhaps with a version.

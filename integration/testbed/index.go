@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"html"
 	"maps"
@@ -15,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // IndexOptions is what an index can be asked to be. The zero value is plain http without accounts.
@@ -45,6 +47,9 @@ type Index struct {
 type indexFile struct {
 	data []byte // what is served
 	sum  string // what the page promises, hex
+	// uploaded is when it was published; a project with such a file has a JSON page (PEP 691, PEP 700).
+	uploaded time.Time
+	yanked   bool
 }
 
 // StartIndex serves an index on a free port of 127.0.0.1, with the torch stand-ins in it.
@@ -105,6 +110,15 @@ func (x *Index) Tamper(index, file string, data []byte) {
 	}
 }
 
+// Publish says when a file came into an index, and whether its authors took it back.
+func (x *Index) Publish(index, file string, at time.Time, yanked bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if f := x.files[index][file]; f != nil {
+		f.uploaded, f.yanked = at.UTC(), yanked
+	}
+}
+
 // Remove takes a file out of an index: its page no longer names it, its URL gives 404.
 func (x *Index) Remove(index, file string) {
 	x.mu.Lock()
@@ -143,6 +157,11 @@ func (x *Index) serve(w http.ResponseWriter, req *http.Request) {
 		http.ServeContent(w, req, "", fixedTime, bytes.NewReader(f))
 		return
 	}
+	if page := x.jsonPage(name); page != nil {
+		w.Header().Set("Content-Type", "application/vnd.pypi.simple.v1+json")
+		_, _ = w.Write(page)
+		return
+	}
 	page, ok := x.page(name)
 	if !ok {
 		http.NotFound(w, req)
@@ -179,6 +198,34 @@ func (x *Index) page(name string) (string, bool) {
 	}
 	body := "<!DOCTYPE html>\n<html><body><h1>Links for " + html.EscapeString(project) + "</h1>\n" + links.String() + "</body></html>\n"
 	return body, links.Len() > 0
+}
+
+// jsonPage is a project's page if it says when its files were published, else nil.
+func (x *Index) jsonPage(name string) []byte {
+	type entry struct {
+		Filename string            `json:"filename"`
+		URL      string            `json:"url"`
+		Hashes   map[string]string `json:"hashes"`
+		Uploaded time.Time         `json:"upload-time"`
+		Yanked   bool              `json:"yanked"`
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	index, project := path.Dir(name), path.Base(name)
+	var all []entry
+	for _, file := range slices.Sorted(maps.Keys(x.files[index])) {
+		if f := x.files[index][file]; projectOf(file) == project && !f.uploaded.IsZero() {
+			all = append(all, entry{file, x.URL + filePath(index, file), map[string]string{"sha256": f.sum}, f.uploaded, f.yanked})
+		}
+	}
+	if all == nil {
+		return nil
+	}
+	page, err := json.Marshal(map[string]any{"meta": map[string]string{"api-version": "1.1"}, "name": project, "files": all})
+	if err != nil {
+		return nil
+	}
+	return page
 }
 
 func projectPage(files map[string]*indexFile) string {

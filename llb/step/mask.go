@@ -2,7 +2,9 @@ package step
 
 import (
 	"bytes"
+	"fmt"
 	"io"
+	"slices"
 )
 
 // masker writes a stream on with every secret's value replaced by stars. It holds back only what may be the beginning of a value.
@@ -10,6 +12,7 @@ type masker struct {
 	to      io.Writer
 	needles []needle
 	held    []byte
+	printed []string // ids of the secrets that were masked
 }
 
 var stars = []byte("***")
@@ -18,6 +21,9 @@ var stars = []byte("***")
 func (m *masker) Write(p []byte) (int, error) {
 	m.held = append(m.held, p...)
 	for _, n := range m.needles {
+		if bytes.Contains(m.held, n.text) && !slices.Contains(m.printed, n.id) {
+			m.printed = append(m.printed, n.id)
+		}
 		m.held = bytes.ReplaceAll(m.held, n.text, stars)
 	}
 	ready := len(m.held) - m.beginning()
@@ -46,4 +52,20 @@ func (m *masker) Close() error {
 	_, err := m.to.Write(m.held)
 	m.held = nil
 	return err
+}
+
+// PrintedCode begins the line that warns of a secret that the commands printed.
+const PrintedCode = "W-SECRET-PRINTED"
+
+// warn ends the streams of a step and tells which secrets were masked in them: what prints a secret here prints it elsewhere too, where nobody masks it.
+func warn(w io.Writer, streams ...*masker) {
+	var printed []string
+	for _, m := range streams {
+		_ = m.Close()
+		printed = append(printed, m.printed...)
+	}
+	slices.Sort(printed)
+	for _, id := range slices.Compact(printed) {
+		fmt.Fprintf(w, "%s: the commands print the value of the secret %q, which is masked here\n", PrintedCode, id)
+	}
 }

@@ -56,8 +56,7 @@ func (r Run) shell(stdout, stderr io.Writer, values []needle) int {
 	cmd.WaitDelay = time.Second // for what the commands leave running with their output open
 	if len(values) > 0 {
 		out, errs := &masker{to: stdout, needles: values}, &masker{to: stderr, needles: values}
-		defer out.Close()
-		defer errs.Close()
+		defer warn(stderr, out, errs)
 		cmd.Stdout, cmd.Stderr = out, errs
 	}
 	if err := cmd.Start(); err != nil {

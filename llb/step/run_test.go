@@ -72,6 +72,9 @@ func TestMask(t *testing.T) {
 	if code != 0 || err != nil || strings.Contains(out, "s3cr3tvalue\n") || !strings.Contains(out, "*** s3cr3") {
 		t.Errorf("%d %v %q", code, err, out)
 	}
+	if !strings.HasSuffix(out, "\nW-SECRET-PRINTED: the commands print the value of the secret \"id\", which is masked here\n") || strings.Count(out, PrintedCode) != 1 {
+		t.Errorf("the output has no warning: %q", out)
+	}
 	var b bytes.Buffer
 	m := &masker{to: &b, needles: []needle{{"id", []byte("abcabd")}}}
 	for _, piece := range []string{"x", "abc", "ab", "c", "abd", "ab"} {

@@ -328,6 +328,23 @@ func TestInspect(t *testing.T) {
 	}
 }
 
+// TestEveryPython: a layer for any Python is made without one. Only its directory differs, and the scripts are the same.
+func TestEveryPython(t *testing.T) {
+	path := demo(t, nil)
+	root, _ := install(t, path, options)
+	there := tree(t, root)
+	for _, python := range []string{"3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14"} {
+		want := map[string]string{}
+		for name, says := range there {
+			want[strings.Replace(name, "/python"+options.Python, "/python"+python, 1)] = says
+		}
+		root, _ := install(t, path, wheel.Options{Python: python})
+		if d := cmp.Diff(want, tree(t, root)); d != "" {
+			t.Errorf("Python %s (-want +got):\n%s", python, d)
+		}
+	}
+}
+
 func TestOptions(t *testing.T) {
 	path := demo(t, nil)
 	for _, o := range []wheel.Options{

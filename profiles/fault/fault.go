@@ -28,6 +28,7 @@ const (
 	Digest        Code = "E-DIGEST"         // downloaded bytes are not what was promised
 	Download      Code = "E-DOWNLOAD"       // a download failed: 401, 404, 5xx, network
 	Sdist         Code = "E-SDIST"          // a package has only a source distribution
+	Cooldown      Code = "E-COOLDOWN"       // a version is younger than the project takes
 	Resolve       Code = "E-RESOLVE"        // the requirements have no solution
 	Index         Code = "E-INDEX"          // a package index is ambiguous, unknown or unreachable
 	WheelUnsafe   Code = "E-WHEEL-UNSAFE"   // a wheel is malformed or malicious
