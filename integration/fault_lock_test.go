@@ -179,4 +179,8 @@ func TestResolveFaults(t *testing.T) {
 			test.want.check(t, indexed(t, x, test.packages, test.more).try(b))
 		})
 	}
+	t.Run("the same on a base with a newer glibc", func(t *testing.T) {
+		x.AddWheel("simple", "only-new", "1.0", "cp313-cp313-manylinux_2_40_x86_64", map[string]string{"c.py": ""})
+		indexed(t, x, "only-new", "  version: \"3.13\"\n").succeeds(b)
+	})
 }

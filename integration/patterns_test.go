@@ -60,10 +60,13 @@ func readPatterns(t *testing.T) []pattern {
 	return rows
 }
 
-// treeTest is a test function: may it leave itself out?
-type treeTest struct{ skips bool }
+// treeTest is a function of a test file: may it leave a test out, and which functions of its folder does it call?
+type treeTest struct {
+	skips bool
+	calls []string // "llb.golden"
+}
 
-// testsOfTree gives every test function by folder and name, "llb.TestSteps", and every script by its path.
+// testsOfTree gives every function of test files by folder and name, "llb.TestSteps", and every script by its path.
 func testsOfTree(t *testing.T) map[string]treeTest {
 	t.Helper()
 	found := map[string]treeTest{}
@@ -93,23 +96,49 @@ func testsOfFile(file, folder string, found map[string]treeTest) error {
 		return err
 	}
 	for _, d := range parsed.Decls {
-		if f, ok := d.(*ast.FuncDecl); ok && f.Recv == nil && strings.HasPrefix(f.Name.Name, "Test") {
-			found[folder+"."+f.Name.Name] = treeTest{skips: skips(f)}
+		if f, ok := d.(*ast.FuncDecl); ok && f.Recv == nil {
+			found[folder+"."+f.Name.Name] = functionOf(f, folder)
 		}
 	}
 	return nil
 }
 
-// skips tells whether a function calls Skip itself. A missing testbed skips too, in testbed.Shared, but fails where MLBUILD_REQUIRE_TESTBED is 1, as in CI.
-func skips(f *ast.FuncDecl) bool {
-	found := false
+// functionOf reads what a function calls. One that knows MLBUILD_REQUIRE_TESTBED fails in CI, where that is 1, for what it skips elsewhere; so does testbed.Shared.
+func functionOf(f *ast.FuncDecl, folder string) (t treeTest) {
+	required := false
 	ast.Inspect(f, func(n ast.Node) bool {
-		if s, ok := n.(*ast.SelectorExpr); ok && slices.Contains([]string{"Skip", "Skipf", "SkipNow", "Short"}, s.Sel.Name) {
-			found = true
+		switch n := n.(type) {
+		case *ast.SelectorExpr:
+			t.skips = t.skips || slices.Contains([]string{"Skip", "Skipf", "SkipNow", "Short"}, n.Sel.Name)
+		case *ast.CallExpr:
+			if called, ok := n.Fun.(*ast.Ident); ok {
+				t.calls = append(t.calls, folder+"."+called.Name)
+			}
+		case *ast.BasicLit:
+			required = required || n.Value == `"MLBUILD_REQUIRE_TESTBED"`
 		}
 		return true
 	})
-	return found
+	t.skips = t.skips && !required
+	return t
+}
+
+// skipper gives the function by which a test may be left out: itself, or one that it calls; "" = it always runs.
+func skipper(name string, all map[string]treeTest, seen map[string]bool) string {
+	t, ok := all[name]
+	if !ok || seen[name] {
+		return ""
+	}
+	seen[name] = true
+	if t.skips {
+		return name
+	}
+	for _, called := range t.calls {
+		if by := skipper(called, all, seen); by != "" {
+			return by
+		}
+	}
+	return ""
 }
 
 var proofName = regexp.MustCompile("`([^`]+)`")
@@ -125,12 +154,11 @@ func TestPatterns(t *testing.T) {
 			t.Errorf("%s names no test: %s", r.id, r.proof)
 		}
 		for _, p := range proofs {
-			test, ok := tests[p[1]]
-			if !ok {
+			if _, ok := tests[p[1]]; !ok || !strings.Contains(p[1], ".Test") && !strings.HasSuffix(p[1], ".txtar") {
 				t.Errorf("%s names %s, which is no test", r.id, p[1])
 			}
-			if test.skips {
-				t.Errorf("%s names %s, which may skip itself", r.id, p[1])
+			if by := skipper(p[1], tests, map[string]bool{}); by != "" {
+				t.Errorf("%s names %s, which %s may skip", r.id, p[1], by)
 			}
 		}
 	}
