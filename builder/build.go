@@ -70,6 +70,7 @@ type build struct {
 	registry *registry
 	turns    *turns
 	portable bool // graphs are for another client: they name no session
+	plans    bool // nothing is built
 	mu       sync.Mutex
 	watchers map[string]*watcher
 

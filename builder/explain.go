@@ -110,14 +110,17 @@ func cancelled(cause error) error {
 // unsafeHints are the faults of the helpers that come through as they are, with what helps.
 var unsafeHints = []struct {
 	code fault.Code
+	says string // in the message; "" = whatever it says
 	hint string
 }{
-	{fault.WheelUnsafe, "a wheel like this should not be installed; tell its maintainers, or choose another version"},
-	{fault.DebUnsafe, "a package like this should not be installed; tell whoever runs its repository, or choose another version"},
-	{fault.Step, "outputs: says where the files are that the commands make"},
-	{fault.SecretLeak, "nothing was pushed: have the commands read the secret without writing it, or leave this file out of the outputs; revoke the secret if an image with it was ever published"},
-	{fault.Wheel, "name the Debian package that has the library in system: {runtime: […]}, or take a base that has it"},
-	{fault.Deb, "system: {strategy: apt} has dpkg decide, in one layer that depends on the base"},
+	{fault.WheelUnsafe, "", "a wheel like this should not be installed; tell its maintainers, or choose another version"},
+	{fault.DebUnsafe, "", "a package like this should not be installed; tell whoever runs its repository, or choose another version"},
+	{fault.Step, "", "outputs: says where the files are that the commands make"},
+	{fault.SecretLeak, "", "nothing was pushed: have the commands read the secret without writing it, or leave this file out of the outputs; revoke the secret if an image with it was ever published"},
+	{fault.Wheel, " links ", "name the Debian package that has the library in system: {runtime: […]}, or take a base that has it"},
+	{fault.Wheel, "makes a wheel of", "the source says another name or version than its requirement or the lock: renew the lock with mlbuild lock, or correct the requirement"},
+	{fault.Wheel, "", "its build does not build for the base: look for what it downloads or hands on ready made, or take another base"},
+	{fault.Deb, "", "system: {strategy: apt} has dpkg decide, in one layer that depends on the base"},
 }
 
 // helperFaults reads the lines in which a helper names what is wrong with a wheel or a system package.
@@ -125,8 +128,9 @@ func helperFaults(output string) error {
 	var faults fault.List
 	for line := range strings.Lines(output) {
 		for _, known := range unsafeHints {
-			if msg, ok := strings.CutPrefix(strings.TrimSpace(line), string(known.code)+": "); ok {
+			if msg, ok := strings.CutPrefix(strings.TrimSpace(line), string(known.code)+": "); ok && strings.Contains(msg, known.says) {
 				faults = append(faults, fault.New(known.code, "%s", msg).Hint("%s", known.hint))
+				break
 			}
 		}
 	}
@@ -169,8 +173,12 @@ func explainGit(step string, err error) *fault.Fault {
 	if m == nil {
 		return nil
 	}
+	private := "a private one needs secret: with user:password or a token"
+	if strings.HasPrefix(step, llb.SourceStep) {
+		private = "a private one is reached by ssh: git+ssh://git@host/…, and --ssh default"
+	}
 	f := fault.New(fault.Download, "%s: cannot fetch %s:\n%s", step, m[1], strings.TrimSpace(m[2])).
-		Hint("check the URL and that the repository has the commit; a private one needs secret: with user:password or a token")
+		Hint("check the URL and that the repository has the commit; %s", private)
 	if gitNetwork.MatchString(m[2]) {
 		f.Retryable()
 	}

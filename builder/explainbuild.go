@@ -1,22 +1,39 @@
 package builder
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 
+	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 )
 
-// buildHints know what builds of packages print for want of something. $1 is what the pattern found, $package the package.
+// missingTool finds the program that a build could not start, in the words of setuptools, the shell, Python and CMake.
+var missingTool = regexp.MustCompile(`(?m)(?:command '|unable to execute '|sh: \d+: |No such file or directory: ')(?:[\w/.-]*[/-])?(gcc|g\+\+|cc|c\+\+|clang|cmake|ninja|make|cargo|rustc|gfortran|nvcc|swig|git)'?` +
+	`(?:' failed: No such file or directory|: not found|: No such file or directory|$)`)
+
+// debianTools says in which Debian packages a program is, and what a build of a Python package mostly needs beside it.
+var debianTools = map[string]string{
+	"gcc": "gcc, libc6-dev, python3-dev", "cc": "gcc, libc6-dev, python3-dev", "g++": "g++, python3-dev", "c++": "g++, python3-dev", "ninja": "ninja-build", "rustc": "rustc, cargo",
+}
+
+// buildHints know what builds of packages print for want of something else. $1 is what the pattern found, $package the package.
 var buildHints = []struct {
 	match *regexp.Regexp
 	hint  string
 }{
-	{regexp.MustCompile(`(?m)(?:command '|unable to execute '|error: can't find |^/bin/sh: \d+: |^)([\w.+-]*(?:gcc|g\+\+|\bcc|c\+\+|clang|cmake|ninja|make|cargo|rustc|Rust compiler|gfortran|nvcc|swig|git))'?(?:' failed)?(?:: (?:command )?not found|: No such file or directory|$)`),
-		"it lacks $1 in the builder stage: system: {build: [g++]} names the Debian packages to compile with"},
-	{regexp.MustCompile(`(CMAKE_C(?:XX)?_COMPILER)|Unknown compiler\(s\): \[\['(\w+)`), "it lacks a compiler in the builder stage: system: {build: [g++]}"},
-	{regexp.MustCompile(`fatal error: (\S+): No such file or directory`),
-		"$1 is a header of a Debian package (Python.h: python3-dev): name that package in system: {build: […]}"},
+	{regexp.MustCompile(`Unknown compiler\(s\): \[\['cc'|CMAKE_C_COMPILER not set`), "it lacks a C compiler in the builder stage: system: {build: [gcc, libc6-dev]}"},
+	{regexp.MustCompile(`Unknown compiler\(s\): \[\['c\+\+'|CMAKE_CXX_COMPILER not set`), "it lacks a C++ compiler in the builder stage: system: {build: [g++]}"},
+	{regexp.MustCompile(`can't find Rust compiler`), "it lacks Rust in the builder stage: system: {build: [cargo]}"},
+	{regexp.MustCompile(`nvcc: not found|nvcc'?: No such file|CUDA_HOME environment variable is not set|No such file or directory: '[^']*nvcc'`),
+		"it lacks nvcc in the builder stage: python: {build: {$package: {cuda: true}}} in a profile with CUDA"},
+	{regexp.MustCompile(`unsupported GNU version`),
+		"its CUDA wants an older compiler than the base's: take a base of an older release, base: {kind: python, suite: bookworm}, or another CUDA"},
+	{regexp.MustCompile(`fatal error: (Python\.h): No such file`), "$1 is a header of Debian's package python3-dev: system: {build: [python3-dev]}"},
+	{regexp.MustCompile(`fatal error: ((?:limits|stdio|stdlib|stdint|string|math)\.h): No such file`), "$1 is a header of Debian's package libc6-dev: system: {build: [libc6-dev]}"},
+	{regexp.MustCompile(`fatal error: (\S+): No such file or directory`), "$1 is a header of a Debian package, mostly named lib…-dev: name it in system: {build: […]}"},
+	{regexp.MustCompile(`cannot find -l(\S+?)(?::|$)`), "the library $1 is of a Debian package, mostly named lib…-dev: name it in system: {build: […]}"},
 	{regexp.MustCompile(`ModuleNotFoundError: No module named '([\w.]+)'`),
 		"its build imports $1 without saying so in its pyproject.toml: python: {build: {$package: {isolation: false, requires: [$1, setuptools]}}}"},
 	{regexp.MustCompile(`Killed signal terminated program|fatal error: Killed|MemoryError|signal 9`),
@@ -25,7 +42,7 @@ var buildHints = []struct {
 
 // buildFault is the build of a package that failed, with the end of what it printed and who requires the package; nil for another step.
 func buildFault(profile, step, output string, err error) *fault.Fault {
-	what, ok := strings.CutPrefix(step, "[source] wheel of ")
+	what, ok := strings.CutPrefix(step, llb.WheelStep)
 	if !ok {
 		return nil
 	}
@@ -34,13 +51,36 @@ func buildFault(profile, step, output string, err error) *fault.Fault {
 		f.Message = "the wheel of " + what + " cannot be built for profile " + profile + ": " + err.Error()
 	}
 	f.Err = err
-	name, _, _ := strings.Cut(what, ",")
-	name, _, _ = strings.Cut(name, " ")
+	name, _, _ := strings.Cut(strings.ReplaceAll(what, ",", " "), " ")
+	f.Hints = hintsOfBuild(name, output)
+	return f
+}
+
+// hintsOfBuild says what a build seems to lack.
+func hintsOfBuild(name, output string) []string {
+	var hints []string
+	if m := missingTool.FindStringSubmatch(output); m != nil && m[1] != "nvcc" {
+		packages, known := debianTools[m[1]]
+		if !known {
+			packages = m[1]
+		}
+		hints = append(hints, fmt.Sprintf("it lacks %s in the builder stage: system: {build: [%s]}", m[1], packages))
+	}
 	for _, h := range buildHints {
-		if m := h.match.FindStringSubmatch(output); m != nil {
-			found := strings.Join(m[1:], "")
-			f.Hint("%s", strings.NewReplacer("$package", name, "$1", found).Replace(h.hint))
+		m := h.match.FindStringSubmatch(output)
+		if m == nil {
+			continue
+		}
+		hint := strings.ReplaceAll(h.hint, "$package", name)
+		if len(m) > 1 {
+			hint = strings.ReplaceAll(hint, "$1", m[1])
+		}
+		if hints = append(hints, hint); len(m) > 1 {
+			break // a header that is known by name is no unknown one
 		}
 	}
-	return f
+	if hints == nil {
+		hints = []string{"look into the stage that it is built in: mlbuild --target builder --load --tag app-builder"}
+	}
+	return hints
 }

@@ -205,7 +205,7 @@ func (b *Builder) Plan(ctx context.Context, req Request, portable bool) ([]Plann
 		return nil, err
 	}
 	defer run.close()
-	run.portable = portable
+	run.portable, run.plans = portable, true
 	plans, errs := make([][]Planned, len(req.Variants)), make([]error, len(req.Variants))
 	var wg sync.WaitGroup
 	for i, v := range req.Variants {

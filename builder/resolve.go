@@ -101,6 +101,11 @@ type asking struct {
 // askUV resolves in the tool image and gives the stamped lock. It asks again while the answer holds packages that are bound to an index and
 // were not asked for as such.
 func (b *build) askUV(ctx context.Context, gw gateway.Client, q asking) ([]byte, *pylock.Lock, error) {
+	if llb.UsesSSH(q.recipe) {
+		if err := b.checkSSH("a requirement comes from git by ssh").Err(); err != nil {
+			return nil, nil, err
+		}
+	}
 	tool, err := lookupImage(ctx, gw, q.recipe.Tool, b.worker)
 	if err != nil {
 		return nil, nil, err

@@ -282,7 +282,6 @@ func (c *compiled) choose(lock *pylock.Lock, glibc string) error {
 		return err
 	}
 	c.wheels, c.cuda, c.glibc = wheels, pylock.CUDA(wheels), glibc
-	c.sources(lock)
 	infos := make([]profiles.WheelInfo, len(wheels))
 	for i, w := range wheels {
 		infos[i] = profiles.WheelInfo{Name: w.Name, Version: w.Version}
@@ -305,6 +304,7 @@ func (c *compiled) choose(lock *pylock.Lock, glibc string) error {
 	var notes []string
 	c.wheels, c.spared, notes = c.inBase.subtract(lock, wheels, llb.Mentioned(r))
 	c.notes = append(c.notes, notes...)
+	c.sources(lock)
 	c.recipe = &decided
 	return nil
 }

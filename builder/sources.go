@@ -37,7 +37,7 @@ func (c *compiled) sources(lock *pylock.Lock) {
 	}
 	c.needs, c.asked = lock.Needs(), map[string]string{}
 	for _, w := range c.wheels {
-		if w.Source != nil && w.Source.Path == "" {
+		if own := c.recipe.Builder.Project; w.Source != nil && (own == nil || w.Name != own.Name) {
 			c.asked[w.Name] = askedBy(lock.PathTo(w.Name))
 		}
 	}
@@ -88,6 +88,9 @@ func (b *build) checkSources(c *compiled) error {
 	}
 	var faults fault.List
 	for _, w := range wheels {
+		if llb.BySSH(w) {
+			faults = append(faults, b.checkSSH(w.Label()+" comes from "+w.Source.URL)...)
+		}
 		path, sum := w.Path, w.SHA256
 		if w.Source != nil && w.Source.Type == pylock.Archive {
 			path, sum = w.Source.Path, w.Source.SHA256
@@ -97,6 +100,19 @@ func (b *build) checkSources(c *compiled) error {
 		}
 	}
 	return faults.Err()
+}
+
+// checkSSH tells what is missing to reach a git server by ssh. A plan fetches nothing, but names the server's key.
+func (b *build) checkSSH(what string) fault.List {
+	var faults fault.List
+	if !b.plans && !slices.ContainsFunc(b.req.SSH, func(s SSH) bool { return s.ID == "default" }) {
+		faults = append(faults, fault.New(fault.Secret, "%s, and no SSH agent was given", what).Hint("add --ssh default"))
+	}
+	if b.req.KnownHosts == "" {
+		faults = append(faults, fault.New(fault.Secret, "%s, and nothing says which key that server has", what).
+			Hint("connect to it once with ssh: its key is then in ~/.ssh/known_hosts"))
+	}
+	return faults
 }
 
 // checkFile holds a file of the project against the lock's sha256 (hex).

@@ -1,7 +1,7 @@
 """Builds one wheel from source, as PEP 517 says, with everything at a fixed place: what a compiler writes of paths is then the same in every build.
 
 It reads build.json beside itself and the source below /mlbuild/source, and leaves the wheel in /out, with the names of the shared libraries that the
-build's own requirements brought. uv installs these.
+build's own requirements brought, and which of them brought each. uv installs these.
 """
 
 import json
@@ -11,11 +11,13 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from importlib.metadata import distributions
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 GIVEN, SOURCE, ENV, OUT = "/mlbuild/source", "/mlbuild/src", "/mlbuild/env", "/out"
 UV = "/mlbuild/uv/bin/uv"
 PYTHON = ENV + "/bin/python"
+EXCLUDES = "/mlbuild/excludes.txt"
 
 HOOKS = """
 import importlib, json, os, sys
@@ -40,7 +42,7 @@ def main():
     root = lay_source(job)
     run(UV, "venv", "--quiet", "--no-config", "--python", sys.executable, ENV)
     if job["locked"]:
-        show_locked(job["locked"])
+        show_locked(job)
     system = build_system(root)
     if job["shared"]:
         install(job, job["requires"])
@@ -53,7 +55,7 @@ def main():
     if len(wheels) != 1:
         sys.exit("the build backend %s left %d wheels" % (system["build-backend"], len(wheels)))
     with open(OUT + "/libraries.json", "w") as f:
-        json.dump(sorted({n for _, _, names in os.walk(ENV) for n in names if ".so" in n}), f)
+        json.dump(libraries(), f, sort_keys=True)
     print("built " + wheels[0])
 
 
@@ -122,6 +124,8 @@ def install(job, requires):
         return
     args = [UV, "pip", "install", "--quiet", "--python", PYTHON]
     args += index_options() or ["--no-config"]
+    if job["has"]:  # nor where others require them
+        args += ["--excludes", EXCLUDES]
     for c in job["constraints"]:
         args += ["--constraints", HERE + "/" + c]
     run(*args, *requires)
@@ -137,11 +141,22 @@ def name_of(requirement):
     return "-".join(filter(None, name.lower().replace("_", "-").replace(".", "-").split("-")))
 
 
-def show_locked(locked):
-    """Lets the environment see the packages of the lock, which are mounted."""
-    site = subprocess.check_output([PYTHON, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], text=True).strip()
-    with open(os.path.join(site, "mlbuild-locked.pth"), "w") as f:
-        f.write("\n".join(locked) + "\n")
+def site_packages():
+    return subprocess.check_output([PYTHON, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], text=True).strip()
+
+
+def show_locked(job):
+    """Lets the environment see the packages of the lock, which are mounted, and has uv leave them out."""
+    with open(os.path.join(site_packages(), "mlbuild-locked.pth"), "w") as f:
+        f.write("\n".join(job["locked"]) + "\n")
+    with open(EXCLUDES, "w") as f:
+        f.write("\n".join(job["has"]) + "\n")
+
+
+def libraries():
+    """The shared libraries that the build's own requirements brought, and the package that each is of."""
+    return {os.path.basename(str(file)): name_of(d.metadata["Name"])
+            for d in distributions(path=[site_packages()]) for file in d.files or () if ".so" in os.path.basename(str(file))}
 
 
 def asked(root, system):

@@ -1,13 +1,11 @@
 package llb
 
 import (
-	"net/url"
 	"path"
 	"strings"
 
 	bkllb "github.com/moby/buildkit/client/llb"
 
-	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 )
 
@@ -18,40 +16,32 @@ type sourceState struct {
 }
 
 // source gives what a package is built from.
-func (b *wheelBuilder) source(w pylock.Wheel, s stage) (sourceState, error) {
+func (b *wheelBuilder) source(w pylock.Wheel, s stage) sourceState {
 	from := w.Source
 	switch {
 	case from.Type == pylock.Git:
-		state, err := b.checkout(w, s)
-		return sourceState{state, []bkllb.MountOption{byKey}}, err
+		return sourceState{b.checkout(w, s), []bkllb.MountOption{byKey}}
 	case from.Type == pylock.Archive && from.URL != "":
 		file := pylock.Wheel{Name: w.Name, Filename: from.Name, URL: from.URL, Size: from.Size, SHA256: from.SHA256}
-		return sourceState{download(file, b.recipe.Requires.Indexes), []bkllb.MountOption{byKey}}, nil
+		return sourceState{download(file, b.recipe.Requires.Indexes), []bkllb.MountOption{byKey}}
 	case from.Type == pylock.Archive:
 		file := pylock.Wheel{Filename: from.Name, Path: from.Path}
-		return sourceState{wheelFile(file, b.recipe, b.in), nil}, nil
+		return sourceState{wheelFile(file, b.recipe, b.in), nil}
 	}
 	files := localFiles([]string{from.Path}, b.recipe, b.in.Session, s)
-	return sourceState{files, []bkllb.MountOption{bkllb.SourcePath(path.Join("/", from.Path))}}, nil
+	return sourceState{files, []bkllb.MountOption{bkllb.SourcePath(path.Join("/", from.Path))}}
+}
+
+// BySSH tells whether a package is built from a git repository that is reached by ssh.
+func BySSH(w pylock.Wheel) bool {
+	return w.Source != nil && w.Source.Type == pylock.Git && strings.HasPrefix(w.Source.URL, "ssh://")
 }
 
 // checkout is a git repository at a commit.
-func (b *wheelBuilder) checkout(w pylock.Wheel, s stage) (bkllb.State, error) {
+func (b *wheelBuilder) checkout(w pylock.Wheel, s stage) bkllb.State {
 	opts := []bkllb.GitOption{bkllb.GitRef(w.Source.Commit), s.named("%s at %.12s", w.Source.URL, w.Source.Commit)}
-	if strings.HasPrefix(w.Source.URL, "ssh://") {
-		if b.in.Build.Hosts == "" {
-			return bkllb.State{}, fault.New(fault.Secret, "%s comes from %s, and nothing says which key that server has", w.Name, hostOf(w.Source.URL)).
-				Hint("connect to it once with ssh: its key is then in ~/.ssh/known_hosts")
-		}
+	if BySSH(w) {
 		opts = append(opts, bkllb.KnownSSHHosts(b.in.Build.Hosts), bkllb.MountSSHSock("default"))
 	}
-	return bkllb.Git(w.Source.URL, "", opts...), nil
-}
-
-func hostOf(address string) string {
-	u, err := url.Parse(address)
-	if err != nil {
-		return address
-	}
-	return u.Hostname()
+	return bkllb.Git(w.Source.URL, "", opts...)
 }

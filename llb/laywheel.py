@@ -7,7 +7,9 @@ locked packages that the build saw below /mlbuild/layers.
 import json
 import os
 import re
+import shutil
 import struct
+import subprocess
 import sys
 import zipfile
 
@@ -86,16 +88,25 @@ def check_libraries(job, path):
         if GLIBC.match(lib) or lib in own:
             continue
         if there is None:
-            there = libraries_there()
+            there = libraries_there(job)
         if lib not in there:
-            faults.append("%s links %s, which no layer of the image has" % (by, lib))
+            faults.append("%s links %s, which no layer of the image has%s" % (by, lib, package_of(lib)))
+    print("%s links %s" % (os.path.basename(path), ", ".join(sorted(needed)) or "no library"))
     return faults
 
 
-def libraries_there():
-    """The names of all shared libraries in the base, in the layers, and in the packages that the build required, whose import loads them."""
+def package_of(lib):
+    """Names the Debian package that a library of the builder stage is of."""
+    if not shutil.which("dpkg-query"):
+        return ""
+    found = subprocess.run(["dpkg-query", "--search", "*/" + lib], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
+    return ": Debian's package is " + found.split(":")[0] if found else ""
+
+
+def libraries_there(job):
+    """The names of all shared libraries in the base, in the layers, and in the packages that both the build and the wheel require, whose import loads them."""
     with open(WHEELS + "/libraries.json") as f:
-        found = set(json.load(f))
+        found = {lib for lib, package in json.load(f).items() if package in job["needs"]}
     roots = [BASE] + sorted(os.path.join(LAYERS, n) for n in (os.listdir(LAYERS) if os.path.isdir(LAYERS) else []))
     for root in roots:
         for top in ("lib", "lib64", "usr/lib", "usr/lib64", "usr/local/lib", "usr/local/lib64", "opt"):

@@ -136,10 +136,10 @@ var (
 	sshRequirement = regexp.MustCompile(`git\+ssh://|\bgit\s*=\s*["'](ssh://|git@)`)
 )
 
-func usesGit(r *profiles.Recipe) bool { return mentions(r, gitRequirement) }
+func usesGit(r *profiles.Recipe) bool { return r.Requires.UV == nil && mentions(r, gitRequirement) }
 
-// UsesSSH tells whether a requirement comes from a git server by ssh.
-func UsesSSH(r *profiles.Recipe) bool { return mentions(r, sshRequirement) }
+// UsesSSH tells whether a requirement comes from a git server by ssh, which uv then has to ask.
+func UsesSSH(r *profiles.Recipe) bool { return r.Requires.UV == nil && mentions(r, sshRequirement) }
 
 func mentions(r *profiles.Recipe, what *regexp.Regexp) bool {
 	files := slices.Concat(r.Requires.Files, r.Requires.Constraints)
@@ -155,7 +155,7 @@ func mentions(r *profiles.Recipe, what *regexp.Regexp) bool {
 
 // withGit is the tool image with git, where a requirement needs it.
 func (in ResolveInputs) withGit(tool bkllb.State, r *profiles.Recipe, s stage) bkllb.State {
-	if !usesGit(r) || r.Requires.UV != nil {
+	if !usesGit(r) {
 		return tool
 	}
 	packages := []string{"ca-certificates", "git"}

@@ -73,13 +73,9 @@ func (m *image) buildWheels(sources []pylock.Wheel) error {
 		return err
 	}
 	b := &wheelBuilder{
-		image: m, root: root, sources: sources, made: map[string]bkllb.State{},
-		uv: uvState(tool, m.in.Worker, m.platform, m.in.Network, m.sourceStage()),
-	}
-	for i, l := range m.layers {
-		if l.Kind == "system" {
-			b.system = append(b.system, m.states[i])
-		}
+		image: m, root: root, made: map[string]bkllb.State{},
+		uv:     uvState(tool, m.in.Worker, m.platform, m.in.Network, m.sourceStage()),
+		system: m.kind("system"),
 	}
 	for _, w := range sources {
 		state, err := b.layer(w, nil)
@@ -91,6 +87,24 @@ func (m *image) buildWheels(sources []pylock.Wheel) error {
 	return nil
 }
 
+// kind gives the layers of a kind that the image has so far.
+func (m *image) kind(kind string) []bkllb.State {
+	var states []bkllb.State
+	for i, l := range m.layers {
+		if l.Kind == kind {
+			states = append(states, m.states[i])
+		}
+	}
+	return states
+}
+
+// SourceStep begins the names of the steps that fetch and build packages, WheelStep those of the builds themselves.
+const (
+	SourceStep = "[source] "
+	WheelStep  = SourceStep + wheelOf
+	wheelOf    = "wheel of "
+)
+
 func (m *image) sourceStage() stage {
 	return stage{id: "source", title: "source", noCache: m.in.NoCache}
 }
@@ -99,8 +113,7 @@ func (m *image) sourceStage() stage {
 type wheelBuilder struct {
 	*image
 	root, uv bkllb.State
-	system   []bkllb.State // the layers of system packages
-	sources  []pylock.Wheel
+	system   []bkllb.State          // the layers of system packages
 	made     map[string]bkllb.State // layers, by the package's name
 }
 
@@ -108,10 +121,6 @@ type wheelBuilder struct {
 func (b *wheelBuilder) layer(w pylock.Wheel, chain []string) (bkllb.State, error) {
 	if made, ok := b.made[w.Name]; ok {
 		return made, nil
-	}
-	if slices.Contains(chain, w.Name) {
-		return bkllb.State{}, fault.New(fault.Spec, "the builds of %s need each other", strings.Join(append(chain, w.Name), " and ")).
-			Hint("look at isolation: false and requires of these packages in python.build")
 	}
 	how := b.how(w.Name)
 	locked, names, err := b.locked(how, append(slices.Clone(chain), w.Name))
@@ -137,10 +146,13 @@ func (b *wheelBuilder) how(name string) profiles.PackageBuild {
 }
 
 // locked gives the layers of the locked packages that a build without isolation sees, and their names: those that it requires and all that these
-// need. Where the lock says nothing of that, all.
+// need, but for what itself waits for this build. Where the lock says nothing of that, all.
 func (b *wheelBuilder) locked(how profiles.PackageBuild, chain []string) (layers []bkllb.State, names []string, err error) {
 	if !how.Shared {
 		return nil, nil, nil
+	}
+	if err := b.fits(how, chain); err != nil {
+		return nil, nil, err
 	}
 	for _, w := range b.closure(how) {
 		if slices.Contains(chain, w.Name) {
@@ -162,32 +174,65 @@ func (b *wheelBuilder) locked(how profiles.PackageBuild, chain []string) (layers
 
 // closure is the locked packages that a build requires, with what they need, sorted by name.
 func (b *wheelBuilder) closure(how profiles.PackageBuild) []pylock.Wheel {
-	wanted := map[string]bool{}
-	var add func(name string)
-	add = func(name string) {
-		if !wanted[name] {
-			wanted[name] = true
-			for _, n := range b.in.Build.Needs[name] {
-				add(n)
+	wanted, known := b.needed(requiredBy(how)), len(b.in.Build.Needs) > 0
+	return slices.DeleteFunc(b.chosen(), func(w pylock.Wheel) bool {
+		return !wanted[w.Name] && (known || w.Source != nil)
+	})
+}
+
+// chosen is every package of the image and of the stage that is built.
+func (b *wheelBuilder) chosen() []pylock.Wheel { return slices.Concat(b.in.Wheels, b.in.Extra) }
+
+// needed is packages with all that they need, as far as the lock says it.
+func (b *wheelBuilder) needed(roots []string) map[string]bool {
+	found := map[string]bool{}
+	for queue := slices.Clone(roots); len(queue) > 0; queue = queue[1:] {
+		if name := queue[0]; !found[name] {
+			found[name] = true
+			queue = append(queue, b.in.Build.Needs[name]...)
+		}
+	}
+	return found
+}
+
+// requiredBy names the packages that a build requires itself.
+func requiredBy(how profiles.PackageBuild) []string {
+	var names []string
+	for _, r := range how.Requires {
+		if m := requirementName.FindStringSubmatch(r); m != nil {
+			names = append(names, pylock.Normalize(m[2]))
+		}
+	}
+	return names
+}
+
+// fits refuses a build that requires a package whose own build waits for it, or another version of one than the image has: it would be given that one.
+func (b *wheelBuilder) fits(how profiles.PackageBuild, chain []string) error {
+	if slices.ContainsFunc(requiredBy(how), func(name string) bool { return slices.Contains(chain, name) }) {
+		return fault.New(fault.Spec, "the builds of %s need each other", strings.Join(chain, " and ")).
+			Hint("look at isolation: false and requires of these packages in python.build")
+	}
+	for _, r := range how.Requires {
+		m := requirementName.FindStringSubmatchIndex(r)
+		if m == nil {
+			continue
+		}
+		wanted, _, _ := strings.Cut(r[m[8]:], ";")
+		for _, w := range b.chosen() {
+			if w.Name == pylock.Normalize(r[m[4]:m[5]]) && w.Version != "" && !pylock.Satisfies(w.Version, wanted) {
+				return fault.New(fault.Resolve, "the build of %s requires %s, and the image has %s, which its build would be given", how.Name, r, w.Label()).
+					Hint("change python.build.%s.requires, or ask for a version of %s that both can use", how.Name, w.Name)
 			}
 		}
 	}
-	for _, r := range how.Requires {
-		if m := requirementName.FindStringSubmatch(r); m != nil {
-			add(pylock.Normalize(m[2]))
-		}
-	}
-	known := len(b.in.Build.Needs) > 0
-	return slices.DeleteFunc(slices.Concat(b.in.Wheels, b.in.Extra), func(w pylock.Wheel) bool {
-		return known && !wanted[w.Name] || !known && w.Source != nil && !wanted[w.Name]
-	})
+	return nil
 }
 
 // laid gives the layers of a wheel that is there: those of the image if it has its own, else one that is no part of the image.
 func (b *wheelBuilder) laid(w pylock.Wheel) []bkllb.State {
 	var own []bkllb.State
 	for i, l := range b.layers {
-		if l.Kind == "wheels" && len(l.Wheels) == 1 && l.Wheels[0].Name == w.Name {
+		if l.Kind == "wheels" && len(l.Wheels) == 1 && l.Wheels[0].Name == w.Name { // one of several where a large wheel is split
 			own = append(own, b.states[i])
 		}
 	}

@@ -21,10 +21,7 @@ var buildWheelScript string
 // build is the step that makes the wheel, in a directory of its own.
 func (b *wheelBuilder) build(w pylock.Wheel, how profiles.PackageBuild, locked []bkllb.State, names []string) (bkllb.State, error) {
 	s := b.sourceStage()
-	source, err := b.source(w, s)
-	if err != nil {
-		return bkllb.State{}, err
-	}
+	source := b.source(w, s)
 	script, err := b.buildScript(w, how, names, s)
 	if err != nil {
 		return bkllb.State{}, err
@@ -37,7 +34,7 @@ func (b *wheelBuilder) build(w pylock.Wheel, how profiles.PackageBuild, locked [
 		bkllb.AddMount(buildCache, bkllb.Scratch(), bkllb.AsPersistentCacheDir("mlbuild/build/"+b.in.Base.distro()+"/"+b.platform.Architecture, bkllb.CacheMountShared)),
 	}
 	if len(locked) > 0 {
-		merged := bkllb.Merge(locked, s.named("locked packages for the build of %s", w.Name))
+		merged := bkllb.Merge(slices.Concat(b.kind("skeleton"), locked), s.named("locked packages for the build of %s", w.Name))
 		opts = append(opts, bkllb.AddMount(wheel.Venv, merged, bkllb.SourcePath(wheel.Venv), bkllb.Readonly, byKey))
 	}
 	opts = append(opts, b.toolkit(how)...)
@@ -53,7 +50,7 @@ func (b *wheelBuilder) build(w pylock.Wheel, how profiles.PackageBuild, locked [
 
 // buildName says what is built, and for whom.
 func (b *wheelBuilder) buildName(w pylock.Wheel) string {
-	name := "wheel of " + w.Label()
+	name := wheelOf + w.Label()
 	if asked := b.in.Build.Asked[w.Name]; asked != "" {
 		name += ", required by " + asked
 	}
@@ -159,28 +156,28 @@ func (b *wheelBuilder) buildScript(w pylock.Wheel, how profiles.PackageBuild, ha
 	if len(has) > 0 {
 		job.Locked = []string{wheel.Venv + "/lib/python" + b.recipe.Python.Version + "/site-packages"}
 	}
-	a := (dirTable{}).mkdirs()
-	for i, f := range b.recipe.Builder.Constraints {
-		name := fmt.Sprintf("constraints-%d.txt", i)
+	var files []profiles.File
+	for _, f := range b.recipe.Builder.Constraints { // under their own paths: they may name each other
+		f.Path = "constraints/" + f.Path
+		files = append(files, f)
 		if f.Top {
-			job.Constraints = append(job.Constraints, name)
+			job.Constraints = append(job.Constraints, f.Path)
 		}
-		a.mkfile("/"+name, f.Data)
 	}
 	if config := indexConfig(b.recipe.Requires); config != "" {
-		a.mkfile("/uv.toml", config)
+		files = append(files, profiles.File{Path: "uv.toml", Data: config})
 	}
-	return script(a, buildWheelScript, "build.json", job, s.named("how to build %s", w.Name))
+	return script(buildWheelScript, "build.json", job, files, s.named("how to build %s", w.Name))
 }
 
-func script(a *actions, text, name string, job any, c bkllb.ConstraintsOpt) (bkllb.State, error) {
+// script holds a script as run.py, what it is told as JSON, and further files.
+func script(text, name string, job any, files []profiles.File, c bkllb.ConstraintsOpt) (bkllb.State, error) {
 	data, err := json.Marshal(job)
 	if err != nil {
 		return bkllb.State{}, fmt.Errorf("encode %s: %w", name, err)
 	}
-	a.mkfile("/run.py", text)
-	a.mkfile("/"+name, string(data))
-	return bkllb.Scratch().File(a.last, c), nil
+	files = append(files, profiles.File{Path: "run.py", Data: text}, profiles.File{Path: name, Data: string(data)})
+	return bkllb.Scratch().File(filesOf(files), c), nil
 }
 
 func noNil(list []string) []string { return append([]string{}, list...) }

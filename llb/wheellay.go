@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -20,6 +21,7 @@ var layWheelScript string
 // lay is the step that checks a built wheel against the image and unpacks it, as every other wheel is unpacked.
 func (b *wheelBuilder) lay(w pylock.Wheel, built bkllb.State, locked []bkllb.State) (bkllb.State, error) {
 	s := b.sourceStage()
+	base, _ := b.builderTools()
 	args := []string{"/mlbuild/helper/" + HelperFile, "-python", b.recipe.Python.Version, "-out", "/out"}
 	for _, a := range b.recipe.Requires.Allow {
 		if strings.HasSuffix(a, ".pth") {
@@ -32,7 +34,7 @@ func (b *wheelBuilder) lay(w pylock.Wheel, built bkllb.State, locked []bkllb.Sta
 		bkllb.Network(pb.NetMode_NONE), bkllb.Platform(b.platform), s.named("unpack %s", w.Label()),
 		bkllb.AddMount("/mlbuild/wheel", built, bkllb.Readonly, byKey),
 		bkllb.AddMount("/mlbuild/helper", helperRoot(b.in.Helpers.Wheels), bkllb.Readonly, byKey),
-		bkllb.AddMount("/mlbuild/base", baseToRead(b.in.Base, b.platform), bkllb.Readonly, byKey),
+		bkllb.AddMount("/mlbuild/base", base, bkllb.Readonly, byKey),
 	}
 	for i, l := range slices.Concat(b.system, locked) {
 		opts = append(opts, bkllb.AddMount(fmt.Sprintf("/mlbuild/layers/%d", i), l, bkllb.Readonly, byKey))
@@ -54,13 +56,29 @@ func (b *wheelBuilder) layScript(w pylock.Wheel, args []string, s stage) (bkllb.
 	if _, err := fmt.Sscanf(b.in.Build.Glibc, "2.%d", &minor); err != nil {
 		minor = 0 // unknown
 	}
-	return script((dirTable{}).mkdirs(), layWheelScript, "lay.json", struct {
+	return script(layWheelScript, "lay.json", struct {
 		Name    string   `json:"name"`
 		Version string   `json:"version"`
 		Machine string   `json:"machine"`
 		Glibc   int      `json:"glibc"` // 2.x, 0 = unknown
+		Needs   []string `json:"needs"` // packages that the image has wherever it has this one
 		Args    []string `json:"args"`
-	}{w.Name, w.Version, machine(b.platform), minor, args}, s.named("what the wheel of %s must be", w.Name))
+	}{w.Name, w.Version, machine(b.platform), minor, noNil(b.beside(w)), args}, nil, s.named("what the wheel of %s must be", w.Name))
+}
+
+// beside names the packages that are there whenever a package is imported, sorted: those that it needs, or all where the lock does not say it.
+func (b *wheelBuilder) beside(w pylock.Wheel) []string {
+	if _, locked := b.in.Build.Asked[w.Name]; locked && len(b.in.Build.Needs) > 0 {
+		return slices.Sorted(maps.Keys(b.needed(b.in.Build.Needs[w.Name])))
+	}
+	var names []string
+	for _, other := range b.chosen() {
+		if other.Name != w.Name {
+			names = append(names, other.Name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // directOrigin is direct_url.json (PEP 610) of a package that was required by a URL; nil for one from an index or from the project.

@@ -70,6 +70,16 @@ func parseSpecifiers(list string) ([]specifier, error) {
 	return all, nil
 }
 
+// Satisfies tells whether a version is one that specifiers (PEP 440) admit, ">=2,<3". What is no version or no specifier decides nothing and passes.
+func Satisfies(version, specifiers string) bool {
+	all, err := parseSpecifiers(specifiers)
+	if err != nil {
+		return true
+	}
+	v, err := pep440.Parse(version)
+	return err != nil || admits(all, v)
+}
+
 // admits tells whether v satisfies every clause. Pre-releases are not treated apart: the resolver chose already.
 func admits(all []specifier, v pep440.Version) bool {
 	return !slices.ContainsFunc(all, func(s specifier) bool { return !s.match(v) })

@@ -1,0 +1,35 @@
+package builder
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/pylock"
+)
+
+// TestProjectIsInstalled: the project itself is one of the packages that are built, its lock knows who requires the others, and only those have a requirement.
+func TestProjectIsInstalled(t *testing.T) {
+	r := recipe(t, "cpu", "python: {packages: [x]}\n")
+	r.Builder.Project = &profiles.LocalSource{Path: ".", Name: "own"}
+	text := lockText("x 1") + "dependencies = [{ name = \"tree\" }]\n\n[[packages]]\nname = \"tree\"\ndirectory = { path = \"libs/tree\" }\n[tool.mlbuild.via]\nx = [\"-r requirements.txt\"]\n"
+	lock, err := pylock.Parse("pylock.cpu.toml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := compiled{recipe: r}
+	if err := c.choose(lock, "2.36"); err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, w := range c.wheels {
+		names = append(names, w.Label()+" "+w.Why)
+	}
+	if d := cmp.Diff([]string{"tree it is a directory of the project", "x 1 ", "own it is the project itself"}, names); d != "" {
+		t.Errorf("packages (-want +got):\n%s", d)
+	}
+	if d := cmp.Diff(map[string]string{"tree": "-r requirements.txt → x"}, c.asked); d != "" {
+		t.Errorf("who asks (-want +got):\n%s", d)
+	}
+}

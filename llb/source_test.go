@@ -1,0 +1,428 @@
+package llb
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/moby/buildkit/solver/pb"
+
+	"github.com/mlbuild/mlbuild/llb/wheel"
+	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/pylock"
+)
+
+const (
+	toolRef  = "docker.io/library/python:3-slim@sha256:3333333333333333333333333333333333333333333333333333333333333333"
+	develRef = "docker.io/nvidia/cuda:12.6.3-devel-ubuntu24.04@sha256:4444444444444444444444444444444444444444444444444444444444444444"
+	aCommit  = "0123456789abcdef0123456789abcdef01234567"
+)
+
+// sdistOf is a package of the lock that is made from a source distribution.
+func sdistOf(name string) pylock.Wheel {
+	file := name + "-1.2.3.tar.gz"
+	return pylock.Wheel{Name: name, Version: "1.2.3", Why: "it has no wheel", Source: &pylock.Source{
+		Type: pylock.Archive, URL: "https://files.example/" + file, Name: file, Size: 5000, SHA256: sum(file)}}
+}
+
+// fromSource compiles an image of these packages beside numpy and filelock, with gcc in the builder stage.
+func fromSource(t *testing.T, change func(*profiles.Recipe, *Inputs), sources ...pylock.Wheel) ops {
+	t.Helper()
+	return compiled(t, func(r *profiles.Recipe, in *Inputs) { sourceProject(r, in, change, sources) })
+}
+
+func sourceProject(r *profiles.Recipe, in *Inputs, change func(*profiles.Recipe, *Inputs), sources []pylock.Wheel) {
+	r.Builder.System = []string{"gcc"}
+	in.Wheels = append(slices.Clone(sources), aWheel("filelock", 16_000), aWheel("numpy", 16_800_000))
+	in.Build = BuildInputs{Tool: base(toolRef, 4), Glibc: "2.36", Needs: map[string][]string{}, Asked: map[string]string{}}
+	for _, w := range sources {
+		in.Build.Asked[w.Name] = "the project"
+	}
+	if change != nil {
+		change(r, in)
+	}
+}
+
+// told is what a step of one of the scripts is told.
+func (g ops) told(v vertex, file string) map[string]any {
+	g.t.Helper()
+	job := map[string]any{}
+	if err := json.Unmarshal([]byte(g.scriptFiles(v)["/"+file]), &job); err != nil {
+		g.t.Fatal(err)
+	}
+	return job
+}
+
+func (g ops) scriptFiles(v vertex) map[string]string {
+	g.t.Helper()
+	from := v.op.Inputs[mount(v, scriptDir).Input]
+	files := map[string]string{}
+	for _, a := range g.byDigest[from.Digest].op.GetFile().Actions {
+		if f := a.GetMkfile(); f != nil {
+			files[f.Path] = string(f.Data)
+		}
+	}
+	return files
+}
+
+// from gives what is mounted at a place of a step.
+func (g ops) from(v vertex, dest string) vertex {
+	g.t.Helper()
+	m := mount(v, dest)
+	if m == nil {
+		g.t.Fatalf("%s has nothing at %s", v.name, dest)
+	}
+	return g.byDigest[v.op.Inputs[m.Input].Digest]
+}
+
+// TestBuiltWheel: a source distribution is downloaded by its hash, built on the builder stage, checked and unpacked without network, and is a layer.
+func TestBuiltWheel(t *testing.T) {
+	g := fromSource(t, func(_ *profiles.Recipe, in *Inputs) { in.Build.Asked["speedups"] = "-r requirements.txt → wants" }, sdistOf("speedups"))
+	step := g.named(WheelStep)
+	if step.name != "[source] wheel of speedups 1.2.3, required by -r requirements.txt → wants" {
+		t.Errorf("the step is named %q", step.name)
+	}
+	if root := g.inputs(step)[0]; root.name != "[builder] apt-get install gcc" {
+		t.Errorf("it is built on %s", root.name)
+	}
+	source := g.from(step, "/mlbuild/source")
+	want := map[string]string{pb.AttrHTTPChecksum: "sha256:" + sum("speedups-1.2.3.tar.gz"), pb.AttrHTTPFilename: "speedups-1.2.3.tar.gz", pb.AttrHTTPPerm: "0644"}
+	if d := cmp.Diff(want, source.attrs()); d != "" || !mount(step, "/mlbuild/source").Readonly {
+		t.Errorf("the source (-want +got):\n%s", d)
+	}
+	if job := g.told(step, "build.json"); job["archive"] != "speedups-1.2.3.tar.gz" || job["shared"] != false {
+		t.Errorf("the build is told %v", job)
+	}
+	for dest, id := range map[string]string{"/cache": "mlbuild/uv/" + UVVersion + "/amd64", buildCache: "mlbuild/build/debian-bookworm/amd64"} {
+		if got := mount(step, dest).GetCacheOpt(); got.GetID() != id || got.Sharing != pb.CacheSharingOpt_SHARED {
+			t.Errorf("the cache at %s is %v", dest, got)
+		}
+	}
+	lay := g.named("unpack speedups 1.2.3")
+	if exec := lay.op.GetExec(); exec.Network != pb.NetMode_NONE || g.from(lay, "/mlbuild/wheel").digest != step.digest {
+		t.Errorf("unpacking: network %v, of %s", exec.Network, g.from(lay, "/mlbuild/wheel").name)
+	}
+	job := g.told(lay, "lay.json")
+	delete(job, "args")
+	if d := cmp.Diff(map[string]any{"name": "speedups", "version": "1.2.3", "machine": "x86_64", "glibc": 36.0, "needs": []any{"filelock", "numpy"}}, job); d != "" {
+		t.Errorf("unpacking is told (-want +got):\n%s", d)
+	}
+	image := g.byDigest[g.output]
+	if !slices.ContainsFunc(g.inputs(image), func(v vertex) bool { return v.digest == lay.digest }) {
+		t.Error("the wheel is no layer of the image")
+	}
+	if slices.ContainsFunc(g.inputs(image), func(v vertex) bool { return strings.Contains(v.name, "gcc") || v.digest == step.digest }) {
+		t.Error("what builds is in the image")
+	}
+}
+
+// TestBuildsAreApart: a change of one package's source or of how it is built leaves the step of the other as it is.
+func TestBuildsAreApart(t *testing.T) {
+	steps := func(change func(*profiles.Recipe, *Inputs)) map[string]string {
+		found := map[string]string{}
+		for name, d := range fromSource(t, change, sdistOf("one"), sdistOf("two")).digests("exec") {
+			if strings.HasPrefix(name, SourceStep) {
+				found[name] = d
+			}
+		}
+		return found
+	}
+	before := steps(nil)
+	for name, change := range map[string]func(*profiles.Recipe, *Inputs){
+		"source": func(_ *profiles.Recipe, in *Inputs) { in.Wheels[0].Source.SHA256 = sum("other") },
+		"way": func(r *profiles.Recipe, _ *Inputs) {
+			r.Builder.Packages = []profiles.PackageBuild{{Name: "one", Jobs: 2}}
+		},
+	} {
+		var different []string
+		for step, d := range steps(change) {
+			if before[step] != d {
+				different = append(different, step)
+			}
+		}
+		if d := cmp.Diff([]string{"[source] unpack one 1.2.3", "[source] wheel of one 1.2.3, required by the project"}, sorted(different)); d != "" {
+			t.Errorf("another %s of one changes (-want +got):\n%s", name, d)
+		}
+	}
+}
+
+func TestBuildEnvironment(t *testing.T) {
+	gpu := func(in *Inputs) { in.Build.Devel, in.Build.CUDA = base(develRef, 9), "12.6.3" }
+	const arch = "7.5;8.0;8.6;8.9;9.0+PTX"
+	for _, c := range []struct {
+		name string
+		how  profiles.PackageBuild
+		more func(*Inputs)
+		want map[string]string // "" = not set
+	}{
+		{"by default", profiles.PackageBuild{}, nil, map[string]string{
+			"SOURCE_DATE_EPOCH": "315532800", "PYTHONHASHSEED": "0", "TZ": "UTC", "CCACHE_DIR": buildCache + "/ccache",
+			"PATH": "/usr/lib/ccache:/usr/local/bin:/usr/bin:/bin", "MAX_JOBS": "", "CUDA_HOME": "", "FORCE_CUDA": ""}},
+		{"with jobs", profiles.PackageBuild{Jobs: 3}, nil, map[string]string{"MAX_JOBS": "3", "CMAKE_BUILD_PARALLEL_LEVEL": "3", "MAKEFLAGS": "-j3"}},
+		{"of its own", profiles.PackageBuild{Jobs: 3, Env: []profiles.Pair{{Name: "MAX_JOBS", Value: "7"}, {Name: "USE_OPENMP", Value: "1"}}}, nil,
+			map[string]string{"MAX_JOBS": "7", "USE_OPENMP": "1", "MAKEFLAGS": "-j3"}},
+		{"without isolation", profiles.PackageBuild{Shared: true}, nil, map[string]string{
+			"PATH": "/mlbuild/env/bin:/opt/venv/bin:/usr/lib/ccache:/usr/local/bin:/usr/bin:/bin"}},
+		{"with CUDA", profiles.PackageBuild{CUDA: true}, gpu, map[string]string{
+			"CUDA_HOME": cudaHome, "FORCE_CUDA": "1", "TORCH_CUDA_ARCH_LIST": arch, "PATH": cudaHome + "/bin:/usr/lib/ccache:/usr/local/bin:/usr/bin:/bin"}},
+		{"with CUDA for one GPU", profiles.PackageBuild{CUDA: true, Env: []profiles.Pair{{Name: "TORCH_CUDA_ARCH_LIST", Value: "9.0"}}}, gpu,
+			map[string]string{"TORCH_CUDA_ARCH_LIST": "9.0"}},
+		{"with CUDA in a profile without", profiles.PackageBuild{CUDA: true}, nil, map[string]string{"CUDA_HOME": "", "FORCE_CUDA": "", "TORCH_CUDA_ARCH_LIST": ""}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			step := fromSource(t, func(r *profiles.Recipe, in *Inputs) {
+				c.how.Name = "speedups"
+				r.Builder.Packages = []profiles.PackageBuild{c.how}
+				if c.more != nil {
+					c.more(in)
+				}
+			}, sdistOf("speedups")).named(WheelStep)
+			for name, want := range c.want {
+				if got, _ := environ(step, name); got != want {
+					t.Errorf("%s is %q, want %q", name, got, want)
+				}
+			}
+		})
+	}
+}
+
+// TestToolkitOnlyWhereAsked: the CUDA toolkit is mounted for the package that says so, and no other one, nor the image, sees it.
+func TestToolkitOnlyWhereAsked(t *testing.T) {
+	g := fromSource(t, func(r *profiles.Recipe, in *Inputs) {
+		in.Build.Devel, in.Build.CUDA = base(develRef, 9), "12.6.3"
+		r.Builder.Packages = []profiles.PackageBuild{{Name: "kernels", CUDA: true}, {Name: "plain"}}
+	}, sdistOf("kernels"), sdistOf("plain"))
+	step := g.named(WheelStep + "kernels")
+	if m := mount(step, cudaHome); m == nil || !m.Readonly || m.Selector != "/usr/local/cuda-12.6" || !strings.Contains(g.from(step, cudaHome).op.GetSource().Identifier, develRef) {
+		t.Errorf("the toolkit: %v", m)
+	}
+	for _, v := range g.all {
+		for _, in := range g.inputs(v) {
+			if strings.Contains(in.op.GetSource().GetIdentifier(), "nvidia/cuda") && v.digest != step.digest {
+				t.Errorf("%s reads the devel image", v.name)
+			}
+		}
+	}
+}
+
+// shared is a build that sees packages of the lock: numpy, which needs filelock, and a second built one.
+func shared(r *profiles.Recipe, in *Inputs) {
+	r.Builder.Packages = []profiles.PackageBuild{{Name: "kernels", Shared: true, Requires: []string{"numpy>=1,<2; python_version > '3'", "tools", "setuptools"}}}
+	in.Build.Needs = map[string][]string{"numpy": {"filelock"}, "kernels": {"numpy"}}
+	in.Wheels = append(in.Wheels, aWheel("sympy", 6_300_000))
+}
+
+// TestBuildWithoutIsolation: what is locked is mounted from its layers and not installed again, with what it needs and nothing else.
+func TestBuildWithoutIsolation(t *testing.T) {
+	g := fromSource(t, shared, sdistOf("kernels"), sdistOf("tools"))
+	step := g.named(WheelStep + "kernels")
+	if m := mount(step, wheel.Venv); m == nil || !m.Readonly || m.Selector != wheel.Venv {
+		t.Fatalf("the environment: %v", m)
+	}
+	var seen []string
+	for _, v := range g.inputs(g.from(step, wheel.Venv)) {
+		seen = append(seen, v.name)
+	}
+	want := []string{"[python environment] settle times", "[source] unpack tools 1.2.3", "[wheels] unpack 1 small wheel (bin 3)", "[wheels] unpack numpy 1.2.3"}
+	if d := cmp.Diff(want, sorted(seen)); d != "" {
+		t.Errorf("it sees (-want +got):\n%s", d)
+	}
+	image := g.inputs(g.byDigest[g.output])
+	if numpy := g.named("unpack numpy"); !slices.ContainsFunc(image, func(v vertex) bool { return v.digest == numpy.digest }) {
+		t.Error("numpy is unpacked for the build alone, and not as the image has it")
+	}
+	job := g.told(step, "build.json")
+	if d := cmp.Diff([]any{"tools", "filelock", "numpy"}, job["has"]); d != "" || job["shared"] != true {
+		t.Errorf("it is told %v\n%s", job, d)
+	}
+	lay := g.named("unpack kernels")
+	if mount(lay, "/mlbuild/layers/3") == nil || mount(lay, "/mlbuild/layers/4") != nil {
+		t.Error("libraries are looked for in other layers than that of the system packages and the three that the build saw")
+	}
+	if d := cmp.Diff([]any{"filelock", "numpy"}, g.told(lay, "lay.json")["needs"]); d != "" {
+		t.Errorf("unpacking (-want +got):\n%s", d)
+	}
+}
+
+func TestBuildsThatCannotBe(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(*profiles.Recipe, *Inputs)
+		code   fault.Code
+		says   string
+	}{
+		{"a circle", func(r *profiles.Recipe, _ *Inputs) {
+			r.Builder.Packages = []profiles.PackageBuild{{Name: "one", Shared: true, Requires: []string{"two"}}, {Name: "two", Shared: true, Requires: []string{"one"}}}
+		}, fault.Spec, "the builds of one and two need each other"},
+		{"another version", func(r *profiles.Recipe, _ *Inputs) {
+			r.Builder.Packages = []profiles.PackageBuild{{Name: "one", Shared: true, Requires: []string{"NumPy >= 2"}}}
+		}, fault.Resolve, "the build of one requires NumPy >= 2, and the image has numpy 1.2.3, which its build would be given"},
+	} {
+		r, in := recipe(), inputs()
+		sourceProject(r, &in, c.change, []pylock.Wheel{sdistOf("one"), sdistOf("two")})
+		_, err := Compile(r, in)
+		if f, ok := errors.AsType[*fault.Fault](err); !ok || f.Code != c.code || f.Message != c.says || len(f.Hints) == 0 {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
+// TestCheckout: git by https and by ssh, at the locked commit, and what the installed package says of it.
+func TestCheckout(t *testing.T) {
+	git := func(url string) pylock.Wheel {
+		return pylock.Wheel{Name: "greet", Version: "1.4", Direct: true, Source: &pylock.Source{
+			Type: pylock.Git, URL: url, Commit: aCommit, Revision: "main", Subdir: "python"}}
+	}
+	const hosts = "git.example ssh-ed25519 AAAA\n"
+	for _, c := range []struct {
+		url, identifier string
+		attrs           map[string]string
+	}{
+		{"https://git.example/team/greet.git", "git://git.example/team/greet.git#" + aCommit, map[string]string{
+			pb.AttrFullRemoteURL: "https://git.example/team/greet.git", pb.AttrMountSSHSock: "", pb.AttrKnownSSHHosts: ""}},
+		{"ssh://git@git.example/team/greet.git", "git://git.example/team/greet.git#" + aCommit, map[string]string{
+			pb.AttrFullRemoteURL: "ssh://git@git.example/team/greet.git", pb.AttrMountSSHSock: "default", pb.AttrKnownSSHHosts: hosts}},
+	} {
+		g := fromSource(t, func(_ *profiles.Recipe, in *Inputs) { in.Build.Hosts = hosts }, git(c.url))
+		step := g.named(WheelStep)
+		source := g.from(step, "/mlbuild/source")
+		if got := source.op.GetSource().Identifier; got != c.identifier {
+			t.Errorf("the source is %s", got)
+		}
+		for name, want := range c.attrs {
+			if got := source.attrs()[name]; got != want {
+				t.Errorf("%s: %s is %q, want %q", c.url, name, got, want)
+			}
+		}
+		if job := g.told(step, "build.json"); job["subdir"] != "python" || job["archive"] != "" {
+			t.Errorf("the build is told %v", job)
+		}
+		if v, _ := environ(step, "SETUPTOOLS_SCM_PRETEND_VERSION_FOR_GREET"); v != "1.4" {
+			t.Errorf("a build that asks git for its version is told %q", v)
+		}
+		if len(step.op.GetExec().Secretenv) != 1 || slices.ContainsFunc(step.op.GetExec().Mounts, func(m *pb.Mount) bool { return m.MountType == pb.MountType_SSH }) {
+			t.Error("the agent that fetches is forwarded to the build")
+		}
+		origin := g.from(g.named("unpack greet"), "/mlbuild/origin").op.GetFile().Actions[0].GetMkfile().Data
+		want := `{"vcs_info":{"vcs":"git","commit_id":"` + aCommit + `","requested_revision":"main"},"url":"` + c.url + `","subdirectory":"python"}`
+		if string(origin) != want {
+			t.Errorf("direct_url.json: %s", origin)
+		}
+	}
+}
+
+// TestLocalSources: a directory is sent by itself and mounted, a file is copied under its name, and neither says a machine's path.
+func TestLocalSources(t *testing.T) {
+	dir := pylock.Wheel{Name: "tool", Source: &pylock.Source{Type: pylock.Directory, Path: "libs/tool"}}
+	file := pylock.Wheel{Name: "packed", Version: "1", Direct: true, Source: &pylock.Source{Type: pylock.Archive, Path: "sdists/packed-1.tar.gz", Name: "packed-1.tar.gz", SHA256: sum("packed")}}
+	g := fromSource(t, func(r *profiles.Recipe, in *Inputs) {
+		r.Requires.Local = []profiles.LocalSource{{Path: "libs/tool", Name: "tool", Git: true}}
+		in.Build.Version = "3.1"
+	}, dir, file)
+	step := g.named(WheelStep + "tool")
+	source := g.from(step, "/mlbuild/source")
+	if m := mount(step, "/mlbuild/source"); m.Selector != "/libs/tool" || source.attrs()[pb.AttrFollowPaths] != `["libs/tool"]` || !strings.Contains(source.attrs()[pb.AttrExcludePatterns], "*.log") {
+		t.Errorf("%v of %v", m, source.attrs())
+	}
+	if v, _ := environ(step, "SETUPTOOLS_SCM_PRETEND_VERSION_FOR_TOOL"); v != "3.1" {
+		t.Errorf("the version by git's tags is %q", v)
+	}
+	packed := g.from(g.named(WheelStep+"packed"), "/mlbuild/source")
+	if c := packed.op.GetFile().Actions[0].GetCopy(); c.Src != "/sdists/packed-1.tar.gz" || c.Dest != "/packed-1.tar.gz" {
+		t.Errorf("copied: %v", c)
+	}
+	if mount(g.named("unpack tool"), "/mlbuild/origin") != nil {
+		t.Error("the directory of a project is no origin for others")
+	}
+}
+
+// TestBuildRequirements: a build asks the project's indexes that serve any package, with their accounts, under the project's build constraints.
+func TestBuildRequirements(t *testing.T) {
+	g := fromSource(t, func(r *profiles.Recipe, _ *Inputs) {
+		r.Requires.Indexes = append(r.Requires.Indexes, profiles.Index{Name: "mirror", URL: "https://mirror.example/simple", Default: true, Secret: "mirror-login"})
+		r.Builder.Constraints = []profiles.File{{Path: "build/c.txt", Data: "setuptools<80\n-c more.txt\n", Top: true}, {Path: "build/more.txt", Data: "wheel<1\n"}}
+	}, sdistOf("speedups"))
+	step := g.named(WheelStep)
+	files := g.scriptFiles(step)
+	if d := cmp.Diff("[[index]]\nname = \"mirror\"\nurl = \"https://mirror.example/simple\"\ndefault = true\n", files["/uv.toml"]); d != "" {
+		t.Errorf("uv.toml (-want +got):\n%s", d)
+	}
+	if files["/constraints/build/more.txt"] != "wheel<1\n" || !cmp.Equal(g.told(step, "build.json")["constraints"], any([]any{"constraints/build/c.txt"})) {
+		t.Errorf("constraints: %v of %q", g.told(step, "build.json")["constraints"], files)
+	}
+	if args := strings.Join(step.op.GetExec().Meta.Args, " "); !strings.Contains(args, "UV_INDEX_") || len(step.op.GetExec().Secretenv) != 2 {
+		t.Errorf("it runs %q with %v", args, step.op.GetExec().Secretenv)
+	}
+}
+
+// TestBuiltForAnotherPlatform: the builds run on the image's platform, with uv for it, which the daemon's own platform brings.
+func TestBuiltForAnotherPlatform(t *testing.T) {
+	g := fromSource(t, func(r *profiles.Recipe, in *Inputs) {
+		r.Platform = "linux/arm64"
+		in.Base.Config.Platform.Architecture = "arm64"
+	}, sdistOf("speedups"))
+	step, uv := g.named(WheelStep), g.named("pip: bring uv")
+	if step.op.Platform.Architecture != "arm64" || uv.op.Platform.Architecture != "amd64" || !slices.Contains(uv.op.GetExec().Meta.Args, "manylinux2014_aarch64") {
+		t.Errorf("built on %v, uv brought on %v by %q", step.op.Platform, uv.op.Platform, uv.op.GetExec().Meta.Args)
+	}
+	if g.told(g.named("unpack speedups"), "lay.json")["machine"] != "aarch64" {
+		t.Error("its platform tag is held against another machine")
+	}
+}
+
+// TestRelocate gives the lock of uv, which saw the project's files below its own directory, the paths of the project.
+func TestRelocate(t *testing.T) {
+	const said = `directory = { path = "../src/local/libs/tool" }` + "\n" + `directory = { path = "../src/local" }` + "\n" + `wheels = [{ path = "other/src/local/x" }]`
+	const want = `directory = { path = "libs/tool" }` + "\n" + `directory = { path = "." }` + "\n" + `wheels = [{ path = "other/src/local/x" }]`
+	if got := string(Relocate([]byte(said))); got != want {
+		t.Errorf("got %s", got)
+	}
+}
+
+// TestResolvingSources: uv gets git, the agent, the keys of servers and the project's own packages where the requirements name such, and only there.
+func TestResolvingSources(t *testing.T) {
+	plain := resolution(t, nil).named("uv: resolve")
+	if mount(plain, "/src/local") != nil || len(plain.op.GetExec().Mounts) != 5 {
+		t.Errorf("without sources it has %v", plain.op.GetExec().Mounts)
+	}
+	g := resolution(t, func(r *profiles.Recipe, in *ResolveInputs) {
+		r.Requires.Packages = []string{"greet @ git+ssh://git@git.example/greet.git@main", "./libs/tool[fast] ; python_version > '3'"}
+		r.Requires.Local = []profiles.LocalSource{{Path: "libs/tool", Name: "tool", Git: true}}
+		r.Requires.Source = []string{"numpy", "tool"}
+		in.Hosts, in.Version, in.Network = "git.example ssh-ed25519 AAAA\n", "1.2", Network{CA: true}
+	})
+	step := g.named("uv: resolve")
+	if root := g.inputs(step)[0]; root.name != "[resolve] apt-get install ca-certificates git openssh-client" {
+		t.Errorf("it runs on %s", root.name)
+	}
+	files := map[string]string{}
+	for _, a := range g.named("the project's requirements").op.GetFile().Actions {
+		if f := a.GetMkfile(); f != nil {
+			files[f.Path] = string(f.Data)
+		}
+	}
+	if files["/packages.txt"] != "./local/libs/tool[fast] ; python_version > '3'\n" || files["/build.txt"] != "--no-binary numpy\n--no-binary tool\n" ||
+		files["/known_hosts"] != "git.example ssh-ed25519 AAAA\n" || !strings.Contains(files["/pyproject.toml"], "greet @ git+ssh") {
+		t.Errorf("files %q", files)
+	}
+	for name, want := range map[string]string{
+		"GIT_SSL_CAINFO": caPath, "SETUPTOOLS_SCM_PRETEND_VERSION_FOR_TOOL": "1.2",
+		"GIT_SSH_COMMAND": "ssh -o StrictHostKeyChecking=yes -o UserKnownHostsFile=/src/known_hosts",
+	} {
+		if got, _ := environ(step, name); got != want {
+			t.Errorf("%s is %q", name, got)
+		}
+	}
+	if !slices.ContainsFunc(step.op.GetExec().Mounts, func(m *pb.Mount) bool {
+		return m.MountType == pb.MountType_SSH && m.SSHOpt.ID == "default" && !m.SSHOpt.Optional
+	}) {
+		t.Error("the agent is not forwarded")
+	}
+	if m := mount(step, "/src/local"); m == nil || m.Readonly || m.Output != -1 {
+		t.Errorf("the project's packages: %v", m)
+	}
+}
