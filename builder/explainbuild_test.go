@@ -19,7 +19,7 @@ func buildFails(t *testing.T, output string) *fault.Fault {
 	t.Helper()
 	b, step := running(t, Request{}), digest.FromString("step")
 	b.watch("cpu").keep(&bkclient.SolveStatus{
-		Vertexes: []*bkclient.Vertex{{Digest: step, Name: llb.WheelStep + "fastadd 2.0, required by -r requirements.txt → wants-fastadd"}},
+		Vertexes: []*bkclient.Vertex{{Digest: step, Name: llb.WheelStep + "fastadd 2.0, required by wants-fastadd (requirements.txt:3)"}},
 		Logs:     []*bkclient.VertexLog{{Vertex: step, Data: []byte(output)}},
 	})
 	all := fault.All(b.explain("cpu", errdefs.WrapVertex(fmt.Errorf("process did not complete: %w", &gatewaypb.ExitError{ExitCode: 1}), step)))
@@ -32,7 +32,7 @@ func buildFails(t *testing.T, output string) *fault.Fault {
 // TestBuildFault: the compiler's last lines, the package, and who requires it.
 func TestBuildFault(t *testing.T) {
 	f := buildFails(t, strings.Repeat("noise\n", 50)+"fastadd.c:3:1: error: unknown type name 'lnog'\nerror: command '/usr/bin/gcc' failed with exit code 1\n")
-	want := "the wheel of fastadd 2.0, required by -r requirements.txt → wants-fastadd cannot be built for profile cpu:\n" + strings.Repeat("noise\n", 28) +
+	want := "the wheel of fastadd 2.0, required by wants-fastadd (requirements.txt:3) cannot be built for profile cpu:\n" + strings.Repeat("noise\n", 28) +
 		"fastadd.c:3:1: error: unknown type name 'lnog'\nerror: command '/usr/bin/gcc' failed with exit code 1"
 	if f.Message != want {
 		t.Errorf("it says\n%s", f.Message)
@@ -40,7 +40,7 @@ func TestBuildFault(t *testing.T) {
 	if hints := strings.Join(f.Hints, "\n"); strings.Contains(hints, "lacks") {
 		t.Errorf("a compiler that is there is said to be missing: %s", hints)
 	}
-	if f := buildFails(t, ""); !strings.HasPrefix(f.Message, "the wheel of fastadd 2.0, required by -r requirements.txt → wants-fastadd cannot be built for profile cpu: process did not") {
+	if f := buildFails(t, ""); !strings.HasPrefix(f.Message, "the wheel of fastadd 2.0, required by wants-fastadd (requirements.txt:3) cannot be built for profile cpu: process did not") {
 		t.Errorf("without output it says %s", f.Message)
 	}
 }

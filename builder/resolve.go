@@ -101,8 +101,9 @@ type asking struct {
 // askUV resolves in the tool image and gives the stamped lock. It asks again while the answer holds packages that are bound to an index and
 // were not asked for as such.
 func (b *build) askUV(ctx context.Context, gw gateway.Client, q asking) ([]byte, *pylock.Lock, error) {
-	if llb.UsesSSH(q.recipe) {
-		if err := b.checkSSH("a requirement comes from git by ssh").Err(); err != nil {
+	servers := llb.SSHServers(q.recipe)
+	for _, server := range servers {
+		if err := b.checkSSH("a requirement comes from git by ssh", server).Err(); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -113,7 +114,7 @@ func (b *build) askUV(ctx context.Context, gw gateway.Client, q asking) ([]byte,
 	in := llb.ResolveInputs{
 		Tool: tool, Worker: b.worker, Platforms: q.platforms, Glibc: q.glibc, Direct: llb.Named(q.recipe),
 		Previous: q.previous, Keep: llb.BaseConstraints(q.recipe, q.has) + q.keep, Upgrade: q.upgrade, Nonce: q.nonce, Network: b.network(), NoCache: b.req.NoCache,
-		Session: b.session(b.locals), Version: b.req.Version, Hosts: b.req.KnownHosts,
+		Session: b.session(b.locals), Version: b.req.Version, Hosts: keysOf(b.req.KnownHosts, servers),
 	}
 	bound := llb.Bindings(q.recipe)
 	for range maxPasses {

@@ -38,17 +38,42 @@ func (c *compiled) sources(lock *pylock.Lock) {
 	c.needs, c.asked = lock.Needs(), map[string]string{}
 	for _, w := range c.wheels {
 		if own := c.recipe.Builder.Project; w.Source != nil && (own == nil || w.Name != own.Name) {
-			c.asked[w.Name] = askedBy(lock.PathTo(w.Name))
+			c.asked[w.Name] = askedBy(c.recipe, lock.PathTo(w.Name), w)
 		}
 	}
 }
 
-// askedBy says who requires a package, from the path that leads to it.
-func askedBy(path []string) string {
+// askedBy says who requires a package, from the path that leads to it: "requirements.txt:3", "flash-attn (requirements.txt:2) → ninja".
+func askedBy(r *profiles.Recipe, path []string, w pylock.Wheel) string {
 	if len(path) < 2 {
-		return "the project"
+		return cmp.Or(requirementOf(r, w), "the project")
 	}
-	return strings.Join(path[:len(path)-1], " → ")
+	first := path[0]
+	if at := requirementOf(r, pylock.Wheel{Name: first}); at != "" {
+		first += " (" + at + ")"
+	}
+	return strings.Join(append([]string{first}, path[1:len(path)-1]...), " → ")
+}
+
+// requirementOf says where the project asks for a package by its name or, if it lies in the project, its path; "" = nowhere that is known.
+func requirementOf(r *profiles.Recipe, w pylock.Wheel) string {
+	asks := func(line string) bool {
+		if _, file, _, ok := profiles.CutLocal(line); ok && w.Source != nil && w.Source.Path == file {
+			return true
+		}
+		return llb.NameOf(line) == w.Name
+	}
+	for _, f := range r.Requires.Files {
+		for i, line := range strings.Split(f.Data, "\n") {
+			if asks(line) {
+				return fmt.Sprintf("%s:%d", f.Path, i+1)
+			}
+		}
+	}
+	if slices.ContainsFunc(r.Requires.Packages, asks) {
+		return "python.packages"
+	}
+	return ""
 }
 
 // sourceNotes names the packages that are compiled because an index has no wheel of them.
@@ -88,8 +113,8 @@ func (b *build) checkSources(c *compiled) error {
 	}
 	var faults fault.List
 	for _, w := range wheels {
-		if llb.BySSH(w) {
-			faults = append(faults, b.checkSSH(w.Label()+" comes from "+w.Source.URL)...)
+		if server := llb.SSHServer(w); server != "" {
+			faults = append(faults, b.checkSSH(w.Label()+" comes from "+w.Source.URL, server)...)
 		}
 		path, sum := w.Path, w.SHA256
 		if w.Source != nil && w.Source.Type == pylock.Archive {
@@ -103,16 +128,27 @@ func (b *build) checkSources(c *compiled) error {
 }
 
 // checkSSH tells what is missing to reach a git server by ssh. A plan fetches nothing, but names the server's key.
-func (b *build) checkSSH(what string) fault.List {
+func (b *build) checkSSH(what, server string) fault.List {
 	var faults fault.List
 	if !b.plans && !slices.ContainsFunc(b.req.SSH, func(s SSH) bool { return s.ID == "default" }) {
 		faults = append(faults, fault.New(fault.Secret, "%s, and no SSH agent was given", what).Hint("add --ssh default"))
 	}
-	if b.req.KnownHosts == "" {
-		faults = append(faults, fault.New(fault.Secret, "%s, and nothing says which key that server has", what).
-			Hint("connect to it once with ssh: its key is then in ~/.ssh/known_hosts"))
+	if keysOf(b.req.KnownHosts, []string{server}) == "" {
+		faults = append(faults, fault.New(fault.Secret, "%s, and ~/.ssh/known_hosts does not say which key %s has", what, server).
+			Hint("connect to it once with ssh, and look at its key: ssh git@%s", server))
 	}
 	return faults
+}
+
+// serversOf lists the git servers that packages come from by ssh.
+func serversOf(wheels []pylock.Wheel) []string {
+	var servers []string
+	for _, w := range wheels {
+		if s := llb.SSHServer(w); s != "" {
+			servers = append(servers, s)
+		}
+	}
+	return servers
 }
 
 // checkFile holds a file of the project against the lock's sha256 (hex).
@@ -143,7 +179,7 @@ func (b *build) lookupTools(ctx context.Context, gw gateway.Client, c *compiled)
 	if !llb.Builds(wheels) {
 		return t, nil
 	}
-	t = llb.BuildInputs{Needs: c.needs, Asked: c.asked, Glibc: c.glibc, Version: b.req.Version, Hosts: b.req.KnownHosts}
+	t = llb.BuildInputs{Needs: c.needs, Asked: c.asked, Glibc: c.glibc, Version: b.req.Version, Hosts: keysOf(b.req.KnownHosts, serversOf(wheels))}
 	if t.Tool, err = lookupImage(ctx, gw, r.Tool, b.worker); err != nil {
 		return t, err
 	}

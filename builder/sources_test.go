@@ -12,8 +12,9 @@ import (
 // TestProjectIsInstalled: the project itself is one of the packages that are built, its lock knows who requires the others, and only those have a requirement.
 func TestProjectIsInstalled(t *testing.T) {
 	r := recipe(t, "cpu", "python: {packages: [x]}\n")
+	r.Requires.Files = []profiles.File{{Path: "a.txt", Data: "# none\n"}, {Path: "b.txt", Data: "\nX[y]>=1 ; python_version > '3'\n./libs/other\n./libs/near[z]\n"}}
 	r.Builder.Project = &profiles.LocalSource{Path: ".", Name: "own"}
-	text := lockText("x 1") + "dependencies = [{ name = \"tree\" }]\n\n[[packages]]\nname = \"tree\"\ndirectory = { path = \"libs/tree\" }\n[tool.mlbuild.via]\nx = [\"-r requirements.txt\"]\n"
+	text := lockText("x 1") + "dependencies = [{ name = \"tree\" }]\n\n[[packages]]\nname = \"tree\"\ndirectory = { path = \"libs/tree\" }\n\n[[packages]]\nname = \"near\"\ndirectory = { path = \"libs/near\" }\n"
 	lock, err := pylock.Parse("pylock.cpu.toml", []byte(text))
 	if err != nil {
 		t.Fatal(err)
@@ -26,10 +27,10 @@ func TestProjectIsInstalled(t *testing.T) {
 	for _, w := range c.wheels {
 		names = append(names, w.Label()+" "+w.Why)
 	}
-	if d := cmp.Diff([]string{"tree it is a directory of the project", "x 1 ", "own it is the project itself"}, names); d != "" {
+	if d := cmp.Diff([]string{"near it is a directory of the project", "tree it is a directory of the project", "x 1 ", "own it is the project itself"}, names); d != "" {
 		t.Errorf("packages (-want +got):\n%s", d)
 	}
-	if d := cmp.Diff(map[string]string{"tree": "-r requirements.txt → x"}, c.asked); d != "" {
+	if d := cmp.Diff(map[string]string{"tree": "x (b.txt:2)", "near": "b.txt:4"}, c.asked); d != "" {
 		t.Errorf("who asks (-want +got):\n%s", d)
 	}
 }

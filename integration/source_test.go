@@ -11,6 +11,7 @@ import (
 	"github.com/mlbuild/mlbuild/builder"
 	"github.com/mlbuild/mlbuild/integration/testbed"
 	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/profiles/fault"
 )
 
 const cExtension = `#include <Python.h>
@@ -39,7 +40,7 @@ func ofSources(t *testing.T, g *testbed.GitServer) *project {
 		"libs/fastadd/fastadd.c":    cExtension,
 		"pyproject.toml":            "[build-system]\nrequires = [\"setuptools\", \"setuptools-scm\"]\nbuild-backend = \"setuptools.build_meta\"\n[project]\nname = \"own\"\ndynamic = [\"version\"]\n[project.scripts]\nown = \"own:main\"\n[tool.setuptools_scm]\n",
 		"src/own/__init__.py":       "import fastadd, greet\ndef main():\n    print(greet.hello(), fastadd.add(20, 22))\n",
-		"mlbuild.yaml":              "version: 1\nname: sources\npython: {requirements: [requirements.txt], project: ., install: true}\nsystem: {build: [gcc, libc6-dev, python3-dev]}\n",
+		"mlbuild.yaml":              "version: 1\nname: sources\npython: {requirements: [requirements.txt], project: ., install: true, build: {fastadd: {env: {LDFLAGS: \"-Wl,--as-needed\"}}}}\nsystem: {build: [g++, python3-dev]}\n",
 		"libs/fastadd/ignored.pyc":  "x",
 		"libs/other/not_needed.txt": "x",
 	})
@@ -109,6 +110,28 @@ func TestSources(t *testing.T) {
 		}
 		if out := inImage(t, tb, ref); out != "hello from git 1042\n" {
 			t.Errorf("it says %q", out)
+		}
+	})
+
+	t.Run("a compiler's error is shown", func(t *testing.T) {
+		p.write("libs/fastadd/fastadd.c", strings.Replace(cExtension, "long a, b;", "lnog a, b;", 1))
+		r := req()
+		r.Outputs = nil
+		want{code: fault.Step, says: []string{"the wheel of fastadd, required by requirements.txt:1 cannot be built for profile cpu:\n",
+			"\nfastadd.c:3:5: error: unknown type name ‘lnog’"}, hints: []string{"mlbuild --target builder"}}.check(t, p.attempt(b, r))
+	})
+
+	t.Run("a library that the image lacks is named with its package", func(t *testing.T) {
+		p.write("libs/fastadd/fastadd.c", cExtension)
+		p.write("mlbuild.yaml", strings.Replace(p.read("mlbuild.yaml"), "-Wl,--as-needed", "-Wl,--no-as-needed -fopenmp", 1))
+		r := req()
+		r.Outputs = nil
+		want{code: fault.Wheel, says: []string{"fastadd.cpython-311-x86_64-linux-gnu.so links libgomp.so.1, which no layer of the image has: Debian's package is libgomp1"},
+			hints: []string{"name the Debian package that has the library in system: {runtime: […]}"}}.check(t, p.attempt(b, r))
+		p.write("mlbuild.yaml", strings.Replace(p.read("mlbuild.yaml"), "system: {", "system: {runtime: [libgomp1], ", 1))
+		mustBuild(t, b, req())
+		if out := inImage(t, tb, ref); out != "hello from git 42\n" {
+			t.Errorf("with libgomp1 it says %q", out)
 		}
 	})
 }

@@ -48,7 +48,7 @@ type layTold struct {
 // layWheel runs laywheel.py, its fixed places below dir, on a wheel of these files, and gives what it prints.
 func layWheel(t *testing.T, dir, wheel string, files map[string][]byte, told layTold) (string, bool) {
 	t.Helper()
-		job, err := json.Marshal(told)
+	job, err := json.Marshal(told)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,8 +1,9 @@
 package llb
 
 import (
+	"net"
+	"net/url"
 	"path"
-	"strings"
 
 	bkllb "github.com/moby/buildkit/client/llb"
 
@@ -32,15 +33,34 @@ func (b *wheelBuilder) source(w pylock.Wheel, s stage) sourceState {
 	return sourceState{files, []bkllb.MountOption{bkllb.SourcePath(path.Join("/", from.Path))}}
 }
 
-// BySSH tells whether a package is built from a git repository that is reached by ssh.
-func BySSH(w pylock.Wheel) bool {
-	return w.Source != nil && w.Source.Type == pylock.Git && strings.HasPrefix(w.Source.URL, "ssh://")
+// SSHServer names the server of a package that is built from a git repository reached by ssh, as known_hosts(5) does; "" = it is not.
+func SSHServer(w pylock.Wheel) string {
+	if w.Source == nil || w.Source.Type != pylock.Git {
+		return ""
+	}
+	u, err := url.Parse(w.Source.URL)
+	if err != nil || u.Scheme != "ssh" {
+		return ""
+	}
+	return serverName(u.Host)
+}
+
+// serverName is how known_hosts(5) writes a host with or without a port.
+func serverName(host string) string {
+	name, port, err := net.SplitHostPort(host)
+	switch {
+	case err != nil:
+		return host
+	case port == "22":
+		return name
+	}
+	return "[" + name + "]:" + port
 }
 
 // checkout is a git repository at a commit.
 func (b *wheelBuilder) checkout(w pylock.Wheel, s stage) bkllb.State {
 	opts := []bkllb.GitOption{bkllb.GitRef(w.Source.Commit), s.named("%s at %.12s", w.Source.URL, w.Source.Commit)}
-	if BySSH(w) {
+	if SSHServer(w) != "" {
 		opts = append(opts, bkllb.KnownSSHHosts(b.in.Build.Hosts), bkllb.MountSSHSock("default"))
 	}
 	return bkllb.Git(w.Source.URL, "", opts...)

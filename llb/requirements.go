@@ -21,6 +21,7 @@ func resolveProject(r *profiles.Recipe, direct []string) (string, error) {
 	}
 	type metadata struct {
 		Name         string   `toml:"name"`
+		Version      string   `toml:"version,omitempty"`
 		RequiresDist []string `toml:"requires-dist"`
 	}
 	type index struct {
@@ -58,16 +59,34 @@ func resolveProject(r *profiles.Recipe, direct []string) (string, error) {
 		doc.Tool.UV.Sources[d] = source{Index: bindings[d]}
 	}
 	for _, p := range r.Requires.Metadata {
-		doc.Tool.UV.Metadata = append(doc.Tool.UV.Metadata, metadata{p.Name, append([]string{}, p.Requires...)})
+		doc.Tool.UV.Metadata = append(doc.Tool.UV.Metadata, metadata{p.Name, unknownIf(byPlace(r, p.Name)), append([]string{}, p.Requires...)})
 	}
 	for _, name := range r.Requires.NoDeps {
-		doc.Tool.UV.Metadata = append(doc.Tool.UV.Metadata, metadata{name, []string{}})
+		doc.Tool.UV.Metadata = append(doc.Tool.UV.Metadata, metadata{name, unknownIf(byPlace(r, name)), []string{}})
 	}
 	out, err := toml.Marshal(doc)
 	if err != nil {
 		return "", fmt.Errorf("encode the requirements of %s: %w", r.Profile, err)
 	}
 	return string(out), nil
+}
+
+// unknownVersion is the version that uv is told of a package which only its build could tell. uv wants one for what does not come from an index.
+const unknownVersion = "0+unknown"
+
+func unknownIf(unknown bool) string {
+	if unknown {
+		return unknownVersion
+	}
+	return ""
+}
+
+// byPlace tells whether the project requires a package by a URL or a path.
+func byPlace(r *profiles.Recipe, name string) bool {
+	return slices.ContainsFunc(requirementLines(r), func(line string) bool {
+		m := requirementName.FindStringSubmatch(line)
+		return m != nil && m[4] == "@" && pylock.Normalize(m[2]) == name
+	}) || slices.ContainsFunc(r.Requires.Local, func(l profiles.LocalSource) bool { return l.Name == name })
 }
 
 // Bindings says for each package that must come from one index which index that is: the torch family of the profile, and what the
@@ -105,6 +124,14 @@ var (
 	// tomlString is a basic or literal string of TOML on one line.
 	tomlString = regexp.MustCompile(`(["'])([^"'\n]*)["']`)
 )
+
+// NameOf is the normalized name that a requirement starts with, "" = none.
+func NameOf(requirement string) string {
+	if m := requirementName.FindStringSubmatch(requirement); m != nil {
+		return pylock.Normalize(m[2])
+	}
+	return ""
+}
 
 // renameOne gives a requirement the accelerator's name of its package; extras of the old name go with it. One that names its file by a
 // URL stays: the file is of the old name.

@@ -1,6 +1,7 @@
 package llb
 
 import (
+	"bytes"
 	"regexp"
 	"slices"
 	"strings"
@@ -22,8 +23,9 @@ const (
 // pathInLock is how uv, run in /src, writes the place of a file or directory below localDir into a lock in /out.
 var pathInLock = regexp.MustCompile(`path = "\.\./src/` + localDir + `(?:/([^"]*))?"`)
 
-// Relocate gives the paths of a lock as they are seen from the project's directory, where it is kept.
+// Relocate gives the paths of a lock as they are seen from the project's directory, where it is kept, and leaves out versions that nobody knows.
 func Relocate(lock []byte) []byte {
+	lock = bytes.ReplaceAll(lock, []byte("\nversion = \""+unknownVersion+"\"\n"), []byte("\n"))
 	return pathInLock.ReplaceAllFunc(lock, func(found []byte) []byte {
 		p := string(pathInLock.FindSubmatch(found)[1])
 		if p == "" {
@@ -74,7 +76,7 @@ func (in ResolveInputs) sourceFiles(r *profiles.Recipe) []profiles.File {
 	if len(r.Requires.Source) > 0 {
 		files = append(files, profiles.File{Path: buildFile, Data: "--no-binary " + strings.Join(r.Requires.Source, "\n--no-binary ") + "\n"})
 	}
-	if UsesSSH(r) {
+	if len(SSHServers(r)) > 0 {
 		files = append(files, profiles.File{Path: hostsFile, Data: in.Hosts})
 	}
 	if len(r.Requires.Local) > 0 {
@@ -98,7 +100,7 @@ func (in ResolveInputs) sourceOptions(r *profiles.Recipe, s stage) []bkllb.RunOp
 	if usesGit(r) && in.Network.CA {
 		opts = append(opts, bkllb.AddEnv("GIT_SSL_CAINFO", caPath))
 	}
-	if UsesSSH(r) {
+	if len(SSHServers(r)) > 0 {
 		opts = append(opts, bkllb.AddSSHSocket(bkllb.SSHID("default")),
 			bkllb.AddEnv("GIT_SSH_COMMAND", "ssh -o StrictHostKeyChecking=yes -o UserKnownHostsFile=/src/"+hostsFile))
 	}
@@ -133,15 +135,31 @@ func pretendVariable(name string) string {
 
 var (
 	gitRequirement = regexp.MustCompile(`git\+(https?|ssh)://|\bgit\s*=\s*["']`)
-	sshRequirement = regexp.MustCompile(`git\+ssh://|\bgit\s*=\s*["'](ssh://|git@)`)
+	// sshRequirement finds the server of git+ssh://git@server/…, git = "ssh://server/…" and git = "git@server:…".
+	sshRequirement = regexp.MustCompile(`(?:git\+ssh|\bgit\s*=\s*["']ssh)://(?:[^@/\s"']+@)?([^/\s"']+)|\bgit\s*=\s*["']git@([^:/\s"']+)`)
 )
 
-func usesGit(r *profiles.Recipe) bool { return r.Requires.UV == nil && mentions(r, gitRequirement) }
+func usesGit(r *profiles.Recipe) bool {
+	return slices.ContainsFunc(askedTexts(r), gitRequirement.MatchString)
+}
 
-// UsesSSH tells whether a requirement comes from a git server by ssh, which uv then has to ask.
-func UsesSSH(r *profiles.Recipe) bool { return r.Requires.UV == nil && mentions(r, sshRequirement) }
+// SSHServers lists the git servers that uv has to ask by ssh, sorted, as known_hosts(5) names them.
+func SSHServers(r *profiles.Recipe) []string {
+	var servers []string
+	for _, text := range askedTexts(r) {
+		for _, m := range sshRequirement.FindAllStringSubmatch(text, -1) {
+			servers = append(servers, serverName(m[1]+m[2]))
+		}
+	}
+	slices.Sort(servers)
+	return slices.Compact(servers)
+}
 
-func mentions(r *profiles.Recipe, what *regexp.Regexp) bool {
+// askedTexts are the texts in which the requirements stand that uv resolves; none where a lock of its own says all.
+func askedTexts(r *profiles.Recipe) []string {
+	if r.Requires.UV != nil {
+		return nil
+	}
 	files := slices.Concat(r.Requires.Files, r.Requires.Constraints)
 	if r.Requires.Project != nil {
 		files = append(files, r.Requires.Project.File)
@@ -149,8 +167,11 @@ func mentions(r *profiles.Recipe, what *regexp.Regexp) bool {
 	for _, l := range r.Requires.Local {
 		files = append(files, l.Meta...)
 	}
-	inFile := func(f profiles.File) bool { return what.MatchString(f.Data) }
-	return slices.ContainsFunc(files, inFile) || slices.ContainsFunc(slices.Concat(r.Requires.Packages, r.Requires.Overrides), what.MatchString)
+	texts := slices.Concat(r.Requires.Packages, r.Requires.Overrides)
+	for _, f := range files {
+		texts = append(texts, f.Data)
+	}
+	return texts
 }
 
 // withGit is the tool image with git, where a requirement needs it.
@@ -159,7 +180,7 @@ func (in ResolveInputs) withGit(tool bkllb.State, r *profiles.Recipe, s stage) b
 		return tool
 	}
 	packages := []string{"ca-certificates", "git"}
-	if UsesSSH(r) {
+	if len(SSHServers(r)) > 0 {
 		packages = append(packages, "openssh-client")
 	}
 	return aptInstalled(tool, packages, profiles.Apt{}, Inputs{Base: in.Tool, Network: in.Network}, in.Worker, s)

@@ -199,8 +199,8 @@ func (b *wheelBuilder) needed(roots []string) map[string]bool {
 func requiredBy(how profiles.PackageBuild) []string {
 	var names []string
 	for _, r := range how.Requires {
-		if m := requirementName.FindStringSubmatch(r); m != nil {
-			names = append(names, pylock.Normalize(m[2]))
+		if name := NameOf(r); name != "" {
+			names = append(names, name)
 		}
 	}
 	return names

@@ -81,9 +81,9 @@ func (g ops) from(v vertex, dest string) vertex {
 
 // TestBuiltWheel: a source distribution is downloaded by its hash, built on the builder stage, checked and unpacked without network, and is a layer.
 func TestBuiltWheel(t *testing.T) {
-	g := fromSource(t, func(_ *profiles.Recipe, in *Inputs) { in.Build.Asked["speedups"] = "-r requirements.txt → wants" }, sdistOf("speedups"))
+	g := fromSource(t, func(_ *profiles.Recipe, in *Inputs) { in.Build.Asked["speedups"] = "wants (requirements.txt:3)" }, sdistOf("speedups"))
 	step := g.named(WheelStep)
-	if step.name != "[source] wheel of speedups 1.2.3, required by -r requirements.txt → wants" {
+	if step.name != "[source] wheel of speedups 1.2.3, required by wants (requirements.txt:3)" {
 		t.Errorf("the step is named %q", step.name)
 	}
 	if root := g.inputs(step)[0]; root.name != "[builder] apt-get install gcc" {
@@ -371,6 +371,43 @@ func TestBuiltForAnotherPlatform(t *testing.T) {
 	}
 	if g.told(g.named("unpack speedups"), "lay.json")["machine"] != "aarch64" {
 		t.Error("its platform tag is held against another machine")
+	}
+}
+
+func TestSSHServers(t *testing.T) {
+	r := recipe()
+	r.Requires.Packages = []string{"a @ git+ssh://git@git.example/a.git@main", "b @ git+ssh://[::1]:2222/b.git", "c @ git+https://web.example/c.git"}
+	r.Requires.Files = []profiles.File{{Data: "d @ git+ssh://git@git.example:22/d.git\n"}}
+	r.Requires.Project = &profiles.ProjectSource{File: profiles.File{Data: "e = {git = 'ssh://me@other.example:7999/e.git'}\nf = { git = \"git@third.example:team/f.git\" }\n"}}
+	if d := cmp.Diff([]string{"[::1]:2222", "[other.example]:7999", "git.example", "third.example"}, SSHServers(r)); d != "" {
+		t.Errorf("servers (-want +got):\n%s", d)
+	}
+	r.Requires.UV = &profiles.UVLock{}
+	if len(SSHServers(r)) != 0 || usesGit(r) {
+		t.Error("uv has nothing to ask where its own lock says all")
+	}
+}
+
+// TestMetadataOfSources: uv wants the version of what does not come from an index, and the lock does not keep one that was made up.
+func TestMetadataOfSources(t *testing.T) {
+	r := recipe()
+	r.Requires.Packages = []string{"kit @ git+https://git.example/kit.git@v1"}
+	r.Requires.Local = []profiles.LocalSource{{Path: "libs/tree", Name: "tree"}}
+	r.Requires.Metadata = []profiles.Metadata{{Name: "flash-attn", Requires: []string{"torch"}}, {Name: "kit", Requires: []string{"numpy"}}}
+	r.Requires.NoDeps = []string{"tree"}
+	got, err := resolveProject(r, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const entry = "[[tool.uv.dependency-metadata]]\nname = "
+	want := entry + "'flash-attn'\nrequires-dist = ['torch']\n\n" + entry + "'kit'\nversion = '0+unknown'\nrequires-dist = ['numpy']\n\n" +
+		entry + "'tree'\nversion = '0+unknown'\nrequires-dist = []\n"
+	if _, told, _ := strings.Cut(got, entry); entry+told != want {
+		t.Errorf("uv is told\n%s", entry+told)
+	}
+	const lock = "[[packages]]\nname = \"kit\"\nversion = \"0+unknown\"\nvcs = {}\n"
+	if got := string(Relocate([]byte(lock))); got != "[[packages]]\nname = \"kit\"\nvcs = {}\n" {
+		t.Errorf("the lock keeps %s", got)
 	}
 }
 

@@ -10,6 +10,7 @@ need() { # command, its packages
 }
 need gcc gcc libc6-dev # for the race detector
 need git git
+need ssh openssh-client # git by ssh
 need runc runc
 need debootstrap debootstrap
 need rootlesskit rootlesskit

@@ -73,6 +73,14 @@ func (g *GitServer) Tag(repo, name string) {
 	g.git(work, "push", "--quiet", "origin", name)
 }
 
+// MoveTag has a tag name the last commit of a repository.
+func (g *GitServer) MoveTag(repo, name string) {
+	g.t.Helper()
+	work := filepath.Join(g.work, repo)
+	g.git(work, "tag", "--force", name)
+	g.git(work, "push", "--quiet", "--force", "origin", name)
+}
+
 // Repo is the URL of a repository.
 func (g *GitServer) Repo(name string) string { return fmt.Sprintf("%s/%s.git", g.URL, name) }
 
