@@ -33,8 +33,7 @@ def build_wheel(out, config_settings=None, metadata_directory=None):
     for seen in ("shared", "wants_shared"):
         spec = importlib.util.find_spec(seen)
         facts[seen] = spec and spec.origin
-    facts.update(backend=VERSION, jobs=os.environ.get("MAX_JOBS"), flavour=os.environ.get("FLAVOUR"), cuda=os.environ.get("CUDA_HOME"))
-    facts["nvcc"] = os.path.exists("/usr/local/cuda/bin/nvcc") and os.popen("nvcc").read()
+    facts.update(backend=VERSION, jobs=os.environ.get("MAX_JOBS"), flavour=os.environ.get("FLAVOUR"))
     if "FAIL" in facts["origin"]:
         raise SystemExit("cannot make it: " + facts["origin"])
     info = "%%s-%%s.dist-info" %% (name, project["version"])

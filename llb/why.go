@@ -35,6 +35,7 @@ var reasons = map[string]string{
 	"copy":     "files of another image: changes with that image",
 	"bytecode": "the bytecode of one layer, which changes with it",
 	"bake":     "files that the project's own code made: changes with what it reads",
+	"built":    "a package from source: changes with it and with how it is built",
 	"build":    "built from source: changes with the source and the commands",
 	"model":    "a model: changes with it alone",
 	"run":      "what commands on the image changed: changes with what they run on",
