@@ -16,7 +16,7 @@ import (
 
 var (
 	mismatch = regexp.MustCompile(`digest mismatch sha256:([0-9a-f]{64}): sha256:([0-9a-f]{64})`)
-	status   = regexp.MustCompile(`invalid response status (\d{3})`)
+	status   = regexp.MustCompile(`invalid response status (\d{3})( [A-Z][A-Za-z]+)?`)
 )
 
 // download is a file that a graph fetches, with what helps where it cannot.
@@ -27,6 +27,7 @@ type download struct {
 	renew       string // command that makes the lock anew
 	account     string // what to do where the server wants credentials
 	gone        string // what to do where the file is gone
+	step        bool   // a program of ours fetches it, and says itself what went wrong
 }
 
 // downloads lists what the graph fetches.
@@ -68,14 +69,20 @@ func (b *build) explainDownload(ctx context.Context, gw gateway.Client, c *compi
 		}
 		return fault.New(fault.Digest, "a download is not what the lock promises: %w", err)
 	}
-	step, _ := b.logs(profile).failure(err)
+	step, said := b.logs(profile).failure(err)
 	if model := c.gitModel(step); model != nil {
 		return b.gitFault(profile, model, err)
 	}
 	if name, ok := strings.CutPrefix(step, "[download] "); ok {
 		if i := slices.IndexFunc(all, func(d download) bool { return strings.HasPrefix(name, d.file) }); i >= 0 {
+			if all[i].step {
+				return modelStepFault(all[i], said, err)
+			}
 			return downloadFault(all[i], err)
 		}
+	}
+	if f := c.unpackFault(step, said); f != nil {
+		return f
 	}
 	return b.explain(profile, err)
 }
@@ -109,7 +116,7 @@ func downloadFault(d download, err error) *fault.Fault {
 		return fault.New(fault.Download, "cannot download %s: %w", d.url, err).
 			Hint("check that the daemon can reach the server").Retryable()
 	}
-	f := fault.New(fault.Download, "cannot download %s: the server answers %s", d.url, answer[1])
+	f := fault.New(fault.Download, "cannot download %s: the server answers %s", d.url, answer[1]+answer[2])
 	switch code := answer[1]; {
 	case code == "401" || code == "403":
 		return f.Hint("%s", d.account)

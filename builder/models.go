@@ -50,21 +50,26 @@ func (b *build) findModels(ctx context.Context, gw gateway.Client, r *profiles.R
 			continue
 		}
 		var err error
-		if found[i], err = b.listModel(ctx, gw, r.Profile, model); err != nil {
+		if found[i], err = b.listModel(ctx, gw, r, model); err != nil {
 			return nil, err
+		}
+		if llb.Signed(model) && !model.Pinned() { // a step has no way to see that the source has something else now
+			if found[i].Files[0], err = b.measure(ctx, gw, r, model); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return found, nil
 }
 
 // listModel asks a source which files a model has. A source that is one file is not asked: the build takes what is there.
-func (b *build) listModel(ctx context.Context, gw gateway.Client, profile string, model *profiles.Model) (syslock.Model, error) {
+func (b *build) listModel(ctx context.Context, gw gateway.Client, r *profiles.Recipe, model *profiles.Model) (syslock.Model, error) {
 	found := syslock.Model{Name: model.Name, Source: model.Source.String(), Inputs: model.Inputs}
 	switch model.Source.Kind {
 	case profiles.ModelHub:
-		return found, b.listHub(ctx, gw, profile, model, &found)
+		return found, b.listHub(ctx, gw, r.Profile, model, &found)
 	case profiles.ModelGit:
-		return found, b.listGit(ctx, gw, profile, model, &found)
+		return found, b.listGit(ctx, gw, r.Profile, model, &found)
 	case profiles.ModelFile:
 		if model.Tree() && !model.Unpack {
 			return found, nil
@@ -90,7 +95,7 @@ func (b *build) lockModels(ctx context.Context, gw gateway.Client, all Variant, 
 			found, done := asked[model.Inputs]
 			if !done {
 				var err error
-				if found, err = b.lockModel(ctx, gw, r.Profile, model, renew, to.Old); err != nil {
+				if found, err = b.lockModel(ctx, gw, r, model, renew, to.Old); err != nil {
 					return err
 				}
 				asked[model.Inputs] = found
@@ -105,25 +110,28 @@ func (b *build) lockModels(ctx context.Context, gw gateway.Client, all Variant, 
 	return nil
 }
 
-func (b *build) lockModel(ctx context.Context, gw gateway.Client, profile string, model *profiles.Model, renew bool, old *syslock.Lock) (syslock.Model, error) {
+func (b *build) lockModel(ctx context.Context, gw gateway.Client, r *profiles.Recipe, model *profiles.Model, renew bool, old *syslock.Lock) (syslock.Model, error) {
 	if m, reason := old.Model(model.Name, model.Inputs); reason == "" && !renew {
 		return *m, nil
 	}
-	found, err := b.listModel(ctx, gw, profile, model)
+	found, err := b.listModel(ctx, gw, r, model)
 	if err != nil || len(found.Files) != 1 || found.Files[0].Path != "" {
 		return found, err
 	}
-	found.Files[0], err = b.measure(ctx, gw, profile, model)
+	found.Files[0], err = b.measure(ctx, gw, r, model)
 	return found, err
 }
 
 // measure has the daemon fetch a source that is one file, and gives its size and hash.
-func (b *build) measure(ctx context.Context, gw gateway.Client, profile string, model *profiles.Model) (f syslock.ModelFile, err error) {
+func (b *build) measure(ctx context.Context, gw gateway.Client, r *profiles.Recipe, model *profiles.Model) (f syslock.ModelFile, err error) {
+	if llb.Signed(model) {
+		return b.measureSigned(ctx, gw, r, model)
+	}
 	d := modelDownload(model, "", f)
-	if f.SHA256, err = b.hashOf(ctx, gw, profile, d); err != nil {
+	if f.SHA256, err = b.hashOf(ctx, gw, r.Profile, d); err != nil {
 		return f, err
 	}
-	ref, err := b.fetch(ctx, gw, profile, d)
+	ref, err := b.fetch(ctx, gw, r.Profile, d)
 	if err != nil {
 		return f, err
 	}
@@ -184,6 +192,10 @@ func modelDownload(model *profiles.Model, revision string, f syslock.ModelFile) 
 	if model.Source.SHA256 != "" {
 		d.renew = "correct sha256 of the model " + model.Name + " in mlbuild.yaml"
 	}
+	d.step = llb.FetchedByStep(model, f)
+	if d.step && model.Source.Kind == profiles.ModelGit {
+		d.url = f.Path + " of " + model.Source.URL
+	}
 	return d
 }
 
@@ -211,11 +223,13 @@ func modelDownloads(r *profiles.Recipe, found []syslock.Model) []download {
 	var all []download
 	for i := range found {
 		model := &r.Models[i]
-		if model.Source.Kind == profiles.ModelFile || model.Source.Kind == profiles.ModelGit {
+		if model.Source.Kind == profiles.ModelFile {
 			continue
 		}
 		for _, f := range found[i].Files {
-			all = append(all, modelDownload(model, found[i].Revision, f))
+			if model.Source.Kind != profiles.ModelGit || llb.FetchedByStep(model, f) {
+				all = append(all, modelDownload(model, found[i].Revision, f))
+			}
 		}
 	}
 	return all

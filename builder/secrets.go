@@ -190,8 +190,10 @@ func modelHeader(model *profiles.Model, v []byte) []byte {
 func modelCredentials(model *profiles.Model) string {
 	switch model.Source.Kind {
 	case profiles.ModelS3:
-		return "an AWS credentials file, or KEY_ID:SECRET"
-	case profiles.ModelGS, profiles.ModelDrive:
+		return "an AWS credentials file, KEY_ID:SECRET, or a signed URL of the object"
+	case profiles.ModelGS:
+		return "an access token, an HMAC key as KEY_ID:SECRET, or a signed URL of the object"
+	case profiles.ModelDrive:
 		return "an access token"
 	}
 	return "a token or user:password"

@@ -98,9 +98,13 @@ func (b *build) compile(ctx context.Context, gw gateway.Client, r *profiles.Reci
 	if err != nil {
 		return compiled{}, err
 	}
+	modelTool, err := b.modelTool(ctx, gw, &c)
+	if err != nil {
+		return compiled{}, err
+	}
 	c.inputs = llb.Inputs{
 		Build: tools,
-		Base:  base, Images: c.images, Wheels: c.wheels, Extra: c.extra, System: c.system, Models: c.models, Worker: b.worker, Helpers: b.helpers, Network: b.network(),
+		Base:  base, Images: c.images, Wheels: c.wheels, Extra: c.extra, System: c.system, Models: c.models, Tool: modelTool, Worker: b.worker, Helpers: b.helpers, Network: b.network(),
 		Session: b.session(b.locals), Epoch: b.req.Epoch, Target: b.req.Target, NoCache: b.req.NoCache,
 	}
 	if len(r.Steps()) > 0 {

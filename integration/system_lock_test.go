@@ -37,13 +37,19 @@ func (p *project) packages(python, system string) {
 // systemLock makes mlbuild.lock and writes it, or gives the fault.
 func (p *project) systemLock(b *builder.Builder, o builder.LockOptions) (*builder.SystemLocked, error) {
 	p.t.Helper()
-	req := p.request(p.variant("cpu"))
-	req.SystemLock, _ = os.ReadFile(filepath.Join(p.dir, syslock.FileName)) // absent = no lock
-	locked, err := b.LockSystem(p.t.Context(), req, o)
+	locked, err := b.LockSystem(p.t.Context(), p.lockRequest(), o)
 	if err == nil {
 		p.write(syslock.FileName, string(locked.Data))
 	}
 	return locked, err
+}
+
+// lockRequest asks for mlbuild.lock.
+func (p *project) lockRequest() builder.Request {
+	p.t.Helper()
+	req := p.request(p.variant("cpu"))
+	req.SystemLock, _ = os.ReadFile(filepath.Join(p.dir, syslock.FileName)) // absent = no lock
+	return req
 }
 
 func (p *project) mustLockSystem(b *builder.Builder, o builder.LockOptions) *syslock.System {

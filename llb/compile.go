@@ -48,6 +48,7 @@ type image struct {
 	base     bkllb.State
 	layers   []Layer
 	states   []bkllb.State // one for each of layers
+	tool     modelTool     // set where a model needs one
 	kept     int           // layers that room leaves: the models', those of the project's own steps, and one for the app
 }
 
@@ -121,7 +122,9 @@ func (m *image) packagesAndFiles(accounts bkllb.State) error {
 		m.addBytecode(m.interpreter())
 	}
 	m.hooks("packages")
-	m.addModels(models, table)
+	if err := m.addModels(models, table); err != nil {
+		return err
+	}
 	m.bakes(table)
 	if len(r.App.Copy) > 0 {
 		app := appLayer(r, table, in)

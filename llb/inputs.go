@@ -30,6 +30,7 @@ type Inputs struct {
 	Build   BuildInputs       // what packages are built with; zero where none is
 	System  *syslock.System   // the system packages; nil = none, or plain apt is to find them
 	Models  []syslock.Model   // what the recipe's models are made of, in its order; a model without files is a directory of the project
+	Tool    Base              // the recipe's tool image, on Worker's platform; zero where NeedModelTool says no
 	Worker  ocispecs.Platform // the daemon's own platform: helper steps run on it, without an emulator
 	Helpers Helpers
 	Session Session

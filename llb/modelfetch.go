@@ -18,14 +18,26 @@ import (
 const FetchedFile = "/model"
 
 // fetchModel gives what has one file of a model, and its path there.
-func (m *image) fetchModel(p modelPart, f syslock.ModelFile) (from bkllb.CopyInput, src string) {
-	switch p.model.Source.Kind {
-	case profiles.ModelFile:
-		return m.localModel(p.model), "/" + p.model.Source.Path
-	case profiles.ModelGit:
-		return knownByKey(gitState(p.model, p.found.Revision)), "/" + f.Path
+func (m *image) fetchModel(p modelPart, f syslock.ModelFile) (from bkllb.CopyInput, src string, err error) {
+	state, src, err := m.modelState(p, f)
+	if p.model.Source.Kind == profiles.ModelFile || err != nil {
+		return state, src, err
 	}
-	return knownByKey(httpState(ModelURL(p.model, p.found.Revision, f.Path), f.SHA256, ModelAuth(p.model), ModelStep(p.model, f))), FetchedFile
+	return knownByKey(state), src, nil
+}
+
+// modelState is the state that has one file of a model, and its path there.
+func (m *image) modelState(p modelPart, f syslock.ModelFile) (from bkllb.State, src string, err error) {
+	switch {
+	case p.model.Source.Kind == profiles.ModelFile:
+		return m.localModel(p.model), "/" + p.model.Source.Path, nil
+	case FetchedByStep(p.model, f):
+		from, err = m.tool.fetch(p.model, f, stage{id: "download", title: "download"}.named("%s", ModelStep(p.model, f)))
+		return from, FetchedFile, err
+	case p.model.Source.Kind == profiles.ModelGit:
+		return gitState(p.model, p.found.Revision), "/" + f.Path, nil
+	}
+	return httpState(ModelURL(p.model, p.found.Revision, f.Path), f.SHA256, ModelAuth(p.model), ModelStep(p.model, f)), FetchedFile, nil
 }
 
 // knownByKey is a state to copy from whose contents the solver does not look at to find an earlier copy: the key of a download stands for its bytes. It would
@@ -51,6 +63,9 @@ func httpState(from, sha256, auth, name string) bkllb.State {
 
 func gitState(model *profiles.Model, commit string) bkllb.State {
 	s := stage{id: "download", title: "download"}
+	if commit == "HEAD" {
+		commit = "" // the daemon's word for the default branch
+	}
 	opts := []bkllb.GitOption{bkllb.GitRef(commit), s.named("%s: %s at %s", model.Name, model.Source.URL, commit)}
 	if id := ModelAuth(model); id != "" {
 		opts = append(opts, bkllb.AuthHeaderSecret(id))

@@ -70,35 +70,53 @@ func newModelPart(model *profiles.Model, found syslock.Model, files []syslock.Mo
 }
 
 // modelLayer lays files of a model down onto nothing. It is a function of the bytes, the place, the owner and the mode.
-func (m *image) modelLayer(p modelPart, table dirTable) bkllb.State {
+func (m *image) modelLayer(p modelPart, table dirTable) (bkllb.State, error) {
 	s := stage{id: "models", title: "models", noCache: m.in.NoCache}
 	var parents []string
+	tree := len(p.files) == 0 || p.model.Unpack // its files only the daemon will see
 	for _, f := range p.files {
 		parents = append(parents, path.Dir(modelPath(p.model, f)))
 	}
-	if len(p.files) == 0 { // a tree whose files only the daemon will see
+	if tree {
 		parents = []string{p.model.To}
 	}
 	a := table.mkdirs(parents...)
 	info := &bkllb.CopyInfo{CopyDirContentsOnly: true, Mode: chmod(p.model.Mode)}
-	if len(p.files) == 0 {
-		tree, src := m.modelTree(p)
-		a.copy(tree, src, p.model.To, info, p.model.UID, p.model.GID)
-	}
-	for _, f := range p.files {
-		from, src := m.fetchModel(p, f)
-		a.copy(from, src, modelPath(p.model, f), info, p.model.UID, p.model.GID)
+	if tree {
+		from, src, err := m.modelTree(p)
+		if err != nil {
+			return from, err
+		}
+		a.copy(from, src, p.model.To, info, p.model.UID, p.model.GID)
+	} else if err := m.copyModel(a, p, info); err != nil {
+		return bkllb.State{}, err
 	}
 	a.settle(emptyDir(s), table.chain(parents...))
-	return bkllb.Scratch().File(a.last, s.named("lay down %s", p.layer.Name))
+	return bkllb.Scratch().File(a.last, s.named("lay down %s", p.layer.Name)), nil
+}
+
+// copyModel adds the files of a model, each from where it is fetched.
+func (m *image) copyModel(a *actions, p modelPart, info *bkllb.CopyInfo) error {
+	for _, f := range p.files {
+		from, src, err := m.fetchModel(p, f)
+		if err != nil {
+			return err
+		}
+		a.copy(from, src, modelPath(p.model, f), info, p.model.UID, p.model.GID)
+	}
+	return nil
 }
 
 // modelPath is where a file of a model comes to lie.
 func modelPath(model *profiles.Model, f syslock.ModelFile) string { return path.Join(model.To, f.Path) }
 
-// modelTree is a directory of the project as it lies there, and its path in the state.
-func (m *image) modelTree(p modelPart) (tree bkllb.State, src string) {
-	return m.localModel(p.model), "/" + p.model.Source.Path
+// modelTree is the contents of an archive, or a directory of the project as it lies there, and its path in the state.
+func (m *image) modelTree(p modelPart) (tree bkllb.State, src string, err error) {
+	if p.model.Unpack {
+		tree, err = m.unpackModel(p)
+		return tree, "/", err
+	}
+	return m.localModel(p.model), "/" + p.model.Source.Path, nil
 }
 
 func (m *image) localModel(model *profiles.Model) bkllb.State {
@@ -110,10 +128,20 @@ func (m *image) localModel(model *profiles.Model) bkllb.State {
 }
 
 // addModels adds the layers that planModels decided on.
-func (m *image) addModels(parts []modelPart, table dirTable) {
-	for _, p := range parts {
-		m.add(p.layer, m.modelLayer(p, table))
+func (m *image) addModels(parts []modelPart, table dirTable) (err error) {
+	if NeedModelTool(m.recipe, m.in.Models) {
+		if m.tool, err = newModelTool(m.in.Tool, m.in.Worker, m.in.Network); err != nil {
+			return err
+		}
 	}
+	for _, p := range parts {
+		l, err := m.modelLayer(p, table)
+		if err != nil {
+			return err
+		}
+		m.add(p.layer, l)
+	}
+	return nil
 }
 
 // modelsImage is the stage of the models alone: nothing is below them.
@@ -125,17 +153,13 @@ func (m *image) modelsImage() error {
 	if err := checkModels(m); err != nil {
 		return err
 	}
-	m.addModels(m.planModels(m.recipe.Layers.Max), newDirTable(m.recipe))
-	return nil
+	return m.addModels(m.planModels(m.recipe.Layers.Max), newDirTable(m.recipe))
 }
 
 // checkModels refuses two files at one path with fault.Spec: of two models, or of a model and the app. A directory of the project counts by its place.
 func checkModels(m *image) error {
 	if len(m.in.Models) != len(m.recipe.Models) {
 		return fault.New(fault.Internal, "%d models were looked up, the recipe has %d", len(m.in.Models), len(m.recipe.Models))
-	}
-	if err := checkSources(m.recipe); err != nil {
-		return err
 	}
 	type owned struct{ path, by string }
 	var all []owned
@@ -166,18 +190,6 @@ func checkModels(m *image) error {
 		models := strings.HasPrefix(a.by, "the model ") || strings.HasPrefix(b.by, "the model ")
 		if a.path == b.path && a.by != b.by && models {
 			faults = append(faults, fault.New(fault.Spec, "%s and %s would both become %s", a.by, b.by, a.path).Hint("give one of them another destination with to:"))
-		}
-	}
-	return faults.Err()
-}
-
-// checkSources refuses what is not built yet.
-func checkSources(r *profiles.Recipe) error {
-	var faults fault.List
-	for _, model := range r.Models {
-		if model.Unpack || model.Source.Kind == profiles.ModelS3 && model.Secret != "" {
-			faults = append(faults, fault.New(fault.Spec, "the model %s: archives, and objects of S3 that need credentials, are not supported yet", model.Name).
-				Hint("name a file that can be fetched as it is"))
 		}
 	}
 	return faults.Err()

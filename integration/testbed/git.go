@@ -10,13 +10,15 @@ import (
 	"testing"
 )
 
-// GitServer serves git repositories over http, with git's own http-backend.
+// GitServer serves git repositories over http, with git's own http-backend, and the objects of git-LFS.
 type GitServer struct {
 	*AccessLog
-	URL  string // "http://127.0.0.1:4711"
-	t    testing.TB
-	dir  string // bare repositories
-	work string // their work trees
+	URL     string // "http://127.0.0.1:4711"
+	t       testing.TB
+	dir     string // bare repositories
+	work    string // their work trees
+	account string // "user:password" that every request needs, "" = none
+	large   largeObjects
 }
 
 // NewGitServer starts a server that ends with the test.
@@ -31,7 +33,7 @@ func NewGitServer(t testing.TB) *GitServer {
 		Path: filepath.Join(strings.TrimSpace(string(path)), "git-http-backend"),
 		Env:  []string{"GIT_PROJECT_ROOT=" + g.dir, "GIT_HTTP_EXPORT_ALL=1", "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*"},
 	}
-	srv, addr, err := serve(g.handler(backend), nil)
+	srv, addr, err := serve(g.handler(g.guard(g.large.before(backend))), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"path"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
 )
@@ -114,7 +115,7 @@ func (r *reader) model(key string, raw *rawModel) Model {
 	if raw.Revision != "" {
 		r.match(key+".revision", commitText, raw.Revision, "a commit")
 	}
-	if redact(raw.Source) != raw.Source {
+	if holdsAccount(raw.Source) {
 		r.fail(fault.SecretLeak, key+".source", "the source of %s holds credentials", raw.Name).Hint("take them out of the lock; whoever has read this file may know them")
 	}
 	if len(raw.File) == 0 {
@@ -145,4 +146,16 @@ func (r *reader) modelFile(key string, m *rawModel, f rawModelFile) {
 	if !inside {
 		r.fail(fault.Lock, key+".path", "%q is no path of a file inside of the model", f.Path)
 	}
+}
+
+// account is the part of a URL before its host.
+var account = regexp.MustCompile(`://[^/?#\s]*@`)
+
+// holdsAccount tells whether a model's source names an account. The last @ of a repository stands before its revision.
+func holdsAccount(source string) bool {
+	before := source
+	if i := strings.LastIndex(source, "@"); i >= 0 {
+		before = source[:i]
+	}
+	return account.MatchString(source) || redact(before) != before
 }

@@ -1,0 +1,139 @@
+package llb
+
+import (
+	"cmp"
+	"context"
+	_ "embed"
+	"fmt"
+
+	bkllb "github.com/moby/buildkit/client/llb"
+	"github.com/moby/buildkit/solver/pb"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/syslock"
+)
+
+//go:embed fetchmodel.py
+var fetchModelScript string
+
+//go:embed unpackmodel.py
+var unpackModelScript string
+
+// FetchedSum is where the result of MeasureModel has the sha256 (hex) of FetchedFile.
+const FetchedSum = "/sha256"
+
+// Signed tells that a model's file comes from a bucket that wants credentials. A plain download cannot carry what S3 wants signed, and a signed URL must not be in
+// the graph, so a step with the secret fetches it.
+func Signed(model *profiles.Model) bool {
+	return model.Secret != "" && (model.Source.Kind == profiles.ModelS3 || model.Source.Kind == profiles.ModelGS)
+}
+
+// FetchedByStep tells that a file of a model is fetched by a program: it is signed, or an object of git-LFS.
+func FetchedByStep(model *profiles.Model, f syslock.ModelFile) bool {
+	return Signed(model) || model.Source.Kind == profiles.ModelGit && f.SHA256 != ""
+}
+
+// NeedModelTool tells whether a program has to fetch or unpack something of the recipe's models.
+func NeedModelTool(r *profiles.Recipe, found []syslock.Model) bool {
+	for i := range found {
+		if r.Models[i].Unpack {
+			return true
+		}
+		for _, f := range found[i].Files {
+			if FetchedByStep(&r.Models[i], f) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// modelTool is the image whose Python fetches and unpacks, and how the network is reached.
+type modelTool struct {
+	root    bkllb.State
+	worker  ocispecs.Platform
+	network Network
+}
+
+func newModelTool(tool Base, worker ocispecs.Platform, n Network) (modelTool, error) {
+	root, err := toolState(tool, worker, stage{id: "models", title: "models"})
+	return modelTool{root, worker, n}, err
+}
+
+// run runs a script of ours that reads a job and writes to /out.
+func (t modelTool) run(text string, job any, opts ...bkllb.RunOption) (bkllb.State, error) {
+	files, err := script((dirTable{}).mkdirs(), text, "job.json", job, stage{id: "models", title: "models"}.named("what is to be done"))
+	if err != nil {
+		return bkllb.State{}, err
+	}
+	opts = append(opts, bkllb.Args([]string{"python3", "-I", "-B", scriptDir + "/run.py", scriptDir + "/job.json"}),
+		bkllb.Dir("/"), bkllb.Platform(t.worker), bkllb.AddMount(scriptDir, files, bkllb.Readonly, byKey))
+	return t.root.Run(opts...).AddMount("/out", bkllb.Scratch()), nil
+}
+
+// fetch is one file of a model, at FetchedFile.
+func (t modelTool) fetch(model *profiles.Model, f syslock.ModelFile, c bkllb.ConstraintsOpt) (bkllb.State, error) {
+	job := struct {
+		Kind   string `json:"kind"`
+		URL    string `json:"url"`
+		Region string `json:"region"`
+		SHA256 string `json:"sha256"`
+		Size   int64  `json:"size"`
+	}{model.Source.Kind, ModelURL(model, "", ""), cmp.Or(model.Source.Region, defaultRegion), f.SHA256, f.Size}
+	switch model.Source.Kind {
+	case profiles.ModelGit:
+		job.Kind = "lfs"
+	case profiles.ModelGS:
+		job.Region = "auto"
+	}
+	opts := append(t.network.options(pythonCA), c)
+	if model.Secret != "" {
+		opts = append(opts, bkllb.AddSecret("/run/secrets/model", bkllb.SecretID(model.Secret), bkllb.SecretFileOpt(0, 0, 0o400)))
+	}
+	return t.run(fetchModelScript, job, opts...)
+}
+
+// unpack is the contents of a model's archive, which lies in from at src.
+func (t modelTool) unpack(from bkllb.State, src string, model *profiles.Model) (bkllb.State, error) {
+	opts := []bkllb.MountOption{bkllb.SourcePath(src), bkllb.Readonly}
+	if model.Source.Kind != profiles.ModelFile {
+		opts = append(opts, byKey)
+	}
+	in := bkllb.AddMount("/in/model", from, opts...)
+	return t.run(unpackModelScript, struct{}{}, in, bkllb.Network(pb.NetMode_NONE), stage{id: "models", title: "models"}.named("%s", UnpackStep(model)))
+}
+
+// UnpackStep names the step that unpacks a model's archive.
+func UnpackStep(model *profiles.Model) string { return "unpack the archive of " + model.Name }
+
+// MeasureModel compiles the download of a file whose sha256 is not known. It is never taken from the daemon's cache. Its result has FetchedFile and FetchedSum.
+func MeasureModel(model *profiles.Model, tool Base, worker ocispecs.Platform, n Network) (*pb.Definition, error) {
+	t, err := newModelTool(tool, worker, n)
+	if err != nil {
+		return nil, err
+	}
+	s := stage{id: "download", title: "download"}
+	st, err := t.fetch(model, syslock.ModelFile{}, constraints{s.named("%s", ModelStep(model, syslock.ModelFile{})), bkllb.IgnoreCache})
+	if err != nil {
+		return nil, err
+	}
+	def, err := st.Marshal(context.Background(), bkllb.Platform(worker))
+	if err != nil {
+		return nil, fmt.Errorf("marshal the download of %s: %w", model.Name, err)
+	}
+	return def.ToPB(), nil
+}
+
+// unpackModel is the contents of a model's archive.
+func (m *image) unpackModel(p modelPart) (bkllb.State, error) {
+	f := syslock.ModelFile{}
+	if len(p.files) > 0 {
+		f = p.files[0]
+	}
+	from, src, err := m.modelState(p, f)
+	if err != nil {
+		return from, err
+	}
+	return m.tool.unpack(from, src, p.model)
+}
