@@ -18,8 +18,13 @@ import (
 // buildExample locks, builds and pushes a profile of an example, reads the image back and checks what holds for all.
 func buildExample(t *testing.T, tb *testbed.Testbed, name, profile string) (*pushed, string) {
 	t.Helper()
+	return buildProject(t, tb, example(t, name), name, profile)
+}
+
+// buildProject is buildExample for a project that the test has changed.
+func buildProject(t *testing.T, tb *testbed.Testbed, p *project, name, profile string) (*pushed, string) {
+	t.Helper()
 	b := connect(t, tb.Daemon.Addr())
-	p := example(t, name)
 	p.lock(b, profile, builder.LockOptions{})
 	repoTag := name + ":1.0-" + profile
 	ref := tb.Registry.Ref(repoTag)
