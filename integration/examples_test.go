@@ -15,6 +15,8 @@ import (
 
 // exampleTests names the test that builds each example and runs what it made.
 var exampleTests = map[string]string{
+	"flash-extension":     "TestFlashExtension",
+	"git-dependency":      "TestGitDependency",
 	"jupyter-dev":         "TestJupyterDev",
 	"monorepo":            "TestMonorepo",
 	"onnx":                "TestONNX",

@@ -63,7 +63,7 @@ func newModelTool(tool Base, worker ocispecs.Platform, n Network) (modelTool, er
 
 // run runs a script of ours that reads a job and writes to /out.
 func (t modelTool) run(text string, job any, opts ...bkllb.RunOption) (bkllb.State, error) {
-	files, err := script((dirTable{}).mkdirs(), text, "job.json", job, stage{id: "models", title: "models"}.named("what is to be done"))
+	files, err := script(text, "job.json", job, nil, stage{id: "models", title: "models"}.named("what is to be done"))
 	if err != nil {
 		return bkllb.State{}, err
 	}
