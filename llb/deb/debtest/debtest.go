@@ -68,7 +68,11 @@ func (d Deb) Build() []byte {
 	maps.Copy(control, d.Control)
 	parts := []Entry{{Name: "./"}}
 	for _, name := range slices.Sorted(maps.Keys(control)) {
-		parts = append(parts, Entry{Name: "./" + name, Body: control[name]})
+		e := Entry{Name: "./" + name, Body: control[name]}
+		if strings.HasPrefix(e.Body, "#!") {
+			e.Mode = 0o755
+		}
+		parts = append(parts, e)
 	}
 	return Ar("debian-binary", "2.0\n", "control.tar"+d.Suffix, d.pack(parts), "data.tar"+d.Suffix, d.pack(d.Entries))
 }
