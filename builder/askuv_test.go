@@ -114,6 +114,7 @@ func TestExplainResolve(t *testing.T) {
 			fault.Wheel, false, "aarch64"},
 		{"newer glibc", unsolvable + "thing==1.0 has no wheels with a matching platform tag\nhint: Wheels are available for `thing` (v1.0) on the following platforms: `manylinux_2_40_aarch64`, `manylinux_2_40_x86_64`",
 			fault.ABI, false, "newer glibc than the base image docker.io/library/python:3.11-slim"},
+		{"broken archive", "error: Failed to download and build `thing==1.0`\n  cause: Failed to extract archive: thing==1.0\n  cause: Invalid gzip header", fault.Sdist, false, "whose archive is whole"},
 		{"too young", unsolvable + "there is no version of thing==2.0\n\nhint: `thing` was filtered by `exclude-newer` to only include packages uploaded before 2026-11-22T11:31:49Z. The requested version, v2.0, was published at 2026-11-28T11:31:45Z.",
 			fault.Cooldown, false, "cooldown_except"},
 		{"unknown", unsolvable + "thing was not found in the package registry and requirements-of-cpu depends on thing", fault.Resolve, false, "python.indexes"},

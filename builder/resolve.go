@@ -287,6 +287,9 @@ func (b *build) explainResolve(r *profiles.Recipe, err error) error {
 		return fault.New(fault.Cooldown, "the requirements of profile %s cannot be resolved with versions that were published before python.cooldown, %s:\n%s", r.Profile, r.Requires.Cooldown, said).
 			Hint("wait, ask for an older version, or take the package out, with a reason: python: {cooldown_except: {name: \"why\"}}").
 			Hint("an index that does not say when its files were published needs the same for its packages")
+	case strings.Contains(said, "Failed to extract archive"):
+		return fault.New(fault.Sdist, "the source archive of a package cannot be unpacked:\n%s", said).
+			Hint("ask for a version that has a wheel, or whose archive is whole")
 	case uvCannotBuild.MatchString(said):
 		return fault.New(fault.Sdist, "a package is to be built from source, and its build does not say what it needs:\n%s", said).
 			Hint("python: {build: {name: {depends: [what, it, needs]}}} says it in its place").

@@ -109,10 +109,10 @@ func TestLockFaults(t *testing.T) {
 		{"md5 and sha1 only", "", "", []entry{withHash("md5 = \"aa\", sha1 = \"bb\"")}, want{code: fault.LockHash, says: []string{"only md5 and sha1, no sha256"}}},
 		{"two indexes", "", "", []entry{fromIndex("https://a.example/simple"), fromIndex("https://b.example/simple")},
 			want{code: fault.Index, says: []string{"one 1.0", "https://a.example/simple", "https://b.example/simple"}, hints: []string{"bind one to one index"}}},
-		{"sdist only", "", "", []entry{{name: "one", version: "1.0", more: "sdist = { url = \"https://files.example/one-1.0.tar.gz\", hashes = { sha256 = \"" + sum + "\" } }"}},
-			want{code: fault.Sdist, says: []string{"one 1.0 has only a source distribution"}, hints: []string{"pin a version of one that has a wheel"}}},
-		{"version control", "", "", []entry{{name: "one", version: "1.0", more: "vcs = { type = \"git\", url = \"https://git.example/one\", commit-id = \"abc\" }"}},
-			want{code: fault.Sdist, says: []string{"one 1.0 has only a git checkout"}}},
+		{"another version control", "", "", []entry{{name: "one", version: "1.0", more: "vcs = { type = \"hg\", url = \"https://hg.example/one\", commit-id = \"abc\" }"}},
+			want{code: fault.Sdist, says: []string{"one 1.0 comes from hg, and mlbuild builds from git only"}, hints: []string{"source archive"}}},
+		{"editable", "", "", []entry{{name: "one", version: "1.0", more: "directory = { path = \"lib\", editable = true }"}},
+			want{code: fault.Sdist, says: []string{"one 1.0 is locked as editable"}, hints: []string{"require it without -e"}}},
 		{"no wheel for arm64", "linux/arm64", "", []entry{tagged("cp311-cp311-manylinux_2_28_x86_64")},
 			want{code: fault.Wheel, says: []string{"native 1.0 has no wheel for Python 3.11 on linux/arm64"}, hints: []string{"there are wheels for linux/amd64", "cp311-cp311-manylinux_2_28_x86_64"}}},
 		{"no wheel for this Python", "", "", []entry{tagged("cp312-cp312-manylinux_2_28_x86_64", "cp313-cp313-manylinux_2_28_x86_64")},
@@ -125,8 +125,8 @@ func TestLockFaults(t *testing.T) {
 			want{code: fault.Lock, says: []string{"one 1.0", "leaves the project"}}},
 		{"a file URL", "", "", []entry{{name: "one", version: "1.0", more: "wheels = [{ url = \"file:///srv/" + file + "\", hashes = {sha256 = \"" + sum + "\"} }]"}},
 			want{code: fault.Lock, says: []string{"file:// URL"}}},
-		{"a wheel of the project", "", "", []entry{{name: "one", version: "1.0", more: "wheels = [{ path = \"wheels/" + file + "\", hashes = {sha256 = \"" + sum + "\"} }]"}},
-			want{code: fault.Lock, says: []string{"one 1.0 comes from the file wheels/" + file, "not supported"}}},
+		{"a wheel of the project that is not there", "", "", []entry{{name: "one", version: "1.0", more: "wheels = [{ path = \"wheels/" + file + "\", hashes = {sha256 = \"" + sum + "\"} }]"}},
+			want{code: fault.Context, says: []string{"a requirement is missing", file}, hints: []string{"put it there, or renew the lock"}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			p := indexed(t, x, "one", test.more)
@@ -165,7 +165,7 @@ func TestResolveFaults(t *testing.T) {
 		packages, more string
 		want           want
 	}{
-		{"only-source", "", want{code: fault.Sdist, says: []string{"only-source"}, hints: []string{"ask for a version that has a wheel"}}},
+		{"only-source", "", want{code: fault.Sdist, says: []string{"only-source", "cannot be unpacked"}, hints: []string{"ask for a version that has a wheel"}}},
 		{"only-313", "", want{code: fault.Wheel, says: []string{"no wheel for Python 3.11", "only-313", "cp313"}, hints: []string{"python.version"}}},
 		{"only-arm", "", want{code: fault.Wheel, says: []string{"only-arm", "on linux/amd64", "manylinux_2_28_aarch64"}}},
 		{"only-new", "", want{code: fault.ABI, says: []string{"newer glibc", "only-new", "manylinux_2_40_x86_64"}, hints: []string{"Debian 13 has 2.41"}}},
