@@ -19,6 +19,7 @@ var exampleTests = map[string]string{
 	"git-dependency":      "TestGitDependency",
 	"jupyter-dev":         "TestJupyterDev",
 	"monorepo":            "TestMonorepo",
+	"multi-framework":     "TestMultiFramework",
 	"onnx":                "TestONNX",
 	"opencv":              "TestOpenCV",
 	"quickstart":          "TestQuickstart",
@@ -31,7 +32,7 @@ var exampleTests = map[string]string{
 }
 
 // largeExamples are built only where MLBUILD_TEST_LARGE is 1.
-var largeExamples = []string{"torch"}
+var largeExamples = []string{"multi-framework", "torch"}
 
 // TestExamples: every example is built by a test, says what it is, and has the Dockerfile that one would write without mlbuild. The document for those who
 // come from Dockerfiles leads to each.

@@ -3,6 +3,7 @@ package integration
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -224,4 +225,18 @@ func lockedNames(t *testing.T, l builder.Locked) []string {
 
 func hasNVIDIA(names []string) bool {
 	return slices.ContainsFunc(names, func(n string) bool { return strings.HasPrefix(n, "nvidia-") })
+}
+
+// TestMultiFramework: TensorFlow, ONNX Runtime and scikit-learn in one CPU image agree with each other, and each is a layer of its own.
+func TestMultiFramework(t *testing.T) {
+	if os.Getenv("MLBUILD_TEST_LARGE") != "1" {
+		t.Skip("450 MB, most of it TensorFlow's, which TestTensorflow builds: MLBUILD_TEST_LARGE=1 runs it")
+	}
+	tb := testbed.Shared(t)
+	got, ref := buildExample(t, tb, "multi-framework", "cpu")
+	if out := inImage(t, tb, ref); out != "tensorflow agrees\nonnxruntime agrees\naccuracy 0.97\n" {
+		t.Errorf("compare.py says %s", out)
+	}
+	checkNoNVIDIA(t, got)
+	checkOwnLayers(t, got, "tensorflow-cpu", "onnxruntime", "scikit-learn", "numpy")
 }

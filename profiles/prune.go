@@ -43,7 +43,7 @@ var PruneRules = []PruneRule{
 	{"pycache", []string{"**/__pycache__/**", "**/*.pyc"}},
 	{"pyi", []string{"**/*.pyi", "**/py.typed", "!skimage/**", "!librosa/**", "!mne/**"}},
 	{"static-libraries", []string{"**/*.a", "**/*.la"}},
-	{"tests", []string{"**/tests/**", "**/test/**", "!django/test/**", "!astropy/tests/**", "!numba/tests/__init__.py", "!numba/tests/support.py"}},
+	{"tests", []string{"**/tests/**", "**/test/**", "!django/test/**", "!tensorflow/_api/**", "!astropy/tests/**", "!numba/tests/__init__.py", "!numba/tests/support.py"}},
 }
 
 type pruneSpec struct {
