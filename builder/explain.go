@@ -107,7 +107,7 @@ func cancelled(cause error) error {
 	return fault.New(fault.Cancelled, "the build was stopped: %w", cause)
 }
 
-// unsafeHints are the faults of the helpers that come through as they are, with what helps.
+// unsafeHints are the faults of the helpers that come through as they are, with what helps. The first whose message says so fits.
 var unsafeHints = []struct {
 	code fault.Code
 	says string // in the message; "" = whatever it says
@@ -120,6 +120,7 @@ var unsafeHints = []struct {
 	{fault.Wheel, " links ", "name the Debian package that has the library in system: {runtime: […]}, or take a base that has it"},
 	{fault.Wheel, "makes a wheel of", "the source says another name or version than its requirement or the lock: renew the lock with mlbuild lock, or correct the requirement"},
 	{fault.Wheel, "", "its build does not build for the base: look for what it downloads or hands on ready made, or take another base"},
+	{fault.Deb, ", the image for ", "the repository promised another one; lock the system packages again: mlbuild lock --upgrade system"},
 	{fault.Deb, "", "system: {strategy: apt} has dpkg decide, in one layer that depends on the base"},
 }
 

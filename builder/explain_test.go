@@ -107,9 +107,10 @@ func TestExplainStep(t *testing.T) {
 		t.Errorf("got %v", all)
 	}
 
-	b, err = failing(t, "E-DEB-UNSAFE: x.deb: \"../x\": its name has a part ..\nE-DEB: y.deb: the package is for arm64, the image is amd64\n")
+	b, err = failing(t, "E-DEB-UNSAFE: x.deb: \"../x\": its name has a part ..\nE-DEB: y 1.0 is for arm64, the image for amd64\nE-DEB: /usr/bin/z is there already\n")
 	all = fault.All(b.explain("cpu", err))
-	if len(all) != 2 || all[0].Code != fault.DebUnsafe || all[1].Code != fault.Deb || len(all[1].Hints) == 0 {
+	if len(all) != 3 || all[0].Code != fault.DebUnsafe || all[1].Code != fault.Deb || !strings.Contains(all[1].Hints[0], "mlbuild lock --upgrade system") ||
+		!strings.Contains(all[2].Hints[0], "strategy: apt") {
 		t.Errorf("got %v", all)
 	}
 }

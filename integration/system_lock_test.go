@@ -230,10 +230,12 @@ func TestSystemReplaces(t *testing.T) {
 	}
 }
 
-// TestSystemSnapshot has all of the base's repositories served by a stand-in for a snapshot service: it hands on to the mirror.
+// TestSystemSnapshot has all of the base's repositories served by a stand-in for a snapshot service: it hands on to the mirror. A project that names the
+// service because its mirror deletes versions keeps those that it has: the next lock says where the service has them.
 func TestSystemSnapshot(t *testing.T) {
 	b := connect(t, testbed.Shared(t).Daemon.Addr())
-	direct := packaged(t, "3.11", "{runtime: [libgomp1]}").mustLockSystem(b, builder.LockOptions{})
+	p := packaged(t, "3.11", "{runtime: [libgomp1]}")
+	direct := p.mustLockSystem(b, builder.LockOptions{})
 	at := direct.Packages[0].URL
 	mirror, err := url.Parse(at[:strings.Index(at, "/pool/")])
 	if err != nil {
@@ -246,11 +248,15 @@ func TestSystemSnapshot(t *testing.T) {
 		r.SetURL(mirror)
 	}}
 	service := testbed.NewServer(t, proxy)
-	p := packaged(t, "3.11", "{runtime: [libgomp1], snapshot: {url: \""+service+"/archive/{archive}/{date}\", date: 2026-01-31}}")
+	p.packages("3.11", "{runtime: [libgomp1], snapshot: {url: \""+service+"/archive/{archive}/{date}\", date: 2026-01-31}}")
+	want{code: fault.LockStale, hints: []string{"mlbuild lock --profile cpu"}}.check(t, second(p.planned(b, true)))
 	s := p.mustLockSystem(b, builder.LockOptions{})
 	got, prefix := s.Packages[0], service+"/archive/"+filepath.Base(mirror.Path)+"/"+date+"/pool/"
 	if !strings.HasPrefix(got.URL, prefix) || got.SHA256 != direct.Packages[0].SHA256 {
 		t.Errorf("%s, want it below %s", got.URL, prefix)
+	}
+	if _, err := p.planned(b, true); err != nil || namesOf(s) != namesOf(direct) {
+		t.Errorf("%s instead of %s, %v", namesOf(s), namesOf(direct), err)
 	}
 }
 

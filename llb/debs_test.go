@@ -154,9 +154,9 @@ func TestSetWays(t *testing.T) {
 	if d := cmp.Diff(want, sys.Packages); d != "" {
 		t.Error(d)
 	}
-	sys.Packages = append(sys.Packages, syslock.Package{Name: "missing"})
-	if err := SetWays(sys, []byte(answer)); err == nil || !strings.Contains(err.Error(), "missing") {
-		t.Errorf("a package without a way: %v", err)
+	sys.Packages = append(sys.Packages, syslock.Package{Name: "masked", URL: "http://deb.example/masked_1_all.deb"})
+	if err := SetWays(sys, []byte(answer)); !fault.Is(err, fault.DebUnsafe) || !strings.Contains(err.Error(), "masked_1_all.deb: it is another package") {
+		t.Errorf("a package that calls itself otherwise: %v", err)
 	}
 }
 

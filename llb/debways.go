@@ -23,7 +23,7 @@ const SystemWays = "/ways.json"
 func SystemReading(sys *syslock.System, in Inputs, p ocispecs.Platform) (*pb.Definition, error) {
 	s := stage{id: "resolve-system", title: "resolve", noCache: in.NoCache}
 	files, mounts := packageMounts(read(sys.Packages))
-	args := []string{"ways", "-out", "/out" + SystemWays, "-base", "/base"}
+	args := []string{"ways", "-out", "/out" + SystemWays, "-arch", sys.Architecture, "-base", "/base"}
 	mounts = append(mounts, bkllb.AddMount("/base", in.Base.toRead(p, sys.Links), bkllb.Readonly, bkllb.ContentCache(bkllb.MountContentCacheOff)))
 	step := helperStep(helperRoot(in.Helpers.Packages), in, s, "read the maintainer scripts of "+plural(len(files), "package"), append(args, files...), mounts...)
 	def, err := step.AddMount("/out", bkllb.Scratch()).Marshal(context.Background(), bkllb.Platform(p))
@@ -81,7 +81,8 @@ func SetWays(sys *syslock.System, data []byte) error {
 		case p.Replaces != "":
 			p.Way, p.Reason = syslock.Dpkg, "replaces the base's own "+p.Replaces
 		case !known:
-			return fmt.Errorf("the ways of the system packages lack %s", p.Name)
+			return fault.New(fault.DebUnsafe, "%s: it is another package than its repository says, which calls it %s", p.File(), p.Name).
+				Hint("a package like this should not be installed; tell whoever runs its repository")
 		case ways[at].Way == "layer":
 			p.Way, p.Reason = syslock.Layer, ""
 		default:

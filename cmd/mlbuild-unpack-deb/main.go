@@ -3,7 +3,7 @@
 //
 //	mlbuild-unpack-deb install -out DIR -arch amd64 [-link /bin=usr/bin]… [-docs] FILE.deb…
 //	mlbuild-unpack-deb state   -out DIR -arch amd64 [-link /bin=usr/bin]… -base DIR FILE.deb…
-//	mlbuild-unpack-deb ways    -out FILE -base DIR FILE.deb…
+//	mlbuild-unpack-deb ways    -out FILE -arch amd64 -base DIR FILE.deb…
 //
 // The first lays packages down, the second what their maintainer scripts would set up, the third writes which way each package goes, as JSON. Faults
 // are printed to stderr, one a line; the exit status is 1 after a fault, 2 after a wrong command line.
@@ -174,9 +174,10 @@ type way struct {
 	Reason  string     `json:"reason"`
 }
 
-// ways reads the scripts of every package and holds what they take for granted against the base and the other packages.
+// ways reads the scripts of every package and holds what they take for granted against the base and the other packages, and its files against what the base
+// watches.
 func (c *command) ways() error {
-	base, err := newPresence(c.base)
+	base, err := newSystem(c.base)
 	if err != nil {
 		return err
 	}
@@ -184,6 +185,9 @@ func (c *command) ways() error {
 	var faults fault.List
 	for _, path := range c.packages {
 		info, err := deb.Inspect(path)
+		if err == nil {
+			err = deb.CheckArch(info, c.options.Arch)
+		}
 		faults = append(faults, fault.All(err)...)
 		infos = append(infos, info)
 	}

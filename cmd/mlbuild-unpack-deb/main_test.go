@@ -147,6 +147,20 @@ func TestWays(t *testing.T) {
 	if got := ways(); got["careful"] != "dpkg: its scripts look at /bin/old, which the image has" {
 		t.Errorf("over a base with the file: %q", got)
 	}
+	dir := filepath.Join(base, "var/lib/dpkg/triggers")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "File"), []byte("/usr/bin/edit watcher/noawait\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if got := ways(); got["edit"] != "dpkg: watcher of the base has to look at /usr/bin/edit" || !strings.HasPrefix(got["plain"], "layer: ") {
+		t.Errorf("over a base that watches: %q", got)
+	}
+	packages = append(packages, makeDeb(t, "other", "arm64", nil))
+	if status, printed := unpack(append([]string{"ways", "-out", file, "-arch", "amd64", "-base", base}, packages...)...); status != 1 || !strings.Contains(printed, "E-DEB: other 1.0 is for arm64, the image for amd64") {
+		t.Errorf("a package of another architecture: status %d: %s", status, printed)
+	}
 }
 
 func TestUsage(t *testing.T) {

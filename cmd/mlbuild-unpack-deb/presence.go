@@ -1,10 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
 	"strings"
 
 	"github.com/mlbuild/mlbuild/llb/deb"
@@ -55,14 +57,35 @@ func topLinks(root fs.FS) map[string]string {
 	return links
 }
 
-// wayOf decides one package: what its scripts do, and whether what they take for absent is.
-func (p presence) wayOf(info deb.Info, all []deb.Info) way {
+// system is what the base has that decides a package's way.
+type system struct {
+	paths   presence
+	watches []script.Watch
+}
+
+func newSystem(dir string) (system, error) {
+	paths, err := newPresence(dir)
+	if err != nil {
+		return system{}, err
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "var/lib/dpkg/triggers/File"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return system{}, fault.New(fault.Base, "read the triggers of the base: %w", err)
+	}
+	return system{paths, script.Watches(string(text))}, nil
+}
+
+// wayOf decides one package: what its scripts do, whether what they take for absent is, and whether a package of the base has to look at its files.
+func (s system) wayOf(info deb.Info, all []deb.Info) way {
 	d := script.Decide(info)
 	w := way{Package: info.Package, Way: d.Way, Reason: d.Reason}
-	if d.Way == script.Dpkg || len(d.Effects.Absent) == 0 {
+	if why := script.Watched(s.watches, info); why != "" && w.Way != script.Dpkg {
+		w.Way, w.Reason = script.Dpkg, why
+	}
+	if w.Way == script.Dpkg || len(d.Effects.Absent) == 0 {
 		return w
 	}
-	there := d.Effects.Conflicts(p)
+	there := d.Effects.Conflicts(s.paths)
 	for _, other := range all {
 		if other.Package != info.Package {
 			there = append(there, d.Effects.Conflicts(paths(other.Files))...)

@@ -66,7 +66,7 @@ func Install(root *os.Root, path string, o Options) (*Installed, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkArch(info, o.Arch); err != nil {
+	if err := CheckArch(info, o.Arch); err != nil {
 		return nil, err
 	}
 	links, err := newLinkTable(o.Links)
@@ -84,7 +84,8 @@ func Install(root *os.Root, path string, o Options) (*Installed, error) {
 	return w.done, w.finishDirs()
 }
 
-func checkArch(info Info, arch string) error {
+// CheckArch refuses a package of another architecture than the image's, "" = any.
+func CheckArch(info Info, arch string) error {
 	if arch == "" || info.Architecture == "all" || info.Architecture == arch {
 		return nil
 	}

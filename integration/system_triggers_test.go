@@ -1,0 +1,43 @@
+package integration
+
+import (
+	"encoding/base64"
+	"testing"
+
+	"github.com/mlbuild/mlbuild/builder"
+	"github.com/mlbuild/mlbuild/integration/testbed"
+	"github.com/mlbuild/mlbuild/llb/deb/debtest"
+	"github.com/mlbuild/mlbuild/profiles/syslock"
+)
+
+// TestTriggersOfTheBase: the base has a package that wants to run when others bring files into a directory. One that does goes the way of dpkg, which runs
+// it; another one is a layer.
+func TestTriggersOfTheBase(t *testing.T) {
+	tb := testbed.Shared(t)
+	b := connect(t, tb.Daemon.Addr())
+	watcher := debtest.Deb{Package: "watcher", Architecture: "all", Suffix: ".gz", Fields: "Maintainer: testbed\nDescription: of the testbed\n",
+		Control: map[string]string{
+			"triggers": "interest-noawait /usr/share/watched\n",
+			"postinst": "#!/bin/sh\nset -e\nif [ \"$1\" = triggered ]; then ls /usr/share/watched > /usr/share/watcher-saw; fi\n",
+		}}
+	base := tb.Registry.Ref("watching/python:1")
+	install := "echo " + base64.StdEncoding.EncodeToString(watcher.Build()) + " | base64 -d > /tmp/watcher.deb\ndpkg -i /tmp/watcher.deb\n"
+	if err := tb.Daemon.PushRun(t.Context(), "docker.io/library/python:3.11-slim", install, base); err != nil {
+		t.Fatal(err)
+	}
+	repo := testbed.NewAptRepository(t)
+	addDeb(repo, "watched", "1.0", "all", "")
+	addDeb(repo, "other", "1.0", "all", "")
+	p := packaged(t, "3.11", "{runtime: [watched, other], repositories: [{url: \""+repo.URL+"\", suite: ./, key: team.asc}]}")
+	p.write("team.asc", string(repo.Key))
+	p.onPackages("{image: \"" + base + "\", interpreter: /usr/bin/python3.11}")
+	s := p.mustLockSystem(b, builder.LockOptions{})
+	if namesOf(s) != "other 1.0, watched 1.0" || s.Packages[0].Way != syslock.Layer || s.Packages[1].Way != syslock.Dpkg ||
+		s.Packages[1].Reason != "watcher of the base has to look at /usr/share/watched/version" {
+		t.Errorf("packages %+v", s.Packages)
+	}
+	mustBuild(t, b, p.systemRequest(tb.Registry.Ref("watching:1.0")))
+	if saw := readBack(t, tb.Registry, "watching:1.0").file("usr/share/watcher-saw"); saw != "version\n" {
+		t.Errorf("the base's package saw %q", saw)
+	}
+}
