@@ -60,6 +60,7 @@ func TestTestedFeatures(t *testing.T) {
 		t.Errorf("coverage.xml: %s", coverage)
 	}
 	tested := readBack(t, tb.Registry, "tested-features:1.0-cpu-testing")
+	tested.checkClean()
 	if n := len(got.layers); !slices.Equal(tested.layerDigests()[:n], got.layerDigests()) || len(tested.layers) <= n {
 		t.Errorf("the tested image has %d layers, the runtime's %d are not the first of them", len(tested.layers), n)
 	}
@@ -142,6 +143,7 @@ func TestJupyterDev(t *testing.T) {
 	p.pin(b, &req)
 	mustBuild(t, b, req)
 	dev := readBack(t, tb.Registry, "jupyter-dev:1.0-cpu-dev")
+	dev.checkClean()
 	for i, d := range got.layerDigests() {
 		if !slices.Contains(dev.layerDigests(), d) {
 			t.Errorf("the dev image has its own %q", got.layers[i].createdBy)

@@ -143,7 +143,8 @@ func (p *pushed) checkDirs() {
 }
 
 // leftovers are paths that no layer of ours may have: state of apt, logs, caches, mounts of the build.
-var leftovers = []string{"var/lib/apt/lists/*", "var/cache/apt/*", "var/log/*", "root/.cache*", "home/*/.cache*", "run/*", "tmp/*",
+var leftovers = []string{"var/lib/apt/lists/*", "var/lib/apt/extended_states", "var/cache/apt/*", "var/cache/ldconfig/aux-cache", "var/cache/debconf/*-old", "var/lib/dpkg/*-old",
+	"var/log/*", "root/.cache*", "home/*/.cache*", "run/*", "tmp/*",
 	"etc/apt/apt.conf.d/docker-clean", "etc/resolv.conf", "etc/hosts", "proc/*", "sys/*", "dev/*"}
 
 // checkClean looks for what a build may leave behind.
@@ -156,6 +157,9 @@ func (p *pushed) checkClean() {
 				continue // the skeleton has what the project declares
 			}
 			for _, pattern := range leftovers {
+				if strings.HasPrefix(path.Base(e.Name), ".wh.") {
+					break // it takes one of the base's away
+				}
 				if ok, _ := path.Match(pattern, e.Name); ok && e.Name != "run/lock" { // a directory of base-files
 					p.t.Errorf("%s is left in %q", e.Name, l.createdBy)
 				}

@@ -5,11 +5,14 @@ import (
 	"errors"
 	"io"
 	"path"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/mlbuild/mlbuild/integration/testbed"
 )
@@ -44,12 +47,11 @@ func readBack(t *testing.T, reg *testbed.Registry, repoTag string) *pushed {
 func readImage(t *testing.T, img v1.Image) *pushed {
 	t.Helper()
 	p := &pushed{t: t, img: img}
-	var errs [4]error
+	var errs [3]error
 	p.manifest, errs[0] = img.Manifest()
 	p.config, errs[1] = img.ConfigFile()
-	p.tree, errs[2] = testbed.Tree(img)
 	layers, err := img.Layers()
-	errs[3] = err
+	errs[2] = err
 	if err := errors.Join(errs[:]...); err != nil {
 		t.Fatal(err)
 	}
@@ -57,15 +59,42 @@ func readImage(t *testing.T, img v1.Image) *pushed {
 	if len(history) != len(layers) {
 		t.Fatalf("%d history entries for %d layers", len(history), len(layers))
 	}
+	p.layers = make([]pushedLayer, len(layers))
+	all := make([][]testbed.Entry, len(layers))
+	var eg errgroup.Group
+	eg.SetLimit(runtime.NumCPU())
 	for i, l := range layers {
-		entries, err := testbed.LayerEntries(l)
-		if err != nil {
-			t.Fatal(err)
-		}
-		by := history[i].CreatedBy
-		p.layers = append(p.layers, pushedLayer{by, strings.HasPrefix(by, "mlbuild "), entries})
+		eg.Go(func() (err error) {
+			by := history[i].CreatedBy
+			own := strings.HasPrefix(by, "mlbuild ")
+			all[i], err = layerEntries(l, own)
+			p.layers[i] = pushedLayer{by, own, all[i]}
+			return err
+		})
 	}
+	if err := eg.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	p.tree = testbed.Overlay(all)
 	return p
+}
+
+// baseLayers are the layers of bases that were read before, by digest: every image has the same few.
+var baseLayers sync.Map
+
+func layerEntries(l v1.Layer, own bool) ([]testbed.Entry, error) {
+	d, err := l.Digest()
+	if err != nil {
+		return nil, err
+	}
+	if known, ok := baseLayers.Load(d); ok && !own {
+		return known.([]testbed.Entry), nil
+	}
+	entries, err := testbed.LayerEntries(l)
+	if err == nil && !own {
+		baseLayers.Store(d, entries)
+	}
+	return entries, err
 }
 
 // layerHistory is the history entries that stand for layers.

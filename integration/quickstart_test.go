@@ -3,6 +3,7 @@ package integration
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mlbuild/mlbuild/integration/testbed"
 )
@@ -14,6 +15,7 @@ func TestQuickstart(t *testing.T) {
 	ref := tb.Registry.Ref("quickstart:1.0")
 	res := mustBuild(t, b, p.request(p.variant("cpu", ref)))
 	t.Logf("%+v", res.Images[0])
+	readBack(t, tb.Registry, "quickstart:1.0").checkAll(time.Unix(0, 0))
 	out, err := tb.Daemon.RunImage(t.Context(), ref, "python", "main.py")
 	if err != nil {
 		t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -38,60 +39,82 @@ func (n *bench) pushSystem(p *project, repo string) builder.Image {
 	return mustBuild(n.t, n.b, p.systemRequest(n.reg.Ref(repo+":1.0-cpu"))).Images[0]
 }
 
-// TestSystemLayers: system packages are layers that depend on no base. libgomp1 adds little, an added package moves itself, a new base moves no
-// package, and two daemons in different states give one digest.
+// pushLocked builds the project from its two locks and gives the image; the log holds only this build's requests.
+func (n *bench) pushLocked(p *project, repo string) builder.Image {
+	n.t.Helper()
+	n.reg.Reset()
+	return mustBuild(n.t, n.b, p.bothLocks(n.reg.Ref(repo+":1.0-cpu"))).Images[0]
+}
+
+var systemLine = regexp.MustCompile(`(?m)^system: .*\n`)
+
+// withSystem gives the project file another section system, in braces.
+func (p *project) withSystem(section string) {
+	p.t.Helper()
+	p.write("mlbuild.yaml", systemLine.ReplaceAllString(p.read("mlbuild.yaml"), "")+"system: "+section+"\n")
+}
+
+// TestSystemLayers: system packages are layers that depend on no base. In sklearn-api libgomp1 adds little, an added package moves itself, a new base moves
+// no package, and two daemons in different states give one digest.
 func TestSystemLayers(t *testing.T) {
 	n := newBench(t)
-	p := packaged(t, "3.11", "{}")
+	p := example(t, "sklearn-api")
+	p.lock(n.b, "cpu", builder.LockOptions{})
 	p.mustLockBase(n.b)
-	bare := n.pushSystem(p, "system").Size
-	p.packages("3.11", "{runtime: [libgomp1]}")
+	bare := n.pushLocked(p, "system").Size
+	p.withSystem("{runtime: [libgomp1]}")
 	p.mustLockSystem(n.b, builder.LockOptions{})
-	first := n.pushSystem(p, "system")
+	first := n.pushLocked(p, "system")
 	if added := first.Size - bare; added > 300_000 || added < 50_000 {
 		t.Errorf("libgomp1 adds %d bytes", added)
 	}
-	before := n.layersOf("system:1.0-cpu")
 	readBack(t, n.reg, "system:1.0-cpu").checkClean()
+	n.sameElsewhere(t, p, "system", first)
+	n.packagesStay(t, p, "system", "libgomp1")
+}
 
+// sameElsewhere builds the project on an empty daemon in another state: it has the base, which the first one did not have.
+func (n *bench) sameElsewhere(t *testing.T, p *project, repo string, first builder.Image) {
 	t.Run("another daemon", func(t *testing.T) {
 		second := testbed.NewDaemon(t, testbed.DaemonOptions{Mirror: n.reg})
 		if _, err := second.RunImage(t.Context(), "docker.io/library/python:3.11-slim", "true"); err != nil {
-			t.Fatal(err) // pulls the base, so that this daemon has it and the other did not
+			t.Fatal(err)
 		}
-		other := mustBuild(t, connect(t, second.Addr()), p.systemRequest(n.reg.Ref("elsewhere:1.0"))).Images[0]
+		other := mustBuild(t, connect(t, second.Addr()), p.bothLocks(n.reg.Ref("elsewhere:1.0"))).Images[0]
 		if other.Digest != first.Digest {
-			t.Errorf("image %s on one daemon, %s on the other: %q", first.Digest, other.Digest, changedLayers(before, n.layersOf("elsewhere:1.0")))
+			t.Errorf("image %s on one daemon, %s on the other: %q", first.Digest, other.Digest, changedLayers(n.layersOf(repo+":1.0-cpu"), n.layersOf("elsewhere:1.0")))
 		}
 	})
+}
 
+// packagesStay adds a package to those that the project has, and renews the base: by the registry's log the one sends that package's layer, the other none.
+func (n *bench) packagesStay(t *testing.T, p *project, repo, packages string) {
+	tag := repo + ":1.0-cpu"
+	before := n.layersOf(tag)
 	t.Run("a package more", func(t *testing.T) {
-		p.packages("3.11", "{runtime: [libgomp1, fonts-dejavu-core]}")
-		s := p.mustLockSystem(n.b, builder.LockOptions{})
-		if len(s.Packages) != 2 || !slices.ContainsFunc(s.Packages, func(p syslock.Package) bool { return p.Name == "fonts-dejavu-core" }) {
-			t.Fatalf("packages %+v", s.Packages)
-		}
-		n.pushSystem(p, "system")
-		changed := changedLayers(before, n.layersOf("system:1.0-cpu"))
-		if sent := n.uploads("system"); len(sent) != 1 || len(changed) != 1 || !strings.Contains(changed[0], "fonts-dejavu-core") {
+		p.withSystem("{runtime: [" + packages + ", fonts-dejavu-core]}")
+		p.mustLockSystem(n.b, builder.LockOptions{})
+		n.pushLocked(p, repo)
+		changed := changedLayers(before, n.layersOf(tag))
+		if sent := n.uploads(repo); len(sent) != 1 || len(changed) != 1 || !strings.Contains(changed[0], "fonts-dejavu-core") {
 			t.Errorf("sent %+v for %q", sent, changed)
 		}
 	})
-
 	t.Run("a new base", func(t *testing.T) {
-		before := n.layersOf("system:1.0-cpu")
+		before := n.layersOf(tag)
 		if _, err := n.reg.BumpBase(t.Context(), "library/python:3.11-slim"); err != nil {
 			t.Fatal(err)
 		}
 		p.mustLockSystem(n.b, builder.LockOptions{Base: true, Nonce: "bumped"})
-		n.pushSystem(p, "system")
-		for _, name := range changedLayers(before, n.layersOf("system:1.0-cpu")) {
+		n.pushLocked(p, repo)
+		changed := changedLayers(before, n.layersOf(tag))
+		for _, name := range changed {
 			if strings.HasPrefix(name, "mlbuild ") {
 				t.Errorf("layer %q differs over a new base", name)
 			}
 		}
-		if sent := n.uploads("system"); len(sent) > 1 {
-			t.Errorf("sent %+v, want the base's new layer alone", sent)
+		if sent := n.uploads(repo); len(sent) > 1 || len(changed) == 0 {
+			t.Errorf("sent %+v for %q, want the base's new layer alone", sent, changed)
 		}
 	})
 }
@@ -133,16 +156,19 @@ print("loaded", len(names))`}},
 const everyday = "libgomp1, libgl1, libglib2.0-0, libsm6, libxext6, libsndfile1, ffmpeg, tini, curl, git, libopenblas0, espeak-ng, tesseract-ocr, " +
 	"poppler-utils, openmpi-bin, ca-certificates, tzdata, libmagic1, graphviz"
 
-// TestEverydayPackages builds one image with all of them on both releases and uses each. At most one package in twenty needs dpkg.
+// TestEverydayPackages builds one image with all of them on both releases, uses each, and compares the files with those that apt installs. At most one package
+// in twenty needs dpkg.
 func TestEverydayPackages(t *testing.T) {
 	tb := testbed.Shared(t)
 	b := connect(t, tb.Daemon.Addr())
-	var tables []string
+	var tables, suites []string
+	twins := map[string]map[string]int{}
 	for _, test := range []struct{ python, suite, packages string }{
 		{"3.11", "bookworm", everyday},
 		{"3.13", "trixie", strings.NewReplacer("libglib2.0-0", "libglib2.0-0t64", "libmagic1", "libmagic1t64").Replace(everyday)},
 	} {
 		t.Run(test.suite, func(t *testing.T) {
+			twin := aptTwin(t, tb, "docker.io/library/python:"+test.python+"-slim", strings.Split(test.packages, ", ")...)
 			p := packaged(t, test.python, "{runtime: ["+test.packages+"]}")
 			s := p.mustLockSystem(b, builder.LockOptions{})
 			var hard []string
@@ -163,12 +189,18 @@ func TestEverydayPackages(t *testing.T) {
 					t.Errorf("%s: exit %d, %v\n%s%s", use.packages, out.Exit, err, out.Stdout, out.Stderr)
 				}
 			}
-			readBack(t, tb.Registry, repo).checkClean()
-			tables = append(tables, waysTable(test.suite, s.Packages))
+			got := readBack(t, tb.Registry, repo)
+			got.checkClean()
+			twins[test.suite] = got.checkTwin(twin())
+			tables, suites = append(tables, waysTable(test.suite, s.Packages)), append(suites, test.suite)
 		})
+	}
+	if unused := unusedRules(twins); len(suites) == 2 && len(unused) > 0 {
+		t.Errorf("these rules explain nothing: %q", unused)
 	}
 	if *writeDocs {
 		intoDocs(t, "ways", strings.Join(tables, "\n"))
+		intoDocs(t, "twin", twinTable(suites, twins))
 	}
 }
 

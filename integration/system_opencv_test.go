@@ -31,6 +31,8 @@ func TestOpenCV(t *testing.T) {
 	if other.Digest != first.Digest {
 		t.Errorf("image %s on one daemon, %s on the other: %q", first.Digest, other.Digest, changedLayers(n.layersOf("vision:1.0"), n.layersOf("elsewhere:1.0")))
 	}
+	n.pushLocked(p, "vision")
+	n.packagesStay(t, p, "vision", "libgl1, libglib2.0-0")
 }
 
 // bothLocks pushes the project with its two locks.

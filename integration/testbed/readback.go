@@ -87,18 +87,25 @@ func Tree(img v1.Image) (map[string]Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	tree := map[string]Entry{}
+	all := make([][]Entry, len(layers))
 	for i, l := range layers {
-		entries, err := LayerEntries(l)
-		if err != nil {
+		if all[i], err = LayerEntries(l); err != nil {
 			return nil, fmt.Errorf("layer %d: %w", i, err)
 		}
+	}
+	return Overlay(all), nil
+}
+
+// Overlay is Tree of layers that were read before, the lowest first.
+func Overlay(layers [][]Entry) map[string]Entry {
+	tree := map[string]Entry{}
+	for i, entries := range layers {
 		for _, e := range entries {
 			e.Layer = i
 			lay(tree, e)
 		}
 	}
-	return tree, nil
+	return tree
 }
 
 // lay puts an entry over the tree.
