@@ -1,0 +1,87 @@
+package llb
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/moby/buildkit/solver/pb"
+
+	"github.com/mlbuild/mlbuild/profiles"
+)
+
+// TestMetadataOfSources: uv wants the version of what does not come from an index, and the lock does not keep one that was made up.
+func TestMetadataOfSources(t *testing.T) {
+	r := recipe()
+	r.Requires.Packages = []string{"kit @ git+https://git.example/kit.git@v1"}
+	r.Requires.Local = []profiles.LocalSource{{Path: "libs/tree", Name: "tree"}}
+	r.Requires.Metadata = []profiles.Metadata{{Name: "flash-attn", Requires: []string{"torch"}}, {Name: "kit", Requires: []string{"numpy"}}}
+	r.Requires.NoDeps = []string{"tree"}
+	got, err := resolveProject(r, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const entry = "[[tool.uv.dependency-metadata]]\nname = "
+	want := entry + "'flash-attn'\nrequires-dist = ['torch']\n\n" + entry + "'kit'\nversion = '0+unknown'\nrequires-dist = ['numpy']\n\n" +
+		entry + "'tree'\nversion = '0+unknown'\nrequires-dist = []\n"
+	if _, told, _ := strings.Cut(got, entry); entry+told != want {
+		t.Errorf("uv is told\n%s", entry+told)
+	}
+	const lock = "[[packages]]\nname = \"kit\"\nversion = \"0+unknown\"\nvcs = {}\n"
+	if got := string(Relocate([]byte(lock))); got != "[[packages]]\nname = \"kit\"\nvcs = {}\n" {
+		t.Errorf("the lock keeps %s", got)
+	}
+}
+
+// TestRelocate gives the lock of uv, which saw the project's files below its own directory, the paths of the project.
+func TestRelocate(t *testing.T) {
+	const said = `directory = { path = "../src/local/libs/tool" }` + "\n" + `directory = { path = "../src/local" }` + "\n" + `wheels = [{ path = "other/src/local/x" }]`
+	const want = `directory = { path = "libs/tool" }` + "\n" + `directory = { path = "." }` + "\n" + `wheels = [{ path = "other/src/local/x" }]`
+	if got := string(Relocate([]byte(said))); got != want {
+		t.Errorf("got %s", got)
+	}
+}
+
+// TestResolvingSources: uv gets git, the agent, the keys of servers and the project's own packages where the requirements name such, and only there.
+func TestResolvingSources(t *testing.T) {
+	plain := resolution(t, nil).named("uv: resolve")
+	if mount(plain, "/src/local") != nil || len(plain.op.GetExec().Mounts) != 5 {
+		t.Errorf("without sources it has %v", plain.op.GetExec().Mounts)
+	}
+	g := resolution(t, func(r *profiles.Recipe, in *ResolveInputs) {
+		r.Requires.Packages = []string{"greet @ git+ssh://git@git.example/greet.git@main", "./libs/tool[fast] ; python_version > '3'"}
+		r.Requires.Local = []profiles.LocalSource{{Path: "libs/tool", Name: "tool", Git: true}}
+		r.Requires.Source = []string{"numpy", "tool"}
+		in.Hosts, in.Version, in.Network = "git.example ssh-ed25519 AAAA\n", "1.2", Network{CA: true}
+	})
+	step := g.named("uv: resolve")
+	if root := g.inputs(step)[0]; root.name != "[resolve] apt-get install ca-certificates git openssh-client" {
+		t.Errorf("it runs on %s", root.name)
+	}
+	files := map[string]string{}
+	for _, a := range g.named("the project's requirements").op.GetFile().Actions {
+		if f := a.GetMkfile(); f != nil {
+			files[f.Path] = string(f.Data)
+		}
+	}
+	if files["/packages.txt"] != "./local/libs/tool[fast] ; python_version > '3'\n" || files["/build.txt"] != "--no-binary numpy\n--no-binary tool\n" ||
+		files["/known_hosts"] != "git.example ssh-ed25519 AAAA\n" || !strings.Contains(files["/pyproject.toml"], "greet @ git+ssh") {
+		t.Errorf("files %q", files)
+	}
+	for name, want := range map[string]string{
+		"GIT_SSL_CAINFO": caPath, "SETUPTOOLS_SCM_PRETEND_VERSION_FOR_TOOL": "1.2",
+		"GIT_SSH_COMMAND": "ssh -o StrictHostKeyChecking=yes -o UserKnownHostsFile=/src/known_hosts",
+	} {
+		if got, _ := environ(step, name); got != want {
+			t.Errorf("%s is %q", name, got)
+		}
+	}
+	if !slices.ContainsFunc(step.op.GetExec().Mounts, func(m *pb.Mount) bool {
+		return m.MountType == pb.MountType_SSH && m.SSHOpt.ID == "default" && !m.SSHOpt.Optional
+	}) {
+		t.Error("the agent is not forwarded")
+	}
+	if m := mount(step, "/src/local"); m == nil || m.Readonly || m.Output != -1 {
+		t.Errorf("the project's packages: %v", m)
+	}
+}
