@@ -96,6 +96,7 @@ func TestFaultsOfFiles(t *testing.T) {
 // TestUnreadableFiles: fault 32, whoever runs the tests.
 func TestUnreadableFiles(t *testing.T) {
 	files := memory{"requirements.txt": "flask\n", FileName: "app:\n  copy: [d, f.txt]\n", "d/ok": "", "d/shut/x": "", "f.txt": ""}.fs()
+	files["f.txt"].Mode = 0o200
 	p, err := Load(shut{files, []string{"d/shut", "f.txt"}}, "")
 	if err != nil {
 		t.Fatal(err)

@@ -224,14 +224,14 @@ func (c *copier) file(name, to string, d fs.DirEntry, at fault.Position) {
 	case !mode.IsRegular():
 		c.add(irregular(name, mode).In(at))
 	default:
-		c.readable(name, at)
+		c.readable(name, mode, at)
 		c.size(name, info.Size(), at)
 	}
 }
 
-// readable opens a file once: that it cannot be read would else be found by the daemon, in the middle of the build.
-func (c *copier) readable(name string, at fault.Position) {
-	if c.counted[name] {
+// readable opens a file that not everybody may read: that it cannot be read would else be found by the daemon, in the middle of the build.
+func (c *copier) readable(name string, mode fs.FileMode, at fault.Position) {
+	if c.counted[name] || mode.Perm()&0o444 == 0o444 {
 		return
 	}
 	f, err := c.fsys.Open(name)
