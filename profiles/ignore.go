@@ -31,8 +31,8 @@ var secretFiles = []string{
 // ignores says which files are left out, and why.
 type ignores struct {
 	patterns   []string // what user has, for Recipe.App.Ignore: no secret file gets past Resolve unless it is wanted
-	user       *patternmatcher.PatternMatcher
-	secret     *patternmatcher.PatternMatcher
+	user       *matcher
+	secret     *matcher
 	exceptions bool     // some pattern begins with !, so a file below an ignored directory may be wanted
 	secrets    []string // secret files that the rule at hand would copy
 }
@@ -75,30 +75,47 @@ func secretFile(name string) (clean string, is bool) {
 	return clean, err == nil && matches
 }
 
-func (r *resolver) matcher(patterns []string) *patternmatcher.PatternMatcher {
+// matcher holds paths against patterns. It keeps what it found of a directory, which decides about all below it: each path is looked at once.
+type matcher struct {
+	*patternmatcher.PatternMatcher
+	dirs map[string]patternmatcher.MatchInfo
+}
+
+func (r *resolver) matcher(patterns []string) *matcher {
 	m, err := patternmatcher.New(patterns)
 	if err != nil {
 		r.add(fault.New(fault.Context, ".dockerignore holds a pattern that is not valid: %w", err).
 			In(fault.Position{File: ".dockerignore"}))
 		m, _ = patternmatcher.New(nil)
 	}
-	return m
+	return &matcher{m, map[string]patternmatcher.MatchInfo{}}
+}
+
+// matches tells whether a path or a directory that it lies in is one of the patterns, and no later one takes it back.
+func (m *matcher) matches(name string) bool {
+	ok, _, err := m.MatchesUsingParentResults(name, m.dir(path.Dir(name)))
+	return err == nil && ok
+}
+
+func (m *matcher) dir(name string) patternmatcher.MatchInfo {
+	if name == "." || name == "/" {
+		return patternmatcher.MatchInfo{}
+	}
+	info, known := m.dirs[name]
+	if !known {
+		_, info, _ = m.MatchesUsingParentResults(name, m.dir(path.Dir(name)))
+		m.dirs[name] = info
+	}
+	return info
 }
 
 // byUser tells whether .dockerignore or the clutter list leaves a path out.
 func (i *ignores) byUser(name string) bool {
-	if name == "." {
-		return false
-	}
-	matches, err := i.user.MatchesOrParentMatches(name)
-	return err == nil && matches
+	return name != "." && i.user.matches(name)
 }
 
 // isSecret tells whether a path is a secret file, or below a secret directory, and the project does not name it.
-func (i *ignores) isSecret(name string) bool {
-	matches, err := i.secret.MatchesOrParentMatches(name)
-	return err == nil && matches
-}
+func (i *ignores) isSecret(name string) bool { return i.secret.matches(name) }
 
 // leaves tells whether a path below a copied directory stays behind, and remembers a secret one. Of a secret directory in which the project may name a
 // file, the files are remembered.
