@@ -56,28 +56,33 @@ func (b *Builder) Build(ctx context.Context, req Request) (*Result, error) {
 
 // build is one run while it lasts.
 type build struct {
-	ctx      context.Context //nolint:containedctx // ends when the daemon falls silent; a run is one call
-	stop     func()
-	req      Request
-	daemon   *daemon.Daemon
-	worker   ocispecs.Platform // the daemon's own platform
-	helpers  llb.Helpers
-	store    secretStore
-	system   *syslock.Lock // the project's mlbuild.lock, nil = there is none
-	locals   *locals
-	second   func() (*locals, error) // another session with the same files, opened when first asked for
-	opened   *locals
-	registry *registry
-	turns    *turns
-	portable bool // graphs are for another client: they name no session
-	plans    bool // nothing is built
-	mu       sync.Mutex
-	watchers map[string]*watcher
+	ctx     context.Context //nolint:containedctx // ends when the daemon falls silent; a run is one call
+	stop    func()
+	req     Request
+	daemon  *daemon.Daemon
+	worker  ocispecs.Platform // the daemon's own platform
+	helpers llb.Helpers
+	// reference are those of referencePlatform.
+	reference llb.Helpers
+	store     secretStore
+	system    *syslock.Lock // the project's mlbuild.lock, nil = there is none
+	locals    *locals
+	second    func() (*locals, error) // another session with the same files, opened when first asked for
+	opened    *locals
+	registry  *registry
+	turns     *turns
+	portable  bool // graphs are for another client: they name no session
+	plans     bool // nothing is built
+	mu        sync.Mutex
+	watchers  map[string]*watcher
 
 	recordsOnce sync.Once
 	records     chan struct{}   // closed when held is known; nil = nobody asked
 	held        map[string]bool // descriptions of the results that the daemon has
 }
+
+// referencePlatform is the one by whose helpers layers are known (llb.Inputs.Reference).
+const referencePlatform = "linux/amd64"
 
 // helpersFor gives the digests of the embedded programs for a platform.
 func helpersFor(platform string) (h llb.Helpers, err error) {
@@ -108,8 +113,12 @@ func (b *Builder) start(ctx context.Context, req Request) (*build, error) {
 	if err != nil {
 		return nil, err
 	}
+	reference, err := helpersFor(referencePlatform)
+	if err != nil {
+		return nil, err
+	}
 	run := &build{
-		req: req, daemon: b.daemon, worker: worker, helpers: helpers, store: store, system: system,
+		req: req, daemon: b.daemon, worker: worker, helpers: helpers, reference: reference, store: store, system: system,
 		registry: newRegistry(req.Auth, req.CA), turns: newTurns(), watchers: map[string]*watcher{},
 	}
 	run.ctx, run.stop = b.daemon.Watch(ctx)

@@ -13,12 +13,22 @@ import (
 // recordsTimeout bounds the wait for the daemon's list of records: reading a cache takes less than half of it.
 const recordsTimeout = 250 * time.Millisecond
 
+// askForRecords starts it where the variant's own cache might be read.
+func (m *making) askForRecords() {
+	if len(m.v.Tags) > 0 && !m.req.NoOwnCache {
+		m.startRecords(m.ctx)
+	}
+}
+
 // startRecords begins to ask the daemon for the results of steps that it holds. They are the same for all variants.
 func (b *build) startRecords(ctx context.Context) {
 	b.recordsOnce.Do(func() {
-		b.records = make(chan struct{})
+		asked := make(chan struct{})
+		b.mu.Lock()
+		b.records = asked
+		b.mu.Unlock()
 		go func() {
-			defer close(b.records)
+			defer close(asked)
 			ctx, cancel := context.WithTimeout(ctx, recordsTimeout)
 			defer cancel()
 			all, err := b.daemon.Client.DiskUsage(ctx, bkclient.WithFilter([]string{`description~="^mount .+ from exec "`}))
@@ -39,10 +49,13 @@ func (b *build) startRecords(ctx context.Context) {
 // A record is known by the description that BuildKit gives it, the program and its arguments, which name the wheels' files. It may be of an
 // older helper; then steps run that a cache could have answered. The layers are the same either way.
 func (m *making) holds() bool {
-	if m.records == nil {
+	m.mu.Lock()
+	asked := m.records
+	m.mu.Unlock()
+	if asked == nil {
 		return false
 	}
-	<-m.records
+	<-asked
 	for _, c := range m.graphs {
 		results, err := resultsOf(c.graph.Definition)
 		if err != nil {

@@ -12,7 +12,7 @@ import (
 // seen is what a repository held before the build.
 type seen struct {
 	digest  string                 // of the image under the first tag, "" = none
-	image   placed                 // that image
+	image   placed                 // that image, or where there is none the one under another tag of the variant
 	caches  []string               // those of ownCaches that are there
 	layers  map[digest.Digest]bool // of all
 	cached  map[digest.Digest]bool // of the caches
@@ -40,7 +40,24 @@ func (b *build) look(ctx context.Context, req Request, v Variant) *seen {
 			s.add(refs[i], f, refs[i] == v.Tags[0])
 		}
 	}
+	if b.pushes(v) && s.digest == "" {
+		b.lookFurther(ctx, v, s)
+	}
 	return s
+}
+
+// lookFurther takes the image under another tag of the variant for one to start from, where the first tag is new: a commit's beside the branch's.
+func (b *build) lookFurther(ctx context.Context, v Variant, s *seen) {
+	for _, t := range v.Tags[1:] {
+		if repository(t) != repository(v.Tags[0]) {
+			continue
+		}
+		if f, err := b.registry.find(ctx, t, true); err == nil && f != nil {
+			s.image = f.image
+			s.know(f.layers)
+			return
+		}
+	}
 }
 
 // found is what a reference of a registry names.
@@ -72,11 +89,18 @@ func (s *seen) add(ref string, f *found, isImage bool) {
 	} else {
 		s.caches = append(s.caches, ref)
 	}
+	s.know(f.layers)
 	for _, l := range f.layers {
-		s.layers[l.Digest] = true
 		if !isImage {
 			s.cached[l.Digest] = true
 		}
+	}
+}
+
+// know notes layers that the repository has.
+func (s *seen) know(layers []ocispecs.Descriptor) {
+	for _, l := range layers {
+		s.layers[l.Digest] = true
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"fmt"
 
 	"github.com/containerd/containerd/v2/core/content"
-	"github.com/containerd/containerd/v2/core/content/proxy"
 	"github.com/containerd/containerd/v2/core/images"
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
@@ -23,7 +22,7 @@ func (m *making) sendLittle(ctx context.Context) error {
 	if m.before.unknown || !images.IsManifestType(m.exported.MediaType) {
 		return fmt.Errorf("%s is not known to lack little", m.v.Tags[0])
 	}
-	store := proxy.NewContentStore(m.daemon.Client.ContentClient())
+	store := m.blobs()
 	data, err := content.ReadBlob(ctx, store, m.exported)
 	if err != nil {
 		return fmt.Errorf("read the exported manifest: %w", err)

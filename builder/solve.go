@@ -66,11 +66,17 @@ func (m *making) platforms(ctx context.Context, gw gateway.Client) (*gateway.Res
 	m.graphs = graphs
 	m.describe()
 	<-m.looked
+	if m.reused = m.reuses(); !m.reused {
+		m.askForRecords()
+	}
 	if err := m.test(ctx, gw); err != nil {
 		return nil, err
 	}
 	if m.onlyTests() {
 		return gateway.NewResult(), nil
+	}
+	if m.reused {
+		return m.solveSent(ctx, gw)
 	}
 	return m.solveGraphs(ctx, gw)
 }
@@ -104,11 +110,11 @@ func (b *build) compile(ctx context.Context, gw gateway.Client, r *profiles.Reci
 	}
 	c.inputs = llb.Inputs{
 		Build: tools,
-		Base:  base, Images: c.images, Wheels: c.wheels, Extra: c.extra, System: c.system, Models: c.models, Tool: modelTool, Worker: b.worker, Helpers: b.helpers, Network: b.network(),
+		Base:  base, Images: c.images, Wheels: c.wheels, Extra: c.extra, System: c.system, Models: c.models, Tool: modelTool, Worker: b.worker, Helpers: b.helpers, Reference: b.reference, Network: b.network(),
 		Session: b.session(b.locals), Epoch: b.req.Epoch, Target: b.req.Target, NoCache: b.req.NoCache,
 	}
 	if len(r.Steps()) > 0 {
-		if err := b.stepHelpers(&c.inputs.Helpers, r.Platform); err != nil {
+		if err := addSteps(&c.inputs, imageName(b.worker), r.Platform); err != nil {
 			return c, err
 		}
 	}
@@ -116,12 +122,16 @@ func (b *build) compile(ctx context.Context, gw gateway.Client, r *profiles.Reci
 	return c, err
 }
 
-// stepHelpers adds the program that runs a project's steps, for the daemon's platform and for the image's.
-func (b *build) stepHelpers(h *llb.Helpers, platform string) (err error) {
-	if h.OwnSteps, err = helper.Digest(helper.Steps, imageName(b.worker)); err != nil {
+// addSteps adds the program that runs a project's steps, for the daemon's platform and for the image's.
+func addSteps(in *llb.Inputs, worker, platform string) (err error) {
+	if in.Helpers.OwnSteps, err = helper.Digest(helper.Steps, worker); err != nil {
 		return err
 	}
-	h.Steps, err = helper.Digest(helper.Steps, platform)
+	if in.Reference.OwnSteps, err = helper.Digest(helper.Steps, referencePlatform); err != nil {
+		return err
+	}
+	in.Helpers.Steps, err = helper.Digest(helper.Steps, platform)
+	in.Reference.Steps = in.Helpers.Steps
 	return err
 }
 

@@ -31,7 +31,7 @@ type placed struct {
 
 // chooseName lets the exporter push, or not.
 func (m *making) chooseName(res *gateway.Result) {
-	m.withheld = m.looksAlike()
+	m.withheld = m.reused || m.looksAlike()
 	name := m.v.Tags[0]
 	if m.withheld {
 		name = ""

@@ -25,7 +25,10 @@ type making struct {
 	looked   <-chan struct{}     // the registry was asked, while the daemon is busy with its own look-ups
 	graphs   []compiled          // one for each platform
 	withheld bool                // the exporter was given no name: the tag seems to name the image already
+	reused   bool                // only the project's files were built: all other layers are those of the image that the tag names
+	full     bool                // that may not be done
 	exported ocispecs.Descriptor // what the exporter says that it made
+	own      blobs               // the manifest and config, where the client made them
 	sent     []byte              // its manifest, where the client has pushed it; nil = the daemon did
 	release  func()              // ends the turn at the repository; nil before it was taken
 }
@@ -41,14 +44,14 @@ func (b *build) variant(ctx context.Context, v Variant) (*Image, error) {
 			m.release()
 		}
 	}()
-	if len(v.Tags) > 0 && !b.req.NoOwnCache {
-		b.startRecords(ctx)
-	}
 	looked := make(chan struct{})
 	m.looked = looked
 	go func() {
 		defer close(looked)
 		m.before = b.look(ctx, b.req, v)
+		if !m.before.keyed() {
+			m.askForRecords()
+		}
 	}()
 	defer func() { <-looked }()
 	resp, err := m.solve(ctx, w)
@@ -101,6 +104,11 @@ func (m *making) solveOnce(ctx context.Context, w *watcher) (*bkclient.SolveResp
 			return nil, err
 		}
 	}
+	resp, err := m.export(ctx, w, outputs, m.function)
+	if err != nil || !m.reused || m.compose(ctx, resp) == nil {
+		return resp, err
+	}
+	m.full = true
 	return m.export(ctx, w, outputs, m.function)
 }
 

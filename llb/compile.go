@@ -203,6 +203,29 @@ func Layers(r *profiles.Recipe, in Inputs) ([]*pb.Definition, error) {
 	return image.definitions()
 }
 
+// SentLayers gives one definition of those layers alone that are made of files that the client sends (Layer.Sent), in their order; nil where
+// there are none. The errors are Compile's.
+func SentLayers(r *profiles.Recipe, in Inputs) (*pb.Definition, error) {
+	image, err := assemble(r, in)
+	if err != nil {
+		return nil, err
+	}
+	var sent []bkllb.State
+	for i, l := range image.layers {
+		if l.Sent() {
+			sent = append(sent, image.states[i])
+		}
+	}
+	if len(sent) == 0 {
+		return nil, nil
+	}
+	def, err := image.merge(sent).Marshal(context.Background(), bkllb.Platform(image.platform))
+	if err != nil {
+		return nil, fmt.Errorf("marshal the files of %s: %w", r.Profile, err)
+	}
+	return def.ToPB(), nil
+}
+
 func (m *image) definitions() ([]*pb.Definition, error) {
 	all := make([]*pb.Definition, len(m.states))
 	for i, s := range m.states {
@@ -216,20 +239,19 @@ func (m *image) definitions() ([]*pb.Definition, error) {
 }
 
 func (m *image) graph() (*Graph, error) {
-	state := m.base
-	if len(m.states) > 0 {
-		name := fmt.Sprintf("%s for %s", m.recipe.Profile, m.recipe.Platform)
-		state = bkllb.Merge(append(m.baseInputs(), m.states...), stage{id: "image", title: "image"}.named("%s", name))
-	}
-	def, err := state.Marshal(context.Background(), bkllb.Platform(m.platform))
+	def, err := m.marshal()
 	if err != nil {
-		return nil, fmt.Errorf("marshal the graph of %s: %w", m.recipe.Profile, err)
+		return nil, err
 	}
 	tests, err := m.tests()
 	if err != nil {
 		return nil, err
 	}
-	config, err := json.Marshal(imageConfig(m))
+	keys, err := m.keys(def)
+	if err != nil {
+		return nil, err
+	}
+	config, err := json.Marshal(imageConfig(m, keys))
 	if err != nil {
 		return nil, fmt.Errorf("encode the image config: %w", err)
 	}
@@ -237,4 +259,21 @@ func (m *image) graph() (*Graph, error) {
 		Definition: def.ToPB(), Tests: tests, Config: config, Target: m.target, Platform: m.platform,
 		Plan: &Plan{BaseLayers: len(m.in.Base.Config.RootFS.DiffIDs), Layers: slices.Clone(m.layers)},
 	}, nil
+}
+
+// marshal gives the image's definition.
+func (m *image) marshal() (*bkllb.Definition, error) {
+	state := m.base
+	if len(m.states) > 0 {
+		state = m.merge(append(m.baseInputs(), m.states...))
+	}
+	def, err := state.Marshal(context.Background(), bkllb.Platform(m.platform))
+	if err != nil {
+		return nil, fmt.Errorf("marshal the graph of %s: %w", m.recipe.Profile, err)
+	}
+	return def, nil
+}
+
+func (m *image) merge(inputs []bkllb.State) bkllb.State {
+	return bkllb.Merge(inputs, stage{id: "image", title: "image"}.named("%s for %s", m.recipe.Profile, m.recipe.Platform))
 }

@@ -15,14 +15,14 @@ import (
 	"github.com/mlbuild/mlbuild/profiles"
 )
 
-// imageConfig is the config of the image: the base's, with what the recipe says on top. It carries one history entry for each layer
+// imageConfig is the config of the image: the base's, with what the recipe says on top. It carries one history entry for each layer, with the layers' keys,
 // and fixed times, because BuildKit fills what is missing with the daemon's state and clock.
-func imageConfig(m *image) dockerspec.DockerOCIImage {
+func imageConfig(m *image, keys []string) dockerspec.DockerOCIImage {
 	c := m.in.Base.Config
 	c.Platform = m.platform
 	c.Created = &m.in.Epoch
 	c.RootFS = ocispecs.RootFS{Type: "layers"}
-	c.History = history(m)
+	c.History = history(m, keys)
 	r := *m.recipe
 	switch m.target {
 	case "base", "builder":
@@ -167,11 +167,11 @@ func healthcheck(h *profiles.Healthcheck) *dockerspec.HealthcheckConfig {
 	}
 }
 
-// history is the base's entries, made to match its layers one to one, then one for each of ours.
-func history(m *image) []ocispecs.History {
+// history is the base's entries, made to match its layers one to one, then one for each of ours, with its key for a comment.
+func history(m *image, keys []string) []ocispecs.History {
 	all := baseHistory(m.in.Base.Config, m.in.Epoch)
-	for _, l := range m.layers {
-		all = append(all, ocispecs.History{Created: &m.in.Epoch, CreatedBy: "mlbuild " + l.Kind + ": " + l.Name})
+	for i, l := range m.layers {
+		all = append(all, ocispecs.History{Created: &m.in.Epoch, CreatedBy: "mlbuild " + l.Kind + ": " + l.Name, Comment: keys[i]})
 	}
 	return all
 }

@@ -21,7 +21,7 @@ const (
 const CASecret = "mlbuild-ca"
 
 // Inputs is everything that Compile needs beside the recipe: what was looked up, and how this run differs from
-// others (session, daemon). Nothing in it changes the layers but Base, Images, Wheels, Extra and the project's files.
+// others (session, daemon). Nothing in it changes the layers but Base, Images, Wheels, Extra and the project's files, nor the config but these, Reference and Epoch.
 type Inputs struct {
 	Base    Base
 	Images  map[string]Base   // the images of Recipe.Images, by the references there
@@ -33,11 +33,13 @@ type Inputs struct {
 	Tool    Base              // the recipe's tool image, on Worker's platform; zero where NeedModelTool says no
 	Worker  ocispecs.Platform // the daemon's own platform: helper steps run on it, without an emulator
 	Helpers Helpers
-	Session Session
-	Network Network
-	Epoch   time.Time // the image's creation time
-	Target  string    // stage to build; "" = runtime
-	NoCache Stages    // their steps run again
+	// Reference are the helpers for linux/amd64: by them a layer is known, whatever platform its helper ran on. The zero value stands for Helpers.
+	Reference Helpers
+	Session   Session
+	Network   Network
+	Epoch     time.Time // the image's creation time
+	Target    string    // stage to build; "" = runtime
+	NoCache   Stages    // their steps run again
 }
 
 // Helpers are the digests (sha256:<hex>) of the helper programs.

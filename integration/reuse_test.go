@@ -1,0 +1,86 @@
+package integration
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mlbuild/mlbuild/builder"
+	"github.com/mlbuild/mlbuild/integration/testbed"
+)
+
+// TestLayersOfTheTagAreReused: where the image under the tag has every layer but the project's files, nothing else is built, on a daemon that made those layers and on one
+// that never saw them; and the image is the one that a build of everything gives.
+func TestLayersOfTheTagAreReused(t *testing.T) {
+	n := newBench(t)
+	p := newProject(t, map[string]string{
+		"requirements.txt": "rich\n",
+		"main.py":          "import rich\n",
+		"mlbuild.yaml":     "version: 1\nname: reused\napp: {copy: [main.py], command: [python, main.py]}\n",
+	})
+	p.lock(n.b, "cpu", builder.LockOptions{})
+	own := func(req *builder.Request) { req.NoOwnCache = true }
+	n.pushWith(p, own, "reused:tag")
+
+	edits := []struct {
+		name   string
+		change func()
+		with   func(*builder.Request)
+		reused bool
+	}{
+		{"a file", func() { p.write("main.py", "import rich, sys\n") }, own, true},
+		{"a label and a variable", func() {
+			p.write("mlbuild.yaml", "version: 1\nname: reused\napp: {copy: [main.py], command: [python, main.py], labels: {a: b}, env: {C: d}}\n")
+			p.write("main.py", "import rich, os\n")
+		}, own, true},
+		{"the time", func() { p.write("main.py", "import rich, re\n") }, func(req *builder.Request) {
+			req.NoOwnCache, req.Epoch = true, time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)
+		}, true},
+		{"gzip", func() {}, func(req *builder.Request) { req.NoOwnCache, req.Compression = true, "gzip" }, false},
+		{"zstd after gzip", func() { p.write("main.py", "import rich, io\n") }, own, false},
+		{"the user", func() {
+			p.write("mlbuild.yaml", "version: 1\nname: reused\nuser: {uid: 1234}\napp: {copy: [main.py], command: [python, main.py]}\n")
+		}, own, false},
+	}
+	warm, other := n.b, connect(t, testbed.NewDaemon(t, testbed.DaemonOptions{Mirror: n.reg}).Addr())
+	for _, e := range edits {
+		e.change()
+		n.b = warm
+		whole := n.pushWith(p, e.with, "another/"+strings.ReplaceAll(e.name, " ", "-")+":tag")
+		if e.reused {
+			n.b = other // it has nothing of the project
+		}
+		image := n.pushWith(p, e.with, "reused:tag")
+		if image.Digest != whole.Digest {
+			t.Errorf("%s: %s, and %s where everything was built", e.name, image.Digest, whole.Digest)
+		}
+		if got := image.Ran+image.Cached <= 6; got != e.reused { // of a build of everything: 14 and more
+			t.Errorf("%s: %d steps ran and %d were cached", e.name, image.Ran, image.Cached)
+		}
+		if img, err := n.reg.Pull(t.Context(), "reused:tag", ""); err != nil {
+			t.Error(err)
+		} else if d, err := img.Digest(); err != nil || d.String() != image.Digest {
+			t.Errorf("%s: the tag names %s, %v; want %s", e.name, d, err, image.Digest)
+		}
+	}
+
+	// A commit's tag is new each time; the branch's beside it names an image to start from.
+	p.write("main.py", "import rich, json\n")
+	n.pushWith(p, own, "reused:branch")
+	p.write("main.py", "import rich, csv\n")
+	n.b = other
+	if image := n.pushWith(p, own, "reused:commit", "reused:branch"); image.Ran+image.Cached > 6 || image.Layers == nil || image.Layers.New != 1 {
+		t.Errorf("with a new first tag: %d steps ran, %d were cached, layers %+v", image.Ran, image.Cached, image.Layers)
+	}
+}
+
+// pushWith builds the profile cpu under tags of the registry, with a changed request.
+func (n *bench) pushWith(p *project, change func(*builder.Request), tags ...string) builder.Image {
+	n.t.Helper()
+	for i, tag := range tags {
+		tags[i] = n.reg.Ref(tag)
+	}
+	req := p.request(p.variant("cpu", tags...))
+	change(&req)
+	return mustBuild(n.t, n.b, req).Images[0]
+}

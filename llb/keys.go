@@ -1,0 +1,218 @@
+package llb
+
+import (
+	"bytes"
+	"crypto/sha1" //nolint:gosec // git's commits
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strings"
+
+	bkllb "github.com/moby/buildkit/client/llb"
+	"github.com/moby/buildkit/solver/pb"
+	"github.com/opencontainers/go-digest"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// keys names each layer by what makes it, in the order of the plan: the digest of its definition and of the base. They stand in the image's history,
+// so that a later build knows of a layer without asking a daemon for it. A layer whose definition does not say all that goes into it has "": one
+// with files of the project, a branch of a repository, or a download without a hash.
+//
+// The daemon's own platform, the network's CA and proxies, and sessions make no difference to a layer, so the keys are those of a graph
+// for the platform below without any of them.
+func (m *image) keys(def *bkllb.Definition) ([]string, error) {
+	same, err := m.plain()
+	if err != nil {
+		return nil, err
+	}
+	if same != m {
+		if def, err = same.marshal(); err != nil {
+			return nil, err
+		}
+	}
+	g, err := readOperations(def)
+	if err != nil {
+		return nil, err
+	}
+	keys := make([]string, len(m.layers))
+	tops := g.tops(len(m.baseInputs()), len(m.layers))
+	if tops == nil {
+		return keys, nil
+	}
+	_, base, _ := strings.Cut(m.in.Base.Ref, "@")
+	for i, top := range tops {
+		if g.pinned[top.of] {
+			keys[i] = digest.FromString(fmt.Sprintf("%s\nsha256:%x\n%d", base, top.of, top.output)).String()
+		}
+	}
+	return keys, nil
+}
+
+// anyWorker is the platform that stands for every daemon's own.
+var anyWorker = ocispecs.Platform{OS: "linux", Architecture: "amd64"}
+
+// plain is the image on a daemon of that platform, in a network without a CA or proxies: itself, if that is what it is.
+func (m *image) plain() (*image, error) {
+	in := m.in
+	in.Worker, in.Network = anyWorker, Network{}
+	if in.Reference != (Helpers{}) {
+		in.Helpers = in.Reference
+	}
+	if m.in.Worker.Architecture == anyWorker.Architecture && m.in.Network == in.Network && m.in.Helpers == in.Helpers {
+		return m, nil
+	}
+	return assemble(m.recipe, in)
+}
+
+// operations is what the keys need to know of a definition. It is read from the encoded form: decoding every operation would cost a third of a compilation.
+type operations struct {
+	inputs map[hash][]edge
+	merges map[hash]bool
+	pinned map[hash]bool // everything that the operation is made from is named by its contents
+	last   []edge        // the one input of the last operation is what the definition gives
+}
+
+// hash is the sha256 of an encoded operation.
+type hash [sha256.Size]byte
+
+// edge is one output of an operation.
+type edge struct {
+	of     hash
+	output uint64
+}
+
+// Numbers of fields of the messages Op, Input and SourceOp (BuildKit solver/pb/ops.proto).
+const (
+	opInputs, opSource, opMerge   = 1, 3, 6
+	inputDigest, inputIndex       = 1, 2
+	sourceIdentifier, sourceAttrs = 1, 2
+	entryKey                      = 1
+)
+
+// readOperations reads a definition, in which every operation follows its inputs.
+func readOperations(def *bkllb.Definition) (*operations, error) {
+	g := &operations{inputs: map[hash][]edge{}, merges: map[hash]bool{}, pinned: map[hash]bool{}}
+	for _, data := range def.Def {
+		if err := g.add(data); err != nil {
+			return nil, err
+		}
+	}
+	return g, nil
+}
+
+func (g *operations) add(data []byte) error {
+	d, pinned := hash(sha256.Sum256(data)), true
+	g.last = nil
+	err := fields(data, func(n protowire.Number, value []byte, _ uint64) error {
+		switch n {
+		case opInputs:
+			e, err := readEdge(value)
+			if err != nil {
+				return err
+			}
+			g.last = append(g.last, e)
+			pinned = pinned && g.pinned[e.of]
+		case opSource:
+			p, err := pinnedSource(value)
+			if err != nil {
+				return err
+			}
+			pinned = pinned && p
+		case opMerge:
+			g.merges[d] = true
+		}
+		return nil
+	})
+	g.inputs[d], g.pinned[d] = g.last, pinned
+	return err
+}
+
+// fields calls each with every field of an encoded message: with the bytes of one that has a length, or with the number of a varint.
+func fields(data []byte, each func(n protowire.Number, value []byte, number uint64) error) error {
+	for len(data) > 0 {
+		n, kind, used := protowire.ConsumeField(data)
+		if used < 0 {
+			return fmt.Errorf("read the definition: %w", protowire.ParseError(used))
+		}
+		_, _, tag := protowire.ConsumeTag(data)
+		value, number := data[tag:used], uint64(0)
+		switch kind {
+		case protowire.BytesType:
+			value, _ = protowire.ConsumeBytes(value)
+		case protowire.VarintType:
+			number, _ = protowire.ConsumeVarint(value)
+		}
+		if err := each(n, value, number); err != nil {
+			return err
+		}
+		data = data[used:]
+	}
+	return nil
+}
+
+func readEdge(input []byte) (e edge, err error) {
+	err = fields(input, func(n protowire.Number, value []byte, number uint64) error {
+		switch n {
+		case inputDigest:
+			if _, err := hex.Decode(e.of[:], bytes.TrimPrefix(value, []byte("sha256:"))); err != nil {
+				return fmt.Errorf("read the definition: an input is %q: %w", value, err)
+			}
+		case inputIndex:
+			e.output = number
+		}
+		return nil
+	})
+	return e, err
+}
+
+// tops are the inputs of the definition's merge that stand for layers. It is nil where the graph is something else.
+func (g *operations) tops(base, layers int) []edge {
+	if len(g.last) != 1 {
+		return nil
+	}
+	if base+layers == 1 {
+		return g.last[base:]
+	}
+	merge := g.last[0].of
+	if !g.merges[merge] || len(g.inputs[merge]) != base+layers {
+		return nil
+	}
+	return g.inputs[merge][base:]
+}
+
+// pinnedSource tells whether an encoded SourceOp can only give one content.
+func pinnedSource(source []byte) (bool, error) {
+	var id string
+	checked := false
+	err := fields(source, func(n protowire.Number, value []byte, _ uint64) error {
+		switch n {
+		case sourceIdentifier:
+			id = string(value)
+		case sourceAttrs:
+			return fields(value, func(n protowire.Number, value []byte, _ uint64) error {
+				checked = checked || n == entryKey && (string(value) == pb.AttrHTTPChecksum || string(value) == pb.AttrGitChecksum)
+				return nil
+			})
+		}
+		return nil
+	})
+	scheme, name, _ := strings.Cut(id, "://")
+	switch {
+	case scheme == "local":
+		return false, err
+	case scheme == "http", scheme == "https", checked:
+		return checked, err
+	case scheme == "git":
+		return namesCommit(name), err
+	}
+	return strings.Contains(name, "@sha256:"), err
+}
+
+// namesCommit tells whether a git source, repository#ref:directory, names a commit by its full hash.
+func namesCommit(source string) bool {
+	_, ref, _ := strings.Cut(source, "#")
+	ref, _, _ = strings.Cut(ref, ":")
+	_, err := hex.DecodeString(ref)
+	return err == nil && len(ref) >= 2*sha1.Size
+}
