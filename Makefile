@@ -12,10 +12,17 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 # -p bounds the test binaries that run side by side: each starts its own daemon and registry.
 TEST_FLAGS ?= -p 2
 INTEGRATION_TIMEOUT ?= 60m
+# The integration tests run in two halves side by side. This one has system packages, bases, locks and sources; a test of any other name is in the other.
+HALF := ^Test(Base|CUDA|Debconf|Everyday|Hostile|Lock|OpenCV|Packages|Pinned|Plain|PyTorch|Repository|Scanners|Sourc|System|Tables|TensorFlow|Triggers|Twin)
+
+# Everything is compiled in one way, and so only once; the race detector has a way of its own.
+export CGO_ENABLED := 0
+export GOFLAGS := $(GOFLAGS) -trimpath
+race = CGO_ENABLED=1 go test -race $(TEST_FLAGS)
 
 export PATH := $(CURDIR)/$(CACHE)/uv/bin:$(PATH)
 
-gobuild = CGO_ENABLED=0 go build -trimpath -buildvcs=false
+gobuild = go build -buildvcs=false
 modversion = $$(go list -m -f '{{.Version}}' $(1))
 
 .PHONY: help
@@ -66,17 +73,24 @@ demo: build testbed-deps ## build an example's image on a daemon of our own, pus
 	go run ./integration/testbed/cmd/demo
 
 .PHONY: test
-test: testbed-deps lint test-unit test-integration ## everything CI runs
+test: testbed-deps lint test-race test-integration ## everything CI runs
 
 .PHONY: test-unit
 test-unit: helper ## tests that need no daemon
-	go test -short -race $(TEST_FLAGS) ./...
+	$(race) -short ./...
 
-# The race detector makes reading images back ten times slower: it watches the packages with goroutines.
+# What the integration tests run again without the race detector, which makes reading images back ten times slower.
+.PHONY: test-race
+test-race: helper
+	$(race) -short ./cmd/... ./llb/... ./profiles/...
+
 .PHONY: test-integration
 test-integration: build testbed-deps $(BIN)/scan ## all tests, on a real buildkitd and a real registry
-	go test -race $(TEST_FLAGS) -timeout $(INTEGRATION_TIMEOUT) ./builder/...
-	go test $(TEST_FLAGS) -timeout $(INTEGRATION_TIMEOUT) ./cmd/... ./llb/... ./integration/...
+	$(race) -timeout $(INTEGRATION_TIMEOUT) ./builder/...
+	go test $(TEST_FLAGS) -timeout $(INTEGRATION_TIMEOUT) ./cmd/... ./llb/... $$(go list ./integration/... | grep -v /integration$$)
+	half=0; go test -timeout $(INTEGRATION_TIMEOUT) -run '$(HALF)' ./integration & \
+	go test -timeout $(INTEGRATION_TIMEOUT) -skip '$(HALF)' ./integration || half=$$?; \
+	wait $$! && exit $$half
 
 .PHONY: lint
 lint: helper $(BIN)/golangci-lint ## gofmt, vet and golangci-lint
