@@ -3,12 +3,12 @@ package builder
 import (
 	"encoding/base64"
 	"net/url"
-	"regexp"
 	"strings"
 
 	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
 
 // indexCredentials makes what the steps get for an index of its secret: the pair for uv, the header for downloads. The secret holds user:password, a token,
@@ -49,7 +49,7 @@ func basicAuth(v []byte) []byte {
 	return []byte("Basic " + base64.StdEncoding.EncodeToString([]byte(accountOf(v))))
 }
 
-var netrcStart = regexp.MustCompile(`^(?:\s*#.*\n|\s)*(?:machine\s+\S+|default)\s+\w`)
+var netrcStart = lazyregexp.New(`^(?:\s*#.*\n|\s)*(?:machine\s+\S+|default)\s+\w`)
 
 // isNetrc tells a netrc file from credentials: it starts with a machine or with the default entry.
 func isNetrc(v []byte) bool { return netrcStart.Match(v) }

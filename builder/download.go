@@ -2,7 +2,6 @@ package builder
 
 import (
 	"context"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -12,11 +11,12 @@ import (
 
 	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
 
 var (
-	mismatch = regexp.MustCompile(`digest mismatch sha256:([0-9a-f]{64}): sha256:([0-9a-f]{64})`)
-	status   = regexp.MustCompile(`invalid response status (\d{3})( [A-Z][A-Za-z]+)?`)
+	mismatch = lazyregexp.New(`digest mismatch sha256:([0-9a-f]{64}): sha256:([0-9a-f]{64})`)
+	status   = lazyregexp.New(`invalid response status (\d{3})( [A-Z][A-Za-z]+)?`)
 )
 
 // download is a file that a graph fetches, with what helps where it cannot.

@@ -4,18 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
 	gatewaypb "github.com/moby/buildkit/frontend/gateway/pb"
 
 	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
 
 // rule turns an error that comes from the daemon as text into a fault. The first rule that matches wins.
 type rule struct {
-	match *regexp.Regexp
+	match *lazyregexp.Regexp
 	code  fault.Code
 	say   string
 	hints []string
@@ -24,23 +24,23 @@ type rule struct {
 
 // rules know the errors of a build that a user can do something about. The texts are those of BuildKit v0.33, containerd and Go.
 var rules = []rule{
-	{match: regexp.MustCompile(`(?i)no space left on device|disk quota exceeded`), code: fault.Disk, say: "the daemon's disk is full",
+	{match: lazyregexp.New(`(?i)no space left on device|disk quota exceeded`), code: fault.Disk, say: "the daemon's disk is full",
 		hints: []string{"free space on the daemon's machine, or let it drop its cache: buildctl prune --all", "see what is used: mlbuild daemon status"}},
-	{match: regexp.MustCompile(`x509: |certificate signed by unknown authority`), code: fault.CA, say: "the daemon does not trust a server's certificate",
+	{match: lazyregexp.New(`x509: |certificate signed by unknown authority`), code: fault.CA, say: "the daemon does not trust a server's certificate",
 		hints: []string{"the daemon itself needs the CA: start it with SSL_CERT_FILE, or set ca= for the registry in its buildkitd.toml",
 			"a daemon that mlbuild starts gets it from --ca-cert or SSL_CERT_FILE; restart it: mlbuild daemon stop"}},
-	{match: regexp.MustCompile(`entitlement.* is not allowed|granting entitlement|CDI device|cdi\.`), code: fault.Entitlement,
+	{match: lazyregexp.New(`entitlement.* is not allowed|granting entitlement|CDI device|cdi\.`), code: fault.Entitlement,
 		say: "the daemon does not grant what a step needs", hints: []string{`allow it in buildkitd.toml: insecure-entitlements = ["network.host", "security.insecure", "device"]`}},
-	{match: regexp.MustCompile(`exec format error`), code: fault.Platform, say: "the daemon cannot run programs of this platform",
+	{match: lazyregexp.New(`exec format error`), code: fault.Platform, say: "the daemon cannot run programs of this platform",
 		hints: []string{"install the emulator on the daemon's machine: apt-get install qemu-user-static"}},
-	{match: regexp.MustCompile(`session .*not found|no active session|failed to get session|session healthcheck failed`), code: fault.DaemonLost,
+	{match: lazyregexp.New(`session .*not found|no active session|failed to get session|session healthcheck failed`), code: fault.DaemonLost,
 		say: "the daemon lost the connection to this build", hints: []string{"run the same command again: finished steps are cached"}, retry: true},
-	{match: regexp.MustCompile(`(?i)error reading server preface|connection refused|connection reset|transport is closing|error while dialing`), code: fault.DaemonLost,
+	{match: lazyregexp.New(`(?i)error reading server preface|connection refused|connection reset|transport is closing|error while dialing`), code: fault.DaemonLost,
 		say: "a connection broke", hints: []string{"run the same command again: finished steps are cached"}, retry: true},
 }
 
 // unfinished tells that a step's program could not be started or did not end well.
-var unfinished = regexp.MustCompile(`process ".*" did not complete successfully`)
+var unfinished = lazyregexp.New(`process ".*" did not complete successfully`)
 
 // explain turns an error of a variant's build into faults. A fault passes unchanged.
 func (b *build) explain(profile string, err error) error {
@@ -138,7 +138,7 @@ func helperFaults(output string) error {
 	return faults.Err()
 }
 
-var noFile = regexp.MustCompile(`failed to calculate checksum of ref .*?: (.*): not found|lstat (\S+): no such file or directory`)
+var noFile = lazyregexp.New(`failed to calculate checksum of ref .*?: (.*): not found|lstat (\S+): no such file or directory`)
 
 // explainContext knows the errors that the project's own files cause.
 func explainContext(err error) *fault.Fault {
@@ -150,7 +150,7 @@ func explainContext(err error) *fault.Fault {
 		Hint("it may have been removed during the build, or .dockerignore leaves it out")
 }
 
-var noCopied = regexp.MustCompile(`failed to calculate checksum of ref .*?: "?([^"]*)"?: not found|(?:lstat|stat) (\S+): no such file or directory|(/\S+) not found`)
+var noCopied = lazyregexp.New(`failed to calculate checksum of ref .*?: "?([^"]*)"?: not found|(?:lstat|stat) (\S+): no such file or directory|(/\S+) not found`)
 
 // explainCopied knows that a file of another image, or what a step was to make, is not there.
 func explainCopied(step string, err error) *fault.Fault {
@@ -164,8 +164,8 @@ func explainCopied(step string, err error) *fault.Fault {
 }
 
 var (
-	gitFailed  = regexp.MustCompile(`(?s)failed to fetch remote (\S+): (?:git stderr:)?(.*)`)
-	gitNetwork = regexp.MustCompile(`Could not resolve host|Connection|timed out|early EOF|RPC failed`)
+	gitFailed  = lazyregexp.New(`(?s)failed to fetch remote (\S+): (?:git stderr:)?(.*)`)
+	gitNetwork = lazyregexp.New(`Could not resolve host|Connection|timed out|early EOF|RPC failed`)
 )
 
 // explainGit knows that a repository or a commit could not be fetched.

@@ -1,16 +1,16 @@
 package builder
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
 
 // noShell is how BuildKit and runc say that a base has no /bin/sh.
-var noShell = regexp.MustCompile(`exec: "?/bin/sh"?: .*no such file or directory`)
+var noShell = lazyregexp.New(`exec: "?/bin/sh"?: .*no such file or directory`)
 
 // explainApt turns apt's own words into faults.
 func (b *build) explainApt(r *profiles.Recipe, err error) error {
@@ -57,10 +57,10 @@ func (b *build) explainKey(r *profiles.Recipe, err error) error {
 }
 
 var (
-	aptUnknown    = regexp.MustCompile(`(?m)^E: (?:Unable to locate package (\S+)|Package '(\S+)' has no installation candidate)$`)
-	aptNoVersion  = regexp.MustCompile(`(?m)^E: Version '(.*)' for '(.*)' was not found$`)
-	aptUnmet      = regexp.MustCompile(`(?ms)^(?:The following packages have unmet dependencies:\n.*|Solving dependencies\.\.\.[^\n]*\n.*)`)
-	aptImpossible = regexp.MustCompile(`held broken packages|generated breaks|Unable to satisfy dependencies|impossible situation`)
+	aptUnknown    = lazyregexp.New(`(?m)^E: (?:Unable to locate package (\S+)|Package '(\S+)' has no installation candidate)$`)
+	aptNoVersion  = lazyregexp.New(`(?m)^E: Version '(.*)' for '(.*)' was not found$`)
+	aptUnmet      = lazyregexp.New(`(?ms)^(?:The following packages have unmet dependencies:\n.*|Solving dependencies\.\.\.[^\n]*\n.*)`)
+	aptImpossible = lazyregexp.New(`held broken packages|generated breaks|Unable to satisfy dependencies|impossible situation`)
 )
 
 // aptFaults are those of the packages that were asked for, all at once.
@@ -109,7 +109,7 @@ func aptTold(said, what string) []string {
 
 // aptRule knows what apt says of a repository that it cannot use. The texts are those of apt 2.2 to 3.0 with gpgv and sqv.
 type aptRule struct {
-	match *regexp.Regexp
+	match *lazyregexp.Regexp
 	code  fault.Code
 	say   string
 	hint  string
@@ -117,27 +117,27 @@ type aptRule struct {
 }
 
 var aptRules = []aptRule{
-	{regexp.MustCompile(`[Cc]ertificate verif(y|ication) failed|certificate is NOT trusted|unable to get local issuer`), fault.CA,
+	{lazyregexp.New(`[Cc]ertificate verif(y|ication) failed|certificate is NOT trusted|unable to get local issuer`), fault.CA,
 		"a package repository shows a certificate that nobody vouches for", "behind a company's proxy, pass its CA: --ca-cert FILE", false},
-	{regexp.MustCompile(`NO_PUBKEY|Missing key [0-9A-F]+`), fault.Index,
+	{lazyregexp.New(`NO_PUBKEY|Missing key [0-9A-F]+`), fault.Index,
 		"a package repository is signed by a key that nobody vouches for", "give its key in mlbuild.yaml: system.repositories, key; the one that is given there is another", false},
-	{regexp.MustCompile(`Failed to parse keyring|no valid OpenPGP data`), fault.Index,
+	{lazyregexp.New(`Failed to parse keyring|no valid OpenPGP data`), fault.Index,
 		"the key of a package repository is no OpenPGP key", "correct system.repositories, key: armoured or binary, as its owners publish it", false},
-	{regexp.MustCompile(`EXPKEYSIG|KEYEXPIRED|Expired on|expired key`), fault.Index,
+	{lazyregexp.New(`EXPKEYSIG|KEYEXPIRED|Expired on|expired key`), fault.Index,
 		"the key of a package repository has expired", "ask its owners for the new key, or take a newer base", false},
-	{regexp.MustCompile(`BADSIG|not signed by|signatures were invalid|signature verification failed|Bad signature|unsupported filetype`), fault.Index,
+	{lazyregexp.New(`BADSIG|not signed by|signatures were invalid|signature verification failed|Bad signature|unsupported filetype`), fault.Index,
 		"a package repository is signed by another key than the one that vouches for it", "check the key in system.repositories; if it is right, do not trust what the server sent", false},
-	{regexp.MustCompile(`is expired \(invalid since|is not valid yet`), fault.Index,
+	{lazyregexp.New(`is expired \(invalid since|is not valid yet`), fault.Index,
 		"the lists of a package repository are too old or from the future", "check the daemon's clock; for an old state of a repository name system.snapshot", false},
-	{regexp.MustCompile(`Temporary failure resolving|Could not resolve|[Cc]ould not connect|Connection failed|[Cc]onnection refused|[Cc]onnection timed out|Unable to connect|Network is unreachable|No route to host|Connection reset|Could not handshake|SSL connection failed`), fault.Index,
+	{lazyregexp.New(`Temporary failure resolving|Could not resolve|[Cc]ould not connect|Connection failed|[Cc]onnection refused|[Cc]onnection timed out|Unable to connect|Network is unreachable|No route to host|Connection reset|Could not handshake|SSL connection failed`), fault.Index,
 		"a package repository does not answer", "check that the daemon can reach it", true},
-	{regexp.MustCompile(`\b(429|50\d) +[A-Z]|Hash Sum mismatch|Mirror sync in progress|unexpected size`), fault.Index,
+	{lazyregexp.New(`\b(429|50\d) +[A-Z]|Hash Sum mismatch|Mirror sync in progress|unexpected size`), fault.Index,
 		"a package repository is in trouble", "run the same command again later", true},
-	{regexp.MustCompile(`\b(401|403) +(Unauthorized|Forbidden|Authorization)`), fault.Index,
+	{lazyregexp.New(`\b(401|403) +(Unauthorized|Forbidden|Authorization)`), fault.Index,
 		"a package repository wants credentials", "repositories with a password are not supported: use one without, or a mirror of it", false},
-	{regexp.MustCompile(`is not signed`), fault.Index,
+	{lazyregexp.New(`is not signed`), fault.Index,
 		"a package repository is not signed, so that nothing vouches for its packages", "have it signed, and give its key in system.repositories", false},
-	{regexp.MustCompile(`(?:does not have|no longer has) a Release file|404 +Not Found`), fault.Index,
+	{lazyregexp.New(`(?:does not have|no longer has) a Release file|404 +Not Found`), fault.Index,
 		"a package repository is gone, or is not signed: it has no Release file", "check url and suite; a release out of support lives on in an archive: name it by system.snapshot or system.repositories, or take a newer base", false},
 }
 

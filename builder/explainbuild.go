@@ -2,15 +2,15 @@ package builder
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
 
 // missingTool finds the program that a build could not start, in the words of setuptools, the shell, Python and CMake.
-var missingTool = regexp.MustCompile(`(?m)(?:command '|unable to execute '|sh: \d+: |No such file or directory: ')(?:[\w/.-]*[/-])?(gcc|g\+\+|cc|c\+\+|clang|cmake|ninja|make|cargo|rustc|gfortran|nvcc|swig|git)'?` +
+var missingTool = lazyregexp.New(`(?m)(?:command '|unable to execute '|sh: \d+: |No such file or directory: ')(?:[\w/.-]*[/-])?(gcc|g\+\+|cc|c\+\+|clang|cmake|ninja|make|cargo|rustc|gfortran|nvcc|swig|git)'?` +
 	`(?:' failed: No such file or directory|: not found|: No such file or directory|$)`)
 
 // debianTools says in which Debian packages a program is, and what a build of a Python package mostly needs beside it.
@@ -20,23 +20,23 @@ var debianTools = map[string]string{
 
 // buildHints know what builds of packages print for want of something else. $1 is what the pattern found, $package the package.
 var buildHints = []struct {
-	match *regexp.Regexp
+	match *lazyregexp.Regexp
 	hint  string
 }{
-	{regexp.MustCompile(`Unknown compiler\(s\): \[\['cc'|CMAKE_C_COMPILER not set`), "it lacks a C compiler in the builder stage: system: {build: [gcc, libc6-dev]}"},
-	{regexp.MustCompile(`Unknown compiler\(s\): \[\['c\+\+'|CMAKE_CXX_COMPILER not set`), "it lacks a C++ compiler in the builder stage: system: {build: [g++]}"},
-	{regexp.MustCompile(`can't find Rust compiler`), "it lacks Rust in the builder stage: system: {build: [cargo]}"},
-	{regexp.MustCompile(`nvcc: not found|nvcc'?: No such file|CUDA_HOME environment variable is not set|No such file or directory: '[^']*nvcc'`),
+	{lazyregexp.New(`Unknown compiler\(s\): \[\['cc'|CMAKE_C_COMPILER not set`), "it lacks a C compiler in the builder stage: system: {build: [gcc, libc6-dev]}"},
+	{lazyregexp.New(`Unknown compiler\(s\): \[\['c\+\+'|CMAKE_CXX_COMPILER not set`), "it lacks a C++ compiler in the builder stage: system: {build: [g++]}"},
+	{lazyregexp.New(`can't find Rust compiler`), "it lacks Rust in the builder stage: system: {build: [cargo]}"},
+	{lazyregexp.New(`nvcc: not found|nvcc'?: No such file|CUDA_HOME environment variable is not set|No such file or directory: '[^']*nvcc'`),
 		"it lacks nvcc in the builder stage: python: {build: {$package: {cuda: true}}} in a profile with CUDA"},
-	{regexp.MustCompile(`unsupported GNU version`),
+	{lazyregexp.New(`unsupported GNU version`),
 		"its CUDA wants an older compiler than the base's: take a base of an older release, base: {kind: python, suite: bookworm}, or another CUDA"},
-	{regexp.MustCompile(`fatal error: (Python\.h): No such file`), "$1 is a header of Debian's package python3-dev: system: {build: [python3-dev]}"},
-	{regexp.MustCompile(`fatal error: ((?:limits|stdio|stdlib|stdint|string|math)\.h): No such file`), "$1 is a header of Debian's package libc6-dev: system: {build: [libc6-dev]}"},
-	{regexp.MustCompile(`fatal error: (\S+): No such file or directory`), "$1 is a header of a Debian package, mostly named lib…-dev: name it in system: {build: […]}"},
-	{regexp.MustCompile(`cannot find -l(\S+?)(?::|$)`), "the library $1 is of a Debian package, mostly named lib…-dev: name it in system: {build: […]}"},
-	{regexp.MustCompile(`ModuleNotFoundError: No module named '([\w.]+)'`),
+	{lazyregexp.New(`fatal error: (Python\.h): No such file`), "$1 is a header of Debian's package python3-dev: system: {build: [python3-dev]}"},
+	{lazyregexp.New(`fatal error: ((?:limits|stdio|stdlib|stdint|string|math)\.h): No such file`), "$1 is a header of Debian's package libc6-dev: system: {build: [libc6-dev]}"},
+	{lazyregexp.New(`fatal error: (\S+): No such file or directory`), "$1 is a header of a Debian package, mostly named lib…-dev: name it in system: {build: […]}"},
+	{lazyregexp.New(`cannot find -l(\S+?)(?::|$)`), "the library $1 is of a Debian package, mostly named lib…-dev: name it in system: {build: […]}"},
+	{lazyregexp.New(`ModuleNotFoundError: No module named '([\w.]+)'`),
 		"its build imports $1 without saying so in its pyproject.toml: python: {build: {$package: {isolation: false, requires: [$1, setuptools]}}}"},
-	{regexp.MustCompile(`Killed signal terminated program|fatal error: Killed|MemoryError|signal 9`),
+	{lazyregexp.New(`Killed signal terminated program|fatal error: Killed|MemoryError|signal 9`),
 		"it ran out of memory: python: {build: {$package: {jobs: 1}}} lets one compiler run at once"},
 }
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -15,6 +14,7 @@ import (
 	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
@@ -138,7 +138,7 @@ func (l *looking) list(dir, pattern string) []entry {
 	return all
 }
 
-var pythonProgram = regexp.MustCompile(`^python(3\.[0-9]{1,2})$`)
+var pythonProgram = lazyregexp.New(`^python(3\.[0-9]{1,2})$`)
 
 // python finds the recipe's Python: the program itself, because a virtual environment is told the directory that it lies in.
 func (l *looking) python(dirs []string) (string, error) {
@@ -192,7 +192,7 @@ func missingPython(r *profiles.Recipe, others []string) error {
 }
 
 // installed is the name of a metadata directory: numpy-1.26.4.dist-info, or the older PyYAML-6.0-py3.11.egg-info.
-var installed = regexp.MustCompile(`^(.+?)-([^-]+)(?:-py[0-9.]+)?\.(?:dist|egg)-info$`)
+var installed = lazyregexp.New(`^(.+?)-([^-]+)(?:-py[0-9.]+)?\.(?:dist|egg)-info$`)
 
 // packages lists what the Python finds beside its standard library, "numpy==1.26.4", read off the names of the metadata directories (PyPA, recording installed
 // projects). The first of several directories with a package is the one that Python imports it from.

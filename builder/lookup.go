@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/containerd/platforms"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
 
 // lookupImage asks the daemon what a reference names on a platform, and pins it to the digest. Errors: fault.Ref, fault.Base,
@@ -48,7 +48,7 @@ func lookupImage(ctx context.Context, gw gateway.Client, ref string, p ocispecs.
 	return b, nil
 }
 
-var suite = regexp.MustCompile(`debian\.sh .*'(bullseye|bookworm|trixie|forky|sid)'|org.opencontainers.image.version=([0-9.]+)`)
+var suite = lazyregexp.New(`debian\.sh .*'(bullseye|bookworm|trixie|forky|sid)'|org.opencontainers.image.version=([0-9.]+)`)
 
 // distro reads the distribution off the image's own description: the history that the Debian images carry, the version label of
 // the Ubuntu ones. "" = unknown.
@@ -76,10 +76,10 @@ func createdBy(b llb.Base) []string {
 
 // notFound and denied are how registries and BuildKit's resolver word what became of a base.
 var (
-	notFound   = regexp.MustCompile(`not found|manifest unknown|name unknown|404`)
-	denied     = regexp.MustCompile(`unauthorized|authorization failed|access denied|insufficient_scope|403|401`)
-	noPlatform = regexp.MustCompile(`no match for platform`)
-	wrongSum   = regexp.MustCompile(`does not match expected checksum|unexpected digest`)
+	notFound   = lazyregexp.New(`not found|manifest unknown|name unknown|404`)
+	denied     = lazyregexp.New(`unauthorized|authorization failed|access denied|insufficient_scope|403|401`)
+	noPlatform = lazyregexp.New(`no match for platform`)
+	wrongSum   = lazyregexp.New(`does not match expected checksum|unexpected digest`)
 )
 
 // explainBase says why a base cannot be had, in words: registries hide private images behind "not found".

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +15,7 @@ import (
 	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
@@ -54,7 +54,7 @@ func (b *build) listGit(ctx context.Context, gw gateway.Client, profile string, 
 	return nil
 }
 
-var fullCommit = regexp.MustCompile(`^[0-9a-f]{40}([0-9a-f]{24})?$`)
+var fullCommit = lazyregexp.New(`^[0-9a-f]{40}([0-9a-f]{24})?$`)
 
 func (b *build) commitOf(ctx context.Context, gw gateway.Client, profile string, model *profiles.Model) (string, error) {
 	s := model.Source
@@ -107,7 +107,7 @@ func sortedNames(sizes map[string]int64) []string {
 }
 
 // lfsPointer is the file that git holds in place of one in LFS (git-lfs, docs/spec.md).
-var lfsPointer = regexp.MustCompile(`^version https://git-lfs\.github\.com/spec/v1\n(?:.*\n)*?oid sha256:([0-9a-f]{64})\nsize ([0-9]+)\n`)
+var lfsPointer = lazyregexp.New(`^version https://git-lfs\.github\.com/spec/v1\n(?:.*\n)*?oid sha256:([0-9a-f]{64})\nsize ([0-9]+)\n`)
 
 // maxPointer bounds a pointer, in bytes.
 const maxPointer = 1024
@@ -130,9 +130,9 @@ func gitFile(ctx context.Context, ref gateway.Reference, name string, size int64
 }
 
 var (
-	gitRefused = regexp.MustCompile(`(?i)authentication failed|could not read Username|could not read Password|terminal prompts disabled|returned error: 40[13]|Repository not found`)
-	gitMissing = regexp.MustCompile(`(?i)returned error: (404|410)|repository '.*' not found|does not contain ref|couldn't find remote ref|not our ref|unadvertised object|repository .* does not contain`)
-	gitServer  = regexp.MustCompile(`(?i)returned error: (429|5\d\d)|Could not resolve host|Failed to connect|Connection (refused|reset|timed out)|early EOF|remote end hung up`)
+	gitRefused = lazyregexp.New(`(?i)authentication failed|could not read Username|could not read Password|terminal prompts disabled|returned error: 40[13]|Repository not found`)
+	gitMissing = lazyregexp.New(`(?i)returned error: (404|410)|repository '.*' not found|does not contain ref|couldn't find remote ref|not our ref|unadvertised object|repository .* does not contain`)
+	gitServer  = lazyregexp.New(`(?i)returned error: (429|5\d\d)|Could not resolve host|Failed to connect|Connection (refused|reset|timed out)|early EOF|remote end hung up`)
 )
 
 // gitFault says why a repository cannot be had. The texts are those of git and of BuildKit's source/git.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
@@ -12,6 +11,7 @@ import (
 	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
@@ -58,10 +58,10 @@ func (b *build) measureSigned(ctx context.Context, gw gateway.Client, r *profile
 
 // What llb/fetchmodel.py and llb/unpackmodel.py say.
 var (
-	stepAnswer = regexp.MustCompile(`mlbuild: the server answers (\d{3}.*)`)
-	stepSent   = regexp.MustCompile(`mlbuild: the server sent (sha256:[0-9a-f]{64})`)
-	stepSecret = regexp.MustCompile(`mlbuild: (the secret holds .*)`)
-	stepReason = regexp.MustCompile(`mlbuild: (.*)`)
+	stepAnswer = lazyregexp.New(`mlbuild: the server answers (\d{3}.*)`)
+	stepSent   = lazyregexp.New(`mlbuild: the server sent (sha256:[0-9a-f]{64})`)
+	stepSecret = lazyregexp.New(`mlbuild: (the secret holds .*)`)
+	stepReason = lazyregexp.New(`mlbuild: (.*)`)
 )
 
 // modelStepFault says why a step could not fetch a file of a model.

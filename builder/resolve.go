@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -13,6 +12,7 @@ import (
 	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 )
 
@@ -322,20 +322,20 @@ func (b *build) explainResolve(r *profiles.Recipe, err error) error {
 
 // uvCannotBuild and uvGit are how uv says that a build failed to tell its requirements, and that git failed.
 var (
-	uvCannotBuild = regexp.MustCompile(`Failed to build|build backend returned an error|Failed to generate package metadata`)
-	uvGit         = regexp.MustCompile(`Git operation failed|failed to (fetch|clone) `)
+	uvCannotBuild = lazyregexp.New(`Failed to build|build backend returned an error|Failed to generate package metadata`)
+	uvGit         = lazyregexp.New(`Git operation failed|failed to (fetch|clone) `)
 )
 
 // uvRefused and uvServerError are how uv words what an index answers.
 var (
-	uvRefused     = regexp.MustCompile(`\b(401 Unauthorized|403 Forbidden)\b`)
-	uvServerError = regexp.MustCompile(`HTTP status server error|\b429 Too Many Requests\b`)
+	uvRefused     = lazyregexp.New(`\b(401 Unauthorized|403 Forbidden)\b`)
+	uvServerError = lazyregexp.New(`HTTP status server error|\b429 Too Many Requests\b`)
 )
 
 // uvNoWheel and uvPlatforms are how uv says that a package's wheels are for another Python or platform, and for which.
 var (
-	uvNoWheel   = regexp.MustCompile(`no wheels? with a matching (Python|platform)`)
-	uvPlatforms = regexp.MustCompile("on the following platforms?: (.*)")
+	uvNoWheel   = lazyregexp.New(`no wheels? with a matching (Python|platform)`)
+	uvPlatforms = lazyregexp.New("on the following platforms?: (.*)")
 )
 
 // noWheel is the fault of requirements that fail for wheels of another Python, another platform or a newer glibc.

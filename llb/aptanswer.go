@@ -3,12 +3,12 @@ package llb
 import (
 	"fmt"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
@@ -99,7 +99,7 @@ func installedPackages(lines []string) map[string]string {
 
 // aptLine is a line of apt-get --print-uris: 'URL' name size hash. The name is made of package, version and architecture, in which underscores, colons
 // and per cent signs are escaped (apt-pkg/acquire-item.cc, pkgAcqArchive).
-var aptLine = regexp.MustCompile(`^'([^']+)' (\S+)_(\S+)_([^_.\s]+)\.u?deb ([0-9]+) ?(\S*)$`)
+var aptLine = lazyregexp.New(`^'([^']+)' (\S+)_(\S+)_([^_.\s]+)\.u?deb ([0-9]+) ?(\S*)$`)
 
 // aptPackages reads the lines of the packages to install, and refuses what no lock can hold. Other lines are notes of apt's.
 func aptPackages(lines []string, installed map[string]string, arch string) ([]syslock.Package, error) {

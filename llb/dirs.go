@@ -3,7 +3,6 @@ package llb
 import (
 	"cmp"
 	"path"
-	"regexp"
 	"slices"
 
 	bkllb "github.com/moby/buildkit/client/llb"
@@ -11,6 +10,7 @@ import (
 	"github.com/mlbuild/mlbuild/llb/wheel"
 	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
 
 // dirTable is the one table of directories → mode and owner. Every layer writes its parent directories from it, because
@@ -40,7 +40,7 @@ func newDirTable(r *profiles.Recipe) dirTable {
 }
 
 // sticky matches the directories in which every user may write.
-var sticky = regexp.MustCompile(`^/(var/)?tmp/`)
+var sticky = lazyregexp.New(`^/(var/)?tmp/`)
 
 // checkDirs refuses files and directories in /tmp and /var/tmp with fault.Spec. A layer would have to write /tmp itself, and a file operation cannot give it the
 // sticky bit that lets every user write there (solver/llbsolver/file/backend.go masks modes with 0777).

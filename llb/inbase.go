@@ -3,7 +3,6 @@ package llb
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -14,6 +13,7 @@ import (
 	bkllb "github.com/moby/buildkit/client/llb"
 
 	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 )
 
@@ -59,7 +59,7 @@ func allows(all []string, version string) bool {
 }
 
 // versionPart is the specifier of a requirement: ">=2,<3" of "numpy[x]>=2,<3 ; python_version>'3'".
-var versionPart = regexp.MustCompile(`^[^;#@\\]*`)
+var versionPart = lazyregexp.New(`^[^;#@\\]*`)
 
 // specifiers gives what the project asks of each package that it names, by normalized name; one that it names without a version has none.
 func specifiers(r *profiles.Recipe) map[string][]string {

@@ -3,13 +3,13 @@ package llb
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
 
 	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 )
 
@@ -120,9 +120,9 @@ func Named(r *profiles.Recipe) []string {
 var (
 	// requirementName is the name that starts a requirement line (PEP 508), with what stands before it, its extras and how the
 	// rest begins. A path or a URL does not start with a name.
-	requirementName = regexp.MustCompile(`^(\s*)([A-Za-z0-9][A-Za-z0-9._-]*)(\s*\[[^\]]*\])?\s*([<>=!~;@#(\\]|\s-|$)`)
+	requirementName = lazyregexp.New(`^(\s*)([A-Za-z0-9][A-Za-z0-9._-]*)(\s*\[[^\]]*\])?\s*([<>=!~;@#(\\]|\s-|$)`)
 	// tomlString is a basic or literal string of TOML on one line.
-	tomlString = regexp.MustCompile(`(["'])([^"'\n]*)["']`)
+	tomlString = lazyregexp.New(`(["'])([^"'\n]*)["']`)
 )
 
 // NameOf is the normalized name that a requirement starts with, "" = none.

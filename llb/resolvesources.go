@@ -2,7 +2,6 @@ package llb
 
 import (
 	"bytes"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -10,6 +9,7 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
 
 // Files beside uv's pyproject.toml.
@@ -21,7 +21,7 @@ const (
 )
 
 // pathInLock is how uv, run in /src, writes the place of a file or directory below localDir into a lock in /out.
-var pathInLock = regexp.MustCompile(`path = "\.\./src/` + localDir + `(?:/([^"]*))?"`)
+var pathInLock = lazyregexp.New(`path = "\.\./src/` + localDir + `(?:/([^"]*))?"`)
 
 // Relocate gives the paths of a lock as they are seen from the project's directory, where it is kept, and leaves out versions that nobody knows.
 func Relocate(lock []byte) []byte {
@@ -134,9 +134,9 @@ func pretendVariable(name string) string {
 }
 
 var (
-	gitRequirement = regexp.MustCompile(`git\+(https?|ssh)://|\bgit\s*=\s*["']`)
+	gitRequirement = lazyregexp.New(`git\+(https?|ssh)://|\bgit\s*=\s*["']`)
 	// sshRequirement finds the server of git+ssh://git@server/…, git = "ssh://server/…" and git = "git@server:…".
-	sshRequirement = regexp.MustCompile(`(?:git\+ssh|\bgit\s*=\s*["']ssh)://(?:[^@/\s"']+@)?([^/\s"']+)|\bgit\s*=\s*["']git@([^:/\s"']+)`)
+	sshRequirement = lazyregexp.New(`(?:git\+ssh|\bgit\s*=\s*["']ssh)://(?:[^@/\s"']+@)?([^/\s"']+)|\bgit\s*=\s*["']git@([^:/\s"']+)`)
 )
 
 func usesGit(r *profiles.Recipe) bool {

@@ -2,16 +2,16 @@ package profiles
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
 
 var (
-	cudaVersion   = regexp.MustCompile(`^[0-9]{1,2}\.[0-9]$`)
-	driverVersion = regexp.MustCompile(`^[0-9]{3}(\.[0-9]+){0,2}$`)
+	cudaVersion   = lazyregexp.New(`^[0-9]{1,2}\.[0-9]$`)
+	driverVersion = lazyregexp.New(`^[0-9]{3}(\.[0-9]+){0,2}$`)
 )
 
 // accelerator decides between CPU and CUDA, and what follows for the packages.

@@ -3,10 +3,11 @@ package profiles
 import (
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
 
 // app decides what runs in the image and what it finds there.
@@ -47,8 +48,8 @@ func (r *resolver) workdir(s str) string {
 }
 
 var (
-	envName   = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-	labelName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/-]*$`)
+	envName   = lazyregexp.New(`^[A-Za-z_][A-Za-z0-9_]*$`)
+	labelName = lazyregexp.New(`^[A-Za-z0-9][A-Za-z0-9._/-]*$`)
 )
 
 // env gives the environment: the defaults, the presets over them, and the project's own over both.
@@ -80,7 +81,7 @@ func over(under, top []Pair) []Pair {
 	return pairs
 }
 
-func (r *resolver) pairs(list []named, what string, valid *regexp.Regexp) []Pair {
+func (r *resolver) pairs(list []named, what string, valid *lazyregexp.Regexp) []Pair {
 	var pairs []Pair
 	for _, p := range list {
 		if !valid.MatchString(p.name.value) {
@@ -99,7 +100,7 @@ func (r *resolver) labels() []Pair {
 	return over(append(defaults, r.modelLabels()...), r.pairs(r.spec.app.labels, "label", labelName))
 }
 
-var portText = regexp.MustCompile(`^([0-9]{1,5})(?:/(tcp|udp|sctp))?$`)
+var portText = lazyregexp.New(`^([0-9]{1,5})(?:/(tcp|udp|sctp))?$`)
 
 func (r *resolver) ports(given []str) []string {
 	var ports []string
@@ -173,7 +174,7 @@ func (r *resolver) dirs() []Dir {
 	return dirs
 }
 
-var signalText = regexp.MustCompile(`^(SIG[A-Z0-9+-]{2,12}|[0-9]{1,2})$`)
+var signalText = lazyregexp.New(`^(SIG[A-Z0-9+-]{2,12}|[0-9]{1,2})$`)
 
 func (r *resolver) stopSignal() string {
 	s := r.spec.app.stopSignal

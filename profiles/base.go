@@ -3,13 +3,13 @@ package profiles
 import (
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/distribution/reference"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
 
 // The kinds of base that have a meaning beyond this file.
@@ -110,7 +110,7 @@ func (r *resolver) imageBase() {
 	}
 }
 
-var glibcVersion = regexp.MustCompile(`^2\.[0-9]{1,2}$`)
+var glibcVersion = lazyregexp.New(`^2\.[0-9]{1,2}$`)
 
 // muslFault refuses a base without glibc: no wheel with the manylinux tag can be loaded on it.
 func muslFault(ref string) *fault.Fault {
@@ -135,7 +135,7 @@ func isPythonImage(ref string) bool {
 	return err == nil && path.Base(named.Name()) == "python"
 }
 
-var pythonTag = regexp.MustCompile(`^(3\.[0-9]{1,2})(?:[.-]|$)`)
+var pythonTag = lazyregexp.New(`^(3\.[0-9]{1,2})(?:[.-]|$)`)
 
 // checkPythonTag compares the Python in the base's tag with the one that the wheels are for.
 func (r *resolver) checkPythonTag(image str, version string) {

@@ -3,13 +3,13 @@ package profiles
 import (
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/distribution/reference"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
 
 // WheelInfo is a package that a lock brings into the image.
@@ -233,7 +233,7 @@ func (c *wheelCheck) allowed(chain []string) bool {
 	return slices.ContainsFunc(chain, func(name string) bool { return slices.Contains(c.recipe.Requires.Allow, name) })
 }
 
-var cudaSuffix = regexp.MustCompile(`-cu([0-9]{2})$`)
+var cudaSuffix = lazyregexp.New(`-cu([0-9]{2})$`)
 
 // cudaMajor reads the CUDA major that a wheel is for, "" if it does not say one. NCCL stands alone: it works
 // beside another CUDA.
@@ -373,7 +373,7 @@ func pairHint(row *torchRow) string {
 	return fmt.Sprintf("torch %s exists for CUDA %s.", row.Version, strings.Join(cudas, ", "))
 }
 
-var cudaTag = regexp.MustCompile(`^([0-9]+\.[0-9]+)(\.[0-9]+)?-`)
+var cudaTag = lazyregexp.New(`^([0-9]+\.[0-9]+)(\.[0-9]+)?-`)
 
 // BaseCUDA reads the CUDA off the tag of an nvidia/cuda image: "12.6". "" for every other base.
 func BaseCUDA(ref string) string {

@@ -1,12 +1,13 @@
 package profiles
 
 import (
-	"regexp"
 	"strings"
 	"time"
+
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
 
-var days = regexp.MustCompile(`^([1-9][0-9]{0,2})(?:d| days?)$`)
+var days = lazyregexp.New(`^([1-9][0-9]{0,2})(?:d| days?)$`)
 
 // cooldown reads how old a version has to be before it is chosen: most malicious releases are found and taken back within days.
 func (r *resolver) cooldown() {

@@ -2,12 +2,12 @@ package profiles
 
 import (
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
 
 // str is a text of the project file with its place. The zero str was not given.
@@ -170,8 +170,8 @@ func (d *decoder) flag(to *bool, what string) func(*node) {
 }
 
 var (
-	argReference = regexp.MustCompile(`\$?\$\{[^}]*\}`)
-	argName      = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+	argReference = lazyregexp.New(`\$?\$\{[^}]*\}`)
+	argName      = lazyregexp.New(`^[A-Za-z_][A-Za-z0-9_]*$`)
 )
 
 // expand replaces ${NAME} by the build argument's value. $${NAME} stays as ${NAME} for whoever reads it later.

@@ -4,15 +4,16 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
 
 // Directories and files at the top of a project that are no part of the app.
 var (
 	notAppDirs  = []string{"tests", "test", "docs", "examples", "build", "dist"}
-	notAppFiles = regexp.MustCompile(`^(setup|conftest|noxfile|test_.*|.*_test)\.py$`)
+	notAppFiles = lazyregexp.New(`^(setup|conftest|noxfile|test_.*|.*_test)\.py$`)
 )
 
 // detectApp chooses the app's files where app.copy does not: src/, packages, and the Python files at the top.
@@ -109,7 +110,7 @@ func (r *resolver) isCopied(name string) bool {
 	})
 }
 
-var entryPoint = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_.]*)\s*:\s*([A-Za-z_][A-Za-z0-9_.]*)$`)
+var entryPoint = lazyregexp.New(`^([A-Za-z_][A-Za-z0-9_.]*)\s*:\s*([A-Za-z_][A-Za-z0-9_.]*)$`)
 
 // consoleScript runs the project's only console script. Where the project itself is not installed the function
 // is called by name as the script would do it.

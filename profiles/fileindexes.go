@@ -3,11 +3,11 @@ package profiles
 import (
 	"fmt"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
 
 // Options of requirements files that say where packages come from (pip's "Requirements File Format").
@@ -90,7 +90,7 @@ func optionWords(line string) []string {
 }
 
 // envUser is user and password of a URL that pip takes from the environment.
-var envUser = regexp.MustCompile(`^(https?://)(?:[A-Za-z0-9_.~-]*:)?(?:\$\{[A-Za-z_][A-Za-z0-9_]*\}:?)+@`)
+var envUser = lazyregexp.New(`^(https?://)(?:[A-Za-z0-9_.~-]*:)?(?:\$\{[A-Za-z_][A-Za-z0-9_]*\}:?)+@`)
 
 // indexLine checks one option and keeps it.
 func (r *resolver) indexLine(l indexLine) {
@@ -125,7 +125,7 @@ func (r *resolver) indexAt(address string) int {
 }
 
 // torchIndex is an index of PyTorch, at its own place or in a mirror: …/whl/cu126, …/whl/nightly/cpu.
-var torchIndex = regexp.MustCompile(`^(.*/whl(?:/.*)?)/(cpu|cu[0-9]{2,3})/?$`)
+var torchIndex = lazyregexp.New(`^(.*/whl(?:/.*)?)/(cpu|cu[0-9]{2,3})/?$`)
 
 // foundIndexes adds what the requirements files say to the indexes of the project file. An index that both name is the project file's. An
 // index of PyTorch serves the torch family and nothing else: it also holds old copies of common packages.

@@ -2,11 +2,11 @@ package profiles
 
 import (
 	"cmp"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
 
 // hashedLine is a requirement with the hashes that its files may have. One by URL has no version.
@@ -16,8 +16,8 @@ type hashedLine struct {
 }
 
 var (
-	hashOption   = regexp.MustCompile(`\s--hash[=\s]\s*([A-Za-z0-9]+):([0-9A-Fa-f]+)`)
-	hashedMarker = regexp.MustCompile(`\s*;.*$`)
+	hashOption   = lazyregexp.New(`\s--hash[=\s]\s*([A-Za-z0-9]+):([0-9A-Fa-f]+)`)
+	hashedMarker = lazyregexp.New(`\s*;.*$`)
 )
 
 // hashesOf remembers the hashes of a line "name==version --hash=sha256:…". As pip does, only a file with one of them is taken.

@@ -2,11 +2,12 @@ package profiles
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
 
 // healthcheck writes the check as the image config has it.
@@ -32,7 +33,7 @@ func (r *resolver) healthcheck() *Healthcheck {
 	return h
 }
 
-var urlPath = regexp.MustCompile(`^/[A-Za-z0-9._~/?&=%+-]*$`)
+var urlPath = lazyregexp.New(`^/[A-Za-z0-9._~/?&=%+-]*$`)
 
 // httpTest asks by the image's own Python, so that the image needs no curl, and fails for every status from 400 on as curl --fail does. -I and -S keep the
 // project's files and packages out: a module that is named like one of the standard library changes nothing, and the interpreter starts sooner.

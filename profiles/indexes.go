@@ -2,15 +2,15 @@ package profiles
 
 import (
 	"net/url"
-	"regexp"
 	"slices"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
 
 var (
-	indexName = regexp.MustCompile(`^[a-z0-9]+([._-][a-z0-9]+)*$`)
-	secretID  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]*$`)
+	indexName = lazyregexp.New(`^[a-z0-9]+([._-][a-z0-9]+)*$`)
+	secretID  = lazyregexp.New(`^[A-Za-z0-9][A-Za-z0-9_.-]*$`)
 )
 
 // indexes checks the package indexes, and the secrets that they need.

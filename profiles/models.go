@@ -7,11 +7,11 @@ import (
 	"fmt"
 	"net/url"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
 
 // modelRoot is where models lie unless the project says otherwise.
@@ -101,13 +101,13 @@ func (r *resolver) modelSource(s modelSpec) ModelSource {
 }
 
 // signedQuery are parameters that give whoever has the URL access to the file, and nobody else.
-var signedQuery = regexp.MustCompile(`(?i)^(x-amz-signature|x-amz-security-token|x-goog-signature|signature|sig|token|access_token|api_key|apikey|key)$`)
+var signedQuery = lazyregexp.New(`(?i)^(x-amz-signature|x-amz-security-token|x-goog-signature|signature|sig|token|access_token|api_key|apikey|key)$`)
 
 var (
-	bucketText   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{1,221}$`)
-	hubRepo      = regexp.MustCompile(`^((datasets|spaces)/[A-Za-z0-9][A-Za-z0-9._-]*/)?([A-Za-z0-9][A-Za-z0-9._-]*/)?[A-Za-z0-9][A-Za-z0-9._-]*$`)
-	revisionText = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/+-]*$`)
-	driveID      = regexp.MustCompile(`^[A-Za-z0-9_-]{10,128}$`)
+	bucketText   = lazyregexp.New(`^[A-Za-z0-9][A-Za-z0-9._-]{1,221}$`)
+	hubRepo      = lazyregexp.New(`^((datasets|spaces)/[A-Za-z0-9][A-Za-z0-9._-]*/)?([A-Za-z0-9][A-Za-z0-9._-]*/)?[A-Za-z0-9][A-Za-z0-9._-]*$`)
+	revisionText = lazyregexp.New(`^[A-Za-z0-9][A-Za-z0-9._/+-]*$`)
+	driveID      = lazyregexp.New(`^[A-Za-z0-9_-]{10,128}$`)
 )
 
 // urlSource reads an http, s3 or gs URL.
@@ -240,7 +240,7 @@ func (s ModelSource) stem() string {
 	return strings.TrimSuffix(base, path.Ext(base))
 }
 
-var archiveEnd = regexp.MustCompile(`(?i)\.(tar|tar\.gz|tgz|tar\.bz2|tar\.xz|zip)$`)
+var archiveEnd = lazyregexp.New(`(?i)\.(tar|tar\.gz|tgz|tar\.bz2|tar\.xz|zip)$`)
 
 // archiveStem is a file's name without the end that names an archive's format.
 func archiveStem(name string) string { return archiveEnd.ReplaceAllString(name, "") }

@@ -10,7 +10,10 @@ import (
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
+
+var windowsPath = lazyregexp.New(`^[A-Za-z]:[\\/]`)
 
 // inside cleans a path of the project, and refuses one that leads out of it.
 func (r *resolver) inside(name string, at fault.Position, what string) (clean string, ok bool) {
@@ -22,7 +25,7 @@ func (r *resolver) inside(name string, at fault.Position, what string) (clean st
 	case strings.Contains(name, "://"):
 		r.add(fault.New(fault.Context, "the %s %q is a URL; only files of the project can be used here", what, name).In(at))
 		return "", false
-	case path.IsAbs(name) || regexp.MustCompile(`^[A-Za-z]:[\\/]`).MatchString(name):
+	case path.IsAbs(name) || windowsPath.MatchString(name):
 		r.add(fault.New(fault.Context, "the %s %q is outside the project: the path is absolute", what, name).In(at).Hint("%s", hint))
 		return "", false
 	}

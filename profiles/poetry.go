@@ -3,10 +3,11 @@ package profiles
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
 
 // poetryTool is [tool.poetry] of a pyproject.toml: what Poetry wrote before [project] was a standard, and what it still writes beside it.
@@ -209,7 +210,7 @@ func (d poetryDep) requirement(name string) (string, error) {
 	return line + " ; " + markers, nil
 }
 
-var scpLike = regexp.MustCompile(`^([A-Za-z0-9_.-]+@[A-Za-z0-9.-]+):([^/].*)$`)
+var scpLike = lazyregexp.New(`^([A-Za-z0-9_.-]+@[A-Za-z0-9.-]+):([^/].*)$`)
 
 // gitURL writes git@host:path, which is no URL, as one.
 func gitURL(s string) string {
@@ -245,7 +246,7 @@ func (d poetryDep) marker() (string, error) {
 	return strings.Join(parts, " and "), nil
 }
 
-var clauseParts = regexp.MustCompile(`^([=!<>~]+)(.*)$`)
+var clauseParts = lazyregexp.New(`^([=!<>~]+)(.*)$`)
 
 // pythonMarker writes a clause such as >=3.9 as a marker.
 func pythonMarker(clause string) string {
@@ -258,9 +259,9 @@ func pythonMarker(clause string) string {
 }
 
 var (
-	poetryClause  = regexp.MustCompile(`^(\^|~=|~|===|==|!=|<=|>=|<|>|=)?\s*v?([0-9][0-9A-Za-z.+!_-]*(?:\.\*)?)$`)
-	afterOperator = regexp.MustCompile(`([\^~<>=!])\s+`)
-	releaseNumber = regexp.MustCompile(`^[0-9]+(?:\.[0-9]+)*`)
+	poetryClause  = lazyregexp.New(`^(\^|~=|~|===|==|!=|<=|>=|<|>|=)?\s*v?([0-9][0-9A-Za-z.+!_-]*(?:\.\*)?)$`)
+	afterOperator = lazyregexp.New(`([\^~<>=!])\s+`)
+	releaseNumber = lazyregexp.New(`^[0-9]+(?:\.[0-9]+)*`)
 )
 
 // poetryConstraint writes a version constraint of Poetry (^1.2, ~1.2, 1.2.*, >=1,<2) as PEP 440 does. A union (||) has no such form.

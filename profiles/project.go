@@ -5,11 +5,11 @@ import (
 	"io"
 	"io/fs"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
 
 // FileName is the project file's name where no other is asked for.
@@ -184,7 +184,7 @@ func (p *Project) readArgs() {
 	slices.Sort(p.must)
 }
 
-var profileName = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+var profileName = lazyregexp.New(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 
 func (p *Project) checkProfiles(d *decoder) {
 	all := p.root.get("profiles")

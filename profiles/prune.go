@@ -5,11 +5,11 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
 
 // Pruning is what is left out of the installed packages.
@@ -62,7 +62,7 @@ func (d *decoder) prune(n *node, p *pruneSpec) {
 	d.mapping(n, "prune", fields{"remove": d.strs(&p.remove, "prune.remove"), "keep": d.strs(&p.keep, "prune.keep")})
 }
 
-var ruleName = regexp.MustCompile(`^[A-Za-z_-]+$`)
+var ruleName = lazyregexp.New(`^[A-Za-z_-]+$`)
 
 // prune decides what is left out of the installed packages.
 func (r *resolver) prune() {

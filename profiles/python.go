@@ -3,18 +3,18 @@ package profiles
 import (
 	"fmt"
 	"io/fs"
-	"regexp"
 	"slices"
 	"strings"
 
 	pep440 "github.com/aquasecurity/go-pep440-version"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
 
 var (
-	minorVersion = regexp.MustCompile(`^3\.[0-9]{1,2}$`)
-	patchVersion = regexp.MustCompile(`^(3\.[0-9]{1,2})\.[0-9]+$`)
+	minorVersion = lazyregexp.New(`^3\.[0-9]{1,2}$`)
+	patchVersion = lazyregexp.New(`^(3\.[0-9]{1,2})\.[0-9]+$`)
 )
 
 // pythonVersion decides which Python the wheels are for: the file's, .python-version, the one of the Debian release

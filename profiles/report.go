@@ -2,11 +2,11 @@ package profiles
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
 
 // report collects faults and notes, and draws the snippet of each fault from the files that were read.
@@ -85,7 +85,7 @@ func (r *report) snippet(at fault.Position) string {
 	return drawn
 }
 
-var secretAssignment = regexp.MustCompile(`(?i)([a-z0-9_.-]*(?:apikey|api_key|auth|credential|key|password|pword|passwd|secret|token)[a-z0-9_.-]*["']?\s*[:=]\s*)\S.*`)
+var secretAssignment = lazyregexp.New(`(?i)([a-z0-9_.-]*(?:apikey|api_key|auth|credential|key|password|pword|passwd|secret|token)[a-z0-9_.-]*["']?\s*[:=]\s*)\S.*`)
 
 // maskSecrets hides what follows a secret-like name, and every value of a secret's shape. The line keeps its
 // length, so that a caret below it stays in place.

@@ -5,11 +5,11 @@ import (
 	"io"
 	"io/fs"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
 
 // requirement is a package that the project asks for by name.
@@ -30,11 +30,11 @@ func (q requirement) text() string {
 }
 
 var (
-	requirementName = regexp.MustCompile(`^([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(\[[^\]]*\])?\s*(.*)$`)
-	nameRuns        = regexp.MustCompile(`[-_.]+`)
-	exactPin        = regexp.MustCompile(`^===?\s*([0-9][0-9A-Za-z.+]*)\s*(?:--hash.*)?$`)
-	lineComment     = regexp.MustCompile(`(^|\s)#.*$`)
-	lineOptions     = regexp.MustCompile(`\s--[a-z].*$`)
+	requirementName = lazyregexp.New(`^([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(\[[^\]]*\])?\s*(.*)$`)
+	nameRuns        = lazyregexp.New(`[-_.]+`)
+	exactPin        = lazyregexp.New(`^===?\s*([0-9][0-9A-Za-z.+]*)\s*(?:--hash.*)?$`)
+	lineComment     = lazyregexp.New(`(^|\s)#.*$`)
+	lineOptions     = lazyregexp.New(`\s--[a-z].*$`)
 )
 
 // NormalizeName writes a package name as PEP 503 compares it: lower case, runs of -, _ and . as one dash.
@@ -260,7 +260,7 @@ func (r *resolver) lines(file, data string, constraints bool) []include {
 	return includes
 }
 
-var includeOption = regexp.MustCompile(`^(-[rc]|--requirements?\b|--constraints?\b)[\s=]*(\S.*)$`)
+var includeOption = lazyregexp.New(`^(-[rc]|--requirements?\b|--constraints?\b)[\s=]*(\S.*)$`)
 
 // requirementLine checks one requirement or option, and remembers the package that it names.
 func (r *resolver) requirementLine(line string, at fault.Position) {
@@ -319,7 +319,7 @@ func isOption(line string, names ...string) bool {
 	})
 }
 
-var archiveFile = regexp.MustCompile(`(?i)\.(whl|zip|tar\.gz|tgz)(\[.*\])?$`)
+var archiveFile = lazyregexp.New(`(?i)\.(whl|zip|tar\.gz|tgz)(\[.*\])?$`)
 
 // isLocalPath tells a file or directory from a package name and from a URL.
 func isLocalPath(line string) bool {

@@ -3,7 +3,6 @@ package profiles
 import (
 	"io/fs"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,6 +10,7 @@ import (
 	"github.com/distribution/reference"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
 
 // Selection says which profile and platform to resolve, and what the command line sets over the file.
@@ -185,9 +185,9 @@ func (r *resolver) identity() {
 }
 
 var (
-	tagSuffix   = regexp.MustCompile(`^[A-Za-z0-9_.-]{0,64}$`)
-	projectName = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
-	notInName   = regexp.MustCompile(`[^a-z0-9]+`)
+	tagSuffix   = lazyregexp.New(`^[A-Za-z0-9_.-]{0,64}$`)
+	projectName = lazyregexp.New(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+	notInName   = lazyregexp.New(`[^a-z0-9]+`)
 )
 
 func (r *resolver) name() string {
@@ -283,7 +283,7 @@ func (r *resolver) between(n number, what string, fallback, low, high int64) int
 	return n.value
 }
 
-var sizeText = regexp.MustCompile(`^([0-9]{1,9})\s*([kMG]?)(i?)B?$`)
+var sizeText = lazyregexp.New(`^([0-9]{1,9})\s*([kMG]?)(i?)B?$`)
 
 // size reads "5MB" (decimal) or "5MiB" (binary) as bytes.
 func (r *resolver) size(s str, what string, fallback int64) int64 {

@@ -4,12 +4,12 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
 
 // ownSteps decides the project's own steps.
@@ -152,8 +152,8 @@ func (r *resolver) duration(s str, what string) float64 {
 }
 
 var (
-	gitCommit = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
-	fileHash  = regexp.MustCompile(`^[0-9a-f]{64}$`)
+	gitCommit = lazyregexp.New(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
+	fileHash  = lazyregexp.New(`^[0-9a-f]{64}$`)
 )
 
 // stepSource decides where a build step's files come from.

@@ -2,33 +2,33 @@ package profiles
 
 import (
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
 
 // Names that a secret usually has, and words that take the suspicion away, as BuildKit's Dockerfile rule
 // SecretsUsedInArgOrEnv has them (frontend/dockerfile/dockerfile2llb/validations.go).
 var (
-	secretName  = regexp.MustCompile(`(?i)(?:_|^)(apikey|auth|credential|credentials|key|password|pword|passwd|secret|token)(?:_|$)`)
-	publicName  = regexp.MustCompile(`(?i)(?:_|^)(public|file|version)(?:_|$)`)
-	urlWithUser = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*)://([^/\s@"'?#]+)@`)
+	secretName  = lazyregexp.New(`(?i)(?:_|^)(apikey|auth|credential|credentials|key|password|pword|passwd|secret|token)(?:_|$)`)
+	publicName  = lazyregexp.New(`(?i)(?:_|^)(public|file|version)(?:_|$)`)
+	urlWithUser = lazyregexp.New(`([A-Za-z][A-Za-z0-9+.-]*)://([^/\s@"'?#]+)@`)
 )
 
 // secretShapes are values that are secrets whatever their name is.
 var secretShapes = []struct {
 	what    string
-	pattern *regexp.Regexp
+	pattern *lazyregexp.Regexp
 }{
-	{"an AWS access key", regexp.MustCompile(`\b(?:AKIA|ASIA)[0-9A-Z]{16}\b`)},
-	{"a GitHub token", regexp.MustCompile(`\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{40,})`)},
-	{"a Hugging Face token", regexp.MustCompile(`\bhf_[A-Za-z0-9]{30,}`)},
-	{"a GitLab token", regexp.MustCompile(`\bglpat-[A-Za-z0-9_-]{20,}`)},
-	{"a JSON web token", regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+`)},
-	{"a private key", regexp.MustCompile(`-----BEGIN [A-Z ]*PRIVATE KEY-----`)},
-	{"a URL with credentials", regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://[^/\s:@"']*:[^/\s@"']+@`)},
+	{"an AWS access key", lazyregexp.New(`\b(?:AKIA|ASIA)[0-9A-Z]{16}\b`)},
+	{"a GitHub token", lazyregexp.New(`\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{40,})`)},
+	{"a Hugging Face token", lazyregexp.New(`\bhf_[A-Za-z0-9]{30,}`)},
+	{"a GitLab token", lazyregexp.New(`\bglpat-[A-Za-z0-9_-]{20,}`)},
+	{"a JSON web token", lazyregexp.New(`\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+`)},
+	{"a private key", lazyregexp.New(`-----BEGIN [A-Z ]*PRIVATE KEY-----`)},
+	{"a URL with credentials", lazyregexp.New(`[A-Za-z][A-Za-z0-9+.-]*://[^/\s:@"']*:[^/\s@"']+@`)},
 }
 
 // leak adds an E-SECRET-LEAK. The message must not hold the value.

@@ -4,11 +4,11 @@ import (
 	"cmp"
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
 
 // Builder is the stage in which things are compiled. Nothing of it is in the image.
@@ -172,7 +172,7 @@ func (r *resolver) install() {
 var metaFiles = []string{"pyproject.toml", "setup.py", "setup.cfg"}
 
 // byGitTags finds the tools that read a version off git's tags.
-var byGitTags = regexp.MustCompile(`setuptools[_-]scm|hatch-vcs|pdm.*scm|versioningit|dunamai|poetry-dynamic-versioning|vcs-versioning`)
+var byGitTags = lazyregexp.New(`setuptools[_-]scm|hatch-vcs|pdm.*scm|versioningit|dunamai|poetry-dynamic-versioning|vcs-versioning`)
 
 // localDirectory reads the metadata of a package in the project's files.
 func (r *resolver) localDirectory(dir string, at fault.Position) (LocalSource, bool) {

@@ -6,14 +6,14 @@ import (
 	"io"
 	"io/fs"
 	"path"
-	"regexp"
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
 
 // versionControl finds a requirement from version control (PEP 440, "Direct references"): the tool, and how it is reached.
-var versionControl = regexp.MustCompile(`^(?:[A-Za-z0-9][A-Za-z0-9._-]*\s*(?:\[[^\]]*\])?\s*@\s*)?(git|hg|svn|bzr)\+([a-z]+)://`)
+var versionControl = lazyregexp.New(`^(?:[A-Za-z0-9][A-Za-z0-9._-]*\s*(?:\[[^\]]*\])?\s*@\s*)?(git|hg|svn|bzr)\+([a-z]+)://`)
 
 // versionControlled checks a requirement from version control.
 func (r *resolver) versionControlled(tool, scheme string, at fault.Position) {
@@ -106,7 +106,7 @@ func (r *resolver) sumOf(name string, at fault.Position) (string, bool) {
 	return "", false
 }
 
-var oneRequirement = regexp.MustCompile(`^(\s*(?:[A-Za-z0-9][A-Za-z0-9._-]*\s*(?:\[[^\]]*\])?\s*@\s*)?)([^\s\[;#]+)(.*)$`)
+var oneRequirement = lazyregexp.New(`^(\s*(?:[A-Za-z0-9][A-Za-z0-9._-]*\s*(?:\[[^\]]*\])?\s*@\s*)?)([^\s\[;#]+)(.*)$`)
 
 // CutLocal finds the path in a requirement that is a file or directory of the project: "tool @ ./libs/tool[x] ; marker" has the path libs/tool.
 func CutLocal(requirement string) (before, file, after string, ok bool) {

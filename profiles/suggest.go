@@ -5,9 +5,10 @@ import (
 	"io/fs"
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
 
 // Suggestion is a project file and a .dockerignore for a project that has none.
@@ -57,7 +58,7 @@ type pythonFile struct{ path, module, text string }
 // Names at the top of a project that services read when they run.
 var (
 	dataDirs  = []string{"assets", "conf", "config", "configs", "models", "prompts", "static", "templates"}
-	dataFiles = regexp.MustCompile(`^(config|settings|logging|params)[A-Za-z0-9_.-]*\.(ya?ml|toml|json|ini)$|^alembic\.ini$`)
+	dataFiles = lazyregexp.New(`^(config|settings|logging|params)[A-Za-z0-9_.-]*\.(ya?ml|toml|json|ini)$|^alembic\.ini$`)
 )
 
 // The bounds of what is read.
@@ -136,7 +137,7 @@ func (s *suggester) service() {
 }
 
 func (s *suggester) streamlit() bool {
-	file := s.fileWith("streamlit", regexp.MustCompile(`(?m)^import streamlit\b`), "streamlit_app.py", "Home.py", "app.py", "main.py")
+	file := s.fileWith("streamlit", lazyregexp.New(`(?m)^import streamlit\b`), "streamlit_app.py", "Home.py", "app.py", "main.py")
 	if file == "" {
 		return false
 	}
@@ -147,7 +148,7 @@ func (s *suggester) streamlit() bool {
 }
 
 func (s *suggester) gradio() bool {
-	file := s.fileWith("gradio", regexp.MustCompile(`\.launch\(`), "app.py", "main.py", "demo.py")
+	file := s.fileWith("gradio", lazyregexp.New(`\.launch\(`), "app.py", "main.py", "demo.py")
 	if file == "" {
 		return false
 	}
@@ -158,7 +159,7 @@ func (s *suggester) gradio() bool {
 }
 
 // fileWith finds the file that a framework runs, of the first of these names, else of any.
-func (s *suggester) fileWith(framework string, line *regexp.Regexp, names ...string) string {
+func (s *suggester) fileWith(framework string, line *lazyregexp.Regexp, names ...string) string {
 	if !s.has[framework] {
 		return ""
 	}
@@ -186,8 +187,8 @@ func (s *suggester) django() bool {
 }
 
 var (
-	webObject  = regexp.MustCompile(`(?m)^(\w+)\s*(?::\s*[\w.]+\s*)?=\s*(?:\w+\.)*(FastAPI|Starlette|Litestar|Quart|Flask)\(`)
-	webFactory = regexp.MustCompile(`(?m)^(?:async )?def (create_app|make_app)\(`)
+	webObject  = lazyregexp.New(`(?m)^(\w+)\s*(?::\s*[\w.]+\s*)?=\s*(?:\w+\.)*(FastAPI|Starlette|Litestar|Quart|Flask)\(`)
+	webFactory = lazyregexp.New(`(?m)^(?:async )?def (create_app|make_app)\(`)
 )
 
 // webApp finds the object that a web server runs. One in a file that is named main or app is taken before others.
@@ -277,7 +278,7 @@ func (s *suggester) needs(name string) {
 	}
 }
 
-var celeryObject = regexp.MustCompile(`(?m)^\w+\s*=\s*(?:\w+\.)*Celery\(`)
+var celeryObject = lazyregexp.New(`(?m)^\w+\s*=\s*(?:\w+\.)*Celery\(`)
 
 func (s *suggester) celery() bool {
 	i := slices.IndexFunc(s.sources, func(f pythonFile) bool { return celeryObject.MatchString(f.text) })
@@ -301,7 +302,7 @@ func (s *suggester) program() bool {
 	return false
 }
 
-var healthRoute = regexp.MustCompile(`["'](/(?:api/)?(?:healthz|health|healthcheck|health/live|livez|live|ping))/?["']`)
+var healthRoute = lazyregexp.New(`["'](/(?:api/)?(?:healthz|health|healthcheck|health/live|livez|live|ping))/?["']`)
 
 func (s *suggester) healthPath() string {
 	for _, f := range s.sources {

@@ -2,9 +2,10 @@ package profiles
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
 
 // render writes the project file.
@@ -46,7 +47,7 @@ func (s *suggester) render() string {
 	return b.String()
 }
 
-var plainWord = regexp.MustCompile(`^[A-Za-z_./-][A-Za-z0-9_./=-]*$`)
+var plainWord = lazyregexp.New(`^[A-Za-z_./-][A-Za-z0-9_./=-]*$`)
 
 // yamlWord quotes a text where YAML would read something else.
 func yamlWord(s string) string {

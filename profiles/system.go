@@ -6,11 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
 
 // Apt says where apt finds a recipe's system packages and how they come into the image. What is not set here is the base's own.
@@ -136,11 +136,11 @@ func (d *decoder) snapshot(n *node, s *snapshotSpec) {
 
 var (
 	// debianPackage is a package as apt-get takes it: a name (Debian policy 5.6.7), and with = a version (5.6.12).
-	debianPackage = regexp.MustCompile(`^[a-z0-9][a-z0-9+.-]+(=[0-9][A-Za-z0-9.+:~-]*)?$`)
-	repoSuite     = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/+-]*$|^/$|^\./$`)
-	repoComponent = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/+-]*$`)
-	snapshotDate  = regexp.MustCompile(`^([0-9]{4})-?([0-9]{2})-?([0-9]{2})(?:T([0-9]{2}):?([0-9]{2}):?([0-9]{2})Z)?$`)
-	sha256Hex     = regexp.MustCompile(`^[0-9a-f]{64}$`)
+	debianPackage = lazyregexp.New(`^[a-z0-9][a-z0-9+.-]+(=[0-9][A-Za-z0-9.+:~-]*)?$`)
+	repoSuite     = lazyregexp.New(`^[A-Za-z0-9][A-Za-z0-9._/+-]*$|^/$|^\./$`)
+	repoComponent = lazyregexp.New(`^[A-Za-z0-9][A-Za-z0-9._/+-]*$`)
+	snapshotDate  = lazyregexp.New(`^([0-9]{4})-?([0-9]{2})-?([0-9]{2})(?:T([0-9]{2}):?([0-9]{2}):?([0-9]{2})Z)?$`)
+	sha256Hex     = lazyregexp.New(`^[0-9a-f]{64}$`)
 )
 
 // system decides System and Apt.
@@ -187,7 +187,7 @@ func (r *resolver) system() {
 }
 
 // debconfAnswer is a line of debconf-set-selections(1): the package, its question, the question's type, and the answer.
-var debconfAnswer = regexp.MustCompile(`^([a-z0-9][a-z0-9+.-]+)\s+([A-Za-z0-9][A-Za-z0-9.+_-]*/[A-Za-z0-9.+_/-]+)\s+(\S+)(?:\s+(.*))?$`)
+var debconfAnswer = lazyregexp.New(`^([a-z0-9][a-z0-9+.-]+)\s+([A-Za-z0-9][A-Za-z0-9.+_-]*/[A-Za-z0-9.+_/-]+)\s+(\S+)(?:\s+(.*))?$`)
 
 // debconf checks the answers to what packages ask when they are configured.
 func (r *resolver) debconf(lines []str) []string {

@@ -2,18 +2,18 @@ package profiles
 
 import (
 	"path"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
 
 // maxID is the highest uid and gid: container runtimes hold them in 32 signed bits, and a higher one once
 // wrapped around to root (CVE-2024-40635).
 const maxID = 1<<31 - 1
 
-var userName = regexp.MustCompile(`^[a-z_][a-z0-9_-]{0,31}$`)
+var userName = lazyregexp.New(`^[a-z_][a-z0-9_-]{0,31}$`)
 
 // user decides who the image runs as: app with uid and gid 1000, unless the project says otherwise.
 func (r *resolver) user() {

@@ -2,17 +2,18 @@ package main
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
 
 var (
 	// describedTag is the answer of git describe --long: the tag, the number of commits since, the commit.
-	describedTag = regexp.MustCompile(`^(.*)-([0-9]+)-(g[0-9a-f]+)$`)
+	describedTag = lazyregexp.New(`^(.*)-([0-9]+)-(g[0-9a-f]+)$`)
 	// versionOfTag finds the version in a tag: v1.2.3, release-1.2.3.
-	versionOfTag = regexp.MustCompile(`^(?:[A-Za-z_]+[-/])?v?([0-9].*)$`)
-	lastNumber   = regexp.MustCompile(`^(.*?)([0-9]+)$`)
+	versionOfTag = lazyregexp.New(`^(?:[A-Za-z_]+[-/])?v?([0-9].*)$`)
+	lastNumber   = lazyregexp.New(`^(.*?)([0-9]+)$`)
 )
 
 // tagVersion is the version that setuptools-scm reads off git's tags with its defaults (guess-next-dev, node-and-date): the tag's own on a tagged commit,

@@ -3,13 +3,13 @@ package main
 import (
 	"context"
 	"errors"
-	"regexp"
 	"slices"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
 
 // The exit codes. 75 is EX_TEMPFAIL of sysexits.h, 130 what a shell gives for an interrupted program.
@@ -92,7 +92,7 @@ func bareArgs(cmd *cobra.Command, args []string) error {
 	return f.Hint("mlbuild --help lists the commands")
 }
 
-var commandWord = regexp.MustCompile(`^[a-z]+$`)
+var commandWord = lazyregexp.New(`^[a-z]+$`)
 
 // atMostOneDir refuses a second argument.
 func atMostOneDir(cmd *cobra.Command, args []string) error {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"regexp"
 	"strings"
 
 	"github.com/distribution/reference"
@@ -10,13 +9,14 @@ import (
 	"github.com/mlbuild/mlbuild/builder"
 	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
 
 // profilePlace is what a tag or a destination may hold to say where the profile's name goes.
 const profilePlace = "{profile}"
 
 // bareTag is a tag without a repository. "{profile}" was replaced before.
-var bareTag = regexp.MustCompile(`^[^/:@]+$`)
+var bareTag = lazyregexp.New(`^[^/:@]+$`)
 
 // tagRules turns --tag into references: a bare tag goes on the project's image and always gets the profile's suffix; a full reference is
 // taken as it is for one profile and gets the suffix for several; {profile} places the profile's name by hand. A stage other than the runtime adds

@@ -4,11 +4,11 @@ import (
 	"maps"
 	"net/url"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
 
 // file checks one file of a package. What is wrong with its place is reported at once, a missing sha256 by
@@ -167,7 +167,7 @@ func sshUser(u *url.URL) bool {
 	return strings.HasSuffix(u.Scheme, "ssh") && !password
 }
 
-var credentials = regexp.MustCompile(`://[^\s"']*@`)
+var credentials = lazyregexp.New(`://[^\s"']*@`)
 
 // redact hides what stands before the last @ of a URL: too much rather than too little.
 func redact(s string) string { return credentials.ReplaceAllString(s, "://***@") }

@@ -1,9 +1,10 @@
 package pylock
 
 import (
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
 
 // nvidiaTools are packages of NVIDIA's name that bring no CUDA library: bindings to the driver and index stubs.
@@ -47,8 +48,8 @@ func torchLocal(w Wheel) string {
 }
 
 var (
-	cudaLocal = regexp.MustCompile(`\+(?:.*[._-])?cu(\d{2,3})(?:\D|$)`)
-	cudaName  = regexp.MustCompile(`-(?:cu|cuda)(\d{2})x?(?:-|$)`)
+	cudaLocal = lazyregexp.New(`\+(?:.*[._-])?cu(\d{2,3})(?:\D|$)`)
+	cudaName  = lazyregexp.New(`-(?:cu|cuda)(\d{2})x?(?:-|$)`)
 )
 
 func localCUDA(w Wheel) string {

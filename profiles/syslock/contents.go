@@ -3,11 +3,11 @@ package syslock
 import (
 	"cmp"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
 
 // Contents is what a look into a base showed, so that no build has to pull it for another look.
@@ -88,8 +88,8 @@ type rawContents struct {
 }
 
 var (
-	pythonText = regexp.MustCompile(`^3\.[0-9]{1,2}$`)
-	glibcText  = regexp.MustCompile(`^(2\.[0-9]{1,2})?$`)
+	pythonText = lazyregexp.New(`^3\.[0-9]{1,2}$`)
+	glibcText  = lazyregexp.New(`^(2\.[0-9]{1,2})?$`)
 )
 
 func (r *reader) contents(key string, raw *rawContents) Contents {

@@ -4,11 +4,11 @@ import (
 	"cmp"
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
 
 // Model is what the source of a model held when it was locked.
@@ -104,8 +104,8 @@ type rawModelFile struct {
 }
 
 var (
-	modelText  = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
-	commitText = regexp.MustCompile(`^[0-9a-f]{40}([0-9a-f]{24})?$`) // SHA-1 or SHA-256
+	modelText  = lazyregexp.New(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+	commitText = lazyregexp.New(`^[0-9a-f]{40}([0-9a-f]{24})?$`) // SHA-1 or SHA-256
 )
 
 func (r *reader) model(key string, raw *rawModel) Model {
@@ -149,7 +149,7 @@ func (r *reader) modelFile(key string, m *rawModel, f rawModelFile) {
 }
 
 // account is the part of a URL before its host.
-var account = regexp.MustCompile(`://[^/?#\s]*@`)
+var account = lazyregexp.New(`://[^/?#\s]*@`)
 
 // holdsAccount tells whether a model's source names an account. The last @ of a repository stands before its revision.
 func holdsAccount(source string) bool {

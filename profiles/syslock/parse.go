@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"net/url"
 	"path"
-	"regexp"
 	"strings"
 
 	"github.com/distribution/reference"
 	"github.com/pelletier/go-toml/v2"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
 
 // maxBytes bounds a lock: a hundred lists of a thousand packages are 40 MB.
@@ -122,13 +122,13 @@ func (r *reader) fail(code fault.Code, key, format string, args ...any) *fault.F
 }
 
 var (
-	packagesText = regexp.MustCompile(`^debian [a-z]+$`) // a base that is made of packages
-	digestText   = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
-	sha256Text   = regexp.MustCompile(`^[0-9a-f]{64}$`)
-	platformText = regexp.MustCompile(`^linux/[a-z0-9]+(/v[0-9]+)?$`)
-	nameText     = regexp.MustCompile(`^[a-z0-9][a-z0-9+.-]+$`)         // Debian policy 5.6.7
-	versionText  = regexp.MustCompile(`^[0-9A-Za-z][A-Za-z0-9.+:~-]*$`) // Debian policy 5.6.12
-	archText     = regexp.MustCompile(`^[a-z0-9][a-z0-9-]+$`)
+	packagesText = lazyregexp.New(`^debian [a-z]+$`) // a base that is made of packages
+	digestText   = lazyregexp.New(`^sha256:[0-9a-f]{64}$`)
+	sha256Text   = lazyregexp.New(`^[0-9a-f]{64}$`)
+	platformText = lazyregexp.New(`^linux/[a-z0-9]+(/v[0-9]+)?$`)
+	nameText     = lazyregexp.New(`^[a-z0-9][a-z0-9+.-]+$`)         // Debian policy 5.6.7
+	versionText  = lazyregexp.New(`^[0-9A-Za-z][A-Za-z0-9.+:~-]*$`) // Debian policy 5.6.12
+	archText     = lazyregexp.New(`^[a-z0-9][a-z0-9-]+$`)
 )
 
 func (r *reader) lock(raw *rawLock) *Lock {
@@ -167,7 +167,7 @@ func (r *reader) profiles(key string, list []string) {
 	}
 }
 
-func (r *reader) match(key string, pattern *regexp.Regexp, value, what string) {
+func (r *reader) match(key string, pattern *lazyregexp.Regexp, value, what string) {
 	if !pattern.MatchString(value) {
 		r.fail(fault.Lock, key, "%q is not %s", redact(value), what)
 	}
@@ -244,7 +244,7 @@ func (r *reader) pkg(key string, p *rawPackage, arch string) {
 	}
 }
 
-var credentials = regexp.MustCompile(`://[^\s"']*@`)
+var credentials = lazyregexp.New(`://[^\s"']*@`)
 
 // redact hides what stands before the last @ of a URL.
 func redact(s string) string { return credentials.ReplaceAllString(s, "://***@") }

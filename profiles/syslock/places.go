@@ -2,10 +2,10 @@ package syslock
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
 
 // places knows the line of each key and table: "system[0].package[3].sha256". Keys that mlbuild itself writes stand alone on their line.
@@ -14,8 +14,8 @@ type places map[string]place
 type place struct{ line, column int }
 
 var (
-	headerLine = regexp.MustCompile(`^\s*\[\[?([a-z.]+)\]`)
-	keyLine    = regexp.MustCompile(`^(\s*)([a-z0-9]+)\s*=`)
+	headerLine = lazyregexp.New(`^\s*\[\[?([a-z.]+)\]`)
+	keyLine    = lazyregexp.New(`^(\s*)([a-z0-9]+)\s*=`)
 )
 
 func locate(data []byte) places {
