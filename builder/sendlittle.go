@@ -1,7 +1,6 @@
 package builder
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -66,11 +65,11 @@ func missingBlobs(manifest []byte, there map[digest.Digest]bool) ([]ocispecs.Des
 	return missing, nil
 }
 
-// copy brings a blob from a store to the repository of ref. It is no error if it is there.
+// copy brings a blob from a store to the repository of ref.
 func (r *registry) copy(ctx context.Context, ref string, desc ocispecs.Descriptor, from content.Provider) error {
 	data, err := content.ReadBlob(ctx, from, desc)
 	if err != nil {
 		return fmt.Errorf("read %s from the daemon: %w", desc.Digest, err)
 	}
-	return r.put(ctx, ref, desc, bytes.NewReader(data))
+	return r.put(ctx, ref, desc, data)
 }

@@ -1,0 +1,239 @@
+package builder
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/containerd/containerd/v2/core/images"
+	"github.com/containerd/containerd/v2/core/remotes/docker"
+	"github.com/containerd/errdefs"
+	"github.com/distribution/reference"
+	"github.com/opencontainers/go-digest"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// containerd's resolver asks for a thing (HEAD) before it reads or writes it. Where a registry is 50 ms away, each such question takes longer than the build of an
+// edit. So what a build needs of every registry is asked for directly (distribution spec, endpoints 2 to 4 and 6 to 7), with containerd's hosts and credentials.
+
+// repo is a repository of a registry, to talk to.
+type repo struct {
+	host  docker.RegistryHost
+	base  string // URL without a slash at its end
+	scope string // of a token
+	what  string // the tag or digest of the reference
+}
+
+func (r *registry) repo(ref string, push bool) (repo, error) {
+	named, err := reference.ParseNormalizedNamed(ref)
+	if err != nil {
+		return repo{}, fmt.Errorf("image reference %q: %w", ref, err)
+	}
+	need, actions := docker.HostCapabilityPull|docker.HostCapabilityResolve, ":pull"
+	if push {
+		need, actions = docker.HostCapabilityPush, ":pull,push"
+	}
+	hosts, err := r.hosts(reference.Domain(named))
+	if err != nil {
+		return repo{}, fmt.Errorf("registry of %s: %w", ref, err)
+	}
+	p := repo{scope: "repository:" + reference.Path(named) + actions}
+	switch named := reference.TagNameOnly(named).(type) {
+	case reference.Digested:
+		p.what = named.Digest().String()
+	case reference.Tagged:
+		p.what = named.Tag()
+	}
+	for _, h := range hosts {
+		if h.Capabilities.Has(need) {
+			p.host, p.base = h, h.Scheme+"://"+h.Host+h.Path+"/"+reference.Path(named)
+			return p, nil
+		}
+	}
+	return repo{}, fmt.Errorf("registry of %s: no host takes such a request", ref)
+}
+
+// send sends a request, with credentials if the registry wants some. The caller closes the answer's body.
+func (p repo) send(ctx context.Context, method, to string, header map[string]string, body []byte) (*http.Response, error) {
+	ctx = docker.WithScope(silent(ctx), p.scope)
+	for try := 0; ; try++ {
+		req, err := http.NewRequestWithContext(ctx, method, to, bytes.NewReader(body))
+		if err != nil {
+			return nil, fmt.Errorf("%s %s: %w", method, to, err)
+		}
+		for name, value := range p.host.Header {
+			req.Header[name] = value
+		}
+		for name, value := range header {
+			req.Header.Set(name, value)
+		}
+		known := p.host.Authorizer != nil && req.URL.Host == p.host.Host
+		if known {
+			if err := p.host.Authorizer.Authorize(ctx, req); err != nil {
+				return nil, fmt.Errorf("log in at %s: %w", p.host.Host, err)
+			}
+		}
+		resp, err := p.host.Client.Do(req)
+		if err != nil {
+			return nil, err //nolint:wrapcheck // net/http names the request
+		}
+		if resp.StatusCode != http.StatusUnauthorized || !known || try > 0 {
+			return resp, nil
+		}
+		_ = resp.Body.Close()
+		if err := p.host.Authorizer.AddResponses(ctx, []*http.Response{resp}); err != nil {
+			return nil, fmt.Errorf("log in at %s: %w", p.host.Host, err)
+		}
+	}
+}
+
+// wantStatus closes an answer, and gives an error unless it has the status.
+func wantStatus(resp *http.Response, want ...int) error {
+	defer resp.Body.Close()
+	for _, s := range want {
+		if resp.StatusCode == s {
+			return nil
+		}
+	}
+	said, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10)) // only for people
+	return fmt.Errorf("%s %s: %s %s", resp.Request.Method, resp.Request.URL.Redacted(), resp.Status, strings.TrimSpace(string(said)))
+}
+
+// manifestTypes are the media types that an answer may have.
+var manifestTypes = strings.Join([]string{
+	ocispecs.MediaTypeImageManifest, ocispecs.MediaTypeImageIndex, images.MediaTypeDockerSchema2Manifest, images.MediaTypeDockerSchema2ManifestList,
+}, ", ")
+
+// manifest reads what a reference names: its descriptor and bytes. A reference that does not exist gives errdefs.ErrNotFound.
+func (r *registry) manifest(ctx context.Context, ref string) (desc ocispecs.Descriptor, data []byte, err error) {
+	p, err := r.repo(ref, false)
+	if err != nil {
+		return desc, nil, err
+	}
+	resp, err := p.send(ctx, http.MethodGet, p.base+"/manifests/"+p.what, map[string]string{"Accept": manifestTypes}, nil)
+	if err != nil {
+		return desc, nil, err
+	}
+	if resp.StatusCode == http.StatusNotFound {
+		_ = resp.Body.Close()
+		return desc, nil, fmt.Errorf("%s: %w", ref, errdefs.ErrNotFound)
+	}
+	if data, err = read(resp); err != nil {
+		return desc, nil, err
+	}
+	desc = ocispecs.Descriptor{MediaType: mediaType(resp.Header.Get("Content-Type"), data), Digest: digest.FromBytes(data), Size: int64(len(data))}
+	return desc, data, checkDigest(ref, desc.Digest, p.what, resp.Header.Get("Docker-Content-Digest"))
+}
+
+// blob reads a small blob or manifest of the repository of a reference.
+func (r *registry) blob(ctx context.Context, ref string, desc ocispecs.Descriptor) ([]byte, error) {
+	p, err := r.repo(ref, false)
+	if err != nil {
+		return nil, err
+	}
+	kind := "/blobs/"
+	if images.IsManifestType(desc.MediaType) || images.IsIndexType(desc.MediaType) {
+		kind = "/manifests/"
+	}
+	resp, err := p.send(ctx, http.MethodGet, p.base+kind+desc.Digest.String(), map[string]string{"Accept": desc.MediaType + ", */*"}, nil)
+	if err != nil {
+		return nil, err
+	}
+	data, err := read(resp)
+	if err != nil {
+		return nil, err
+	}
+	return data, checkDigest(ref, digest.FromBytes(data), desc.Digest.String())
+}
+
+// read gives the body of an answer that is 200 OK.
+func read(resp *http.Response) ([]byte, error) {
+	if resp.StatusCode != http.StatusOK {
+		return nil, wantStatus(resp)
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(io.LimitReader(resp.Body, maxManifest))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", resp.Request.URL.Redacted(), err)
+	}
+	return data, nil
+}
+
+// mediaType is what the answer says, or where it says nothing of use the manifest itself.
+func mediaType(header string, data []byte) string {
+	said, _, _ := mime.ParseMediaType(header)
+	var m struct {
+		MediaType string `json:"mediaType"`
+	}
+	if !images.IsManifestType(said) && !images.IsIndexType(said) && json.Unmarshal(data, &m) == nil && m.MediaType != "" {
+		return m.MediaType
+	}
+	return said
+}
+
+// checkDigest holds what came against the digests by which it was asked for and announced; names that are no sha256 digest say nothing.
+func checkDigest(ref string, got digest.Digest, names ...string) error {
+	for _, n := range names {
+		if d := digest.Digest(n); d.Validate() == nil && d.Algorithm() == digest.SHA256 && d != got {
+			return fmt.Errorf("%s: the registry sent %s, and not %s", ref, got, d)
+		}
+	}
+	return nil
+}
+
+// tag puts a manifest whose blobs the repository holds under a tag. It is no error if it is there.
+func (r *registry) tag(ctx context.Context, ref string, desc ocispecs.Descriptor, data []byte) error {
+	p, err := r.repo(ref, true)
+	if err != nil {
+		return err
+	}
+	resp, err := p.send(ctx, http.MethodPut, p.base+"/manifests/"+p.what, map[string]string{"Content-Type": desc.MediaType}, data)
+	if err != nil {
+		return err
+	}
+	return wantStatus(resp, http.StatusCreated, http.StatusOK, http.StatusAccepted)
+}
+
+// put sends a blob to the repository of a reference.
+func (r *registry) put(ctx context.Context, ref string, desc ocispecs.Descriptor, data []byte) error {
+	p, err := r.repo(ref, true)
+	if err != nil {
+		return err
+	}
+	resp, err := p.send(ctx, http.MethodPost, p.base+"/blobs/uploads/", nil, nil)
+	if err != nil {
+		return err
+	}
+	if err := wantStatus(resp, http.StatusAccepted); err != nil {
+		return err
+	}
+	to, err := uploadURL(resp, desc.Digest)
+	if err != nil {
+		return err
+	}
+	if resp, err = p.send(ctx, http.MethodPut, to, map[string]string{"Content-Type": "application/octet-stream"}, data); err != nil {
+		return err
+	}
+	return wantStatus(resp, http.StatusCreated, http.StatusNoContent)
+}
+
+// uploadURL is where an upload that was begun is to be sent.
+func uploadURL(begun *http.Response, d digest.Digest) (string, error) {
+	to, err := begun.Location()
+	if err != nil {
+		return "", fmt.Errorf("%s does not say where to upload to: %w", begun.Request.URL.Host, err)
+	}
+	query, err := url.ParseQuery(to.RawQuery)
+	if err != nil {
+		return "", fmt.Errorf("%s says to upload to %q: %w", begun.Request.URL.Host, to.Redacted(), err)
+	}
+	query.Set("digest", d.String())
+	to.RawQuery = query.Encode()
+	return to.String(), nil
+}
