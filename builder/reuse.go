@@ -63,7 +63,7 @@ func allKeyed(g *llb.Graph) bool {
 			return false
 		}
 	}
-	return sent > 0
+	return sent == 1
 }
 
 // ownHistory gives the entries of the graph's own layers.
@@ -104,7 +104,7 @@ func (p placed) layers() ([]ocispecs.Descriptor, error) {
 // solveSent has the project's files solved alone, as an image with the config and the history that they have in the whole one.
 func (m *making) solveSent(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
 	c := m.graphs[0]
-	def, err := llb.SentLayers(c.recipe, c.inputs)
+	def, err := c.graph.Sent()
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/crane"
 	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
@@ -18,6 +19,22 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
+// forAMD64 gives an image the platform linux/amd64.
+func forAMD64(t *testing.T, img v1.Image) v1.Image {
+	t.Helper()
+	config, err := img.ConfigFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	config = config.DeepCopy()
+	config.OS, config.Architecture = "linux", "amd64"
+	img, err = mutate.ConfigFile(img, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return img
+}
+
 // pushFiles puts an image that holds only these files into the registry.
 func pushFiles(t *testing.T, reg *testbed.Registry, repoTag string, files map[string][]byte) string {
 	t.Helper()
@@ -25,15 +42,7 @@ func pushFiles(t *testing.T, reg *testbed.Registry, repoTag string, files map[st
 	if err != nil {
 		t.Fatal(err)
 	}
-	config, err := img.ConfigFile()
-	if err != nil {
-		t.Fatal(err)
-	}
-	config = config.DeepCopy()
-	config.OS, config.Architecture = "linux", "amd64"
-	if img, err = mutate.ConfigFile(img, config); err != nil {
-		t.Fatal(err)
-	}
+	img = forAMD64(t, img)
 	ref, err := name.ParseReference(reg.Ref(repoTag))
 	if err != nil {
 		t.Fatal(err)

@@ -66,15 +66,7 @@ func pushDevel(t *testing.T, reg *testbed.Registry, cuda string, files map[strin
 	if err != nil {
 		t.Fatal(err)
 	}
-	config, err := img.ConfigFile()
-	if err != nil {
-		t.Fatal(err)
-	}
-	config = config.DeepCopy()
-	config.OS, config.Architecture = "linux", "amd64"
-	if img, err = mutate.ConfigFile(img, config); err != nil {
-		t.Fatal(err)
-	}
+	img = forAMD64(t, img)
 	ref, err := name.ParseReference(reg.Ref(strings.TrimPrefix(image, "docker.io/")))
 	if err != nil {
 		t.Fatal(err)

@@ -203,29 +203,6 @@ func Layers(r *profiles.Recipe, in Inputs) ([]*pb.Definition, error) {
 	return image.definitions()
 }
 
-// SentLayers gives one definition of those layers alone that are made of files that the client sends (Layer.Sent), in their order; nil where
-// there are none. The errors are Compile's.
-func SentLayers(r *profiles.Recipe, in Inputs) (*pb.Definition, error) {
-	image, err := assemble(r, in)
-	if err != nil {
-		return nil, err
-	}
-	var sent []bkllb.State
-	for i, l := range image.layers {
-		if l.Sent() {
-			sent = append(sent, image.states[i])
-		}
-	}
-	if len(sent) == 0 {
-		return nil, nil
-	}
-	def, err := image.merge(sent).Marshal(context.Background(), bkllb.Platform(image.platform))
-	if err != nil {
-		return nil, fmt.Errorf("marshal the files of %s: %w", r.Profile, err)
-	}
-	return def.ToPB(), nil
-}
-
 func (m *image) definitions() ([]*pb.Definition, error) {
 	all := make([]*pb.Definition, len(m.states))
 	for i, s := range m.states {

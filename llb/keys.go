@@ -31,12 +31,12 @@ func (m *image) keys(def *bkllb.Definition) ([]string, error) {
 			return nil, err
 		}
 	}
-	g, err := readOperations(def)
+	g, err := readOperations(def.Def)
 	if err != nil {
 		return nil, err
 	}
 	keys := make([]string, len(m.layers))
-	tops := g.tops(len(m.baseInputs()), len(m.layers))
+	tops := g.tops(len(m.layers))
 	if tops == nil {
 		return keys, nil
 	}
@@ -91,9 +91,9 @@ const (
 )
 
 // readOperations reads a definition, in which every operation follows its inputs.
-func readOperations(def *bkllb.Definition) (*operations, error) {
+func readOperations(def [][]byte) (*operations, error) {
 	g := &operations{inputs: map[hash][]edge{}, merges: map[hash]bool{}, pinned: map[hash]bool{}}
-	for _, data := range def.Def {
+	for _, data := range def {
 		if err := g.add(data); err != nil {
 			return nil, err
 		}
@@ -166,19 +166,19 @@ func readEdge(input []byte) (e edge, err error) {
 	return e, err
 }
 
-// tops are the inputs of the definition's merge that stand for layers. It is nil where the graph is something else.
-func (g *operations) tops(base, layers int) []edge {
+// tops are the inputs of the definition's merge that stand for the layers: all but a base's. It is nil where the graph is something else.
+func (g *operations) tops(layers int) []edge {
 	if len(g.last) != 1 {
 		return nil
 	}
-	if base+layers == 1 {
-		return g.last[base:]
-	}
 	merge := g.last[0].of
-	if !g.merges[merge] || len(g.inputs[merge]) != base+layers {
-		return nil
+	if n := len(g.inputs[merge]) - layers; g.merges[merge] && (n == 0 || n == 1) {
+		return g.inputs[merge][n:]
 	}
-	return g.inputs[merge][base:]
+	if layers == 1 {
+		return g.last
+	}
+	return nil
 }
 
 // pinnedSource tells whether an encoded SourceOp can only give one content.

@@ -106,7 +106,7 @@ func TestPinned(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		g, err := readOperations(def)
+		g, err := readOperations(def.Def)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -118,8 +118,46 @@ func TestPinned(t *testing.T) {
 
 func TestReadOperationsRefusesGarbage(t *testing.T) {
 	for name, data := range map[string]string{"no message": "\xff\xff", "a digest that is none": "\x0a\x08\x0a\x06sha256"} {
-		if _, err := readOperations(&bkllb.Definition{Def: [][]byte{[]byte(data)}}); err == nil {
+		if _, err := readOperations([][]byte{[]byte(data)}); err == nil {
 			t.Errorf("%s: no error", name)
 		}
+	}
+}
+
+// TestSent: the part of a graph that makes the project's layer is a definition of its own, of the same operations.
+func TestSent(t *testing.T) {
+	g := compile(t, nil)
+	part, err := g.Sent()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, sent := decode(t, g.Definition), decode(t, part)
+	if len(part.Def) < 4 || len(part.Def) >= len(g.Definition.Def)/2 {
+		t.Errorf("%d of %d operations", len(part.Def), len(g.Definition.Def))
+	}
+	for _, data := range part.Def[:len(part.Def)-1] {
+		if part.Metadata[digest.FromBytes(data).String()] == nil {
+			t.Errorf("an operation has no name")
+		}
+	}
+	if caps := part.Metadata[digest.FromBytes(part.Def[len(part.Def)-1]).String()].Caps; len(caps) == 0 {
+		t.Error("what the definition needs of a daemon is not said")
+	}
+	if top := sent.byDigest[sent.output]; top.kind() != "file" || !strings.Contains(top.name, "copy the project's files") {
+		t.Errorf("it gives %q", top.name)
+	}
+	for _, v := range sent.all {
+		if _, same := all.byDigest[v.digest]; !same {
+			t.Errorf("%q is not of the graph", v.name)
+		}
+		for _, in := range v.op.Inputs {
+			if _, there := sent.byDigest[in.Digest]; !there {
+				t.Errorf("an input of %q is missing", v.name)
+			}
+		}
+	}
+	none := compile(t, func(r *profiles.Recipe, _ *Inputs) { r.App.Copy = nil })
+	if part, err := none.Sent(); part != nil || err != nil {
+		t.Errorf("without files: %v, %v", part, err)
 	}
 }
