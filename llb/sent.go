@@ -41,7 +41,7 @@ func (g *Graph) cut(ops *operations, top edge) (*pb.Definition, error) {
 		}
 	}
 	last := g.Definition.Def[len(g.Definition.Def)-1]
-	result := &pb.Op{Inputs: []*pb.Input{{Digest: fmt.Sprintf("sha256:%x", top.of), Index: int64(top.output)}}} //nolint:gosec // an output's number is small
+	result := &pb.Op{Inputs: []*pb.Input{{Digest: fmt.Sprintf("sha256:%x", top.of), Index: int64(top.output)}}}
 	data, err := result.MarshalVT()
 	if err != nil {
 		return nil, fmt.Errorf("encode the definition of the project's files: %w", err)
