@@ -48,22 +48,18 @@ func (m *making) onlyPushes() bool {
 	return len(o.Attrs) == 0 && (m.req.Compression == "" || m.req.Compression == "zstd")
 }
 
-// allKeyed tells whether files are sent, and everything else is known by a key in the history.
+// allKeyed tells whether one layer is sent, and every other is known by a key in the history.
 func allKeyed(g *llb.Graph) bool {
 	own, err := ownHistory(g)
 	if err != nil {
 		return false
 	}
-	sent := 0
 	for i, l := range g.Plan.Layers {
-		switch {
-		case l.Sent():
-			sent++
-		case own[i].Comment == "":
+		if !l.Sent() && own[i].Comment == "" {
 			return false
 		}
 	}
-	return sent == 1
+	return len(g.Plan.SentPlaces()) == 1
 }
 
 // ownHistory gives the entries of the graph's own layers.
@@ -81,15 +77,9 @@ func ownHistory(g *llb.Graph) ([]ocispecs.History, error) {
 // keyed tells whether the image under the tag may have layers that can be reused.
 func (s *seen) keyed() bool {
 	var c ocispecs.Image
-	if json.Unmarshal(s.image.config, &c) != nil || len(c.History) == 0 {
-		return false
-	}
-	for _, h := range c.History {
-		if digest.Digest(h.Comment).Validate() == nil {
-			return true
-		}
-	}
-	return false
+	return json.Unmarshal(s.image.config, &c) == nil && slices.ContainsFunc(c.History, func(h ocispecs.History) bool {
+		return digest.Digest(h.Comment).Validate() == nil
+	})
 }
 
 // layers reads the manifest.
@@ -127,10 +117,8 @@ func sentConfig(g *llb.Graph) ([]byte, error) {
 		return nil, err
 	}
 	var sent []ocispecs.History
-	for i, l := range g.Plan.Layers {
-		if l.Sent() {
-			sent = append(sent, own[i])
-		}
+	for _, at := range g.Plan.SentPlaces() {
+		sent = append(sent, own[at-g.Plan.BaseLayers])
 	}
 	return withKeys(g.Config, map[string]any{"history": sent})
 }
