@@ -60,11 +60,11 @@ func (b *bench) sklearn(ctx context.Context) error {
 		}
 	}
 	few := b.reps(1, 3)
-	p, err := b.prepare(ctx, w, map[string]int{numpyBump: b.reps(2, 5), smallBump: few, addPackage: few, removePackage: few, secondProject: few})
+	p, err := b.prepare(ctx, w, map[string]int{numpyBump: b.reps(1, 5), smallBump: few, addPackage: few, removePackage: few, secondProject: few})
 	if err != nil {
 		return err
 	}
-	n := b.reps(2, 5)
+	n := b.reps(1, 5)
 	reps, contenders := map[string]int{p1.id: few, p4.id: 1, p2.id: n, p3.id: n, mlbuild.id: n}, []contender{p1, p2, p3, mlbuild}
 	if b.full {
 		contenders = []contender{p1, p4, p2, p3, mlbuild}
@@ -87,7 +87,7 @@ const tensorflowDisk = 48 << 30
 
 // tensorflow runs the best Dockerfile and mlbuild, in the full form the usual Dockerfile once.
 func (b *bench) tensorflow(ctx context.Context) error {
-	rounds, n := map[string]int{numpyBump: 2}, b.reps(2, 3)
+	rounds, n := map[string]int{numpyBump: 1}, b.reps(1, 3)
 	if b.full {
 		rounds = map[string]int{numpyBump: 3, smallBump: 1, addPackage: 1, removePackage: 1, secondProject: 1}
 	}
