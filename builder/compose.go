@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/containerd/containerd/v2/core/content"
@@ -49,6 +50,7 @@ func (m *making) compose(ctx context.Context, resp *bkclient.SolveResponse) erro
 		return err
 	}
 	desc := ocispecs.Descriptor{MediaType: small.manifest.MediaType, Digest: digest.FromBytes(manifest), Size: int64(len(manifest))}
+	m.part = small.manifest.Layers
 	m.own = blobs{desc.Digest: manifest, digest.FromBytes(config): config}
 	data, err := json.Marshal(desc)
 	if err != nil {
@@ -60,7 +62,7 @@ func (m *making) compose(ctx context.Context, resp *bkclient.SolveResponse) erro
 	return nil
 }
 
-// smallImage is an exported image of the project's files.
+// smallImage is an exported image of the layers that were made.
 type smallImage struct {
 	manifest ocispecs.Manifest
 	config   []byte
@@ -84,9 +86,9 @@ func (m *making) readSmall(ctx context.Context, desc ocispecs.Descriptor) (s sma
 	return s, nil
 }
 
-// whole gives the manifest and the config of the image: the exported ones with all layers, those that were sent in their places.
+// whole gives the manifest and the config of the image: the exported ones with all layers, those that were made in their places.
 func (m *making) whole(small smallImage) (manifest, config []byte, err error) {
-	layers, diffs, err := m.graphs[0].places(m.before.image, small)
+	layers, diffs, err := m.reuse.fill(small)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -106,22 +108,28 @@ func (m *making) whole(small smallImage) (manifest, config []byte, err error) {
 	return manifest, config, nil
 }
 
-// places gives the layers of the image before, and their hashes when unpacked, with those that were sent in their places.
-func (c compiled) places(before placed, small smallImage) (layers []ocispecs.Descriptor, diffs []digest.Digest, err error) {
-	var old, sent ocispecs.Image
-	if err := errors.Join(json.Unmarshal(before.config, &old), json.Unmarshal(small.config, &sent)); err != nil {
-		return nil, nil, fmt.Errorf("read the configs: %w", err)
+// fill gives the layers of the whole image, and their digests when unpacked, with those of an exported part in their places.
+func (r *reuse) fill(small smallImage) (layers []ocispecs.Descriptor, diffs []digest.Digest, err error) {
+	var c ocispecs.Image
+	if err := json.Unmarshal(small.config, &c); err != nil {
+		return nil, nil, fmt.Errorf("read the exported config: %w", err)
 	}
-	if layers, err = before.layers(); err != nil {
-		return nil, nil, err
+	exported := len(small.manifest.Layers)
+	base := exported - len(r.made) // of the exported layers, those that are the base's
+	if len(c.RootFS.DiffIDs) != exported || base < 0 || r.base != nil && base > 0 {
+		return nil, nil, errors.New("the exported image does not have the layers that were to be made")
 	}
-	diffs = old.RootFS.DiffIDs
-	places := c.graph.Plan.SentPlaces()
-	if n := len(places); len(diffs) != len(layers) || n != len(small.manifest.Layers) || n != len(sent.RootFS.DiffIDs) {
-		return nil, nil, errors.New("the images do not have the layers of the plan")
+	all := slices.Clone(r.base)
+	for i := range base {
+		all = append(all, filled{small.manifest.Layers[i], c.RootFS.DiffIDs[i]})
 	}
-	for i, at := range places {
-		layers[at], diffs[at] = small.manifest.Layers[i], sent.RootFS.DiffIDs[i]
+	own := len(all)
+	all = append(all, r.layers...)
+	for i, at := range r.made {
+		all[own+at] = filled{small.manifest.Layers[base+i], c.RootFS.DiffIDs[base+i]}
+	}
+	for _, l := range all {
+		layers, diffs = append(layers, l.desc), append(diffs, l.diff)
 	}
 	return layers, diffs, nil
 }

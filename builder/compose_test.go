@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/moby/buildkit/solver/pb"
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
@@ -55,12 +56,20 @@ func image(t *testing.T, created time.Time, names ...string) (placed, smallImage
 	return placed{data: manifest, config: data}, smallImage{m, data}
 }
 
-// TestWhole: the layers that were sent take the places of the old ones, and no entry of the history is later than the image.
+func filledWith(name string) filled {
+	return filled{layer(name), digest.FromString("unpacked " + name)}
+}
+
+// fromTag takes all layers but the project's files.
+func fromTag() *reuse {
+	return &reuse{base: []filled{filledWith("base")}, layers: []filled{filledWith("numpy"), {}}, made: []int{1}}
+}
+
+// TestWhole: the layers that were made take their places, and no entry of the history is later than the image.
 func TestWhole(t *testing.T) {
 	epoch := time.Unix(1_700_000_000, 0).UTC()
-	before, _ := image(t, time.Unix(0, 0).UTC(), "base", "numpy", "old files")
 	_, small := image(t, epoch, "new files")
-	m := &making{build: running(t, Request{Epoch: epoch}), before: &seen{image: before}, graphs: []compiled{threeLayers(t, "")}}
+	m := &making{build: running(t, Request{Epoch: epoch}), reuse: fromTag(), graphs: []compiled{threeLayers(t, "")}}
 	manifest, config, err := m.whole(small)
 	if err != nil {
 		t.Fatal(err)
@@ -93,71 +102,159 @@ func TestWhole(t *testing.T) {
 	}
 }
 
-// TestWholeOfOtherLayers: images that do not have the layers of the plan are not put together.
+// TestWholeOfOtherLayers: a part that does not have the layers that were to be made is not taken.
 func TestWholeOfOtherLayers(t *testing.T) {
-	before, _ := image(t, time.Unix(0, 0), "base", "numpy", "old files")
 	_, none := image(t, time.Unix(0, 0))
 	_, two := image(t, time.Unix(0, 0), "files", "more files")
 	for name, small := range map[string]smallImage{"none": none, "two": two, "no config": {config: []byte("<html>")}} {
-		m := &making{build: running(t, Request{}), before: &seen{image: before}, graphs: []compiled{threeLayers(t, "")}}
+		m := &making{build: running(t, Request{}), reuse: fromTag(), graphs: []compiled{threeLayers(t, "")}}
 		if _, _, err := m.whole(small); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
 }
 
-// TestReuses: only an image whose layers are known, zstd, and in the cache where there is one, is taken up.
+// TestWholeOnAnotherBase: a new base's layers are exported with the others.
+func TestWholeOnAnotherBase(t *testing.T) {
+	_, small := image(t, time.Unix(0, 0), "new base", "more of it", "new files")
+	r := fromTag()
+	r.base = nil
+	layers, diffs, err := r.fill(small)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff([]ocispecs.Descriptor{layer("new base"), layer("more of it"), layer("numpy"), layer("new files")}, layers); d != "" {
+		t.Errorf("layers (-want +got):\n%s", d)
+	}
+	if len(diffs) != 4 || diffs[2] != filledWith("numpy").diff || diffs[3] != filledWith("new files").diff {
+		t.Errorf("unpacked %v", diffs)
+	}
+}
+
+// TestReuses: layers are taken from an image by their keys, wherever in it they are.
 func TestReuses(t *testing.T) {
-	key := digest.FromString("numpy").String()
-	withHistory := func(p placed, history []byte) placed {
-		var c map[string]json.RawMessage
-		if err := json.Unmarshal(p.config, &c); err != nil {
-			t.Fatal(err)
-		}
-		c["history"] = history
-		p.config, _ = json.Marshal(c)
-		return p
-	}
-	good := func() *making {
-		c := threeLayers(t, key)
-		before, _ := image(t, time.Unix(0, 0), "base", "numpy", "old files")
-		var config map[string]json.RawMessage
-		if err := json.Unmarshal(c.graph.Config, &config); err != nil {
-			t.Fatal(err)
-		}
-		c.inputs.Base.Config.RootFS.DiffIDs = []digest.Digest{digest.FromString("unpacked base")}
-		req := Request{NoOwnCache: true, Outputs: []Output{{Type: "image", Push: true}}}
-		return &making{build: running(t, req), v: tagged(t, "registry.example/a:1"), graphs: []compiled{c}, before: &seen{image: withHistory(before, config["history"])}}
-	}
+	onBase := []filled{filledWith("base")}
+	keys := map[string]string{"numpy": digest.FromString("numpy").String(), "rich": digest.FromString("rich").String()}
 	for _, test := range []struct {
 		name   string
 		change func(m *making)
-		want   bool
+		want   *reuse
 	}{
-		{"as it should be", func(*making) {}, true},
-		{"composing failed", func(m *making) { m.full = true }, false},
-		{"the registry does not answer", func(m *making) { m.before.unknown = true }, false},
-		{"another output beside", func(m *making) { m.req.Outputs = append(m.req.Outputs, Output{Type: "tar"}) }, false},
-		{"gzip", func(m *making) { m.req.Compression = "gzip" }, false},
-		{"an attribute of the exporter", func(m *making) { m.req.Outputs[0].Attrs = map[string]string{"unpack": "true"} }, false},
-		{"a cache of one's own", func(m *making) { m.req.CacheTo = []Cache{{Type: "local"}} }, false},
-		{"--no-cache", func(m *making) { m.req.NoCache = llb.AllStages }, false},
-		{"two platforms", func(m *making) { m.graphs = append(m.graphs, m.graphs[0]) }, false},
-		{"a layer without a key", func(m *making) {
-			m.graphs[0].graph = threeLayers(t, "").graph
-			m.before.image.config = []byte(strings.ReplaceAll(string(m.before.image.config), key, ""))
-		}, false},
-		{"another key", func(m *making) { m.graphs[0].graph = threeLayers(t, digest.FromString("other").String()).graph }, false},
-		{"gzip layers under the tag", func(m *making) {
-			m.before.image.data = []byte(strings.ReplaceAll(string(m.before.image.data), "+zstd", "+gzip"))
-		}, false},
-		{"an own cache without these layers", func(m *making) { m.req.NoOwnCache = false }, false},
-		{"nothing that is sent", func(m *making) { m.graphs[0].graph.Plan.Layers[1].Kind = "copy" }, false},
+		{"other files", func(*making) {}, &reuse{base: onBase, layers: []filled{filledWith("numpy"), {}}, made: []int{1}}},
+		{"a package more", func(m *making) { m.graphs[0] = plannedAs(t, "rich", keys["rich"], "numpy", keys["numpy"], "files", "") },
+			&reuse{base: onBase, layers: []filled{{}, filledWith("numpy"), {}}, made: []int{0, 2}}},
+		{"a package more under the tag", func(m *making) {
+			m.before.image = pushedAs(t, "zstd", "rich", keys["rich"], "numpy", keys["numpy"], "old files", "")
+		},
+			&reuse{base: onBase, layers: []filled{filledWith("numpy"), {}}, made: []int{1}}},
+		{"no files", func(m *making) { m.graphs[0] = plannedAs(t, "numpy", keys["numpy"], "rich", keys["rich"]) },
+			&reuse{base: onBase, layers: []filled{filledWith("numpy"), {}}, made: []int{1}}},
+		{"nothing to make", func(m *making) { m.graphs[0] = plannedAs(t, "numpy", keys["numpy"]) }, nil},
+		{"nothing but the base", func(m *making) {
+			m.graphs[0] = plannedAs(t, "numpy", keys["numpy"])
+			m.graphs[0].inputs.Base.Config.RootFS.DiffIDs[0] = digest.FromString("another")
+		}, &reuse{layers: []filled{filledWith("numpy")}}},
+		{"nothing to take", func(m *making) { m.graphs[0] = plannedAs(t, "rich", keys["rich"], "files", "") }, nil},
+		{"no image", func(m *making) { m.before.image = placed{} }, nil},
+		{"composing failed", func(m *making) { m.full = true }, nil},
+		{"the registry does not answer", func(m *making) { m.before.unknown = true }, nil},
+		{"another output beside", func(m *making) { m.req.Outputs = append(m.req.Outputs, Output{Type: "tar"}) }, nil},
+		{"gzip", func(m *making) { m.req.Compression = "gzip" }, nil},
+		{"an attribute of the exporter", func(m *making) { m.req.Outputs[0].Attrs = map[string]string{"unpack": "true"} }, nil},
+		{"a cache of one's own", func(m *making) { m.req.CacheTo = []Cache{{Type: "local"}} }, nil},
+		{"--no-cache", func(m *making) { m.req.NoCache = llb.AllStages }, nil},
+		{"two platforms", func(m *making) { m.graphs = append(m.graphs, m.graphs[0]) }, nil},
+		{"a layer without a key", func(m *making) { m.graphs[0] = plannedAs(t, "numpy", keys["numpy"], "branch", "", "files", "") }, nil},
+		{"gzip layers under the tag", func(m *making) { m.before.image = pushedAs(t, "gzip", "numpy", keys["numpy"], "old files", "") }, nil},
+		{"another base", func(m *making) { m.graphs[0].inputs.Base.Config.RootFS.DiffIDs[0] = digest.FromString("another") },
+			&reuse{layers: []filled{filledWith("numpy"), {}}, made: []int{1}}},
+		{"another base of more layers", func(m *making) {
+			m.graphs[0].inputs.Base.Config.RootFS.DiffIDs = []digest.Digest{onBase[0].diff, "b", "c", "d"}
+		},
+			&reuse{layers: []filled{filledWith("numpy"), {}}, made: []int{1}}},
+		{"a graph that does not merge its layers", func(m *making) { m.graphs[0].graph.Definition = &pb.Definition{} }, nil},
 	} {
-		m := good()
+		req := Request{NoOwnCache: true, Outputs: []Output{{Type: "image", Push: true}}}
+		m := &making{
+			build: running(t, req), v: tagged(t, "registry.example/a:1"), graphs: []compiled{plannedAs(t, "numpy", keys["numpy"], "files", "")},
+			before: &seen{image: pushedAs(t, "zstd", "numpy", keys["numpy"], "old files", "")},
+		}
 		test.change(m)
-		if got := m.reuses(); got != test.want {
-			t.Errorf("%s: %v", test.name, got)
+		got := m.reuses()
+		if got != nil {
+			if got.part == nil {
+				t.Errorf("%s: no part", test.name)
+			}
+			got.part = nil
+		}
+		if d := cmp.Diff(test.want, got, cmp.AllowUnexported(reuse{}, filled{})); d != "" {
+			t.Errorf("%s (-want +got):\n%s", test.name, d)
 		}
 	}
+}
+
+// plannedAs is a graph of a base's layer and of own ones: names and keys. Those of files are the project's.
+func plannedAs(t *testing.T, own ...string) compiled {
+	t.Helper()
+	plan := &llb.Plan{BaseLayers: 1}
+	history := []ocispecs.History{{CreatedBy: "base"}, {CreatedBy: "CMD sh", EmptyLayer: true}}
+	sources := []string{"base"}
+	for i := 0; i < len(own); i += 2 {
+		kind := "wheels"
+		if strings.HasSuffix(own[i], "files") {
+			kind = "app"
+		}
+		plan.Layers = append(plan.Layers, llb.Layer{Kind: kind, Name: own[i]})
+		sources = append(sources, own[i])
+		history = append(history, ocispecs.History{CreatedBy: own[i], Comment: own[i+1]})
+	}
+	config, err := json.Marshal(ocispecs.Image{History: history})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := compiled{graph: &llb.Graph{Config: config, Plan: plan, Definition: merged(t, sources)}}
+	c.inputs.Base.Config.RootFS.DiffIDs = []digest.Digest{digest.FromString("unpacked base")}
+	return c
+}
+
+// merged is a definition that lays sources one over the other.
+func merged(t *testing.T, sources []string) *pb.Definition {
+	t.Helper()
+	def, merge := &pb.Definition{}, &pb.MergeOp{}
+	add := func(op *pb.Op) *pb.Input {
+		data, err := op.MarshalVT()
+		if err != nil {
+			t.Fatal(err)
+		}
+		def.Def = append(def.Def, data)
+		return &pb.Input{Digest: digest.FromBytes(data).String()}
+	}
+	top := &pb.Op{Op: &pb.Op_Merge{Merge: merge}}
+	for i, s := range sources {
+		top.Inputs = append(top.Inputs, add(&pb.Op{Op: &pb.Op_Source{Source: &pb.SourceOp{Identifier: "docker-image://" + s}}}))
+		merge.Inputs = append(merge.Inputs, &pb.MergeInput{Input: int64(i)})
+	}
+	add(&pb.Op{Inputs: []*pb.Input{add(top)}})
+	return def
+}
+
+// pushedAs is the image of such a graph in a registry.
+func pushedAs(t *testing.T, codec string, own ...string) placed {
+	t.Helper()
+	names := []string{"base"}
+	for i := 0; i < len(own); i += 2 {
+		names = append(names, own[i])
+	}
+	p, _ := image(t, time.Unix(0, 0), names...)
+	var all struct {
+		History json.RawMessage `json:"history"`
+	}
+	if err := json.Unmarshal(plannedAs(t, own...).graph.Config, &all); err != nil {
+		t.Fatal(err)
+	}
+	config, err := withKeys(p.config, map[string]any{"history": all.History})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return placed{data: []byte(strings.ReplaceAll(string(p.data), "+zstd", "+"+codec)), config: config}
 }

@@ -82,16 +82,23 @@ func (w *watcher) counts() (cached, ran int) {
 	return cached, ran
 }
 
-// made tells whether a step that makes a layer of the image ran: one of the helper's, or apt's.
-func (w *watcher) made() bool {
+// layerSteps are the steps that make a layer of the image: the helper's, and apt's.
+type layerSteps struct{ ran, cached int }
+
+// layerSteps counts them.
+func (w *watcher) layerSteps() (n layerSteps) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, v := range w.last {
-		if !v.Cached && v.Completed != nil && v.Error == "" && v.ProgressGroup != nil && slices.Contains(llb.LayerGroups, v.ProgressGroup.Id) {
-			return true
+		switch {
+		case v.ProgressGroup == nil || !slices.Contains(llb.LayerGroups, v.ProgressGroup.Id):
+		case v.Cached:
+			n.cached++
+		case v.Completed != nil && v.Error == "":
+			n.ran++
 		}
 	}
-	return false
+	return n
 }
 
 // warnings gives what the steps' helper warns of, as the step's name and the text.

@@ -7,36 +7,69 @@ import (
 	"fmt"
 	"slices"
 
+	bkclient "github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/exporter/containerimage/exptypes"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
+	"github.com/moby/buildkit/solver/pb"
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/mlbuild/mlbuild/llb"
 )
 
-// An edit of the project's files changes one layer, and the history of the image under the tag says by what each of the others was made
-// (llb.Compile). Where those are what the graph would make again, the daemon builds and exports the project's files alone, and the client puts the image together:
-// neither of them then looks at a package, on a daemon that has them as on one that does not. The image is byte for byte the one that the daemon would export.
+// An edit changes the layer of the project's files, a new version of a package that package's layer, a new base the layers that are made on it, and the history of the
+// image under the tag says by what each of its layers was made (llb.Compile). Layers that the graph would make again are taken from there: the daemon builds and exports the
+// others alone, and the client puts the image together. Nobody then looks at the other packages, on a daemon that has them as on one that does not. The image is byte for byte
+// the one that the daemon would export.
 
-// reuses tells whether the tag's image has every layer but the project's files, and the profile's cache too.
-func (m *making) reuses() bool {
-	if m.full || m.before.unknown || !m.onlyPushes() || len(m.req.NoCache) > 0 || len(m.graphs) != 1 || !m.looksAlike() {
-		return false
-	}
-	layers, err := m.before.image.layers()
-	g := m.graphs[0].graph
-	if err != nil || !ours(layers, g.Plan) || !allKeyed(g) {
-		return false
-	}
-	return m.req.NoOwnCache || m.cacheHolds(layers)
+// reuse is an image of which some layers are taken from the tag's.
+type reuse struct {
+	base   []filled       // the base's layers, nil = they are exported with the others
+	layers []filled       // as in Plan.Layers; those to be made are empty
+	made   []int          // the layers to be made, in Plan.Layers
+	part   *pb.Definition // makes them
 }
 
-// ours tells whether an image has as many layers as planned, the planned ones as mlbuild pushes them.
-func ours(layers []ocispecs.Descriptor, plan *llb.Plan) bool {
-	return len(layers) == plan.BaseLayers+len(plan.Layers) && !slices.ContainsFunc(layers[plan.BaseLayers:], func(l ocispecs.Descriptor) bool {
-		return l.MediaType != ocispecs.MediaTypeImageLayerZstd
-	})
+// filled is a layer as it is in a registry, and its digest when unpacked.
+type filled struct {
+	desc ocispecs.Descriptor
+	diff digest.Digest
+}
+
+// reuses gives what can be taken from the tag's image, nil if it is nothing.
+func (m *making) reuses() *reuse {
+	if m.full || m.before.unknown || !m.onlyPushes() || len(m.req.NoCache) > 0 || len(m.graphs) != 1 {
+		return nil
+	}
+	c := m.graphs[0]
+	own, err := ownHistory(c.graph)
+	if err != nil || !allKeyed(c.graph.Plan, own) {
+		return nil
+	}
+	all, history, err := m.before.image.filled()
+	if err != nil {
+		return nil
+	}
+	r := &reuse{base: below(all, c.inputs.Base.Config.RootFS.DiffIDs)}
+	r.take(byKey(all, history), own)
+	if len(r.made) == len(own) {
+		return nil
+	}
+	if r.part, err = c.graph.Part(r.base == nil, r.made); err != nil || r.part == nil {
+		return nil
+	}
+	return r
+}
+
+// take fills the layers that are there.
+func (r *reuse) take(there map[string]filled, own []ocispecs.History) {
+	for i, h := range own {
+		l, ok := there[h.Comment]
+		if !ok {
+			r.made = append(r.made, i)
+		}
+		r.layers = append(r.layers, l)
+	}
 }
 
 // onlyPushes tells whether the image goes to a registry, as zstd, and nowhere else.
@@ -48,18 +81,14 @@ func (m *making) onlyPushes() bool {
 	return len(o.Attrs) == 0 && (m.req.Compression == "" || m.req.Compression == "zstd")
 }
 
-// allKeyed tells whether one layer is sent, and every other is known by a key in the history.
-func allKeyed(g *llb.Graph) bool {
-	own, err := ownHistory(g)
-	if err != nil {
-		return false
-	}
-	for i, l := range g.Plan.Layers {
+// allKeyed tells whether every layer that is not sent is known by a key in the history.
+func allKeyed(plan *llb.Plan, own []ocispecs.History) bool {
+	for i, l := range plan.Layers {
 		if !l.Sent() && own[i].Comment == "" {
 			return false
 		}
 	}
-	return len(g.Plan.SentPlaces()) == 1
+	return true
 }
 
 // ownHistory gives the entries of the graph's own layers.
@@ -77,9 +106,54 @@ func ownHistory(g *llb.Graph) ([]ocispecs.History, error) {
 // keyed tells whether the image under the tag may have layers that can be reused.
 func (s *seen) keyed() bool {
 	var c ocispecs.Image
-	return json.Unmarshal(s.image.config, &c) == nil && slices.ContainsFunc(c.History, func(h ocispecs.History) bool {
-		return digest.Digest(h.Comment).Validate() == nil
-	})
+	return json.Unmarshal(s.image.config, &c) == nil && slices.ContainsFunc(c.History, func(h ocispecs.History) bool { return isKey(h.Comment) })
+}
+
+func isKey(comment string) bool { return digest.Digest(comment).Validate() == nil }
+
+// filled gives the layers of an image, and the entry of its history for each.
+func (p placed) filled() ([]filled, []ocispecs.History, error) {
+	layers, err := p.layers()
+	if err != nil {
+		return nil, nil, err
+	}
+	var c ocispecs.Image
+	if err := json.Unmarshal(p.config, &c); err != nil {
+		return nil, nil, fmt.Errorf("read the config of %s: %w", p.desc.Digest, err)
+	}
+	history := slices.DeleteFunc(c.History, func(h ocispecs.History) bool { return h.EmptyLayer })
+	if len(c.RootFS.DiffIDs) != len(layers) || len(history) != len(layers) {
+		return nil, nil, fmt.Errorf("%s does not tell of every layer", p.desc.Digest)
+	}
+	all := make([]filled, len(layers))
+	for i, l := range layers {
+		all[i] = filled{l, c.RootFS.DiffIDs[i]}
+	}
+	return all, history, nil
+}
+
+// below gives the layers of the base, if that is what the image stands on; else nil.
+func below(all []filled, base []digest.Digest) []filled {
+	if len(all) < len(base) {
+		return nil
+	}
+	for i, d := range base {
+		if all[i].diff != d {
+			return nil
+		}
+	}
+	return all[:len(base):len(base)]
+}
+
+// byKey gives the layers that have a key, zstd as mlbuild pushes them.
+func byKey(all []filled, history []ocispecs.History) map[string]filled {
+	there := map[string]filled{}
+	for i, l := range all {
+		if isKey(history[i].Comment) && l.desc.MediaType == ocispecs.MediaTypeImageLayerZstd {
+			there[history[i].Comment] = l
+		}
+	}
+	return there
 }
 
 // layers reads the manifest.
@@ -91,34 +165,72 @@ func (p placed) layers() ([]ocispecs.Descriptor, error) {
 	return m.Layers, nil
 }
 
-// solveSent has the project's files solved alone, as an image with the config and the history that they have in the whole one.
-func (m *making) solveSent(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
+// solvePart has the layers that are to be made solved alone, as an image with the config and the history that they have in the whole one.
+func (m *making) solvePart(ctx context.Context, gw gateway.Client, imports []Cache) (*gateway.Result, error) {
 	c := m.graphs[0]
-	def, err := c.graph.Sent()
+	config, err := m.reuse.partConfig(c.graph)
 	if err != nil {
 		return nil, err
 	}
-	config, err := sentConfig(c.graph)
+	res, err := gw.Solve(ctx, gateway.SolveRequest{Definition: m.reuse.part, Evaluate: true, CacheImports: gatewayCaches(imports)})
 	if err != nil {
-		return nil, err
-	}
-	res, err := gw.Solve(ctx, gateway.SolveRequest{Definition: def, Evaluate: true})
-	if err != nil {
-		return nil, err
+		return nil, m.explainDownload(ctx, gw, &c, err)
 	}
 	res.AddMeta(exptypes.ExporterImageConfigKey, config)
 	return res, nil
 }
 
-// sentConfig is the compiled config with the history of the layers that are sent.
-func sentConfig(g *llb.Graph) ([]byte, error) {
-	own, err := ownHistory(g)
-	if err != nil {
-		return nil, err
+// partImports lists the caches that a part reads: none where it is made as fast as a cache is read.
+func (m *making) partImports() []Cache {
+	plan, files := m.graphs[0].graph.Plan, 0
+	for _, i := range m.reuse.made {
+		switch l := plan.Layers[i]; {
+		case l.Sent():
+			files++
+		case !quick(l):
+			return m.imports()
+		}
 	}
-	var sent []ocispecs.History
-	for _, at := range g.Plan.SentPlaces() {
-		sent = append(sent, own[at-g.Plan.BaseLayers])
+	if files > 1 { // one of them is made by a program, which needs the packages
+		return m.imports()
 	}
-	return withKeys(g.Config, map[string]any{"history": sent})
+	return nil
+}
+
+// quick tells whether a layer that is not sent is soon made again.
+func quick(l llb.Layer) bool {
+	return l.Kind == "wheels" || l.Kind == "account" || l.Kind == "skeleton"
+}
+
+// partConfig is the compiled config with the history of the layers that are exported.
+func (r *reuse) partConfig(g *llb.Graph) ([]byte, error) {
+	var c ocispecs.Image
+	if err := json.Unmarshal(g.Config, &c); err != nil {
+		return nil, fmt.Errorf("read the compiled config: %w", err)
+	}
+	below := c.History[:len(c.History)-len(g.Plan.Layers)]
+	var exported []ocispecs.History
+	if r.base == nil {
+		exported = slices.Clone(below)
+	}
+	for _, i := range r.made {
+		exported = append(exported, c.History[len(below)+i])
+	}
+	return withKeys(g.Config, map[string]any{"history": exported})
+}
+
+// sendPart has the daemon push the layers that were made, as an image of their own that has no tag, and pushes what is left of the whole one from here.
+func (m *making) sendPart(ctx context.Context, w *watcher) error {
+	entry := m.pushEntry(repository(m.v.Tags[0]))
+	entry.Attrs["push-by-digest"] = "true"
+	if _, err := m.export(ctx, w, []bkclient.ExportEntry{entry}, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
+		return m.solvePart(ctx, gw, nil)
+	}); err != nil {
+		return err
+	}
+	there := map[digest.Digest]bool{}
+	for _, l := range m.part {
+		there[l.Digest] = true
+	}
+	return m.sendLittle(ctx, there)
 }

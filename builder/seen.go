@@ -2,6 +2,7 @@ package builder
 
 import (
 	"context"
+	"slices"
 
 	"github.com/containerd/errdefs"
 	"github.com/opencontainers/go-digest"
@@ -41,23 +42,32 @@ func (b *build) look(ctx context.Context, req Request, v Variant) *seen {
 		}
 	}
 	if b.pushes(v) && s.digest == "" {
-		b.lookFurther(ctx, v, s)
+		b.lookFurther(ctx, req, v, s)
 	}
 	return s
 }
 
-// lookFurther takes the image under another tag of the variant for one to start from, where the first tag is new: a commit's beside the branch's.
-func (b *build) lookFurther(ctx context.Context, v Variant, s *seen) {
-	for _, t := range v.Tags[1:] {
-		if repository(t) != repository(v.Tags[0]) {
-			continue
-		}
-		if f, err := b.registry.find(ctx, t, true); err == nil && f != nil {
+// lookFurther finds an image to start from, where the first tag is new: that of another tag of the variant, as a branch's beside a commit's, or the last one that was noted.
+func (b *build) lookFurther(ctx context.Context, req Request, v Variant, s *seen) {
+	for _, ref := range starts(req, v) {
+		if f, err := b.registry.find(ctx, ref, true); err == nil && f != nil {
 			s.image = f.image
 			s.know(f.layers)
 			return
 		}
 	}
+}
+
+// starts lists the references of images that a build may start from.
+func starts(req Request, v Variant) []string {
+	all := slices.DeleteFunc(slices.Clone(v.Tags[1:]), func(t string) bool { return repository(t) != repository(v.Tags[0]) })
+	if req.NoOwnCache {
+		return all
+	}
+	for _, cache := range ownCaches(req, v) {
+		all = append(all, lastOf(cache))
+	}
+	return all
 }
 
 // found is what a reference of a registry names.

@@ -16,8 +16,9 @@ import (
 const maxLittle = 4 << 20
 
 // sendLittle pushes the exported image from here, if little of it is new: the client knows from the tag and the caches which layers the repository
-// has, while the daemon asks for each. The new blobs are read from the daemon's content store. After an error the tag names what it named before.
-func (m *making) sendLittle(ctx context.Context) error {
+// has, while the daemon asks for each. So it has those of brought. The new blobs are read from the daemon's content store. After an error the tag names what it named
+// before.
+func (m *making) sendLittle(ctx context.Context, brought map[digest.Digest]bool) error {
 	if m.before.unknown || !images.IsManifestType(m.exported.MediaType) {
 		return fmt.Errorf("%s is not known to lack little", m.v.Tags[0])
 	}
@@ -26,7 +27,7 @@ func (m *making) sendLittle(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the exported manifest: %w", err)
 	}
-	missing, err := missingBlobs(data, m.before.layers)
+	missing, err := missingBlobs(data, m.before.layers, brought)
 	if err != nil {
 		return err
 	}
@@ -45,14 +46,14 @@ func (m *making) sendLittle(ctx context.Context) error {
 }
 
 // missingBlobs lists the config of a manifest and those of its layers that are not there yet. More than maxLittle bytes are an error.
-func missingBlobs(manifest []byte, there map[digest.Digest]bool) ([]ocispecs.Descriptor, error) {
+func missingBlobs(manifest []byte, there, brought map[digest.Digest]bool) ([]ocispecs.Descriptor, error) {
 	var m ocispecs.Manifest
 	if err := json.Unmarshal(manifest, &m); err != nil {
 		return nil, fmt.Errorf("read the exported manifest: %w", err)
 	}
 	missing, size, seen := []ocispecs.Descriptor{m.Config}, int64(0), map[digest.Digest]bool{}
 	for _, l := range m.Layers {
-		if there[l.Digest] || seen[l.Digest] {
+		if there[l.Digest] || brought[l.Digest] || seen[l.Digest] {
 			continue
 		}
 		seen[l.Digest] = true

@@ -66,7 +66,7 @@ func (m *making) platforms(ctx context.Context, gw gateway.Client) (*gateway.Res
 	m.graphs = graphs
 	m.describe()
 	<-m.looked
-	if m.reused = m.reuses(); !m.reused {
+	if m.reuse = m.reuses(); m.reuse == nil {
 		m.askForRecords()
 	}
 	if err := m.test(ctx, gw); err != nil {
@@ -75,8 +75,8 @@ func (m *making) platforms(ctx context.Context, gw gateway.Client) (*gateway.Res
 	if m.onlyTests() {
 		return gateway.NewResult(), nil
 	}
-	if m.reused {
-		return m.solveSent(ctx, gw)
+	if m.reuse != nil {
+		return m.solvePart(ctx, gw, m.partImports())
 	}
 	return m.solveGraphs(ctx, gw)
 }
@@ -178,13 +178,13 @@ func (m *making) throughAnother() ([]*pb.Definition, error) {
 	return all, nil
 }
 
-// solveLayers has every layer solved by itself, and names them in order.
-func (m *making) solveLayers(ctx context.Context, gw gateway.Client, layers []*pb.Definition) (*gateway.Result, error) {
+// solveLayers has every layer solved by itself, with what some caches hold, and names them in order.
+func (m *making) solveLayers(ctx context.Context, gw gateway.Client, layers []*pb.Definition, imports []Cache) (*gateway.Result, error) {
 	refs := make([]gateway.Reference, len(layers))
 	eg, egctx := errgroup.WithContext(ctx)
 	for i, def := range layers {
 		eg.Go(func() error {
-			res, err := gw.Solve(egctx, gateway.SolveRequest{Definition: def, Evaluate: true, CacheImports: gatewayCaches(m.imports())})
+			res, err := gw.Solve(egctx, gateway.SolveRequest{Definition: def, Evaluate: true, CacheImports: gatewayCaches(imports)})
 			if err != nil {
 				return err
 			}

@@ -31,7 +31,7 @@ type placed struct {
 
 // chooseName lets the exporter push, or not.
 func (m *making) chooseName(res *gateway.Result) {
-	m.withheld = m.reused || m.looksAlike()
+	m.withheld = m.reuse != nil || m.looksAlike()
 	name := m.v.Tags[0]
 	if m.withheld {
 		name = ""
@@ -68,9 +68,15 @@ func sameStep(a, b ocispecs.History) bool {
 	return a == b
 }
 
-// confirm pushes after all what was withheld and is another image than the tag names: from here where it is little, else through the daemon.
+// confirm pushes after all what was withheld and is another image than the tag names: from here where it is little, else through the daemon, which also knows where
+// a new base's layers are.
 func (m *making) confirm(ctx context.Context, w *watcher) error {
-	if !m.withheld || m.image.Digest == m.before.digest || m.sendLittle(ctx) == nil {
+	switch {
+	case !m.withheld || m.image.Digest == m.before.digest:
+		return nil
+	case (m.reuse == nil || m.reuse.base != nil) && m.sendLittle(ctx, nil) == nil:
+		return nil
+	case m.reuse != nil && m.sendPart(ctx, w) == nil:
 		return nil
 	}
 	return m.pushAgain(ctx, w, m.v.Tags[0])

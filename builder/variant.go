@@ -21,16 +21,18 @@ type making struct {
 	*build
 	v        Variant
 	image    *Image
-	before   *seen               // read once looked is closed
-	looked   <-chan struct{}     // the registry was asked, while the daemon is busy with its own look-ups
-	graphs   []compiled          // one for each platform
-	withheld bool                // the exporter was given no name: the tag seems to name the image already
-	reused   bool                // only the project's files were built: all other layers are those of the image that the tag names
-	full     bool                // that may not be done
-	exported ocispecs.Descriptor // what the exporter says that it made
-	own      blobs               // the manifest and config, where the client made them
-	sent     []byte              // its manifest, where the client has pushed it; nil = the daemon did
-	release  func()              // ends the turn at the repository; nil before it was taken
+	before   *seen                 // read once looked is closed
+	looked   <-chan struct{}       // the registry was asked, while the daemon is busy with its own look-ups
+	graphs   []compiled            // one for each platform
+	withheld bool                  // the exporter was given no name: the tag seems to name the image already
+	reuse    *reuse                // what is taken from the image that the tag names; nil = everything is built
+	full     bool                  // everything has to be
+	part     []ocispecs.Descriptor // with reuse, the layers that were made
+	steps    layerSteps            // of the image, before its cache is exported: then every step comes from the cache
+	exported ocispecs.Descriptor   // what the exporter says that it made
+	own      blobs                 // the manifest and config, where the client made them
+	sent     []byte                // its manifest, where the client has pushed it; nil = the daemon did
+	release  func()                // ends the turn at the repository; nil before it was taken
 }
 
 // variant builds, exports and tags one profile, then exports its cache.
@@ -58,15 +60,15 @@ func (b *build) variant(ctx context.Context, v Variant) (*Image, error) {
 	if err != nil {
 		return nil, b.explain(v.Profile, b.daemon.Explain(ctx, err))
 	}
-	made := w.made()
+	m.steps = w.layerSteps()
 	for _, warning := range w.warnings() {
 		m.image.note("%s", warning)
 	}
-	m.image.Cached, m.image.Ran = w.counts() // before the cache is exported: then every step comes from the cache
+	m.image.Cached, m.image.Ran = w.counts()
 	m.image.Digest = resp.ExporterResponse["containerimage.digest"]
 	m.image.Config = resp.ExporterResponse["containerimage.config.digest"]
 	m.exported = descriptorOf(resp.ExporterResponse["containerimage.descriptor"])
-	if err := m.finish(ctx, w, made); err != nil {
+	if err := m.finish(ctx, w); err != nil {
 		return nil, b.explain(v.Profile, b.daemon.Explain(ctx, err))
 	}
 	m.image.Seconds = time.Since(began).Seconds()
@@ -105,7 +107,7 @@ func (m *making) solveOnce(ctx context.Context, w *watcher) (*bkclient.SolveResp
 		}
 	}
 	resp, err := m.export(ctx, w, outputs, m.function)
-	if err != nil || !m.reused || m.compose(ctx, resp) == nil {
+	if err != nil || m.reuse == nil || m.compose(ctx, resp) == nil {
 		return resp, err
 	}
 	m.full = true
@@ -164,19 +166,18 @@ func (m *making) function(ctx context.Context, gw gateway.Client) (*gateway.Resu
 
 // finish does what is left once the outputs are written: what belongs to a push, and the caches. Without a push only those that the user named
 // are written.
-func (m *making) finish(ctx context.Context, w *watcher, made bool) error {
+func (m *making) finish(ctx context.Context, w *watcher) error {
 	switch {
 	case m.pushes(m.v):
-		return m.afterPush(ctx, w, made)
+		return m.afterPush(ctx, w)
 	case len(m.req.CacheTo) > 0:
 		return m.exportCache(ctx, w)
 	}
 	return nil
 }
 
-// afterPush counts layers, puts the further tags, and exports the cache: when it lacks a layer, and when a step made one, for a layer that it has may
-// have come from other inputs, such as the user's over a new base.
-func (m *making) afterPush(ctx context.Context, w *watcher, made bool) error {
+// afterPush counts layers, puts the further tags, and exports the cache where it does not serve the next build.
+func (m *making) afterPush(ctx context.Context, w *watcher) error {
 	if err := m.confirm(ctx, w); err != nil {
 		return err
 	}
@@ -190,33 +191,11 @@ func (m *making) afterPush(ctx context.Context, w *watcher, made bool) error {
 	if err := m.putTags(ctx, w, desc, data, err); err != nil {
 		return err
 	}
-	if !made && m.cacheHolds(layers) {
+	m.noteLast(ctx, desc, data, layers)
+	if m.cacheServes(layers) {
 		return nil
 	}
 	return m.exportCache(ctx, w)
-}
-
-// cacheHolds tells whether the profile's own cache has every layer that takes work to make again. It has none of
-// the base's. The app's is left out: whoever builds sends the files anyway, and copying them is faster than reading a cache.
-func (m *making) cacheHolds(layers []ocispecs.Descriptor) bool {
-	there := slices.Contains(m.before.caches, ownCaches(m.req, m.v)[0])
-	if !there || len(m.req.CacheTo) > 0 {
-		return there && m.before.digest == m.image.Digest
-	}
-	for _, c := range m.graphs {
-		n := c.graph.Plan.BaseLayers + len(c.graph.Plan.Layers)
-		if n > len(layers) {
-			return false
-		}
-		for i, l := range layers[:n] {
-			own := i - c.graph.Plan.BaseLayers
-			if own >= 0 && !c.graph.Plan.Layers[own].Sent() && !m.before.cached[l.Digest] {
-				return false
-			}
-		}
-		layers = layers[n:]
-	}
-	return len(layers) == 0
 }
 
 // countLayers adds up the layers of the pushed image, and those of them that the repository did not have. No layers = unknown.
@@ -266,34 +245,6 @@ func (m *making) putTags(ctx context.Context, w *watcher, desc ocispecs.Descript
 // pushAgain lets the daemon push the finished image under another name.
 func (m *making) pushAgain(ctx context.Context, w *watcher, tag string) error {
 	_, err := m.export(ctx, w, []bkclient.ExportEntry{m.pushEntry(tag)}, m.solveGraphs)
-	return err
-}
-
-// exportCache writes the cache in a solve of its own, after the push. Where nothing was pushed the zstd blobs are made first: the codec in which
-// the cache makes a blob would be the layer's from then on.
-func (m *making) exportCache(ctx context.Context, w *watcher) error {
-	targets := m.cacheTargets()
-	if len(targets) == 0 {
-		return nil
-	}
-	if !m.pushes(m.v) {
-		if _, err := m.export(ctx, w, []bkclient.ExportEntry{m.firstBlobs()}, m.solveGraphs); err != nil {
-			return err
-		}
-	}
-	layers, err := m.throughAnother()
-	if err != nil || len(layers) == 0 {
-		return err
-	}
-	opt, err := m.solveOpt(nil)
-	if err != nil {
-		return err
-	}
-	opt.CacheExports = clientCaches(targets)
-	opt.FrontendAttrs["platform"] = numberedPlatforms(len(layers))
-	_, err = m.run(ctx, w, opt, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
-		return m.solveLayers(ctx, gw, layers)
-	})
 	return err
 }
 

@@ -1,9 +1,12 @@
 package integration
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/mlbuild/mlbuild/builder"
 	"github.com/mlbuild/mlbuild/integration/testbed"
@@ -71,6 +74,80 @@ func TestLayersOfTheTagAreReused(t *testing.T) {
 	n.b = other
 	if image := n.pushWith(p, own, "reused:commit", "reused:branch"); image.Ran+image.Cached > 6 || image.Layers == nil || image.Layers.New != 1 {
 		t.Errorf("with a new first tag: %d steps ran, %d were cached, layers %+v", image.Ran, image.Cached, image.Layers)
+	}
+}
+
+// TestChangedPackagesAreBuiltAlone: where packages or the base change, they alone are built and pushed, under a new tag as well, on a daemon that made the others and on one
+// that never saw them; the image is the one that a build of everything gives. The cache follows once it lacks much.
+func TestChangedPackagesAreBuiltAlone(t *testing.T) {
+	n := newBench(t)
+	x := testbed.NewIndex(t, testbed.IndexOptions{})
+	p := budgetProject(t, x)
+	x.AddWheel("simple", "bulk", "1.1", "py3-none-any", map[string]string{"bulk/__init__.py": "", "bulk/data.bin": noise(10, 24_000_000)})
+	p.write("requirements.txt", "bulk==1.0\nheavy==1.0\nlight-a\nlight-b\n")
+	p.lock(n.b, "cpu", builder.LockOptions{})
+	n.pushWith(p, func(*builder.Request) {}, "changed:first")
+
+	const cache, last = "/manifests/buildcache-cpu", "/manifests/buildcache-cpu-image"
+	own, alone := func(req *builder.Request) { req.NoOwnCache = true }, func(*builder.Request) {}
+	warm, empty := n.b, connect(t, testbed.NewDaemon(t, testbed.DaemonOptions{Mirror: n.reg}).Addr())
+	for _, e := range []struct {
+		name, requirements string
+		daemon             *builder.Builder
+		layers             int      // that are new
+		puts               []string // further manifests that are put
+		base               bool     // is renewed before
+	}{
+		{"bump", "bulk==1.0\nheavy==1.1\nlight-a\nlight-b\n", warm, 1, []string{last}, false},
+		{"one-more", "bulk==1.0\nheavy==1.1\nlight-a\nlight-b\ntiny\n", empty, 1, []string{last}, false},
+		{"two-less", "bulk==1.0\nlight-a\nlight-b\n", empty, 0, nil, false},
+		{"back", "bulk==1.0\nheavy==1.0\nlight-a\nlight-b\n", empty, 0, []string{last}, false},
+		{"much", "bulk==1.1\nheavy==1.0\nlight-a\nlight-b\n", warm, 1, []string{cache, last}, false},
+		{"base", "bulk==1.1\nheavy==1.0\nlight-a\nlight-b\n", warm, 2, []string{last}, true},
+		{"base-and-bump", "bulk==1.1\nheavy==1.1\nlight-a\nlight-b\n", empty, 3, []string{last}, true},
+	} {
+		if e.base {
+			if _, err := n.reg.BumpBase(t.Context(), "library/python:3.11-slim"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		p.write("requirements.txt", e.requirements)
+		p.write("main.py", "print('"+e.name+"')\n")
+		p.lock(warm, "cpu", builder.LockOptions{})
+		n.b = warm
+		whole := n.pushWith(p, own, "everything/"+e.name+":tag")
+		n.b = e.daemon
+		n.reg.Reset()
+		image := n.pushWith(p, alone, "changed:"+e.name)
+		log := n.reg.Log()
+		if image.Digest != whole.Digest {
+			t.Errorf("%s: %s, and %s where everything was built", e.name, image.Digest, whole.Digest)
+		}
+		if image.Layers == nil || image.Layers.New > e.layers+1 { // the project's files beside
+			t.Errorf("%s: layers %+v", e.name, image.Layers)
+		}
+		var puts []string
+		for _, a := range log {
+			if a.Method == "GET" && strings.Contains(a.Path, "/changed/blobs/") && a.Out > 100_000 {
+				t.Errorf("%s: fetches %s, %d bytes", e.name, a.Path, a.Out)
+			}
+			if a.Method == "PUT" && (strings.HasSuffix(a.Path, cache) || strings.HasSuffix(a.Path, last)) {
+				puts = append(puts, a.Path[strings.Index(a.Path, "/manifests/"):])
+			}
+		}
+		slices.Sort(puts)
+		if d := cmp.Diff(e.puts, puts); d != "" {
+			t.Errorf("%s: manifests put (-want +got):\n%s", e.name, d)
+		}
+		if d, err := n.reg.Digest(t.Context(), "changed:"+e.name); err != nil || d != image.Digest {
+			t.Errorf("%s: the tag names %s, %v; want %s", e.name, d, err, image.Digest)
+		}
+		if len(e.puts) > 0 {
+			if d, err := n.reg.Digest(t.Context(), "changed:buildcache-cpu-image"); err != nil || d != image.Digest {
+				t.Errorf("%s: noted is %s, %v; want %s", e.name, d, err, image.Digest)
+			}
+		}
+		t.Logf("%s: %s; %d ran, %d cached", e.name, tally(log), image.Ran, image.Cached)
 	}
 }
 

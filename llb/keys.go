@@ -15,8 +15,8 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// keys names each layer by what makes it, in the order of the plan: the digest of its definition and of the base. They stand in the image's history,
-// so that a later build knows of a layer without asking a daemon for it. A layer whose definition does not say all that goes into it has "": one
+// keys names each layer by what makes it, in the order of the plan: the digest of its definition, and of the base where that is a part of it. They stand in the image's
+// history, so that a later build knows of a layer without asking a daemon for it. A layer whose definition does not say all that goes into it has "": one
 // with files of the project, a branch of a repository, or a download without a hash.
 //
 // The daemon's own platform, the network's CA and proxies, and sessions make no difference to a layer, so the keys are those of a graph
@@ -40,10 +40,9 @@ func (m *image) keys(def *bkllb.Definition) ([]string, error) {
 	if tops == nil {
 		return keys, nil
 	}
-	_, base, _ := strings.Cut(m.in.Base.Ref, "@")
 	for i, top := range tops {
 		if g.pinned[top.of] {
-			keys[i] = digest.FromString(fmt.Sprintf("%s\nsha256:%x\n%d", base, top.of, top.output)).String()
+			keys[i] = digest.FromString(fmt.Sprintf("sha256:%x\n%d", top.of, top.output)).String()
 		}
 	}
 	return keys, nil
@@ -177,6 +176,14 @@ func (g *operations) tops(layers int) []edge {
 	}
 	if layers == 1 {
 		return g.last
+	}
+	return nil
+}
+
+// base is the input of the definition's merge that stands for the base, nil where there is none.
+func (g *operations) base(layers int) []edge {
+	if len(g.last) == 1 && g.merges[g.last[0].of] && len(g.inputs[g.last[0].of]) == layers+1 {
+		return g.inputs[g.last[0].of][:1]
 	}
 	return nil
 }

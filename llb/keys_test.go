@@ -2,11 +2,13 @@ package llb
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	bkllb "github.com/moby/buildkit/client/llb"
+	"github.com/moby/buildkit/solver/pb"
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
@@ -56,7 +58,7 @@ func TestKeys(t *testing.T) {
 		{"a wheel", func(_ *profiles.Recipe, in *Inputs) { in.Wheels[2].SHA256 = sum("another") }, "torch", "numpy"},
 		{"a wheel of a bin", func(_ *profiles.Recipe, in *Inputs) { in.Wheels[0].SHA256 = sum("another") }, "numpy", "small wheel"},
 		{"the helper", func(_ *profiles.Recipe, in *Inputs) { in.Helpers.Wheels = "sha256:" + sum("newer") }, "environment", "numpy"},
-		{"the base", func(_ *profiles.Recipe, in *Inputs) { in.Base = base(otherRef, 4) }, "", "numpy"},
+		{"the base", func(_ *profiles.Recipe, in *Inputs) { in.Base = base(otherRef, 4) }, "numpy", "user"},
 		{"a directory", func(r *profiles.Recipe, _ *Inputs) { r.App.Dirs[0].Mode = 0o700 }, "numpy", "environment"},
 	} {
 		got := keysOf(t, test.change)
@@ -124,14 +126,55 @@ func TestReadOperationsRefusesGarbage(t *testing.T) {
 	}
 }
 
-// TestSent: the part of a graph that makes the project's layer is a definition of its own, of the same operations.
-func TestSent(t *testing.T) {
+// TestPart: the part of a graph that makes some layers is a definition of its own, of the same operations.
+func TestPart(t *testing.T) {
 	g := compile(t, nil)
-	part, err := g.Sent()
-	if err != nil {
-		t.Fatal(err)
+	files, numpy := len(g.Plan.Layers)-1, slices.IndexFunc(g.Plan.Layers, func(l Layer) bool { return strings.HasPrefix(l.Name, "numpy ") })
+	for _, test := range []struct {
+		base   bool
+		layers []int
+		kind   string
+		names  []string // what the part gives, in order
+	}{
+		{false, []int{files}, "file", []string{"copy the project's files"}},
+		{false, []int{numpy}, "exec", []string{"unpack numpy"}},
+		{false, []int{numpy, files}, "merge", []string{"unpack numpy", "copy the project's files"}},
+		{true, []int{files}, "merge", []string{"python:3.11-slim", "copy the project's files"}},
+	} {
+		part, err := g.Part(test.base, test.layers)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := decode(t, part)
+		top := got.byDigest[got.output]
+		if top.kind() != test.kind {
+			t.Errorf("%v: it gives %+v", test.layers, top)
+			continue
+		}
+		tops := []string{top.name}
+		if test.kind == "merge" {
+			tops = nil
+			for i, in := range top.op.Inputs {
+				tops = append(tops, got.byDigest[in.Digest].name)
+				if at := top.op.GetMerge().Inputs[i].Input; at != int64(i) {
+					t.Errorf("%v: input %d of the merge is %d", test.layers, i, at)
+				}
+			}
+		}
+		if !slices.EqualFunc(tops, test.names, strings.Contains) {
+			t.Errorf("%v: it gives %q", test.layers, tops)
+		}
+		checkPart(t, g, part)
 	}
-	all, sent := decode(t, g.Definition), decode(t, part)
+	if part, err := g.Part(false, nil); part != nil || err != nil {
+		t.Errorf("of no layers: %v, %v", part, err)
+	}
+}
+
+// checkPart holds that a part has every operation that its own need, those of the graph and no others but a merge, and their names.
+func checkPart(t *testing.T, g *Graph, part *pb.Definition) {
+	t.Helper()
+	all, got := decode(t, g.Definition), decode(t, part)
 	if len(part.Def) < 4 || len(part.Def) >= len(g.Definition.Def)/2 {
 		t.Errorf("%d of %d operations", len(part.Def), len(g.Definition.Def))
 	}
@@ -143,21 +186,14 @@ func TestSent(t *testing.T) {
 	if caps := part.Metadata[digest.FromBytes(part.Def[len(part.Def)-1]).String()].Caps; len(caps) == 0 {
 		t.Error("what the definition needs of a daemon is not said")
 	}
-	if top := sent.byDigest[sent.output]; top.kind() != "file" || !strings.Contains(top.name, "copy the project's files") {
-		t.Errorf("it gives %q", top.name)
-	}
-	for _, v := range sent.all {
-		if _, same := all.byDigest[v.digest]; !same {
+	for _, v := range got.all {
+		if _, same := all.byDigest[v.digest]; !same && v.kind() != "merge" {
 			t.Errorf("%q is not of the graph", v.name)
 		}
 		for _, in := range v.op.Inputs {
-			if _, there := sent.byDigest[in.Digest]; !there {
+			if _, there := got.byDigest[in.Digest]; !there {
 				t.Errorf("an input of %q is missing", v.name)
 			}
 		}
-	}
-	none := compile(t, func(r *profiles.Recipe, _ *Inputs) { r.App.Copy = nil })
-	if part, err := none.Sent(); part != nil || err != nil {
-		t.Errorf("without files: %v, %v", part, err)
 	}
 }

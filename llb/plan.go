@@ -35,17 +35,6 @@ type Layer struct {
 // Sent tells whether the layer is made of files that the client sends, and of nothing that took work.
 func (l Layer) Sent() bool { return l.Kind == "app" || l.Kind == "tests" }
 
-// SentPlaces are the indexes of the layers that are sent, among all of the image's.
-func (p *Plan) SentPlaces() []int {
-	var all []int
-	for i, l := range p.Layers {
-		if l.Sent() {
-			all = append(all, p.BaseLayers+i)
-		}
-	}
-	return all
-}
-
 // planWheels decides which wheel goes into which layer: a large one, and one of unknown size, has a layer of its own; a very
 // large one is split; the others share bins by a hash of their name, so that adding or bumping one package touches one layer.
 // limit is the number of layers there is room for; too many large wheels send the smallest of them to the bins.

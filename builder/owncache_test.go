@@ -1,0 +1,124 @@
+package builder
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/opencontainers/go-digest"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/mlbuild/mlbuild/llb"
+)
+
+// TestCacheServes: after a build of everything the cache lacks nothing and nothing ran. After one that took layers from the tag it lacks few bytes, of wheels alone.
+func TestCacheServes(t *testing.T) {
+	plan := &llb.Plan{BaseLayers: 1, Layers: []llb.Layer{{Kind: "system"}, {Kind: "wheels"}, {Kind: "wheels"}, {Kind: "built"}, {Kind: "app"}}}
+	sizes := []int64{500, 10, 25, 60, 5, 1000}
+	layers := make([]ocispecs.Descriptor, len(sizes))
+	for i, n := range sizes {
+		layers[i] = ocispecs.Descriptor{Digest: digest.FromString(string(rune('a' + i))), Size: n}
+	}
+	const system, quarter, most, built, app = 1, 2, 3, 4, 5
+	for _, test := range []struct {
+		name       string
+		reuse      bool
+		lacks      []int
+		made       bool
+		noCache    bool
+		noOwn      bool
+		otherPlan  bool
+		want       bool
+		everything bool // what cacheHolds says
+	}{
+		{name: "everything was built", want: true, everything: true},
+		{name: "and the cache lacks the project's files", lacks: []int{0, app}, want: true, everything: true},
+		{name: "and a step ran", made: true, everything: true},
+		{name: "and the cache lacks a wheel", lacks: []int{quarter}},
+		{name: "and there is no cache", noCache: true},
+		{name: "and the image has other layers", otherPlan: true},
+		{name: "layers were taken", reuse: true, made: true, want: true, everything: true},
+		{name: "and the cache lacks a quarter", reuse: true, made: true, lacks: []int{quarter, app}, want: true},
+		{name: "and the cache lacks more", reuse: true, lacks: []int{most}},
+		{name: "and the cache lacks what was compiled", reuse: true, lacks: []int{built}},
+		{name: "and the cache lacks a system package", reuse: true, lacks: []int{system}},
+		{name: "and there is no cache", reuse: true, noCache: true},
+		{name: "and the image has other layers", reuse: true, otherPlan: true},
+		{name: "and no cache is wanted", reuse: true, noCache: true, noOwn: true, want: true},
+	} {
+		v := tagged(t, "registry.example/a:1")
+		m := &making{build: running(t, Request{NoOwnCache: test.noOwn}), v: v, image: &Image{}, graphs: []compiled{{graph: &llb.Graph{Plan: plan}}}}
+		m.before = &seen{cached: map[digest.Digest]bool{}}
+		if !test.noCache {
+			m.before.caches = ownCaches(m.req, v)
+			for _, l := range layers {
+				m.before.cached[l.Digest] = true
+			}
+		}
+		for _, i := range test.lacks {
+			delete(m.before.cached, layers[i].Digest)
+		}
+		if test.reuse {
+			m.reuse = &reuse{}
+		}
+		all := layers
+		if test.otherPlan {
+			all = layers[1:]
+		}
+		if test.made {
+			m.steps.ran = 1
+		}
+		m.image.Digest = "sha256:new"
+		if got := m.cacheServes(all); got != test.want {
+			t.Errorf("%s: serves %v", test.name, got)
+		}
+		if got := m.cacheHolds(all); got != test.everything {
+			t.Errorf("%s: holds %v", test.name, got)
+		}
+	}
+}
+
+// TestStarts: a build starts from another of its tags in the repository, else from the last image that was noted.
+func TestStarts(t *testing.T) {
+	v := tagged(t, "registry.example/a:1", "registry.example/b:main", "registry.example/a:main")
+	for _, test := range []struct {
+		req  Request
+		want []string
+	}{
+		{Request{}, []string{"registry.example/a:main", "registry.example/a:buildcache-cpu-image"}},
+		{Request{NoOwnCache: true}, []string{"registry.example/a:main"}},
+		{Request{Target: "testing"}, []string{"registry.example/a:main", "registry.example/a:buildcache-cpu-testing-image", "registry.example/a:buildcache-cpu-image"}},
+	} {
+		if d := cmp.Diff(test.want, starts(test.req, v)); d != "" {
+			t.Errorf("%+v (-want +got):\n%s", test.req, d)
+		}
+	}
+}
+
+// TestStartsFrom: an image is noted unless the one before it has all but its files.
+func TestStartsFrom(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		before []string
+		layers []string
+		want   bool
+	}{
+		{"an edit", []string{"base", "numpy", "old files"}, []string{"base", "numpy", "files"}, true},
+		{"a bump", []string{"base", "old numpy", "old files"}, []string{"base", "numpy", "files"}, false},
+		{"a new base", []string{"old base", "numpy", "files"}, []string{"base", "numpy", "files"}, false},
+		{"the first image", nil, []string{"base", "numpy", "files"}, false},
+		{"layers that nobody could read", []string{"base"}, nil, true},
+	} {
+		m := &making{before: &seen{}, graphs: []compiled{plannedAs(t, "numpy", "", "files", "")}}
+		if test.before != nil {
+			m.before.image, _ = image(t, time.Unix(0, 0), test.before...)
+		}
+		var layers []ocispecs.Descriptor
+		for _, name := range test.layers {
+			layers = append(layers, layer(name))
+		}
+		if got := m.startsFrom(layers); got != test.want {
+			t.Errorf("%s: %v", test.name, got)
+		}
+	}
+}
