@@ -188,7 +188,7 @@ type Planned struct {
 	System []syslock.Package // the system packages, nil = none, or apt is to find them
 	Graph  *llb.Graph
 	Steps  []llb.Step // what building does, what comes first first
-	Keys   []string   // of the graph's layers, see llb.LayerKeys
+	Keys   []string   // of the graph's layers, see llb.Graph.LayerKeys
 	Base   string     // the base by its digest
 	CUDA   string
 	Pruned []Pruned
@@ -243,7 +243,7 @@ func (b *build) plan(ctx context.Context, gw gateway.Client, v Variant) ([]Plann
 		if err != nil {
 			return nil, err
 		}
-		keys, err := llb.LayerKeys(c.recipe, c.inputs)
+		keys, err := c.graph.LayerKeys()
 		if err != nil {
 			return nil, err
 		}

@@ -22,27 +22,14 @@ import (
 // The daemon's own platform, the network's CA and proxies, and sessions make no difference to a layer, so the keys are those of a graph
 // for the platform below without any of them.
 func (m *image) keys(def *bkllb.Definition) ([]string, error) {
-	same, err := m.plain()
-	if err != nil {
-		return nil, err
-	}
-	if same != m {
-		if def, err = same.marshal(); err != nil {
-			return nil, err
-		}
-	}
-	g, err := readOperations(def.Def)
+	g, err := m.plain(def)
 	if err != nil {
 		return nil, err
 	}
 	keys := make([]string, len(m.layers))
-	tops := g.tops(len(m.layers))
-	if tops == nil {
-		return keys, nil
-	}
-	for i, top := range tops {
+	for i, top := range g.tops(len(m.layers)) {
 		if g.pinned[top.of] {
-			keys[i] = digest.FromString(fmt.Sprintf("sha256:%x\n%d", top.of, top.output)).String()
+			keys[i] = top.key()
 		}
 	}
 	return keys, nil
@@ -51,17 +38,28 @@ func (m *image) keys(def *bkllb.Definition) ([]string, error) {
 // anyWorker is the platform that stands for every daemon's own.
 var anyWorker = ocispecs.Platform{OS: "linux", Architecture: "amd64"}
 
-// plain is the image on a daemon of that platform, in a network without a CA or proxies: itself, if that is what it is.
-func (m *image) plain() (*image, error) {
+// plain reads the image's definition on a daemon of that platform, in a network without a CA or proxies: the given one, if that is what it is.
+func (m *image) plain(def *bkllb.Definition) (*operations, error) {
 	in := m.in
 	in.Worker, in.Network = anyWorker, Network{}
 	if in.Reference != (Helpers{}) {
 		in.Helpers = in.Reference
 	}
-	if m.in.Worker.Architecture == anyWorker.Architecture && m.in.Network == in.Network && m.in.Helpers == in.Helpers {
-		return m, nil
+	g, err := readOperations(def.Def)
+	if err != nil {
+		return nil, err
 	}
-	return assemble(m.recipe, in)
+	if m.in.Worker.Architecture == anyWorker.Architecture && m.in.Helpers == in.Helpers && (m.in.Network == in.Network || !g.online) {
+		return g, nil
+	}
+	same, err := assemble(m.recipe, in)
+	if err != nil {
+		return nil, err
+	}
+	if def, err = same.marshal(); err != nil {
+		return nil, err
+	}
+	return readOperations(def.Def)
 }
 
 // operations is what the keys need to know of a definition. It is read from the encoded form: decoding every operation would cost a third of a compilation.
@@ -69,6 +67,8 @@ type operations struct {
 	inputs map[hash][]edge
 	merges map[hash]bool
 	pinned map[hash]bool // everything that the operation is made from is named by its contents
+	sent   map[hash]bool // it is made from files that a client sends
+	online bool          // a program runs that may reach the network
 	last   []edge        // the one input of the last operation is what the definition gives
 }
 
@@ -81,9 +81,16 @@ type edge struct {
 	output uint64
 }
 
-// Numbers of fields of the messages Op, Input and SourceOp (BuildKit solver/pb/ops.proto).
+// key names what an output is made from.
+func (e edge) key() string {
+	return digest.FromString(fmt.Sprintf("sha256:%x\n%d", e.of, e.output)).String()
+}
+
+// Numbers of fields of the messages Op, Input, ExecOp and SourceOp (BuildKit solver/pb/ops.proto).
 const (
-	opInputs, opSource, opMerge   = 1, 3, 6
+	opInputs, opExec, opSource    = 1, 2, 3
+	opMerge                       = 6
+	execNetwork                   = 3
 	inputDigest, inputIndex       = 1, 2
 	sourceIdentifier, sourceAttrs = 1, 2
 	entryKey                      = 1
@@ -91,7 +98,7 @@ const (
 
 // readOperations reads a definition, in which every operation follows its inputs.
 func readOperations(def [][]byte) (*operations, error) {
-	g := &operations{inputs: map[hash][]edge{}, merges: map[hash]bool{}, pinned: map[hash]bool{}}
+	g := &operations{inputs: map[hash][]edge{}, merges: map[hash]bool{}, pinned: map[hash]bool{}, sent: map[hash]bool{}}
 	for _, data := range def {
 		if err := g.add(data); err != nil {
 			return nil, err
@@ -101,7 +108,7 @@ func readOperations(def [][]byte) (*operations, error) {
 }
 
 func (g *operations) add(data []byte) error {
-	d, pinned := hash(sha256.Sum256(data)), true
+	d, pinned, sent := hash(sha256.Sum256(data)), true, false
 	g.last = nil
 	err := fields(data, func(n protowire.Number, value []byte, _ uint64) error {
 		switch n {
@@ -111,19 +118,23 @@ func (g *operations) add(data []byte) error {
 				return err
 			}
 			g.last = append(g.last, e)
-			pinned = pinned && g.pinned[e.of]
+			pinned, sent = pinned && g.pinned[e.of], sent || g.sent[e.of]
 		case opSource:
-			p, err := pinnedSource(value)
+			id, p, err := pinnedSource(value)
 			if err != nil {
 				return err
 			}
-			pinned = pinned && p
+			pinned, sent = pinned && p, sent || strings.HasPrefix(id, "local://")
+		case opExec:
+			on, err := online(value)
+			g.online = g.online || on
+			return err
 		case opMerge:
 			g.merges[d] = true
 		}
 		return nil
 	})
-	g.inputs[d], g.pinned[d] = g.last, pinned
+	g.inputs[d], g.pinned[d], g.sent[d] = g.last, pinned, sent
 	return err
 }
 
@@ -188,11 +199,22 @@ func (g *operations) base(layers int) []edge {
 	return nil
 }
 
-// pinnedSource tells whether an encoded SourceOp can only give one content.
-func pinnedSource(source []byte) (bool, error) {
-	var id string
+// online tells whether the program of an encoded ExecOp may reach the network.
+func online(exec []byte) (bool, error) {
+	mode := pb.NetMode_UNSET
+	err := fields(exec, func(n protowire.Number, _ []byte, number uint64) error {
+		if n == execNetwork {
+			mode = pb.NetMode(number) //nolint:gosec // an enumeration of three
+		}
+		return nil
+	})
+	return mode != pb.NetMode_NONE, err
+}
+
+// pinnedSource gives the identifier of an encoded SourceOp, and tells whether it can only give one content.
+func pinnedSource(source []byte) (id string, pinned bool, err error) {
 	checked := false
-	err := fields(source, func(n protowire.Number, value []byte, _ uint64) error {
+	err = fields(source, func(n protowire.Number, value []byte, _ uint64) error {
 		switch n {
 		case sourceIdentifier:
 			id = string(value)
@@ -207,13 +229,13 @@ func pinnedSource(source []byte) (bool, error) {
 	scheme, name, _ := strings.Cut(id, "://")
 	switch {
 	case scheme == "local":
-		return false, err
+		return id, false, err
 	case scheme == "http", scheme == "https", checked:
-		return checked, err
+		return id, checked, err
 	case scheme == "git":
-		return namesCommit(name), err
+		return id, namesCommit(name), err
 	}
-	return strings.Contains(name, "@sha256:"), err
+	return id, strings.Contains(name, "@sha256:"), err
 }
 
 // namesCommit tells whether a git source, repository#ref:directory, names a commit by its full hash.

@@ -118,6 +118,35 @@ func TestPinned(t *testing.T) {
 	}
 }
 
+// TestOnline: only what a program with network may depend on makes the CA and proxies matter.
+func TestOnline(t *testing.T) {
+	run := func(opts ...bkllb.RunOption) bkllb.State {
+		return bkllb.Image("a.example/b:c").Run(append(opts, bkllb.Shlex("true"))...).Root()
+	}
+	for name, test := range map[string]struct {
+		state bkllb.State
+		want  bool
+	}{
+		"no program":            {bkllb.HTTP("https://a.example/b"), false},
+		"without network":       {run(bkllb.Network(pb.NetMode_NONE)), false},
+		"with":                  {run(), true},
+		"with the host's":       {run(bkllb.Network(pb.NetMode_HOST)), true},
+		"one with, one without": {run(bkllb.Network(pb.NetMode_NONE)).File(bkllb.Copy(run(), "/a", "/b")), true},
+	} {
+		def, err := test.state.Marshal(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		g, err := readOperations(def.Def)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if g.online != test.want {
+			t.Errorf("%s: %v", name, g.online)
+		}
+	}
+}
+
 func TestReadOperationsRefusesGarbage(t *testing.T) {
 	for name, data := range map[string]string{"no message": "\xff\xff", "a digest that is none": "\x0a\x08\x0a\x06sha256"} {
 		if _, err := readOperations([][]byte{[]byte(data)}); err == nil {

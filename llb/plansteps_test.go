@@ -42,16 +42,13 @@ func TestSteps(t *testing.T) {
 
 func TestLayerKeys(t *testing.T) {
 	keys := func(change func(*profiles.Recipe, *Inputs)) map[string]string {
-		r, in := recipe(), inputs()
-		if change != nil {
-			change(r, &in)
-		}
-		all, err := LayerKeys(r, in)
+		g := compile(t, change)
+		all, err := g.LayerKeys()
 		if err != nil {
 			t.Fatal(err)
 		}
 		byName := map[string]string{}
-		for i, l := range compile(t, change).Plan.Layers {
+		for i, l := range g.Plan.Layers {
 			byName[l.Kind+" "+l.Name] = all[i]
 		}
 		return byName

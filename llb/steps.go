@@ -7,8 +7,6 @@ import (
 	"strings"
 
 	"github.com/moby/buildkit/solver/pb"
-
-	"github.com/mlbuild/mlbuild/profiles"
 )
 
 // What a step does.
@@ -80,27 +78,17 @@ func doing(op *pb.Op) string {
 	return ""
 }
 
-// LayerKeys gives what each layer of Compile's plan is made from, as a hash (hex): equal keys are equal layers. A layer with files of the client
-// has no key, for the graph does not say what is in them. The errors are Compile's.
-func LayerKeys(r *profiles.Recipe, in Inputs) ([]string, error) {
-	in.Session, in.NoCache = Session{}, nil
-	layers, err := Layers(r, in)
+// LayerKeys gives what each layer of the plan is made from, as a digest: equal keys are equal layers. A layer with files of the client has no key, for
+// the graph does not say what is in them.
+func (g *Graph) LayerKeys() ([]string, error) {
+	ops, err := readOperations(g.Definition.Def)
 	if err != nil {
 		return nil, err
 	}
-	keys := make([]string, len(layers))
-	for i, def := range layers {
-		h, sent := sha256.New(), false
-		for _, data := range def.Def {
-			op := new(pb.Op)
-			if err := op.UnmarshalVT(data); err != nil {
-				return nil, fmt.Errorf("read an operation of layer %d: %w", i, err)
-			}
-			sent = sent || doing(op) == DoesSend
-			h.Write(data)
-		}
-		if !sent {
-			keys[i] = hex.EncodeToString(h.Sum(nil))
+	keys := make([]string, len(g.Plan.Layers))
+	for i, top := range ops.tops(len(keys)) {
+		if !ops.sent[top.of] {
+			keys[i] = top.key()
 		}
 	}
 	return keys, nil

@@ -13,12 +13,17 @@ import (
 	"log"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/debug"
 	"syscall"
 )
 
-// gcPercent has memory collected at half again of what is in use: the client mostly waits, and takes a sixth less memory for it. GOGC says otherwise.
-const gcPercent = 50
+// Memory is first collected when 8 MB are in use (the runtime's 4 MB by firstPercent), which a build that has nothing to do never reaches; from then on at half again of what
+// is in use: the client of a long build mostly waits. GOGC says otherwise.
+const (
+	firstPercent = 200
+	laterPercent = 50
+)
 
 // version is set by the linker.
 var version = "dev"
@@ -26,13 +31,19 @@ var version = "dev"
 func main() {
 	log.SetOutput(io.Discard) // libraries below say what matters by errors; net/http would tell of a broken connection twice
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
+		collectLate()
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	code := run(ctx, processEnv(), os.Args[1:])
 	atExit()
 	os.Exit(code)
+}
+
+// collectLate sets the percentages. What the first collection finds unreachable says that it ran.
+func collectLate() {
+	debug.SetGCPercent(firstPercent)
+	runtime.SetFinalizer(new([8]*int), func(*[8]*int) { debug.SetGCPercent(laterPercent) })
 }
 
 // atExit ends what a build with -tags pprof has started.
