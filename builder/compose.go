@@ -50,7 +50,7 @@ func (m *making) compose(ctx context.Context, resp *bkclient.SolveResponse) erro
 		return err
 	}
 	desc := ocispecs.Descriptor{MediaType: small.manifest.MediaType, Digest: digest.FromBytes(manifest), Size: int64(len(manifest))}
-	m.part = small.manifest.Layers
+	m.part = small
 	m.own = blobs{desc.Digest: manifest, digest.FromBytes(config): config}
 	data, err := json.Marshal(desc)
 	if err != nil {
@@ -64,6 +64,7 @@ func (m *making) compose(ctx context.Context, resp *bkclient.SolveResponse) erro
 
 // smallImage is an exported image of the layers that were made.
 type smallImage struct {
+	digest   digest.Digest
 	manifest ocispecs.Manifest
 	config   []byte
 }
@@ -72,6 +73,7 @@ func (m *making) readSmall(ctx context.Context, desc ocispecs.Descriptor) (s sma
 	if !images.IsManifestType(desc.MediaType) {
 		return s, fmt.Errorf("the daemon exported %q, no image", desc.MediaType)
 	}
+	s.digest = desc.Digest
 	store := m.blobs()
 	data, err := content.ReadBlob(ctx, store, desc)
 	if err != nil {
@@ -88,7 +90,7 @@ func (m *making) readSmall(ctx context.Context, desc ocispecs.Descriptor) (s sma
 
 // whole gives the manifest and the config of the image: the exported ones with all layers, those that were made in their places.
 func (m *making) whole(small smallImage) (manifest, config []byte, err error) {
-	layers, diffs, err := m.reuse.fill(small)
+	layers, diffs, err := m.reuse.fill(m.graphs[0].graph.Plan.BaseLayers, small)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -108,15 +110,17 @@ func (m *making) whole(small smallImage) (manifest, config []byte, err error) {
 	return manifest, config, nil
 }
 
-// fill gives the layers of the whole image, and their digests when unpacked, with those of an exported part in their places.
-func (r *reuse) fill(small smallImage) (layers []ocispecs.Descriptor, diffs []digest.Digest, err error) {
+// fill gives the layers of the whole image, and their digests when unpacked, with those of an exported part in their places. below is the number of the base's.
+func (r *reuse) fill(below int, small smallImage) (layers []ocispecs.Descriptor, diffs []digest.Digest, err error) {
 	var c ocispecs.Image
 	if err := json.Unmarshal(small.config, &c); err != nil {
 		return nil, nil, fmt.Errorf("read the exported config: %w", err)
 	}
-	exported := len(small.manifest.Layers)
-	base := exported - len(r.made) // of the exported layers, those that are the base's
-	if len(c.RootFS.DiffIDs) != exported || base < 0 || r.base != nil && base > 0 {
+	base := 0 // of the exported layers, those that are the base's
+	if r.base == nil {
+		base = below
+	}
+	if n := base + len(r.made); len(small.manifest.Layers) != n || len(c.RootFS.DiffIDs) != n {
 		return nil, nil, errors.New("the exported image does not have the layers that were to be made")
 	}
 	all := slices.Clone(r.base)

@@ -53,7 +53,7 @@ func image(t *testing.T, created time.Time, names ...string) (placed, smallImage
 	if err != nil {
 		t.Fatal(err)
 	}
-	return placed{data: manifest, config: data}, smallImage{m, data}
+	return placed{data: manifest, config: data}, smallImage{manifest: m, config: data}
 }
 
 func filledWith(name string) filled {
@@ -106,7 +106,8 @@ func TestWhole(t *testing.T) {
 func TestWholeOfOtherLayers(t *testing.T) {
 	_, none := image(t, time.Unix(0, 0))
 	_, two := image(t, time.Unix(0, 0), "files", "more files")
-	for name, small := range map[string]smallImage{"none": none, "two": two, "no config": {config: []byte("<html>")}} {
+	_, based := image(t, time.Unix(0, 0), "base", "files")
+	for name, small := range map[string]smallImage{"none": none, "two": two, "one with a base": based, "no config": {config: []byte("<html>")}} {
 		m := &making{build: running(t, Request{}), reuse: fromTag(), graphs: []compiled{threeLayers(t, "")}}
 		if _, _, err := m.whole(small); err == nil {
 			t.Errorf("%s: no error", name)
@@ -119,7 +120,7 @@ func TestWholeOnAnotherBase(t *testing.T) {
 	_, small := image(t, time.Unix(0, 0), "new base", "more of it", "new files")
 	r := fromTag()
 	r.base = nil
-	layers, diffs, err := r.fill(small)
+	layers, diffs, err := r.fill(2, small)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +150,11 @@ func TestReuses(t *testing.T) {
 			&reuse{base: onBase, layers: []filled{filledWith("numpy"), {}}, made: []int{1}}},
 		{"no files", func(m *making) { m.graphs[0] = plannedAs(t, "numpy", keys["numpy"], "rich", keys["rich"]) },
 			&reuse{base: onBase, layers: []filled{filledWith("numpy"), {}}, made: []int{1}}},
-		{"nothing to make", func(m *making) { m.graphs[0] = plannedAs(t, "numpy", keys["numpy"]) }, nil},
+		{"nothing to make", func(m *making) {
+			m.before.image = pushedAs(t, "zstd", "numpy", keys["numpy"], "rich", keys["rich"], "old files", "")
+			m.graphs[0] = plannedAs(t, "numpy", keys["numpy"], "rich", keys["rich"])
+		}, &reuse{base: onBase, layers: []filled{filledWith("numpy"), filledWith("rich")}, made: []int{1}}},
+		{"a tag in another repository", func(m *making) { m.v.Tags = append(m.v.Tags, "registry.example/b:1") }, nil},
 		{"nothing but the base", func(m *making) {
 			m.graphs[0] = plannedAs(t, "numpy", keys["numpy"])
 			m.graphs[0].inputs.Base.Config.RootFS.DiffIDs[0] = digest.FromString("another")

@@ -19,18 +19,23 @@ func (m *making) cacheServes(layers []ocispecs.Descriptor) bool {
 	if m.reuse == nil {
 		return m.steps.ran == 0 && m.cacheHolds(layers)
 	}
-	if m.req.NoOwnCache {
+	if m.req.NoOwnCache || m.onlyFiles() {
 		return true
 	}
 	lacking, all := m.lacking(layers)
 	var bytes int64
 	for _, l := range lacking {
-		if !quick(l.Layer) && l.Kind != "bytecode" {
+		if !quick(m.graphs[0].graph.Plan, l.Layer) && l.Kind != "bytecode" {
 			return false
 		}
 		bytes += l.size
 	}
 	return m.hasCache() && all >= 0 && bytes <= all/maxLacking
+}
+
+// onlyFiles tells whether nothing was made but layers of the project's files.
+func (m *making) onlyFiles() bool {
+	return !slices.ContainsFunc(m.reuse.made, func(i int) bool { return !m.graphs[0].graph.Plan.Layers[i].Sent() })
 }
 
 // maxLacking is the share of an image's packages that its cache may lack: one in so many bytes.
@@ -106,15 +111,15 @@ func (m *making) exportCache(ctx context.Context, w *watcher) error {
 	_, err = m.run(ctx, w, opt, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
 		return m.solveLayers(ctx, gw, layers, m.imports())
 	})
-	if err != nil || !m.brought() {
-		return err
+	if err == nil && m.brought() {
+		_ = m.locate(ctx, w, layers) // the image and the cache are there: without it another project sends more
 	}
-	return m.locate(ctx, w, layers)
+	return err
 }
 
-// brought tells whether most of what the repository got was made in this build, so that no other repository has it.
+// brought tells whether most of the image was made in this build, so that no other repository has it.
 func (m *making) brought() bool {
-	return m.pushes(m.v) && len(m.req.CacheTo) == 0 && m.steps.ran > m.steps.cached
+	return m.pushes(m.v) && len(m.req.CacheTo) == 0 && m.reuse == nil && m.steps.ran > m.steps.cached
 }
 
 // locate has the daemon find the layers in the cache that was just written. It then knows which repository has them, which it does not note of a zstd layer that it
@@ -131,12 +136,13 @@ func (m *making) locate(ctx context.Context, w *watcher, layers []*pb.Definition
 	return err
 }
 
-// lastOf is the tag beside a profile's cache under which the last image with new layers is noted. A build under a tag that is new takes its layers from there.
-func lastOf(cache string) string { return cache + "-image" }
+// lastOf is the tag beside a profile's cache under which the last image with new layers is noted. A build under a tag that is new takes its layers from there. No name of
+// a profile or stage has an underscore.
+func lastOf(cache string) string { return cache + "_image" }
 
 // noteLast notes the pushed image for builds under other tags, unless only its files differ from the image that this build started from. Where that fails, they do more work.
 func (m *making) noteLast(ctx context.Context, desc ocispecs.Descriptor, data []byte, layers []ocispecs.Descriptor) {
-	if m.req.NoOwnCache || m.before.unknown || len(m.graphs) != 1 || m.startsFrom(layers) {
+	if m.req.NoOwnCache || m.before.unknown || len(m.graphs) != 1 || !m.usualLayers() || m.startsFrom(layers) {
 		return
 	}
 	_ = m.registry.tag(ctx, lastOf(ownCaches(m.req, m.v)[0]), desc, data)

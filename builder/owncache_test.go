@@ -13,7 +13,7 @@ import (
 
 // TestCacheServes: after a build of everything the cache lacks nothing and nothing ran. After one that took layers from the tag it lacks few bytes, of wheels alone.
 func TestCacheServes(t *testing.T) {
-	plan := &llb.Plan{BaseLayers: 1, Layers: []llb.Layer{{Kind: "system"}, {Kind: "wheels"}, {Kind: "wheels"}, {Kind: "built"}, {Kind: "app"}}}
+	plan := &llb.Plan{BaseLayers: 1, Layers: []llb.Layer{{Kind: "system"}, {Kind: "wheels", Size: 1}, {Kind: "wheels", Size: 1}, {Kind: "built"}, {Kind: "app"}}}
 	sizes := []int64{500, 10, 25, 60, 5, 1000}
 	layers := make([]ocispecs.Descriptor, len(sizes))
 	for i, n := range sizes {
@@ -23,6 +23,7 @@ func TestCacheServes(t *testing.T) {
 	for _, test := range []struct {
 		name       string
 		reuse      bool
+		files      bool // nothing else was made
 		lacks      []int
 		made       bool
 		noCache    bool
@@ -44,6 +45,7 @@ func TestCacheServes(t *testing.T) {
 		{name: "and the cache lacks a system package", reuse: true, lacks: []int{system}},
 		{name: "and there is no cache", reuse: true, noCache: true},
 		{name: "and the image has other layers", reuse: true, otherPlan: true},
+		{name: "and only files were made", reuse: true, files: true, lacks: []int{system, built}, want: true},
 		{name: "and no cache is wanted", reuse: true, noCache: true, noOwn: true, want: true},
 	} {
 		v := tagged(t, "registry.example/a:1")
@@ -59,7 +61,10 @@ func TestCacheServes(t *testing.T) {
 			delete(m.before.cached, layers[i].Digest)
 		}
 		if test.reuse {
-			m.reuse = &reuse{}
+			m.reuse = &reuse{made: []int{2, 4}}
+		}
+		if test.files {
+			m.reuse.made = []int{4}
 		}
 		all := layers
 		if test.otherPlan {
@@ -85,9 +90,9 @@ func TestStarts(t *testing.T) {
 		req  Request
 		want []string
 	}{
-		{Request{}, []string{"registry.example/a:main", "registry.example/a:buildcache-cpu-image"}},
+		{Request{}, []string{"registry.example/a:main", "registry.example/a:buildcache-cpu_image"}},
 		{Request{NoOwnCache: true}, []string{"registry.example/a:main"}},
-		{Request{Target: "testing"}, []string{"registry.example/a:main", "registry.example/a:buildcache-cpu-testing-image", "registry.example/a:buildcache-cpu-image"}},
+		{Request{Target: "testing"}, []string{"registry.example/a:main", "registry.example/a:buildcache-cpu-testing_image", "registry.example/a:buildcache-cpu_image"}},
 	} {
 		if d := cmp.Diff(test.want, starts(test.req, v)); d != "" {
 			t.Errorf("%+v (-want +got):\n%s", test.req, d)
@@ -118,6 +123,38 @@ func TestStartsFrom(t *testing.T) {
 			layers = append(layers, layer(name))
 		}
 		if got := m.startsFrom(layers); got != test.want {
+			t.Errorf("%s: %v", test.name, got)
+		}
+	}
+}
+
+// TestPartImports: a cache is read where more is to be made than what is made as fast.
+func TestPartImports(t *testing.T) {
+	wheels, files := llb.Layer{Kind: "wheels", Size: 10 << 20}, llb.Layer{Kind: "app"}
+	for _, test := range []struct {
+		name   string
+		layers []llb.Layer // that are made, after one that is not
+		below  string      // its kind
+		want   bool
+	}{
+		{"files", []llb.Layer{files}, "system", false},
+		{"a wheel and files", []llb.Layer{wheels, files}, "system", false},
+		{"much of wheels", []llb.Layer{wheels, {Kind: "wheels", Size: maxQuick}}, "skeleton", true},
+		{"a wheel of unknown size", []llb.Layer{{Kind: "wheels"}}, "skeleton", true},
+		{"something compiled", []llb.Layer{{Kind: "built", Size: 1}}, "skeleton", true},
+		{"files and their bytecode", []llb.Layer{files, files}, "skeleton", true},
+		{"a user and directories", []llb.Layer{{Kind: "account"}, {Kind: "skeleton"}}, "wheels", false},
+		{"a user on system packages", []llb.Layer{{Kind: "account"}}, "system", true},
+		{"a user on what a hook left", []llb.Layer{{Kind: "account"}}, "run", true},
+	} {
+		v := tagged(t, "registry.example/a:1")
+		plan := &llb.Plan{Layers: append([]llb.Layer{{Kind: test.below}}, test.layers...)}
+		m := &making{build: running(t, Request{}), v: v, graphs: []compiled{{graph: &llb.Graph{Plan: plan}}}, reuse: &reuse{}}
+		m.before = &seen{caches: ownCaches(m.req, v)}
+		for i := range test.layers {
+			m.reuse.made = append(m.reuse.made, i+1)
+		}
+		if got := len(m.partImports()) > 0; got != test.want {
 			t.Errorf("%s: %v", test.name, got)
 		}
 	}

@@ -55,6 +55,9 @@ func (m *making) reuses() *reuse {
 	if len(r.made) == len(own) {
 		return nil
 	}
+	if len(r.made) == 0 && r.base != nil {
+		r.made = []int{r.smallest()}
+	}
 	if r.part, err = c.graph.Part(r.base == nil, r.made); err != nil || r.part == nil {
 		return nil
 	}
@@ -72,13 +75,27 @@ func (r *reuse) take(there map[string]filled, own []ocispecs.History) {
 	}
 }
 
-// onlyPushes tells whether the image goes to a registry, as zstd, and nowhere else.
+// smallest is the layer that costs least: where nothing has to be made it is exported for the config that comes with it.
+func (r *reuse) smallest() (at int) {
+	for i, l := range r.layers {
+		if l.desc.Size < r.layers[at].desc.Size {
+			at = i
+		}
+	}
+	return at
+}
+
+// onlyPushes tells whether the image goes to one repository, with the usual layers, and nowhere else.
 func (m *making) onlyPushes() bool {
-	if len(m.req.Outputs) != 1 || len(m.req.CacheTo) > 0 || !m.pushes(m.v) {
+	if len(m.req.Outputs) != 1 || len(m.req.CacheTo) > 0 || !m.pushes(m.v) || !m.usualLayers() {
 		return false
 	}
-	o := m.req.Outputs[0]
-	return len(o.Attrs) == 0 && (m.req.Compression == "" || m.req.Compression == "zstd")
+	return !slices.ContainsFunc(m.v.Tags, func(t string) bool { return repository(t) != repository(m.v.Tags[0]) })
+}
+
+// usualLayers tells whether the layers are zstd, as the exporter makes them unless it is told more.
+func (m *making) usualLayers() bool {
+	return (m.req.Compression == "" || m.req.Compression == "zstd") && !slices.ContainsFunc(m.req.Outputs, func(o Output) bool { return len(o.Attrs) > 0 })
 }
 
 // allKeyed tells whether every layer that is not sent is known by a key in the history.
@@ -180,26 +197,38 @@ func (m *making) solvePart(ctx context.Context, gw gateway.Client, imports []Cac
 	return res, nil
 }
 
+// maxQuick bounds the wheels, in bytes of downloads, that are made again rather than looked for in a cache.
+const maxQuick = 64 << 20
+
 // partImports lists the caches that a part reads: none where it is made as fast as a cache is read.
 func (m *making) partImports() []Cache {
-	plan, files := m.graphs[0].graph.Plan, 0
+	plan, files, bytes := m.graphs[0].graph.Plan, 0, int64(0)
 	for _, i := range m.reuse.made {
-		switch l := plan.Layers[i]; {
-		case l.Sent():
+		l := plan.Layers[i]
+		if l.Sent() {
 			files++
-		case !quick(l):
+		} else if !quick(plan, l) {
 			return m.imports()
 		}
+		bytes += l.Size
 	}
-	if files > 1 { // one of them is made by a program, which needs the packages
+	if files > 1 || bytes > maxQuick { // of several layers of files one may be bytecode, which needs the packages
 		return m.imports()
 	}
 	return nil
 }
 
-// quick tells whether a layer that is not sent is soon made again.
-func quick(l llb.Layer) bool {
-	return l.Kind == "wheels" || l.Kind == "account" || l.Kind == "skeleton"
+// quick tells whether a layer that is not sent is soon made again. Accounts are made on the system packages and on what hooks leave, where there are any.
+func quick(plan *llb.Plan, l llb.Layer) bool {
+	switch l.Kind {
+	case "wheels":
+		return l.Size > 0
+	case "skeleton":
+		return true
+	case "account":
+		return !slices.ContainsFunc(plan.Layers, func(l llb.Layer) bool { return l.Kind == "system" || l.Kind == "run" })
+	}
+	return false
 }
 
 // partConfig is the compiled config with the history of the layers that are exported.
@@ -223,13 +252,17 @@ func (r *reuse) partConfig(g *llb.Graph) ([]byte, error) {
 func (m *making) sendPart(ctx context.Context, w *watcher) error {
 	entry := m.pushEntry(repository(m.v.Tags[0]))
 	entry.Attrs["push-by-digest"] = "true"
-	if _, err := m.export(ctx, w, []bkclient.ExportEntry{entry}, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
-		return m.solvePart(ctx, gw, nil)
-	}); err != nil {
+	resp, err := m.export(ctx, w, []bkclient.ExportEntry{entry}, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
+		return m.solvePart(ctx, gw, m.partImports())
+	})
+	if err != nil {
 		return err
 	}
+	if got := resp.ExporterResponse[exptypes.ExporterImageDigestKey]; got != m.part.digest.String() {
+		return fmt.Errorf("the daemon pushed %s, and had made %s", got, m.part.digest)
+	}
 	there := map[digest.Digest]bool{}
-	for _, l := range m.part {
+	for _, l := range m.part.manifest.Layers {
 		there[l.Digest] = true
 	}
 	return m.sendLittle(ctx, there)

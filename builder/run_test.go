@@ -180,3 +180,16 @@ func TestSharedKey(t *testing.T) {
 		t.Errorf("keys %s and %s", a.sharedKey(), b.sharedKey())
 	}
 }
+
+// TestASecondTryKeepsItsTurn: what could not be put together is built whole within the same turn at the repository.
+func TestASecondTryKeepsItsTurn(t *testing.T) {
+	m := &making{build: &build{turns: newTurns()}, v: tagged(t, "registry.example/a:1")}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	for try := range 2 {
+		if err := m.takeTurn(ctx); err != nil {
+			t.Fatalf("try %d: %v", try+1, err)
+		}
+	}
+	m.release()
+}

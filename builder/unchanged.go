@@ -78,8 +78,16 @@ func (m *making) confirm(ctx context.Context, w *watcher) error {
 		return nil
 	case m.reuse != nil && m.sendPart(ctx, w) == nil:
 		return nil
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
 	}
-	return m.pushAgain(ctx, w, m.v.Tags[0])
+	resp, err := m.pushAgain(ctx, w, m.v.Tags[0])
+	if err != nil {
+		return err
+	}
+	m.reuse = nil // that was everything
+	m.made(resp)
+	return nil
 }
 
 // pushed gives the manifest that the tag names now: the one that was there, or by its descriptor the one that the daemon has pushed.

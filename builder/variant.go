@@ -21,18 +21,18 @@ type making struct {
 	*build
 	v        Variant
 	image    *Image
-	before   *seen                 // read once looked is closed
-	looked   <-chan struct{}       // the registry was asked, while the daemon is busy with its own look-ups
-	graphs   []compiled            // one for each platform
-	withheld bool                  // the exporter was given no name: the tag seems to name the image already
-	reuse    *reuse                // what is taken from the image that the tag names; nil = everything is built
-	full     bool                  // everything has to be
-	part     []ocispecs.Descriptor // with reuse, the layers that were made
-	steps    layerSteps            // of the image, before its cache is exported: then every step comes from the cache
-	exported ocispecs.Descriptor   // what the exporter says that it made
-	own      blobs                 // the manifest and config, where the client made them
-	sent     []byte                // its manifest, where the client has pushed it; nil = the daemon did
-	release  func()                // ends the turn at the repository; nil before it was taken
+	before   *seen               // read once looked is closed
+	looked   <-chan struct{}     // the registry was asked, while the daemon is busy with its own look-ups
+	graphs   []compiled          // one for each platform
+	withheld bool                // the exporter was given no name: the tag seems to name the image already
+	reuse    *reuse              // what is taken from the image that the tag names; nil = everything is built
+	full     bool                // everything has to be
+	part     smallImage          // with reuse, the image of the layers that were made
+	steps    layerSteps          // of the image, before its cache is exported: then every step comes from the cache
+	exported ocispecs.Descriptor // what the exporter says that it made
+	own      blobs               // the manifest and config, where the client made them
+	sent     []byte              // its manifest, where the client has pushed it; nil = the daemon did
+	release  func()              // ends the turn at the repository; nil before it was taken
 }
 
 // variant builds, exports and tags one profile, then exports its cache.
@@ -65,14 +65,19 @@ func (b *build) variant(ctx context.Context, v Variant) (*Image, error) {
 		m.image.note("%s", warning)
 	}
 	m.image.Cached, m.image.Ran = w.counts()
-	m.image.Digest = resp.ExporterResponse["containerimage.digest"]
-	m.image.Config = resp.ExporterResponse["containerimage.config.digest"]
-	m.exported = descriptorOf(resp.ExporterResponse["containerimage.descriptor"])
+	m.made(resp)
 	if err := m.finish(ctx, w); err != nil {
 		return nil, b.explain(v.Profile, b.daemon.Explain(ctx, err))
 	}
 	m.image.Seconds = time.Since(began).Seconds()
 	return m.image, nil
+}
+
+// made notes what the exporter says that it made.
+func (m *making) made(resp *bkclient.SolveResponse) {
+	m.image.Digest = resp.ExporterResponse["containerimage.digest"]
+	m.image.Config = resp.ExporterResponse["containerimage.config.digest"]
+	m.exported = descriptorOf(resp.ExporterResponse["containerimage.descriptor"])
 }
 
 // note adds a note once.
@@ -107,11 +112,15 @@ func (m *making) solveOnce(ctx context.Context, w *watcher) (*bkclient.SolveResp
 		}
 	}
 	resp, err := m.export(ctx, w, outputs, m.function)
-	if err != nil || m.reuse == nil || m.compose(ctx, resp) == nil {
+	if err != nil || m.reuse == nil {
 		return resp, err
 	}
-	m.full = true
-	return m.export(ctx, w, outputs, m.function)
+	if err := m.compose(ctx, resp); err != nil {
+		m.full = true
+		m.image.note("everything is built, for the image cannot be put together of layers that are there: %v", err)
+		return m.export(ctx, w, outputs, m.function)
+	}
+	return resp, nil
 }
 
 // run is one client.Build. An error of the function itself comes back as it was: on its way through the daemon it loses its type.
@@ -159,9 +168,17 @@ func (m *making) function(ctx context.Context, gw gateway.Client) (*gateway.Resu
 	res, err := m.platforms(ctx, gw)
 	if err == nil && m.pushes(m.v) {
 		m.chooseName(res)
-		m.release, err = m.turns.take(ctx, repository(m.v.Tags[0]))
+		err = m.takeTurn(ctx)
 	}
 	return res, err
+}
+
+// takeTurn waits until no other variant pushes to the repository. It is kept to the end, also by a second try.
+func (m *making) takeTurn(ctx context.Context) (err error) {
+	if m.release == nil {
+		m.release, err = m.turns.take(ctx, repository(m.v.Tags[0]))
+	}
+	return err
 }
 
 // finish does what is left once the outputs are written: what belongs to a push, and the caches. Without a push only those that the user named
@@ -235,7 +252,7 @@ func (m *making) putTags(ctx context.Context, w *watcher, desc ocispecs.Descript
 				continue
 			}
 		}
-		if err := m.pushAgain(ctx, w, t); err != nil {
+		if _, err := m.pushAgain(ctx, w, t); err != nil {
 			return err
 		}
 	}
@@ -243,9 +260,8 @@ func (m *making) putTags(ctx context.Context, w *watcher, desc ocispecs.Descript
 }
 
 // pushAgain lets the daemon push the finished image under another name.
-func (m *making) pushAgain(ctx context.Context, w *watcher, tag string) error {
-	_, err := m.export(ctx, w, []bkclient.ExportEntry{m.pushEntry(tag)}, m.solveGraphs)
-	return err
+func (m *making) pushAgain(ctx context.Context, w *watcher, tag string) (*bkclient.SolveResponse, error) {
+	return m.export(ctx, w, []bkclient.ExportEntry{m.pushEntry(tag)}, m.solveGraphs)
 }
 
 // pushes tells whether the variant goes to a registry.

@@ -183,8 +183,8 @@ func TestFurtherTags(t *testing.T) {
 			t.Errorf("%s is %s (%v), want %s", tag, d, err, image.Digest)
 		}
 	}
-	// The cache is pushed by tag alone.
-	want := map[string]int{"1.0": 1, "1": 1, "latest": 1, "buildcache-cpu": 1}
+	// The cache and the image to start from are pushed by tag alone.
+	want := map[string]int{"1.0": 1, "1": 1, "latest": 1, "buildcache-cpu": 1, "buildcache-cpu_image": 1}
 	got := manifestPuts(tb.Registry, "tagged")
 	delete(got, image.Digest)
 	if d := cmp.Diff(want, got); d != "" {

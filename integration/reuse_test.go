@@ -88,7 +88,7 @@ func TestChangedPackagesAreBuiltAlone(t *testing.T) {
 	p.lock(n.b, "cpu", builder.LockOptions{})
 	n.pushWith(p, func(*builder.Request) {}, "changed:first")
 
-	const cache, last = "/manifests/buildcache-cpu", "/manifests/buildcache-cpu-image"
+	const cache, last = "/manifests/buildcache-cpu", "/manifests/buildcache-cpu_image"
 	own, alone := func(req *builder.Request) { req.NoOwnCache = true }, func(*builder.Request) {}
 	warm, empty := n.b, connect(t, testbed.NewDaemon(t, testbed.DaemonOptions{Mirror: n.reg}).Addr())
 	for _, e := range []struct {
@@ -143,7 +143,7 @@ func TestChangedPackagesAreBuiltAlone(t *testing.T) {
 			t.Errorf("%s: the tag names %s, %v; want %s", e.name, d, err, image.Digest)
 		}
 		if len(e.puts) > 0 {
-			if d, err := n.reg.Digest(t.Context(), "changed:buildcache-cpu-image"); err != nil || d != image.Digest {
+			if d, err := n.reg.Digest(t.Context(), "changed:buildcache-cpu_image"); err != nil || d != image.Digest {
 				t.Errorf("%s: noted is %s, %v; want %s", e.name, d, err, image.Digest)
 			}
 		}

@@ -204,7 +204,7 @@ func online(exec []byte) (bool, error) {
 	mode := pb.NetMode_UNSET
 	err := fields(exec, func(n protowire.Number, _ []byte, number uint64) error {
 		if n == execNetwork {
-			mode = pb.NetMode(number) //nolint:gosec // an enumeration of three
+			mode = pb.NetMode(number)
 		}
 		return nil
 	})
