@@ -20,7 +20,7 @@ func isInspection(definition string) bool { return !strings.Contains(definition,
 
 // A torch that only another package needs becomes a direct requirement, so that uv takes it from the profile's index.
 func TestAskUVBindsTransitiveTorch(t *testing.T) {
-	r := recipe(t, "cpu", "python: {packages: [needs-torch]}\n")
+	r := testRecipe(t, "cpu", "python: {packages: [needs-torch]}\n")
 	passes := 0
 	gw := &stub{lookup: anImage, solve: func(def string) (map[string]string, error) {
 		if isInspection(def) {
@@ -62,7 +62,7 @@ func TestAskUVBindsTransitiveTorch(t *testing.T) {
 
 // A direct torch needs one pass.
 func TestAskUVSettlesAtOnce(t *testing.T) {
-	r := recipe(t, "cpu", "python: {packages: [torch]}\n")
+	r := testRecipe(t, "cpu", "python: {packages: [torch]}\n")
 	passes := 0
 	gw := &stub{lookup: anImage, solve: func(def string) (map[string]string, error) {
 		if !isInspection(def) {
@@ -80,7 +80,7 @@ func TestAskUVSettlesAtOnce(t *testing.T) {
 
 // Every pass finds one more package.
 func TestAskUVNeverSettles(t *testing.T) {
-	r := recipe(t, "cpu", "python: {packages: [needs-torch]}\n")
+	r := testRecipe(t, "cpu", "python: {packages: [needs-torch]}\n")
 	family, passes := []string{"torch", "torchvision", "torchaudio", "torchao", "torchtune", "torchrec", "xformers"}, 0
 	gw := &stub{lookup: anImage, solve: func(string) (map[string]string, error) {
 		passes++
@@ -99,7 +99,7 @@ func TestAskUVNeverSettles(t *testing.T) {
 
 // TestExplainResolve feeds what uv 0.13.9 says.
 func TestExplainResolve(t *testing.T) {
-	r := recipe(t, "cpu", "python: {packages: [thing]}\n")
+	r := testRecipe(t, "cpu", "python: {packages: [thing]}\n")
 	const unsolvable = "error: No solution found when resolving dependencies\n  cause: Because "
 	for _, test := range []struct {
 		name, said string

@@ -19,6 +19,7 @@ import (
 	"github.com/mlbuild/mlbuild/llb/helper"
 	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
@@ -164,7 +165,7 @@ func (b *Builder) preflight(req Request, store secretStore, system *syslock.Lock
 
 // canRun refuses to run a foreign platform's own programs on a daemon without their emulator. Only apt, dpkg, the compilation of bytecode and the
 // project's own steps need that: wheels, and system packages that a lock lists as layers, are unpacked on the daemon's own platform.
-func (b *Builder) canRun(r *profiles.Recipe, system *syslock.Lock, target string) fault.List {
+func (b *Builder) canRun(r *recipe.Recipe, system *syslock.Lock, target string) fault.List {
 	what := "installs system packages"
 	switch steps := r.Steps(); {
 	case runsApt(r, system, target):

@@ -6,14 +6,14 @@ import (
 	"strings"
 
 	"github.com/mlbuild/mlbuild/llb"
-	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // indexCredentials makes what the steps get for an index of its secret: the pair for uv, the header for downloads. The secret holds user:password, a token,
 // or a netrc file.
-func (s secretStore) indexCredentials(ix profiles.Index) *fault.Fault {
+func (s secretStore) indexCredentials(ix recipe.Index) *fault.Fault {
 	v, ok := s[ix.Secret]
 	if !ok {
 		return fault.New(fault.Secret, "index %q needs the secret %q, which was not given", ix.Name, ix.Secret).

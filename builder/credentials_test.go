@@ -42,7 +42,7 @@ func TestNetrcAccount(t *testing.T) {
 
 // TestIndexCredentials: each form of the secret gives uv a pair and the downloads a header, and no line end goes along.
 func TestIndexCredentials(t *testing.T) {
-	r := recipe(t, "cpu", "python:\n  packages: [x]\n  indexes: [{name: own, url: \"https://a.example:8443/simple\", secret: s}, {name: other, url: \"https://files.example/simple\", secret: s}]\n")
+	r := testRecipe(t, "cpu", "python:\n  packages: [x]\n  indexes: [{name: own, url: \"https://a.example:8443/simple\", secret: s}, {name: other, url: \"https://files.example/simple\", secret: s}]\n")
 	for _, c := range []struct{ secret, own, other string }{
 		{"u:p:q\n", "u:p:q", "u:p:q"}, {"tok3n\r\n", "__token__:tok3n", "__token__:tok3n"}, {netrcFile, "me:pa#ss", `robot:"s3:cret`},
 	} {

@@ -137,7 +137,7 @@ func TestExplainPasses(t *testing.T) {
 
 // TestExplainMismatch answers the question what a server sends now in every way.
 func TestExplainMismatch(t *testing.T) {
-	r := recipe(t, "cpu", "python:\n  packages: [x]\n  indexes: [{name: own, url: \"https://files.example/simple\", secret: account}]\n")
+	r := testRecipe(t, "cpu", "python:\n  packages: [x]\n  indexes: [{name: own, url: \"https://files.example/simple\", secret: account}]\n")
 	good, bad := digest.FromString("good"), digest.FromString("bad")
 	w := pylock.Wheel{Name: "x", Filename: "x-1-py3-none-any.whl", URL: "https://files.example/x-1-py3-none-any.whl", SHA256: good.Encoded()}
 	failed := fmt.Errorf("digest mismatch %s: %s", bad, good)

@@ -4,16 +4,16 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // noShell is how BuildKit and runc say that a base has no /bin/sh.
 var noShell = lazyregexp.New(`exec: "?/bin/sh"?: .*no such file or directory`)
 
 // explainApt turns apt's own words into faults.
-func (b *build) explainApt(r *profiles.Recipe, err error) error {
+func (b *build) explainApt(r *recipe.Recipe, err error) error {
 	said := strings.TrimSpace(b.logs(r.Profile).failed(err))
 	switch {
 	case r.Base.Bare() && (strings.Contains(said, "mlbuild: no-apt") || noShell.MatchString(said+err.Error())):
@@ -42,7 +42,7 @@ func (b *build) explainApt(r *profiles.Recipe, err error) error {
 }
 
 // explainKey knows a repository's key that was fetched and is not what the project file promises.
-func (b *build) explainKey(r *profiles.Recipe, err error) error {
+func (b *build) explainKey(r *recipe.Recipe, err error) error {
 	sums := mismatch.FindStringSubmatch(err.Error())
 	if sums == nil {
 		return b.explain(r.Profile, err)
@@ -64,7 +64,7 @@ var (
 )
 
 // aptFaults are those of the packages that were asked for, all at once.
-func aptFaults(r *profiles.Recipe, said string) fault.List {
+func aptFaults(r *recipe.Recipe, said string) fault.List {
 	var faults fault.List
 	told := map[string]bool{}
 	for _, m := range aptUnknown.FindAllStringSubmatch(said, -1) {
@@ -142,7 +142,7 @@ var aptRules = []aptRule{
 }
 
 // aptUpdateFault is what is wrong with a repository, nil if nothing is.
-func aptUpdateFault(r *profiles.Recipe, said string) *fault.Fault {
+func aptUpdateFault(r *recipe.Recipe, said string) *fault.Fault {
 	var lines []string
 	for line := range strings.Lines(said) {
 		if strings.HasPrefix(line, "E: ") || strings.HasPrefix(line, "W: ") || strings.HasPrefix(line, "Err:") || strings.HasPrefix(line, "  ") {

@@ -16,7 +16,7 @@ import (
 // askingApt lets the step of apt say something and fail with err.
 func askingApt(t *testing.T, yaml, said string, err error) error {
 	t.Helper()
-	r := recipe(t, "cpu", yaml)
+	r := testRecipe(t, "cpu", yaml)
 	b := running(t, Request{})
 	step := digest.FromString("apt")
 	b.watch("cpu").keep(&bkclient.SolveStatus{

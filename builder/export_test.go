@@ -19,15 +19,15 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/opencontainers/go-digest"
 
-	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // tagged is a variant with tags and an annotation.
 func tagged(t *testing.T, tags ...string) Variant {
 	t.Helper()
-	v := variantOf(recipe(t, "cpu", "python: {packages: [x]}\n"))
-	v.Recipes[0].App.Annotations = []profiles.Pair{{Name: "org.example.note", Value: "n"}}
+	v := variantOf(testRecipe(t, "cpu", "python: {packages: [x]}\n"))
+	v.Recipes[0].App.Annotations = []recipe.Pair{{Name: "org.example.note", Value: "n"}}
 	v.Tags = tags
 	return v
 }

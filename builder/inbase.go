@@ -16,6 +16,7 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
@@ -28,7 +29,7 @@ type inBase struct {
 
 // lookInto says where the Python of a base is, and which packages it has if the recipe wants them to count: mlbuild.lock knows, else the daemon pulls the
 // base and it is looked into. Another Python and none are a fault.Spec, musl is a fault.ABI.
-func (b *build) lookInto(ctx context.Context, gw gateway.Client, r *profiles.Recipe, base llb.Base, p ocispecs.Platform) (inBase, error) {
+func (b *build) lookInto(ctx context.Context, gw gateway.Client, r *recipe.Recipe, base llb.Base, p ocispecs.Platform) (inBase, error) {
 	if !r.Base.Look && !r.Base.Packages {
 		return inBase{interpreter: r.Base.Interpreter}, nil
 	}
@@ -49,7 +50,7 @@ func (b *build) lookInto(ctx context.Context, gw gateway.Client, r *profiles.Rec
 }
 
 // readBase has the daemon pull the base, and reads what mlbuild.lock keeps of it.
-func (b *build) readBase(ctx context.Context, gw gateway.Client, r *profiles.Recipe, base llb.Base, p ocispecs.Platform) (*syslock.Contents, error) {
+func (b *build) readBase(ctx context.Context, gw gateway.Client, r *recipe.Recipe, base llb.Base, p ocispecs.Platform) (*syslock.Contents, error) {
 	def, err := llb.BaseFiles(base, p)
 	if err != nil {
 		return nil, err
@@ -78,7 +79,7 @@ func (b *build) readBase(ctx context.Context, gw gateway.Client, r *profiles.Rec
 }
 
 // lockContents puts what a recipe's base holds into the lock, as far as builds need it.
-func (b *build) lockContents(ctx context.Context, gw gateway.Client, r *profiles.Recipe, base llb.Base, to *syslock.Lock) error {
+func (b *build) lockContents(ctx context.Context, gw gateway.Client, r *recipe.Recipe, base llb.Base, to *syslock.Lock) error {
 	if !r.Base.Look && !r.Base.Packages {
 		to.PutContents(r.Profile, r.Platform, nil)
 		return nil
@@ -98,7 +99,7 @@ func (b *build) lockContents(ctx context.Context, gw gateway.Client, r *profiles
 }
 
 // searchPath lists the directories in which a Python may be: the expected one, the image's PATH, and the usual ones.
-func searchPath(base llb.Base, r *profiles.Recipe) []string {
+func searchPath(base llb.Base, r *recipe.Recipe) []string {
 	dirs := []string{path.Dir(r.Base.Interpreter)}
 	for _, kv := range base.Config.Config.Env {
 		if list, ok := strings.CutPrefix(kv, "PATH="); ok {
@@ -119,7 +120,7 @@ func searchPath(base llb.Base, r *profiles.Recipe) []string {
 type looking struct {
 	ctx    context.Context //nolint:containedctx // of the one call that looks
 	ref    gateway.Reference
-	recipe *profiles.Recipe
+	recipe *recipe.Recipe
 }
 
 // entry is a name in a directory, with what it points to if it is a symbolic link.
@@ -179,7 +180,7 @@ func (l *looking) program(at, link string) string {
 	return at
 }
 
-func missingPython(r *profiles.Recipe, others []string) error {
+func missingPython(r *recipe.Recipe, others []string) error {
 	version := r.Python.Version
 	if len(others) == 0 {
 		return fault.New(fault.Spec, "the base %s has no Python", r.Base.Ref).

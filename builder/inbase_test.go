@@ -21,7 +21,7 @@ func looked(t *testing.T, yaml string, pathEnv string, files map[string]string) 
 	gw := &stub{solve: func(string) (map[string]string, error) { asked++; return files, nil }}
 	base := llb.Base{Ref: "registry.example/ml:7@sha256:" + zeros}
 	base.Config.Config.Env = []string{"LANG=C", "PATH=" + pathEnv}
-	found, err := b.lookInto(t.Context(), gw, recipe(t, "cpu", "python: {packages: [x]}\n"+yaml), base, b.worker)
+	found, err := b.lookInto(t.Context(), gw, testRecipe(t, "cpu", "python: {packages: [x]}\n"+yaml), base, b.worker)
 	return found, asked, err
 }
 
@@ -97,7 +97,7 @@ func TestReleaseOfABase(t *testing.T) {
 // TestLockedContents: what mlbuild.lock says of a base saves looking into it, as long as it is that base.
 func TestLockedContents(t *testing.T) {
 	const yaml = "python: {packages: [x]}\nbase: {image: \"registry.example/ml:7\", packages: true}\n"
-	r := recipe(t, "cpu", yaml)
+	r := testRecipe(t, "cpu", yaml)
 	files := map[string]string{"/opt/conda/bin/python3.11": "", "/opt/conda/lib/python3.11/site-packages/numpy-1.26.4.dist-info/METADATA": "", "/etc/os-release": "ID=ubuntu\nVERSION_ID=22.04\n"}
 	asked := 0
 	gw := &stub{solve: func(string) (map[string]string, error) { asked++; return files, nil }}
@@ -119,7 +119,7 @@ func TestLockedContents(t *testing.T) {
 	if _, err := b.lookInto(t.Context(), gw, r, base, b.worker); err != nil || asked != 2 {
 		t.Errorf("another base was looked into %d times, %v", asked-1, err)
 	}
-	if err := b.lockContents(t.Context(), gw, recipe(t, "cpu", "python: {packages: [x]}\n"), base, lock); err != nil || len(lock.Looks) != 0 {
+	if err := b.lockContents(t.Context(), gw, testRecipe(t, "cpu", "python: {packages: [x]}\n"), base, lock); err != nil || len(lock.Looks) != 0 {
 		t.Errorf("without such a base the lock keeps %+v, %v", lock.Looks, err)
 	}
 }

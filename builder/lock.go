@@ -15,6 +15,7 @@ import (
 	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
@@ -182,7 +183,7 @@ func (b *build) lookAtBases(ctx context.Context, gw gateway.Client, v Variant) (
 
 // Planned is what one profile on one platform would build.
 type Planned struct {
-	Recipe *profiles.Recipe
+	Recipe *recipe.Recipe
 	Wheels []pylock.Wheel    // to be laid down
 	InBase []pylock.Wheel    // of the lock, which the base makes unnecessary
 	System []syslock.Package // the system packages, nil = none, or apt is to find them

@@ -5,13 +5,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
-func variantOf(r *profiles.Recipe) Variant {
-	return Variant{Profile: r.Profile, Recipes: []*profiles.Recipe{r}}
+func variantOf(r *recipe.Recipe) Variant {
+	return Variant{Profile: r.Profile, Recipes: []*recipe.Recipe{r}}
 }
 
 // stamped is a lock of one package with mlbuild's table.
@@ -25,7 +25,7 @@ func stamped(t *testing.T, tool pylock.Tool, packages ...string) []byte {
 }
 
 func TestUsableLock(t *testing.T) {
-	r := recipe(t, "cpu", "python: {version: \"3.12\", packages: [torch, rich]}\n")
+	r := testRecipe(t, "cpu", "python: {version: \"3.12\", packages: [torch, rich]}\n")
 	fresh := pylock.Tool{Inputs: r.Requires.Inputs, Python: "3.12", Platforms: []string{"linux/amd64"}, Torch: r.Requires.Torch}
 	old := fresh
 	old.Inputs = "other"
@@ -80,7 +80,7 @@ func TestUsableLock(t *testing.T) {
 }
 
 func TestNoLock(t *testing.T) {
-	v := variantOf(recipe(t, "cpu", "python: {packages: [rich]}\n"))
+	v := variantOf(testRecipe(t, "cpu", "python: {packages: [rich]}\n"))
 	if lock, err := usableLock(Request{}, v); lock != nil || err != nil {
 		t.Errorf("got %v, %v of no lock", lock, err)
 	}

@@ -13,14 +13,14 @@ import (
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 
 	"github.com/mlbuild/mlbuild/llb"
-	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
 // listGit has the daemon look up the commit of a revision and check it out, and lists its files. A file of git itself has no sha256: the commit stands for it.
-func (b *build) listGit(ctx context.Context, gw gateway.Client, profile string, model *profiles.Model, to *syslock.Model) (err error) {
+func (b *build) listGit(ctx context.Context, gw gateway.Client, profile string, model *recipe.Model, to *syslock.Model) (err error) {
 	if to.Revision, err = b.commitOf(ctx, gw, profile, model); err != nil {
 		return err
 	}
@@ -56,7 +56,7 @@ func (b *build) listGit(ctx context.Context, gw gateway.Client, profile string, 
 
 var fullCommit = lazyregexp.New(`^[0-9a-f]{40}([0-9a-f]{24})?$`)
 
-func (b *build) commitOf(ctx context.Context, gw gateway.Client, profile string, model *profiles.Model) (string, error) {
+func (b *build) commitOf(ctx context.Context, gw gateway.Client, profile string, model *recipe.Model) (string, error) {
 	s := model.Source
 	if fullCommit.MatchString(s.Revision) {
 		return s.Revision, nil
@@ -136,7 +136,7 @@ var (
 )
 
 // gitFault says why a repository cannot be had. The texts are those of git and of BuildKit's source/git.
-func (b *build) gitFault(profile string, model *profiles.Model, err error) error {
+func (b *build) gitFault(profile string, model *recipe.Model, err error) error {
 	if context.Cause(b.ctx) != nil {
 		return b.explain(profile, err)
 	}
@@ -158,10 +158,10 @@ func (b *build) gitFault(profile string, model *profiles.Model, err error) error
 }
 
 // gitModel is the model whose repository a failed step fetched, nil if it fetched none.
-func (c *compiled) gitModel(step string) *profiles.Model {
+func (c *compiled) gitModel(step string) *recipe.Model {
 	for i := range c.recipe.Models {
 		m := &c.recipe.Models[i]
-		if m.Source.Kind == profiles.ModelGit && strings.HasPrefix(step, "[download] "+m.Name+": "+m.Source.URL+" at ") {
+		if m.Source.Kind == recipe.ModelGit && strings.HasPrefix(step, "[download] "+m.Name+": "+m.Source.URL+" at ") {
 			return m
 		}
 	}

@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/mlbuild/mlbuild/llb"
-	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
@@ -39,7 +39,7 @@ type hubFile struct {
 const maxBlob = 32 << 20
 
 // listHub asks the hub for the commit of a revision and for its files. Files outside of LFS are fetched, because the hub names no sha256 for them.
-func (b *build) listHub(ctx context.Context, gw gateway.Client, profile string, model *profiles.Model, to *syslock.Model) error {
+func (b *build) listHub(ctx context.Context, gw gateway.Client, profile string, model *recipe.Model, to *syslock.Model) error {
 	d := modelDownload(model, "", syslock.ModelFile{})
 	d.url, d.file = llb.HubListURL(model), model.Name+": the list of its files"
 	ref, err := b.fetch(ctx, gw, profile, d)
@@ -70,7 +70,7 @@ func (b *build) listHub(ctx context.Context, gw gateway.Client, profile string, 
 	return eg.Wait()
 }
 
-func chooseHubFiles(model *profiles.Model, list hubList) ([]hubFile, error) {
+func chooseHubFiles(model *recipe.Model, list hubList) ([]hubFile, error) {
 	byName := map[string]hubFile{}
 	var names []string
 	for _, f := range list.Siblings {
@@ -90,7 +90,7 @@ func chooseHubFiles(model *profiles.Model, list hubList) ([]hubFile, error) {
 }
 
 // hubFile gives a file's sha256: the one of LFS, or that of what the hub sends, held against git's own hash.
-func (b *build) hubFile(ctx context.Context, gw gateway.Client, profile string, model *profiles.Model, commit string, f hubFile) (syslock.ModelFile, error) {
+func (b *build) hubFile(ctx context.Context, gw gateway.Client, profile string, model *recipe.Model, commit string, f hubFile) (syslock.ModelFile, error) {
 	if f.LFS != nil && f.LFS.SHA256 != "" {
 		return syslock.ModelFile{Path: f.Name, Size: f.LFS.Size, SHA256: f.LFS.SHA256}, nil
 	}

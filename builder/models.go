@@ -9,8 +9,8 @@ import (
 	"github.com/moby/buildkit/solver/pb"
 
 	"github.com/mlbuild/mlbuild/llb"
-	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
@@ -38,7 +38,7 @@ func checkModelLock(req Request, lock *syslock.Lock, v Variant) error {
 }
 
 // findModels gives what each model of the recipe is made of, in its order: from the lock, or as its source has it now.
-func (b *build) findModels(ctx context.Context, gw gateway.Client, r *profiles.Recipe) ([]syslock.Model, error) {
+func (b *build) findModels(ctx context.Context, gw gateway.Client, r *recipe.Recipe) ([]syslock.Model, error) {
 	if b.req.Target == "base" || b.req.Target == "builder" {
 		return make([]syslock.Model, len(r.Models)), nil
 	}
@@ -63,14 +63,14 @@ func (b *build) findModels(ctx context.Context, gw gateway.Client, r *profiles.R
 }
 
 // listModel asks a source which files a model has. A source that is one file is not asked: the build takes what is there.
-func (b *build) listModel(ctx context.Context, gw gateway.Client, r *profiles.Recipe, model *profiles.Model) (syslock.Model, error) {
+func (b *build) listModel(ctx context.Context, gw gateway.Client, r *recipe.Recipe, model *recipe.Model) (syslock.Model, error) {
 	found := syslock.Model{Name: model.Name, Source: model.Source.String(), Inputs: model.Inputs}
 	switch model.Source.Kind {
-	case profiles.ModelHub:
+	case recipe.ModelHub:
 		return found, b.listHub(ctx, gw, r.Profile, model, &found)
-	case profiles.ModelGit:
+	case recipe.ModelGit:
 		return found, b.listGit(ctx, gw, r.Profile, model, &found)
-	case profiles.ModelFile:
+	case recipe.ModelFile:
 		if model.Tree() && !model.Unpack {
 			return found, nil
 		}
@@ -110,7 +110,7 @@ func (b *build) lockModels(ctx context.Context, gw gateway.Client, all Variant, 
 	return nil
 }
 
-func (b *build) lockModel(ctx context.Context, gw gateway.Client, r *profiles.Recipe, model *profiles.Model, renew bool, old *syslock.Lock) (syslock.Model, error) {
+func (b *build) lockModel(ctx context.Context, gw gateway.Client, r *recipe.Recipe, model *recipe.Model, renew bool, old *syslock.Lock) (syslock.Model, error) {
 	if m, reason := old.Model(model.Name, model.Inputs); reason == "" && !renew {
 		return *m, nil
 	}
@@ -123,7 +123,7 @@ func (b *build) lockModel(ctx context.Context, gw gateway.Client, r *profiles.Re
 }
 
 // measure has the daemon fetch a source that is one file, and gives its size and hash.
-func (b *build) measure(ctx context.Context, gw gateway.Client, r *profiles.Recipe, model *profiles.Model) (f syslock.ModelFile, err error) {
+func (b *build) measure(ctx context.Context, gw gateway.Client, r *recipe.Recipe, model *recipe.Model) (f syslock.ModelFile, err error) {
 	if llb.Signed(model) {
 		return b.measureSigned(ctx, gw, r, model)
 	}
@@ -183,7 +183,7 @@ func (b *build) fetchFault(profile string, d download, err error) error {
 const renewModels = "mlbuild lock --upgrade models"
 
 // modelDownload is the download of one file of a model, with what helps where it fails.
-func modelDownload(model *profiles.Model, revision string, f syslock.ModelFile) download {
+func modelDownload(model *recipe.Model, revision string, f syslock.ModelFile) download {
 	d := download{
 		url: llb.ModelURL(model, revision, f.Path), sha256: f.SHA256, file: llb.ModelStep(model, f), secret: llb.ModelAuth(model), renew: renewModels,
 		gone: fmt.Sprintf("correct the model %s in mlbuild.yaml; if its files moved, renew the lock: %s", model.Name, renewModels),
@@ -193,41 +193,41 @@ func modelDownload(model *profiles.Model, revision string, f syslock.ModelFile) 
 		d.renew = "correct sha256 of the model " + model.Name + " in mlbuild.yaml"
 	}
 	d.step = llb.FetchedByStep(model, f)
-	if d.step && model.Source.Kind == profiles.ModelGit {
+	if d.step && model.Source.Kind == recipe.ModelGit {
 		d.url = f.Path + " of " + model.Source.URL
 	}
 	return d
 }
 
 // modelAccount says what to do where a server wants credentials for a model, or other ones.
-func modelAccount(model *profiles.Model) string {
+func modelAccount(model *recipe.Model) string {
 	if model.Secret != "" {
 		return fmt.Sprintf("the secret %q of the model %s does not open it: check that it has not expired, and that its account has access%s", model.Secret, model.Name, acceptTerms(model))
 	}
-	id := map[string]string{profiles.ModelHub: "hf", profiles.ModelS3: "aws", profiles.ModelGS: "gcs", profiles.ModelDrive: "gdrive", profiles.ModelGit: "git"}[model.Source.Kind]
+	id := map[string]string{recipe.ModelHub: "hf", recipe.ModelS3: "aws", recipe.ModelGS: "gcs", recipe.ModelDrive: "gdrive", recipe.ModelGit: "git"}[model.Source.Kind]
 	if id == "" {
 		id = "models"
 	}
 	return fmt.Sprintf("it does not exist, or it is private%s: add secret: %s to the model %s in mlbuild.yaml, and give --secret id=%s,env=VARIABLE or src=FILE", acceptTerms(model), id, model.Name, id)
 }
 
-func acceptTerms(model *profiles.Model) string {
-	if model.Source.Kind != profiles.ModelHub {
+func acceptTerms(model *recipe.Model) string {
+	if model.Source.Kind != recipe.ModelHub {
 		return ""
 	}
 	return " or gated (accept its terms on its page)"
 }
 
 // modelDownloads lists what the graph fetches for models over HTTP.
-func modelDownloads(r *profiles.Recipe, found []syslock.Model) []download {
+func modelDownloads(r *recipe.Recipe, found []syslock.Model) []download {
 	var all []download
 	for i := range found {
 		model := &r.Models[i]
-		if model.Source.Kind == profiles.ModelFile {
+		if model.Source.Kind == recipe.ModelFile {
 			continue
 		}
 		for _, f := range found[i].Files {
-			if model.Source.Kind != profiles.ModelGit || llb.FetchedByStep(model, f) {
+			if model.Source.Kind != recipe.ModelGit || llb.FetchedByStep(model, f) {
 				all = append(all, modelDownload(model, found[i].Revision, f))
 			}
 		}

@@ -9,9 +9,9 @@ import (
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 
 	"github.com/mlbuild/mlbuild/llb"
-	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
@@ -24,7 +24,7 @@ func (b *build) modelTool(ctx context.Context, gw gateway.Client, c *compiled) (
 }
 
 // measureSigned has the daemon fetch an object with the model's secret, and gives its size and hash.
-func (b *build) measureSigned(ctx context.Context, gw gateway.Client, r *profiles.Recipe, model *profiles.Model) (f syslock.ModelFile, err error) {
+func (b *build) measureSigned(ctx context.Context, gw gateway.Client, r *recipe.Recipe, model *recipe.Model) (f syslock.ModelFile, err error) {
 	tool, err := lookupImage(ctx, gw, r.Tool, b.worker)
 	if err != nil {
 		return f, err

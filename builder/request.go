@@ -9,7 +9,7 @@ import (
 	"github.com/moby/buildkit/session/auth/authprovider"
 
 	"github.com/mlbuild/mlbuild/llb"
-	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // Request is one run: some profiles of one project, where their results go, and what the run is given.
@@ -45,9 +45,9 @@ type Request struct {
 // Variant is one profile of the project, on one or more platforms.
 type Variant struct {
 	Profile string
-	Recipes []*profiles.Recipe // one for each platform, in the order of the command line
-	Tags    []string           // full references, the first is pushed and the others are put on it
-	Lock    []byte             // the profile's lock file; nil = there is none
+	Recipes []*recipe.Recipe // one for each platform, in the order of the command line
+	Tags    []string         // full references, the first is pushed and the others are put on it
+	Lock    []byte           // the profile's lock file; nil = there is none
 	// StageLocks are the lock files of stages with packages of their own, by stage: testing, dev.
 	StageLocks map[string][]byte
 }

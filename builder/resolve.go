@@ -14,6 +14,7 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // maxPasses bounds the resolutions of one lock: each pass may find bound packages that the one before did not know of.
@@ -78,7 +79,7 @@ func missingPlatform(lock *pylock.Lock, v Variant) string {
 }
 
 // notLocked lists the packages that the requirements name and the lock does not have.
-func notLocked(lock *pylock.Lock, r *profiles.Recipe) []string {
+func notLocked(lock *pylock.Lock, r *recipe.Recipe) []string {
 	have := map[string]bool{}
 	for _, p := range lock.Packages {
 		have[p.Name] = true
@@ -88,7 +89,7 @@ func notLocked(lock *pylock.Lock, r *profiles.Recipe) []string {
 
 // asking is one question to uv.
 type asking struct {
-	recipe    *profiles.Recipe
+	recipe    *recipe.Recipe
 	platforms []string
 	glibc     string
 	has       []profiles.WheelInfo // packages of the base that count
@@ -150,7 +151,7 @@ func foundBound(lock *pylock.Lock, bound map[string]string, direct []string) []s
 }
 
 // resolveOnce runs uv and reads back the lock and the reasons.
-func (b *build) resolveOnce(ctx context.Context, gw gateway.Client, r *profiles.Recipe, in llb.ResolveInputs) (text, via []byte, err error) {
+func (b *build) resolveOnce(ctx context.Context, gw gateway.Client, r *recipe.Recipe, in llb.ResolveInputs) (text, via []byte, err error) {
 	def, err := llb.Resolution(r, in)
 	if err != nil {
 		return nil, nil, err
@@ -278,7 +279,7 @@ func parseVia(text string) map[string][]string {
 }
 
 // explainResolve turns uv's own words into a fault.
-func (b *build) explainResolve(r *profiles.Recipe, err error) error {
+func (b *build) explainResolve(r *recipe.Recipe, err error) error {
 	said := strings.TrimSpace(b.logs(r.Profile).failed(err))
 	switch {
 	case said == "":
@@ -339,7 +340,7 @@ var (
 )
 
 // noWheel is the fault of requirements that fail for wheels of another Python, another platform or a newer glibc.
-func noWheel(r *profiles.Recipe, said string) *fault.Fault {
+func noWheel(r *recipe.Recipe, said string) *fault.Fault {
 	if !uvNoWheel.MatchString(said) {
 		return nil
 	}

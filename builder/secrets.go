@@ -11,8 +11,8 @@ import (
 	"github.com/moby/buildkit/session/secrets"
 
 	"github.com/mlbuild/mlbuild/llb"
-	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // maxSecret is BuildKit's limit for one secret, in bytes (session/secrets/secretsprovider).
@@ -131,8 +131,8 @@ func unreadable(s Secret, err error) *fault.Fault {
 		Hint("--secret id=%s,src=FILE or id=%s,env=VARIABLE", s.ID, s.ID)
 }
 
-func indexesWithSecret(vs []Variant) []profiles.Index {
-	var all []profiles.Index
+func indexesWithSecret(vs []Variant) []recipe.Index {
+	var all []recipe.Index
 	seen := map[string]bool{}
 	for _, v := range vs {
 		for _, r := range v.Recipes {
@@ -175,10 +175,10 @@ func modelSecrets(store secretStore, vs []Variant) fault.List {
 }
 
 // modelHeader makes the Authorization header of a secret: "user:password" is Basic (RFC 7617), a token Bearer (RFC 6750). Git servers take a token as a password.
-func modelHeader(model *profiles.Model, v []byte) []byte {
+func modelHeader(model *recipe.Model, v []byte) []byte {
 	value := strings.TrimSpace(string(v))
 	switch {
-	case model.Source.Kind == profiles.ModelGit && !strings.Contains(value, ":"):
+	case model.Source.Kind == recipe.ModelGit && !strings.Contains(value, ":"):
 		value = "x-access-token:" + value
 	case !strings.Contains(value, ":"):
 		return []byte("Bearer " + value)
@@ -187,13 +187,13 @@ func modelHeader(model *profiles.Model, v []byte) []byte {
 }
 
 // modelCredentials says in words what the secret of a source holds.
-func modelCredentials(model *profiles.Model) string {
+func modelCredentials(model *recipe.Model) string {
 	switch model.Source.Kind {
-	case profiles.ModelS3:
+	case recipe.ModelS3:
 		return "an AWS credentials file, KEY_ID:SECRET, or a signed URL of the object"
-	case profiles.ModelGS:
+	case recipe.ModelGS:
 		return "an access token, an HMAC key as KEY_ID:SECRET, or a signed URL of the object"
-	case profiles.ModelDrive:
+	case recipe.ModelDrive:
 		return "an access token"
 	}
 	return "a token or user:password"

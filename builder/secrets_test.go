@@ -16,8 +16,8 @@ import (
 
 	"github.com/mlbuild/mlbuild/builder/daemon"
 	"github.com/mlbuild/mlbuild/llb"
-	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 const value = "hunter2-very-secret"
@@ -59,7 +59,7 @@ func TestSecretFaults(t *testing.T) {
 
 // All that is wrong with the secrets comes at once, before the daemon is spoken to.
 func TestSecretsComeFirst(t *testing.T) {
-	r := recipe(t, "cpu", "python:\n  packages: [x]\n  indexes: [{name: own, url: \"https://index.example/simple\", secret: account}]\n")
+	r := testRecipe(t, "cpu", "python:\n  packages: [x]\n  indexes: [{name: own, url: \"https://index.example/simple\", secret: account}]\n")
 	b := New(&daemon.Daemon{Platforms: []string{"linux/amd64"}}) // without a client, whatever asks it panics
 	_, err := b.Build(t.Context(), Request{
 		Dir: t.TempDir(), Variants: []Variant{variantOf(r), variantOf(r)},
@@ -76,22 +76,22 @@ func TestSecretsComeFirst(t *testing.T) {
 	}
 
 	// A secret's value in the image is found as early.
-	leaking := recipe(t, "cpu", "python: {packages: [x]}\n")
-	leaking.App.Env = append(leaking.App.Env, profiles.Pair{Name: "GREETING", Value: value})
+	leaking := testRecipe(t, "cpu", "python: {packages: [x]}\n")
+	leaking.App.Env = append(leaking.App.Env, recipe.Pair{Name: "GREETING", Value: value})
 	_, err = b.Build(t.Context(), Request{Dir: t.TempDir(), Variants: []Variant{variantOf(leaking)}, Secrets: []Secret{{ID: "a", Env: "A", Set: true, Value: []byte(value)}}})
 	expect(t, err, fault.SecretLeak, false, "GREETING")
 	if strings.Contains(err.Error(), value) {
 		t.Error("the fault shows the value")
 	}
 
-	armed := recipe(t, "cpu", "python: {packages: [x]}\nsystem: {runtime: [libgomp1]}\n")
+	armed := testRecipe(t, "cpu", "python: {packages: [x]}\nsystem: {runtime: [libgomp1]}\n")
 	armed.Platform = "linux/arm64"
 	_, err = b.Build(t.Context(), Request{Dir: t.TempDir(), Variants: []Variant{variantOf(armed)}})
 	expect(t, err, fault.Platform, false, "installs system packages", "linux/amd64", "qemu-user-static")
 }
 
 func TestLoadSecrets(t *testing.T) {
-	r := recipe(t, "cpu", "python:\n  packages: [x]\n  indexes:\n    - {name: own, url: \"https://a.example/simple\", secret: account}\n    - {name: token, url: \"https://b.example/simple\", secret: bare}\n")
+	r := testRecipe(t, "cpu", "python:\n  packages: [x]\n  indexes:\n    - {name: own, url: \"https://a.example/simple\", secret: account}\n    - {name: token, url: \"https://b.example/simple\", secret: bare}\n")
 	file := filepath.Join(t.TempDir(), "token")
 	if err := os.WriteFile(file, []byte("abc\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -121,7 +121,7 @@ func TestLoadSecrets(t *testing.T) {
 }
 
 func TestOnlyHosts(t *testing.T) {
-	r := recipe(t, "cpu", "python: {packages: [x]}\nbase: {image: \"base.example:5000/x:1\", interpreter: /usr/bin/python3.11, glibc: \"2.36\"}\n")
+	r := testRecipe(t, "cpu", "python: {packages: [x]}\nbase: {image: \"base.example:5000/x:1\", interpreter: /usr/bin/python3.11, glibc: \"2.36\"}\n")
 	v := variantOf(r)
 	v.Tags = []string{"push.example/a:1", "other.example/b:1"}
 	req := Request{CacheFrom: []Cache{{Type: "registry", Attrs: map[string]string{"ref": "from.example/c:1"}}, {Type: "local", Attrs: map[string]string{"src": "/x"}}},
@@ -159,7 +159,7 @@ func difference(a, b []string) map[string]bool {
 }
 
 func TestAttachables(t *testing.T) {
-	v := variantOf(recipe(t, "cpu", "python: {packages: [x]}\n"))
+	v := variantOf(testRecipe(t, "cpu", "python: {packages: [x]}\n"))
 	all, err := attachables(Request{}, v, secretStore{})
 	if err != nil || len(all) != 1 {
 		t.Errorf("%d services, %v; want the secrets alone", len(all), err)

@@ -18,8 +18,8 @@ import (
 	fstypes "github.com/tonistiigi/fsutil/types"
 
 	"github.com/mlbuild/mlbuild/llb"
-	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // locals is the one session that offers the local files of a run, so that all profiles share one transfer of the app.
@@ -109,7 +109,7 @@ func hostsOf(req Request, v Variant) []string {
 	for _, r := range v.Recipes {
 		add(r.Base.Ref)
 		add(r.Tool)
-		if slices.ContainsFunc(r.Builder.Packages, func(p profiles.PackageBuild) bool { return p.CUDA }) {
+		if slices.ContainsFunc(r.Builder.Packages, func(p recipe.PackageBuild) bool { return p.CUDA }) {
 			add(develImage)
 		}
 		for _, ref := range r.Images() {

@@ -21,12 +21,13 @@ import (
 	"github.com/mlbuild/mlbuild/llb/helper"
 	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
 // compiled is one platform's graph and what it was made from.
 type compiled struct {
-	recipe *profiles.Recipe
+	recipe *recipe.Recipe
 	inputs llb.Inputs
 	images map[string]llb.Base // those beside the base that files are taken from
 	graph  *llb.Graph
@@ -92,7 +93,7 @@ func (m *making) describe() {
 }
 
 // compile makes the graph of one platform.
-func (b *build) compile(ctx context.Context, gw gateway.Client, r *profiles.Recipe, lock *pylock.Lock) (compiled, error) {
+func (b *build) compile(ctx context.Context, gw gateway.Client, r *recipe.Recipe, lock *pylock.Lock) (compiled, error) {
 	c, base, err := b.lookup(ctx, gw, r, lock)
 	if err != nil {
 		return compiled{}, err
@@ -235,7 +236,7 @@ func withPlatforms(res *gateway.Result, list exptypes.Platforms) error {
 }
 
 // lookup finds the base and the wheels of one platform, and checks them against the tables.
-func (b *build) lookup(ctx context.Context, gw gateway.Client, r *profiles.Recipe, lock *pylock.Lock) (compiled, llb.Base, error) {
+func (b *build) lookup(ctx context.Context, gw gateway.Client, r *recipe.Recipe, lock *pylock.Lock) (compiled, llb.Base, error) {
 	p, err := parsePlatform(r.Platform)
 	if err != nil {
 		return compiled{}, llb.Base{}, err
@@ -324,7 +325,7 @@ func (c *compiled) choose(lock *pylock.Lock, glibc string) error {
 }
 
 // allowed are the hashes that the project's requirements files name.
-func allowed(r *profiles.Recipe) []pylock.Allowed {
+func allowed(r *recipe.Recipe) []pylock.Allowed {
 	var all []pylock.Allowed
 	for _, h := range r.Requires.Hashes {
 		all = append(all, pylock.Allowed{Name: h.Name, Version: h.Version, SHA256: h.SHA256})
@@ -333,11 +334,11 @@ func allowed(r *profiles.Recipe) []pylock.Allowed {
 }
 
 // otherBuilds names packages that come as another build than the one whose hashes the requirements name: torch 2.9.1+cpu for torch 2.9.1.
-func otherBuilds(r *profiles.Recipe, wheels []pylock.Wheel) []string {
+func otherBuilds(r *recipe.Recipe, wheels []pylock.Wheel) []string {
 	var notes []string
 	for _, w := range wheels {
 		release, local, _ := strings.Cut(w.Version, "+")
-		if local != "" && slices.ContainsFunc(r.Requires.Hashes, func(h profiles.PinnedHashes) bool { return h.Name == w.Name && h.Version == release }) {
+		if local != "" && slices.ContainsFunc(r.Requires.Hashes, func(h recipe.PinnedHashes) bool { return h.Name == w.Name && h.Version == release }) {
 			notes = append(notes, fmt.Sprintf("the hashes that the requirements name for %s %s are not those of %s, which the profile takes; its own come from its index", w.Name, release, w.Version))
 		}
 	}

@@ -16,10 +16,11 @@ import (
 	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // target is what a recipe's wheels are picked for.
-func target(r *profiles.Recipe, glibc string) pylock.Target {
+func target(r *recipe.Recipe, glibc string) pylock.Target {
 	return pylock.Target{
 		Python: r.Python.Version, Platform: r.Platform, Glibc: glibc, Source: r.Requires.Source,
 		Extras: r.Requires.Extras, Groups: r.Requires.Groups,
@@ -44,7 +45,7 @@ func (c *compiled) sources(lock *pylock.Lock) {
 }
 
 // askedBy says who requires a package, from the path that leads to it: "requirements.txt:3", "flash-attn (requirements.txt:2) → ninja".
-func askedBy(r *profiles.Recipe, path []string, w pylock.Wheel) string {
+func askedBy(r *recipe.Recipe, path []string, w pylock.Wheel) string {
 	if len(path) < 2 {
 		return cmp.Or(requirementOf(r, w), "the project")
 	}
@@ -56,7 +57,7 @@ func askedBy(r *profiles.Recipe, path []string, w pylock.Wheel) string {
 }
 
 // requirementOf says where the project asks for a package by its name or, if it lies in the project, its path; "" = nowhere that is known.
-func requirementOf(r *profiles.Recipe, w pylock.Wheel) string {
+func requirementOf(r *recipe.Recipe, w pylock.Wheel) string {
 	asks := func(line string) bool {
 		if _, file, _, ok := profiles.CutLocal(line); ok && w.Source != nil && w.Source.Path == file {
 			return true
@@ -200,6 +201,6 @@ func (b *build) lookupTools(ctx context.Context, gw gateway.Client, c *compiled)
 	return t, err
 }
 
-func compiledWithCUDA(r *profiles.Recipe, name string) bool {
-	return slices.ContainsFunc(r.Builder.Packages, func(p profiles.PackageBuild) bool { return p.Name == name && p.CUDA })
+func compiledWithCUDA(r *recipe.Recipe, name string) bool {
+	return slices.ContainsFunc(r.Builder.Packages, func(p recipe.PackageBuild) bool { return p.Name == name && p.CUDA })
 }

@@ -8,16 +8,16 @@ import (
 
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 
-	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // packageStages are the stages that may have packages beside the runtime's, sorted.
 var packageStages = []string{"dev", "testing"}
 
 // requirementsOf gives what a stage wants beyond the runtime, nil if the recipe has no such stage.
-func requirementsOf(r *profiles.Recipe, stage string) *profiles.StageRequirements {
+func requirementsOf(r *recipe.Recipe, stage string) *recipe.StageRequirements {
 	switch {
 	case stage == "testing" && r.Testing != nil:
 		return &r.Testing.Requires
@@ -73,7 +73,7 @@ func (b *build) stageWheels(ctx context.Context, gw gateway.Client, c *compiled,
 // stageLock gives the stage's lock if it answers today's inputs and has every package of the runtime as the runtime has it; then
 // the stage's wheels are chosen from it. What is stale or missing is a fault.LockStale under --locked, else a note.
 func (b *build) stageLock(stage, runtime *compiled, glibc string) (*pylock.Lock, error) {
-	v := Variant{Profile: stage.recipe.Profile, Recipes: []*profiles.Recipe{stage.recipe}}
+	v := Variant{Profile: stage.recipe.Profile, Recipes: []*recipe.Recipe{stage.recipe}}
 	for _, given := range b.req.Variants {
 		if given.Profile == v.Profile {
 			v.Lock = given.StageLocks[b.req.Target]

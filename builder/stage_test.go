@@ -16,9 +16,9 @@ import (
 	"github.com/moby/buildkit/solver/pb"
 
 	"github.com/mlbuild/mlbuild/llb"
-	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 const stageYAML = "python: {packages: [numpy]}\ntesting: {packages: [pytest], copy: [main.py], command: [pytest], reports: [junit.xml]}\n"
@@ -42,7 +42,7 @@ func names(wheels []pylock.Wheel) string {
 
 // A stage's wheels come from its lock, or from uv with the runtime's versions as constraints; those of the runtime are left out.
 func TestStageWheels(t *testing.T) {
-	r := recipe(t, "cpu", stageYAML)
+	r := testRecipe(t, "cpu", stageYAML)
 	stamped := func(packages ...string) []byte {
 		text, err := pylock.Stamp([]byte(lockText(packages...)), pylock.Tool{Inputs: r.Testing.Requires.Inputs, Python: "3.11", Platforms: []string{"linux/amd64"}, Torch: r.Requires.Torch})
 		if err != nil {
@@ -174,7 +174,7 @@ func TestRemembered(t *testing.T) {
 			runs := &testRuns{answers: c.answers}
 			runs.solve = runs.solveTests
 			dir := t.TempDir()
-			r := recipe(t, "cpu", stageYAML)
+			r := testRecipe(t, "cpu", stageYAML)
 			m := &making{build: running(t, Request{Target: "testing", Outputs: []Output{{Type: "local", Dir: filepath.Join(dir, "{profile}")}}}), v: variantOf(r), image: &Image{}, before: &seen{}}
 			m.store = secretStore{llb.RunSecret: []byte("this")}
 			in := llb.Inputs{Base: llb.Base{Ref: "docker.io/library/python@sha256:" + zeros}, Worker: m.worker, Helpers: m.helpers, Target: "testing"}
@@ -210,7 +210,7 @@ func TestOnlyTests(t *testing.T) {
 	} {
 		for _, o := range outputs {
 			b := running(t, Request{Target: "testing", Outputs: o})
-			entries, err := b.exports(Variant{Recipes: []*profiles.Recipe{{}}, Tags: []string{"r.example/a:1"}})
+			entries, err := b.exports(Variant{Recipes: []*recipe.Recipe{{}}, Tags: []string{"r.example/a:1"}})
 			local := slices.ContainsFunc(o, func(o Output) bool { return o.Type == "local" })
 			if b.onlyTests() != want || err != nil || want && len(entries) > 0 || !want && local && len(entries) != len(o)-1 {
 				t.Errorf("%+v: only tests %t, exports %+v, %v", o, b.onlyTests(), entries, err)

@@ -19,6 +19,7 @@ import (
 	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // stub is a daemon's gateway that answers what a test says.
@@ -90,7 +91,7 @@ func anImage(op *pb.SourceOp) (*sourceresolver.MetaResponse, error) {
 }
 
 // recipe resolves a profile of a project file.
-func recipe(t *testing.T, profile, yaml string) *profiles.Recipe {
+func testRecipe(t *testing.T, profile, yaml string) *recipe.Recipe {
 	t.Helper()
 	root, err := profiles.Load(fstest.MapFS{
 		"mlbuild.yaml": {Data: []byte("version: 1\nname: stub\napp: {copy: [main.py], command: [python, main.py]}\n" + yaml)},

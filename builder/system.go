@@ -11,9 +11,9 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/mlbuild/mlbuild/llb"
-	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
@@ -60,7 +60,7 @@ func checkSystemLock(req Request, lock *syslock.Lock, v Variant) error {
 }
 
 // moves gives the base that a recipe names without its digest, "" if it has none.
-func moves(r *profiles.Recipe) string {
+func moves(r *recipe.Recipe) string {
 	if r.Base.Bare() || digestOf(r.Base.Ref) != "" {
 		return ""
 	}
@@ -68,7 +68,7 @@ func moves(r *profiles.Recipe) string {
 }
 
 // systemStale says in words what of the recipe the lock does not answer, "" if nothing.
-func systemStale(lock *syslock.Lock, r *profiles.Recipe) string {
+func systemStale(lock *syslock.Lock, r *recipe.Recipe) string {
 	pinned := pinOf(lock, r.Base.Ref)
 	if lock != nil && pinned == "" && !r.Base.Bare() {
 		return "it does not pin the base " + r.Base.Ref
@@ -84,7 +84,7 @@ func systemStale(lock *syslock.Lock, r *profiles.Recipe) string {
 }
 
 // unpinned is the first image beside the base that the recipe takes files of and nothing pins, "" if there is none.
-func unpinned(lock *syslock.Lock, r *profiles.Recipe) string {
+func unpinned(lock *syslock.Lock, r *recipe.Recipe) string {
 	i := slices.IndexFunc(r.Images(), func(ref string) bool { return pinOf(lock, ref) == "" })
 	if i < 0 {
 		return ""
@@ -93,7 +93,7 @@ func unpinned(lock *syslock.Lock, r *profiles.Recipe) string {
 }
 
 // runsApt tells whether a build of the recipe runs apt or dpkg on the base: to choose packages that no lock lists, or to configure some.
-func runsApt(r *profiles.Recipe, lock *syslock.Lock, target string) bool {
+func runsApt(r *recipe.Recipe, lock *syslock.Lock, target string) bool {
 	if r.Base.Bare() {
 		return false // apt runs in the tool image, and dpkg nowhere
 	}
@@ -110,7 +110,7 @@ func runsApt(r *profiles.Recipe, lock *syslock.Lock, target string) bool {
 	return reason != "" || r.Apt.Strategy == "apt" || slices.ContainsFunc(s.Packages, func(p syslock.Package) bool { return p.Way == syslock.Dpkg })
 }
 
-func question(r *profiles.Recipe, digest string) syslock.Question {
+func question(r *recipe.Recipe, digest string) syslock.Question {
 	return syslock.Question{Profile: r.Profile, Image: r.Base.Ref, Digest: digest, Platform: r.Platform, Inputs: r.Apt.Inputs, Asked: r.System}
 }
 
@@ -135,7 +135,7 @@ func digestOf(ref string) string {
 }
 
 // lookupBase looks up a recipe's base. One of packages is not looked up.
-func (b *build) lookupBase(ctx context.Context, gw gateway.Client, r *profiles.Recipe, p ocispecs.Platform) (llb.Base, error) {
+func (b *build) lookupBase(ctx context.Context, gw gateway.Client, r *recipe.Recipe, p ocispecs.Platform) (llb.Base, error) {
 	if r.Base.Bare() {
 		return llb.NewBare(r, p), nil
 	}
@@ -158,7 +158,7 @@ func (b *build) lookupPinned(ctx context.Context, gw gateway.Client, ref string,
 }
 
 // lookupImages looks up the images beside the base whose files a recipe takes, each by the digest that mlbuild.lock pins it to.
-func (b *build) lookupImages(ctx context.Context, gw gateway.Client, r *profiles.Recipe, p ocispecs.Platform) (map[string]llb.Base, error) {
+func (b *build) lookupImages(ctx context.Context, gw gateway.Client, r *recipe.Recipe, p ocispecs.Platform) (map[string]llb.Base, error) {
 	found := map[string]llb.Base{}
 	for _, ref := range r.Images() {
 		m, err := b.lookupPinned(ctx, gw, ref, p)
@@ -172,7 +172,7 @@ func (b *build) lookupImages(ctx context.Context, gw gateway.Client, r *profiles
 
 // systemPackages gives the recipe's system packages: from the lock, else those that the base's apt chooses now. Nil = the recipe has none, or plain apt
 // installs them and no lock says which.
-func (b *build) systemPackages(ctx context.Context, gw gateway.Client, r *profiles.Recipe, base llb.Base, p ocispecs.Platform) (s *syslock.System, chosen bool, err error) {
+func (b *build) systemPackages(ctx context.Context, gw gateway.Client, r *recipe.Recipe, base llb.Base, p ocispecs.Platform) (s *syslock.System, chosen bool, err error) {
 	if len(r.System) == 0 {
 		return nil, false, nil
 	}
@@ -190,7 +190,7 @@ func (b *build) systemPackages(ctx context.Context, gw gateway.Client, r *profil
 }
 
 // askApt lets the base's apt choose the recipe's system packages. The network and the cache rule of in are filled in.
-func (b *build) askApt(ctx context.Context, gw gateway.Client, r *profiles.Recipe, in llb.SystemInputs) (s syslock.System, err error) {
+func (b *build) askApt(ctx context.Context, gw gateway.Client, r *recipe.Recipe, in llb.SystemInputs) (s syslock.System, err error) {
 	in.Network, in.NoCache = b.network(), b.req.NoCache
 	if in.Base.Bare {
 		in.Worker = b.worker

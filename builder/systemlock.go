@@ -10,6 +10,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
@@ -90,7 +91,7 @@ func (b *build) lockSystem(ctx context.Context, gw gateway.Client, all Variant, 
 }
 
 // lockImages pins the recipe's base and the images whose files it takes.
-func (b *build) lockImages(ctx context.Context, gw gateway.Client, r *profiles.Recipe, base llb.Base, to *syslock.Lock) error {
+func (b *build) lockImages(ctx context.Context, gw gateway.Client, r *recipe.Recipe, base llb.Base, to *syslock.Lock) error {
 	p, err := parsePlatform(r.Platform)
 	if err != nil {
 		return err
@@ -114,7 +115,7 @@ func (b *build) lockImages(ctx context.Context, gw gateway.Client, r *profiles.R
 }
 
 // lockOne gives a recipe's base and the list of its system packages, nil if it has none.
-func (b *build) lockOne(ctx context.Context, gw gateway.Client, r *profiles.Recipe, o LockOptions, old *syslock.Lock) (base llb.Base, s *syslock.System, err error) {
+func (b *build) lockOne(ctx context.Context, gw gateway.Client, r *recipe.Recipe, o LockOptions, old *syslock.Lock) (base llb.Base, s *syslock.System, err error) {
 	p, err := parsePlatform(r.Platform)
 	if err != nil {
 		return base, nil, err

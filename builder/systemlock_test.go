@@ -14,8 +14,8 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/mlbuild/mlbuild/llb"
-	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
@@ -59,7 +59,7 @@ func newAptStub() *aptStub {
 }
 
 // again runs LockSystem's work for recipes on an earlier lock, and tells how often apt was asked.
-func (s *aptStub) again(t *testing.T, old *syslock.Lock, o LockOptions, recipes ...*profiles.Recipe) (*syslock.Lock, int64) {
+func (s *aptStub) again(t *testing.T, old *syslock.Lock, o LockOptions, recipes ...*recipe.Recipe) (*syslock.Lock, int64) {
 	t.Helper()
 	b := running(t, Request{})
 	if b.system = old; o.All || o.Base {
@@ -75,7 +75,7 @@ func (s *aptStub) again(t *testing.T, old *syslock.Lock, o LockOptions, recipes 
 
 func TestLockSystem(t *testing.T) {
 	const yaml = "python: {requirements: []}\nsystem: {runtime: [libgomp1, zlib1g]}\n"
-	cpu, gpu := recipe(t, "cpu", yaml), recipe(t, "gpu", yaml)
+	cpu, gpu := testRecipe(t, "cpu", yaml), testRecipe(t, "gpu", yaml)
 	s := newAptStub()
 	first, asked := s.again(t, nil, LockOptions{}, cpu, gpu)
 	if asked != 1 {
@@ -100,24 +100,24 @@ func TestLockSystem(t *testing.T) {
 
 	s.version, s.image = "2", "a newer image"
 	for _, test := range []struct {
-		name    string
-		options LockOptions
-		recipe  *profiles.Recipe
-		asked   int64
-		version string // of libgomp1 in the profile's list afterwards
-		image   string
-		keeps   bool // apt is told the earlier version
+		name       string
+		options    LockOptions
+		testRecipe *recipe.Recipe
+		asked      int64
+		version    string // of libgomp1 in the profile's list afterwards
+		image      string
+		keeps      bool // apt is told the earlier version
 	}{
 		{"nothing changed", LockOptions{}, cpu, 0, "1", "image", false},
 		{"a Python package is renewed", LockOptions{Upgrade: []string{"numpy"}}, cpu, 0, "1", "image", false},
 		{"system is renewed", LockOptions{System: true}, cpu, 1, "2", "image", false},
 		{"base is renewed", LockOptions{Base: true}, cpu, 1, "2", "a newer image", true},
 		{"all is renewed", LockOptions{All: true}, cpu, 1, "2", "a newer image", false},
-		{"another package", LockOptions{}, recipe(t, "cpu", strings.Replace(yaml, "zlib1g", "git", 1)), 1, "2", "image", true},
-		{"no packages", LockOptions{}, recipe(t, "cpu", "python: {requirements: []}\n"), 0, "", "image", false},
+		{"another package", LockOptions{}, testRecipe(t, "cpu", strings.Replace(yaml, "zlib1g", "git", 1)), 1, "2", "image", true},
+		{"no packages", LockOptions{}, testRecipe(t, "cpu", "python: {requirements: []}\n"), 0, "", "image", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			l, asked := s.again(t, first, test.options, test.recipe)
+			l, asked := s.again(t, first, test.options, test.testRecipe)
 			if asked != test.asked {
 				t.Errorf("apt was asked %d times, want %d", asked, test.asked)
 			}
@@ -142,7 +142,7 @@ func TestLockSystem(t *testing.T) {
 
 // A base that is pinned is looked up by its digest.
 func TestLookupBase(t *testing.T) {
-	r := recipe(t, "cpu", someSystem)
+	r := testRecipe(t, "cpu", someSystem)
 	s := newAptStub()
 	lock, _ := s.again(t, nil, LockOptions{}, r)
 	s.image = "a newer image"
@@ -164,25 +164,25 @@ func TestLookupBase(t *testing.T) {
 }
 
 func TestCheckSystemLock(t *testing.T) {
-	plain, gomp := recipe(t, "cpu", "python: {requirements: []}\n"), recipe(t, "cpu", someSystem)
-	byApt := recipe(t, "cpu", "python: {requirements: []}\nsystem: {runtime: [libgomp1], strategy: apt}\n")
-	more := recipe(t, "cpu", "python: {requirements: []}\nsystem: {runtime: [libgomp1, git]}\n")
-	other := recipe(t, "cpu", someSystem+"base: docker.io/library/debian:12\n")
-	fixed := recipe(t, "cpu", someSystem+"base: docker.io/library/python:3.11-slim@sha256:"+zeros+"\n")
+	plain, gomp := testRecipe(t, "cpu", "python: {requirements: []}\n"), testRecipe(t, "cpu", someSystem)
+	byApt := testRecipe(t, "cpu", "python: {requirements: []}\nsystem: {runtime: [libgomp1], strategy: apt}\n")
+	more := testRecipe(t, "cpu", "python: {requirements: []}\nsystem: {runtime: [libgomp1, git]}\n")
+	other := testRecipe(t, "cpu", someSystem+"base: docker.io/library/debian:12\n")
+	fixed := testRecipe(t, "cpu", someSystem+"base: docker.io/library/python:3.11-slim@sha256:"+zeros+"\n")
 	lock, _ := newAptStub().again(t, nil, LockOptions{}, gomp)
 	for _, test := range []struct {
-		name   string
-		lock   *syslock.Lock
-		recipe *profiles.Recipe
-		reason string // "" = it fits
-		note   bool
+		name       string
+		lock       *syslock.Lock
+		testRecipe *recipe.Recipe
+		reason     string // "" = it fits
+		note       bool
 	}{
 		{"fits", lock, gomp, "", false},
 		{"no lock, no packages", nil, plain, "docker.io/library/python:3.11-slim is a tag that may name another image tomorrow", false},
 		{"no lock, plain apt", nil, byApt, "docker.io/library/python:3.11-slim is a tag", false},
-		{"no lock, a base by digest", nil, recipe(t, "cpu", "python: {requirements: []}\nbase: {image: \"python:3.11-slim@sha256:"+zeros+"\"}\n"), "", false},
-		{"no lock, no image", nil, recipe(t, "cpu", "python: {requirements: []}\nbase: {kind: debian}\n"), "the system packages of profile cpu have no lock", false},
-		{"a Python without a pin", lock, recipe(t, "cpu", "python: {requirements: []}\nbase: {image: \"python:3.11-slim\", python: \"python:3.11-slim-bookworm\"}\n"),
+		{"no lock, a base by digest", nil, testRecipe(t, "cpu", "python: {requirements: []}\nbase: {image: \"python:3.11-slim@sha256:"+zeros+"\"}\n"), "", false},
+		{"no lock, no image", nil, testRecipe(t, "cpu", "python: {requirements: []}\nbase: {kind: debian}\n"), "the system packages of profile cpu have no lock", false},
+		{"a Python without a pin", lock, testRecipe(t, "cpu", "python: {requirements: []}\nbase: {image: \"python:3.11-slim\", python: \"python:3.11-slim-bookworm\"}\n"),
 			"it does not pin the image docker.io/library/python:3.11-slim-bookworm", true},
 		{"no lock", nil, gomp, "the system packages of profile cpu have no lock", false},
 		{"another package", lock, more, "it lacks git", true},
@@ -192,14 +192,14 @@ func TestCheckSystemLock(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			var notes []string
 			req := Request{Note: func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }}
-			if err := checkSystemLock(req, test.lock, variantOf(test.recipe)); err != nil {
+			if err := checkSystemLock(req, test.lock, variantOf(test.testRecipe)); err != nil {
 				t.Fatal(err)
 			}
 			if (len(notes) > 0) != test.note || test.note && !strings.Contains(notes[0], test.reason) {
 				t.Errorf("notes %q", notes)
 			}
 			req.Locked = true
-			err := checkSystemLock(req, test.lock, variantOf(test.recipe))
+			err := checkSystemLock(req, test.lock, variantOf(test.testRecipe))
 			if test.reason == "" {
 				if err != nil {
 					t.Errorf("refused under --locked: %v", err)
@@ -218,9 +218,9 @@ func TestCheckSystemLock(t *testing.T) {
 func TestRemovesAreRefused(t *testing.T) {
 	gw := &stub{solve: func(string) (map[string]string, error) { return aptAnswer("mawk 1.3\n", "gawk 5"), nil }}
 	b := running(t, Request{})
-	_, err := b.askApt(t.Context(), gw, recipe(t, "cpu", someSystem), llb.SystemInputs{Base: llb.Base{Ref: "docker.io/library/python@sha256:" + zeros}})
+	_, err := b.askApt(t.Context(), gw, testRecipe(t, "cpu", someSystem), llb.SystemInputs{Base: llb.Base{Ref: "docker.io/library/python@sha256:" + zeros}})
 	expect(t, err, fault.Resolve, false, "conflict with the base docker.io/library/python:3.11-slim: apt would remove mawk 1.3", "strategy: apt")
-	s, err := b.askApt(t.Context(), gw, recipe(t, "cpu", "python: {requirements: []}\nsystem: {runtime: [gawk], strategy: apt}\n"), llb.SystemInputs{Base: llb.Base{Ref: "docker.io/library/python@sha256:" + zeros}})
+	s, err := b.askApt(t.Context(), gw, testRecipe(t, "cpu", "python: {requirements: []}\nsystem: {runtime: [gawk], strategy: apt}\n"), llb.SystemInputs{Base: llb.Base{Ref: "docker.io/library/python@sha256:" + zeros}})
 	if err != nil || len(s.Removes) != 1 {
 		t.Errorf("%v, %v", s, err)
 	}
@@ -228,28 +228,28 @@ func TestRemovesAreRefused(t *testing.T) {
 
 // TestSystemPackages: a fitting list is used as it is, a build without one asks apt, plain apt needs none.
 func TestSystemPackages(t *testing.T) {
-	r := recipe(t, "cpu", someSystem)
+	r := testRecipe(t, "cpu", someSystem)
 	s := newAptStub()
 	lock, _ := s.again(t, nil, LockOptions{}, r)
 	b := running(t, Request{})
 	base := llb.Base{Ref: r.Base.Ref + "@" + lock.Images[0].Digest}
 	for _, test := range []struct {
-		name   string
-		lock   *syslock.Lock
-		recipe *profiles.Recipe
-		base   llb.Base
-		list   bool
-		asked  int64
+		name       string
+		lock       *syslock.Lock
+		testRecipe *recipe.Recipe
+		base       llb.Base
+		list       bool
+		asked      int64
 	}{
 		{"locked", lock, r, base, true, 0},
 		{"no lock", nil, r, base, true, 1},
 		{"another base", lock, r, llb.Base{Ref: r.Base.Ref + "@sha256:" + zeros}, true, 1},
-		{"no packages", lock, recipe(t, "cpu", "python: {requirements: []}\n"), base, false, 0},
-		{"plain apt", nil, recipe(t, "cpu", "python: {requirements: []}\nsystem: {runtime: [libgomp1], strategy: apt}\n"), base, false, 0},
+		{"no packages", lock, testRecipe(t, "cpu", "python: {requirements: []}\n"), base, false, 0},
+		{"plain apt", nil, testRecipe(t, "cpu", "python: {requirements: []}\nsystem: {runtime: [libgomp1], strategy: apt}\n"), base, false, 0},
 	} {
 		b.system = test.lock
 		before := s.asked.Load()
-		list, chosen, err := b.systemPackages(t.Context(), s, test.recipe, test.base, b.worker)
+		list, chosen, err := b.systemPackages(t.Context(), s, test.testRecipe, test.base, b.worker)
 		if err != nil || (list != nil) != test.list || s.asked.Load()-before != test.asked || chosen != (test.asked > 0) {
 			t.Errorf("%s: %v, %v, asked %d times", test.name, list, err, s.asked.Load()-before)
 		}
@@ -258,7 +258,7 @@ func TestSystemPackages(t *testing.T) {
 
 // A .deb that its mirror has deleted.
 func TestExplainSystemDownload(t *testing.T) {
-	r := recipe(t, "cpu", someSystem)
+	r := testRecipe(t, "cpu", someSystem)
 	deb := syslock.Package{Name: "libgomp1", Version: "1:1+b", URL: "http://deb.example/pool/libgomp1_1%2bb_amd64.deb", SHA256: digest.FromString("deb").Encoded()}
 	c := &compiled{recipe: r, system: &syslock.System{Packages: []syslock.Package{deb}}}
 	failed := fmt.Errorf("digest mismatch %s: sha256:%s", digest.FromString("an error page"), deb.SHA256)
@@ -286,30 +286,30 @@ func TestExplainSystemDownload(t *testing.T) {
 
 // Only what apt or dpkg has to do needs programs of the platform.
 func TestRunsApt(t *testing.T) {
-	r := recipe(t, "cpu", someSystem)
-	byApt := recipe(t, "cpu", "python: {requirements: []}\nsystem: {runtime: [libgomp1], strategy: apt}\n")
+	r := testRecipe(t, "cpu", someSystem)
+	byApt := testRecipe(t, "cpu", "python: {requirements: []}\nsystem: {runtime: [libgomp1], strategy: apt}\n")
 	s := newAptStub()
 	layers, _ := s.again(t, nil, LockOptions{}, r)
 	configured := layers.Clone()
 	configured.Systems[0].Packages = []syslock.Package{{Name: "libgomp1", Way: syslock.Dpkg}}
 	for _, test := range []struct {
-		name   string
-		recipe *profiles.Recipe
-		lock   *syslock.Lock
-		target string
-		want   bool
+		name       string
+		testRecipe *recipe.Recipe
+		lock       *syslock.Lock
+		target     string
+		want       bool
 	}{
-		{"no packages", recipe(t, "cpu", "python: {requirements: []}\n"), nil, "", false},
+		{"no packages", testRecipe(t, "cpu", "python: {requirements: []}\n"), nil, "", false},
 		{"no lock", r, nil, "runtime", true},
 		{"layers", r, layers, "", false},
 		{"one for dpkg", r, configured, "", true},
 		{"plain apt", byApt, layers, "", true},
-		{"another question", recipe(t, "cpu", "python: {requirements: []}\nsystem: {runtime: [git]}\n"), layers, "", true},
+		{"another question", testRecipe(t, "cpu", "python: {requirements: []}\nsystem: {runtime: [git]}\n"), layers, "", true},
 		{"the base alone", r, nil, "base", false},
 		{"a builder without packages", r, nil, "builder", false},
-		{"a builder", recipe(t, "cpu", "python: {requirements: []}\nsystem: {build: [gcc]}\n"), nil, "builder", true},
+		{"a builder", testRecipe(t, "cpu", "python: {requirements: []}\nsystem: {build: [gcc]}\n"), nil, "builder", true},
 	} {
-		if got := runsApt(test.recipe, test.lock, test.target); got != test.want {
+		if got := runsApt(test.testRecipe, test.lock, test.target); got != test.want {
 			t.Errorf("%s: %t", test.name, got)
 		}
 	}
@@ -317,7 +317,7 @@ func TestRunsApt(t *testing.T) {
 
 // TestLockBare: the base of packages has no image to look up or to pin; apt answers on the tool image.
 func TestLockBare(t *testing.T) {
-	image, bare := recipe(t, "cpu", someSystem), recipe(t, "cpu", "python: {requirements: []}\nbase: {kind: debian}\n")
+	image, bare := testRecipe(t, "cpu", someSystem), testRecipe(t, "cpu", "python: {requirements: []}\nbase: {kind: debian}\n")
 	s := newAptStub()
 	old, _ := s.again(t, nil, LockOptions{}, image)
 	lock, asked := s.again(t, old, LockOptions{}, bare)
@@ -356,7 +356,7 @@ func TestBareNeedsNoDpkg(t *testing.T) {
 		}
 		return answers(def)
 	}
-	r := recipe(t, "cpu", "python: {requirements: []}\nbase: {kind: debian}\n")
+	r := testRecipe(t, "cpu", "python: {requirements: []}\nbase: {kind: debian}\n")
 	b := running(t, Request{})
 	_, err := b.askApt(t.Context(), s, r, llb.SystemInputs{Base: llb.NewBare(r, b.worker), Platform: b.worker})
 	expect(t, err, fault.Deb, false, "libgomp1 1 cannot be a layer: it calls x", "the base debian bookworm has no dpkg")

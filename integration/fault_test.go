@@ -14,6 +14,7 @@ import (
 	"github.com/mlbuild/mlbuild/integration/testbed"
 	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // want is the fault that a test expects, among others or alone.
@@ -135,7 +136,7 @@ func pure(x *testbed.Index, name, version string) string {
 }
 
 // recipe resolves the profile cpu, or gives what is wrong with the project.
-func (p *project) recipe(platform string) (*profiles.Recipe, error) {
+func (p *project) recipe(platform string) (*recipe.Recipe, error) {
 	root, err := profiles.Load(os.DirFS(p.dir), "")
 	if err != nil {
 		return nil, err

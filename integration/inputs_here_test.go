@@ -13,8 +13,8 @@ import (
 
 	"github.com/mlbuild/mlbuild/integration/testbed"
 	"github.com/mlbuild/mlbuild/llb"
-	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // here runs the step that resolves a project, as it is compiled for the daemon, on this machine with the same uv. It needs no daemon and takes
@@ -27,14 +27,14 @@ type here struct {
 
 // resolved is what came of it.
 type resolved struct {
-	recipe *profiles.Recipe
+	recipe *recipe.Recipe
 	lock   *pylock.Lock
 	text   string
 	said   string // what uv wrote, if it failed
 }
 
 // resolve resolves a profile, and once more if packages that are bound to an index came through others, as a build does.
-func (h here) resolve(r *profiles.Recipe) resolved {
+func (h here) resolve(r *recipe.Recipe) resolved {
 	h.t.Helper()
 	direct := llb.Named(r)
 	got := h.resolveOnce(r, direct)
@@ -54,7 +54,7 @@ func (h here) resolve(r *profiles.Recipe) resolved {
 }
 
 // resolveOnce runs the step. The stand-in index is the default one, as uv's own is elsewhere.
-func (h here) resolveOnce(r *profiles.Recipe, direct []string) resolved {
+func (h here) resolveOnce(r *recipe.Recipe, direct []string) resolved {
 	h.t.Helper()
 	uv, err := exec.LookPath("uv")
 	if err != nil {

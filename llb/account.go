@@ -6,13 +6,13 @@ import (
 
 	bkllb "github.com/moby/buildkit/client/llb"
 
-	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // accountLayer adds the image's user to the base's user database. The helper reads /etc of the base and writes two files, so the layer
 // depends on those files alone: another base with the same accounts gives the same layer. The step's cache key is the base's digest and not the
 // contents of its /etc, because reading them would pull the base on a daemon that has the layer from a cache.
-func accountLayer(root, base bkllb.State, u profiles.User, in Inputs) bkllb.State {
+func accountLayer(root, base bkllb.State, u recipe.User, in Inputs) bkllb.State {
 	s := stage{id: "account", title: "user", noCache: in.NoCache}
 	args := []string{"account", "-etc", "/base", "-out", "/out", "-name", u.Name,
 		"-uid", strconv.Itoa(u.UID), "-gid", strconv.Itoa(u.GID), "-home", u.Home}

@@ -11,16 +11,16 @@ import (
 	bkllb "github.com/moby/buildkit/client/llb"
 
 	"github.com/mlbuild/mlbuild/llb/wheel"
-	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // appLayer is the project's own files, placed as the copy rules say. Only what a rule names is sent.
-func appLayer(r *profiles.Recipe, table dirTable, in Inputs) bkllb.State {
+func appLayer(r *recipe.Recipe, table dirTable, in Inputs) bkllb.State {
 	return filesLayer(r.App.Copy, r.App.Ignore, r.User, table, in, stage{id: "app", title: "app"})
 }
 
 // filesLayer is files of the project where rules place them.
-func filesLayer(rules []profiles.CopyRule, ignore []string, u profiles.User, table dirTable, in Inputs, s stage) bkllb.State {
+func filesLayer(rules []recipe.CopyRule, ignore []string, u recipe.User, table dirTable, in Inputs, s stage) bkllb.State {
 	project := projectFiles(rules, ignore, in, s)
 	parents := parentsOf(rules)
 	a := table.mkdirs(parents...)
@@ -38,14 +38,14 @@ func emptyDir(s stage) bkllb.State {
 
 // settle gives directories that files were put into their fixed time again; the root has no entry in a layer. A copy onto a directory that is there sets its
 // time and leaves its mode and owner (fsutil, copy/copy.go), so nothing is copied a second time.
-func (a *actions) settle(empty bkllb.State, dirs []profiles.Dir) {
+func (a *actions) settle(empty bkllb.State, dirs []recipe.Dir) {
 	for _, d := range dirs {
 		a.last = a.last.Copy(empty, "/empty", d.Path, &bkllb.CopyInfo{CopyDirContentsOnly: true}, bkllb.WithCreatedTime(wheel.ModTime))
 	}
 }
 
 // projectFiles has the client send the files that the rules name, and no others.
-func projectFiles(rules []profiles.CopyRule, ignore []string, in Inputs, s stage) bkllb.State {
+func projectFiles(rules []recipe.CopyRule, ignore []string, in Inputs, s stage) bkllb.State {
 	var names []string
 	for _, rule := range rules {
 		names = append(names, rule.Files...)
@@ -62,7 +62,7 @@ func selectionKey(names, ignore []string) string {
 }
 
 // copyRule adds one action per matched file or directory, so that the graph says exactly what goes where.
-func copyRule(a *actions, project bkllb.State, rule profiles.CopyRule, u profiles.User) {
+func copyRule(a *actions, project bkllb.State, rule recipe.CopyRule, u recipe.User) {
 	uid, gid := owner(rule.Owner, u)
 	for _, f := range rule.Files {
 		info := &bkllb.CopyInfo{CopyDirContentsOnly: true, Mode: chmod(rule.Mode)}
@@ -71,14 +71,14 @@ func copyRule(a *actions, project bkllb.State, rule profiles.CopyRule, u profile
 }
 
 // destination of one matched file: below To where To ends in a slash, else To itself.
-func destination(rule profiles.CopyRule, file string) string {
+func destination(rule recipe.CopyRule, file string) string {
 	if strings.HasSuffix(rule.To, "/") {
 		return path.Join(rule.To, path.Base(file))
 	}
 	return rule.To
 }
 
-func parentsOf(rules []profiles.CopyRule) []string {
+func parentsOf(rules []recipe.CopyRule) []string {
 	var dirs []string
 	for _, rule := range rules {
 		for _, f := range rule.Files {
@@ -102,7 +102,7 @@ func chmod(mode string) *bkllb.ChmodOpt {
 	return &bkllb.ChmodOpt{ModeStr: "u=" + symbols[bits>>6&7] + ",g=" + symbols[bits>>3&7] + ",o=" + symbols[bits&7]}
 }
 
-func owner(o string, u profiles.User) (uid, gid int) {
+func owner(o string, u recipe.User) (uid, gid int) {
 	a, b, ok := strings.Cut(o, ":")
 	if o == "" || !ok {
 		return u.UID, u.GID

@@ -8,14 +8,14 @@ import (
 	bkllb "github.com/moby/buildkit/client/llb"
 
 	"github.com/mlbuild/mlbuild/llb/wheel"
-	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // TestAppCopies: one action for each matched file, in the order of the rules, each with what the rule says.
 func TestAppCopies(t *testing.T) {
-	g := compiled(t, func(r *profiles.Recipe, _ *Inputs) {
-		r.App.Copy = append(r.App.Copy, profiles.CopyRule{Files: []string{"run.sh"}, To: "/app/start", Mode: "755"},
-			profiles.CopyRule{Files: []string{"."}, To: "/srv/all"}, profiles.CopyRule{Files: []string{"a/b/c.bin"}, To: "/srv/deep/er/"})
+	g := compiled(t, func(r *recipe.Recipe, _ *Inputs) {
+		r.App.Copy = append(r.App.Copy, recipe.CopyRule{Files: []string{"run.sh"}, To: "/app/start", Mode: "755"},
+			recipe.CopyRule{Files: []string{"."}, To: "/srv/all"}, recipe.CopyRule{Files: []string{"a/b/c.bin"}, To: "/srv/deep/er/"})
 	})
 	v := g.named("copy the project's files")
 	var got []string
@@ -56,8 +56,8 @@ func TestAppCopies(t *testing.T) {
 
 // TestAppIsCopiedOnce: the directories that files were put into get their time back at the end, and keep their mode and owner.
 func TestAppIsCopiedOnce(t *testing.T) {
-	g := compiled(t, func(r *profiles.Recipe, _ *Inputs) {
-		r.App.Copy = []profiles.CopyRule{{Files: []string{"."}, To: "/app"}, {Files: []string{"a/b/c.bin"}, To: "/srv/deep/er/"}}
+	g := compiled(t, func(r *recipe.Recipe, _ *Inputs) {
+		r.App.Copy = []recipe.CopyRule{{Files: []string{"."}, To: "/app"}, {Files: []string{"a/b/c.bin"}, To: "/srv/deep/er/"}}
 	})
 	merged := g.inputs(g.kinds("merge")[0])
 	v := merged[len(merged)-1]

@@ -14,7 +14,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
@@ -44,7 +44,7 @@ type SystemInputs struct {
 
 // SystemResolution compiles the step in which apt says which packages the recipe's system packages bring: the base's own, or for a base of packages that
 // of the tool image, which then answers for an empty system of the base's release and architecture. Nothing is installed. Its result holds SystemAnswer.
-func SystemResolution(r *profiles.Recipe, in SystemInputs) (*pb.Definition, error) {
+func SystemResolution(r *recipe.Recipe, in SystemInputs) (*pb.Definition, error) {
 	s := stage{id: "resolve-system", title: "resolve", noCache: in.NoCache}
 	from, runs, script, files := in.Base, in.Platform, aptResolveScript, map[string]string(nil)
 	if in.Base.Bare {
@@ -78,7 +78,7 @@ const aptScriptPath = "/run/mlbuild/apt/run.sh"
 
 // aptOptions mounts a script at aptScriptPath, with aptSetupScript before it, and what that one reads: the project's repositories and their keys, the
 // snapshot, versions to prefer, and more files. The step also needs a tmpfs at /tmp.
-func aptOptions(script string, a profiles.Apt, previous []syslock.Package, more map[string]string, s stage) []bkllb.RunOption {
+func aptOptions(script string, a recipe.Apt, previous []syslock.Package, more map[string]string, s stage) []bkllb.RunOption {
 	files := (dirTable{}).mkdirs()
 	write := func(name, data string) {
 		if data != "" {
@@ -104,7 +104,7 @@ func aptOptions(script string, a profiles.Apt, previous []syslock.Package, more 
 }
 
 // keyState holds a repository's key as the file /key.
-func keyState(repo profiles.Repository, s stage) bkllb.State {
+func keyState(repo recipe.Repository, s stage) bkllb.State {
 	if repo.Key.URL == "" {
 		return bkllb.Scratch().File(bkllb.Mkfile("/key", 0o644, repo.Key.Data), s.named("key of %s", repo.URL))
 	}
@@ -113,7 +113,7 @@ func keyState(repo profiles.Repository, s stage) bkllb.State {
 }
 
 // bareFiles tell apt of a system that it is not on: its release, its architecture, and which packages it has.
-func bareFiles(r *profiles.Recipe, p ocispecs.Platform) map[string]string {
+func bareFiles(r *recipe.Recipe, p ocispecs.Platform) map[string]string {
 	files := map[string]string{"/suite": r.Base.Suite, "/architecture": p.Architecture, "/status": bareStatus(r.System, p.Architecture)}
 	if r.Apt.Only {
 		files["/only"] = "1"
@@ -126,7 +126,7 @@ const debianKeyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 // aptSources are the repositories in the form of sources.list(5), deb822. The script puts the paths of the keys in. Where they are all that there is, and
 // no key is given, Debian's own vouch for them.
-func aptSources(a profiles.Apt) string {
+func aptSources(a recipe.Apt) string {
 	stanzas := make([]string, len(a.Repositories))
 	for i, r := range a.Repositories {
 		stanzas[i] = fmt.Sprintf("Types: deb\nURIs: %s\nSuites: %s\n", r.URL, r.Suite)

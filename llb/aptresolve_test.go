@@ -11,20 +11,20 @@ import (
 	"github.com/moby/buildkit/solver/pb"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
-var aptRepositories = []profiles.Repository{
-	{URL: "https://apt.example/team", Suite: "stable", Components: []string{"main", "extra"}, Key: &profiles.Key{File: "team.asc", Data: []byte("-----BEGIN PGP PUBLIC KEY BLOCK-----\n")}},
+var aptRepositories = []recipe.Repository{
+	{URL: "https://apt.example/team", Suite: "stable", Components: []string{"main", "extra"}, Key: &recipe.Key{File: "team.asc", Data: []byte("-----BEGIN PGP PUBLIC KEY BLOCK-----\n")}},
 	{URL: "https://apt.example/flat", Suite: "./"},
-	{URL: "https://apt.example/other", Suite: "stable", Components: []string{"main"}, Key: &profiles.Key{URL: "https://apt.example/other.gpg", SHA256: sum("key")}},
+	{URL: "https://apt.example/other", Suite: "stable", Components: []string{"main"}, Key: &recipe.Key{URL: "https://apt.example/other.gpg", SHA256: sum("key")}},
 }
 
 // asking is the graph of a resolution of system packages.
-func asking(t *testing.T, change func(*profiles.Recipe, *SystemInputs)) ops {
+func asking(t *testing.T, change func(*recipe.Recipe, *SystemInputs)) ops {
 	t.Helper()
-	r := recipe()
+	r := testRecipe()
 	r.System = []string{"curl=7.88.1-10", "libgomp1"}
 	in := SystemInputs{Base: base("docker.io/library/python:3.11-slim", 3), Platform: ocispecs.Platform{OS: "linux", Architecture: "arm64"}}
 	if change != nil {
@@ -38,7 +38,7 @@ func asking(t *testing.T, change func(*profiles.Recipe, *SystemInputs)) ops {
 }
 
 func TestSystemResolutionStep(t *testing.T) {
-	g := asking(t, func(_ *profiles.Recipe, in *SystemInputs) {
+	g := asking(t, func(_ *recipe.Recipe, in *SystemInputs) {
 		in.Nonce, in.Network, in.Base.Distro = "n1", Network{CA: true}, "debian-bookworm"
 	})
 	v := g.named("apt: resolve the system packages of cpu")
@@ -68,24 +68,24 @@ func TestSystemResolutionStep(t *testing.T) {
 
 // One answer serves until something of the question changes.
 func TestSystemResolutionKey(t *testing.T) {
-	step := func(change func(*profiles.Recipe, *SystemInputs)) string {
+	step := func(change func(*recipe.Recipe, *SystemInputs)) string {
 		return asking(t, change).named("apt: resolve").digest
 	}
 	plain := step(nil)
-	if again := step(func(r *profiles.Recipe, _ *SystemInputs) { r.Profile, r.Apt.Strategy = "gpu", "apt" }); again != plain {
+	if again := step(func(r *recipe.Recipe, _ *SystemInputs) { r.Profile, r.Apt.Strategy = "gpu", "apt" }); again != plain {
 		t.Error("profile or strategy changes the question")
 	}
-	for name, change := range map[string]func(*profiles.Recipe, *SystemInputs){
-		"package": func(r *profiles.Recipe, _ *SystemInputs) { r.System = []string{"libgomp1"} },
-		"nonce":   func(_ *profiles.Recipe, in *SystemInputs) { in.Nonce = "2" },
-		"previous": func(_ *profiles.Recipe, in *SystemInputs) {
+	for name, change := range map[string]func(*recipe.Recipe, *SystemInputs){
+		"package": func(r *recipe.Recipe, _ *SystemInputs) { r.System = []string{"libgomp1"} },
+		"nonce":   func(_ *recipe.Recipe, in *SystemInputs) { in.Nonce = "2" },
+		"previous": func(_ *recipe.Recipe, in *SystemInputs) {
 			in.Previous = []syslock.Package{{Name: "libgomp1", Version: "1"}}
 		},
-		"repository": func(r *profiles.Recipe, _ *SystemInputs) { r.Apt.Repositories = aptRepositories },
-		"snapshot": func(r *profiles.Recipe, _ *SystemInputs) {
-			r.Apt.Snapshot = &profiles.Snapshot{URL: "https://s.example/{date}", Date: "x"}
+		"repository": func(r *recipe.Recipe, _ *SystemInputs) { r.Apt.Repositories = aptRepositories },
+		"snapshot": func(r *recipe.Recipe, _ *SystemInputs) {
+			r.Apt.Snapshot = &recipe.Snapshot{URL: "https://s.example/{date}", Date: "x"}
 		},
-		"base": func(_ *profiles.Recipe, in *SystemInputs) { in.Base = base("docker.io/library/python:3.12-slim", 3) },
+		"base": func(_ *recipe.Recipe, in *SystemInputs) { in.Base = base("docker.io/library/python:3.12-slim", 3) },
 	} {
 		if step(change) == plain {
 			t.Errorf("%s does not change the question", name)
@@ -94,9 +94,9 @@ func TestSystemResolutionKey(t *testing.T) {
 }
 
 func TestAptFiles(t *testing.T) {
-	g := asking(t, func(r *profiles.Recipe, in *SystemInputs) {
+	g := asking(t, func(r *recipe.Recipe, in *SystemInputs) {
 		r.Apt.Repositories = aptRepositories
-		r.Apt.Snapshot = &profiles.Snapshot{URL: "https://snapshot.example/{archive}/{date}", Date: "20260131T000000Z"}
+		r.Apt.Snapshot = &recipe.Snapshot{URL: "https://snapshot.example/{archive}/{date}", Date: "20260131T000000Z"}
 		in.Previous = []syslock.Package{{Name: "libz", Version: "2:1"}, {Name: "liba", Version: "1"}}
 	})
 	files := map[string]string{}
@@ -171,7 +171,7 @@ func TestAptSetup(t *testing.T) {
 	}
 	put(t, root, base)
 	put(t, root, map[string]string{
-		"run/mlbuild/apt/mlbuild.sources": aptSources(profiles.Apt{Repositories: aptRepositories}), "run/mlbuild/apt/preferences": "Package: x\n",
+		"run/mlbuild/apt/mlbuild.sources": aptSources(recipe.Apt{Repositories: aptRepositories}), "run/mlbuild/apt/preferences": "Package: x\n",
 		"run/mlbuild/apt/snapshot": "https://snapshot.example/a&b/{archive}/{date}\n20260131T000000Z\n",
 		"run/mlbuild/key-0/key":    "-----BEGIN PGP PUBLIC KEY BLOCK-----\n", "run/mlbuild/key-2/key": "\x99\x02",
 		"run/mlbuild/ca.crt": "x",
@@ -185,7 +185,7 @@ func TestAptSetup(t *testing.T) {
 		"sources.list": "# main\ndeb [arch=amd64] " + at + "debian/20260131T000000Z bookworm main\ndeb-src " + at + "debian/20260131T000000Z bookworm main\n" +
 			"deb " + at + "debian-security/20260131T000000Z bookworm-security main\ndeb cdrom:[x]/ bookworm main\n",
 		"sources.list.d/debian.sources":  "Types: deb\nURIs: " + at + "ubuntu/20260131T000000Z " + at + "extra/20260131T000000Z\nSuites: noble\nSigned-By: /usr/share/keyrings/x.gpg\n",
-		"sources.list.d/mlbuild.sources": strings.NewReplacer("@key-0@", etc+"/keyrings/mlbuild-0.asc", "@key-2@", etc+"/keyrings/mlbuild-2.gpg").Replace(aptSources(profiles.Apt{Repositories: aptRepositories})),
+		"sources.list.d/mlbuild.sources": strings.NewReplacer("@key-0@", etc+"/keyrings/mlbuild-0.asc", "@key-2@", etc+"/keyrings/mlbuild-2.gpg").Replace(aptSources(recipe.Apt{Repositories: aptRepositories})),
 		"keyrings/mlbuild-2.gpg":         "\x99\x02", "preferences.d/mlbuild": "Package: x\n", "trusted.gpg.d/x.gpg": "key",
 	}
 	for name, text := range want {

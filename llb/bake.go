@@ -4,7 +4,7 @@ import (
 	bkllb "github.com/moby/buildkit/client/llb"
 
 	"github.com/mlbuild/mlbuild/llb/wheel"
-	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // bakes adds what the project's code makes. It runs on the image as it is so far, with the files that the step names as its inputs and no others: an edit of
@@ -26,11 +26,11 @@ func (m *image) bakes(table dirTable) {
 }
 
 // onImage is a script as it runs in the image: with its environment and in its working directory, as root or as its user.
-func (m *image) onImage(c profiles.Script, root bool) scripted {
+func (m *image) onImage(c recipe.Script, root bool) scripted {
 	s := scripted{Script: c, dir: m.recipe.App.Workdir, user: m.recipe.User}
 	if root {
-		s.user = profiles.User{Name: "root", Home: "/root"}
+		s.user = recipe.User{Name: "root", Home: "/root"}
 	}
-	s.env = mergeSorted(m.environment(command{root: root}), []profiles.Pair{{Name: "PYTHONDONTWRITEBYTECODE", Value: "1"}})
+	s.env = mergeSorted(m.environment(command{root: root}), []recipe.Pair{{Name: "PYTHONDONTWRITEBYTECODE", Value: "1"}})
 	return s
 }

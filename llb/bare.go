@@ -10,15 +10,15 @@ import (
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
 // A bare base has no image: its packages are layers like all others, over a foundation that no package brings.
 
 // NewBare gives the base of a recipe of kind debian. Its environment is that of the official Python images.
-func NewBare(r *profiles.Recipe, p ocispecs.Platform) Base {
+func NewBare(r *recipe.Recipe, p ocispecs.Platform) Base {
 	config := dockerspec.DockerOCIImage{Image: ocispecs.Image{Platform: p}}
 	config.Config.Env = []string{"PATH=/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8"}
 	config.Config.Cmd = []string{r.Base.Interpreter}

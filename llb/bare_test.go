@@ -9,15 +9,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
 // bare makes the base one of packages.
-func bare(packages ...syslock.Package) func(*profiles.Recipe, *Inputs) {
-	return func(r *profiles.Recipe, in *Inputs) {
-		r.Base = profiles.BaseImage{Kind: "debian", Ref: "debian bookworm", Suite: "bookworm", Interpreter: "/usr/bin/python3.11", Glibc: "2.36"}
+func bare(packages ...syslock.Package) func(*recipe.Recipe, *Inputs) {
+	return func(r *recipe.Recipe, in *Inputs) {
+		r.Base = recipe.BaseImage{Kind: "debian", Ref: "debian bookworm", Suite: "bookworm", Interpreter: "/usr/bin/python3.11", Glibc: "2.36"}
 		in.Base = NewBare(r, ocispecs.Platform{OS: "linux", Architecture: "amd64"})
 		in.System = &syslock.System{Architecture: "amd64", Links: BareLinks("amd64"), Packages: packages}
 	}
@@ -56,14 +56,14 @@ func TestBareBase(t *testing.T) {
 
 func TestBareTargets(t *testing.T) {
 	change := bare(deb("libc6", 2_000_000, syslock.Layer))
-	base := compile(t, func(r *profiles.Recipe, in *Inputs) {
+	base := compile(t, func(r *recipe.Recipe, in *Inputs) {
 		change(r, in)
 		in.Target = "base"
 	})
 	if len(base.Plan.Layers) != 2 {
 		t.Errorf("base: %+v", base.Plan.Layers)
 	}
-	r, in := recipe(), inputs()
+	r, in := testRecipe(), inputs()
 	change(r, &in)
 	in.Target = "builder"
 	if _, err := Compile(r, in); !fault.Is(err, fault.Spec) || !strings.Contains(err.Error(), "the base debian bookworm has no apt") {
@@ -77,9 +77,9 @@ func TestBareTargets(t *testing.T) {
 
 // TestBareResolution: apt runs on the tool image, on the daemon's own platform, and is told of another system.
 func TestBareResolution(t *testing.T) {
-	r, in := recipe(), inputs()
+	r, in := testRecipe(), inputs()
 	bare()(r, &in)
-	r.System, r.Apt = []string{"libc-bin", "openssl=3"}, profiles.Apt{}
+	r.System, r.Apt = []string{"libc-bin", "openssl=3"}, recipe.Apt{}
 	worker, target := ocispecs.Platform{OS: "linux", Architecture: "amd64"}, ocispecs.Platform{OS: "linux", Architecture: "arm64"}
 	def, err := SystemResolution(r, SystemInputs{Base: in.Base, Tool: base(otherRef, 3), Worker: worker, Platform: target})
 	if err != nil {
@@ -150,7 +150,7 @@ func TestAptBare(t *testing.T) {
 
 // TestAptSourcesOfBase: where a project names all repositories of the base, Debian's keys vouch for those without one.
 func TestAptSourcesOfBase(t *testing.T) {
-	a := profiles.Apt{Only: true, Repositories: []profiles.Repository{{URL: "https://deb.example", Suite: "bookworm", Components: []string{"main"}}, {URL: "https://own.example", Suite: "./", Key: &profiles.Key{}}}}
+	a := recipe.Apt{Only: true, Repositories: []recipe.Repository{{URL: "https://deb.example", Suite: "bookworm", Components: []string{"main"}}, {URL: "https://own.example", Suite: "./", Key: &recipe.Key{}}}}
 	want := "Types: deb\nURIs: https://deb.example\nSuites: bookworm\nComponents: main\nSigned-By: " + debianKeyring + "\n\nTypes: deb\nURIs: https://own.example\nSuites: ./\nSigned-By: @key-1@\n"
 	if d := cmp.Diff(want, aptSources(a)); d != "" {
 		t.Error(d)

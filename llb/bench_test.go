@@ -24,7 +24,7 @@ func manyWheels() []pylock.Wheel {
 }
 
 func BenchmarkCompile500(b *testing.B) {
-	r, in := recipe(), inputs()
+	r, in := testRecipe(), inputs()
 	in.Wheels = manyWheels()
 	b.ReportAllocs()
 	for b.Loop() {
@@ -39,7 +39,7 @@ func TestCompile500Allocations(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates too; run without -race")
 	}
-	r, in := recipe(), inputs()
+	r, in := testRecipe(), inputs()
 	in.Wheels = manyWheels()
 	got := testing.AllocsPerRun(5, func() {
 		if _, err := Compile(r, in); err != nil {

@@ -5,13 +5,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // TestBuilderStage: apt on the base, in one layer of its own when the stage is an image, and nothing of it in the runtime.
 func TestBuilderStage(t *testing.T) {
-	tools := func(r *profiles.Recipe, _ *Inputs) { r.Builder.System = []string{"cmake", "g++"} }
-	g := compiled(t, func(r *profiles.Recipe, in *Inputs) {
+	tools := func(r *recipe.Recipe, _ *Inputs) { r.Builder.System = []string{"cmake", "g++"} }
+	g := compiled(t, func(r *recipe.Recipe, in *Inputs) {
 		tools(r, in)
 		in.Target, in.Wheels = "builder", nil
 	})
@@ -25,7 +25,7 @@ func TestBuilderStage(t *testing.T) {
 	if n := len(g.kinds("merge")); n != 1 || len(g.kinds("diff")) != 1 || len(g.kinds("http")) != 0 {
 		t.Errorf("%d merges, %d diffs, %d downloads", n, len(g.kinds("diff")), len(g.kinds("http")))
 	}
-	plan := compile(t, func(r *profiles.Recipe, in *Inputs) {
+	plan := compile(t, func(r *recipe.Recipe, in *Inputs) {
 		tools(r, in)
 		in.Target = "builder"
 	}).Plan
@@ -40,7 +40,7 @@ func TestBuilderStage(t *testing.T) {
 
 // TestBuilderWithoutPackages is the base itself.
 func TestBuilderWithoutPackages(t *testing.T) {
-	g := compile(t, func(_ *profiles.Recipe, in *Inputs) { in.Target = "builder" })
+	g := compile(t, func(_ *recipe.Recipe, in *Inputs) { in.Target = "builder" })
 	if len(g.Plan.Layers) != 0 || !strings.Contains(string(g.Config), `"python3"`) {
 		t.Errorf("layers %+v, config %s", g.Plan.Layers, g.Config)
 	}

@@ -11,7 +11,7 @@ import (
 	digest "github.com/opencontainers/go-digest"
 
 	"github.com/mlbuild/mlbuild/llb/wheel"
-	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // built is what a build step leaves: its root, with the source in it, and the step itself.
@@ -40,27 +40,27 @@ func (m *image) buildSteps(table dirTable) (map[string]built, error) {
 
 // buildStep runs the commands of one step as root, in the builder stage or in an image of its own. The source is in the step's root, so that
 // outputs may lie in it.
-func (m *image) buildStep(b profiles.BuildStep) (built, error) {
+func (m *image) buildStep(b recipe.BuildStep) (built, error) {
 	s := scripted{
-		Script: b.Script, name: "build " + b.Name, id: "build/" + b.Name, dir: profiles.SourceDir,
+		Script: b.Script, name: "build " + b.Name, id: "build/" + b.Name, dir: recipe.SourceDir,
 		stage: stage{id: "build", title: "libraries from source", noCache: m.in.NoCache},
-		env:   []profiles.Pair{{Name: "HOME", Value: "/root"}, {Name: "SOURCE_DATE_EPOCH", Value: strconv.FormatInt(wheel.ModTime.Unix(), 10)}},
+		env:   []recipe.Pair{{Name: "HOME", Value: "/root"}, {Name: "SOURCE_DATE_EPOCH", Value: strconv.FormatInt(wheel.ModTime.Unix(), 10)}},
 	}
 	root, err := m.buildRoot(b, s.stage)
 	if err != nil {
 		return built{}, err
 	}
 	if b.Source != nil {
-		s.dir = path.Join(profiles.SourceDir, b.Source.Subdir)
+		s.dir = path.Join(recipe.SourceDir, b.Source.Subdir)
 		root = m.withSource(root, b, s.stage)
 	} else {
-		root = root.File(bkllb.Mkdir(profiles.SourceDir, 0o755, bkllb.WithCreatedTime(wheel.ModTime)), s.stage.named("a directory to build in"))
+		root = root.File(bkllb.Mkdir(recipe.SourceDir, 0o755, bkllb.WithCreatedTime(wheel.ModTime)), s.stage.named("a directory to build in"))
 	}
 	return built{m.runScript(root, s).Root(), s, "build step " + b.Name}, nil
 }
 
 // buildRoot is the root in which a step's commands run, with the environment of its image.
-func (m *image) buildRoot(b profiles.BuildStep, s stage) (bkllb.State, error) {
+func (m *image) buildRoot(b recipe.BuildStep, s stage) (bkllb.State, error) {
 	if b.Image == "" {
 		return m.builder()
 	}
@@ -77,7 +77,7 @@ func (m *image) buildRoot(b profiles.BuildStep, s stage) (bkllb.State, error) {
 }
 
 // withSource lays a step's source down in its root. An archive is unpacked; what is none stays a file.
-func (m *image) withSource(root bkllb.State, b profiles.BuildStep, s stage) bkllb.State {
+func (m *image) withSource(root bkllb.State, b recipe.BuildStep, s stage) bkllb.State {
 	src, info := b.Source, &bkllb.CopyInfo{CopyDirContentsOnly: true, CreateDestPath: true}
 	at := bkllb.WithCreatedTime(wheel.ModTime)
 	switch {
@@ -87,7 +87,7 @@ func (m *image) withSource(root bkllb.State, b profiles.BuildStep, s stage) bkll
 			opts = append(opts, bkllb.AuthHeaderSecret(src.SourceHeader()))
 		}
 		from := bkllb.Git(src.Git, src.Commit, opts...)
-		return root.File(bkllb.Copy(from, "/", profiles.SourceDir, info, at), s.named("source of %s", b.Name))
+		return root.File(bkllb.Copy(from, "/", recipe.SourceDir, info, at), s.named("source of %s", b.Name))
 	case src.URL != "":
 		opts := []bkllb.HTTPOption{
 			bkllb.Checksum(digest.NewDigestFromEncoded(digest.SHA256, src.SHA256)), bkllb.Filename(fileOfURL(src.URL)), bkllb.Chmod(0o644), s.named("%s", src.URL),
@@ -97,12 +97,12 @@ func (m *image) withSource(root bkllb.State, b profiles.BuildStep, s stage) bkll
 		}
 		info.AttemptUnpack = true
 		from := bkllb.HTTP(src.URL, opts...)
-		return root.File(bkllb.Copy(from, "/"+fileOfURL(src.URL), profiles.SourceDir+"/", info, at), s.named("source of %s", b.Name))
+		return root.File(bkllb.Copy(from, "/"+fileOfURL(src.URL), recipe.SourceDir+"/", info, at), s.named("source of %s", b.Name))
 	}
 	files := projectFiles(src.Files, m.recipe.App.Ignore, m.in, s)
-	a := &actions{last: bkllb.Mkdir(profiles.SourceDir, 0o755, at)}
+	a := &actions{last: bkllb.Mkdir(recipe.SourceDir, 0o755, at)}
 	for _, rule := range src.Files {
-		copyRule(a, files, rule, profiles.User{})
+		copyRule(a, files, rule, recipe.User{})
 	}
 	return root.File(a.last, s.named("source of %s", b.Name))
 }

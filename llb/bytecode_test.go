@@ -7,10 +7,10 @@ import (
 
 	"github.com/moby/buildkit/solver/pb"
 
-	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
-func withBytecode(r *profiles.Recipe, _ *Inputs) { r.Bytecode = true }
+func withBytecode(r *recipe.Recipe, _ *Inputs) { r.Bytecode = true }
 
 // TestBytecodeLayers: each wheel layer with Python files has a sibling, the parts of a large one share theirs, and the project's files have one above them.
 func TestBytecodeLayers(t *testing.T) {
@@ -61,7 +61,7 @@ func TestBytecodeSteps(t *testing.T) {
 			t.Errorf("%s reads %d trees, want %d", name, in, trees)
 		}
 	}
-	split := compiled(t, func(r *profiles.Recipe, _ *Inputs) { r.Bytecode, r.Layers.Split = true, 50_000_000 })
+	split := compiled(t, func(r *recipe.Recipe, _ *Inputs) { r.Bytecode, r.Layers.Split = true, 50_000_000 })
 	if e := split.named("compile torch 1.2.3").op.GetExec(); mount(split.named("compile torch 1.2.3"), "/in/3") == nil {
 		t.Errorf("torch's four parts are not compiled together: %v", e.Mounts)
 	}
@@ -69,7 +69,7 @@ func TestBytecodeSteps(t *testing.T) {
 
 // TestBytecodeChangesNothingElse: every other layer has the definition that it has without.
 func TestBytecodeChangesNothingElse(t *testing.T) {
-	r, in := recipe(), inputs()
+	r, in := testRecipe(), inputs()
 	plain, err := Layers(r, in)
 	if err != nil {
 		t.Fatal(err)
@@ -93,7 +93,7 @@ func TestBytecodeChangesNothingElse(t *testing.T) {
 
 // TestBytecodeRoom: the layers stay within the budget.
 func TestBytecodeRoom(t *testing.T) {
-	g := compile(t, func(r *profiles.Recipe, in *Inputs) {
+	g := compile(t, func(r *recipe.Recipe, in *Inputs) {
 		r.Bytecode, r.Layers.Max = true, 40
 		for i := range 60 {
 			in.Wheels = append(in.Wheels, aWheel(strings.Repeat("x", i+1), 6_000_000+int64(i)))
@@ -106,7 +106,7 @@ func TestBytecodeRoom(t *testing.T) {
 
 // TestPythonOfThePackages: where the interpreter is one of the system packages, they lie over the base while it compiles.
 func TestPythonOfThePackages(t *testing.T) {
-	g := compiled(t, func(r *profiles.Recipe, _ *Inputs) { r.Bytecode, r.Base.Interpreter = true, "/usr/bin/python3.11" })
+	g := compiled(t, func(r *recipe.Recipe, _ *Inputs) { r.Bytecode, r.Base.Interpreter = true, "/usr/bin/python3.11" })
 	if merge := g.named("the Python that compiles").op.GetMerge(); merge == nil || len(merge.Inputs) != 2 {
 		t.Errorf("merge %v, want the base and the system packages", merge)
 	}
@@ -114,8 +114,8 @@ func TestPythonOfThePackages(t *testing.T) {
 
 // TestPruneArguments: the rules are in the arguments of the steps that unpack wheels, and nowhere without rules.
 func TestPruneArguments(t *testing.T) {
-	g := compiled(t, func(r *profiles.Recipe, _ *Inputs) {
-		r.Prune = profiles.Pruning{Rules: []profiles.PruneRule{{Name: "tests", Patterns: []string{"**/tests/**", "!a/tests/**"}}, {Name: "x/*", Patterns: []string{"x/*"}}}, Keep: []string{"b/**"}}
+	g := compiled(t, func(r *recipe.Recipe, _ *Inputs) {
+		r.Prune = recipe.Pruning{Rules: []recipe.PruneRule{{Name: "tests", Patterns: []string{"**/tests/**", "!a/tests/**"}}, {Name: "x/*", Patterns: []string{"x/*"}}}, Keep: []string{"b/**"}}
 	})
 	args := strings.Join(g.named("unpack numpy").op.GetExec().Meta.Args, " ")
 	if want := " -prune **/tests/**:!a/tests/** -prune x/* -keep b/** /in/0/"; !strings.Contains(args, want) {
@@ -127,7 +127,7 @@ func TestPruneArguments(t *testing.T) {
 }
 
 func TestPrunedBytes(t *testing.T) {
-	p := profiles.Pruning{Rules: []profiles.PruneRule{{Name: "tests", Patterns: []string{"**/tests/**"}}, {Name: "static-libraries", Patterns: []string{"**/*.a"}}}, Keep: []string{"a/tests/keep.a"}}
+	p := recipe.Pruning{Rules: []recipe.PruneRule{{Name: "tests", Patterns: []string{"**/tests/**"}}, {Name: "static-libraries", Patterns: []string{"**/*.a"}}}, Keep: []string{"a/tests/keep.a"}}
 	files := map[string]map[string]int64{
 		"aa": {"a/tests/x.py": 10, "a/tests/lib.a": 5, "a/lib.a": 3, "a/tests/keep.a": 100, "a/__init__.py": 7},
 		"bb": {"b/lib.a": 4}, "cc": {"c/c.py": 1},

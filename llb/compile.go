@@ -12,8 +12,8 @@ import (
 	"github.com/moby/buildkit/solver/pb"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // Targets are the stages that can be built by themselves, in the order in which they build on each other.
@@ -31,7 +31,7 @@ type Graph struct {
 
 // Compile turns a recipe and what was looked up for it into the graph of one image on one platform. It fails with fault.Spec for an
 // unknown target, and with fault.Platform for a malformed platform.
-func Compile(r *profiles.Recipe, in Inputs) (*Graph, error) {
+func Compile(r *recipe.Recipe, in Inputs) (*Graph, error) {
 	image, err := assemble(r, in)
 	if err != nil {
 		return nil, err
@@ -41,7 +41,7 @@ func Compile(r *profiles.Recipe, in Inputs) (*Graph, error) {
 
 // image is one image while it is put together: its inputs in order, and the layers that they make.
 type image struct {
-	recipe   *profiles.Recipe
+	recipe   *recipe.Recipe
 	in       Inputs
 	platform ocispecs.Platform
 	target   string
@@ -52,7 +52,7 @@ type image struct {
 	kept     int           // layers that room leaves: the models', those of the project's own steps, and one for the app
 }
 
-func assemble(r *profiles.Recipe, in Inputs) (*image, error) {
+func assemble(r *recipe.Recipe, in Inputs) (*image, error) {
 	p, err := platforms.Parse(r.Platform)
 	if err != nil {
 		return nil, fault.New(fault.Platform, "platform %q: %w", r.Platform, err)
@@ -195,7 +195,7 @@ func (m *image) room() int {
 // exports the chain of a merge with every combination of the codecs that the daemon has blobs of (cache/remote.go, GetRemotes), and
 // whoever imports it takes one of them: a layer that was once loaded uncompressed or pushed as gzip would come back as such
 // in later images. A layer alone has one zstd blob. The errors are Compile's.
-func Layers(r *profiles.Recipe, in Inputs) ([]*pb.Definition, error) {
+func Layers(r *recipe.Recipe, in Inputs) ([]*pb.Definition, error) {
 	image, err := assemble(r, in)
 	if err != nil {
 		return nil, err

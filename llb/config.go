@@ -12,7 +12,7 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/mlbuild/mlbuild/llb/wheel"
-	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // imageConfig is the config of the image: the base's, with what the recipe says on top. It carries one history entry for each layer, with the layers' keys,
@@ -41,21 +41,21 @@ func imageConfig(m *image, keys []string) dockerspec.DockerOCIImage {
 }
 
 // forTesting is the app of an image that runs its first test command. Nothing asks whether a service answers, because none runs.
-func forTesting(a profiles.App, t *profiles.Testing) profiles.App {
+func forTesting(a recipe.App, t *recipe.Testing) recipe.App {
 	a.Env = slices.Concat(a.Env, t.Env)
 	a.Entrypoint, a.Command, a.Healthcheck = nil, t.Commands[0], nil
 	return a
 }
 
 // forDev is the app of an image to work in.
-func forDev(a profiles.App, d *profiles.Dev) profiles.App {
+func forDev(a recipe.App, d *recipe.Dev) recipe.App {
 	a.Env = slices.Concat(a.Env, d.Env)
 	a.Ports = slices.Concat(a.Ports, d.Ports)
 	a.Entrypoint, a.Command, a.Healthcheck = nil, d.Command, nil
 	return a
 }
 
-func applyApp(c *dockerspec.DockerOCIImageConfig, r *profiles.Recipe) {
+func applyApp(c *dockerspec.DockerOCIImageConfig, r *recipe.Recipe) {
 	a := r.App
 	c.Env = mergeEnv(c.Env, withLibraries(r, c.Env))
 	c.WorkingDir = a.Workdir
@@ -76,7 +76,7 @@ func applyApp(c *dockerspec.DockerOCIImageConfig, r *profiles.Recipe) {
 const systemPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 // mergeEnv puts the virtual environment first on the base's PATH and lets the recipe's variables win, sorted behind the base's.
-func mergeEnv(base []string, ours []profiles.Pair) []string {
+func mergeEnv(base []string, ours []recipe.Pair) []string {
 	values := map[string]string{}
 	var order []string
 	for _, kv := range base {
@@ -106,7 +106,7 @@ func mergeEnv(base []string, ours []profiles.Pair) []string {
 
 // withLibraries is the recipe's variables with the directories of its build steps' libraries first on LD_LIBRARY_PATH. The loader's cache would have to be
 // written on top of all layers; this variable needs nothing to run.
-func withLibraries(r *profiles.Recipe, base []string) []profiles.Pair {
+func withLibraries(r *recipe.Recipe, base []string) []recipe.Pair {
 	const name = "LD_LIBRARY_PATH"
 	if len(r.LibraryPath) == 0 {
 		return r.App.Env
@@ -125,7 +125,7 @@ func withLibraries(r *profiles.Recipe, base []string) []profiles.Pair {
 	if before != "" {
 		dirs = append(dirs, before)
 	}
-	return mergeSorted(r.App.Env, []profiles.Pair{{Name: name, Value: strings.Join(dirs, ":")}})
+	return mergeSorted(r.App.Env, []recipe.Pair{{Name: name, Value: strings.Join(dirs, ":")}})
 }
 
 // sortedNames are the keys of a map, sorted.
@@ -145,7 +145,7 @@ func union(base map[string]struct{}, more []string) map[string]struct{} {
 	return all
 }
 
-func mergePairs(base map[string]string, more []profiles.Pair) map[string]string {
+func mergePairs(base map[string]string, more []recipe.Pair) map[string]string {
 	if len(base)+len(more) == 0 {
 		return nil
 	}
@@ -159,7 +159,7 @@ func mergePairs(base map[string]string, more []profiles.Pair) map[string]string 
 	return all
 }
 
-func healthcheck(h *profiles.Healthcheck) *dockerspec.HealthcheckConfig {
+func healthcheck(h *recipe.Healthcheck) *dockerspec.HealthcheckConfig {
 	seconds := func(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 	return &dockerspec.HealthcheckConfig{
 		Test: h.Test, Interval: seconds(h.Interval), Timeout: seconds(h.Timeout),

@@ -10,10 +10,10 @@ import (
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
-func config(t *testing.T, change func(*profiles.Recipe, *Inputs)) dockerspec.DockerOCIImage {
+func config(t *testing.T, change func(*recipe.Recipe, *Inputs)) dockerspec.DockerOCIImage {
 	t.Helper()
 	var c dockerspec.DockerOCIImage
 	if err := json.Unmarshal(compile(t, change).Config, &c); err != nil {
@@ -43,7 +43,7 @@ func TestConfig(t *testing.T) {
 }
 
 func TestConfigOfAnotherPlatform(t *testing.T) {
-	c := config(t, func(r *profiles.Recipe, _ *Inputs) { r.Platform = "linux/arm64/v8" })
+	c := config(t, func(r *recipe.Recipe, _ *Inputs) { r.Platform = "linux/arm64/v8" })
 	if c.OS != "linux" || c.Architecture != "arm64" || c.Variant != "" {
 		t.Errorf("platform %+v, want the normal form of linux/arm64", c.Platform)
 	}
@@ -54,16 +54,16 @@ func TestMergeEnv(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		base []string
-		ours []profiles.Pair
+		ours []recipe.Pair
 		want []string
 	}{
 		{"base without variables", nil, nil, []string{path, "VIRTUAL_ENV=/opt/venv"}},
 		{"empty PATH", []string{"PATH="}, nil, []string{path, "VIRTUAL_ENV=/opt/venv"}},
 		{"order of the base", []string{"Z=1", "PATH=/bin", "A=2"}, nil, []string{"Z=1", "PATH=/opt/venv/bin:/bin", "A=2", "VIRTUAL_ENV=/opt/venv"}},
-		{"ours wins in its place", []string{"Z=1", "PATH=/bin"}, []profiles.Pair{{Name: "Z", Value: "9"}}, []string{"Z=9", "PATH=/opt/venv/bin:/bin", "VIRTUAL_ENV=/opt/venv"}},
-		{"ours are sorted", []string{"PATH=/bin"}, []profiles.Pair{{Name: "Z", Value: "a=b"}, {Name: "B", Value: ""}},
+		{"ours wins in its place", []string{"Z=1", "PATH=/bin"}, []recipe.Pair{{Name: "Z", Value: "9"}}, []string{"Z=9", "PATH=/opt/venv/bin:/bin", "VIRTUAL_ENV=/opt/venv"}},
+		{"ours are sorted", []string{"PATH=/bin"}, []recipe.Pair{{Name: "Z", Value: "a=b"}, {Name: "B", Value: ""}},
 			[]string{"PATH=/opt/venv/bin:/bin", "B=", "VIRTUAL_ENV=/opt/venv", "Z=a=b"}},
-		{"our PATH is taken as it is", []string{"PATH=/bin"}, []profiles.Pair{{Name: "PATH", Value: "/x"}}, []string{"PATH=/x", "VIRTUAL_ENV=/opt/venv"}},
+		{"our PATH is taken as it is", []string{"PATH=/bin"}, []recipe.Pair{{Name: "PATH", Value: "/x"}}, []string{"PATH=/x", "VIRTUAL_ENV=/opt/venv"}},
 		{"a base with an environment of its own", []string{"VIRTUAL_ENV=/venv", "PATH=/venv/bin"}, nil, []string{"VIRTUAL_ENV=/opt/venv", "PATH=/opt/venv/bin:/venv/bin"}},
 		{"a name twice", []string{"A=1", "A=2", "PATH=/bin"}, nil, []string{"A=2", "PATH=/opt/venv/bin:/bin", "VIRTUAL_ENV=/opt/venv"}},
 	} {
@@ -91,7 +91,7 @@ func TestHistory(t *testing.T) {
 		"no layer": {func(in *Inputs) { in.Base.Config = dockerspec.DockerOCIImage{} }, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			graph := compile(t, func(_ *profiles.Recipe, in *Inputs) {
+			graph := compile(t, func(_ *recipe.Recipe, in *Inputs) {
 				if c.change != nil {
 					c.change(in)
 				}
@@ -132,7 +132,7 @@ func checkHistory(t *testing.T, want []string, got []ocispecs.History, plan *Pla
 
 func TestEpoch(t *testing.T) {
 	at := time.Date(2024, 5, 6, 7, 8, 9, 0, time.UTC)
-	c := config(t, func(_ *profiles.Recipe, in *Inputs) { in.Epoch = at })
+	c := config(t, func(_ *recipe.Recipe, in *Inputs) { in.Epoch = at })
 	if !c.Created.Equal(at) || !c.History[len(c.History)-1].Created.Equal(at) {
 		t.Errorf("created %v, last layer %v, want %v", c.Created, c.History[len(c.History)-1].Created, at)
 	}
@@ -149,7 +149,7 @@ func TestEntrypointAndCommand(t *testing.T) {
 		{[]string{"tini"}, []string{"serve"}, []string{"tini"}, []string{"serve"}},
 	} {
 		t.Run(fmt.Sprint(c.entrypoint, c.command), func(t *testing.T) {
-			got := config(t, func(r *profiles.Recipe, in *Inputs) {
+			got := config(t, func(r *recipe.Recipe, in *Inputs) {
 				in.Base.Config.Config.Entrypoint = []string{"/init"}
 				r.App.Entrypoint, r.App.Command = c.entrypoint, c.command
 			}).Config
@@ -162,7 +162,7 @@ func TestEntrypointAndCommand(t *testing.T) {
 
 func TestUnionWithTheBase(t *testing.T) {
 	before := map[string]string{"org.example.team": "base", "kept": "yes"}
-	c := config(t, func(r *profiles.Recipe, in *Inputs) {
+	c := config(t, func(r *recipe.Recipe, in *Inputs) {
 		b := &in.Base.Config.Config
 		b.ExposedPorts, b.Volumes, b.Labels = map[string]struct{}{"22/tcp": {}}, map[string]struct{}{"/var": {}}, before
 		b.StopSignal = "SIGQUIT"
@@ -183,10 +183,10 @@ func TestUnionWithTheBase(t *testing.T) {
 }
 
 func TestHealthcheckAndStopSignal(t *testing.T) {
-	c := config(t, func(r *profiles.Recipe, in *Inputs) {
+	c := config(t, func(r *recipe.Recipe, in *Inputs) {
 		in.Base.Config.Config.StopSignal = "SIGQUIT"
 		r.App.StopSignal = "SIGINT"
-		r.App.Healthcheck = &profiles.Healthcheck{Test: []string{"CMD", "true"}, Interval: 30, Timeout: 1.5, StartPeriod: 120, Retries: 3}
+		r.App.Healthcheck = &recipe.Healthcheck{Test: []string{"CMD", "true"}, Interval: 30, Timeout: 1.5, StartPeriod: 120, Retries: 3}
 	}).Config
 	want := &dockerspec.HealthcheckConfig{
 		Test: []string{"CMD", "true"}, Interval: 30_000_000_000, Timeout: 1_500_000_000, StartPeriod: 120_000_000_000, Retries: 3,
@@ -197,14 +197,14 @@ func TestHealthcheckAndStopSignal(t *testing.T) {
 }
 
 func TestConfigOfTheBaseStage(t *testing.T) {
-	c := config(t, func(_ *profiles.Recipe, in *Inputs) { in.Target = "base" })
+	c := config(t, func(_ *recipe.Recipe, in *Inputs) { in.Target = "base" })
 	if c.Config.User != "" || c.Config.Cmd[0] != "python3" || len(c.History) != 5 {
 		t.Errorf("config %+v, %d entries of history", c.Config, len(c.History))
 	}
 }
 
 func TestRootUser(t *testing.T) {
-	c := config(t, func(r *profiles.Recipe, _ *Inputs) { r.User = profiles.User{Name: "root", Home: "/root"} })
+	c := config(t, func(r *recipe.Recipe, _ *Inputs) { r.User = recipe.User{Name: "root", Home: "/root"} })
 	if c.Config.User != "0:0" {
 		t.Errorf("user %q", c.Config.User)
 	}

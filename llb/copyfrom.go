@@ -8,7 +8,7 @@ import (
 
 	bkllb "github.com/moby/buildkit/client/llb"
 
-	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // CopyStep begins the names of steps that copy files of other images.
@@ -18,7 +18,7 @@ const CopyStep = "[files of other images] "
 func (m *image) copyLayers(table dirTable, steps map[string]built) {
 	type source struct{ image, step string }
 	var order []source
-	bySource := map[source][]profiles.Output{}
+	bySource := map[source][]recipe.Output{}
 	for _, c := range m.recipe.CopyFrom {
 		from := source{c.Image, c.Step}
 		if !slices.Contains(order, from) {
@@ -41,7 +41,7 @@ func (m *image) copyLayers(table dirTable, steps map[string]built) {
 }
 
 // outputLayer is some files of another file system, placed on nothing.
-func outputLayer(from bkllb.State, outputs []profiles.Output, table dirTable, s stage, name string) bkllb.State {
+func outputLayer(from bkllb.State, outputs []recipe.Output, table dirTable, s stage, name string) bkllb.State {
 	var parents []string
 	for _, o := range outputs {
 		parents = append(parents, o.Parent())
@@ -62,7 +62,7 @@ func outputLayer(from bkllb.State, outputs []profiles.Output, table dirTable, s 
 }
 
 // outputOwner is who a rule names, else the owner of the directory that the files are put into.
-func outputOwner(o profiles.Output, table dirTable) (uid, gid int) {
+func outputOwner(o recipe.Output, table dirTable) (uid, gid int) {
 	left, right, named := strings.Cut(o.Owner, ":")
 	if !named {
 		d := table.lookup(o.Parent())
@@ -92,7 +92,7 @@ func modeBits(mode string) *uint32 {
 }
 
 // outputNames lists sources for people, the first of many.
-func outputNames(outputs []profiles.Output) string {
+func outputNames(outputs []recipe.Output) string {
 	const most = 3
 	var names []string
 	for _, o := range outputs[:min(most, len(outputs))] {

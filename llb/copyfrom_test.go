@@ -8,17 +8,17 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/moby/buildkit/solver/pb"
 
-	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // TestCopyFrom: one layer for each image, that reads the image by its digest and depends on nothing else.
 func TestCopyFrom(t *testing.T) {
 	const pinned = "docker.io/tools/ffmpeg:7@sha256:3333333333333333333333333333333333333333333333333333333333333333"
-	change := func(r *profiles.Recipe, in *Inputs) {
-		r.CopyFrom = []profiles.CopyFrom{
-			{Image: "docker.io/tools/ffmpeg:7", Output: profiles.Output{From: "/usr/bin/ffmpeg", To: "/usr/local/bin/", Mode: "0755"}},
-			{Image: "docker.io/tools/other:1", Output: profiles.Output{From: "/x", To: "/app/y", Owner: "3:4"}},
-			{Image: "docker.io/tools/ffmpeg:7", Output: profiles.Output{From: "/lib/*.so", To: "/app/lib/"}},
+	change := func(r *recipe.Recipe, in *Inputs) {
+		r.CopyFrom = []recipe.CopyFrom{
+			{Image: "docker.io/tools/ffmpeg:7", Output: recipe.Output{From: "/usr/bin/ffmpeg", To: "/usr/local/bin/", Mode: "0755"}},
+			{Image: "docker.io/tools/other:1", Output: recipe.Output{From: "/x", To: "/app/y", Owner: "3:4"}},
+			{Image: "docker.io/tools/ffmpeg:7", Output: recipe.Output{From: "/lib/*.so", To: "/app/lib/"}},
 		}
 		in.Images = map[string]Base{"docker.io/tools/ffmpeg:7": {Ref: pinned}, "docker.io/tools/other:1": {Ref: otherRef}}
 	}

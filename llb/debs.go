@@ -9,8 +9,8 @@ import (
 	"github.com/moby/buildkit/solver/pb"
 	"github.com/opencontainers/go-digest"
 
-	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
@@ -66,7 +66,7 @@ func (m *image) ways() (laid, ruled, configured []syslock.Package) {
 
 // CheckPackages refuses packages that dpkg has to configure where the project wants layers alone, or where the base has no dpkg. All of them are told at
 // once. A base of packages needs a list.
-func CheckPackages(r *profiles.Recipe, sys *syslock.System) error {
+func CheckPackages(r *recipe.Recipe, sys *syslock.System) error {
 	bare := r.Base.Bare()
 	switch {
 	case sys == nil && bare:

@@ -8,8 +8,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
@@ -19,8 +19,8 @@ func deb(name string, size int64, way syslock.Way) syslock.Package {
 }
 
 // locked gives the recipe a list of system packages.
-func locked(packages ...syslock.Package) func(*profiles.Recipe, *Inputs) {
-	return func(_ *profiles.Recipe, in *Inputs) {
+func locked(packages ...syslock.Package) func(*recipe.Recipe, *Inputs) {
+	return func(_ *recipe.Recipe, in *Inputs) {
 		in.System = &syslock.System{
 			Architecture: "amd64", Packages: packages,
 			Links: []syslock.Link{{Path: "/bin", Target: "usr/bin"}, {Path: "/lib", Target: "usr/lib"}},
@@ -50,7 +50,7 @@ func TestLayersOfPackages(t *testing.T) {
 	if n := len(g.kinds("merge")); n != 1 {
 		t.Errorf("%d merges, want 1", n)
 	}
-	other := compiled(t, func(r *profiles.Recipe, in *Inputs) {
+	other := compiled(t, func(r *recipe.Recipe, in *Inputs) {
 		change(r, in)
 		in.Base = base(otherRef, 3)
 	})
@@ -95,13 +95,13 @@ func TestRulesAndDpkg(t *testing.T) {
 
 func TestStrategies(t *testing.T) {
 	hard, plain := deb("hard", 5, syslock.Dpkg), deb("plain", 5, syslock.Layer)
-	r, in := recipe(), inputs()
+	r, in := testRecipe(), inputs()
 	locked(plain, hard)(r, &in)
 	r.Apt.Strategy = "layers"
 	if _, err := Compile(r, in); !fault.Is(err, fault.Deb) || !strings.Contains(err.Error(), "hard 1 cannot be a layer: because") {
 		t.Errorf("layers: %v", err)
 	}
-	g := compiled(t, func(r *profiles.Recipe, in *Inputs) {
+	g := compiled(t, func(r *recipe.Recipe, in *Inputs) {
 		locked(plain, hard)(r, in)
 		r.Apt.Strategy = "apt"
 	})
@@ -162,14 +162,14 @@ func TestSetWays(t *testing.T) {
 
 func TestSetAnswered(t *testing.T) {
 	sys := &syslock.System{Packages: []syslock.Package{{Name: "a"}, {Name: "ab", Way: syslock.Rules, Reason: "alternatives"}}}
-	if err := SetAnswered(sys, profiles.Apt{Debconf: []string{"a a/x string y", "debconf debconf/priority select critical"}}); err != nil {
+	if err := SetAnswered(sys, recipe.Apt{Debconf: []string{"a a/x string y", "debconf debconf/priority select critical"}}); err != nil {
 		t.Fatal(err)
 	}
 	want := []syslock.Package{{Name: "a", Way: syslock.Dpkg, Reason: "the project answers its questions (system.debconf)"}, {Name: "ab", Way: syslock.Rules, Reason: "alternatives"}}
 	if d := cmp.Diff(want, sys.Packages); d != "" {
 		t.Error(d)
 	}
-	err := SetAnswered(sys, profiles.Apt{Debconf: []string{"tzdata tzdata/Areas select Europe"}})
+	err := SetAnswered(sys, recipe.Apt{Debconf: []string{"tzdata tzdata/Areas select Europe"}})
 	if all := fault.All(err); len(all) != 1 || all[0].Code != fault.Resolve || !strings.Contains(all[0].Message, "a question of tzdata, which is not among the packages") {
 		t.Errorf("an answer for a package that is not installed: %v", err)
 	}

@@ -10,8 +10,8 @@ import (
 	"github.com/moby/buildkit/solver/pb"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
@@ -46,7 +46,7 @@ func read(packages []syslock.Package) []syslock.Package {
 
 // SetAnswered sends the packages whose questions the project answers to dpkg, which asks them: a script is read with the defaults. An answer for a package that
 // is not installed is an error.
-func SetAnswered(sys *syslock.System, a profiles.Apt) error {
+func SetAnswered(sys *syslock.System, a recipe.Apt) error {
 	known := map[string]bool{}
 	for i := range sys.Packages {
 		p := &sys.Packages[i]

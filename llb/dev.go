@@ -7,7 +7,7 @@ import (
 	bkllb "github.com/moby/buildkit/client/llb"
 
 	"github.com/mlbuild/mlbuild/llb/wheel"
-	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // dev is an image to work in: the runtime's packages and files in the runtime's own layers, the tools of the builder, what developers need, and an
@@ -43,7 +43,7 @@ func (m *image) dev() error {
 }
 
 // DevPackages lists the Debian packages that the dev stage has beside the runtime's, sorted: the builder's and its own.
-func DevPackages(r *profiles.Recipe) []string {
+func DevPackages(r *recipe.Recipe) []string {
 	if r.Dev == nil {
 		return nil
 	}
@@ -58,7 +58,7 @@ func (m *image) writableEnvironment() bkllb.State {
 	s := stage{id: "dev", title: "dev"}
 	a := &actions{last: bkllb.Mkdir("/", 0o755, bkllb.WithParents(true))}
 	for _, d := range wheel.ParentDirs(m.recipe.Python.Version) {
-		dir := profiles.Dir{Path: d.Path, Mode: d.Mode, UID: d.UID, GID: d.GID}
+		dir := recipe.Dir{Path: d.Path, Mode: d.Mode, UID: d.UID, GID: d.GID}
 		if strings.HasPrefix(d.Path, wheel.Venv) {
 			dir.UID, dir.GID = m.recipe.User.UID, m.recipe.User.GID
 		}

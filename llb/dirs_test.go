@@ -9,12 +9,12 @@ import (
 	"github.com/moby/buildkit/solver/pb"
 
 	"github.com/mlbuild/mlbuild/llb/wheel"
-	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 func TestDirTableLookup(t *testing.T) {
-	table := newDirTable(recipe())
-	for _, want := range []profiles.Dir{
+	table := newDirTable(testRecipe())
+	for _, want := range []recipe.Dir{
 		{Path: "/opt", Mode: 0o755},
 		{Path: "/opt/venv", Mode: 0o755},
 		{Path: "/opt/venv/bin", Mode: 0o755},
@@ -38,14 +38,14 @@ func TestDirTableLookup(t *testing.T) {
 }
 
 func TestDirTableIsOfTheRecipe(t *testing.T) {
-	r := recipe()
-	r.User, r.Python.Version = profiles.User{Home: "/root"}, "3.13t"
-	r.App.Workdir, r.App.Dirs = "/srv/app/", []profiles.Dir{{Path: "/srv/app", Mode: 0o700, UID: 7, GID: 8}}
+	r := testRecipe()
+	r.User, r.Python.Version = recipe.User{Home: "/root"}, "3.13t"
+	r.App.Workdir, r.App.Dirs = "/srv/app/", []recipe.Dir{{Path: "/srv/app", Mode: 0o700, UID: 7, GID: 8}}
 	table := newDirTable(r)
 	if got := table.lookup("/root"); got.Mode != 0o700 || got.UID != 0 {
 		t.Errorf("root's home is %+v", got)
 	}
-	if got := table.lookup("/srv/app"); got != (profiles.Dir{Path: "/srv/app", Mode: 0o700, UID: 7, GID: 8}) {
+	if got := table.lookup("/srv/app"); got != (recipe.Dir{Path: "/srv/app", Mode: 0o700, UID: 7, GID: 8}) {
 		t.Errorf("a directory that is named twice is %+v", got)
 	}
 	if got := table.lookup("/opt/venv/lib/python3.13t"); got.UID != 0 || got.Mode != 0o755 {
@@ -55,7 +55,7 @@ func TestDirTableIsOfTheRecipe(t *testing.T) {
 
 func TestDirTableChain(t *testing.T) {
 	var got []string
-	for _, d := range newDirTable(recipe()).chain("/home/app/a/b", "/home/app", "/home/app-data", "/", "/home/app/a/b/", ".") {
+	for _, d := range newDirTable(testRecipe()).chain("/home/app/a/b", "/home/app", "/home/app-data", "/", "/home/app/a/b/", ".") {
 		got = append(got, d.Path)
 	}
 	want := []string{"/home", "/home/app", "/home/app-data", "/home/app/a", "/home/app/a/b"}
@@ -65,11 +65,11 @@ func TestDirTableChain(t *testing.T) {
 }
 
 // made lists the directories that a file operation makes, with mode and owner.
-func made(v vertex) map[string]profiles.Dir {
-	dirs := map[string]profiles.Dir{}
+func made(v vertex) map[string]recipe.Dir {
+	dirs := map[string]recipe.Dir{}
 	for _, a := range v.op.GetFile().GetActions() {
 		if m := a.GetMkdir(); m != nil && m.Path != "/" {
-			dirs[m.Path] = profiles.Dir{Path: m.Path, Mode: int(m.Mode), UID: id(m.Owner.GetUser()), GID: id(m.Owner.GetGroup())}
+			dirs[m.Path] = recipe.Dir{Path: m.Path, Mode: int(m.Mode), UID: id(m.Owner.GetUser()), GID: id(m.Owner.GetGroup())}
 		}
 	}
 	return dirs
@@ -80,8 +80,8 @@ func id(u *pb.UserOpt) int { return int(u.GetByID()) }
 // TestLayersAgreeOnDirectories: the entry of a later layer wins, so every layer must write the same one, and none /tmp.
 func TestLayersAgreeOnDirectories(t *testing.T) {
 	g := compiled(t, nil)
-	table := newDirTable(recipe())
-	steps := map[string]map[string]profiles.Dir{
+	table := newDirTable(testRecipe())
+	steps := map[string]map[string]recipe.Dir{
 		"skeleton": made(g.named("environment for Python 3.11")), "app": made(g.named("copy the project's files")),
 	}
 	for name, dirs := range steps {
@@ -101,7 +101,7 @@ func TestLayersAgreeOnDirectories(t *testing.T) {
 		t.Errorf("a model below the home leaves the home as %+v: its user could not write there", home)
 	}
 	for _, d := range wheel.ParentDirs("3.11") {
-		if got := steps["skeleton"][d.Path]; got != (profiles.Dir(d)) {
+		if got := steps["skeleton"][d.Path]; got != (recipe.Dir(d)) {
 			t.Errorf("the skeleton makes %+v where wheels make %+v", got, d)
 		}
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/moby/buildkit/solver/pb"
 
 	"github.com/mlbuild/mlbuild/llb/wheel"
-	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // command is a program that runs in the image as it is so far: with its environment, its user and its working directory. The image
@@ -21,7 +21,7 @@ type command struct {
 	name    string            // for people: "run pytest"
 	args    []string          // the program and its arguments
 	shell   string            // a command line for /bin/sh in place of args
-	env     []profiles.Pair   // over the image's own, sorted by name
+	env     []recipe.Pair     // over the image's own, sorted by name
 	dir     string            // "" = the image's working directory
 	root    bool              // run as root and not as the image's user
 	network bool              // with network, the CA and the proxy; else without any
@@ -88,7 +88,7 @@ func (m *image) run(root bkllb.State, c command) bkllb.ExecState {
 func (m *image) output(run bkllb.ExecState, c command, at string) bkllb.State {
 	owner := m.recipe.User
 	if c.root {
-		owner = profiles.User{}
+		owner = recipe.User{}
 	}
 	dir := bkllb.Mkdir("/results", 0o755, bkllb.WithUIDGID(owner.UID, owner.GID), bkllb.WithCreatedTime(wheel.ModTime))
 	empty := bkllb.Scratch().File(dir, c.stage.named("a directory for results"))
@@ -125,17 +125,17 @@ func (m *image) dirOf(c command) string {
 }
 
 // environment is the image's own variables, the home of who runs the command, and the command's, sorted by name.
-func (m *image) environment(c command) []profiles.Pair {
+func (m *image) environment(c command) []recipe.Pair {
 	home := m.recipe.User.Home
 	if c.root {
 		home = "/root"
 	}
-	ours := append([]profiles.Pair{{Name: "HOME", Value: home}}, withLibraries(m.recipe, m.in.Base.Config.Config.Env)...)
-	var all []profiles.Pair
+	ours := append([]recipe.Pair{{Name: "HOME", Value: home}}, withLibraries(m.recipe, m.in.Base.Config.Config.Env)...)
+	var all []recipe.Pair
 	for _, kv := range mergeEnv(m.in.Base.Config.Config.Env, append(ours, c.env...)) {
 		name, value, _ := strings.Cut(kv, "=")
-		all = append(all, profiles.Pair{Name: name, Value: value})
+		all = append(all, recipe.Pair{Name: name, Value: value})
 	}
-	slices.SortFunc(all, func(a, b profiles.Pair) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(all, func(a, b recipe.Pair) int { return cmp.Compare(a.Name, b.Name) })
 	return all
 }

@@ -9,13 +9,13 @@ import (
 	bkllb "github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/solver/pb"
 
-	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // ran compiles a command on the whole runtime image and gives its graph; what picks the state to keep.
 func ran(t *testing.T, c command, what func(m *image, run bkllb.ExecState) bkllb.State) ops {
 	t.Helper()
-	m, err := assemble(recipe(), inputs())
+	m, err := assemble(testRecipe(), inputs())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +31,7 @@ func ran(t *testing.T, c command, what func(m *image, run bkllb.ExecState) bkllb
 func TestCommand(t *testing.T) {
 	c := command{
 		stage: stage{id: "bake", title: "bake"}, name: "make weights", args: []string{"python", "make.py"},
-		env:    []profiles.Pair{{Name: "OMP_NUM_THREADS", Value: "1"}, {Name: "A", Value: "b"}},
+		env:    []recipe.Pair{{Name: "OMP_NUM_THREADS", Value: "1"}, {Name: "A", Value: "b"}},
 		mounts: []input{{at: "/in", from: bkllb.Image(otherRef), path: "/etc"}},
 	}
 	g := ran(t, c, func(m *image, run bkllb.ExecState) bkllb.State { return m.output(run, c, "/out") })

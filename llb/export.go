@@ -8,7 +8,7 @@ import (
 	bkllb "github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/solver/pb"
 
-	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // exportScript has uv write its own lock in the standard's form, and once more with the reasons. It needs neither network nor credentials.
@@ -23,7 +23,7 @@ unset IFS
 `
 
 // export has uv take the packages from the project's uv.lock. Sources, indexes and conflicts of [tool.uv] are in it already.
-func (in ResolveInputs) export(r *profiles.Recipe, s stage) []bkllb.RunOption {
+func (in ResolveInputs) export(r *recipe.Recipe, s stage) []bkllb.RunOption {
 	return []bkllb.RunOption{
 		bkllb.Args([]string{"/bin/sh", "-euc", exportScript, "sh", strings.Join(exportArgs(r), "\n")}),
 		bkllb.Dir(path.Join("/src", r.Requires.UV.Dir)),
@@ -34,7 +34,7 @@ func (in ResolveInputs) export(r *profiles.Recipe, s stage) []bkllb.RunOption {
 }
 
 // exportArgs are uv's arguments for the extras and groups that the profile wants, and no others. The packages of the workspace are no wheels.
-func exportArgs(r *profiles.Recipe) []string {
+func exportArgs(r *recipe.Recipe) []string {
 	args := []string{"--frozen", "--offline", "--no-emit-local", "--no-default-groups"}
 	for _, e := range r.Requires.Project.Extras {
 		args = append(args, "--extra", e)

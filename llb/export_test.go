@@ -11,15 +11,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/moby/buildkit/solver/pb"
 
-	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // fromUV is a recipe whose packages uv takes from its own lock.
-func fromUV(r *profiles.Recipe, _ *ResolveInputs) {
-	r.Requires = profiles.Requirements{
-		Project: &profiles.ProjectSource{Extras: []string{"cpu"}, Groups: []string{"dev"}},
-		UV:      &profiles.UVLock{Dir: "services/api", Files: []profiles.File{{Path: "services/api/pyproject.toml"}, {Path: "uv.lock", Data: "version = 1\n"}}},
-		Indexes: []profiles.Index{{Name: "corp", URL: "https://index.example", Secret: "corp-login"}},
+func fromUV(r *recipe.Recipe, _ *ResolveInputs) {
+	r.Requires = recipe.Requirements{
+		Project: &recipe.ProjectSource{Extras: []string{"cpu"}, Groups: []string{"dev"}},
+		UV:      &recipe.UVLock{Dir: "services/api", Files: []recipe.File{{Path: "services/api/pyproject.toml"}, {Path: "uv.lock", Data: "version = 1\n"}}},
+		Indexes: []recipe.Index{{Name: "corp", URL: "https://index.example", Secret: "corp-login"}},
 	}
 }
 

@@ -9,8 +9,8 @@ import (
 	digest "github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 const (
@@ -19,35 +19,35 @@ const (
 )
 
 // budget is the default of the project file.
-var budget = profiles.LayerBudget{Max: 100, OwnBytes: 5_000_000, Split: 140_000_000, Bins: 6}
+var budget = recipe.LayerBudget{Max: 100, OwnBytes: 5_000_000, Split: 140_000_000, Bins: 6}
 
 // recipe is a service with a model, system packages and a private index: every stage and every kind of step.
-func recipe() *profiles.Recipe {
-	return &profiles.Recipe{
+func testRecipe() *recipe.Recipe {
+	return &recipe.Recipe{
 		Name: "sentiment", Profile: "cpu", Platform: "linux/amd64",
-		Base: profiles.BaseImage{Ref: "docker.io/library/python:3.11-slim", Interpreter: "/usr/local/bin/python3.11"},
-		Tool: "docker.io/library/python:3-slim", Python: profiles.Python{Version: "3.11", From: "default"},
-		Accelerator: profiles.Accelerator{Kind: "none"},
-		Requires: profiles.Requirements{
-			Files: []profiles.File{{Path: "requirements.txt", Data: "torch\nnumpy\n", Top: true}},
-			Indexes: []profiles.Index{
+		Base: recipe.BaseImage{Ref: "docker.io/library/python:3.11-slim", Interpreter: "/usr/local/bin/python3.11"},
+		Tool: "docker.io/library/python:3-slim", Python: recipe.Python{Version: "3.11", From: "default"},
+		Accelerator: recipe.Accelerator{Kind: "none"},
+		Requires: recipe.Requirements{
+			Files: []recipe.File{{Path: "requirements.txt", Data: "torch\nnumpy\n", Top: true}},
+			Indexes: []recipe.Index{
 				{Name: "pytorch", URL: "https://download.pytorch.org/whl/cpu", Packages: []string{"torch"}},
 				{Name: "corp", URL: "https://index.example/simple", Packages: []string{"secretsauce"}, Secret: "corp-login"},
 			},
 			Torch: "pytorch",
 		},
 		System: []string{"libgomp1", "libsndfile1"},
-		User:   profiles.User{Name: "app", UID: 1000, GID: 1000, Home: "/home/app"},
-		App: profiles.App{
-			Copy: []profiles.CopyRule{
+		User:   recipe.User{Name: "app", UID: 1000, GID: 1000, Home: "/home/app"},
+		App: recipe.App{
+			Copy: []recipe.CopyRule{
 				{From: "*.py", Files: []string{"main.py", "model.py"}, To: "/app/"},
 				{From: "weights", Files: []string{"weights"}, To: "/home/app/models/weights", Mode: "0440", Owner: "0:0"},
 			},
 			Ignore: []string{"**/*.log", "!keep.log"}, Workdir: "/app", Command: []string{"python", "main.py"}, CommandFrom: "main.py",
-			Env:    []profiles.Pair{{Name: "OMP_NUM_THREADS", Value: "4"}, {Name: "PYTHONUNBUFFERED", Value: "1"}},
+			Env:    []recipe.Pair{{Name: "OMP_NUM_THREADS", Value: "4"}, {Name: "PYTHONUNBUFFERED", Value: "1"}},
 			Ports:  []string{"8000/tcp", "9000/udp"},
-			Labels: []profiles.Pair{{Name: "org.example.team", Value: "nlp"}, {Name: "org.example.tier", Value: "1"}},
-			Dirs:   []profiles.Dir{{Path: "/data", Mode: 0o750, UID: 1000, GID: 1000}}, Volumes: []string{"/data"},
+			Labels: []recipe.Pair{{Name: "org.example.team", Value: "nlp"}, {Name: "org.example.tier", Value: "1"}},
+			Dirs:   []recipe.Dir{{Path: "/data", Mode: 0o750, UID: 1000, GID: 1000}}, Volumes: []string{"/data"},
 		},
 		Layers: budget, Compression: "zstd", Secrets: []string{"corp-login"},
 	}
@@ -98,9 +98,9 @@ func aWheel(name string, size int64) pylock.Wheel {
 func sum(s string) string { return digest.FromString(s).Encoded() }
 
 // compile gives the graph and its operations; a change may be nil.
-func compile(t testing.TB, change func(*profiles.Recipe, *Inputs)) *Graph {
+func compile(t testing.TB, change func(*recipe.Recipe, *Inputs)) *Graph {
 	t.Helper()
-	r, in := recipe(), inputs()
+	r, in := testRecipe(), inputs()
 	if change != nil {
 		change(r, &in)
 	}
@@ -111,7 +111,7 @@ func compile(t testing.TB, change func(*profiles.Recipe, *Inputs)) *Graph {
 	return g
 }
 
-func compiled(t *testing.T, change func(*profiles.Recipe, *Inputs)) ops {
+func compiled(t *testing.T, change func(*recipe.Recipe, *Inputs)) ops {
 	t.Helper()
 	return decode(t, compile(t, change).Definition)
 }
@@ -124,9 +124,9 @@ func resolveInputs() ResolveInputs {
 	}
 }
 
-func resolution(t *testing.T, change func(*profiles.Recipe, *ResolveInputs)) ops {
+func resolution(t *testing.T, change func(*recipe.Recipe, *ResolveInputs)) ops {
 	t.Helper()
-	r, in := recipe(), resolveInputs()
+	r, in := testRecipe(), resolveInputs()
 	if change != nil {
 		change(r, &in)
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/moby/buildkit/solver/pb"
 
-	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -23,12 +23,12 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 func TestGolden(t *testing.T) {
 	for name, g := range map[string]ops{
 		"service": compiled(t, nil),
-		"arm-root": compiled(t, func(r *profiles.Recipe, in *Inputs) {
+		"arm-root": compiled(t, func(r *recipe.Recipe, in *Inputs) {
 			r.Profile, r.Platform, r.Python.Version, r.System = "gpu", "linux/arm64", "3.12", nil
-			r.User = profiles.User{Home: "/root"}
+			r.User = recipe.User{Home: "/root"}
 			in.Base.Distro, in.Session = "", Session{ID: "session", SharedKey: "shared"}
 		}),
-		"resolution": resolution(t, func(_ *profiles.Recipe, in *ResolveInputs) { in.Network = Network{CA: true} }),
+		"resolution": resolution(t, func(_ *recipe.Recipe, in *ResolveInputs) { in.Network = Network{CA: true} }),
 	} {
 		t.Run(name, func(t *testing.T) { compareGolden(t, name+".golden", dump(g)) })
 	}

@@ -12,8 +12,8 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // TestMergeIsTheImage: an unchanged input is never unpacked, because nothing runs on top of the one merge.
@@ -78,7 +78,7 @@ func TestOrderOfLayers(t *testing.T) {
 
 // TestHelperSteps: they run on the daemon's own platform without network, with nothing to change but their output.
 func TestHelperSteps(t *testing.T) {
-	g := compiled(t, func(r *profiles.Recipe, in *Inputs) {
+	g := compiled(t, func(r *recipe.Recipe, in *Inputs) {
 		r.Platform = "linux/arm64"
 		in.Base.Config.Platform.Architecture = "arm64"
 		in.Network = Network{CA: true, Proxy: Proxy{HTTPS: "http://proxy.example:3128"}}
@@ -117,7 +117,7 @@ func TestHelperSteps(t *testing.T) {
 
 // TestAccountReadsTheBase: from a vertex of its own, so that the merge's base is never unpacked for it, and by /etc alone.
 func TestAccountReadsTheBase(t *testing.T) {
-	g := compiled(t, func(r *profiles.Recipe, _ *Inputs) { r.System = nil })
+	g := compiled(t, func(r *recipe.Recipe, _ *Inputs) { r.System = nil })
 	v := g.named("add user app (1000:1000)")
 	want := []string{"/" + HelperFile, "account", "-etc", "/base", "-out", "/out", "-name", "app", "-uid", "1000", "-gid", "1000", "-home", "/home/app"}
 	if d := cmp.Diff(want, v.op.GetExec().Meta.Args); d != "" {
@@ -152,7 +152,7 @@ func TestNamesAndGroups(t *testing.T) {
 
 // TestLocals: files come from the project alone, and only what a rule names is sent.
 func TestLocals(t *testing.T) {
-	g := compiled(t, func(_ *profiles.Recipe, in *Inputs) { in.Session = Session{ID: "session-1", SharedKey: "project-1"} })
+	g := compiled(t, func(_ *recipe.Recipe, in *Inputs) { in.Session = Session{ID: "session-1", SharedKey: "project-1"} })
 	got := map[string]map[string]string{}
 	for _, v := range g.kinds("local") {
 		got[v.op.GetSource().Identifier] = v.attrs()
@@ -180,7 +180,7 @@ func TestZeroSessionNamesNone(t *testing.T) {
 }
 
 func TestEqualInputsGiveEqualBytes(t *testing.T) {
-	full := func(r *profiles.Recipe, in *Inputs) {
+	full := func(r *recipe.Recipe, in *Inputs) {
 		in.Network = Network{CA: true, Proxy: Proxy{HTTPS: "http://proxy.example:3128"}}
 		for _, l := range "abcdefghijklmnop" {
 			in.Base.Config.Config.Labels[string(l)] = "x"
@@ -191,7 +191,7 @@ func TestEqualInputsGiveEqualBytes(t *testing.T) {
 	first := compile(t, full)
 	want := marshalled(t, first.Definition)
 	for range 10 {
-		g := compile(t, func(r *profiles.Recipe, in *Inputs) {
+		g := compile(t, func(r *recipe.Recipe, in *Inputs) {
 			full(r, in)
 			slices.Reverse(r.App.Ports)
 			slices.Reverse(r.App.Volumes)
@@ -216,11 +216,11 @@ func marshalled(t testing.TB, def *pb.Definition) []byte {
 }
 
 func TestCompileDoesNotChangeItsInputs(t *testing.T) {
-	r, in := recipe(), inputs()
+	r, in := testRecipe(), inputs()
 	if _, err := Compile(r, in); err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff(recipe(), r); d != "" {
+	if d := cmp.Diff(testRecipe(), r); d != "" {
 		t.Errorf("recipe (-before +after):\n%s", d)
 	}
 	if d := cmp.Diff(inputs(), in); d != "" {
@@ -229,7 +229,7 @@ func TestCompileDoesNotChangeItsInputs(t *testing.T) {
 }
 
 func TestTargetBase(t *testing.T) {
-	graph := compile(t, func(_ *profiles.Recipe, in *Inputs) { in.Target = "base" })
+	graph := compile(t, func(_ *recipe.Recipe, in *Inputs) { in.Target = "base" })
 	g := decode(t, graph.Definition)
 	if len(g.all) != 1 || g.all[0].kind() != "docker-image" || len(graph.Plan.Layers) != 0 {
 		t.Errorf("the stage base is %v with layers %v", g.names(), graph.Plan.Layers)
@@ -237,8 +237,8 @@ func TestTargetBase(t *testing.T) {
 }
 
 func TestSmallestImage(t *testing.T) {
-	g := compiled(t, func(r *profiles.Recipe, in *Inputs) {
-		r.System, r.User, r.App.Copy, r.App.Dirs, in.Wheels = nil, profiles.User{}, nil, nil, nil
+	g := compiled(t, func(r *recipe.Recipe, in *Inputs) {
+		r.System, r.User, r.App.Copy, r.App.Dirs, in.Wheels = nil, recipe.User{}, nil, nil, nil
 	})
 	if n := len(g.kinds("exec")) + len(g.kinds("local")); n != 0 {
 		t.Errorf("an image of nothing runs or sends %d things: %v", n, g.names())
@@ -251,19 +251,19 @@ func TestSmallestImage(t *testing.T) {
 func TestCompileFaults(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		change func(*profiles.Recipe, *Inputs)
+		change func(*recipe.Recipe, *Inputs)
 		code   fault.Code
 		words  []string
 	}{
-		{"target", func(_ *profiles.Recipe, in *Inputs) { in.Target = "tests" }, fault.Spec, []string{`"tests"`, strings.Join(Targets, ", ")}},
-		{"platform", func(r *profiles.Recipe, _ *Inputs) { r.Platform = "linux/!" }, fault.Platform, []string{`"linux/!"`}},
-		{"copy into /tmp", func(r *profiles.Recipe, _ *Inputs) { r.App.Copy[0].To = "/tmp/x/" }, fault.Spec, []string{"/tmp/x"}},
-		{"copy over /tmp", func(r *profiles.Recipe, _ *Inputs) { r.App.Copy[1].To = "/tmp" }, fault.Spec, []string{"/tmp"}},
-		{"directory in /tmp", func(r *profiles.Recipe, _ *Inputs) { r.App.Dirs[0].Path = "/tmp/cache" }, fault.Spec, []string{"/tmp/cache"}},
-		{"working in /tmp", func(r *profiles.Recipe, _ *Inputs) { r.App.Workdir = "/tmp" }, fault.Spec, []string{"/tmp"}},
+		{"target", func(_ *recipe.Recipe, in *Inputs) { in.Target = "tests" }, fault.Spec, []string{`"tests"`, strings.Join(Targets, ", ")}},
+		{"platform", func(r *recipe.Recipe, _ *Inputs) { r.Platform = "linux/!" }, fault.Platform, []string{`"linux/!"`}},
+		{"copy into /tmp", func(r *recipe.Recipe, _ *Inputs) { r.App.Copy[0].To = "/tmp/x/" }, fault.Spec, []string{"/tmp/x"}},
+		{"copy over /tmp", func(r *recipe.Recipe, _ *Inputs) { r.App.Copy[1].To = "/tmp" }, fault.Spec, []string{"/tmp"}},
+		{"directory in /tmp", func(r *recipe.Recipe, _ *Inputs) { r.App.Dirs[0].Path = "/tmp/cache" }, fault.Spec, []string{"/tmp/cache"}},
+		{"working in /tmp", func(r *recipe.Recipe, _ *Inputs) { r.App.Workdir = "/tmp" }, fault.Spec, []string{"/tmp"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r, in := recipe(), inputs()
+			r, in := testRecipe(), inputs()
 			in.Worker = ocispecs.Platform{OS: "linux", Architecture: "arm64"}
 			c.change(r, &in)
 			_, err := Compile(r, in)

@@ -15,6 +15,7 @@ import (
 	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // BaseFiles compiles the base alone, to read its files.
@@ -31,7 +32,7 @@ var packageTools = []string{"pip", "setuptools", "wheel", "uv"}
 
 // BaseConstraints are the versions of a base's packages as constraints of a resolution, one a line. A package that the project itself asks for
 // in another version is left out: the project wins.
-func BaseConstraints(r *profiles.Recipe, packages []profiles.WheelInfo) string {
+func BaseConstraints(r *recipe.Recipe, packages []profiles.WheelInfo) string {
 	asked := specifiers(r)
 	var lines strings.Builder
 	for _, p := range packages {
@@ -62,7 +63,7 @@ func allows(all []string, version string) bool {
 var versionPart = lazyregexp.New(`^[^;#@\\]*`)
 
 // specifiers gives what the project asks of each package that it names, by normalized name; one that it names without a version has none.
-func specifiers(r *profiles.Recipe) map[string][]string {
+func specifiers(r *recipe.Recipe) map[string][]string {
 	asked := map[string][]string{}
 	for _, line := range requirementLines(r) {
 		line = renameOne(line, r.Requires.Rename)
@@ -78,7 +79,7 @@ func specifiers(r *profiles.Recipe) map[string][]string {
 }
 
 // Mentioned lists every package that the project names itself, whether or not a marker or an extra leaves it out; sorted.
-func Mentioned(r *profiles.Recipe) []string {
+func Mentioned(r *recipe.Recipe) []string {
 	asked := specifiers(r)
 	names := make([]string, 0, len(asked))
 	for name := range asked {
@@ -89,7 +90,7 @@ func Mentioned(r *profiles.Recipe) []string {
 }
 
 // requirementLines is all text of the project that may be a requirement.
-func requirementLines(r *profiles.Recipe) []string {
+func requirementLines(r *recipe.Recipe) []string {
 	lines := slices.Concat(r.Requires.Packages, r.Requires.Overrides)
 	for _, f := range r.Requires.Files {
 		lines = append(lines, strings.Split(f.Data, "\n")...)

@@ -8,14 +8,15 @@ import (
 	"github.com/moby/buildkit/solver/pb"
 
 	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 func TestBaseConstraints(t *testing.T) {
-	r := recipe()
-	r.Requires.Files = []profiles.File{{Path: "requirements.txt", Data: "torch\nNumPy >= 2, <3  # new\nscipy>=1.10 --hash=sha256:00\npandas[excel]~=2.2; python_version > '3'\n"}}
+	r := testRecipe()
+	r.Requires.Files = []recipe.File{{Path: "requirements.txt", Data: "torch\nNumPy >= 2, <3  # new\nscipy>=1.10 --hash=sha256:00\npandas[excel]~=2.2; python_version > '3'\n"}}
 	r.Requires.Packages = []string{"pillow @ https://files.example/pillow.whl", "tensorflow"}
 	r.Requires.Rename = map[string]string{"tensorflow": "tensorflow-cpu"}
-	r.Requires.Project = &profiles.ProjectSource{File: profiles.File{Data: "[project]\ndependencies = ['requests<2']\n"}}
+	r.Requires.Project = &recipe.ProjectSource{File: recipe.File{Data: "[project]\ndependencies = ['requests<2']\n"}}
 	have := []profiles.WheelInfo{
 		{Name: "numpy", Version: "1.26.4"}, {Name: "pandas", Version: "2.2.3"}, {Name: "pillow", Version: "11.0"}, {Name: "pip", Version: "24.0"},
 		{Name: "requests", Version: "2.32.3"}, {Name: "scipy", Version: "1.14.1"}, {Name: "torch", Version: "2.9.1+cu128"}, {Name: "odd", Version: "unknown"},
@@ -44,7 +45,7 @@ func mkfile(t *testing.T, g ops, path string) []byte {
 
 // TestLaidPython: the layer of an interpreter depends on the image that it comes from and on nothing else, and nothing runs.
 func TestLaidPython(t *testing.T) {
-	lay := func(r *profiles.Recipe, in *Inputs) {
+	lay := func(r *recipe.Recipe, in *Inputs) {
 		r.Base.Python = "docker.io/library/python:3.11-slim-bookworm"
 		in.Images = map[string]Base{r.Base.Python: base(otherRef, 4)}
 	}
@@ -59,16 +60,16 @@ func TestLaidPython(t *testing.T) {
 		return ""
 	}
 	want := settle(g)
-	for name, change := range map[string]func(*profiles.Recipe, *Inputs){
-		"base": func(_ *profiles.Recipe, in *Inputs) { in.Base = base(otherRef, 7) },
-		"user": func(r *profiles.Recipe, _ *Inputs) { r.User = profiles.User{} },
-		"app":  func(r *profiles.Recipe, _ *Inputs) { r.App.Workdir = "/srv" },
+	for name, change := range map[string]func(*recipe.Recipe, *Inputs){
+		"base": func(_ *recipe.Recipe, in *Inputs) { in.Base = base(otherRef, 7) },
+		"user": func(r *recipe.Recipe, _ *Inputs) { r.User = recipe.User{} },
+		"app":  func(r *recipe.Recipe, _ *Inputs) { r.App.Workdir = "/srv" },
 	} {
-		if got := settle(compiled(t, func(r *profiles.Recipe, in *Inputs) { lay(r, in); change(r, in) })); got != want {
+		if got := settle(compiled(t, func(r *recipe.Recipe, in *Inputs) { lay(r, in); change(r, in) })); got != want {
 			t.Errorf("another %s makes another layer", name)
 		}
 	}
-	if got := settle(compiled(t, func(r *profiles.Recipe, in *Inputs) { lay(r, in); in.Images[r.Base.Python] = base(baseRef, 5) })); got == want {
+	if got := settle(compiled(t, func(r *recipe.Recipe, in *Inputs) { lay(r, in); in.Images[r.Base.Python] = base(baseRef, 5) })); got == want {
 		t.Error("another image makes the same layer")
 	}
 	copies := g.named("Python 3.11 of docker.io").op.GetFile().Actions
@@ -87,7 +88,7 @@ func TestLaidPython(t *testing.T) {
 // TestVenvSeesTheBase: only where the base's packages count.
 func TestVenvSeesTheBase(t *testing.T) {
 	for want, packages := range map[string]bool{"include-system-site-packages = true\n": true, "include-system-site-packages = false\n": false} {
-		g := compiled(t, func(r *profiles.Recipe, _ *Inputs) { r.Base.Packages = packages })
+		g := compiled(t, func(r *recipe.Recipe, _ *Inputs) { r.Base.Packages = packages })
 		if got := string(mkfile(t, g, "/opt/venv/pyvenv.cfg")); !strings.Contains(got, want) {
 			t.Errorf("packages %t: %s", packages, got)
 		}

@@ -10,8 +10,8 @@ import (
 	"github.com/moby/buildkit/solver/pb"
 
 	"github.com/mlbuild/mlbuild/llb/wheel"
-	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 //go:embed inspect.py
@@ -30,7 +30,7 @@ type Inspected struct {
 
 // Inspection compiles the step that looks into wheels where they lie: their sizes, which a plain HTML index does not give, and paths that two
 // of them write with different bytes. It asks for the end of each file only.
-func Inspection(r *profiles.Recipe, wheels []pylock.Wheel, in ResolveInputs) (*pb.Definition, error) {
+func Inspection(r *recipe.Recipe, wheels []pylock.Wheel, in ResolveInputs) (*pb.Definition, error) {
 	s := stage{id: "inspect", title: "resolve", noCache: in.NoCache}
 	tool, err := toolState(in.Tool, in.Worker, s)
 	if err != nil {
@@ -55,7 +55,7 @@ func Inspection(r *profiles.Recipe, wheels []pylock.Wheel, in ResolveInputs) (*p
 }
 
 // wheelList is the script's input: each wheel with the variable that holds the credentials of its index.
-func wheelList(r *profiles.Recipe, wheels []pylock.Wheel) ([]byte, error) {
+func wheelList(r *recipe.Recipe, wheels []pylock.Wheel) ([]byte, error) {
 	type entry struct {
 		Package string `json:"package"`
 		URL     string `json:"url"`
@@ -84,7 +84,7 @@ func wheelList(r *profiles.Recipe, wheels []pylock.Wheel) ([]byte, error) {
 }
 
 // Pruned counts the bytes that a recipe's rules leave out of the wheels, by "sha256 rule". A wheel of which nothing is left out is missing.
-func Pruned(p profiles.Pruning, files map[string]map[string]int64) map[string]int64 {
+func Pruned(p recipe.Pruning, files map[string]map[string]int64) map[string]int64 {
 	rules := pruning(p)
 	bytes := map[string]int64{}
 	for sum, list := range files {
@@ -97,7 +97,7 @@ func Pruned(p profiles.Pruning, files map[string]map[string]int64) map[string]in
 	return bytes
 }
 
-func pruning(p profiles.Pruning) wheel.Pruning {
+func pruning(p recipe.Pruning) wheel.Pruning {
 	w := wheel.Pruning{Keep: p.Keep}
 	for _, rule := range p.Rules {
 		w.Rules = append(w.Rules, rule.Patterns)

@@ -4,7 +4,7 @@ import (
 	bkllb "github.com/moby/buildkit/client/llb"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // pythonLibraries are the libraries of Debian that the modules of an official image's Python link.
@@ -16,7 +16,7 @@ var pythonLibraries = []string{
 // interpreterLayer is the Python of an official image, for a base that has none. It is copied from that image and is a function of it alone. The
 // libraries go to /usr/lib, where the loader of Debian and Ubuntu looks last (ld.so(8), and no cache has to list them): what the base has
 // itself in its own directories wins, and nothing of the base is replaced.
-func interpreterLayer(python Base, r *profiles.Recipe, table dirTable, p ocispecs.Platform) bkllb.State {
+func interpreterLayer(python Base, r *recipe.Recipe, table dirTable, p ocispecs.Platform) bkllb.State {
 	s := stage{id: "python", title: "python"}
 	from := bkllb.Image(python.Ref, bkllb.Platform(p), s.named("%s", python.Ref))
 	name := "python" + r.Python.Version

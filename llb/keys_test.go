@@ -12,11 +12,11 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // keysOf maps the layers of a compiled graph to their keys.
-func keysOf(t *testing.T, change func(*profiles.Recipe, *Inputs)) map[string]string {
+func keysOf(t *testing.T, change func(*recipe.Recipe, *Inputs)) map[string]string {
 	t.Helper()
 	g := compile(t, change)
 	var c ocispecs.Image
@@ -41,7 +41,7 @@ func TestKeys(t *testing.T) {
 			t.Errorf("%s has the key %q", name, key)
 		}
 	}
-	elsewhere := keysOf(t, func(_ *profiles.Recipe, in *Inputs) {
+	elsewhere := keysOf(t, func(_ *recipe.Recipe, in *Inputs) {
 		in.Reference = in.Helpers
 		in.Worker, in.Helpers = ocispecs.Platform{OS: "linux", Architecture: "arm64"}, Helpers{Wheels: "sha256:" + sum("for arm"), Packages: "sha256:" + sum("packages, for arm")}
 		in.Network, in.Session = Network{CA: true, Proxy: Proxy{HTTPS: "http://proxy.example"}}, Session{ID: "s", SharedKey: "k"}
@@ -51,15 +51,15 @@ func TestKeys(t *testing.T) {
 	}
 	for _, test := range []struct {
 		name   string
-		change func(*profiles.Recipe, *Inputs)
+		change func(*recipe.Recipe, *Inputs)
 		same   string // a part of the names of layers whose key stays; "" = none
 		differ string
 	}{
-		{"a wheel", func(_ *profiles.Recipe, in *Inputs) { in.Wheels[2].SHA256 = sum("another") }, "torch", "numpy"},
-		{"a wheel of a bin", func(_ *profiles.Recipe, in *Inputs) { in.Wheels[0].SHA256 = sum("another") }, "numpy", "small wheel"},
-		{"the helper", func(_ *profiles.Recipe, in *Inputs) { in.Helpers.Wheels = "sha256:" + sum("newer") }, "environment", "numpy"},
-		{"the base", func(_ *profiles.Recipe, in *Inputs) { in.Base = base(otherRef, 4) }, "numpy", "user"},
-		{"a directory", func(r *profiles.Recipe, _ *Inputs) { r.App.Dirs[0].Mode = 0o700 }, "numpy", "environment"},
+		{"a wheel", func(_ *recipe.Recipe, in *Inputs) { in.Wheels[2].SHA256 = sum("another") }, "torch", "numpy"},
+		{"a wheel of a bin", func(_ *recipe.Recipe, in *Inputs) { in.Wheels[0].SHA256 = sum("another") }, "numpy", "small wheel"},
+		{"the helper", func(_ *recipe.Recipe, in *Inputs) { in.Helpers.Wheels = "sha256:" + sum("newer") }, "environment", "numpy"},
+		{"the base", func(_ *recipe.Recipe, in *Inputs) { in.Base = base(otherRef, 4) }, "numpy", "user"},
+		{"a directory", func(r *recipe.Recipe, _ *Inputs) { r.App.Dirs[0].Mode = 0o700 }, "numpy", "environment"},
 	} {
 		got := keysOf(t, test.change)
 		for name, key := range usual {

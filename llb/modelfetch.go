@@ -10,7 +10,7 @@ import (
 	"github.com/moby/buildkit/solver/pb"
 	digest "github.com/opencontainers/go-digest"
 
-	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
@@ -20,7 +20,7 @@ const FetchedFile = "/model"
 // fetchModel gives what has one file of a model, and its path there.
 func (m *image) fetchModel(p modelPart, f syslock.ModelFile) (from bkllb.CopyInput, src string, err error) {
 	state, src, err := m.modelState(p, f)
-	if p.model.Source.Kind == profiles.ModelFile || err != nil {
+	if p.model.Source.Kind == recipe.ModelFile || err != nil {
 		return state, src, err
 	}
 	return knownByKey(state), src, nil
@@ -29,12 +29,12 @@ func (m *image) fetchModel(p modelPart, f syslock.ModelFile) (from bkllb.CopyInp
 // modelState is the state that has one file of a model, and its path there.
 func (m *image) modelState(p modelPart, f syslock.ModelFile) (from bkllb.State, src string, err error) {
 	switch {
-	case p.model.Source.Kind == profiles.ModelFile:
+	case p.model.Source.Kind == recipe.ModelFile:
 		return m.localModel(p.model), "/" + p.model.Source.Path, nil
 	case FetchedByStep(p.model, f):
 		from, err = m.tool.fetch(p.model, f, stage{id: "download", title: "download"}.named("%s", ModelStep(p.model, f)))
 		return from, FetchedFile, err
-	case p.model.Source.Kind == profiles.ModelGit:
+	case p.model.Source.Kind == recipe.ModelGit:
 		return gitState(p.model, p.found.Revision), "/" + f.Path, nil
 	}
 	return httpState(ModelURL(p.model, p.found.Revision, f.Path), f.SHA256, ModelAuth(p.model), ModelStep(p.model, f)), FetchedFile, nil
@@ -61,7 +61,7 @@ func httpState(from, sha256, auth, name string) bkllb.State {
 	return bkllb.HTTP(from, opts...)
 }
 
-func gitState(model *profiles.Model, commit string) bkllb.State {
+func gitState(model *recipe.Model, commit string) bkllb.State {
 	s := stage{id: "download", title: "download"}
 	if commit == "HEAD" {
 		commit = "" // the daemon's word for the default branch
@@ -75,11 +75,11 @@ func gitState(model *profiles.Model, commit string) bkllb.State {
 
 // ModelAuth is the id of the secret with the Authorization header that opens a model's source, "" = it has none. A git server is told another header than
 // others.
-func ModelAuth(model *profiles.Model) string {
+func ModelAuth(model *recipe.Model) string {
 	if model.Secret == "" {
 		return ""
 	}
-	if model.Source.Kind == profiles.ModelGit {
+	if model.Source.Kind == recipe.ModelGit {
 		return "mlbuild-git-" + model.Secret
 	}
 	return "mlbuild-model-" + model.Secret
@@ -96,16 +96,16 @@ const (
 
 // ModelURL is where one file of a model is fetched over HTTP. path is the file's in the model, revision the commit of a repository; both are "" for a source that is
 // one file.
-func ModelURL(model *profiles.Model, revision, path string) string {
+func ModelURL(model *recipe.Model, revision, path string) string {
 	s := model.Source
 	switch s.Kind {
-	case profiles.ModelHub:
+	case recipe.ModelHub:
 		return fmt.Sprintf("%s/%s/resolve/%s/%s", orDefault(s.Endpoint, hubServer), s.Repo, url.PathEscape(revision), escapePath(path))
-	case profiles.ModelS3:
+	case recipe.ModelS3:
 		return s3URL(s)
-	case profiles.ModelGS:
+	case recipe.ModelGS:
 		return orDefault(s.Endpoint, gsServer) + "/" + s.Repo + "/" + escapePath(s.Path)
-	case profiles.ModelDrive:
+	case recipe.ModelDrive:
 		if model.Secret != "" {
 			return orDefault(s.Endpoint, driveAPI) + "/drive/v3/files/" + s.Repo + "?alt=media&supportsAllDrives=true"
 		}
@@ -115,7 +115,7 @@ func ModelURL(model *profiles.Model, revision, path string) string {
 }
 
 // HubListURL is where the hub lists the files of a model's repository, with sizes and hashes.
-func HubListURL(model *profiles.Model) string {
+func HubListURL(model *recipe.Model) string {
 	s := model.Source
 	kind, repo := "models", s.Repo
 	for _, k := range []string{"datasets", "spaces"} {
@@ -127,7 +127,7 @@ func HubListURL(model *profiles.Model) string {
 }
 
 // s3URL names an object by its path, or by its host where that is possible and AWS itself is asked.
-func s3URL(s profiles.ModelSource) string {
+func s3URL(s recipe.ModelSource) string {
 	region := orDefault(s.Region, defaultRegion)
 	switch {
 	case s.Endpoint != "":
@@ -164,7 +164,7 @@ func Fetch(from, auth, name string) (*pb.Definition, error) {
 }
 
 // FetchRepository compiles the checkout of a model's git repository at a commit. Its result has the repository's files.
-func FetchRepository(model *profiles.Model, commit string) (*pb.Definition, error) {
+func FetchRepository(model *recipe.Model, commit string) (*pb.Definition, error) {
 	def, err := gitState(model, commit).Marshal(context.Background())
 	if err != nil {
 		return nil, fmt.Errorf("marshal the checkout of %s: %w", model.Source.URL, err)
@@ -173,7 +173,7 @@ func FetchRepository(model *profiles.Model, commit string) (*pb.Definition, erro
 }
 
 // GitSource is the source of a model's repository as the recipe names it, branch or tag, to look its commit up.
-func GitSource(model *profiles.Model) (*pb.SourceOp, error) {
+func GitSource(model *recipe.Model) (*pb.SourceOp, error) {
 	def, err := gitState(model, model.Source.Revision).Marshal(context.Background())
 	if err != nil {
 		return nil, fmt.Errorf("marshal the source of %s: %w", model.Source.URL, err)

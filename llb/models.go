@@ -11,12 +11,13 @@ import (
 
 	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
 // modelPart is what one layer has of a model.
 type modelPart struct {
-	model *profiles.Model
+	model *recipe.Model
 	found syslock.Model
 	files []syslock.ModelFile
 	layer Layer
@@ -36,8 +37,8 @@ func (m *image) planModels(limit int) []modelPart {
 	}
 }
 
-func modelParts(model *profiles.Model, found syslock.Model, own int64) []modelPart {
-	if !model.Tree() || model.Unpack || model.Source.Kind == profiles.ModelFile {
+func modelParts(model *recipe.Model, found syslock.Model, own int64) []modelPart {
+	if !model.Tree() || model.Unpack || model.Source.Kind == recipe.ModelFile {
 		return []modelPart{newModelPart(model, found, found.Files)}
 	}
 	var parts []modelPart
@@ -55,7 +56,7 @@ func modelParts(model *profiles.Model, found syslock.Model, own int64) []modelPa
 	return parts
 }
 
-func newModelPart(model *profiles.Model, found syslock.Model, files []syslock.ModelFile) modelPart {
+func newModelPart(model *recipe.Model, found syslock.Model, files []syslock.ModelFile) modelPart {
 	p := modelPart{model: model, found: found, files: files, layer: Layer{Kind: "model", Name: model.Name}}
 	for _, f := range files {
 		p.layer.Size += f.Size
@@ -108,7 +109,7 @@ func (m *image) copyModel(a *actions, p modelPart, info *bkllb.CopyInfo) error {
 }
 
 // modelPath is where a file of a model comes to lie.
-func modelPath(model *profiles.Model, f syslock.ModelFile) string { return path.Join(model.To, f.Path) }
+func modelPath(model *recipe.Model, f syslock.ModelFile) string { return path.Join(model.To, f.Path) }
 
 // modelTree is the contents of an archive, or a directory of the project as it lies there, and its path in the state.
 func (m *image) modelTree(p modelPart) (tree bkllb.State, src string, err error) {
@@ -119,7 +120,7 @@ func (m *image) modelTree(p modelPart) (tree bkllb.State, src string, err error)
 	return m.localModel(p.model), "/" + p.model.Source.Path, nil
 }
 
-func (m *image) localModel(model *profiles.Model) bkllb.State {
+func (m *image) localModel(model *recipe.Model) bkllb.State {
 	s := stage{id: "models", title: "models"}
 	files := model.Source.Files
 	opts := append(m.in.Session.local(m.in.Session.SharedKey+"-model-"+selectionKey(files, nil)),
@@ -197,10 +198,10 @@ func checkModels(m *image) error {
 
 // modelLabels adds to the labels which commit a model's branch or tag was.
 func modelLabels(labels map[string]string, m *image) map[string]string {
-	var more []profiles.Pair
+	var more []recipe.Pair
 	for i, model := range m.recipe.Models {
 		if rev := m.in.Models[i].Revision; rev != "" {
-			more = append(more, profiles.Pair{Name: profiles.ModelLabel(model.Name, "revision"), Value: rev})
+			more = append(more, recipe.Pair{Name: profiles.ModelLabel(model.Name, "revision"), Value: rev})
 		}
 		if m.target == "models" {
 			more = append(more, modelPairs(m.recipe, model.Name)...)
@@ -210,25 +211,25 @@ func modelLabels(labels map[string]string, m *image) map[string]string {
 }
 
 // modelPairs are the labels that the recipe has for one model.
-func modelPairs(r *profiles.Recipe, name string) []profiles.Pair {
-	return slices.DeleteFunc(slices.Clone(r.App.Labels), func(p profiles.Pair) bool {
+func modelPairs(r *recipe.Recipe, name string) []recipe.Pair {
+	return slices.DeleteFunc(slices.Clone(r.App.Labels), func(p recipe.Pair) bool {
 		return !strings.HasPrefix(p.Name, profiles.ModelLabel(name, ""))
 	})
 }
 
 // modelDirs are the directories that models need with an owner of their own.
-func modelDirs(models []profiles.Model) []profiles.Dir {
-	var dirs []profiles.Dir
+func modelDirs(models []recipe.Model) []recipe.Dir {
+	var dirs []recipe.Dir
 	for _, model := range models {
 		if model.Tree() {
-			dirs = append(dirs, profiles.Dir{Path: model.To, Mode: 0o755, UID: model.UID, GID: model.GID})
+			dirs = append(dirs, recipe.Dir{Path: model.To, Mode: 0o755, UID: model.UID, GID: model.GID})
 		}
 	}
 	return dirs
 }
 
 // ModelStep names the step that fetches a file of a model.
-func ModelStep(model *profiles.Model, f syslock.ModelFile) string {
+func ModelStep(model *recipe.Model, f syslock.ModelFile) string {
 	name := strings.TrimSuffix(fmt.Sprintf("%s: %s", model.Name, cmp.Or(f.Path, path.Base(model.To))), ": ")
 	if f.Size == 0 {
 		return name

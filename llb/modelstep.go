@@ -10,7 +10,7 @@ import (
 	"github.com/moby/buildkit/solver/pb"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
@@ -25,17 +25,17 @@ const FetchedSum = "/sha256"
 
 // Signed tells that a model's file comes from a bucket that wants credentials. A plain download cannot carry what S3 wants signed, and a signed URL must not be in
 // the graph, so a step with the secret fetches it.
-func Signed(model *profiles.Model) bool {
-	return model.Secret != "" && (model.Source.Kind == profiles.ModelS3 || model.Source.Kind == profiles.ModelGS)
+func Signed(model *recipe.Model) bool {
+	return model.Secret != "" && (model.Source.Kind == recipe.ModelS3 || model.Source.Kind == recipe.ModelGS)
 }
 
 // FetchedByStep tells that a file of a model is fetched by a program: it is signed, or an object of git-LFS.
-func FetchedByStep(model *profiles.Model, f syslock.ModelFile) bool {
-	return Signed(model) || model.Source.Kind == profiles.ModelGit && f.SHA256 != ""
+func FetchedByStep(model *recipe.Model, f syslock.ModelFile) bool {
+	return Signed(model) || model.Source.Kind == recipe.ModelGit && f.SHA256 != ""
 }
 
 // NeedModelTool tells whether a program has to fetch or unpack something of the recipe's models.
-func NeedModelTool(r *profiles.Recipe, found []syslock.Model) bool {
+func NeedModelTool(r *recipe.Recipe, found []syslock.Model) bool {
 	for i := range found {
 		if r.Models[i].Unpack {
 			return true
@@ -73,7 +73,7 @@ func (t modelTool) run(text string, job any, opts ...bkllb.RunOption) (bkllb.Sta
 }
 
 // fetch is one file of a model, at FetchedFile.
-func (t modelTool) fetch(model *profiles.Model, f syslock.ModelFile, c bkllb.ConstraintsOpt) (bkllb.State, error) {
+func (t modelTool) fetch(model *recipe.Model, f syslock.ModelFile, c bkllb.ConstraintsOpt) (bkllb.State, error) {
 	job := struct {
 		Kind   string `json:"kind"`
 		URL    string `json:"url"`
@@ -82,9 +82,9 @@ func (t modelTool) fetch(model *profiles.Model, f syslock.ModelFile, c bkllb.Con
 		Size   int64  `json:"size"`
 	}{model.Source.Kind, ModelURL(model, "", ""), cmp.Or(model.Source.Region, defaultRegion), f.SHA256, f.Size}
 	switch model.Source.Kind {
-	case profiles.ModelGit:
+	case recipe.ModelGit:
 		job.Kind = "lfs"
-	case profiles.ModelGS:
+	case recipe.ModelGS:
 		job.Region = "auto"
 	}
 	opts := append(t.network.options(pythonCA), c)
@@ -95,9 +95,9 @@ func (t modelTool) fetch(model *profiles.Model, f syslock.ModelFile, c bkllb.Con
 }
 
 // unpack is the contents of a model's archive, which lies in from at src.
-func (t modelTool) unpack(from bkllb.State, src string, model *profiles.Model) (bkllb.State, error) {
+func (t modelTool) unpack(from bkllb.State, src string, model *recipe.Model) (bkllb.State, error) {
 	opts := []bkllb.MountOption{bkllb.SourcePath(src), bkllb.Readonly}
-	if model.Source.Kind != profiles.ModelFile {
+	if model.Source.Kind != recipe.ModelFile {
 		opts = append(opts, byKey)
 	}
 	in := bkllb.AddMount("/in/model", from, opts...)
@@ -105,10 +105,10 @@ func (t modelTool) unpack(from bkllb.State, src string, model *profiles.Model) (
 }
 
 // UnpackStep names the step that unpacks a model's archive.
-func UnpackStep(model *profiles.Model) string { return "unpack the archive of " + model.Name }
+func UnpackStep(model *recipe.Model) string { return "unpack the archive of " + model.Name }
 
 // MeasureModel compiles the download of a file whose sha256 is not known. It is never taken from the daemon's cache. Its result has FetchedFile and FetchedSum.
-func MeasureModel(model *profiles.Model, tool Base, worker ocispecs.Platform, n Network) (*pb.Definition, error) {
+func MeasureModel(model *recipe.Model, tool Base, worker ocispecs.Platform, n Network) (*pb.Definition, error) {
 	t, err := newModelTool(tool, worker, n)
 	if err != nil {
 		return nil, err

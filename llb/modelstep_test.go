@@ -6,19 +6,19 @@ import (
 
 	"github.com/moby/buildkit/solver/pb"
 
-	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
 // withModels is the models stage of a recipe with an object of a bucket, a git repository with one file in LFS, and an archive.
 func withModels(t *testing.T) ops {
 	t.Helper()
-	r, in := recipe(), inputs()
+	r, in := testRecipe(), inputs()
 	in.Target, in.Tool = "models", base(otherRef, 4)
-	r.Models = []profiles.Model{
-		{Name: "ranker", To: "/models/ranker.bin", Secret: "aws", Source: profiles.ModelSource{Kind: profiles.ModelS3, Repo: "bucket", Path: "ranker.bin"}},
-		{Name: "repo", To: "/models/repo", Secret: "git", Source: profiles.ModelSource{Kind: profiles.ModelGit, URL: "https://git.example/repo.git", Revision: "v1"}},
-		{Name: "tokens", To: "/models/tokens", Unpack: true, Source: profiles.ModelSource{Kind: profiles.ModelHTTP, URL: "https://models.example/tokens.zip"}},
+	r.Models = []recipe.Model{
+		{Name: "ranker", To: "/models/ranker.bin", Secret: "aws", Source: recipe.ModelSource{Kind: recipe.ModelS3, Repo: "bucket", Path: "ranker.bin"}},
+		{Name: "repo", To: "/models/repo", Secret: "git", Source: recipe.ModelSource{Kind: recipe.ModelGit, URL: "https://git.example/repo.git", Revision: "v1"}},
+		{Name: "tokens", To: "/models/tokens", Unpack: true, Source: recipe.ModelSource{Kind: recipe.ModelHTTP, URL: "https://models.example/tokens.zip"}},
 	}
 	in.Models = []syslock.Model{
 		{Name: "ranker", Files: []syslock.ModelFile{{SHA256: sum("ranker"), Size: 5}}},

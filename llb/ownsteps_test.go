@@ -10,30 +10,30 @@ import (
 	"github.com/moby/buildkit/solver/pb"
 
 	"github.com/mlbuild/mlbuild/llb/step"
-	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 const nodeRef = "docker.io/library/node:22"
 
 // withSteps gives the recipe a step of every kind.
-func withSteps(r *profiles.Recipe, in *Inputs) {
-	r.Build = []profiles.BuildStep{
-		{Name: "lib", Source: &profiles.Source{Git: "https://git.example/lib.git", Commit: strings.Repeat("a", 40), Secret: "deploy"},
-			Script:  profiles.Script{Commands: []string{"make"}, Caches: []string{"/root/.ccache"}, Timeout: 60},
-			Outputs: []profiles.Output{{From: "/src/lib*.so", To: "/opt/lib/", Mode: "0755"}}},
-		{Name: "pages", Image: nodeRef, Source: &profiles.Source{URL: "https://files.example/web.tar.gz?x", SHA256: sum("web")},
-			Script: profiles.Script{Commands: []string{"npm ci"}, Network: true}, Outputs: []profiles.Output{{From: "/src/dist", To: "/app/static"}}},
+func withSteps(r *recipe.Recipe, in *Inputs) {
+	r.Build = []recipe.BuildStep{
+		{Name: "lib", Source: &recipe.Source{Git: "https://git.example/lib.git", Commit: strings.Repeat("a", 40), Secret: "deploy"},
+			Script:  recipe.Script{Commands: []string{"make"}, Caches: []string{"/root/.ccache"}, Timeout: 60},
+			Outputs: []recipe.Output{{From: "/src/lib*.so", To: "/opt/lib/", Mode: "0755"}}},
+		{Name: "pages", Image: nodeRef, Source: &recipe.Source{URL: "https://files.example/web.tar.gz?x", SHA256: sum("web")},
+			Script: recipe.Script{Commands: []string{"npm ci"}, Network: true}, Outputs: []recipe.Output{{From: "/src/dist", To: "/app/static"}}},
 	}
 	r.LibraryPath = []string{"/opt/lib"}
-	r.CopyFrom = []profiles.CopyFrom{{Step: "lib", Output: profiles.Output{From: "/src/doc", To: "/opt/doc"}}}
-	r.Bake = []profiles.Bake{{Name: "model", Script: profiles.Script{
-		Commands: []string{"python make.py"}, Env: []profiles.Pair{{Name: "LANG", Value: "C"}},
-		Secrets: []profiles.StepSecret{{ID: "hub", Env: "HF_TOKEN"}, {ID: "hub", File: "/run/secrets/hub"}}, SSH: true,
-	}, Inputs: []profiles.CopyRule{{From: "make.py", Files: []string{"make.py"}, To: "/app/"}}, Outputs: []profiles.Output{{From: "/app/models", To: "/app/models"}}}}
-	r.Run = []profiles.Hook{
-		{Name: "first", After: "system", Script: profiles.Script{Commands: []string{"useradd x"}}},
-		{Name: "second", After: "packages", Script: profiles.Script{Commands: []string{"true"}}},
-		{Name: "third", After: "app", User: true, Script: profiles.Script{Commands: []string{"true"}}},
+	r.CopyFrom = []recipe.CopyFrom{{Step: "lib", Output: recipe.Output{From: "/src/doc", To: "/opt/doc"}}}
+	r.Bake = []recipe.Bake{{Name: "model", Script: recipe.Script{
+		Commands: []string{"python make.py"}, Env: []recipe.Pair{{Name: "LANG", Value: "C"}},
+		Secrets: []recipe.StepSecret{{ID: "hub", Env: "HF_TOKEN"}, {ID: "hub", File: "/run/secrets/hub"}}, SSH: true,
+	}, Inputs: []recipe.CopyRule{{From: "make.py", Files: []string{"make.py"}, To: "/app/"}}, Outputs: []recipe.Output{{From: "/app/models", To: "/app/models"}}}}
+	r.Run = []recipe.Hook{
+		{Name: "first", After: "system", Script: recipe.Script{Commands: []string{"useradd x"}}},
+		{Name: "second", After: "packages", Script: recipe.Script{Commands: []string{"true"}}},
+		{Name: "third", After: "app", User: true, Script: recipe.Script{Commands: []string{"true"}}},
 	}
 	in.Images = map[string]Base{nodeRef: base(otherRef, 2)}
 	in.Helpers.Steps, in.Helpers.OwnSteps = "sha256:"+sum("steps"), "sha256:"+sum("own steps")
@@ -73,7 +73,7 @@ func spec[T any](t *testing.T, v vertex) (s T) {
 
 // TestStepOps: each step has what it declares and nothing else.
 func TestStepOps(t *testing.T) {
-	g := compiled(t, func(r *profiles.Recipe, in *Inputs) { withSteps(r, in); in.Network = Network{CA: true} })
+	g := compiled(t, func(r *recipe.Recipe, in *Inputs) { withSteps(r, in); in.Network = Network{CA: true} })
 	lib, pages, model := g.named("build lib").op.GetExec(), g.named("build pages").op.GetExec(), g.named("] bake model").op.GetExec()
 	if lib.Network != pb.NetMode_NONE || pages.Network != pb.NetMode_UNSET || model.Network != pb.NetMode_NONE {
 		t.Errorf("network: %s, %s, %s", lib.Network, pages.Network, model.Network)
@@ -130,7 +130,7 @@ func TestStepOps(t *testing.T) {
 func TestStepKeys(t *testing.T) {
 	before := compiled(t, withSteps)
 	keys := func(g ops, name string) string { t.Helper(); return g.named(name).digest }
-	edited := compiled(t, func(r *profiles.Recipe, in *Inputs) {
+	edited := compiled(t, func(r *recipe.Recipe, in *Inputs) {
 		withSteps(r, in)
 		r.App.Copy[0].Files = []string{"main.py"}
 	})
@@ -142,7 +142,7 @@ func TestStepKeys(t *testing.T) {
 	if keys(before, "] run third") == keys(edited, "] run third") {
 		t.Error("a hook after the app does not see its edit")
 	}
-	bumped := compiled(t, func(r *profiles.Recipe, in *Inputs) { withSteps(r, in); in.Wheels[0].SHA256 = sum("newer") })
+	bumped := compiled(t, func(r *recipe.Recipe, in *Inputs) { withSteps(r, in); in.Wheels[0].SHA256 = sum("newer") })
 	if keys(before, "build lib") != keys(bumped, "build lib") || keys(before, "] run first") != keys(bumped, "] run first") {
 		t.Error("another wheel changes a build step or a hook before the packages")
 	}
@@ -165,7 +165,7 @@ func TestStepKeys(t *testing.T) {
 }
 
 func TestLibraryPath(t *testing.T) {
-	r := recipe()
+	r := testRecipe()
 	r.LibraryPath = []string{"/opt/a", "/opt/b"}
 	for _, c := range []struct {
 		base []string
@@ -177,7 +177,7 @@ func TestLibraryPath(t *testing.T) {
 	} {
 		r.App.Env = nil
 		if c.own != "" {
-			r.App.Env = []profiles.Pair{{Name: "LD_LIBRARY_PATH", Value: c.own}}
+			r.App.Env = []recipe.Pair{{Name: "LD_LIBRARY_PATH", Value: c.own}}
 		}
 		if got := mergeEnv(c.base, withLibraries(r, c.base)); !slices.Contains(got, "LD_LIBRARY_PATH="+c.want) {
 			t.Errorf("%q over %q: %q", c.own, c.base, got)

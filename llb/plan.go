@@ -8,8 +8,8 @@ import (
 	"strings"
 
 	"github.com/mlbuild/mlbuild/llb/wheel"
-	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
@@ -38,7 +38,7 @@ func (l Layer) Sent() bool { return l.Kind == "app" || l.Kind == "tests" }
 // planWheels decides which wheel goes into which layer: a large one, and one of unknown size, has a layer of its own; a very
 // large one is split; the others share bins by a hash of their name, so that adding or bumping one package touches one layer.
 // limit is the number of layers there is room for; too many large wheels send the smallest of them to the bins.
-func planWheels(wheels []pylock.Wheel, b profiles.LayerBudget, limit int) []Layer {
+func planWheels(wheels []pylock.Wheel, b recipe.LayerBudget, limit int) []Layer {
 	own, small := splitBySize(wheels, b.OwnBytes)
 	slices.SortFunc(own, func(x, y pylock.Wheel) int {
 		return cmp.Or(cmp.Compare(weight(y), weight(x)), cmp.Compare(x.Name, y.Name))

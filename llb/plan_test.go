@@ -9,8 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mlbuild/mlbuild/llb/wheel"
-	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 const mb = 1_000_000
@@ -126,7 +126,7 @@ func TestBudget(t *testing.T) {
 			for i := range 500 {
 				in.Wheels = append(in.Wheels, aWheel(fmt.Sprintf("package-%d", i), size))
 			}
-			g, err := Compile(recipe(), in)
+			g, err := Compile(testRecipe(), in)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -146,7 +146,7 @@ func TestBudget(t *testing.T) {
 
 // TestBudgetOfABaseThatFillsIt: the bins remain, because the wheels have to lie somewhere.
 func TestBudgetOfABaseThatFillsIt(t *testing.T) {
-	g := compile(t, func(_ *profiles.Recipe, in *Inputs) { in.Base = base(baseRef, 120) })
+	g := compile(t, func(_ *recipe.Recipe, in *Inputs) { in.Base = base(baseRef, 120) })
 	var made int
 	for _, l := range g.Plan.Layers {
 		if l.Kind == "wheels" {

@@ -9,8 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // randomWheels has sizes of every order, some unknown, and names of every rank.
@@ -31,7 +31,7 @@ func randomWheels(rnd *rand.Rand) []pylock.Wheel {
 func TestPlanProperties(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(3, 1980)) // the same cases in every run
 	for run := range 300 {
-		b := profiles.LayerBudget{OwnBytes: rnd.Int64N(20 * mb), Split: rnd.Int64N(300 * mb), Bins: 1 + rnd.IntN(32)}
+		b := recipe.LayerBudget{OwnBytes: rnd.Int64N(20 * mb), Split: rnd.Int64N(300 * mb), Bins: 1 + rnd.IntN(32)}
 		wheels, limit := randomWheels(rnd), b.Bins+rnd.IntN(120)
 		layers := planWheels(wheels, b, limit)
 		if len(layers) > limit {

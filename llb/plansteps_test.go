@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 func TestSteps(t *testing.T) {
@@ -41,7 +41,7 @@ func TestSteps(t *testing.T) {
 }
 
 func TestLayerKeys(t *testing.T) {
-	keys := func(change func(*profiles.Recipe, *Inputs)) map[string]string {
+	keys := func(change func(*recipe.Recipe, *Inputs)) map[string]string {
 		g := compile(t, change)
 		all, err := g.LayerKeys()
 		if err != nil {
@@ -54,10 +54,10 @@ func TestLayerKeys(t *testing.T) {
 		return byName
 	}
 	before := keys(nil)
-	again := keys(func(_ *profiles.Recipe, in *Inputs) {
+	again := keys(func(_ *recipe.Recipe, in *Inputs) {
 		in.Session, in.NoCache = Session{ID: "another", SharedKey: "x"}, AllStages
 	})
-	bumped := keys(func(_ *profiles.Recipe, in *Inputs) { in.Wheels[2].SHA256 = sum("another numpy") })
+	bumped := keys(func(_ *recipe.Recipe, in *Inputs) { in.Wheels[2].SHA256 = sum("another numpy") })
 	for name, key := range before {
 		if app := strings.HasPrefix(name, "app "); (key == "") != app {
 			t.Errorf("%s has the key %q", name, key)

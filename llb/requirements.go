@@ -11,11 +11,12 @@ import (
 	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // resolveProject is the pyproject.toml that mlbuild writes for uv: the packages that the project file names, and the bindings of packages
 // to indexes. uv binds direct requirements only, so a bound package that is needed at all stands here as one.
-func resolveProject(r *profiles.Recipe, direct []string) (string, error) {
+func resolveProject(r *recipe.Recipe, direct []string) (string, error) {
 	type source struct {
 		Index string `toml:"index"`
 	}
@@ -82,16 +83,16 @@ func unknownIf(unknown bool) string {
 }
 
 // byPlace tells whether the project requires a package by a URL or a path.
-func byPlace(r *profiles.Recipe, name string) bool {
+func byPlace(r *recipe.Recipe, name string) bool {
 	return slices.ContainsFunc(requirementLines(r), func(line string) bool {
 		m := requirementName.FindStringSubmatch(line)
 		return m != nil && m[4] == "@" && pylock.Normalize(m[2]) == name
-	}) || slices.ContainsFunc(r.Requires.Local, func(l profiles.LocalSource) bool { return l.Name == name })
+	}) || slices.ContainsFunc(r.Requires.Local, func(l recipe.LocalSource) bool { return l.Name == name })
 }
 
 // Bindings says for each package that must come from one index which index that is: the torch family of the profile, and what the
 // project file binds. The file wins.
-func Bindings(r *profiles.Recipe) map[string]string {
+func Bindings(r *recipe.Recipe) map[string]string {
 	b := map[string]string{}
 	if r.Requires.Torch != "" {
 		for _, p := range profiles.TorchFamily {
@@ -107,7 +108,7 @@ func Bindings(r *profiles.Recipe) map[string]string {
 }
 
 // Named lists the bound packages that the project's requirements name themselves, sorted: they are direct from the start.
-func Named(r *profiles.Recipe) []string {
+func Named(r *recipe.Recipe) []string {
 	named := map[string]bool{}
 	for _, line := range requirementLines(r) {
 		if m := requirementName.FindStringSubmatch(line); m != nil {
@@ -174,7 +175,7 @@ func renameStrings(text string, names map[string]string) string {
 }
 
 // Requested lists every package that the project's requirements name themselves, under the names of its accelerator, sorted.
-func Requested(r *profiles.Recipe) []string {
+func Requested(r *recipe.Recipe) []string {
 	named := map[string]bool{}
 	for _, f := range r.Requires.Files {
 		for line := range strings.Lines(f.Data) {

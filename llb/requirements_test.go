@@ -7,6 +7,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 var cpuNames = map[string]string{"tensorflow": "tensorflow-cpu", "my-package": "other"}
@@ -64,14 +65,14 @@ func TestRenameFiles(t *testing.T) {
 }
 
 // requirements is a recipe with every source of requirements.
-func requirements() *profiles.Recipe {
-	r := recipe()
-	r.Requires = profiles.Requirements{
-		Files: []profiles.File{{Path: "requirements.txt", Top: true, Data: "Torch>=2\n# torchvision\n-r torchaudio.txt\nhttps://files.example/x.whl\n" +
+func requirements() *recipe.Recipe {
+	r := testRecipe()
+	r.Requires = recipe.Requirements{
+		Files: []recipe.File{{Path: "requirements.txt", Top: true, Data: "Torch>=2\n# torchvision\n-r torchaudio.txt\nhttps://files.example/x.whl\n" +
 			"wheels/y.whl\ntensorflow[and-cuda]\nuvloop; sys_platform == 'linux'\nZope.Interface==5 # comment; with semicolon\n"}},
 		Packages: []string{"secretsauce[fast]>1"},
-		Project:  &profiles.ProjectSource{File: profiles.File{Path: "pyproject.toml", Data: "dependencies = [\"torchao>0\", 'xformers']\n# torchtext\n"}},
-		Indexes: []profiles.Index{
+		Project:  &recipe.ProjectSource{File: recipe.File{Path: "pyproject.toml", Data: "dependencies = [\"torchao>0\", 'xformers']\n# torchtext\n"}},
+		Indexes: []recipe.Index{
 			{Name: "pytorch", URL: "https://download.pytorch.org/whl/cpu"},
 			{Name: "corp", URL: "https://index.example/simple", Packages: []string{"SecretSauce", "torchao"}},
 			{Name: "main", URL: "https://mirror.example/simple", Default: true},
@@ -149,7 +150,7 @@ func TestResolveProject(t *testing.T) {
 // TestBoundDefaultIndex: an index cannot be the default and explicit at once.
 func TestBoundDefaultIndex(t *testing.T) {
 	r := requirements()
-	r.Requires.Indexes = []profiles.Index{{Name: "main", URL: "https://mirror.example/simple", Default: true, Packages: []string{"a"}}}
+	r.Requires.Indexes = []recipe.Index{{Name: "main", URL: "https://mirror.example/simple", Default: true, Packages: []string{"a"}}}
 	text, err := resolveProject(r, nil)
 	if err != nil {
 		t.Fatal(err)

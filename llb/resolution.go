@@ -12,7 +12,7 @@ import (
 	"github.com/moby/buildkit/solver/pb"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // Files that a resolution leaves in its result.
@@ -49,7 +49,7 @@ type ResolveInputs struct {
 }
 
 // Resolution compiles the step in which uv turns the recipe's requirements into a lock. Its result holds ResolvedLock and ResolvedVia.
-func Resolution(r *profiles.Recipe, in ResolveInputs) (*pb.Definition, error) {
+func Resolution(r *recipe.Recipe, in ResolveInputs) (*pb.Definition, error) {
 	s := stage{id: "resolve", title: "resolve", noCache: in.NoCache}
 	tool, err := toolState(in.Tool, in.Worker, s)
 	if err != nil {
@@ -75,7 +75,7 @@ func Resolution(r *profiles.Recipe, in ResolveInputs) (*pb.Definition, error) {
 }
 
 // compile has uv choose packages for the requirements.
-func (in ResolveInputs) compile(r *profiles.Recipe, s stage) ([]bkllb.RunOption, error) {
+func (in ResolveInputs) compile(r *recipe.Recipe, s stage) ([]bkllb.RunOption, error) {
 	project, err := resolveProject(r, in.Direct)
 	if err != nil {
 		return nil, err
@@ -175,32 +175,32 @@ func uvState(tool bkllb.State, worker, target ocispecs.Platform, n Network, s st
 
 // resolveSources is the directory in which uv runs: our own pyproject.toml, the project's files under their own paths, and an
 // earlier lock.
-func resolveSources(r *profiles.Recipe, project string, in ResolveInputs, s stage) bkllb.State {
-	files := []profiles.File{{Path: "pyproject.toml", Data: project}}
+func resolveSources(r *recipe.Recipe, project string, in ResolveInputs, s stage) bkllb.State {
+	files := []recipe.File{{Path: "pyproject.toml", Data: project}}
 	for _, f := range slices.Concat(r.Requires.Files, r.Requires.Constraints) {
-		files = append(files, profiles.File{Path: "project/" + f.Path, Data: localLines(renameLines(f.Data, r.Requires.Rename))})
+		files = append(files, recipe.File{Path: "project/" + f.Path, Data: localLines(renameLines(f.Data, r.Requires.Rename))})
 	}
 	if p := r.Requires.Project; p != nil {
-		files = append(files, profiles.File{Path: "project/" + p.File.Path, Data: renameStrings(p.File.Data, r.Requires.Rename)})
+		files = append(files, recipe.File{Path: "project/" + p.File.Path, Data: renameStrings(p.File.Data, r.Requires.Rename)})
 	}
 	if len(r.Requires.Overrides) > 0 {
 		lines := strings.Join(renameAll(r.Requires.Overrides, r.Requires.Rename), "\n") + "\n"
-		files = append(files, profiles.File{Path: overridesFile, Data: lines})
+		files = append(files, recipe.File{Path: overridesFile, Data: lines})
 	}
 	files = append(files, in.sourceFiles(r)...)
 	if in.Previous != "" {
-		files = append(files, profiles.File{Path: "previous.toml", Data: in.Previous})
+		files = append(files, recipe.File{Path: "previous.toml", Data: in.Previous})
 	}
 	if in.Keep != "" {
-		files = append(files, profiles.File{Path: "keep.txt", Data: in.Keep})
+		files = append(files, recipe.File{Path: "keep.txt", Data: in.Keep})
 	}
 	return bkllb.Scratch().File(filesOf(files), s.named("the project's requirements"))
 }
 
 // filesOf writes files with their directories. Of two with one path the first stays.
-func filesOf(files []profiles.File) *bkllb.FileAction {
-	slices.SortStableFunc(files, func(a, b profiles.File) int { return cmp.Compare(a.Path, b.Path) })
-	files = slices.CompactFunc(files, func(a, b profiles.File) bool { return a.Path == b.Path })
+func filesOf(files []recipe.File) *bkllb.FileAction {
+	slices.SortStableFunc(files, func(a, b recipe.File) int { return cmp.Compare(a.Path, b.Path) })
+	files = slices.CompactFunc(files, func(a, b recipe.File) bool { return a.Path == b.Path })
 	var paths []string
 	for _, f := range files {
 		paths = append(paths, parents(f.Path)...)
@@ -224,7 +224,7 @@ func parents(file string) []string {
 const overridesFile = "overrides.txt"
 
 // compileArgs are uv's arguments that do not depend on the platform.
-func (in ResolveInputs) compileArgs(r *profiles.Recipe) []string {
+func (in ResolveInputs) compileArgs(r *recipe.Recipe) []string {
 	q := r.Requires
 	args := []string{"pyproject.toml"}
 	if len(unnamed(q.Packages)) > 0 {
@@ -272,7 +272,7 @@ func (in ResolveInputs) compileArgs(r *profiles.Recipe) []string {
 }
 
 // cooldownArgs leave out what was published lately. PyTorch's own indexes do not say when that was.
-func (in ResolveInputs) cooldownArgs(r *profiles.Recipe) []string {
+func (in ResolveInputs) cooldownArgs(r *recipe.Recipe) []string {
 	q := r.Requires
 	if q.Cooldown == "" {
 		return nil
@@ -290,7 +290,7 @@ func (in ResolveInputs) cooldownArgs(r *profiles.Recipe) []string {
 }
 
 // glibcArgs says for which platform uv resolves: one is named with its glibc, several give a universal lock.
-func (in ResolveInputs) glibcArgs(r *profiles.Recipe) string {
+func (in ResolveInputs) glibcArgs(r *recipe.Recipe) string {
 	if len(in.Platforms) > 1 {
 		return "--universal"
 	}
@@ -318,7 +318,7 @@ func uvPlatform(platform, glibc string) string {
 }
 
 // indexSecrets mounts the credentials of each index as a variable of the one step that needs them.
-func indexSecrets(indexes []profiles.Index) []bkllb.RunOption {
+func indexSecrets(indexes []recipe.Index) []bkllb.RunOption {
 	var opts []bkllb.RunOption
 	for _, ix := range indexes {
 		if ix.Secret != "" {

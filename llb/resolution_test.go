@@ -12,7 +12,7 @@ import (
 	"github.com/moby/buildkit/solver/pb"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 func TestUVPlatform(t *testing.T) {
@@ -40,8 +40,8 @@ func TestUVPlatform(t *testing.T) {
 
 func TestCompileArgs(t *testing.T) {
 	r := requirements()
-	r.Requires.Files = append(r.Requires.Files, profiles.File{Path: "torchaudio.txt"}, profiles.File{Path: "dev/two.txt", Top: true})
-	r.Requires.Constraints = []profiles.File{{Path: "c.txt", Top: true}, {Path: "included.txt"}}
+	r.Requires.Files = append(r.Requires.Files, recipe.File{Path: "torchaudio.txt"}, recipe.File{Path: "dev/two.txt", Top: true})
+	r.Requires.Constraints = []recipe.File{{Path: "c.txt", Top: true}, {Path: "included.txt"}}
 	r.Requires.Project.Extras, r.Requires.Project.Groups = []string{"serve"}, []string{"gpu"}
 	r.Requires.Overrides, r.Requires.Strategy, r.Requires.FindLinks = []string{"numpy==1"}, "unsafe-best-match", []string{"https://links.example/a", "https://links.example/b"}
 	r.Requires.Cooldown, r.Requires.Fresh = "7 days", []string{"flask"}
@@ -60,16 +60,16 @@ func TestCompileArgs(t *testing.T) {
 
 func TestPlatformArgument(t *testing.T) {
 	one, two := ResolveInputs{Platforms: []string{"linux/amd64"}, Glibc: "2.36"}, ResolveInputs{Platforms: []string{"linux/amd64", "linux/arm64"}}
-	if got := one.glibcArgs(recipe()); got != "--python-platform=x86_64-manylinux_2_36" {
+	if got := one.glibcArgs(testRecipe()); got != "--python-platform=x86_64-manylinux_2_36" {
 		t.Errorf("one platform: %q", got)
 	}
-	if got := two.glibcArgs(recipe()); got != "--universal" {
+	if got := two.glibcArgs(testRecipe()); got != "--universal" {
 		t.Errorf("two platforms: %q", got)
 	}
 }
 
 func TestResolutionStep(t *testing.T) {
-	g := resolution(t, func(r *profiles.Recipe, in *ResolveInputs) {
+	g := resolution(t, func(r *recipe.Recipe, in *ResolveInputs) {
 		*r = *requirements()
 		in.Previous, in.Nonce, in.Worker = "lock-version = '1.0'\n", "n1", ocispecs.Platform{OS: "linux", Architecture: "arm64"}
 		in.Tool.Config.Platform = in.Worker
@@ -130,8 +130,8 @@ func TestIndexSecretNames(t *testing.T) {
 			t.Errorf("%s: got %s, want %s", index, got, want)
 		}
 	}
-	g := resolution(t, func(r *profiles.Recipe, _ *ResolveInputs) {
-		r.Requires.Indexes = []profiles.Index{{Name: "z-index", URL: "https://z.example", Secret: "zs"}, {Name: "open", URL: "https://o.example"},
+	g := resolution(t, func(r *recipe.Recipe, _ *ResolveInputs) {
+		r.Requires.Indexes = []recipe.Index{{Name: "z-index", URL: "https://z.example", Secret: "zs"}, {Name: "open", URL: "https://o.example"},
 			{Name: "a", URL: "https://a.example", Secret: "as"}}
 	})
 	var got []string

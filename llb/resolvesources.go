@@ -10,6 +10,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // Files beside uv's pyproject.toml.
@@ -68,26 +69,26 @@ func isNamed(requirement string) bool {
 }
 
 // sourceFiles are the files that uv needs only where something is no wheel of an index.
-func (in ResolveInputs) sourceFiles(r *profiles.Recipe) []profiles.File {
-	var files []profiles.File
+func (in ResolveInputs) sourceFiles(r *recipe.Recipe) []recipe.File {
+	var files []recipe.File
 	if packages := unnamed(r.Requires.Packages); len(packages) > 0 {
-		files = append(files, profiles.File{Path: packagesFile, Data: localLines(strings.Join(packages, "\n") + "\n")})
+		files = append(files, recipe.File{Path: packagesFile, Data: localLines(strings.Join(packages, "\n") + "\n")})
 	}
 	if len(r.Requires.Source) > 0 {
-		files = append(files, profiles.File{Path: buildFile, Data: "--no-binary " + strings.Join(r.Requires.Source, "\n--no-binary ") + "\n"})
+		files = append(files, recipe.File{Path: buildFile, Data: "--no-binary " + strings.Join(r.Requires.Source, "\n--no-binary ") + "\n"})
 	}
 	if len(SSHServers(r)) > 0 {
-		files = append(files, profiles.File{Path: hostsFile, Data: in.Hosts})
+		files = append(files, recipe.File{Path: hostsFile, Data: in.Hosts})
 	}
 	if len(r.Requires.Local) > 0 {
-		files = append(files, profiles.File{Path: localDir + "/empty"}) // something to mount on
+		files = append(files, recipe.File{Path: localDir + "/empty"}) // something to mount on
 	}
 	return files
 }
 
 // sourceOptions are what the step needs for them: the files of the project, of which a build may write beside its sources, git's view of
 // certificates, and the ssh agent.
-func (in ResolveInputs) sourceOptions(r *profiles.Recipe, s stage) []bkllb.RunOption {
+func (in ResolveInputs) sourceOptions(r *recipe.Recipe, s stage) []bkllb.RunOption {
 	var opts []bkllb.RunOption
 	if len(r.Requires.Local) > 0 {
 		paths := make([]string, len(r.Requires.Local))
@@ -108,7 +109,7 @@ func (in ResolveInputs) sourceOptions(r *profiles.Recipe, s stage) []bkllb.RunOp
 }
 
 // localFiles sends files and directories of the project. Secrets and what .dockerignore names stay.
-func localFiles(paths []string, r *profiles.Recipe, session Session, s stage) bkllb.State {
+func localFiles(paths []string, r *recipe.Recipe, session Session, s stage) bkllb.State {
 	opts := append(session.local(session.SharedKey+"-source-"+selectionKey(paths, r.App.Ignore)),
 		bkllb.ExcludePatterns(r.App.Ignore), s.named("send %s", strings.Join(paths, ", ")))
 	if !slices.Contains(paths, ".") {
@@ -118,7 +119,7 @@ func localFiles(paths []string, r *profiles.Recipe, session Session, s stage) bk
 }
 
 // versionOptions tells the tools that read a version off git's tags what they would read: the history is not there.
-func versionOptions(packages []profiles.LocalSource, version string) []bkllb.RunOption {
+func versionOptions(packages []recipe.LocalSource, version string) []bkllb.RunOption {
 	var opts []bkllb.RunOption
 	for _, p := range packages {
 		if p.Git && p.Name != "" && version != "" {
@@ -139,12 +140,12 @@ var (
 	sshRequirement = lazyregexp.New(`(?:git\+ssh|\bgit\s*=\s*["']ssh)://(?:[^@/\s"']+@)?([^/\s"']+)|\bgit\s*=\s*["']git@([^:/\s"']+)`)
 )
 
-func usesGit(r *profiles.Recipe) bool {
+func usesGit(r *recipe.Recipe) bool {
 	return slices.ContainsFunc(askedTexts(r), gitRequirement.MatchString)
 }
 
 // SSHServers lists the git servers that uv has to ask by ssh, sorted, as known_hosts(5) names them.
-func SSHServers(r *profiles.Recipe) []string {
+func SSHServers(r *recipe.Recipe) []string {
 	var servers []string
 	for _, text := range askedTexts(r) {
 		for _, m := range sshRequirement.FindAllStringSubmatch(text, -1) {
@@ -156,7 +157,7 @@ func SSHServers(r *profiles.Recipe) []string {
 }
 
 // askedTexts are the texts in which the requirements stand that uv resolves; none where a lock of its own says all.
-func askedTexts(r *profiles.Recipe) []string {
+func askedTexts(r *recipe.Recipe) []string {
 	if r.Requires.UV != nil {
 		return nil
 	}
@@ -175,7 +176,7 @@ func askedTexts(r *profiles.Recipe) []string {
 }
 
 // withGit is the tool image with git, where a requirement needs it.
-func (in ResolveInputs) withGit(tool bkllb.State, r *profiles.Recipe, s stage) bkllb.State {
+func (in ResolveInputs) withGit(tool bkllb.State, r *recipe.Recipe, s stage) bkllb.State {
 	if !usesGit(r) {
 		return tool
 	}
@@ -183,7 +184,7 @@ func (in ResolveInputs) withGit(tool bkllb.State, r *profiles.Recipe, s stage) b
 	if len(SSHServers(r)) > 0 {
 		packages = append(packages, "openssh-client")
 	}
-	return aptInstalled(tool, packages, profiles.Apt{}, Inputs{Base: in.Tool, Network: in.Network}, in.Worker, s)
+	return aptInstalled(tool, packages, recipe.Apt{}, Inputs{Base: in.Tool, Network: in.Network}, in.Worker, s)
 }
 
 // machine is how wheels and ELF files name a platform's processor.

@@ -7,15 +7,15 @@ import (
 
 	"github.com/moby/buildkit/solver/pb"
 
-	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // TestMetadataOfSources: uv wants the version of what does not come from an index, and the lock does not keep one that was made up.
 func TestMetadataOfSources(t *testing.T) {
-	r := recipe()
+	r := testRecipe()
 	r.Requires.Packages = []string{"kit @ git+https://git.example/kit.git@v1"}
-	r.Requires.Local = []profiles.LocalSource{{Path: "libs/tree", Name: "tree"}}
-	r.Requires.Metadata = []profiles.Metadata{{Name: "flash-attn", Requires: []string{"torch"}}, {Name: "kit", Requires: []string{"numpy"}}}
+	r.Requires.Local = []recipe.LocalSource{{Path: "libs/tree", Name: "tree"}}
+	r.Requires.Metadata = []recipe.Metadata{{Name: "flash-attn", Requires: []string{"torch"}}, {Name: "kit", Requires: []string{"numpy"}}}
 	r.Requires.NoDeps = []string{"tree"}
 	got, err := resolveProject(r, nil)
 	if err != nil {
@@ -48,9 +48,9 @@ func TestResolvingSources(t *testing.T) {
 	if mount(plain, "/src/local") != nil || len(plain.op.GetExec().Mounts) != 5 {
 		t.Errorf("without sources it has %v", plain.op.GetExec().Mounts)
 	}
-	g := resolution(t, func(r *profiles.Recipe, in *ResolveInputs) {
+	g := resolution(t, func(r *recipe.Recipe, in *ResolveInputs) {
 		r.Requires.Packages = []string{"greet @ git+ssh://git@git.example/greet.git@main", "./libs/tool[fast] ; python_version > '3'"}
-		r.Requires.Local = []profiles.LocalSource{{Path: "libs/tool", Name: "tool", Git: true}}
+		r.Requires.Local = []recipe.LocalSource{{Path: "libs/tool", Name: "tool", Git: true}}
 		r.Requires.Source = []string{"numpy", "tool"}
 		in.Hosts, in.Version, in.Network = "git.example ssh-ed25519 AAAA\n", "1.2", Network{CA: true}
 	})

@@ -11,7 +11,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/llb/step"
 	"github.com/mlbuild/mlbuild/llb/wheel"
-	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // StepFile is the file name of the program that runs a project's commands.
@@ -37,13 +37,13 @@ func stepProgram(digest string) bkllb.State {
 
 // scripted is a project's step on its way into the graph.
 type scripted struct {
-	profiles.Script
+	recipe.Script
 	stage  stage
-	name   string          // for people: "build libfoo"
-	id     string          // of its caches: "build/libfoo"
-	user   profiles.User   // who runs the commands
-	dir    string          // where they start
-	env    []profiles.Pair // of the step; the script's own go over it
+	name   string        // for people: "build libfoo"
+	id     string        // of its caches: "build/libfoo"
+	user   recipe.User   // who runs the commands
+	dir    string        // where they start
+	env    []recipe.Pair // of the step; the script's own go over it
 	settle *step.Settle
 }
 
@@ -74,14 +74,14 @@ func (m *image) runScript(root bkllb.State, s scripted, mounts ...bkllb.RunOptio
 }
 
 // mergeSorted lays over on top of under, sorted by name.
-func mergeSorted(under, over []profiles.Pair) []profiles.Pair {
+func mergeSorted(under, over []recipe.Pair) []recipe.Pair {
 	values := map[string]string{}
 	for _, p := range slices.Concat(under, over) {
 		values[p.Name] = p.Value
 	}
-	var all []profiles.Pair
+	var all []recipe.Pair
 	for _, name := range sortedNames(values) {
-		all = append(all, profiles.Pair{Name: name, Value: values[name]})
+		all = append(all, recipe.Pair{Name: name, Value: values[name]})
 	}
 	return all
 }
@@ -102,7 +102,7 @@ func (s scripted) secrets() ([]step.Secret, []bkllb.RunOption) {
 }
 
 // searchedSecrets mounts each secret of a step as a file of its own.
-func searchedSecrets(s profiles.Script, u profiles.User) (found []step.Secret, opts []bkllb.RunOption) {
+func searchedSecrets(s recipe.Script, u recipe.User) (found []step.Secret, opts []bkllb.RunOption) {
 	for _, x := range s.Secrets {
 		file := path.Join(stepSecrets, x.ID)
 		if slices.ContainsFunc(found, func(f step.Secret) bool { return f.ID == x.ID }) {
@@ -129,7 +129,7 @@ func (s scripted) caches(m *image) []bkllb.RunOption {
 
 // collect makes a layer of files in the root that commands left. It runs on the daemon's own platform, without network, and fails if a file is not there or
 // if one holds the value of a secret that the commands had: then there is no image.
-func (m *image) collect(root bkllb.State, s scripted, who string, outputs []profiles.Output, table dirTable) bkllb.State {
+func (m *image) collect(root bkllb.State, s scripted, who string, outputs []recipe.Output, table dirTable) bkllb.State {
 	var parents []string
 	for _, o := range outputs {
 		parents = append(parents, o.Parent())
@@ -144,7 +144,7 @@ func (m *image) collect(root bkllb.State, s scripted, who string, outputs []prof
 		c.Files = append(c.Files, f)
 	}
 	var opts []bkllb.RunOption
-	c.Secrets, opts = searchedSecrets(s.Script, profiles.User{})
+	c.Secrets, opts = searchedSecrets(s.Script, recipe.User{})
 	opts = append(opts,
 		bkllb.Args([]string{"/" + StepFile, "collect", asJSON(c)}), bkllb.Network(pb.NetMode_NONE), bkllb.ReadonlyRootFS(),
 		bkllb.Platform(m.in.Worker), s.stage.named("keep %s of the %s", outputNames(outputs), who),

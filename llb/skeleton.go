@@ -7,11 +7,11 @@ import (
 	bkllb "github.com/moby/buildkit/client/llb"
 
 	"github.com/mlbuild/mlbuild/llb/wheel"
-	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // skeletonLayer is the empty virtual environment (PEP 405) and the directories of the user and the application.
-func skeletonLayer(r *profiles.Recipe, table dirTable) bkllb.State {
+func skeletonLayer(r *recipe.Recipe, table dirTable) bkllb.State {
 	s := stage{id: "skeleton", title: "python environment"}
 	venv := wheel.ParentDirs(r.Python.Version)
 	dirs := make([]string, 0, len(table))
@@ -34,7 +34,7 @@ func skeletonLayer(r *profiles.Recipe, table dirTable) bkllb.State {
 }
 
 // pyvenv is the configuration file by which Python knows a virtual environment: the directory of the base's interpreter.
-func pyvenv(r *profiles.Recipe) string {
+func pyvenv(r *recipe.Recipe) string {
 	return fmt.Sprintf("home = %s\ninclude-system-site-packages = %t\nversion = %s\n",
 		path.Dir(r.Base.Interpreter), r.Base.Packages, r.Python.Version)
 }

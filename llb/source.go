@@ -6,9 +6,9 @@ import (
 
 	bkllb "github.com/moby/buildkit/client/llb"
 
-	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // scriptDir is where a step finds one of these scripts and what it is told.
@@ -137,17 +137,17 @@ func (b *wheelBuilder) layer(w pylock.Wheel, chain []string) (bkllb.State, error
 }
 
 // how gives the way in which the project file wants a package built.
-func (b *wheelBuilder) how(name string) profiles.PackageBuild {
+func (b *wheelBuilder) how(name string) recipe.PackageBuild {
 	all := b.recipe.Builder.Packages
-	if i := slices.IndexFunc(all, func(p profiles.PackageBuild) bool { return p.Name == name }); i >= 0 {
+	if i := slices.IndexFunc(all, func(p recipe.PackageBuild) bool { return p.Name == name }); i >= 0 {
 		return all[i]
 	}
-	return profiles.PackageBuild{Name: name}
+	return recipe.PackageBuild{Name: name}
 }
 
 // locked gives the layers of the locked packages that a build without isolation sees, and their names: those that it requires and all that these
 // need, but for what itself waits for this build. Where the lock says nothing of that, all.
-func (b *wheelBuilder) locked(how profiles.PackageBuild, chain []string) (layers []bkllb.State, names []string, err error) {
+func (b *wheelBuilder) locked(how recipe.PackageBuild, chain []string) (layers []bkllb.State, names []string, err error) {
 	if !how.Shared {
 		return nil, nil, nil
 	}
@@ -173,7 +173,7 @@ func (b *wheelBuilder) locked(how profiles.PackageBuild, chain []string) (layers
 }
 
 // closure is the locked packages that a build requires, with what they need, sorted by name.
-func (b *wheelBuilder) closure(how profiles.PackageBuild) []pylock.Wheel {
+func (b *wheelBuilder) closure(how recipe.PackageBuild) []pylock.Wheel {
 	wanted, known := b.needed(requiredBy(how)), len(b.in.Build.Needs) > 0
 	return slices.DeleteFunc(b.chosen(), func(w pylock.Wheel) bool {
 		return !wanted[w.Name] && (known || w.Source != nil)
@@ -196,7 +196,7 @@ func (b *wheelBuilder) needed(roots []string) map[string]bool {
 }
 
 // requiredBy names the packages that a build requires itself.
-func requiredBy(how profiles.PackageBuild) []string {
+func requiredBy(how recipe.PackageBuild) []string {
 	var names []string
 	for _, r := range how.Requires {
 		if name := NameOf(r); name != "" {
@@ -207,7 +207,7 @@ func requiredBy(how profiles.PackageBuild) []string {
 }
 
 // fits refuses a build that requires a package whose own build waits for it, or another version of one than the image has: it would be given that one.
-func (b *wheelBuilder) fits(how profiles.PackageBuild, chain []string) error {
+func (b *wheelBuilder) fits(how recipe.PackageBuild, chain []string) error {
 	if slices.ContainsFunc(requiredBy(how), func(name string) bool { return slices.Contains(chain, name) }) {
 		return fault.New(fault.Spec, "the builds of %s need each other", strings.Join(chain, " and ")).
 			Hint("look at isolation: false and requires of these packages in python.build")

@@ -11,9 +11,9 @@ import (
 	"github.com/moby/buildkit/solver/pb"
 
 	"github.com/mlbuild/mlbuild/llb/wheel"
-	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 const (
@@ -30,12 +30,12 @@ func sdistOf(name string) pylock.Wheel {
 }
 
 // fromSource compiles an image of these packages beside numpy and filelock, with gcc in the builder stage.
-func fromSource(t *testing.T, change func(*profiles.Recipe, *Inputs), sources ...pylock.Wheel) ops {
+func fromSource(t *testing.T, change func(*recipe.Recipe, *Inputs), sources ...pylock.Wheel) ops {
 	t.Helper()
-	return compiled(t, func(r *profiles.Recipe, in *Inputs) { sourceProject(r, in, change, sources) })
+	return compiled(t, func(r *recipe.Recipe, in *Inputs) { sourceProject(r, in, change, sources) })
 }
 
-func sourceProject(r *profiles.Recipe, in *Inputs, change func(*profiles.Recipe, *Inputs), sources []pylock.Wheel) {
+func sourceProject(r *recipe.Recipe, in *Inputs, change func(*recipe.Recipe, *Inputs), sources []pylock.Wheel) {
 	r.Builder.System = []string{"gcc"}
 	in.Wheels = append(slices.Clone(sources), aWheel("filelock", 16_000), aWheel("numpy", 16_800_000))
 	in.Build = BuildInputs{Tool: base(toolRef, 4), Glibc: "2.36", Needs: map[string][]string{}, Asked: map[string]string{}}
@@ -81,7 +81,7 @@ func (g ops) from(v vertex, dest string) vertex {
 
 // TestBuiltWheel: a source distribution is downloaded by its hash, built on the builder stage, checked and unpacked without network, and is a layer.
 func TestBuiltWheel(t *testing.T) {
-	g := fromSource(t, func(_ *profiles.Recipe, in *Inputs) { in.Build.Asked["speedups"] = "wants (requirements.txt:3)" }, sdistOf("speedups"))
+	g := fromSource(t, func(_ *recipe.Recipe, in *Inputs) { in.Build.Asked["speedups"] = "wants (requirements.txt:3)" }, sdistOf("speedups"))
 	step := g.named(WheelStep)
 	if step.name != "[source] wheel of speedups 1.2.3, required by wants (requirements.txt:3)" {
 		t.Errorf("the step is named %q", step.name)
@@ -122,7 +122,7 @@ func TestBuiltWheel(t *testing.T) {
 
 // TestBuildsAreApart: a change of one package's source or of how it is built leaves the step of the other as it is.
 func TestBuildsAreApart(t *testing.T) {
-	steps := func(change func(*profiles.Recipe, *Inputs)) map[string]string {
+	steps := func(change func(*recipe.Recipe, *Inputs)) map[string]string {
 		found := map[string]string{}
 		for name, d := range fromSource(t, change, sdistOf("one"), sdistOf("two")).digests("exec") {
 			if strings.HasPrefix(name, SourceStep) {
@@ -132,10 +132,10 @@ func TestBuildsAreApart(t *testing.T) {
 		return found
 	}
 	before := steps(nil)
-	for name, change := range map[string]func(*profiles.Recipe, *Inputs){
-		"source": func(_ *profiles.Recipe, in *Inputs) { in.Wheels[0].Source.SHA256 = sum("other") },
-		"way": func(r *profiles.Recipe, _ *Inputs) {
-			r.Builder.Packages = []profiles.PackageBuild{{Name: "one", Jobs: 2}}
+	for name, change := range map[string]func(*recipe.Recipe, *Inputs){
+		"source": func(_ *recipe.Recipe, in *Inputs) { in.Wheels[0].Source.SHA256 = sum("other") },
+		"way": func(r *recipe.Recipe, _ *Inputs) {
+			r.Builder.Packages = []recipe.PackageBuild{{Name: "one", Jobs: 2}}
 		},
 	} {
 		var different []string
@@ -155,28 +155,28 @@ func TestBuildEnvironment(t *testing.T) {
 	const arch = "7.5;8.0;8.6;8.9;9.0+PTX"
 	for _, c := range []struct {
 		name string
-		how  profiles.PackageBuild
+		how  recipe.PackageBuild
 		more func(*Inputs)
 		want map[string]string // "" = not set
 	}{
-		{"by default", profiles.PackageBuild{}, nil, map[string]string{
+		{"by default", recipe.PackageBuild{}, nil, map[string]string{
 			"SOURCE_DATE_EPOCH": "315532800", "PYTHONHASHSEED": "0", "TZ": "UTC", "CCACHE_DIR": buildCache + "/ccache",
 			"PATH": "/usr/lib/ccache:/usr/local/bin:/usr/bin:/bin", "MAX_JOBS": "", "CUDA_HOME": "", "FORCE_CUDA": ""}},
-		{"with jobs", profiles.PackageBuild{Jobs: 3}, nil, map[string]string{"MAX_JOBS": "3", "CMAKE_BUILD_PARALLEL_LEVEL": "3", "MAKEFLAGS": "-j3"}},
-		{"of its own", profiles.PackageBuild{Jobs: 3, Env: []profiles.Pair{{Name: "MAX_JOBS", Value: "7"}, {Name: "USE_OPENMP", Value: "1"}}}, nil,
+		{"with jobs", recipe.PackageBuild{Jobs: 3}, nil, map[string]string{"MAX_JOBS": "3", "CMAKE_BUILD_PARALLEL_LEVEL": "3", "MAKEFLAGS": "-j3"}},
+		{"of its own", recipe.PackageBuild{Jobs: 3, Env: []recipe.Pair{{Name: "MAX_JOBS", Value: "7"}, {Name: "USE_OPENMP", Value: "1"}}}, nil,
 			map[string]string{"MAX_JOBS": "7", "USE_OPENMP": "1", "MAKEFLAGS": "-j3"}},
-		{"without isolation", profiles.PackageBuild{Shared: true}, nil, map[string]string{
+		{"without isolation", recipe.PackageBuild{Shared: true}, nil, map[string]string{
 			"PATH": "/mlbuild/env/bin:/opt/venv/bin:/usr/lib/ccache:/usr/local/bin:/usr/bin:/bin"}},
-		{"with CUDA", profiles.PackageBuild{CUDA: true}, gpu, map[string]string{
+		{"with CUDA", recipe.PackageBuild{CUDA: true}, gpu, map[string]string{
 			"CUDA_HOME": cudaHome, "FORCE_CUDA": "1", "TORCH_CUDA_ARCH_LIST": arch, "PATH": cudaHome + "/bin:/usr/lib/ccache:/usr/local/bin:/usr/bin:/bin"}},
-		{"with CUDA for one GPU", profiles.PackageBuild{CUDA: true, Env: []profiles.Pair{{Name: "TORCH_CUDA_ARCH_LIST", Value: "9.0"}}}, gpu,
+		{"with CUDA for one GPU", recipe.PackageBuild{CUDA: true, Env: []recipe.Pair{{Name: "TORCH_CUDA_ARCH_LIST", Value: "9.0"}}}, gpu,
 			map[string]string{"TORCH_CUDA_ARCH_LIST": "9.0"}},
-		{"with CUDA in a profile without", profiles.PackageBuild{CUDA: true}, nil, map[string]string{"CUDA_HOME": "", "FORCE_CUDA": "", "TORCH_CUDA_ARCH_LIST": ""}},
+		{"with CUDA in a profile without", recipe.PackageBuild{CUDA: true}, nil, map[string]string{"CUDA_HOME": "", "FORCE_CUDA": "", "TORCH_CUDA_ARCH_LIST": ""}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			step := fromSource(t, func(r *profiles.Recipe, in *Inputs) {
+			step := fromSource(t, func(r *recipe.Recipe, in *Inputs) {
 				c.how.Name = "speedups"
-				r.Builder.Packages = []profiles.PackageBuild{c.how}
+				r.Builder.Packages = []recipe.PackageBuild{c.how}
 				if c.more != nil {
 					c.more(in)
 				}
@@ -192,9 +192,9 @@ func TestBuildEnvironment(t *testing.T) {
 
 // TestToolkitOnlyWhereAsked: the CUDA toolkit is mounted for the package that says so, and no other one, nor the image, sees it.
 func TestToolkitOnlyWhereAsked(t *testing.T) {
-	g := fromSource(t, func(r *profiles.Recipe, in *Inputs) {
+	g := fromSource(t, func(r *recipe.Recipe, in *Inputs) {
 		in.Build.Devel, in.Build.CUDA = base(develRef, 9), "12.6.3"
-		r.Builder.Packages = []profiles.PackageBuild{{Name: "kernels", CUDA: true}, {Name: "plain"}}
+		r.Builder.Packages = []recipe.PackageBuild{{Name: "kernels", CUDA: true}, {Name: "plain"}}
 	}, sdistOf("kernels"), sdistOf("plain"))
 	step := g.named(WheelStep + "kernels")
 	if m := mount(step, cudaHome); m == nil || !m.Readonly || m.Selector != "/usr/local/cuda-12.6" || !strings.Contains(g.from(step, cudaHome).op.GetSource().Identifier, develRef) {
@@ -210,8 +210,8 @@ func TestToolkitOnlyWhereAsked(t *testing.T) {
 }
 
 // shared is a build that sees packages of the lock: numpy, which needs filelock, and a second built one.
-func shared(r *profiles.Recipe, in *Inputs) {
-	r.Builder.Packages = []profiles.PackageBuild{{Name: "kernels", Shared: true, Requires: []string{"numpy>=1,<2; python_version > '3'", "tools", "setuptools"}}}
+func shared(r *recipe.Recipe, in *Inputs) {
+	r.Builder.Packages = []recipe.PackageBuild{{Name: "kernels", Shared: true, Requires: []string{"numpy>=1,<2; python_version > '3'", "tools", "setuptools"}}}
 	in.Build.Needs = map[string][]string{"numpy": {"filelock"}, "kernels": {"numpy"}}
 	in.Wheels = append(in.Wheels, aWheel("sympy", 6_300_000))
 }
@@ -251,18 +251,18 @@ func TestBuildWithoutIsolation(t *testing.T) {
 func TestBuildsThatCannotBe(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		change func(*profiles.Recipe, *Inputs)
+		change func(*recipe.Recipe, *Inputs)
 		code   fault.Code
 		says   string
 	}{
-		{"a circle", func(r *profiles.Recipe, _ *Inputs) {
-			r.Builder.Packages = []profiles.PackageBuild{{Name: "one", Shared: true, Requires: []string{"two"}}, {Name: "two", Shared: true, Requires: []string{"one"}}}
+		{"a circle", func(r *recipe.Recipe, _ *Inputs) {
+			r.Builder.Packages = []recipe.PackageBuild{{Name: "one", Shared: true, Requires: []string{"two"}}, {Name: "two", Shared: true, Requires: []string{"one"}}}
 		}, fault.Spec, "the builds of one and two need each other"},
-		{"another version", func(r *profiles.Recipe, _ *Inputs) {
-			r.Builder.Packages = []profiles.PackageBuild{{Name: "one", Shared: true, Requires: []string{"NumPy >= 2"}}}
+		{"another version", func(r *recipe.Recipe, _ *Inputs) {
+			r.Builder.Packages = []recipe.PackageBuild{{Name: "one", Shared: true, Requires: []string{"NumPy >= 2"}}}
 		}, fault.Resolve, "the build of one requires NumPy >= 2, and the image has numpy 1.2.3, which its build would be given"},
 	} {
-		r, in := recipe(), inputs()
+		r, in := testRecipe(), inputs()
 		sourceProject(r, &in, c.change, []pylock.Wheel{sdistOf("one"), sdistOf("two")})
 		_, err := Compile(r, in)
 		if f, ok := errors.AsType[*fault.Fault](err); !ok || f.Code != c.code || f.Message != c.says || len(f.Hints) == 0 {
@@ -287,7 +287,7 @@ func TestCheckout(t *testing.T) {
 		{"ssh://git@git.example/team/greet.git", "git://git.example/team/greet.git#" + aCommit, map[string]string{
 			pb.AttrFullRemoteURL: "ssh://git@git.example/team/greet.git", pb.AttrMountSSHSock: "default", pb.AttrKnownSSHHosts: hosts}},
 	} {
-		g := fromSource(t, func(_ *profiles.Recipe, in *Inputs) { in.Build.Hosts = hosts }, git(c.url))
+		g := fromSource(t, func(_ *recipe.Recipe, in *Inputs) { in.Build.Hosts = hosts }, git(c.url))
 		step := g.named(WheelStep)
 		source := g.from(step, "/mlbuild/source")
 		if got := source.op.GetSource().Identifier; got != c.identifier {
@@ -319,8 +319,8 @@ func TestCheckout(t *testing.T) {
 func TestLocalSources(t *testing.T) {
 	dir := pylock.Wheel{Name: "tool", Source: &pylock.Source{Type: pylock.Directory, Path: "libs/tool"}}
 	file := pylock.Wheel{Name: "packed", Version: "1", Direct: true, Source: &pylock.Source{Type: pylock.Archive, Path: "sdists/packed-1.tar.gz", Name: "packed-1.tar.gz", SHA256: sum("packed")}}
-	g := fromSource(t, func(r *profiles.Recipe, in *Inputs) {
-		r.Requires.Local = []profiles.LocalSource{{Path: "libs/tool", Name: "tool", Git: true}}
+	g := fromSource(t, func(r *recipe.Recipe, in *Inputs) {
+		r.Requires.Local = []recipe.LocalSource{{Path: "libs/tool", Name: "tool", Git: true}}
 		in.Build.Version = "3.1"
 	}, dir, file)
 	step := g.named(WheelStep + "tool")
@@ -342,9 +342,9 @@ func TestLocalSources(t *testing.T) {
 
 // TestBuildRequirements: a build asks the project's indexes that serve any package, with their accounts, under the project's build constraints.
 func TestBuildRequirements(t *testing.T) {
-	g := fromSource(t, func(r *profiles.Recipe, _ *Inputs) {
-		r.Requires.Indexes = append(r.Requires.Indexes, profiles.Index{Name: "mirror", URL: "https://mirror.example/simple", Default: true, Secret: "mirror-login"})
-		r.Builder.Constraints = []profiles.File{{Path: "build/c.txt", Data: "setuptools<80\n-c more.txt\n", Top: true}, {Path: "build/more.txt", Data: "wheel<1\n"}}
+	g := fromSource(t, func(r *recipe.Recipe, _ *Inputs) {
+		r.Requires.Indexes = append(r.Requires.Indexes, recipe.Index{Name: "mirror", URL: "https://mirror.example/simple", Default: true, Secret: "mirror-login"})
+		r.Builder.Constraints = []recipe.File{{Path: "build/c.txt", Data: "setuptools<80\n-c more.txt\n", Top: true}, {Path: "build/more.txt", Data: "wheel<1\n"}}
 	}, sdistOf("speedups"))
 	step := g.named(WheelStep)
 	files := g.scriptFiles(step)
@@ -361,7 +361,7 @@ func TestBuildRequirements(t *testing.T) {
 
 // TestBuiltForAnotherPlatform: the builds run on the image's platform, with uv for it, which the daemon's own platform brings.
 func TestBuiltForAnotherPlatform(t *testing.T) {
-	g := fromSource(t, func(r *profiles.Recipe, in *Inputs) {
+	g := fromSource(t, func(r *recipe.Recipe, in *Inputs) {
 		r.Platform = "linux/arm64"
 		in.Base.Config.Platform.Architecture = "arm64"
 	}, sdistOf("speedups"))
@@ -375,14 +375,14 @@ func TestBuiltForAnotherPlatform(t *testing.T) {
 }
 
 func TestSSHServers(t *testing.T) {
-	r := recipe()
+	r := testRecipe()
 	r.Requires.Packages = []string{"a @ git+ssh://git@git.example/a.git@main", "b @ git+ssh://[::1]:2222/b.git", "c @ git+https://web.example/c.git"}
-	r.Requires.Files = []profiles.File{{Data: "d @ git+ssh://git@git.example:22/d.git\n"}}
-	r.Requires.Project = &profiles.ProjectSource{File: profiles.File{Data: "e = {git = 'ssh://me@other.example:7999/e.git'}\nf = { git = \"git@third.example:team/f.git\" }\n"}}
+	r.Requires.Files = []recipe.File{{Data: "d @ git+ssh://git@git.example:22/d.git\n"}}
+	r.Requires.Project = &recipe.ProjectSource{File: recipe.File{Data: "e = {git = 'ssh://me@other.example:7999/e.git'}\nf = { git = \"git@third.example:team/f.git\" }\n"}}
 	if d := cmp.Diff([]string{"[::1]:2222", "[other.example]:7999", "git.example", "third.example"}, SSHServers(r)); d != "" {
 		t.Errorf("servers (-want +got):\n%s", d)
 	}
-	r.Requires.UV = &profiles.UVLock{}
+	r.Requires.UV = &recipe.UVLock{}
 	if len(SSHServers(r)) != 0 || usesGit(r) {
 		t.Error("uv has nothing to ask where its own lock says all")
 	}

@@ -3,7 +3,7 @@ package llb
 import (
 	"slices"
 
-	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // stageStartup are files of well-known packages that run code at every start of Python, which only stages may have: they measure coverage where a
@@ -19,7 +19,7 @@ func (m *image) stageWheels() error {
 	there, sources := ready(m.in.Extra)
 	for _, l := range planWheels(there, m.recipe.Layers, m.room()-len(sources)) {
 		r := *m.recipe
-		r.Prune = profiles.Pruning{}
+		r.Prune = recipe.Pruning{}
 		for _, w := range l.Wheels {
 			if file := stageStartup[w.Name]; file != "" && !slices.Contains(r.Requires.Allow, file) {
 				r.Requires.Allow = append(slices.Clone(r.Requires.Allow), file)

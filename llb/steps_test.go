@@ -10,8 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/moby/buildkit/solver/pb"
 
-	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // TestDownloads: everything that is in the cache key of a download is fixed, and a wheel in parts is fetched once.
@@ -43,27 +43,27 @@ func TestDownloads(t *testing.T) {
 }
 
 func TestAuthSecret(t *testing.T) {
-	corp := profiles.Index{Name: "corp", URL: "https://index.example/simple", Secret: "login"}
-	open := profiles.Index{Name: "open", URL: "https://index.example/simple"}
-	team := profiles.Index{Name: "team", URL: "https://index.example/team/simple", Secret: "team-login"}
-	bound := profiles.Index{Name: "bound", URL: "https://index.example/b", Secret: "b", Packages: []string{"mine"}}
+	corp := recipe.Index{Name: "corp", URL: "https://index.example/simple", Secret: "login"}
+	open := recipe.Index{Name: "open", URL: "https://index.example/simple"}
+	team := recipe.Index{Name: "team", URL: "https://index.example/team/simple", Secret: "team-login"}
+	bound := recipe.Index{Name: "bound", URL: "https://index.example/b", Secret: "b", Packages: []string{"mine"}}
 	for _, c := range []struct {
 		name, pkg, url string
-		indexes        []profiles.Index
+		indexes        []recipe.Index
 		want           string
 	}{
-		{"same host", "a", "https://index.example/files/a.whl", []profiles.Index{corp}, "mlbuild-auth-corp"},
-		{"no secret", "a", "https://index.example/files/a.whl", []profiles.Index{open}, ""},
-		{"other host", "a", "https://files.example/a.whl", []profiles.Index{corp}, ""},
-		{"host that starts alike", "a", "https://index.example.evil.example/a.whl", []profiles.Index{corp}, ""},
-		{"other port", "a", "https://index.example:8443/a.whl", []profiles.Index{corp}, ""},
-		{"in the clear", "a", "http://index.example/a.whl", []profiles.Index{corp}, ""},
-		{"longest prefix", "a", "https://index.example/team/files/a.whl", []profiles.Index{corp, team}, "mlbuild-auth-team"},
-		{"order does not matter", "a", "https://index.example/team/files/a.whl", []profiles.Index{team, corp}, "mlbuild-auth-team"},
-		{"bound package", "mine", "https://index.example/team/files/a.whl", []profiles.Index{team, bound}, "mlbuild-auth-bound"},
-		{"bound, elsewhere", "mine", "https://files.example/a.whl", []profiles.Index{bound}, ""},
+		{"same host", "a", "https://index.example/files/a.whl", []recipe.Index{corp}, "mlbuild-auth-corp"},
+		{"no secret", "a", "https://index.example/files/a.whl", []recipe.Index{open}, ""},
+		{"other host", "a", "https://files.example/a.whl", []recipe.Index{corp}, ""},
+		{"host that starts alike", "a", "https://index.example.evil.example/a.whl", []recipe.Index{corp}, ""},
+		{"other port", "a", "https://index.example:8443/a.whl", []recipe.Index{corp}, ""},
+		{"in the clear", "a", "http://index.example/a.whl", []recipe.Index{corp}, ""},
+		{"longest prefix", "a", "https://index.example/team/files/a.whl", []recipe.Index{corp, team}, "mlbuild-auth-team"},
+		{"order does not matter", "a", "https://index.example/team/files/a.whl", []recipe.Index{team, corp}, "mlbuild-auth-team"},
+		{"bound package", "mine", "https://index.example/team/files/a.whl", []recipe.Index{team, bound}, "mlbuild-auth-bound"},
+		{"bound, elsewhere", "mine", "https://files.example/a.whl", []recipe.Index{bound}, ""},
 		{"no indexes", "a", "https://index.example/a.whl", nil, ""},
-		{"broken URL", "a", "https://index.example/%zz", []profiles.Index{corp}, ""},
+		{"broken URL", "a", "https://index.example/%zz", []recipe.Index{corp}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := AuthSecret(pylock.Wheel{Name: c.pkg, URL: c.url}, c.indexes); got != c.want {
@@ -74,7 +74,7 @@ func TestAuthSecret(t *testing.T) {
 }
 
 func TestWheelStep(t *testing.T) {
-	g := compiled(t, func(r *profiles.Recipe, _ *Inputs) {
+	g := compiled(t, func(r *recipe.Recipe, _ *Inputs) {
 		r.Requires.Allow = []string{"cupy", "numpy/hook.pth"}
 		r.Layers.Bins = 1
 	})
@@ -100,7 +100,7 @@ func TestWheelStep(t *testing.T) {
 
 // TestDirectWheel: one that was required by its URL says so in the image (PEP 610), and no other does.
 func TestDirectWheel(t *testing.T) {
-	g := compiled(t, func(_ *profiles.Recipe, in *Inputs) {
+	g := compiled(t, func(_ *recipe.Recipe, in *Inputs) {
 		in.Wheels[2].Direct = true
 		in.Wheels[2].URL += `?a="b"`
 	})
@@ -137,11 +137,11 @@ func TestDirectWheel(t *testing.T) {
 
 // networkSteps are the steps that reach the network, by the variables that tell them of a CA.
 func networkSteps(t *testing.T, n Network) map[string]vertex {
-	image := compiled(t, func(_ *profiles.Recipe, in *Inputs) { in.Network = n })
-	resolve := resolution(t, func(_ *profiles.Recipe, in *ResolveInputs) { in.Network = n })
+	image := compiled(t, func(_ *recipe.Recipe, in *Inputs) { in.Network = n })
+	resolve := resolution(t, func(_ *recipe.Recipe, in *ResolveInputs) { in.Network = n })
 	in := resolveInputs()
 	in.Network = n
-	def, err := Inspection(recipe(), wheels(), in)
+	def, err := Inspection(testRecipe(), wheels(), in)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,12 +184,12 @@ func TestNetworkSteps(t *testing.T) {
 }
 
 func TestAptCaches(t *testing.T) {
-	arm := func(r *profiles.Recipe, _ *Inputs) { r.Platform = "linux/arm64" }
-	ubuntu := func(_ *profiles.Recipe, in *Inputs) { in.Base.Distro = "ubuntu-24.04" }
-	unknown := func(_ *profiles.Recipe, in *Inputs) { in.Base.Distro = "" }
+	arm := func(r *recipe.Recipe, _ *Inputs) { r.Platform = "linux/arm64" }
+	ubuntu := func(_ *recipe.Recipe, in *Inputs) { in.Base.Distro = "ubuntu-24.04" }
+	unknown := func(_ *recipe.Recipe, in *Inputs) { in.Base.Distro = "" }
 	for _, c := range []struct {
 		key    string
-		change func(*profiles.Recipe, *Inputs)
+		change func(*recipe.Recipe, *Inputs)
 	}{
 		{"debian-bookworm/linux-amd64", nil}, {"debian-bookworm/linux-arm64", arm}, {"ubuntu-24.04/linux-amd64", ubuntu},
 		{"docker.io_library_python_3.11-slim/linux-amd64", unknown},
@@ -270,13 +270,13 @@ func TestSecretsAreNamesOnly(t *testing.T) {
 }
 
 func TestNoCache(t *testing.T) {
-	g := compiled(t, func(_ *profiles.Recipe, in *Inputs) { in.NoCache = AllStages })
+	g := compiled(t, func(_ *recipe.Recipe, in *Inputs) { in.NoCache = AllStages })
 	for _, v := range g.kinds("exec") {
 		if !v.meta.IgnoreCache {
 			t.Errorf("%s would be answered from the cache", v.name)
 		}
 	}
-	some := compiled(t, func(_ *profiles.Recipe, in *Inputs) { in.NoCache = Stages{"wheels", "resolve"} })
+	some := compiled(t, func(_ *recipe.Recipe, in *Inputs) { in.NoCache = Stages{"wheels", "resolve"} })
 	for _, v := range some.kinds("exec") {
 		if wheels := strings.HasPrefix(v.name, "[wheels]"); v.meta.IgnoreCache != wheels {
 			t.Errorf("--no-cache=wheels: %s ignores the cache: %t", v.name, v.meta.IgnoreCache)

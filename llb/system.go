@@ -7,7 +7,7 @@ import (
 	bkllb "github.com/moby/buildkit/client/llb"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 var (
@@ -21,7 +21,7 @@ var (
 
 // aptInstalled is the base with Debian packages that apt installed, as a step of stage s. Lists and archives are cache mounts; an empty file over docker-clean
 // keeps the archives in the mount.
-func aptInstalled(base bkllb.State, packages []string, a profiles.Apt, in Inputs, p ocispecs.Platform, s stage) bkllb.State {
+func aptInstalled(base bkllb.State, packages []string, a recipe.Apt, in Inputs, p ocispecs.Platform, s stage) bkllb.State {
 	empty := bkllb.Scratch().File(bkllb.Mkfile("/empty", 0o644, nil), s.named("keep downloaded packages"))
 	opts := []bkllb.RunOption{
 		debconfAnswers(a),
@@ -36,7 +36,7 @@ func aptInstalled(base bkllb.State, packages []string, a profiles.Apt, in Inputs
 }
 
 // debconfAnswers hands the project's answers to a step in which dpkg configures packages. They are a variable of that step alone.
-func debconfAnswers(a profiles.Apt) bkllb.RunOption {
+func debconfAnswers(a recipe.Apt) bkllb.RunOption {
 	if len(a.Debconf) == 0 {
 		return bkllb.With(func(s bkllb.State) bkllb.State { return s })
 	}

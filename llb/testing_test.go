@@ -10,27 +10,27 @@ import (
 	"github.com/moby/buildkit/solver/pb"
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 
-	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // forStage makes the recipe one with the testing and the dev stage, and asks for one of them.
-func forStage(target string) func(*profiles.Recipe, *Inputs) {
-	return func(r *profiles.Recipe, in *Inputs) {
+func forStage(target string) func(*recipe.Recipe, *Inputs) {
+	return func(r *recipe.Recipe, in *Inputs) {
 		in.Target, in.Extra = target, []pylock.Wheel{aWheel("pluggy", 20_000), aWheel("pytest", 350_000)}
-		r.Testing = &profiles.Testing{
-			Copy:     []profiles.CopyRule{{From: "tests", Files: []string{"tests"}, To: "/app/"}},
+		r.Testing = &recipe.Testing{
+			Copy:     []recipe.CopyRule{{From: "tests", Files: []string{"tests"}, To: "/app/"}},
 			Ignore:   []string{"**/*.log"},
 			Commands: [][]string{{"ruff", "check"}, {"pytest", "-q"}}, Reports: []string{"junit.xml"},
-			Env: []profiles.Pair{{Name: "KIND", Value: "small"}, {Name: "OMP_NUM_THREADS", Value: "1"}},
+			Env: []recipe.Pair{{Name: "KIND", Value: "small"}, {Name: "OMP_NUM_THREADS", Value: "1"}},
 		}
-		r.Dev = &profiles.Dev{
+		r.Dev = &recipe.Dev{
 			System: []string{"git", "make"}, Command: []string{"/bin/zsh"}, Shell: "/bin/zsh", Ports: []string{"8888/tcp"},
-			Env: []profiles.Pair{{Name: "SHELL", Value: "/bin/zsh"}},
+			Env: []recipe.Pair{{Name: "SHELL", Value: "/bin/zsh"}},
 		}
 		r.Builder.System = []string{"g++", "make"}
-		r.App.Healthcheck = &profiles.Healthcheck{Test: []string{"CMD", "true"}}
+		r.App.Healthcheck = &recipe.Healthcheck{Test: []string{"CMD", "true"}}
 	}
 }
 
@@ -54,7 +54,7 @@ func kindsAndNames(g *Graph) []string {
 
 // TestTestingStage: the image is the runtime, what the tests need, and the tests; what runs them is another graph.
 func TestTestingStage(t *testing.T) {
-	g, runtime := compile(t, forStage("testing")), compile(t, func(r *profiles.Recipe, in *Inputs) {
+	g, runtime := compile(t, forStage("testing")), compile(t, func(r *recipe.Recipe, in *Inputs) {
 		forStage("runtime")(r, in)
 		in.Extra = nil
 	})
@@ -111,7 +111,7 @@ func TestTestRun(t *testing.T) {
 
 // TestNetworkOfTests: they have it where the project says so, with what the network needs.
 func TestNetworkOfTests(t *testing.T) {
-	g := decode(t, compile(t, func(r *profiles.Recipe, in *Inputs) {
+	g := decode(t, compile(t, func(r *recipe.Recipe, in *Inputs) {
 		forStage("testing")(r, in)
 		r.Testing.Network, in.Network = true, Network{CA: true}
 	}).Tests)
@@ -123,7 +123,7 @@ func TestNetworkOfTests(t *testing.T) {
 
 // TestTestsAgain: --no-cache=testing is about what runs them and nothing else, and no part of a key.
 func TestTestsAgain(t *testing.T) {
-	again := func(r *profiles.Recipe, in *Inputs) {
+	again := func(r *recipe.Recipe, in *Inputs) {
 		forStage("testing")(r, in)
 		in.NoCache = Stages{"testing"}
 	}
@@ -143,7 +143,7 @@ func TestTestsAgain(t *testing.T) {
 
 // TestDevStage: the runtime's layers, apt's over its packages, and an environment that belongs to the user.
 func TestDevStage(t *testing.T) {
-	dev, runtime := compile(t, forStage("dev")), compile(t, func(r *profiles.Recipe, in *Inputs) {
+	dev, runtime := compile(t, forStage("dev")), compile(t, func(r *recipe.Recipe, in *Inputs) {
 		forStage("runtime")(r, in)
 		in.Extra = nil
 	})
@@ -183,7 +183,7 @@ func TestDevStage(t *testing.T) {
 // TestDevLayoutIsTheRuntimes: also where the budget is tight, apt's layer takes no room from the wheels.
 func TestDevLayoutIsTheRuntimes(t *testing.T) {
 	tight := func(target string) map[string]string {
-		return decode(t, compile(t, func(r *profiles.Recipe, in *Inputs) {
+		return decode(t, compile(t, func(r *recipe.Recipe, in *Inputs) {
 			forStage(target)(r, in)
 			in.Extra, r.Layers.Max = nil, 14
 		}).Definition).wheelSteps()
@@ -195,11 +195,11 @@ func TestDevLayoutIsTheRuntimes(t *testing.T) {
 
 // TestStageWheels: what only a stage has is not pruned, and coverage may start with Python there and nowhere else.
 func TestStageWheels(t *testing.T) {
-	g := compiled(t, func(r *profiles.Recipe, in *Inputs) {
+	g := compiled(t, func(r *recipe.Recipe, in *Inputs) {
 		forStage("testing")(r, in)
 		in.Extra = append(in.Extra, aWheel("coverage", 6_000_000))
 		in.Wheels = append(in.Wheels, aWheel("pytest-cov", 6_000_000))
-		r.Prune.Rules = []profiles.PruneRule{{Patterns: []string{"**/tests"}}}
+		r.Prune.Rules = []recipe.PruneRule{{Patterns: []string{"**/tests"}}}
 	})
 	for name, want := range map[string]bool{"coverage": true, "pytest-cov": false} {
 		args := g.named("unpack " + name + " 1.2.3").op.GetExec().Meta.Args
@@ -211,9 +211,9 @@ func TestStageWheels(t *testing.T) {
 
 // TestRootsDev: root needs nobody to give it the environment.
 func TestRootsDev(t *testing.T) {
-	layers := kindsAndNames(compile(t, func(r *profiles.Recipe, in *Inputs) {
+	layers := kindsAndNames(compile(t, func(r *recipe.Recipe, in *Inputs) {
 		forStage("dev")(r, in)
-		r.User = profiles.User{Name: "root", Home: "/root"}
+		r.User = recipe.User{Name: "root", Home: "/root"}
 	}))
 	if slices.ContainsFunc(layers, func(l string) bool { return strings.Contains(l, "may change") }) {
 		t.Errorf("layers %q", layers)
@@ -225,7 +225,7 @@ func TestMissingStages(t *testing.T) {
 	for _, target := range []string{"testing", "dev"} {
 		in := inputs()
 		in.Target = target
-		if _, err := Compile(recipe(), in); !fault.Is(err, fault.Spec) || !strings.Contains(err.Error(), target) {
+		if _, err := Compile(testRecipe(), in); !fault.Is(err, fault.Spec) || !strings.Contains(err.Error(), target) {
 			t.Errorf("%s: %v", target, err)
 		}
 	}

@@ -13,13 +13,14 @@ import (
 	"github.com/mlbuild/mlbuild/llb/wheel"
 	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 //go:embed buildwheel.py
 var buildWheelScript string
 
 // build is the step that makes the wheel, in a directory of its own.
-func (b *wheelBuilder) build(w pylock.Wheel, how profiles.PackageBuild, locked []bkllb.State, names []string) (bkllb.State, error) {
+func (b *wheelBuilder) build(w pylock.Wheel, how recipe.PackageBuild, locked []bkllb.State, names []string) (bkllb.State, error) {
 	s := b.sourceStage()
 	source := b.source(w, s)
 	script, err := b.buildScript(w, how, names, s)
@@ -69,7 +70,7 @@ func (b *wheelBuilder) buildCommand() bkllb.RunOption {
 const buildCache = "/var/cache/mlbuild-build"
 
 // buildEnv is the environment of a build. What the project file says wins.
-func (b *wheelBuilder) buildEnv(w pylock.Wheel, how profiles.PackageBuild) map[string]string {
+func (b *wheelBuilder) buildEnv(w pylock.Wheel, how recipe.PackageBuild) map[string]string {
 	env := map[string]string{
 		"SOURCE_DATE_EPOCH": sourceEpoch, "PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8", "TZ": "UTC", "HOME": "/root",
 		"CCACHE_DIR": buildCache + "/ccache", "PIP_CACHE_DIR": buildCache + "/pip", "CARGO_HOME": buildCache + "/cargo",
@@ -112,11 +113,11 @@ func (b *wheelBuilder) versionOf(w pylock.Wheel) string {
 	case pylock.Git:
 		return w.Version
 	case pylock.Directory:
-		local := append([]profiles.LocalSource{}, b.recipe.Requires.Local...)
+		local := append([]recipe.LocalSource{}, b.recipe.Requires.Local...)
 		if p := b.recipe.Builder.Project; p != nil {
 			local = append(local, *p)
 		}
-		if slices.ContainsFunc(local, func(l profiles.LocalSource) bool { return l.Path == w.Source.Path && l.Git }) {
+		if slices.ContainsFunc(local, func(l recipe.LocalSource) bool { return l.Path == w.Source.Path && l.Git }) {
 			return b.in.Build.Version
 		}
 	}
@@ -126,12 +127,12 @@ func (b *wheelBuilder) versionOf(w pylock.Wheel) string {
 // cudaHome is where a build finds the CUDA toolkit.
 const cudaHome = "/usr/local/cuda"
 
-func (b *wheelBuilder) withCUDA(how profiles.PackageBuild) bool {
+func (b *wheelBuilder) withCUDA(how recipe.PackageBuild) bool {
 	return how.CUDA && b.in.Build.Devel.Ref != ""
 }
 
 // toolkit mounts the CUDA toolkit of NVIDIA's devel image over the builder stage: compilers, Python and glibc stay those of the base.
-func (b *wheelBuilder) toolkit(how profiles.PackageBuild) []bkllb.RunOption {
+func (b *wheelBuilder) toolkit(how recipe.PackageBuild) []bkllb.RunOption {
 	if !b.withCUDA(how) {
 		return nil
 	}
@@ -140,7 +141,7 @@ func (b *wheelBuilder) toolkit(how profiles.PackageBuild) []bkllb.RunOption {
 }
 
 // buildScript holds the script of the build step, what it is told, the project's indexes and constraints.
-func (b *wheelBuilder) buildScript(w pylock.Wheel, how profiles.PackageBuild, has []string, s stage) (bkllb.State, error) {
+func (b *wheelBuilder) buildScript(w pylock.Wheel, how recipe.PackageBuild, has []string, s stage) (bkllb.State, error) {
 	job := struct {
 		Archive     string   `json:"archive"` // file name, "" = a tree
 		Subdir      string   `json:"subdir"`
@@ -156,7 +157,7 @@ func (b *wheelBuilder) buildScript(w pylock.Wheel, how profiles.PackageBuild, ha
 	if len(has) > 0 {
 		job.Locked = []string{wheel.Venv + "/lib/python" + b.recipe.Python.Version + "/site-packages"}
 	}
-	var files []profiles.File
+	var files []recipe.File
 	for _, f := range b.recipe.Builder.Constraints { // under their own paths: they may name each other
 		f.Path = "constraints/" + f.Path
 		files = append(files, f)
@@ -165,25 +166,25 @@ func (b *wheelBuilder) buildScript(w pylock.Wheel, how profiles.PackageBuild, ha
 		}
 	}
 	if config := indexConfig(b.recipe.Requires); config != "" {
-		files = append(files, profiles.File{Path: "uv.toml", Data: config})
+		files = append(files, recipe.File{Path: "uv.toml", Data: config})
 	}
 	return script(buildWheelScript, "build.json", job, files, s.named("how to build %s", w.Name))
 }
 
 // script holds a script as run.py, what it is told as JSON, and further files.
-func script(text, name string, job any, files []profiles.File, c bkllb.ConstraintsOpt) (bkllb.State, error) {
+func script(text, name string, job any, files []recipe.File, c bkllb.ConstraintsOpt) (bkllb.State, error) {
 	data, err := json.Marshal(job)
 	if err != nil {
 		return bkllb.State{}, fmt.Errorf("encode %s: %w", name, err)
 	}
-	files = append(files, profiles.File{Path: "run.py", Data: text}, profiles.File{Path: name, Data: string(data)})
+	files = append(files, recipe.File{Path: "run.py", Data: text}, recipe.File{Path: name, Data: string(data)})
 	return bkllb.Scratch().File(filesOf(files), c), nil
 }
 
 func noNil(list []string) []string { return append([]string{}, list...) }
 
 // indexConfig is uv's configuration with the indexes that any package may come from.
-func indexConfig(q profiles.Requirements) string {
+func indexConfig(q recipe.Requirements) string {
 	var b strings.Builder
 	for _, ix := range q.Indexes {
 		if bound := len(ix.Packages) > 0 || ix.Name == q.Torch; bound && !ix.Default {

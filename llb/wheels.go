@@ -11,13 +11,13 @@ import (
 	digest "github.com/opencontainers/go-digest"
 
 	"github.com/mlbuild/mlbuild/llb/wheel"
-	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // wheelLayer unpacks the layer's wheels onto nothing. It is a function of the wheels' bytes, the Python version and the helper: no base
 // image, no Python, no pip. What the recipe prunes is left out.
-func wheelLayer(root bkllb.State, l Layer, r *profiles.Recipe, in Inputs) bkllb.State {
+func wheelLayer(root bkllb.State, l Layer, r *recipe.Recipe, in Inputs) bkllb.State {
 	s := stage{id: "wheels", title: "wheels", noCache: in.NoCache}
 	args := []string{"-python", r.Python.Version, "-out", "/out"}
 	if l.Part.N > 1 {
@@ -47,7 +47,7 @@ func wheelLayer(root bkllb.State, l Layer, r *profiles.Recipe, in Inputs) bkllb.
 }
 
 // pruneArgs tell the helper what to leave out; none for an image that leaves out nothing, whose layers are those of every other.
-func pruneArgs(p profiles.Pruning) []string {
+func pruneArgs(p recipe.Pruning) []string {
 	var args []string
 	for _, rule := range p.Rules {
 		args = append(args, "-prune", strings.Join(rule.Patterns, ":"))
@@ -71,7 +71,7 @@ func originOf(w pylock.Wheel, s stage) bkllb.State {
 }
 
 // wheelFile holds a wheel under its file name.
-func wheelFile(w pylock.Wheel, r *profiles.Recipe, in Inputs) bkllb.State {
+func wheelFile(w pylock.Wheel, r *recipe.Recipe, in Inputs) bkllb.State {
 	if w.URL != "" {
 		return download(w, r.Requires.Indexes)
 	}
@@ -82,7 +82,7 @@ func wheelFile(w pylock.Wheel, r *profiles.Recipe, in Inputs) bkllb.State {
 }
 
 // download fetches one wheel. File name and mode are fixed, because both are part of the cache key; the URL is not.
-func download(w pylock.Wheel, indexes []profiles.Index) bkllb.State {
+func download(w pylock.Wheel, indexes []recipe.Index) bkllb.State {
 	s := stage{id: "download", title: "download"}
 	opts := []bkllb.HTTPOption{
 		bkllb.Checksum(digest.NewDigestFromEncoded(digest.SHA256, w.SHA256)),
@@ -104,7 +104,7 @@ func downloadName(w pylock.Wheel) string {
 // AuthSecret is the id of the secret with the Authorization header for a wheel's download, "" for none: that of the index the
 // wheel's package is bound to, else of the index whose URL is the longest prefix of the download's. The
 // header goes to the index's own host and to no other.
-func AuthSecret(w pylock.Wheel, indexes []profiles.Index) string {
+func AuthSecret(w pylock.Wheel, indexes []recipe.Index) string {
 	at, err := url.Parse(w.URL)
 	if err != nil {
 		return ""

@@ -4,11 +4,11 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // Why says why the layer is one of its own: what has to change for it to change.
-func (l Layer) Why(b profiles.LayerBudget) string {
+func (l Layer) Why(b recipe.LayerBudget) string {
 	switch {
 	case l.Kind == "wheels" && l.Part.N > 1:
 		return fmt.Sprintf("a wheel larger than %s, in parts that are made and pulled side by side", Bytes(b.Split))

@@ -7,6 +7,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 var (
@@ -200,18 +201,18 @@ func (r *resolver) bindTorch() {
 		}
 	}
 	indexes := &r.recipe.Requires.Indexes
-	if i := slices.IndexFunc(*indexes, func(i Index) bool { return slices.Contains(i.Packages, "torch") }); i >= 0 {
+	if i := slices.IndexFunc(*indexes, func(i recipe.Index) bool { return slices.Contains(i.Packages, "torch") }); i >= 0 {
 		r.recipe.Requires.Torch = (*indexes)[i].Name // the project binds torch itself
 		return
 	}
 	name := "pytorch-" + tag
 	r.recipe.Requires.Torch = name
-	if slices.ContainsFunc(*indexes, func(i Index) bool { return i.Name == name }) {
+	if slices.ContainsFunc(*indexes, func(i recipe.Index) bool { return i.Name == name }) {
 		return // the project has its own index of this name
 	}
 	root := strings.TrimRight(r.spec.pytorchIndex.or(orElse(r.found.torch.root, defaultPyTorch)), "/")
 	r.checkURL(str{root, r.spec.pytorchIndex.at, true}, "pytorch_index")
-	*indexes = append(*indexes, Index{Name: name, URL: root + "/" + tag})
+	*indexes = append(*indexes, recipe.Index{Name: name, URL: root + "/" + tag})
 }
 
 // knownTag tells whether some torch has an index of the CUDA tag. A tag beyond the table is believed with a

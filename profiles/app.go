@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // app decides what runs in the image and what it finds there.
@@ -53,11 +54,11 @@ var (
 )
 
 // env gives the environment: the defaults, the presets over them, and the project's own over both.
-func (r *resolver) env() []Pair {
+func (r *resolver) env() []recipe.Pair {
 	env := r.pairs(r.spec.app.env, "environment variable", envName)
-	defaults := []Pair{{"PYTHONUNBUFFERED", "1"}}
+	defaults := []recipe.Pair{{Name: "PYTHONUNBUFFERED", Value: "1"}}
 	if r.srcLayout() {
-		defaults = append(defaults, Pair{"PYTHONPATH", path.Join(r.recipe.App.Workdir, "src")})
+		defaults = append(defaults, recipe.Pair{Name: "PYTHONPATH", Value: path.Join(r.recipe.App.Workdir, "src")})
 	}
 	if r.recipe.Accelerator.Kind == "cuda" {
 		defaults = append(defaults, nvidiaEnv...)
@@ -69,20 +70,20 @@ func (r *resolver) env() []Pair {
 }
 
 // over gives the pairs of both lists sorted by name; those of top win.
-func over(under, top []Pair) []Pair {
+func over(under, top []recipe.Pair) []recipe.Pair {
 	merged := map[string]string{}
 	for _, p := range slices.Concat(under, top) {
 		merged[p.Name] = p.Value
 	}
-	var pairs []Pair
+	var pairs []recipe.Pair
 	for _, name := range slices.Sorted(maps.Keys(merged)) {
-		pairs = append(pairs, Pair{name, merged[name]})
+		pairs = append(pairs, recipe.Pair{Name: name, Value: merged[name]})
 	}
 	return pairs
 }
 
-func (r *resolver) pairs(list []named, what string, valid *lazyregexp.Regexp) []Pair {
-	var pairs []Pair
+func (r *resolver) pairs(list []named, what string, valid *lazyregexp.Regexp) []recipe.Pair {
+	var pairs []recipe.Pair
 	for _, p := range list {
 		if !valid.MatchString(p.name.value) {
 			r.specf(p.name.at, "%q cannot name an %s", p.name.value, what)
@@ -90,13 +91,13 @@ func (r *resolver) pairs(list []named, what string, valid *lazyregexp.Regexp) []
 		if strings.ContainsRune(p.value.value, 0) {
 			r.specf(p.value.at, "the %s %s holds a zero byte", what, p.name.value)
 		}
-		pairs = append(pairs, Pair{p.name.value, p.value.value})
+		pairs = append(pairs, recipe.Pair{Name: p.name.value, Value: p.value.value})
 	}
 	return pairs
 }
 
-func (r *resolver) labels() []Pair {
-	defaults := []Pair{{"org.opencontainers.image.title", r.recipe.Name}}
+func (r *resolver) labels() []recipe.Pair {
+	defaults := []recipe.Pair{{Name: "org.opencontainers.image.title", Value: r.recipe.Name}}
 	return over(append(defaults, r.modelLabels()...), r.pairs(r.spec.app.labels, "label", labelName))
 }
 
@@ -120,7 +121,7 @@ func (r *resolver) ports(given []str) []string {
 		}
 		ports = append(ports, m[1]+"/"+orElse(m[2], "tcp"))
 	}
-	return sortedUnique(ports)
+	return recipe.SortedUnique(ports)
 }
 
 // inImage reads a path in the image: absolute, or below the working directory.
@@ -152,25 +153,25 @@ func (r *resolver) volumes() []string {
 			volumes = append(volumes, p)
 		}
 	}
-	return sortedUnique(volumes)
+	return recipe.SortedUnique(volumes)
 }
 
 // dirs gives the directories that the image has for the user to write in.
-func (r *resolver) dirs() []Dir {
-	var dirs []Dir
+func (r *resolver) dirs() []recipe.Dir {
+	var dirs []recipe.Dir
 	for _, s := range r.spec.app.dirs {
 		p, ok := r.inImage(s.path, "the directory")
 		uid, gid := r.owner(s.owner)
 		mode := r.mode(s.mode, 0o755)
-		if slices.ContainsFunc(dirs, func(d Dir) bool { return d.Path == p }) {
+		if slices.ContainsFunc(dirs, func(d recipe.Dir) bool { return d.Path == p }) {
 			r.specf(s.path.at, "the directory %s is named twice", p)
 			ok = false
 		}
 		if ok {
-			dirs = append(dirs, Dir{Path: p, Mode: mode, UID: uid, GID: gid})
+			dirs = append(dirs, recipe.Dir{Path: p, Mode: mode, UID: uid, GID: gid})
 		}
 	}
-	slices.SortFunc(dirs, func(a, b Dir) int { return strings.Compare(a.Path, b.Path) })
+	slices.SortFunc(dirs, func(a, b recipe.Dir) int { return strings.Compare(a.Path, b.Path) })
 	return dirs
 }
 

@@ -10,12 +10,12 @@ import (
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // The kinds of base that have a meaning beyond this file.
 const (
-	imageKind  = "image"
-	debianKind = "debian"
+	imageKind = "image"
 )
 
 // baseKind is a value of base.kind.
@@ -25,13 +25,13 @@ type baseKind struct {
 }
 
 var baseKinds = map[string]baseKind{
-	imageKind:      {[]string{"image", "interpreter", "glibc", "python", "packages"}, (*resolver).imageBase},
-	pythonKind:     {[]string{"variant", "suite"}, (*resolver).pythonBase},
-	debianKind:     {[]string{"suite", "shell", "repositories"}, (*resolver).debianBase},
-	distrolessKind: {[]string{"variant", "suite", "python"}, (*resolver).distrolessBase},
-	cudaKind:       {[]string{"variant", "version", "distro", "python"}, (*resolver).cudaBase},
-	pytorchKind:    {[]string{"variant", "version"}, (*resolver).pytorchBase},
-	tensorflowKind: {[]string{"version"}, (*resolver).tensorflowBase},
+	imageKind:         {[]string{"image", "interpreter", "glibc", "python", "packages"}, (*resolver).imageBase},
+	pythonKind:        {[]string{"variant", "suite"}, (*resolver).pythonBase},
+	recipe.BaseDebian: {[]string{"suite", "shell", "repositories"}, (*resolver).debianBase},
+	distrolessKind:    {[]string{"variant", "suite", "python"}, (*resolver).distrolessBase},
+	cudaKind:          {[]string{"variant", "version", "distro", "python"}, (*resolver).cudaBase},
+	pytorchKind:       {[]string{"variant", "version"}, (*resolver).pytorchBase},
+	tensorflowKind:    {[]string{"version"}, (*resolver).tensorflowBase},
 }
 
 // longBase writes a base as a mapping. One that names its kind takes away what was said of another kind before, in the top level or by a profile that

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // The kinds of base that name a family of images.
@@ -35,7 +36,7 @@ func (r *resolver) pythonBase() {
 		}
 		tag += "-" + s.suite.value
 	}
-	r.recipe.Base = BaseImage{Ref: "docker.io/library/python:" + tag, Interpreter: "/usr/local/bin/python" + r.recipe.Python.Version}
+	r.recipe.Base = recipe.BaseImage{Ref: "docker.io/library/python:" + tag, Interpreter: "/usr/local/bin/python" + r.recipe.Python.Version}
 	r.recipe.Base.Glibc, _, _ = GlibcOf(r.recipe.Base.Ref, nil, nil)
 }
 
@@ -58,7 +59,7 @@ func (r *resolver) cudaBase() {
 		return
 	}
 	glibc, _, _ := GlibcOf(ref, nil, nil)
-	r.recipe.Base = BaseImage{Kind: cudaKind, Ref: ref, Glibc: glibc, Interpreter: "/usr/local/bin/python" + r.recipe.Python.Version}
+	r.recipe.Base = recipe.BaseImage{Kind: cudaKind, Ref: ref, Glibc: glibc, Interpreter: "/usr/local/bin/python" + r.recipe.Python.Version}
 	r.layPython(glibc)
 }
 
@@ -141,7 +142,7 @@ func (r *resolver) tensorflowBase() {
 // frameworkBase is an image with a framework in it. Where its Python is and which packages it has is read from it.
 func (r *resolver) frameworkBase(kind, ref, bin string) {
 	glibc, _, _ := GlibcOf(ref, nil, nil)
-	r.recipe.Base = BaseImage{
+	r.recipe.Base = recipe.BaseImage{
 		Kind: kind, Ref: ref, Glibc: glibc, Interpreter: bin + "/python" + r.recipe.Python.Version, Look: true, Packages: true,
 	}
 }
@@ -201,7 +202,7 @@ func (r *resolver) distrolessBase() {
 		return
 	}
 	glibc := debianReleases[suite].glibc
-	b := BaseImage{Kind: distrolessKind, Glibc: glibc, Ref: "gcr.io/distroless/python3-debian" + number + ":" + tag, Interpreter: "/usr/bin/python" + python}
+	b := recipe.BaseImage{Kind: distrolessKind, Glibc: glibc, Ref: "gcr.io/distroless/python3-debian" + number + ":" + tag, Interpreter: "/usr/bin/python" + python}
 	own := debianReleases[suite].python == python
 	if !own {
 		b.Ref, b.Interpreter = "gcr.io/distroless/cc-debian"+number+":"+tag, "/usr/local/bin/python"+python

@@ -3,6 +3,8 @@ package profiles
 import (
 	"strings"
 	"testing"
+
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 func TestKindsOfImages(t *testing.T) {
@@ -10,40 +12,40 @@ func TestKindsOfImages(t *testing.T) {
 	for _, test := range []struct {
 		name, lines string
 		sel         Selection
-		want        BaseImage
+		want        recipe.BaseImage
 	}{
-		{"python", "base: python\n", Selection{}, BaseImage{Ref: "docker.io/library/python:3.11-slim", Interpreter: "/usr/local/bin/python3.11"}},
+		{"python", "base: python\n", Selection{}, recipe.BaseImage{Ref: "docker.io/library/python:3.11-slim", Interpreter: "/usr/local/bin/python3.11"}},
 		{"python of a release", "base: {kind: python, suite: trixie, variant: full}\npython: {version: \"3.13\"}\n", Selection{},
-			BaseImage{Ref: "docker.io/library/python:3.13-trixie", Interpreter: "/usr/local/bin/python3.13", Glibc: "2.41"}},
-		{"cuda", "profiles: {gpu: {accelerator: {cuda: \"12.6\"}, base: cuda}}\n", gpu, BaseImage{
+			recipe.BaseImage{Ref: "docker.io/library/python:3.13-trixie", Interpreter: "/usr/local/bin/python3.13", Glibc: "2.41"}},
+		{"cuda", "profiles: {gpu: {accelerator: {cuda: \"12.6\"}, base: cuda}}\n", gpu, recipe.BaseImage{
 			Kind: "cuda", Ref: "docker.io/nvidia/cuda:12.6.3-runtime-ubuntu24.04", Interpreter: "/usr/local/bin/python3.11", Glibc: "2.39", Python: "docker.io/library/python:3.11-slim-bookworm"}},
-		{"cuda with cuDNN 8", "profiles: {gpu: {base: {kind: cuda, version: \"11.8\", variant: cudnn-runtime, distro: ubuntu20.04}}}\n", gpu, BaseImage{
+		{"cuda with cuDNN 8", "profiles: {gpu: {base: {kind: cuda, version: \"11.8\", variant: cudnn-runtime, distro: ubuntu20.04}}}\n", gpu, recipe.BaseImage{
 			Kind: "cuda", Ref: "docker.io/nvidia/cuda:11.8.0-cudnn8-runtime-ubuntu20.04", Interpreter: "/usr/local/bin/python3.11", Glibc: "2.31", Python: "docker.io/library/python:3.11-slim-bullseye"}},
-		{"cuda with cuDNN 9 by number", "profiles: {gpu: {base: {kind: cuda, version: 12.3.2, variant: cudnn-devel, distro: \"22.04\"}}}\n", gpu, BaseImage{
+		{"cuda with cuDNN 9 by number", "profiles: {gpu: {base: {kind: cuda, version: 12.3.2, variant: cudnn-devel, distro: \"22.04\"}}}\n", gpu, recipe.BaseImage{
 			Kind: "cuda", Ref: "docker.io/nvidia/cuda:12.3.2-cudnn9-devel-ubuntu22.04", Interpreter: "/usr/local/bin/python3.11", Glibc: "2.35", Python: "docker.io/library/python:3.11-slim-bullseye"}},
-		{"cuda with a Python", "profiles: {gpu: {base: {kind: cuda, version: \"12.6\", variant: base, python: \"registry.example/python:3.11-slim-bookworm\"}}}\n", gpu, BaseImage{
+		{"cuda with a Python", "profiles: {gpu: {base: {kind: cuda, version: \"12.6\", variant: base, python: \"registry.example/python:3.11-slim-bookworm\"}}}\n", gpu, recipe.BaseImage{
 			Kind: "cuda", Ref: "docker.io/nvidia/cuda:12.6.3-base-ubuntu24.04", Interpreter: "/usr/local/bin/python3.11", Glibc: "2.39", Python: "registry.example/python:3.11-slim-bookworm"}},
-		{"pytorch by its pin", "python: {packages: [torch==2.9.1]}\nprofiles: {gpu: {base: pytorch}}\n", gpu, BaseImage{
+		{"pytorch by its pin", "python: {packages: [torch==2.9.1]}\nprofiles: {gpu: {base: pytorch}}\n", gpu, recipe.BaseImage{
 			Kind: "pytorch", Ref: "docker.io/pytorch/pytorch:2.9.1-cuda12.8-cudnn9-runtime", Interpreter: "/opt/conda/bin/python3.11", Look: true, Packages: true}},
-		{"pytorch of a CUDA", "profiles: {gpu: {accelerator: {cuda: \"12.1\"}, base: {kind: pytorch, version: 2.3.1, variant: devel}}}\n", gpu, BaseImage{
+		{"pytorch of a CUDA", "profiles: {gpu: {accelerator: {cuda: \"12.1\"}, base: {kind: pytorch, version: 2.3.1, variant: devel}}}\n", gpu, recipe.BaseImage{
 			Kind: "pytorch", Ref: "docker.io/pytorch/pytorch:2.3.1-cuda12.1-cudnn8-devel", Interpreter: "/opt/conda/bin/python3.11", Look: true, Packages: true}},
-		{"tensorflow", "python: {packages: [tensorflow==2.20.0]}\nbase: tensorflow\n", Selection{}, BaseImage{
+		{"tensorflow", "python: {packages: [tensorflow==2.20.0]}\nbase: tensorflow\n", Selection{}, recipe.BaseImage{
 			Kind: "tensorflow", Ref: "docker.io/tensorflow/tensorflow:2.20.0", Interpreter: "/usr/bin/python3.11", Look: true, Packages: true}},
-		{"tensorflow for a GPU", "base: {kind: tensorflow, version: 2.20.0}\n", gpu, BaseImage{
+		{"tensorflow for a GPU", "base: {kind: tensorflow, version: 2.20.0}\n", gpu, recipe.BaseImage{
 			Kind: "tensorflow", Ref: "docker.io/tensorflow/tensorflow:2.20.0-gpu", Interpreter: "/usr/bin/python3.11", Look: true, Packages: true}},
-		{"distroless", "base: distroless\n", Selection{}, BaseImage{
+		{"distroless", "base: distroless\n", Selection{}, recipe.BaseImage{
 			Kind: "distroless", Ref: "gcr.io/distroless/python3-debian12:latest", Interpreter: "/usr/bin/python3.11", Glibc: "2.36"}},
-		{"distroless with a Python that it has not", "base: {kind: distroless, variant: nonroot}\npython: {version: \"3.12\"}\n", Selection{}, BaseImage{
+		{"distroless with a Python that it has not", "base: {kind: distroless, variant: nonroot}\npython: {version: \"3.12\"}\n", Selection{}, recipe.BaseImage{
 			Kind: "distroless", Ref: "gcr.io/distroless/cc-debian12:nonroot", Interpreter: "/usr/local/bin/python3.12", Glibc: "2.36", Python: "docker.io/library/python:3.12-slim-bookworm"}},
-		{"an image", "base: registry.example/ml:7\n", Selection{}, BaseImage{Ref: "registry.example/ml:7", Interpreter: "/usr/local/bin/python3.11", Look: true}},
-		{"an image that says where", "base: {image: \"registry.example/ml:7\", interpreter: /opt/python/bin/python3.11}\n", Selection{}, BaseImage{
+		{"an image", "base: registry.example/ml:7\n", Selection{}, recipe.BaseImage{Ref: "registry.example/ml:7", Interpreter: "/usr/local/bin/python3.11", Look: true}},
+		{"an image that says where", "base: {image: \"registry.example/ml:7\", interpreter: /opt/python/bin/python3.11}\n", Selection{}, recipe.BaseImage{
 			Ref: "registry.example/ml:7", Interpreter: "/opt/python/bin/python3.11"}},
-		{"an image with packages", "base: {image: \"registry.example/ml:7\", packages: true}\n", Selection{}, BaseImage{
+		{"an image with packages", "base: {image: \"registry.example/ml:7\", packages: true}\n", Selection{}, recipe.BaseImage{
 			Ref: "registry.example/ml:7", Interpreter: "/usr/local/bin/python3.11", Look: true, Packages: true}},
-		{"an image without Python", "base: {image: \"ubuntu:24.04\", python: \"python:3.11-slim-bookworm\"}\n", Selection{}, BaseImage{
+		{"an image without Python", "base: {image: \"ubuntu:24.04\", python: \"python:3.11-slim-bookworm\"}\n", Selection{}, recipe.BaseImage{
 			Ref: "docker.io/library/ubuntu:24.04", Interpreter: "/usr/local/bin/python3.11", Glibc: "2.39", Python: "docker.io/library/python:3.11-slim-bookworm"}},
-		{"--base", "base: distroless\n", Selection{Base: "python:3.11-slim"}, BaseImage{Ref: "docker.io/library/python:3.11-slim", Interpreter: "/usr/local/bin/python3.11"}},
-		{"--base of a kind", "base: {image: \"registry.example/ml:7\", packages: true}\n", Selection{Base: "distroless"}, BaseImage{
+		{"--base", "base: distroless\n", Selection{Base: "python:3.11-slim"}, recipe.BaseImage{Ref: "docker.io/library/python:3.11-slim", Interpreter: "/usr/local/bin/python3.11"}},
+		{"--base of a kind", "base: {image: \"registry.example/ml:7\", packages: true}\n", Selection{Base: "distroless"}, recipe.BaseImage{
 			Kind: "distroless", Ref: "gcr.io/distroless/python3-debian12:latest", Interpreter: "/usr/bin/python3.11", Glibc: "2.36"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

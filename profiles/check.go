@@ -10,6 +10,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // WheelInfo is a package that a lock brings into the image.
@@ -22,7 +23,7 @@ type WheelInfo struct {
 // direct requirement down to a package, both included; it may be nil. All faults are reported at once: E-VARIANT
 // for CUDA libraries in a CPU profile, E-CUDA for CUDA versions, drivers and bases that do not fit, E-WHEEL for a
 // Python that a framework does not support. What the tables do not know is a note.
-func CheckWheels(r *Recipe, wheels []WheelInfo, via func(name string) []string) (notes []string, err error) {
+func CheckWheels(r *recipe.Recipe, wheels []WheelInfo, via func(name string) []string) (notes []string, err error) {
 	if via == nil {
 		via = func(name string) []string { return []string{name} }
 	}
@@ -37,7 +38,7 @@ func CheckWheels(r *Recipe, wheels []WheelInfo, via func(name string) []string) 
 }
 
 type wheelCheck struct {
-	recipe *Recipe
+	recipe *recipe.Recipe
 	wheels []WheelInfo
 	via    func(string) []string
 	notes  []string
@@ -330,7 +331,7 @@ func (c *wheelCheck) conflict(majors map[string][]WheelInfo) {
 }
 
 // against holds the one CUDA of the wheels against what the profile asks for and what the base has.
-func (c *wheelCheck) against(a Accelerator, brought, base string) {
+func (c *wheelCheck) against(a recipe.Accelerator, brought, base string) {
 	if a.CUDA != "" && !c.fits(brought, a.CUDA) {
 		f := fault.New(fault.Cuda, "the packages bring CUDA %s, the profile %s wants CUDA %s", brought, c.recipe.Profile, a.CUDA)
 		for _, w := range c.wheels {

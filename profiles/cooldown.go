@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 var days = lazyregexp.New(`^([1-9][0-9]{0,2})(?:d| days?)$`)
@@ -32,5 +33,5 @@ func (r *resolver) cooldown() {
 			r.notef("%s may be younger than %s: %s", e.name.value, q.Cooldown, e.value.value)
 		}
 	}
-	q.Fresh = sortedUnique(q.Fresh)
+	q.Fresh = recipe.SortedUnique(q.Fresh)
 }

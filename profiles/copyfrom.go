@@ -7,36 +7,8 @@ import (
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
-
-// CopyFrom brings files of another image, or of a build step, into this one.
-type CopyFrom struct {
-	Image string `json:"image,omitempty"` // full reference; exactly one of Image and Step is set
-	Step  string `json:"step,omitempty"`  // name of a build step
-	Output
-}
-
-// Output says which files of another file system come into the image, and where to.
-type Output struct {
-	From  string `json:"from"`            // absolute path or pattern in the other file system
-	To    string `json:"to"`              // absolute destination; with a trailing slash the sources keep their names below it
-	Mode  string `json:"mode,omitempty"`  // octal, "" = as in the source
-	Owner string `json:"owner,omitempty"` // "uid:gid", "" = the owner of the directory that the file lies in
-}
-
-// Images lists the images beside the base that the recipe needs for their files, sorted.
-func (r *Recipe) Images() []string {
-	var refs []string
-	for _, c := range r.CopyFrom {
-		refs = append(refs, c.Image)
-	}
-	for _, b := range r.Build {
-		refs = append(refs, b.Image)
-	}
-	refs = append(refs, r.Base.Python)
-	refs = slices.DeleteFunc(refs, func(ref string) bool { return ref == "" })
-	return sortedUnique(refs)
-}
 
 type copyFromSpec struct {
 	at          fault.Position
@@ -89,7 +61,7 @@ func (d *decoder) mappings(n *node, what, with string) []*node {
 // copyFrom decides CopyFrom.
 func (r *resolver) copyFrom() {
 	for _, s := range r.spec.copyFrom {
-		c, dir := CopyFrom{Step: s.step.value}, "/"
+		c, dir := recipe.CopyFrom{Step: s.step.value}, "/"
 		switch {
 		case s.image.set == s.step.set:
 			r.specf(s.at, "an item of copyFrom needs an image or the name of a build step, and not both")
@@ -97,14 +69,14 @@ func (r *resolver) copyFrom() {
 		case s.image.set:
 			c.Image = r.reference(s.image, "")
 		default:
-			dir = SourceDir
+			dir = recipe.SourceDir
 			r.knownStep(s.step)
 		}
 		var ok bool
 		if c.Output, ok = r.output(s.outputSpec, dir); !ok {
 			continue
 		}
-		if i := slices.IndexFunc(r.recipe.CopyFrom, func(o CopyFrom) bool { return clash(o.Output, c.Output) }); i >= 0 {
+		if i := slices.IndexFunc(r.recipe.CopyFrom, func(o recipe.CopyFrom) bool { return clash(o.Output, c.Output) }); i >= 0 {
 			r.specf(s.to.at, "%s and %s would both become %s", r.recipe.CopyFrom[i].From, c.From, strings.TrimSuffix(c.To, "/")).
 				Hint("Give one of them another destination with to:.")
 		}
@@ -128,32 +100,16 @@ func (r *resolver) knownStep(s str) {
 }
 
 // clash tells whether two outputs have one destination.
-func clash(a, b Output) bool {
-	if isGlob(a.From) || isGlob(b.From) {
+func clash(a, b recipe.Output) bool {
+	if recipe.IsGlob(a.From) || recipe.IsGlob(b.From) {
 		return false
 	}
-	return a.target() == b.target()
-}
-
-// target is where an output without wildcards comes to lie.
-func (o Output) target() string {
-	if strings.HasSuffix(o.To, "/") {
-		return path.Join(o.To, path.Base(o.From))
-	}
-	return o.To
-}
-
-// Parent is the directory that the output's files are put into.
-func (o Output) Parent() string {
-	if isGlob(o.From) {
-		return path.Clean(o.To)
-	}
-	return path.Dir(o.target())
+	return a.Target() == b.Target()
 }
 
 // output reads one output. A relative source starts at dir, a relative destination at the working directory.
-func (r *resolver) output(s outputSpec, dir string) (Output, bool) {
-	o := Output{From: s.from.value}
+func (r *resolver) output(s outputSpec, dir string) (recipe.Output, bool) {
+	o := recipe.Output{From: s.from.value}
 	if !s.from.set || !s.to.set {
 		r.specf(s.at, "files from elsewhere need from and to").Hint("For example {from: /usr/local/bin/tool, to: /usr/local/bin/}.")
 		return o, false
@@ -174,7 +130,7 @@ func (r *resolver) output(s outputSpec, dir string) (Output, bool) {
 		return o, false
 	}
 	o.To = to
-	if isGlob(o.From) && !strings.HasSuffix(o.To, "/") {
+	if recipe.IsGlob(o.From) && !strings.HasSuffix(o.To, "/") {
 		r.specf(s.to.at, "what matches %s would become the one file %s", s.from.value, o.To).
 			Hint("End the destination with a slash to keep the names: to: %s/", s.to.value)
 	}

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 func TestFaultsOfCopyFrom(t *testing.T) {
@@ -35,10 +37,10 @@ func TestCopyFrom(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []CopyFrom{
-		{"docker.io/tools/ffmpeg:7", "", Output{"/usr/bin/ffmpeg", "/app/bin/", "0755", "0:0"}},
-		{"docker.io/library/pages:latest", "", Output{From: "/www/*.css", To: "/app/"}},
-		{"docker.io/tools/ffmpeg:7", "", Output{From: "/etc/x", To: "/etc/x"}},
+	want := []recipe.CopyFrom{
+		{Image: "docker.io/tools/ffmpeg:7", Step: "", Output: recipe.Output{From: "/usr/bin/ffmpeg", To: "/app/bin/", Mode: "0755", Owner: "0:0"}},
+		{Image: "docker.io/library/pages:latest", Step: "", Output: recipe.Output{From: "/www/*.css", To: "/app/"}},
+		{Image: "docker.io/tools/ffmpeg:7", Step: "", Output: recipe.Output{From: "/etc/x", To: "/etc/x"}},
 	}
 	if d := cmp.Diff(want, r.CopyFrom); d != "" {
 		t.Errorf("(-want +got):\n%s", d)

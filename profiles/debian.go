@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // debianRelease is what a base of kind debian gets from a release.
@@ -36,8 +37,8 @@ func (r *resolver) debianBase() {
 		r.add(f)
 		return
 	}
-	r.recipe.Base = BaseImage{
-		Kind: debianKind, Ref: debianKind + " " + suite, Suite: suite, Shell: s.shell,
+	r.recipe.Base = recipe.BaseImage{
+		Kind: recipe.BaseDebian, Ref: recipe.BaseDebian + " " + suite, Suite: suite, Shell: s.shell,
 		Interpreter: "/usr/bin/python" + release.python, Glibc: release.glibc,
 	}
 	p := r.recipe.Python
@@ -65,7 +66,7 @@ func (r *resolver) debianSuite() string {
 
 // suitePython is the Python of the release that the base is made of, "" if the base is none of kind debian or names no release.
 func (r *resolver) suitePython() string {
-	if s := r.spec.base; s.kind.value == debianKind && s.suite.set {
+	if s := r.spec.base; s.kind.value == recipe.BaseDebian && s.suite.set {
 		return debianReleases[s.suite.value].python
 	}
 	return ""
@@ -83,7 +84,7 @@ func suiteOf(python string) string {
 
 // basePackages are what the base itself is made of, without those that the project names in a version.
 func (r *resolver) basePackages(named []string) []string {
-	if r.recipe.Base.Kind != debianKind {
+	if r.recipe.Base.Kind != recipe.BaseDebian {
 		return nil
 	}
 	all := append(slices.Clone(debianPackages), "python"+debianReleases[r.recipe.Base.Suite].python)

@@ -4,10 +4,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // debianOf resolves a project whose file has these lines.
-func debianOf(t *testing.T, lines string, sel Selection) *Recipe {
+func debianOf(t *testing.T, lines string, sel Selection) *recipe.Recipe {
 	t.Helper()
 	files := yamlFile(lines)
 	files["requirements.txt"] = ""
@@ -22,16 +24,16 @@ func TestBaseOfPackages(t *testing.T) {
 	for _, test := range []struct {
 		name, lines string
 		sel         Selection
-		want        BaseImage
+		want        recipe.BaseImage
 		python      string
 	}{
-		{"default", "base: {kind: debian}\n", Selection{}, BaseImage{Kind: "debian", Ref: "debian bookworm", Suite: "bookworm", Interpreter: "/usr/bin/python3.11", Glibc: "2.36"}, "3.11"},
+		{"default", "base: {kind: debian}\n", Selection{}, recipe.BaseImage{Kind: "debian", Ref: "debian bookworm", Suite: "bookworm", Interpreter: "/usr/bin/python3.11", Glibc: "2.36"}, "3.11"},
 		{"suite", "base: {kind: debian, suite: trixie, shell: true}\n", Selection{},
-			BaseImage{Kind: "debian", Ref: "debian trixie", Suite: "trixie", Shell: true, Interpreter: "/usr/bin/python3.13", Glibc: "2.41"}, "3.13"},
-		{"python", "base: {kind: debian}\npython: {version: \"3.13\"}\n", Selection{}, BaseImage{Kind: "debian", Ref: "debian trixie", Suite: "trixie", Interpreter: "/usr/bin/python3.13", Glibc: "2.41"}, "3.13"},
-		{"kind image", "base: {kind: image}\n", Selection{}, BaseImage{Ref: "docker.io/library/python:3.11-slim", Interpreter: "/usr/local/bin/python3.11"}, "3.11"},
+			recipe.BaseImage{Kind: "debian", Ref: "debian trixie", Suite: "trixie", Shell: true, Interpreter: "/usr/bin/python3.13", Glibc: "2.41"}, "3.13"},
+		{"python", "base: {kind: debian}\npython: {version: \"3.13\"}\n", Selection{}, recipe.BaseImage{Kind: "debian", Ref: "debian trixie", Suite: "trixie", Interpreter: "/usr/bin/python3.13", Glibc: "2.41"}, "3.13"},
+		{"kind image", "base: {kind: image}\n", Selection{}, recipe.BaseImage{Ref: "docker.io/library/python:3.11-slim", Interpreter: "/usr/local/bin/python3.11"}, "3.11"},
 		{"--base", "base: {kind: debian, suite: trixie, shell: true}\npython: {version: \"3.13\"}\n", Selection{Base: "python:3.13-slim"},
-			BaseImage{Ref: "docker.io/library/python:3.13-slim", Interpreter: "/usr/local/bin/python3.13"}, "3.13"},
+			recipe.BaseImage{Ref: "docker.io/library/python:3.13-slim", Interpreter: "/usr/local/bin/python3.13"}, "3.13"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := debianOf(t, test.lines, test.sel)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // Directories and files at the top of a project that are no part of the app.
@@ -63,7 +64,7 @@ func (r *resolver) exists(name string) bool {
 
 // srcLayout tells whether src/ is copied as it is and holds packages, which are imported without the word src.
 func (r *resolver) srcLayout() bool {
-	copied := slices.ContainsFunc(r.recipe.App.Copy, func(rule CopyRule) bool {
+	copied := slices.ContainsFunc(r.recipe.App.Copy, func(rule recipe.CopyRule) bool {
 		return rule.To == r.recipe.App.Workdir+"/" && slices.Contains(rule.Files, "src") ||
 			rule.To == r.recipe.App.Workdir && slices.Contains(rule.Files, ".")
 	})
@@ -104,7 +105,7 @@ func (r *resolver) command() {
 // isCopied tells whether a file of the project comes to lie in the working directory under its own name.
 func (r *resolver) isCopied(name string) bool {
 	workdir := r.recipe.App.Workdir
-	return slices.ContainsFunc(r.recipe.App.Copy, func(rule CopyRule) bool {
+	return slices.ContainsFunc(r.recipe.App.Copy, func(rule recipe.CopyRule) bool {
 		whole := slices.Contains(rule.Files, ".") && rule.To == workdir && r.exists(name)
 		return whole || slices.Contains(rule.Files, name) && target(rule, name) == path.Join(workdir, name)
 	})

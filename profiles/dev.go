@@ -1,16 +1,10 @@
 package profiles
 
-import "slices"
+import (
+	"slices"
 
-// Dev is what the stage of this name adds to the runtime image: an image to work in.
-type Dev struct {
-	Requires StageRequirements `json:"requires"`
-	System   []string          `json:"system,omitempty"` // Debian packages beside the builder's as apt is asked for them, sorted
-	Command  []string          `json:"command"`
-	Shell    string            `json:"shell"`           // absolute path in the image
-	Env      []Pair            `json:"env,omitempty"`   // over the app's, sorted by name, SHELL included
-	Ports    []string          `json:"ports,omitempty"` // beside the app's: "8888/tcp", sorted
-}
+	"github.com/mlbuild/mlbuild/profiles/recipe"
+)
 
 type devSpec struct {
 	stageSpec
@@ -57,7 +51,7 @@ func (r *resolver) dev() {
 		}
 		s = &devSpec{}
 	}
-	d := &Dev{Shell: s.shell.or("/bin/bash"), Command: values(s.command), System: sortedUnique(values(s.system))}
+	d := &recipe.Dev{Shell: s.shell.or("/bin/bash"), Command: values(s.command), System: recipe.SortedUnique(values(s.system))}
 	r.recipe.Dev = d
 	if why := badDirectory(d.Shell); why != "" {
 		r.specf(s.shell.at, "dev.shell %q %s", d.Shell, why).Hint("For example shell: /bin/zsh, with zsh in dev.system.")
@@ -69,15 +63,15 @@ func (r *resolver) dev() {
 		d.Command = []string{d.Shell}
 		r.notebook(d, append(slices.Clone(direct), r.direct...))
 	}
-	d.Env = over([]Pair{{"SHELL", d.Shell}}, r.pairs(s.env, "environment variable", envName))
+	d.Env = over([]recipe.Pair{{Name: "SHELL", Value: d.Shell}}, r.pairs(s.env, "environment variable", envName))
 }
 
 // notebook makes the image serve notebooks if a package for that is asked for.
-func (r *resolver) notebook(d *Dev, direct []requirement) {
+func (r *resolver) notebook(d *recipe.Dev, direct []requirement) {
 	for _, n := range notebooks {
 		if asksIn(direct, n.name) {
 			d.Command = n.command
-			d.Ports = sortedUnique(append(d.Ports, "8888/tcp"))
+			d.Ports = recipe.SortedUnique(append(d.Ports, "8888/tcp"))
 			return
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // maxScript is how much of a script is looked at, in bytes.
@@ -72,7 +73,7 @@ func (r *resolver) scriptFault(word str, format string, args ...any) *fault.Faul
 }
 
 // executable tells whether a file is so in the image: as its rule says, else as it is in the project.
-func executable(rule CopyRule, mode fs.FileMode) bool {
+func executable(rule recipe.CopyRule, mode fs.FileMode) bool {
 	if rule.Mode != "" {
 		return strings.ContainsAny(rule.Mode, "1357")
 	}
@@ -80,7 +81,7 @@ func executable(rule CopyRule, mode fs.FileMode) bool {
 }
 
 // projectFile finds the file of the project that a path of the image is copied from. The last rule that copies it wins.
-func (r *resolver) projectFile(inImage string) (name string, by CopyRule, ok bool) {
+func (r *resolver) projectFile(inImage string) (name string, by recipe.CopyRule, ok bool) {
 	if !path.IsAbs(inImage) {
 		inImage = path.Join(r.recipe.App.Workdir, inImage)
 	}
@@ -102,7 +103,7 @@ func (r *resolver) projectFile(inImage string) (name string, by CopyRule, ok boo
 			}
 		}
 	}
-	return "", CopyRule{}, false
+	return "", recipe.CopyRule{}, false
 }
 
 // readHead gives the beginning of a file and its mode.

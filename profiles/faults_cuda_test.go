@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 func TestFaultsOfCUDA(t *testing.T) {
@@ -78,13 +79,13 @@ func TestCheckWheels(t *testing.T) {
 		"nvidia-nccl-cu12": {"xgboost", "nvidia-nccl-cu12"}, "nvidia-cublas-cu12": {"app", "torch", "nvidia-cublas-cu12"},
 		"nvidia-cudnn-cu12": {"app", "torch", "nvidia-cudnn-cu12"}, "nvidia-cublas": {"jax", "jax-cuda13-plugin", "nvidia-cublas"},
 	}
-	cpu := Recipe{Profile: "cpu", Python: Python{Version: "3.11"}, Accelerator: Accelerator{Kind: "none"}, Base: BaseImage{Ref: "docker.io/library/python:3.11-slim"}}
+	cpu := recipe.Recipe{Profile: "cpu", Python: recipe.Python{Version: "3.11"}, Accelerator: recipe.Accelerator{Kind: "none"}, Base: recipe.BaseImage{Ref: "docker.io/library/python:3.11-slim"}}
 	gpu := cpu
-	gpu.Profile, gpu.Accelerator = "gpu", Accelerator{Kind: "cuda"}
-	with := func(r Recipe, change func(*Recipe)) Recipe { change(&r); return r }
+	gpu.Profile, gpu.Accelerator = "gpu", recipe.Accelerator{Kind: "cuda"}
+	with := func(r recipe.Recipe, change func(*recipe.Recipe)) recipe.Recipe { change(&r); return r }
 	for _, c := range []struct {
 		name   string
-		recipe Recipe
+		recipe recipe.Recipe
 		wheels []WheelInfo
 		want   []string
 		note   string
@@ -93,19 +94,19 @@ func TestCheckWheels(t *testing.T) {
 			"E-VARIANT : xgboost brings nvidia-nccl-cu12: xgboost → nvidia-nccl-cu12 | Require xgboost-cpu instead of xgboost"}, ""},
 		{"16 torch", cpu, wheels("torch==2.9.1", "nvidia-cudnn-cu12==9", "nvidia-cublas-cu12==12.8"), []string{
 			"E-VARIANT : torch brings nvidia-cublas-cu12 and 1 more CUDA packages: app → torch → nvidia-cublas-cu12 | allow: [torch]"}, ""},
-		{"16 allowed", with(cpu, func(r *Recipe) { r.Requires.Allow = []string{"xgboost"} }), wheels("nvidia-nccl-cu12==2.27"), nil, ""},
+		{"16 allowed", with(cpu, func(r *recipe.Recipe) { r.Requires.Allow = []string{"xgboost"} }), wheels("nvidia-nccl-cu12==2.27"), nil, ""},
 		{"16 harmless", cpu, wheels("nvidia-ml-py==12.5", "torch==2.9.1+cpu", "cuda-lite==1"), nil, ""},
-		{"12 index", with(gpu, func(r *Recipe) { r.Accelerator.CUDA = "12.6" }), wheels("torch==2.9.1+cu128"), []string{
+		{"12 index", with(gpu, func(r *recipe.Recipe) { r.Accelerator.CUDA = "12.6" }), wheels("torch==2.9.1+cu128"), []string{
 			"E-CUDA : the packages bring CUDA 12.8, the profile gpu wants CUDA 12.6 | torch 2.9 exists for CUDA 12.6, 12.8, 13.0."}, ""},
-		{"12 same major", with(gpu, func(r *Recipe) { r.Accelerator.CUDA = "12.6" }), wheels("tensorflow==2.19.0", "nvidia-cuda-runtime-cu12==12.5.82"), nil, ""},
-		{"12 base", with(gpu, func(r *Recipe) { r.Base.Ref = "docker.io/nvidia/cuda:11.8.0-runtime-ubuntu22.04" }), wheels("torch==2.9.1+cu126"), []string{
+		{"12 same major", with(gpu, func(r *recipe.Recipe) { r.Accelerator.CUDA = "12.6" }), wheels("tensorflow==2.19.0", "nvidia-cuda-runtime-cu12==12.5.82"), nil, ""},
+		{"12 base", with(gpu, func(r *recipe.Recipe) { r.Base.Ref = "docker.io/nvidia/cuda:11.8.0-runtime-ubuntu22.04" }), wheels("torch==2.9.1+cu126"), []string{
 			"E-CUDA : the packages bring CUDA 12.6, the base docker.io/nvidia/cuda:11.8.0-runtime-ubuntu22.04 has CUDA 11.8 | docker.io/nvidia/cuda:12.6.3-runtime-ubuntu24.04"}, ""},
-		{"twice", with(gpu, func(r *Recipe) { r.Base.Ref = "nvidia/cuda:12.8.1-base-ubuntu22.04" }), wheels("torch==2.9.1+cu126"), nil, "both bring CUDA 12"},
+		{"twice", with(gpu, func(r *recipe.Recipe) { r.Base.Ref = "nvidia/cuda:12.8.1-base-ubuntu22.04" }), wheels("torch==2.9.1+cu126"), nil, "both bring CUDA 12"},
 		{"12 conflict", gpu, wheels("torch==2.9.1", "nvidia-cublas-cu12==12.8.4", "nvidia-cublas==13.0.0.19", "nvidia-nccl-cu13==2.27"), []string{
 			"E-CUDA : CUDA 12 by app → torch → nvidia-cublas-cu12; CUDA 13 by jax → jax-cuda13-plugin → nvidia-cublas | a profile for each framework"}, ""},
-		{"13 driver", with(gpu, func(r *Recipe) { r.Accelerator.MinDriver = "570" }), wheels("cuda-toolkit==13.0.2", "nvidia-cublas==13.0.0.19"), []string{
+		{"13 driver", with(gpu, func(r *recipe.Recipe) { r.Accelerator.MinDriver = "570" }), wheels("cuda-toolkit==13.0.2", "nvidia-cublas==13.0.0.19"), []string{
 			"E-CUDA : CUDA 13.0 needs driver 580 or newer, the profile promises to run on 570 | cuda: \"12.9\""}, ""},
-		{"15 python", with(gpu, func(r *Recipe) { r.Python.Version = "3.13" }), wheels("torch==2.4.1+cu124"), []string{
+		{"15 python", with(gpu, func(r *recipe.Recipe) { r.Python.Version = "3.13" }), wheels("torch==2.4.1+cu124"), []string{
 			"E-WHEEL : torch 2.4.1+cu124 has no wheel for Python 3.13"}, ""},
 		{"onnx", gpu, wheels("onnxruntime-gpu==1.23"), nil, "onnxruntime-gpu[cuda,cudnn]"},
 		{"nothing", gpu, wheels("flask==3"), nil, "nothing in the profile gpu brings CUDA"},
@@ -122,26 +123,26 @@ func TestCheckWheels(t *testing.T) {
 }
 
 func TestEnv(t *testing.T) {
-	r := &Recipe{Accelerator: Accelerator{Kind: "cuda"}, App: App{Env: []Pair{{"A", "1"}}}}
+	r := &recipe.Recipe{Accelerator: recipe.Accelerator{Kind: "cuda"}, App: recipe.App{Env: []recipe.Pair{{Name: "A", Value: "1"}}}}
 	for cuda, want := range map[string]string{"12.6": "cuda>=12.6 driver>=525", "13": "cuda>=13.0 driver>=580", "11.8": "cuda>=11.8 driver>=450"} {
-		if env := Env(r, cuda); len(env) != 2 || env[1] != (Pair{"NVIDIA_REQUIRE_CUDA", want}) {
+		if env := Env(r, cuda); len(env) != 2 || env[1] != (recipe.Pair{Name: "NVIDIA_REQUIRE_CUDA", Value: want}) {
 			t.Errorf("Env(%s) = %v, want NVIDIA_REQUIRE_CUDA=%s", cuda, env, want)
 		}
 	}
 	if env := Env(r, ""); len(env) != 1 {
 		t.Errorf("Env without CUDA = %v", env)
 	}
-	r.App.Env = []Pair{{"NVIDIA_REQUIRE_CUDA", "cuda>=12"}}
+	r.App.Env = []recipe.Pair{{Name: "NVIDIA_REQUIRE_CUDA", Value: "cuda>=12"}}
 	if env := Env(r, "12.6"); len(env) != 1 || env[0].Value != "cuda>=12" {
 		t.Errorf("the project's own value must win, got %v", env)
 	}
-	if env := Env(&Recipe{Accelerator: Accelerator{Kind: "none"}}, "12.6"); len(env) != 0 {
+	if env := Env(&recipe.Recipe{Accelerator: recipe.Accelerator{Kind: "none"}}, "12.6"); len(env) != 0 {
 		t.Errorf("Env of a CPU profile = %v", env)
 	}
 }
 
 func TestCheckBase(t *testing.T) {
-	r := &Recipe{Profile: "gpu", Python: Python{Version: "3.11", From: "mlbuild.yaml"}, Base: BaseImage{Ref: "registry.example/own:1"}}
+	r := &recipe.Recipe{Profile: "gpu", Python: recipe.Python{Version: "3.11", From: "mlbuild.yaml"}, Base: recipe.BaseImage{Ref: "registry.example/own:1"}}
 	debian := []string{"# debian.sh --arch 'amd64' out/ 'bookworm' '@1757289600'"}
 	glibc, err := CheckBase(r, "13.0", debian, []string{"PYTHON_VERSION=3.12.4", "CUDA_VERSION=12.6.3"})
 	if glibc != "2.36" {

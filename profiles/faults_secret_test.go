@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // canaries are values that no message, hint or snippet may show.
@@ -87,7 +88,7 @@ func errText(err error) string {
 }
 
 func TestCheckSecretValues(t *testing.T) {
-	r := &Recipe{App: App{Env: []Pair{{"A", "x-s3cr3tvalue-y"}}, Labels: []Pair{{"l", "ok"}}, Command: []string{"run", "s3cr3tvalue"}}}
+	r := &recipe.Recipe{App: recipe.App{Env: []recipe.Pair{{Name: "A", Value: "x-s3cr3tvalue-y"}}, Labels: []recipe.Pair{{Name: "l", Value: "ok"}}, Command: []string{"run", "s3cr3tvalue"}}}
 	err := CheckSecretValues(r, map[string][]byte{"db": []byte("s3cr3tvalue\n"), "short": []byte("x"), "other": []byte("not here")})
 	var want fault.List
 	if !errors.As(err, &want) || len(want) != 2 || want[0].Code != fault.SecretLeak || strings.Contains(err.Error(), "s3cr3tvalue") {

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 func TestFaultsOfStages(t *testing.T) {
@@ -50,7 +52,7 @@ func TestFaultsOfStages(t *testing.T) {
 }
 
 // stagesOf resolves files for a target.
-func stagesOf(t *testing.T, target string, files map[string]string) *Recipe {
+func stagesOf(t *testing.T, target string, files map[string]string) *recipe.Recipe {
 	t.Helper()
 	r, err := resolveDir(project(t, files), Selection{Target: target})
 	if err != nil {

@@ -3,6 +3,8 @@ package profiles
 import (
 	"strings"
 	"testing"
+
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // armoured is the head of a public key; apt, not mlbuild, reads the rest.
@@ -52,7 +54,7 @@ func TestFaultsOfSystemPackages(t *testing.T) {
 }
 
 // systemOf resolves a project whose system section is given.
-func systemOf(t *testing.T, section string) *Recipe {
+func systemOf(t *testing.T, section string) *recipe.Recipe {
 	t.Helper()
 	files := yamlFile(section)
 	files["keys/team.asc"], files["keys/copy.asc"], files["requirements.txt"] = armoured, armoured, ""

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // faultCase is a project that is wrong. Each want is what one fault must say: code, place, a part of the message,
@@ -41,7 +42,7 @@ func project(t *testing.T, files map[string]string) string {
 }
 
 // resolveDir loads and resolves the project in dir.
-func resolveDir(dir string, sel Selection) (*Recipe, error) {
+func resolveDir(dir string, sel Selection) (*recipe.Recipe, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // Options of requirements files that say where packages come from (pip's "Requirements File Format").
@@ -143,7 +144,7 @@ func (r *resolver) foundIndexes() {
 			if !slices.Contains(req.FindLinks, l.url) {
 				req.FindLinks = append(req.FindLinks, l.url)
 			}
-		case r.indexAt(l.url) >= 0 || slices.ContainsFunc(req.Indexes, func(ix Index) bool { return ix.URL == l.url }):
+		case r.indexAt(l.url) >= 0 || slices.ContainsFunc(req.Indexes, func(ix recipe.Index) bool { return ix.URL == l.url }):
 		case m != nil:
 			if r.found.torch.tag == "" {
 				r.found.torch = torchLine{m[1], m[2], l.at}
@@ -158,15 +159,15 @@ func (r *resolver) foundIndexes() {
 func (r *resolver) addFound(l indexLine) {
 	req := &r.recipe.Requires
 	standard := l.option == indexURL
-	if i := slices.IndexFunc(req.Indexes, func(ix Index) bool { return ix.Default }); standard && i >= 0 {
+	if i := slices.IndexFunc(req.Indexes, func(ix recipe.Index) bool { return ix.Default }); standard && i >= 0 {
 		r.specf(l.at, "%s names a second default index, beside %s", l.option, req.Indexes[i].URL).Hint("One index replaces the default index: make the other an --extra-index-url.")
 		return
 	}
-	req.Indexes = append(req.Indexes, Index{Name: freeName(l.url, req.Indexes), URL: l.url, Default: standard})
+	req.Indexes = append(req.Indexes, recipe.Index{Name: freeName(l.url, req.Indexes), URL: l.url, Default: standard})
 }
 
 // freeName names an index after its host, and numbers it if that name is taken.
-func freeName(address string, taken []Index) string {
+func freeName(address string, taken []recipe.Index) string {
 	host := "index"
 	if u, err := url.Parse(address); err == nil {
 		host = orElse(cleanName(u.Hostname()), host)
@@ -176,7 +177,7 @@ func freeName(address string, taken []Index) string {
 		if n > 1 {
 			name = fmt.Sprintf("%s-%d", host, n)
 		}
-		if !slices.ContainsFunc(taken, func(ix Index) bool { return ix.Name == name }) {
+		if !slices.ContainsFunc(taken, func(ix recipe.Index) bool { return ix.Name == name }) {
 			return name
 		}
 	}

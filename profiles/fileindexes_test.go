@@ -6,11 +6,13 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // TestTakeIndexes: what names an index goes out of the file, line for line, and everything else stays as it is.
 func TestTakeIndexes(t *testing.T) {
-	r := &resolver{report: newReport(), spec: &spec{}, recipe: &Recipe{}}
+	r := &resolver{report: newReport(), spec: &spec{}, recipe: &recipe.Recipe{}}
 	in := "# first\r\n-i https://a.example/simple # why\nflask\n--extra-index-url=\"https://b.example/s\" --pre\n--find-links \\\n  https://c.example/w.html\n--only-binary :all:\nx @ https://d.example/--index-url/x.whl\n"
 	want := "# first\r\n\nflask\n--pre\n\n\n--only-binary :all:\nx @ https://d.example/--index-url/x.whl\n"
 	if d := cmp.Diff(want, r.takeIndexes("r.txt", in)); d != "" {
@@ -32,7 +34,7 @@ func TestIndexesOfFiles(t *testing.T) {
 	files := memory{"requirements.txt": "flask\n--extra-index-url https://b.example/simple/\n--extra-index-url https://b.example/other\n--extra-index-url https://${USER}:${PASS}@own.example/s\n-i https://main.example/s\n",
 		FileName: "python: {indexes: [{name: own, url: \"https://own.example/s/\", secret: id}], find_links: [https://l.example/p], index_strategy: unsafe-best-match}\n"}
 	r := resolveMemory(t, files, Selection{Profile: "gpu"})
-	want := []Index{{Name: "own", URL: "https://own.example/s/", Secret: "id"}, {Name: "b-example", URL: "https://b.example/simple/"},
+	want := []recipe.Index{{Name: "own", URL: "https://own.example/s/", Secret: "id"}, {Name: "b-example", URL: "https://b.example/simple/"},
 		{Name: "b-example-2", URL: "https://b.example/other"}, {Name: "main-example", URL: "https://main.example/s", Default: true}}
 	if d := cmp.Diff(want, r.Requires.Indexes); d != "" {
 		t.Error(d)
@@ -109,7 +111,7 @@ func TestPinnedHashes(t *testing.T) {
 	a, b := strings.Repeat("a", 64), strings.Repeat("b", 64)
 	files := memory{"requirements.txt": "Num_py==2.1.3 ; python_version>'3' \\\n --hash=sha256:" + strings.ToUpper(b) + " \\\n --hash sha256:" + a + "\nx @ https://files.example/x.whl --hash=sha256:" + a + " --hash=sha512:00\n",
 		"c.txt": "num-py==2.1.3 --hash=sha256:" + a + "\n", FileName: "python: {requirements: [requirements.txt], constraints: [c.txt]}\n"}
-	want := []PinnedHashes{{Name: "num-py", Version: "2.1.3", SHA256: []string{a, b}}, {Name: "x", SHA256: []string{a}}}
+	want := []recipe.PinnedHashes{{Name: "num-py", Version: "2.1.3", SHA256: []string{a, b}}, {Name: "x", SHA256: []string{a}}}
 	if d := cmp.Diff(want, resolveMemory(t, files, Selection{}).Requires.Hashes); d != "" {
 		t.Error(d)
 	}

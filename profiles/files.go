@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // The sizes from which data belongs into a volume or a model source, not into the app layer.
@@ -26,7 +27,7 @@ type copier struct {
 	placed  map[string]string // path in the image → path in the project
 	folded  map[string]string // the same path in lower case → path in the image
 	counted map[string]bool   // paths in the project whose size is in total
-	rules   []CopyRule        // what was made so far
+	rules   []recipe.CopyRule // what was made so far
 	total   int64             // bytes
 	full    bool              // a limit on all files is exceeded and reported
 }
@@ -43,7 +44,7 @@ func (r *resolver) files() {
 }
 
 // copied resolves copy rules.
-func (r *resolver) copied(rules []copySpec, ignore *ignores) []CopyRule {
+func (r *resolver) copied(rules []copySpec, ignore *ignores) []recipe.CopyRule {
 	c := &copier{resolver: r, ignore: ignore, placed: map[string]string{}, folded: map[string]string{}, counted: map[string]bool{}}
 	for _, rule := range rules {
 		c.rule(rule)
@@ -59,13 +60,13 @@ func (c *copier) rule(s copySpec) {
 		return
 	}
 	var found []string
-	if isGlob(from) {
+	if recipe.IsGlob(from) {
 		found = c.glob(from, s.from.at)
 	} else {
 		found = c.exact(from, s.from.at)
 		s.to = c.linkTarget(s, from, found)
 	}
-	base := CopyRule{From: from}
+	base := recipe.CopyRule{From: from}
 	if s.mode.set {
 		base.Mode = fmt.Sprintf("%04o", c.mode(s.mode, 0))
 	}
@@ -97,7 +98,7 @@ func (c *copier) linkTarget(s copySpec, from string, found []string) str {
 }
 
 // target is where a file of a rule comes to lie.
-func target(rule CopyRule, file string) string {
+func target(rule recipe.CopyRule, file string) string {
 	if strings.HasSuffix(rule.To, "/") {
 		return path.Join(rule.To, path.Base(file))
 	}
@@ -106,7 +107,7 @@ func target(rule CopyRule, file string) string {
 
 // destinations spreads the files over rules: without "to" a file keeps its path below the working directory,
 // which takes one rule for each directory.
-func (c *copier) destinations(base CopyRule, found []string, s copySpec) []CopyRule {
+func (c *copier) destinations(base recipe.CopyRule, found []string, s copySpec) []recipe.CopyRule {
 	if len(found) == 0 {
 		return nil
 	}
@@ -125,17 +126,17 @@ func (c *copier) destinations(base CopyRule, found []string, s copySpec) []CopyR
 		if found[0] == "." {
 			base.To = path.Clean(to)
 		}
-		return []CopyRule{base}
+		return []recipe.CopyRule{base}
 	}
 	if found[0] == "." {
 		base.Files, base.To = found, workdir
-		return []CopyRule{base}
+		return []recipe.CopyRule{base}
 	}
 	byDir := map[string][]string{}
 	for _, file := range found {
 		byDir[path.Dir(file)] = append(byDir[path.Dir(file)], file)
 	}
-	var rules []CopyRule
+	var rules []recipe.CopyRule
 	for _, dir := range sortedKeys(byDir) {
 		rule := base
 		rule.Files, rule.To = byDir[dir], strings.TrimSuffix(path.Join(workdir, dir), "/")+"/"

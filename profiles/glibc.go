@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/distribution/reference"
+
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // GlibcOf deduces the C library of a base from its reference, and from its config's history (the created_by
@@ -111,7 +113,7 @@ func GlibcOfRelease(osRelease string) (glibc string, musl bool) {
 }
 
 // CheckLook refuses a base with musl, seen in its os-release, and gives its glibc, "" if nothing tells.
-func CheckLook(r *Recipe, osRelease string) (glibc string, err error) {
+func CheckLook(r *recipe.Recipe, osRelease string) (glibc string, err error) {
 	glibc, musl := GlibcOfRelease(osRelease)
 	if musl {
 		return "", muslFault(r.Base.Ref)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // hash fills Requires.Inputs: what a lock was made from. It changes with everything that can change the chosen
@@ -13,7 +14,7 @@ import (
 // lock for several platforms has one hash.
 func (r *resolver) hash() {
 	inputs := struct {
-		Requires Requirements
+		Requires recipe.Requirements
 		Python   string
 		Kind     string
 		CUDA     string

@@ -7,6 +7,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // hashedLine is a requirement with the hashes that its files may have. One by URL has no version.
@@ -49,17 +50,17 @@ func (r *resolver) hashesOf(line string, at fault.Position) {
 }
 
 // pinnedHashes puts the hashes of each version together.
-func pinnedHashes(lines []hashedLine) []PinnedHashes {
-	var all []PinnedHashes
+func pinnedHashes(lines []hashedLine) []recipe.PinnedHashes {
+	var all []recipe.PinnedHashes
 	for _, h := range lines {
-		i := slices.IndexFunc(all, func(p PinnedHashes) bool { return p.Name == h.name && p.Version == h.version })
+		i := slices.IndexFunc(all, func(p recipe.PinnedHashes) bool { return p.Name == h.name && p.Version == h.version })
 		if i < 0 {
-			all = append(all, PinnedHashes{Name: h.name, Version: h.version})
+			all = append(all, recipe.PinnedHashes{Name: h.name, Version: h.version})
 			i = len(all) - 1
 		}
-		all[i].SHA256 = sortedUnique(append(all[i].SHA256, h.sha256...))
+		all[i].SHA256 = recipe.SortedUnique(append(all[i].SHA256, h.sha256...))
 	}
-	slices.SortFunc(all, func(a, b PinnedHashes) int {
+	slices.SortFunc(all, func(a, b recipe.PinnedHashes) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Version, b.Version))
 	})
 	return all

@@ -8,15 +8,16 @@ import (
 	"time"
 
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // healthcheck writes the check as the image config has it.
-func (r *resolver) healthcheck() *Healthcheck {
+func (r *resolver) healthcheck() *recipe.Healthcheck {
 	s := r.spec.app.healthcheck
 	if s == nil {
 		return nil
 	}
-	h := &Healthcheck{
+	h := &recipe.Healthcheck{
 		Interval: r.seconds(s.interval, "interval"), Timeout: r.seconds(s.timeout, "timeout"),
 		StartPeriod: r.seconds(s.startPeriod, "start_period"), StartInterval: r.seconds(s.startInterval, "start_interval"),
 		Retries: int(r.between(s.retries, "retries", 0, 1, 100)),

@@ -12,6 +12,7 @@ import (
 	"github.com/moby/patternmatcher/ignorefile"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // clutter is what no image needs. .dockerignore can take it back with !.
@@ -65,7 +66,7 @@ func (r *resolver) exactly(rules []copySpec) []string {
 	for _, rule := range rules {
 		names = append(names, rule.from.value)
 	}
-	return slices.DeleteFunc(names, func(n string) bool { return isGlob(n) || path.Clean(n) == "." })
+	return slices.DeleteFunc(names, func(n string) bool { return recipe.IsGlob(n) || path.Clean(n) == "." })
 }
 
 // secretFile tells whether a path is one of secretFiles or below one, and gives it clean.
@@ -134,7 +135,7 @@ func (i *ignores) leaves(name string, d fs.DirEntry) bool {
 
 // refuseSecrets makes a fault of the secret files that a rule would copy. One that is left out silently would be missed only when the container runs.
 func (c *copier) refuseSecrets(at fault.Position) {
-	met := sortedUnique(c.ignore.secrets)
+	met := recipe.SortedUnique(c.ignore.secrets)
 	c.ignore.secrets = nil
 	if len(met) == 0 {
 		return

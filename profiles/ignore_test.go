@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // copiedOf lists the files of a project, sorted, that its rules bring into the image.
@@ -13,7 +15,7 @@ func copiedOf(t *testing.T, files memory) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &resolver{report: newReport(), project: p, fsys: p.fsys, recipe: &Recipe{App: App{Workdir: defaultWorkdir}}}
+	r := &resolver{report: newReport(), project: p, fsys: p.fsys, recipe: &recipe.Recipe{App: recipe.App{Workdir: defaultWorkdir}}}
 	r.spec = (&decoder{report: r.report}).spec(p.merged("cpu").without("extends", "description"))
 	ignore := r.readIgnores(r.spec.app.copy)
 	c := &copier{resolver: r, ignore: ignore, placed: map[string]string{}, folded: map[string]string{}, counted: map[string]bool{}}

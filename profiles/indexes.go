@@ -6,6 +6,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 var (
@@ -23,7 +24,7 @@ func (r *resolver) indexes() {
 			r.specf(s.at, "two indexes are marked default: true").Hint("One index replaces the default index.")
 		}
 		standard = standard || s.standard
-		r.recipe.Requires.Indexes = append(r.recipe.Requires.Indexes, Index{
+		r.recipe.Requires.Indexes = append(r.recipe.Requires.Indexes, recipe.Index{
 			Name: s.name.value, URL: s.url.value, Packages: normalizedNames(s.packages), Default: s.standard, Secret: s.secret.value,
 		})
 	}
@@ -89,7 +90,7 @@ func (r *resolver) secrets() {
 	if !undeclared { // else one typing error would be two faults
 		r.unusedSecrets(used)
 	}
-	r.recipe.Secrets = sortedUnique(append(used, declared...))
+	r.recipe.Secrets = recipe.SortedUnique(append(used, declared...))
 }
 
 // unusedSecrets refuses a declared secret that no profile uses: most likely the step that needs it does not get it. used are the ids of this profile.

@@ -10,12 +10,13 @@ import (
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // fileSource finds a model that is a file or a directory of the project. It is named exactly, so .dockerignore, which keeps files out of the
 // app, does not count; files that usually hold secrets are left out of a directory.
-func (r *resolver) fileSource(s modelSpec, src *ModelSource) {
-	src.Kind = ModelFile
+func (r *resolver) fileSource(s modelSpec, src *recipe.ModelSource) {
+	src.Kind = recipe.ModelFile
 	name, ok := r.inside(s.file.value, s.file.at, "model")
 	if !ok {
 		return
@@ -66,7 +67,7 @@ func modelIrregular(name string, mode fs.FileMode) *fault.Fault {
 }
 
 // checkModelSum holds a file of the project against the sha256 that the project file promises.
-func (r *resolver) checkModelSum(s modelSpec, src *ModelSource) {
+func (r *resolver) checkModelSum(s modelSpec, src *recipe.ModelSource) {
 	if !slices.Equal(src.Files, []string{src.Path}) {
 		r.specf(s.sha256.at, "a directory has no sha256").Hint("Leave it out: the daemon knows the files by their contents.")
 		return

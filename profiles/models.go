@@ -12,6 +12,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // modelRoot is where models lie unless the project says otherwise.
@@ -36,7 +37,7 @@ func (r *resolver) models() {
 	}
 }
 
-func (r *resolver) model(s modelSpec) (m Model, ok bool) {
+func (r *resolver) model(s modelSpec) (m recipe.Model, ok bool) {
 	before := len(r.faults)
 	m.Source = r.modelSource(s)
 	m.Version, m.Secret, m.Unpack = s.version.value, s.secret.value, s.unpack
@@ -44,8 +45,8 @@ func (r *resolver) model(s modelSpec) (m Model, ok bool) {
 		return m, false
 	}
 	r.modelKeys(s, m)
-	base := m.Source.base()
-	m.Name = orElse(cleanName(m.Source.stem()), "model")
+	base := m.Source.Base()
+	m.Name = orElse(cleanName(m.Source.Stem()), "model")
 	if s.name.set {
 		m.Name = s.name.value
 		if !projectName.MatchString(m.Name) {
@@ -67,7 +68,7 @@ func (r *resolver) model(s modelSpec) (m Model, ok bool) {
 }
 
 // modelSource reads where the model comes from: exactly one key says so.
-func (r *resolver) modelSource(s modelSpec) ModelSource {
+func (r *resolver) modelSource(s modelSpec) recipe.ModelSource {
 	var given []str
 	for _, key := range []str{s.url, s.git, s.hub, s.drive, s.file} {
 		if key.set {
@@ -76,9 +77,9 @@ func (r *resolver) modelSource(s modelSpec) ModelSource {
 	}
 	if len(given) != 1 {
 		r.specf(s.at, "a model has one source, this one has %d", len(given)).Hint("Write one of url, git, huggingface, gdrive and file.")
-		return ModelSource{}
+		return recipe.ModelSource{}
 	}
-	src := ModelSource{SHA256: strings.ToLower(s.sha256.value), Region: s.region.value, Endpoint: strings.TrimRight(s.endpoint.value, "/")}
+	src := recipe.ModelSource{SHA256: strings.ToLower(s.sha256.value), Region: s.region.value, Endpoint: strings.TrimRight(s.endpoint.value, "/")}
 	if s.sha256.set && !sha256Hex.MatchString(src.SHA256) {
 		r.specf(s.sha256.at, "%q is not a sha256: 64 hexadecimal digits", s.sha256.value)
 	}
@@ -111,9 +112,9 @@ var (
 )
 
 // urlSource reads an http, s3 or gs URL.
-func (r *resolver) urlSource(s str, src *ModelSource) {
+func (r *resolver) urlSource(s str, src *recipe.ModelSource) {
 	scheme, rest, _ := strings.Cut(s.value, "://")
-	if scheme == ModelS3 || scheme == ModelGS {
+	if scheme == recipe.ModelS3 || scheme == recipe.ModelGS {
 		src.Kind = scheme
 		src.Repo, src.Path, _ = strings.Cut(rest, "/")
 		if !bucketText.MatchString(src.Repo) || src.Path == "" || strings.HasSuffix(src.Path, "/") || strings.ContainsAny(src.Path, "\n\x00") {
@@ -121,7 +122,7 @@ func (r *resolver) urlSource(s str, src *ModelSource) {
 		}
 		return
 	}
-	src.Kind, src.URL = ModelHTTP, s.value
+	src.Kind, src.URL = recipe.ModelHTTP, s.value
 	r.checkURL(s, "the model")
 	u, err := url.Parse(s.value)
 	if err != nil {
@@ -136,8 +137,8 @@ func (r *resolver) urlSource(s str, src *ModelSource) {
 	}
 }
 
-func (r *resolver) gitSource(s modelSpec, src *ModelSource) {
-	src.Kind, src.URL = ModelGit, s.git.value
+func (r *resolver) gitSource(s modelSpec, src *recipe.ModelSource) {
+	src.Kind, src.URL = recipe.ModelGit, s.git.value
 	if strings.HasPrefix(s.git.value, "git@") || strings.HasPrefix(s.git.value, "ssh://") {
 		r.specf(s.git.at, "the repository %q is reached over ssh, and models come over https", s.git.value).
 			Hint("Write its https URL, and secret: id beside it if it is private.")
@@ -148,8 +149,8 @@ func (r *resolver) gitSource(s modelSpec, src *ModelSource) {
 	src.Files = r.modelFiles(s)
 }
 
-func (r *resolver) hubSource(s modelSpec, src *ModelSource) {
-	src.Kind, src.Repo = ModelHub, s.hub.value
+func (r *resolver) hubSource(s modelSpec, src *recipe.ModelSource) {
+	src.Kind, src.Repo = recipe.ModelHub, s.hub.value
 	if !hubRepo.MatchString(src.Repo) {
 		r.specf(s.hub.at, "%q is not a repository of the hub", src.Repo).Hint("For example huggingface: distilbert/distilbert-base-uncased.")
 	}
@@ -168,24 +169,24 @@ func (r *resolver) revision(s modelSpec, fallback string) string {
 func (r *resolver) modelFiles(s modelSpec) []string {
 	for _, p := range s.files {
 		pattern := strings.TrimPrefix(p.value, "!")
-		if _, err := globRegexp(pattern); err != nil || pattern == "" || path.IsAbs(pattern) || hasDotDot(pattern) {
+		if _, err := recipe.GlobRegexp(pattern); err != nil || pattern == "" || path.IsAbs(pattern) || hasDotDot(pattern) {
 			r.specf(p.at, "%q is not a pattern of files in the repository", p.value).Hint("For example files: [config.json, \"*.safetensors\"].")
 		}
 	}
 	return values(s.files)
 }
 
-func (r *resolver) driveSource(s str, src *ModelSource) {
-	src.Kind, src.Repo = ModelDrive, s.value
+func (r *resolver) driveSource(s str, src *recipe.ModelSource) {
+	src.Kind, src.Repo = recipe.ModelDrive, s.value
 	if !driveID.MatchString(src.Repo) {
 		r.specf(s.at, "%q is not the id of a file in Google Drive", s.value).Hint("It is the part behind /d/ in the link that Drive shares.")
 	}
 }
 
 // modelKeys refuses keys that say nothing of this kind of source.
-func (r *resolver) modelKeys(s modelSpec, m Model) {
+func (r *resolver) modelKeys(s modelSpec, m recipe.Model) {
 	kind := m.Source.Kind
-	repository := kind == ModelGit || kind == ModelHub
+	repository := kind == recipe.ModelGit || kind == recipe.ModelHub
 	for _, key := range []struct {
 		name string
 		set  bool
@@ -195,9 +196,9 @@ func (r *resolver) modelKeys(s modelSpec, m Model) {
 		{"sha256", s.sha256.set, !repository, s.sha256.at},
 		{"revision", s.revision.set, repository, s.revision.at},
 		{"files", s.files != nil, repository, s.at},
-		{"endpoint", s.endpoint.set, kind == ModelHub || kind == ModelS3 || kind == ModelGS || kind == ModelDrive, s.endpoint.at},
-		{"region", s.region.set, kind == ModelS3, s.region.at},
-		{"secret", s.secret.set, kind != ModelFile, s.secret.at},
+		{"endpoint", s.endpoint.set, kind == recipe.ModelHub || kind == recipe.ModelS3 || kind == recipe.ModelGS || kind == recipe.ModelDrive, s.endpoint.at},
+		{"region", s.region.set, kind == recipe.ModelS3, s.region.at},
+		{"secret", s.secret.set, kind != recipe.ModelFile, s.secret.at},
 		{"unpack", s.unpack, !repository, s.at},
 	} {
 		if key.set && !key.fits {
@@ -207,48 +208,15 @@ func (r *resolver) modelKeys(s modelSpec, m Model) {
 			}
 		}
 	}
-	if m.Unpack && archiveStem(m.Source.base()) == m.Source.base() && kind != ModelDrive {
+	if m.Unpack && recipe.ArchiveStem(m.Source.Base()) == m.Source.Base() && kind != recipe.ModelDrive {
 		r.specf(s.at, "%s has no name of an archive that mlbuild unpacks", m.Source).Hint("It unpacks .tar, .tar.gz, .tgz, .tar.bz2, .tar.xz and .zip.")
 	}
 }
 
-// base is the name that a source gives its model, "" if it gives none.
-func (s ModelSource) base() string {
-	switch s.Kind {
-	case ModelHTTP:
-		u, err := url.Parse(s.URL)
-		if err != nil || path.Base(u.Path) == "/" || path.Base(u.Path) == "." {
-			return ""
-		}
-		return path.Base(u.Path)
-	case ModelGit:
-		return strings.TrimSuffix(path.Base(s.URL), ".git")
-	case ModelHub:
-		return path.Base(s.Repo)
-	case ModelDrive:
-		return ""
-	}
-	return path.Base(s.Path)
-}
-
-// stem is the name without what tells a file's format.
-func (s ModelSource) stem() string {
-	base := archiveStem(s.base())
-	if s.Kind == ModelGit || s.Kind == ModelHub {
-		return base
-	}
-	return strings.TrimSuffix(base, path.Ext(base))
-}
-
-var archiveEnd = lazyregexp.New(`(?i)\.(tar|tar\.gz|tgz|tar\.bz2|tar\.xz|zip)$`)
-
-// archiveStem is a file's name without the end that names an archive's format.
-func archiveStem(name string) string { return archiveEnd.ReplaceAllString(name, "") }
-
 // modelPlace reads "to": absolute or below /models; with a slash at the end a file keeps its name below it.
-func (r *resolver) modelPlace(s modelSpec, m Model, base string) string {
+func (r *resolver) modelPlace(s modelSpec, m recipe.Model, base string) string {
 	if m.Unpack {
-		base = archiveStem(base)
+		base = recipe.ArchiveStem(base)
 	}
 	to, at := s.to.value, s.to.at
 	switch {
@@ -277,7 +245,7 @@ func (r *resolver) modelPlace(s modelSpec, m Model, base string) string {
 }
 
 // modelInputs is the hash of what a source is asked.
-func (r *resolver) modelInputs(s ModelSource) string {
+func (r *resolver) modelInputs(s recipe.ModelSource) string {
 	data, err := json.Marshal(s)
 	if err != nil {
 		r.add(fault.New(fault.Internal, "hash the model: %w", err))
@@ -287,12 +255,12 @@ func (r *resolver) modelInputs(s ModelSource) string {
 }
 
 // modelLabels say of each model where it comes from, and its version.
-func (r *resolver) modelLabels() []Pair {
-	var labels []Pair
+func (r *resolver) modelLabels() []recipe.Pair {
+	var labels []recipe.Pair
 	for _, m := range r.recipe.Models {
-		labels = append(labels, Pair{ModelLabel(m.Name, "source"), m.Source.String()})
+		labels = append(labels, recipe.Pair{Name: ModelLabel(m.Name, "source"), Value: m.Source.String()})
 		if m.Version != "" {
-			labels = append(labels, Pair{ModelLabel(m.Name, "version"), m.Version})
+			labels = append(labels, recipe.Pair{Name: ModelLabel(m.Name, "version"), Value: m.Version})
 		}
 	}
 	return labels

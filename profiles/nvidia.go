@@ -3,16 +3,18 @@ package profiles
 import (
 	"slices"
 	"strings"
+
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // nvidiaEnv is what makes the NVIDIA container runtime give a container its GPUs.
-var nvidiaEnv = []Pair{{"NVIDIA_DRIVER_CAPABILITIES", "compute,utility"}, {"NVIDIA_VISIBLE_DEVICES", "all"}}
+var nvidiaEnv = []recipe.Pair{{Name: "NVIDIA_DRIVER_CAPABILITIES", Value: "compute,utility"}, {Name: "NVIDIA_VISIBLE_DEVICES", Value: "all"}}
 
 // Env gives the image's environment once the CUDA of the lock is known ("12.6", or "12" where only the major
 // is; "" = none): App.Env, and for a CUDA profile NVIDIA_REQUIRE_CUDA, by which the NVIDIA runtime refuses a host
 // whose driver is too old. As in NVIDIA's own images a space separates alternatives: the driver knows this CUDA,
 // or it is new enough for the CUDA's major (minor version compatibility).
-func Env(r *Recipe, cuda string) []Pair {
+func Env(r *recipe.Recipe, cuda string) []recipe.Pair {
 	if r.Accelerator.Kind != "cuda" || cuda == "" {
 		return slices.Clone(r.App.Env)
 	}
@@ -23,5 +25,5 @@ func Env(r *Recipe, cuda string) []Pair {
 	if driver, _ := MinDriver(cuda); driver != "" {
 		need += " driver>=" + majorOf(driver)
 	}
-	return over([]Pair{{"NVIDIA_REQUIRE_CUDA", need}}, r.App.Env)
+	return over([]recipe.Pair{{Name: "NVIDIA_REQUIRE_CUDA", Value: need}}, r.App.Env)
 }

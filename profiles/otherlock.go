@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // maxLockBytes bounds a lock of another tool: it travels inside the build's definition, which one message of the daemon's API has to hold.
@@ -78,7 +79,7 @@ func (r *resolver) takePylock(name string, at fault.Position) {
 		r.specf(at, "python.then has no effect beside python.lock: %s, which lists every package", name).Hint("Take one of the two away.")
 	}
 	req.Lock, req.From, req.Project, req.Files = name, name, nil, nil
-	req.Extras, req.Groups = sortedUnique(values(p.extras)), sortedUnique(values(p.groups))
+	req.Extras, req.Groups = recipe.SortedUnique(values(p.extras)), recipe.SortedUnique(values(p.groups))
 }
 
 // asksBeside tells whether the profile asks for more than a project's pyproject.toml does.
@@ -113,7 +114,7 @@ func (r *resolver) pin(name string, pins []lockedPackage) {
 		}
 	}
 	req.From = name
-	req.Constraints = append(req.Constraints, File{Path: name, Data: text.String(), Top: true})
+	req.Constraints = append(req.Constraints, recipe.File{Path: name, Data: text.String(), Top: true})
 	req.Hashes = pinnedHashes(r.hashed)
 }
 

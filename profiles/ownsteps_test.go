@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 const commit = "0123456789abcdef0123456789abcdef01234567"
@@ -77,7 +79,7 @@ func TestSteps(t *testing.T) {
 	}
 }
 
-func stepNames(r *Recipe) []string {
+func stepNames(r *recipe.Recipe) []string {
 	var names []string
 	for _, s := range r.Steps() {
 		names = append(names, s.Name)
@@ -87,7 +89,7 @@ func stepNames(r *Recipe) []string {
 
 // TestSecretValueInStep: a value that stands in a command is found before anything is built.
 func TestSecretValueInStep(t *testing.T) {
-	r := &Recipe{Run: []Hook{{Name: "x", Script: Script{Commands: []string{"true", "curl s3cr3tvalue"}, Env: []Pair{{"A", "s3cr3tvalue"}}}}}}
+	r := &recipe.Recipe{Run: []recipe.Hook{{Name: "x", Script: recipe.Script{Commands: []string{"true", "curl s3cr3tvalue"}, Env: []recipe.Pair{{Name: "A", Value: "s3cr3tvalue"}}}}}}
 	err := CheckSecretValues(r, map[string][]byte{"id": []byte("s3cr3tvalue\n")})
 	if err == nil || !strings.Contains(err.Error(), "commands of the run step x") || !strings.Contains(err.Error(), "variable A of the run step x") || strings.Contains(err.Error(), "s3cr3t") {
 		t.Error(err)

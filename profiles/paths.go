@@ -5,12 +5,12 @@ import (
 	"io/fs"
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 var windowsPath = lazyregexp.New(`^[A-Za-z]:[\\/]`)
@@ -135,11 +135,9 @@ func (c *copier) exact(name string, at fault.Position) []string {
 	return []string{resolved}
 }
 
-func isGlob(name string) bool { return strings.ContainsAny(name, "*?[") }
-
 // glob finds what a pattern matches, sorted. A matching directory stands for its tree.
 func (c *copier) glob(pattern string, at fault.Position) []string {
-	expression, err := globRegexp(pattern)
+	expression, err := recipe.GlobRegexp(pattern)
 	if err != nil {
 		c.specf(at, "%q is not a valid pattern: %s", pattern, err)
 		return nil
@@ -192,35 +190,8 @@ func (c *copier) emptyGlob(pattern, start string, looked int, ignored []string, 
 // staticPrefix is the directory of a pattern above its first wildcard.
 func staticPrefix(pattern string) string {
 	parts := strings.Split(pattern, "/")
-	i := slices.IndexFunc(parts, isGlob)
+	i := slices.IndexFunc(parts, recipe.IsGlob)
 	return path.Join(append([]string{"."}, parts[:i]...)...)
-}
-
-// globRegexp translates a pattern: * and ? stop at slashes, ** does not, [a-z] is a class.
-func globRegexp(pattern string) (*regexp.Regexp, error) {
-	var b strings.Builder
-	b.WriteString("^")
-	for i := 0; i < len(pattern); i++ {
-		switch rest := pattern[i:]; {
-		case strings.HasPrefix(rest, "**/"):
-			b.WriteString("(?:.*/)?")
-			i += 2
-		case strings.HasPrefix(rest, "**"):
-			b.WriteString(".*")
-			i++
-		case rest[0] == '*':
-			b.WriteString("[^/]*")
-		case rest[0] == '?':
-			b.WriteString("[^/]")
-		case rest[0] == '[' && strings.IndexByte(rest, ']') > 1:
-			end := strings.IndexByte(rest, ']')
-			b.WriteString("[" + strings.Replace(strings.ReplaceAll(rest[1:end], `\`, `\\`), "!", "^", 1) + "]")
-			i += end
-		default:
-			b.WriteString(regexp.QuoteMeta(rest[:1]))
-		}
-	}
-	return regexp.Compile(b.String() + "$")
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

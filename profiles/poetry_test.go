@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // TestPoetryConstraints: the examples of Poetry's manual ("Dependency specification") among others.
@@ -181,11 +183,11 @@ ruff==1
 `, pins); d != "" {
 		t.Errorf("constraints (-want +got):\n%s", d)
 	}
-	wantHashes := []PinnedHashes{{Name: "flask", Version: "3.1.0", SHA256: []string{sumA}}, {Name: "gunicorn", Version: "23.0.0", SHA256: []string{sumB}}}
+	wantHashes := []recipe.PinnedHashes{{Name: "flask", Version: "3.1.0", SHA256: []string{sumA}}, {Name: "gunicorn", Version: "23.0.0", SHA256: []string{sumB}}}
 	if d := cmp.Diff(wantHashes, q.Hashes); d != "" {
 		t.Errorf("hashes (-want +got):\n%s", d)
 	}
-	wantIndexes := []Index{{Name: "team-index", URL: "https://team.example/simple", Packages: []string{"team-lib"}}, {Name: "pytorch-cpu", URL: "https://m.example/whl/cpu"}}
+	wantIndexes := []recipe.Index{{Name: "team-index", URL: "https://team.example/simple", Packages: []string{"team-lib"}}, {Name: "pytorch-cpu", URL: "https://m.example/whl/cpu"}}
 	if d := cmp.Diff(wantIndexes, q.Indexes); d != "" {
 		t.Errorf("indexes (-want +got):\n%s", d)
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // poetryLock is what a poetry.lock says that matters here.
@@ -100,7 +101,7 @@ func (r *resolver) poetryIndexes() {
 	}
 	sources := r.py.Tool.Poetry.Sources
 	public := slices.ContainsFunc(sources, func(s poetrySource) bool { return strings.EqualFold(s.Name, "pypi") })
-	standard := slices.ContainsFunc(r.recipe.Requires.Indexes, func(ix Index) bool { return ix.Default })
+	standard := slices.ContainsFunc(r.recipe.Requires.Indexes, func(ix recipe.Index) bool { return ix.Default })
 	for _, s := range sources {
 		if s.URL == "" || r.indexAt(s.URL) >= 0 {
 			continue
@@ -115,7 +116,7 @@ func (r *resolver) poetryIndexes() {
 			}
 			continue
 		}
-		ix := Index{Name: orElse(cleanName(s.Name), "source"), URL: s.URL, Packages: r.poetrySourced(s.Name)}
+		ix := recipe.Index{Name: orElse(cleanName(s.Name), "source"), URL: s.URL, Packages: r.poetrySourced(s.Name)}
 		first := s.Priority == "primary" || s.Priority == "default" || s.Priority == "" && !s.Secondary
 		if len(ix.Packages) == 0 && s.Priority == "explicit" {
 			continue
@@ -149,5 +150,5 @@ func (r *resolver) poetrySourced(name string) []string {
 			}
 		}
 	}
-	return sortedUnique(packages)
+	return recipe.SortedUnique(packages)
 }

@@ -4,43 +4,44 @@ import (
 	"slices"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // Preset is a set of environment variables by name: settings that many images repeat.
 type Preset struct {
 	Name   string
-	GPU    bool   // taken in CUDA profiles only
-	Env    []Pair // sorted by name
-	Source string // where the variables are documented
+	GPU    bool          // taken in CUDA profiles only
+	Env    []recipe.Pair // sorted by name
+	Source string        // where the variables are documented
 }
 
 // Presets are the values of app.presets, sorted by name. docs/runtime.md shows the same table; a test holds the two together.
 var Presets = []Preset{
-	{"cuda-mps", true, []Pair{{"CUDA_MPS_LOG_DIRECTORY", "/var/log/nvidia-mps"}, {"CUDA_MPS_PIPE_DIRECTORY", "/tmp/nvidia-mps"}},
+	{"cuda-mps", true, []recipe.Pair{{Name: "CUDA_MPS_LOG_DIRECTORY", Value: "/var/log/nvidia-mps"}, {Name: "CUDA_MPS_PIPE_DIRECTORY", Value: "/tmp/nvidia-mps"}},
 		"https://docs.nvidia.com/deploy/mps/"},
-	{"cuda-one-gpu", true, []Pair{{"CUDA_DEVICE_ORDER", "PCI_BUS_ID"}, {"CUDA_VISIBLE_DEVICES", "0"}},
+	{"cuda-one-gpu", true, []recipe.Pair{{Name: "CUDA_DEVICE_ORDER", Value: "PCI_BUS_ID"}, {Name: "CUDA_VISIBLE_DEVICES", Value: "0"}},
 		"https://docs.nvidia.com/cuda/cuda-c-programming-guide/#env-vars"},
-	{"hf-offline", false, []Pair{{"HF_HUB_OFFLINE", "1"}},
+	{"hf-offline", false, []recipe.Pair{{Name: "HF_HUB_OFFLINE", Value: "1"}},
 		"https://huggingface.co/docs/huggingface_hub/package_reference/environment_variables"},
-	{"jax-growth", true, []Pair{{"XLA_PYTHON_CLIENT_PREALLOCATE", "false"}},
+	{"jax-growth", true, []recipe.Pair{{Name: "XLA_PYTHON_CLIENT_PREALLOCATE", Value: "false"}},
 		"https://docs.jax.dev/en/latest/gpu_memory_allocation.html"},
-	{"jax-half", true, []Pair{{"XLA_PYTHON_CLIENT_MEM_FRACTION", ".50"}},
+	{"jax-half", true, []recipe.Pair{{Name: "XLA_PYTHON_CLIENT_MEM_FRACTION", Value: ".50"}},
 		"https://docs.jax.dev/en/latest/gpu_memory_allocation.html"},
-	{"no-bytecode", false, []Pair{{"PYTHONDONTWRITEBYTECODE", "1"}},
+	{"no-bytecode", false, []recipe.Pair{{Name: "PYTHONDONTWRITEBYTECODE", Value: "1"}},
 		"https://docs.python.org/3/using/cmdline.html#envvar-PYTHONDONTWRITEBYTECODE"},
-	{"one-thread", false, []Pair{{"MKL_NUM_THREADS", "1"}, {"OMP_NUM_THREADS", "1"}, {"OPENBLAS_NUM_THREADS", "1"}},
+	{"one-thread", false, []recipe.Pair{{Name: "MKL_NUM_THREADS", Value: "1"}, {Name: "OMP_NUM_THREADS", Value: "1"}, {Name: "OPENBLAS_NUM_THREADS", Value: "1"}},
 		"https://scikit-learn.org/stable/computing/parallelism.html"},
-	{"pytorch-memory", true, []Pair{{"PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True"}},
+	{"pytorch-memory", true, []recipe.Pair{{Name: "PYTORCH_CUDA_ALLOC_CONF", Value: "expandable_segments:True"}},
 		"https://docs.pytorch.org/docs/stable/notes/cuda.html#memory-management"},
-	{"tf-growth", true, []Pair{{"TF_FORCE_GPU_ALLOW_GROWTH", "true"}},
+	{"tf-growth", true, []recipe.Pair{{Name: "TF_FORCE_GPU_ALLOW_GROWTH", Value: "true"}},
 		"https://www.tensorflow.org/guide/gpu#limiting_gpu_memory_growth"},
-	{"tf-quiet", false, []Pair{{"TF_CPP_MIN_LOG_LEVEL", "2"}},
+	{"tf-quiet", false, []recipe.Pair{{Name: "TF_CPP_MIN_LOG_LEVEL", Value: "2"}},
 		"https://github.com/tensorflow/tensorflow/blob/master/third_party/xla/xla/tsl/platform/default/logging.cc"},
 }
 
 // presets gives the variables of app.presets. Two of them that set one variable differently are a fault.
-func (r *resolver) presets() []Pair {
-	var env []Pair
+func (r *resolver) presets() []recipe.Pair {
+	var env []recipe.Pair
 	from := map[string]string{} // variable → preset
 	for _, s := range r.spec.app.presets {
 		i := slices.IndexFunc(Presets, func(p Preset) bool { return p.Name == s.value })

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 func TestProfiles(t *testing.T) {
@@ -46,8 +48,8 @@ profiles:
   big: {extends: gpu, app: {env: {C: big, D: big, A: }, command: }}
 `}
 	r := resolveMemory(t, files, Selection{Profile: "big", Env: map[string]string{"D": "flag"}})
-	want := []Pair{{"B", "gpu"}, {"C", "big"}, {"D", "flag"}, {"NVIDIA_DRIVER_CAPABILITIES", "compute,utility"},
-		{"NVIDIA_VISIBLE_DEVICES", "all"}, {"PYTHONUNBUFFERED", "1"}}
+	want := []recipe.Pair{{Name: "B", Value: "gpu"}, {Name: "C", Value: "big"}, {Name: "D", Value: "flag"}, {Name: "NVIDIA_DRIVER_CAPABILITIES", Value: "compute,utility"},
+		{Name: "NVIDIA_VISIBLE_DEVICES", Value: "all"}, {Name: "PYTHONUNBUFFERED", Value: "1"}}
 	if diff := cmp.Diff(want, r.App.Env); diff != "" {
 		t.Error(diff)
 	}
@@ -57,7 +59,7 @@ profiles:
 	if r.App.Command != nil || r.App.CommandFrom != "none" {
 		t.Errorf("the command is %v from %s, want none", r.App.Command, r.App.CommandFrom)
 	}
-	if want := (BaseImage{Ref: "docker.io/library/python:3.11-slim-bookworm", Interpreter: "/opt/bin/python3.11", Glibc: "2.36"}); r.Base != want {
+	if want := (recipe.BaseImage{Ref: "docker.io/library/python:3.11-slim-bookworm", Interpreter: "/opt/bin/python3.11", Glibc: "2.36"}); r.Base != want {
 		t.Errorf("the base is %+v, want %+v", r.Base, want)
 	}
 	if r.Accelerator.Kind != "cuda" || r.Suffix != "-big" {
@@ -74,11 +76,11 @@ app:
   annotations: *e
 `}
 	r := resolveMemory(t, files, Selection{})
-	title := Pair{"org.opencontainers.image.title", "app"}
-	if diff := cmp.Diff([]Pair{{"A", "1"}, {"B", "2"}, title}, r.App.Labels); diff != "" {
+	title := recipe.Pair{Name: "org.opencontainers.image.title", Value: "app"}
+	if diff := cmp.Diff([]recipe.Pair{{Name: "A", Value: "1"}, {Name: "B", Value: "2"}, title}, r.App.Labels); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff([]Pair{{"A", "1"}, {"B", "1"}}, r.App.Annotations); diff != "" {
+	if diff := cmp.Diff([]recipe.Pair{{Name: "A", Value: "1"}, {Name: "B", Value: "1"}}, r.App.Annotations); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -87,16 +89,16 @@ func TestCopyRules(t *testing.T) {
 	files := memory{"requirements.txt": "flask\n", "src/a.py": "", "conf/prod/x.yaml": "", "m/1/a.json": "", "m/b.json": "", "m/skip.txt": "", "one.txt": ""}
 	for _, c := range []struct {
 		copy string
-		want []CopyRule
+		want []recipe.CopyRule
 	}{
-		{"[src]", []CopyRule{{From: "src", Files: []string{"src"}, To: "/app/"}}},
-		{"[conf/prod/x.yaml]", []CopyRule{{From: "conf/prod/x.yaml", Files: []string{"conf/prod/x.yaml"}, To: "/app/conf/prod/"}}},
-		{"['m/**/*.json']", []CopyRule{
+		{"[src]", []recipe.CopyRule{{From: "src", Files: []string{"src"}, To: "/app/"}}},
+		{"[conf/prod/x.yaml]", []recipe.CopyRule{{From: "conf/prod/x.yaml", Files: []string{"conf/prod/x.yaml"}, To: "/app/conf/prod/"}}},
+		{"['m/**/*.json']", []recipe.CopyRule{
 			{From: "m/**/*.json", Files: []string{"m/b.json"}, To: "/app/m/"}, {From: "m/**/*.json", Files: []string{"m/1/a.json"}, To: "/app/m/1/"}}},
-		{"[{from: 'm/**/*.json', to: data/}]", []CopyRule{{From: "m/**/*.json", Files: []string{"m/1/a.json", "m/b.json"}, To: "/app/data/"}}},
-		{"[{from: src, to: lib, mode: \"755\", owner: \"0\"}]", []CopyRule{{From: "src", Files: []string{"src"}, To: "/app/lib", Mode: "0755", Owner: "0:0"}}},
-		{"[{from: one.txt, to: /srv/two.txt}]", []CopyRule{{From: "one.txt", Files: []string{"one.txt"}, To: "/srv/two.txt"}}},
-		{"[{from: ., to: all/}]", []CopyRule{{From: ".", Files: []string{"."}, To: "/app/all"}}},
+		{"[{from: 'm/**/*.json', to: data/}]", []recipe.CopyRule{{From: "m/**/*.json", Files: []string{"m/1/a.json", "m/b.json"}, To: "/app/data/"}}},
+		{"[{from: src, to: lib, mode: \"755\", owner: \"0\"}]", []recipe.CopyRule{{From: "src", Files: []string{"src"}, To: "/app/lib", Mode: "0755", Owner: "0:0"}}},
+		{"[{from: one.txt, to: /srv/two.txt}]", []recipe.CopyRule{{From: "one.txt", Files: []string{"one.txt"}, To: "/srv/two.txt"}}},
+		{"[{from: ., to: all/}]", []recipe.CopyRule{{From: ".", Files: []string{"."}, To: "/app/all"}}},
 		{"[]", nil},
 	} {
 		files[FileName] = "app: {command: [x], copy: " + c.copy + "}\n"
@@ -113,7 +115,7 @@ func TestLinkedSource(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []CopyRule{{From: "current", Files: []string{"v2"}, To: "/app/current"}, {From: "current", Files: []string{"v2"}, To: "/app/x/current"}}
+	want := []recipe.CopyRule{{From: "current", Files: []string{"v2"}, To: "/app/current"}, {From: "current", Files: []string{"v2"}, To: "/app/x/current"}}
 	if diff := cmp.Diff(want, r.App.Copy); diff != "" {
 		t.Error(diff)
 	}

@@ -1,49 +1,25 @@
 package profiles
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"path"
 	"slices"
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
-
-// Pruning is what is left out of the installed packages.
-type Pruning struct {
-	Rules []PruneRule `json:"rules,omitempty"` // in the order of the project file
-	Keep  []string    `json:"keep,omitempty"`  // patterns of files that stay whatever the rules say, sorted
-}
-
-// Key stands for the rules, "" for none: what was counted under one key holds for it.
-func (p Pruning) Key() string {
-	if len(p.Rules) == 0 {
-		return ""
-	}
-	data, _ := json.Marshal(p) //nolint:errchkjson // texts always encode
-	sum := sha256.Sum256(data)
-	return hex.EncodeToString(sum[:8])
-}
-
-// PruneRule is a rule by its name, or a pattern of the project's under itself. llb/wheel.Pruning says what a pattern matches.
-type PruneRule struct {
-	Name     string   `json:"name"`
-	Patterns []string `json:"patterns"` // the last that matches decides; one that begins with ! is an exception
-}
 
 // PruneRules are the rules that have a name, sorted by it. The exceptions are packages that need at run time what others do not: a public API that is called test,
 // headers for kernels that are compiled when they are first called, stubs from which lazy_loader reads what a package exports.
-var PruneRules = []PruneRule{
-	{cudaLibraries, slices.Concat(cudaRuntimePatterns, cudaToolkitPatterns)},
-	{"docs", []string{"share/doc/**", "share/man/**", "share/gtk-doc/**", "share/info/**", "doc/**", "docs/**", "*/doc/**", "*/docs/**", "!**/*.py"}},
-	{"headers", []string{"**/*.h", "**/*.hh", "**/*.hpp", "**/*.hxx", "**/*.cuh", "**/*.inl", "**/*.pxd", "include/**", "!triton/**", "!cupy/**", "!numba_cuda/**"}},
-	{"pycache", []string{"**/__pycache__/**", "**/*.pyc"}},
-	{"pyi", []string{"**/*.pyi", "**/py.typed", "!skimage/**", "!librosa/**", "!mne/**"}},
-	{"static-libraries", []string{"**/*.a", "**/*.la"}},
-	{"tests", []string{"**/tests/**", "**/test/**", "!django/test/**", "!tensorflow/_api/**", "!astropy/tests/**", "!numba/tests/__init__.py", "!numba/tests/support.py"}},
+var PruneRules = []recipe.PruneRule{
+	{Name: cudaLibraries, Patterns: slices.Concat(cudaRuntimePatterns, cudaToolkitPatterns)},
+	{Name: "docs", Patterns: []string{"share/doc/**", "share/man/**", "share/gtk-doc/**", "share/info/**", "doc/**", "docs/**", "*/doc/**", "*/docs/**", "!**/*.py"}},
+	{Name: "headers", Patterns: []string{"**/*.h", "**/*.hh", "**/*.hpp", "**/*.hxx", "**/*.cuh", "**/*.inl", "**/*.pxd", "include/**", "!triton/**", "!cupy/**", "!numba_cuda/**"}},
+	{Name: "pycache", Patterns: []string{"**/__pycache__/**", "**/*.pyc"}},
+	{Name: "pyi", Patterns: []string{"**/*.pyi", "**/py.typed", "!skimage/**", "!librosa/**", "!mne/**"}},
+	{Name: "static-libraries", Patterns: []string{"**/*.a", "**/*.la"}},
+	{Name: "tests", Patterns: []string{"**/tests/**", "**/test/**", "!django/test/**", "!tensorflow/_api/**", "!astropy/tests/**", "!numba/tests/__init__.py", "!numba/tests/support.py"}},
 }
 
 type pruneSpec struct {
@@ -68,7 +44,7 @@ var ruleName = lazyregexp.New(`^[A-Za-z_-]+$`)
 func (r *resolver) prune() {
 	p := &r.recipe.Prune
 	for _, s := range r.spec.prune.remove {
-		if rule := r.pruneRule(s); rule.Name != "" && !slices.ContainsFunc(p.Rules, func(o PruneRule) bool { return o.Name == rule.Name }) {
+		if rule := r.pruneRule(s); rule.Name != "" && !slices.ContainsFunc(p.Rules, func(o recipe.PruneRule) bool { return o.Name == rule.Name }) {
 			p.Rules = append(p.Rules, rule)
 		}
 	}
@@ -77,15 +53,15 @@ func (r *resolver) prune() {
 			p.Keep = append(p.Keep, s.value)
 		}
 	}
-	p.Keep = sortedUnique(p.Keep)
+	p.Keep = recipe.SortedUnique(p.Keep)
 	if len(p.Rules) == 0 {
-		*p = Pruning{} // what is kept of nothing
+		*p = recipe.Pruning{} // what is kept of nothing
 	}
 }
 
 // pruneRule gives a rule by its name, or makes one of a pattern.
-func (r *resolver) pruneRule(s str) PruneRule {
-	i := slices.IndexFunc(PruneRules, func(rule PruneRule) bool { return rule.Name == s.value })
+func (r *resolver) pruneRule(s str) recipe.PruneRule {
+	i := slices.IndexFunc(PruneRules, func(rule recipe.PruneRule) bool { return rule.Name == s.value })
 	switch {
 	case i >= 0 && s.value == cudaLibraries:
 		return r.cudaRule(PruneRules[i], s)
@@ -95,11 +71,11 @@ func (r *resolver) pruneRule(s str) PruneRule {
 		f := fault.New(fault.Spec, "the pruning rule %q does not exist", s.value).In(s.at)
 		didYouMean(f, s.value, pruneNames())
 		r.add(f.Hint("A pattern has a slash or a dot: %s/**.", s.value))
-		return PruneRule{}
+		return recipe.PruneRule{}
 	case !r.prunePattern(s):
-		return PruneRule{}
+		return recipe.PruneRule{}
 	}
-	return PruneRule{Name: s.value, Patterns: []string{s.value}}
+	return recipe.PruneRule{Name: s.value, Patterns: []string{s.value}}
 }
 
 // prunePattern checks a pattern of the project's.

@@ -7,18 +7,20 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 func TestPruning(t *testing.T) {
-	rule := func(name string) PruneRule {
-		return PruneRules[slices.IndexFunc(PruneRules, func(r PruneRule) bool { return r.Name == name })]
+	rule := func(name string) recipe.PruneRule {
+		return PruneRules[slices.IndexFunc(PruneRules, func(r recipe.PruneRule) bool { return r.Name == name })]
 	}
-	own := PruneRule{Name: "torch/include/**", Patterns: []string{"torch/include/**"}}
+	own := recipe.PruneRule{Name: "torch/include/**", Patterns: []string{"torch/include/**"}}
 	const text = "prune: [tests]\nprofiles:\n  cpu: {}\n  gpu: {accelerator: cuda, prune: {remove: [\"torch/include/**\", tests, tests], keep: [\"b/**\", \"a/tests/**\", \"b/**\"]}}\n" +
 		"  full: {prune: []}\n  kept: {prune: {keep: [\"a/**\"]}}\n"
-	for profile, want := range map[string]Pruning{
-		"cpu":  {Rules: []PruneRule{rule("tests")}},
-		"gpu":  {Rules: []PruneRule{own, rule("tests")}, Keep: []string{"a/tests/**", "b/**"}},
+	for profile, want := range map[string]recipe.Pruning{
+		"cpu":  {Rules: []recipe.PruneRule{rule("tests")}},
+		"gpu":  {Rules: []recipe.PruneRule{own, rule("tests")}, Keep: []string{"a/tests/**", "b/**"}},
 		"full": {},
 		"kept": {},
 	} {

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // cudaLibraries is the rule for the libraries that a base of kind cuda has and wheels bring once more.
@@ -28,14 +29,14 @@ func cudaWheelPatterns(libraries ...string) []string {
 }
 
 // cudaRule fits the rule to the base; without patterns it leaves nothing out. The libraries of an older CUDA cannot stand for those of the wheels.
-func (r *resolver) cudaRule(rule PruneRule, s str) PruneRule {
+func (r *resolver) cudaRule(rule recipe.PruneRule, s str) recipe.PruneRule {
 	a, base := r.recipe.Accelerator, r.spec.base
 	if a.Kind != "cuda" {
-		return PruneRule{}
+		return recipe.PruneRule{}
 	}
 	if r.recipe.Base.Kind != cudaKind {
 		r.notef("%s leaves nothing out: the base has no CUDA of its own", cudaLibraries)
-		return PruneRule{}
+		return recipe.PruneRule{}
 	}
 	has := base.version.or(a.CUDA)
 	switch {

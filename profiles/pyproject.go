@@ -13,6 +13,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // pyproject is what a pyproject.toml says that matters here. A nil pyproject says nothing.
@@ -53,7 +54,7 @@ type setuptoolsTable struct {
 }
 
 // readPyproject parses a pyproject.toml; another file says nothing.
-func readPyproject(f File) (*pyproject, error) {
+func readPyproject(f recipe.File) (*pyproject, error) {
 	py := &pyproject{path: f.Path, data: []byte(f.Data)}
 	if path.Base(f.Path) != "pyproject.toml" {
 		return py, nil
@@ -170,15 +171,15 @@ func (r *resolver) badTOML(name string, err error) {
 }
 
 // projectSource takes the dependencies of pyproject.toml, with the chosen extras and groups.
-func (r *resolver) projectSource() *ProjectSource {
+func (r *resolver) projectSource() *recipe.ProjectSource {
 	p := r.spec.python
 	if r.py == nil {
 		return nil // reported when it was read
 	}
 	at := fault.Position{File: r.py.path}
-	source := &ProjectSource{
-		File:   File{Path: r.py.path, Data: string(r.py.data), Top: true},
-		Extras: sortedUnique(values(p.extras)), Groups: sortedUnique(values(p.groups)),
+	source := &recipe.ProjectSource{
+		File:   recipe.File{Path: r.py.path, Data: string(r.py.data), Top: true},
+		Extras: recipe.SortedUnique(values(p.extras)), Groups: recipe.SortedUnique(values(p.groups)),
 	}
 	if r.py.Project == nil && len(p.groups) == 0 {
 		r.specf(at, "pyproject.toml has no [project] table").Hint("Name requirements in python.requirements or python.packages.")

@@ -10,6 +10,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 var (
@@ -117,7 +118,7 @@ func satisfies(minor, specifier string) (bool, error) {
 // entries ("PYTHON_VERSION=3.11.9"), history the created_by texts of its history, cuda the CUDA that the lock
 // brings ("" = not known, and the profile's own version counts). It gives the base's glibc ("" = not known), and
 // fails with E-SPEC for another Python, E-ABI for musl and E-CUDA for another CUDA major.
-func CheckBase(r *Recipe, cuda string, history, env []string) (glibc string, err error) {
+func CheckBase(r *recipe.Recipe, cuda string, history, env []string) (glibc string, err error) {
 	var faults fault.List
 	if v := envValue(env, "PYTHON_VERSION"); v != "" && minorOf(v) != r.Python.Version {
 		faults = append(faults, pythonFault(r.Base.Ref, minorOf(v), r.Python.Version, r.Python.From))

@@ -10,6 +10,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // requirement is a package that the project asks for by name.
@@ -52,7 +53,7 @@ func allowed(entries []str) []string {
 			names = append(names, e)
 		}
 	}
-	return sortedUnique(append(normalizedNames(names), files...))
+	return recipe.SortedUnique(append(normalizedNames(names), files...))
 }
 
 // requirements gathers what the resolver is asked.
@@ -89,7 +90,7 @@ func normalizedNames(list []str) []string {
 	for _, s := range list {
 		names = append(names, NormalizeName(s.value))
 	}
-	return sortedUnique(names)
+	return recipe.SortedUnique(names)
 }
 
 // detected chooses the inputs of a project that names none: those that a named lock belongs to, else what is there.
@@ -139,7 +140,7 @@ var otherTools = []struct{ file, hint string }{
 }
 
 // readRequirements reads the named files and what they include. Constraints ask for no package by themselves.
-func (r *resolver) readRequirements(files []str, constraints bool) []File {
+func (r *resolver) readRequirements(files []str, constraints bool) []recipe.File {
 	read := &requirementReader{resolver: r}
 	for _, f := range files {
 		read.file(include{f, constraints}, nil)
@@ -150,7 +151,7 @@ func (r *resolver) readRequirements(files []str, constraints bool) []File {
 // requirementReader follows -r and -c through requirements files.
 type requirementReader struct {
 	*resolver
-	files []File
+	files []recipe.File
 }
 
 // include is a file that the project names, or another file by -r or -c.
@@ -174,7 +175,7 @@ func (q *requirementReader) file(f include, chain []string) {
 		return
 	}
 	top := len(chain) == 0
-	if i := slices.IndexFunc(q.files, func(g File) bool { return g.Path == clean }); i >= 0 {
+	if i := slices.IndexFunc(q.files, func(g recipe.File) bool { return g.Path == clean }); i >= 0 {
 		q.files[i].Top = q.files[i].Top || top
 		return
 	}
@@ -184,7 +185,7 @@ func (q *requirementReader) file(f include, chain []string) {
 	}
 	q.source(clean, data)
 	text := q.takeIndexes(clean, string(data))
-	q.files = append(q.files, File{Path: clean, Data: text, Top: top})
+	q.files = append(q.files, recipe.File{Path: clean, Data: text, Top: top})
 	for _, next := range q.lines(clean, text, f.constraints) {
 		if !path.IsAbs(next.value) && !strings.Contains(next.value, "://") {
 			next.value = path.Join(path.Dir(clean), next.value)

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 func TestFaultsOfRequirements(t *testing.T) {
@@ -50,7 +51,7 @@ func TestFaultsOfRequirements(t *testing.T) {
 	})
 }
 
-func resolveMemory(t *testing.T, files memory, sel Selection) *Recipe {
+func resolveMemory(t *testing.T, files memory, sel Selection) *recipe.Recipe {
 	t.Helper()
 	p, err := Load(files.fs(), "")
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // Selection says which profile and platform to resolve, and what the command line sets over the file.
@@ -57,17 +58,17 @@ type resolver struct {
 	found    fileIndexes   // options of requirements files that name indexes
 	uv       *foundUV      // the project's uv.lock, nil = none is used
 	poetry   *foundPoetry  // its poetry.lock
-	recipe   *Recipe
+	recipe   *recipe.Recipe
 }
 
 // Resolve decides one profile on one platform. All faults are reported at once, as a fault.List with these codes:
 // E-SPEC, E-REF, E-PLATFORM, E-USER and E-CONTEXT for what is written wrong, E-SECRET and E-SECRET-LEAK for secrets,
 // E-CUDA, E-WHEEL, E-VARIANT, E-ABI and E-RESOLVE for what the tables know not to fit, E-SDIST for what cannot be built.
-func (p *Project) Resolve(sel Selection) (*Recipe, error) {
+func (p *Project) Resolve(sel Selection) (*recipe.Recipe, error) {
 	if sel.Profile == "" {
 		sel.Profile = defaultProfile
 	}
-	r := &resolver{report: p.report.fork(), project: p, fsys: p.fsys, sel: sel, recipe: &Recipe{Profile: sel.Profile}}
+	r := &resolver{report: p.report.fork(), project: p, fsys: p.fsys, sel: sel, recipe: &recipe.Recipe{Profile: sel.Profile}}
 	if !slices.Contains(p.names(), sel.Profile) {
 		f := fault.New(fault.Spec, "the profile %q does not exist", sel.Profile)
 		didYouMean(f, sel.Profile, p.names())
@@ -253,17 +254,11 @@ func (r *resolver) badReference(s str, err error) {
 	r.add(f)
 }
 
-// sortedUnique gives the distinct texts of list in order.
-func sortedUnique(list []string) []string {
-	sorted := slices.Sorted(slices.Values(list))
-	return slices.Compact(sorted)
-}
-
 // layers reads the bounds of the layer plan, and whether bytecode has layers too.
 func (r *resolver) layers() {
 	l := r.spec.layers
 	r.recipe.Bytecode = r.spec.bytecode
-	r.recipe.Layers = LayerBudget{
+	r.recipe.Layers = recipe.LayerBudget{
 		Max:      int(r.between(l.max, "layers.max", 100, 10, 125)),
 		Bins:     int(r.between(l.bins, "layers.bins", 6, 1, 32)),
 		OwnBytes: r.size(l.own, "layers.own", 5_000_000),

@@ -10,19 +10,20 @@ import (
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // ownSteps decides the project's own steps.
 func (r *resolver) ownSteps() {
 	names := map[string]bool{}
 	for i, s := range r.spec.build {
-		b := BuildStep{Script: r.script(s.scriptSpec, "build")}
+		b := recipe.BuildStep{Script: r.script(s.scriptSpec, "build")}
 		b.Name = r.stepName(s.scriptSpec, "build", i, names)
 		if s.image.set {
 			b.Image = r.reference(s.image, "")
 		}
 		b.Source = r.stepSource(s.source)
-		b.Outputs = r.outputs(s.outputs, SourceDir)
+		b.Outputs = r.outputs(s.outputs, recipe.SourceDir)
 		r.recipe.Build = append(r.recipe.Build, b)
 		for _, dir := range s.libraryPath {
 			if p, ok := r.stepDestination(dir); ok {
@@ -31,7 +32,7 @@ func (r *resolver) ownSteps() {
 		}
 	}
 	for i, s := range r.spec.bake {
-		b := Bake{Script: r.script(s.scriptSpec, "bake"), Root: r.runsAsRoot(s.user, false)}
+		b := recipe.Bake{Script: r.script(s.scriptSpec, "bake"), Root: r.runsAsRoot(s.user, false)}
 		b.Name = r.stepName(s.scriptSpec, "bake", i, names)
 		if b.Inputs = r.recipe.App.Copy; s.inputsSet {
 			b.Inputs = r.inputs(s.inputs)
@@ -43,11 +44,11 @@ func (r *resolver) ownSteps() {
 		r.recipe.Bake = append(r.recipe.Bake, b)
 	}
 	for i, s := range r.spec.run {
-		h := Hook{Script: r.script(s.scriptSpec, "run"), After: s.after.or("packages"), User: !r.runsAsRoot(s.user, true)}
+		h := recipe.Hook{Script: r.script(s.scriptSpec, "run"), After: s.after.or("packages"), User: !r.runsAsRoot(s.user, true)}
 		h.Name = r.stepName(s.scriptSpec, "run", i, names)
-		if !slices.Contains(HookPoints, h.After) {
+		if !slices.Contains(recipe.HookPoints, h.After) {
 			f := fault.New(fault.Spec, "there is no point %q to run commands after", h.After).In(s.after.at)
-			didYouMean(f, h.After, HookPoints)
+			didYouMean(f, h.After, recipe.HookPoints)
 			r.add(f)
 		}
 		r.recipe.Run = append(r.recipe.Run, h)
@@ -89,8 +90,8 @@ func (r *resolver) runsAsRoot(s str, fallback bool) bool {
 }
 
 // script checks what all steps have.
-func (r *resolver) script(s scriptSpec, what string) Script {
-	c := Script{
+func (r *resolver) script(s scriptSpec, what string) recipe.Script {
+	c := recipe.Script{
 		Commands: values(s.commands), Env: r.pairs(s.env, "environment variable", envName), SSH: s.ssh, Network: s.network,
 		Timeout: r.duration(s.timeout, what+".timeout"),
 	}
@@ -108,17 +109,17 @@ func (r *resolver) script(s scriptSpec, what string) Script {
 		}
 		c.Caches = append(c.Caches, path.Clean(dir.value))
 	}
-	c.Caches = sortedUnique(c.Caches)
+	c.Caches = recipe.SortedUnique(c.Caches)
 	for _, secret := range s.secrets {
 		c.Secrets = append(c.Secrets, r.stepSecret(secret))
 	}
-	slices.SortFunc(c.Secrets, func(a, b StepSecret) int { return strings.Compare(a.ID+a.Env+a.File, b.ID+b.Env+b.File) })
+	slices.SortFunc(c.Secrets, func(a, b recipe.StepSecret) int { return strings.Compare(a.ID+a.Env+a.File, b.ID+b.Env+b.File) })
 	return c
 }
 
 // stepSecret gives a secret to a step, as the file /run/secrets/<id> where nothing else is said.
-func (r *resolver) stepSecret(s stepSecretSpec) StepSecret {
-	secret := StepSecret{ID: s.id.value, Env: s.env.value, File: s.file.value}
+func (r *resolver) stepSecret(s stepSecretSpec) recipe.StepSecret {
+	secret := recipe.StepSecret{ID: s.id.value, Env: s.env.value, File: s.file.value}
 	if !secretID.MatchString(secret.ID) {
 		r.specf(s.id.at, "%q is not the id of a secret", secret.ID)
 	}
@@ -157,11 +158,11 @@ var (
 )
 
 // stepSource decides where a build step's files come from.
-func (r *resolver) stepSource(s *sourceSpec) *Source {
+func (r *resolver) stepSource(s *sourceSpec) *recipe.Source {
 	if s == nil {
 		return nil
 	}
-	src := &Source{Git: s.git.value, Commit: s.commit.value, URL: s.url.value, SHA256: s.sha256.value, Secret: s.secret.value, Subdir: s.subdir.value}
+	src := &recipe.Source{Git: s.git.value, Commit: s.commit.value, URL: s.url.value, SHA256: s.sha256.value, Secret: s.secret.value, Subdir: s.subdir.value}
 	given := 0
 	for _, one := range []str{s.git, s.url, s.dir} {
 		if one.set {
@@ -212,32 +213,32 @@ func (r *resolver) stepGit(s *sourceSpec) {
 }
 
 // sourceFiles gives the rules that lay a path of the project down as the source: a directory's contents, or files under their names.
-func (r *resolver) sourceFiles(s str) []CopyRule {
-	to := SourceDir + "/"
+func (r *resolver) sourceFiles(s str) []recipe.CopyRule {
+	to := recipe.SourceDir + "/"
 	if info, err := fs.Stat(r.fsys, path.Clean(s.value)); err == nil && info.IsDir() {
-		to = SourceDir
+		to = recipe.SourceDir
 	}
 	return r.inputs([]copySpec{{at: s.at, from: s, to: str{to, s.at, true}}})
 }
 
 // inputs resolves files of the project for a step, as app.copy does for the image.
-func (r *resolver) inputs(rules []copySpec) []CopyRule {
+func (r *resolver) inputs(rules []copySpec) []recipe.CopyRule {
 	return r.copied(rules, r.readIgnores(rules))
 }
 
 // outputs reads what a step leaves behind. A path alone comes to the same place in the image.
-func (r *resolver) outputs(list []outputSpec, dir string) []Output {
-	var all []Output
+func (r *resolver) outputs(list []outputSpec, dir string) []recipe.Output {
+	var all []recipe.Output
 	for _, s := range list {
 		if s.from.set && !s.to.set {
 			to := s.from.value
 			if !path.IsAbs(to) {
 				to = path.Join(dir, to)
 			}
-			if to = path.Clean(to); isGlob(path.Base(to)) {
+			if to = path.Clean(to); recipe.IsGlob(path.Base(to)) {
 				to = path.Dir(to) + "/"
 			}
-			if isGlob(to) || dir == SourceDir && under(to, []string{SourceDir}) != "" {
+			if recipe.IsGlob(to) || dir == recipe.SourceDir && under(to, []string{recipe.SourceDir}) != "" {
 				r.specf(s.from.at, "the output %q needs a destination", s.from.value).Hint("Write {from: %q, to: …}.", s.from.value)
 				continue
 			}
@@ -253,22 +254,22 @@ func (r *resolver) outputs(list []outputSpec, dir string) []Output {
 // checkOutputs refuses two outputs with one destination.
 func (r *resolver) checkOutputs() {
 	owner := map[string]string{}
-	check := func(step string, at fault.Position, outputs []Output) {
+	check := func(step string, at fault.Position, outputs []recipe.Output) {
 		for _, o := range outputs {
-			if isGlob(o.From) {
+			if recipe.IsGlob(o.From) {
 				continue
 			}
-			if other, taken := owner[o.target()]; taken {
-				r.specf(at, "%s and %s both make %s", other, step, o.target())
+			if other, taken := owner[o.Target()]; taken {
+				r.specf(at, "%s and %s both make %s", other, step, o.Target())
 			}
-			owner[o.target()] = step
+			owner[o.Target()] = step
 		}
 	}
 	for i, b := range r.recipe.Build {
 		check("the build step "+b.Name, r.spec.build[i].at, b.Outputs)
 	}
 	for i, b := range r.recipe.Build {
-		taken := slices.ContainsFunc(r.recipe.CopyFrom, func(c CopyFrom) bool { return c.Step == b.Name })
+		taken := slices.ContainsFunc(r.recipe.CopyFrom, func(c recipe.CopyFrom) bool { return c.Step == b.Name })
 		if len(b.Outputs) == 0 && !taken && len(r.faults) == 0 {
 			r.specf(r.spec.build[i].at, "nothing takes what the build step %s makes, so it would never run", b.Name).
 				Hint("For example outputs: [{from: libfoo.so, to: /usr/local/lib/}].")

@@ -7,6 +7,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // Names that a secret usually has, and words that take the suspicion away, as BuildKit's Dockerfile rule
@@ -169,7 +170,7 @@ func (r *resolver) leakOf(what string, p named, public []string) {
 
 // CheckSecretValues looks for the values of the build's secrets (by id) in everything of the recipe that is
 // published. A value shorter than 6 bytes is not looked for. The error is E-SECRET-LEAK and names places, never values.
-func CheckSecretValues(r *Recipe, secrets map[string][]byte) error {
+func CheckSecretValues(r *recipe.Recipe, secrets map[string][]byte) error {
 	var faults fault.List
 	for _, id := range slices.Sorted(maps.Keys(secrets)) {
 		value := strings.TrimSpace(string(secrets[id]))
@@ -187,37 +188,37 @@ func CheckSecretValues(r *Recipe, secrets map[string][]byte) error {
 }
 
 // published gives every text of a recipe that the image shows, under the name of its place.
-func published(r *Recipe) []Pair {
-	var places []Pair
+func published(r *recipe.Recipe) []recipe.Pair {
+	var places []recipe.Pair
 	for _, group := range []struct {
 		what  string
-		pairs []Pair
+		pairs []recipe.Pair
 	}{{"environment variable ", r.App.Env}, {"label ", r.App.Labels}, {"annotation ", r.App.Annotations}} {
 		for _, p := range group.pairs {
-			places = append(places, Pair{group.what + p.Name, p.Value})
+			places = append(places, recipe.Pair{Name: group.what + p.Name, Value: p.Value})
 		}
 	}
 	for _, p := range stageEnv(r) {
-		places = append(places, Pair{"environment variable " + p.Name, p.Value})
+		places = append(places, recipe.Pair{Name: "environment variable " + p.Name, Value: p.Value})
 	}
 	for _, index := range r.Requires.Indexes {
-		places = append(places, Pair{"URL of the index " + index.Name, index.URL})
+		places = append(places, recipe.Pair{Name: "URL of the index " + index.Name, Value: index.URL})
 	}
 	for _, s := range r.Steps() {
-		places = append(places, Pair{"commands of the " + s.Name, strings.Join(s.Commands, "\n")})
+		places = append(places, recipe.Pair{Name: "commands of the " + s.Name, Value: strings.Join(s.Commands, "\n")})
 		for _, p := range s.Env {
-			places = append(places, Pair{"variable " + p.Name + " of the " + s.Name, p.Value})
+			places = append(places, recipe.Pair{Name: "variable " + p.Name + " of the " + s.Name, Value: p.Value})
 		}
 	}
 	return append(places,
-		Pair{"entrypoint", strings.Join(r.App.Entrypoint, " ")},
-		Pair{"command", strings.Join(r.App.Command, " ")},
-		Pair{"base", r.Base.Ref})
+		recipe.Pair{Name: "entrypoint", Value: strings.Join(r.App.Entrypoint, " ")},
+		recipe.Pair{Name: "command", Value: strings.Join(r.App.Command, " ")},
+		recipe.Pair{Name: "base", Value: r.Base.Ref})
 }
 
 // stageEnv gives the variables of the testing and the dev stage, which their images show.
-func stageEnv(r *Recipe) []Pair {
-	var all []Pair
+func stageEnv(r *recipe.Recipe) []recipe.Pair {
+	var all []recipe.Pair
 	if r.Testing != nil {
 		all = append(all, r.Testing.Env...)
 	}

@@ -5,10 +5,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // settings resolves a project with main.py and the given text as its file.
-func settings(t *testing.T, text string, sel Selection) *Recipe {
+func settings(t *testing.T, text string, sel Selection) *recipe.Recipe {
 	t.Helper()
 	files := memory{FileName: text, "main.py": "", "config.production.yaml": "", "config.staging.yaml": "", "requirements.txt": "flask\n"}
 	p, err := Load(files.fs(), "")
@@ -25,12 +27,12 @@ func settings(t *testing.T, text string, sel Selection) *Recipe {
 // TestPresets: those of a GPU are taken in CUDA profiles alone, and app.env wins over all.
 func TestPresets(t *testing.T) {
 	const text = "app: {presets: [pytorch-memory, tf-growth, no-bytecode, one-thread], env: {OMP_NUM_THREADS: \"2\"}}\n"
-	common := []Pair{{"MKL_NUM_THREADS", "1"}, {"OMP_NUM_THREADS", "2"}, {"OPENBLAS_NUM_THREADS", "1"}, {"PYTHONDONTWRITEBYTECODE", "1"}, {"PYTHONUNBUFFERED", "1"}}
+	common := []recipe.Pair{{Name: "MKL_NUM_THREADS", Value: "1"}, {Name: "OMP_NUM_THREADS", Value: "2"}, {Name: "OPENBLAS_NUM_THREADS", Value: "1"}, {Name: "PYTHONDONTWRITEBYTECODE", Value: "1"}, {Name: "PYTHONUNBUFFERED", Value: "1"}}
 	if got := settings(t, text, Selection{}).App.Env; !slices.Equal(got, common) {
 		t.Errorf("cpu: %v, want %v", got, common)
 	}
 	gpu := settings(t, text, Selection{Profile: "gpu"}).App.Env
-	for _, want := range []Pair{{"PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True"}, {"TF_FORCE_GPU_ALLOW_GROWTH", "true"}} {
+	for _, want := range []recipe.Pair{{Name: "PYTORCH_CUDA_ALLOC_CONF", Value: "expandable_segments:True"}, {Name: "TF_FORCE_GPU_ALLOW_GROWTH", Value: "true"}} {
 		if !slices.Contains(gpu, want) {
 			t.Errorf("gpu: %v, want %v in it", gpu, want)
 		}
@@ -91,7 +93,7 @@ func TestConfigOfTheEnvironment(t *testing.T) {
 		}
 		r := settings(t, text, sel)
 		rule := r.App.Copy[1]
-		if !slices.Equal(rule.Files, []string{"config." + env + ".yaml"}) || rule.To != "/app/config.yaml" || !slices.Contains(r.App.Env, Pair{"APP_ENV", env}) {
+		if !slices.Equal(rule.Files, []string{"config." + env + ".yaml"}) || rule.To != "/app/config.yaml" || !slices.Contains(r.App.Env, recipe.Pair{Name: "APP_ENV", Value: env}) {
 			t.Errorf("%s: %+v with %v", env, rule, r.App.Env)
 		}
 	}
@@ -141,7 +143,7 @@ func TestRuntimePage(t *testing.T) {
 			t.Fatal(err)
 		}
 		version := orElse(sel.Args["MODEL_VERSION"], "3")
-		if !slices.Contains(r.App.Labels, Pair{"org.example.model.url", "https://models.example/sentiment/" + version}) {
+		if !slices.Contains(r.App.Labels, recipe.Pair{Name: "org.example.model.url", Value: "https://models.example/sentiment/" + version}) {
 			t.Errorf("labels %v", r.App.Labels)
 		}
 		if want := []string{"8000/tcp", "9090/tcp"}; !slices.Equal(r.App.Ports, want) || !strings.Contains(r.App.Healthcheck.Test[5], "8000") {

@@ -9,43 +9,8 @@ import (
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
-
-// Builder is the stage in which things are compiled. Nothing of it is in the image.
-type Builder struct {
-	System      []string       `json:"system,omitempty"`      // Debian packages on top of the base as apt is asked for them, sorted: g++, cmake
-	Packages    []PackageBuild `json:"packages,omitempty"`    // how Python packages are built from source, sorted by name; one that is not here is built in the usual way
-	Constraints []File         `json:"constraints,omitempty"` // versions of what a build installs for itself, in order
-	Project     *LocalSource   `json:"project,omitempty"`     // the project itself, which is installed as a wheel; nil = it is not
-}
-
-// PackageBuild is how a package is built from source.
-type PackageBuild struct {
-	Name string `json:"name"` // normalized by PEP 503
-	// Shared has the build see the packages of the lock that Requires names, with what they need: pip's --no-build-isolation. Otherwise
-	// it gets what its own pyproject.toml requires, in an environment of its own (PEP 517).
-	Shared   bool     `json:"shared,omitempty"`
-	Requires []string `json:"requires,omitempty"` // requirements of the build itself; with Shared in place of those of pyproject.toml
-	Env      []Pair   `json:"env,omitempty"`      // sorted by name
-	Jobs     int      `json:"jobs,omitempty"`     // compilers at once; 0 = as the package decides
-	CUDA     bool     `json:"cuda,omitempty"`     // it is compiled with CUDA: the toolkit is mounted, FORCE_CUDA and TORCH_CUDA_ARCH_LIST are set
-}
-
-// LocalSource is a package in the project's own files.
-type LocalSource struct {
-	Path    string `json:"path"`              // slash path in the project, "." for all of it
-	Name    string `json:"name,omitempty"`    // of the package, normalized; "" = unknown
-	Version string `json:"version,omitempty"` // "" = its build decides
-	SHA256  string `json:"sha256,omitempty"`  // hex, of a file; "" = a directory
-	Git     bool   `json:"git,omitempty"`     // its version is read off the git tags
-	Meta    []File `json:"meta,omitempty"`    // of a directory: the files that say what the package needs
-}
-
-// Metadata says what a package requires, for a resolver that must not ask its build.
-type Metadata struct {
-	Name     string   `json:"name"`
-	Requires []string `json:"requires"`
-}
 
 type sourceBuildSpec struct {
 	name      str
@@ -113,21 +78,21 @@ func (r *resolver) sourceBuilds() {
 		seen[name] = true
 		b.Packages = append(b.Packages, r.packageBuild(name, s))
 		if s.dependsIn {
-			req.Metadata = append(req.Metadata, Metadata{Name: name, Requires: values(s.depends)})
+			req.Metadata = append(req.Metadata, recipe.Metadata{Name: name, Requires: values(s.depends)})
 		}
 		req.Source = append(req.Source, name)
 	}
-	slices.SortFunc(b.Packages, func(x, y PackageBuild) int { return cmp.Compare(x.Name, y.Name) })
-	slices.SortFunc(req.Metadata, func(x, y Metadata) int { return cmp.Compare(x.Name, y.Name) })
-	req.Source = sortedUnique(req.Source)
-	slices.SortFunc(req.Local, func(x, y LocalSource) int { return cmp.Compare(x.Path, y.Path) })
-	req.Local = slices.CompactFunc(req.Local, func(x, y LocalSource) bool { return x.Path == y.Path })
+	slices.SortFunc(b.Packages, func(x, y recipe.PackageBuild) int { return cmp.Compare(x.Name, y.Name) })
+	slices.SortFunc(req.Metadata, func(x, y recipe.Metadata) int { return cmp.Compare(x.Name, y.Name) })
+	req.Source = recipe.SortedUnique(req.Source)
+	slices.SortFunc(req.Local, func(x, y recipe.LocalSource) int { return cmp.Compare(x.Path, y.Path) })
+	req.Local = slices.CompactFunc(req.Local, func(x, y recipe.LocalSource) bool { return x.Path == y.Path })
 	b.Constraints = r.readRequirements(r.spec.python.buildConstraints, true)
 	r.install()
 }
 
-func (r *resolver) packageBuild(name string, s sourceBuildSpec) PackageBuild {
-	p := PackageBuild{
+func (r *resolver) packageBuild(name string, s sourceBuildSpec) recipe.PackageBuild {
+	p := recipe.PackageBuild{
 		Name: name, Shared: !s.isolation, Requires: values(s.requires), CUDA: s.cuda,
 		Jobs: int(r.between(s.jobs, "python.build."+name+".jobs", 0, 1, maxJobs)),
 	}
@@ -140,7 +105,7 @@ func (r *resolver) packageBuild(name string, s sourceBuildSpec) PackageBuild {
 			r.specf(e.name.at, "%q is not the name of a variable", e.name.value)
 		}
 		r.leakOf("environment variable", e, values(r.spec.public))
-		p.Env = append(p.Env, Pair{e.name.value, e.value.value})
+		p.Env = append(p.Env, recipe.Pair{Name: e.name.value, Value: e.value.value})
 	}
 	return p
 }
@@ -175,8 +140,8 @@ var metaFiles = []string{"pyproject.toml", "setup.py", "setup.cfg"}
 var byGitTags = lazyregexp.New(`setuptools[_-]scm|hatch-vcs|pdm.*scm|versioningit|dunamai|poetry-dynamic-versioning|vcs-versioning`)
 
 // localDirectory reads the metadata of a package in the project's files.
-func (r *resolver) localDirectory(dir string, at fault.Position) (LocalSource, bool) {
-	local := LocalSource{Path: dir}
+func (r *resolver) localDirectory(dir string, at fault.Position) (recipe.LocalSource, bool) {
+	local := recipe.LocalSource{Path: dir}
 	for _, name := range metaFiles {
 		file := path.Join(dir, name)
 		if !r.exists(file) {
@@ -186,7 +151,7 @@ func (r *resolver) localDirectory(dir string, at fault.Position) (LocalSource, b
 		if !ok {
 			return local, false
 		}
-		local.Meta = append(local.Meta, File{Path: file, Data: string(data)})
+		local.Meta = append(local.Meta, recipe.File{Path: file, Data: string(data)})
 		local.Git = local.Git || byGitTags.Match(data)
 	}
 	if len(local.Meta) == 0 || len(local.Meta) == 1 && local.Meta[0].Path == path.Join(dir, "setup.cfg") {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // versionControl finds a requirement from version control (PEP 440, "Direct references"): the tool, and how it is reached.
@@ -73,7 +74,7 @@ func (r *resolver) localRequirement(word string, at fault.Position) {
 		r.add(r.missing(clean, at, "requirement"))
 		return
 	}
-	local := LocalSource{Path: clean}
+	local := recipe.LocalSource{Path: clean}
 	if info.IsDir() {
 		local, ok = r.localDirectory(clean, at)
 	} else {

@@ -9,52 +9,8 @@ import (
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
-
-// StageRequirements is what a stage wants beyond the runtime. The resolver is asked for both together, with the versions of the
-// runtime's lock as constraints: the stage adds packages and changes none.
-type StageRequirements struct {
-	Files    []File            `json:"files,omitempty"`    // as Requirements.Files
-	Packages []string          `json:"packages,omitempty"` // PEP 508 requirements
-	Extras   []string          `json:"extras,omitempty"`   // of Requirements.Project, sorted
-	Groups   []string          `json:"groups,omitempty"`   // of Requirements.Project, sorted
-	Hashes   []PinnedHashes    `json:"hashes,omitempty"`   // as Requirements.Hashes
-	Rename   map[string]string `json:"rename,omitempty"`   // as Requirements.Rename, of the stage's own requirements
-	Lock     string            `json:"lock"`               // path of the stage's lock in the project: pylock.cpu_testing.toml
-	Inputs   string            `json:"inputs"`             // sha256 (hex) over all of this and Requirements.Inputs: what makes that lock stale
-}
-
-// With gives the recipe of a stage: its requirements are the runtime's and the stage's, and its lock is the stage's.
-func (r *Recipe) With(q StageRequirements) *Recipe {
-	stage := *r
-	s := &stage.Requires
-	s.Files = slices.Clone(s.Files)
-	for _, f := range q.Files {
-		if i := slices.IndexFunc(s.Files, func(g File) bool { return g.Path == f.Path }); i >= 0 {
-			s.Files[i].Top = s.Files[i].Top || f.Top
-		} else {
-			s.Files = append(s.Files, f)
-		}
-	}
-	s.Packages, s.Hashes = slices.Concat(s.Packages, q.Packages), slices.Concat(s.Hashes, q.Hashes)
-	if s.Project != nil {
-		project := *s.Project
-		project.Extras = sortedUnique(slices.Concat(project.Extras, q.Extras))
-		project.Groups = sortedUnique(slices.Concat(project.Groups, q.Groups))
-		s.Project = &project
-	}
-	s.Rename = map[string]string{}
-	for _, names := range []map[string]string{q.Rename, r.Requires.Rename} {
-		for from, to := range names {
-			s.Rename[from] = to
-		}
-	}
-	if len(q.Files)+len(q.Packages) > 0 {
-		s.UV = nil // the stage asks for more than uv's lock
-	}
-	s.Lock, s.Inputs = q.Lock, q.Inputs
-	return &stage
-}
 
 type stageSpec struct {
 	at                                     fault.Position
@@ -80,7 +36,7 @@ func (s stageSpec) named() bool {
 type usual struct{ files, groups []string }
 
 // stageRequirements gathers what a stage wants: what the file names, else what lies in a usual place. direct is what it asks for by name.
-func (r *resolver) stageRequirements(stage string, s stageSpec, places usual) (q StageRequirements, direct []requirement) {
+func (r *resolver) stageRequirements(stage string, s stageSpec, places usual) (q recipe.StageRequirements, direct []requirement) {
 	runtime, hashed, found := r.direct, r.hashed, r.found.lines
 	r.direct, r.hashed, r.found.lines = nil, nil, nil
 	defer func() { r.direct, r.hashed, r.found.lines = runtime, hashed, found }()
@@ -126,7 +82,7 @@ func (r *resolver) usualRequirements(stage string, s stageSpec, places usual) st
 // the packages of both are resolved together.
 func (r *resolver) knownIndex(l indexLine, stage string) {
 	req := r.recipe.Requires
-	known := slices.Contains(req.FindLinks, l.url) || slices.ContainsFunc(req.Indexes, func(ix Index) bool {
+	known := slices.Contains(req.FindLinks, l.url) || slices.ContainsFunc(req.Indexes, func(ix recipe.Index) bool {
 		return strings.TrimRight(ix.URL, "/") == strings.TrimRight(l.url, "/")
 	})
 	if !known && torchIndex.FindStringSubmatch(l.url) == nil {
@@ -135,7 +91,7 @@ func (r *resolver) knownIndex(l indexLine, stage string) {
 	}
 }
 
-func (r *resolver) stageExtras(q *StageRequirements, stage string, extras []str) {
+func (r *resolver) stageExtras(q *recipe.StageRequirements, stage string, extras []str) {
 	switch {
 	case len(extras) == 0:
 	case r.recipe.Requires.Project == nil || !r.py.hasProject():
@@ -143,20 +99,20 @@ func (r *resolver) stageExtras(q *StageRequirements, stage string, extras []str)
 			Hint("Write python: {project: .}, or name what the stage needs in %s.requirements.", stage)
 	default:
 		r.extras(extras)
-		q.Extras = sortedUnique(values(extras))
+		q.Extras = recipe.SortedUnique(values(extras))
 	}
 }
 
 // stageGroups takes dependency groups. A group needs nothing else of the project, so without python.project its requirements are
 // written out.
-func (r *resolver) stageGroups(q *StageRequirements, stage string, groups []str) {
+func (r *resolver) stageGroups(q *recipe.StageRequirements, stage string, groups []str) {
 	switch {
 	case len(groups) == 0:
 	case r.py == nil:
 		r.specf(groups[0].at, "%s.groups needs a pyproject.toml with [dependency-groups]", stage)
 	case r.recipe.Requires.Project != nil:
 		r.groups(groups)
-		q.Groups = sortedUnique(values(groups))
+		q.Groups = recipe.SortedUnique(values(groups))
 	default:
 		r.groups(groups)
 		for _, g := range groups {
@@ -194,11 +150,11 @@ func (r *resolver) hashStages() {
 	}
 }
 
-func (r *resolver) hashStage(q StageRequirements) string {
+func (r *resolver) hashStage(q recipe.StageRequirements) string {
 	q.Inputs, q.Lock, q.Rename = "", "", nil
 	data, err := json.Marshal(struct {
 		Runtime string
-		Stage   StageRequirements
+		Stage   recipe.StageRequirements
 	}{r.recipe.Requires.Inputs, q})
 	if err != nil {
 		r.add(fault.New(fault.Internal, "hash the inputs of a stage: %w", err))

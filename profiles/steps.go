@@ -3,6 +3,8 @@ package profiles
 import (
 	"slices"
 	"strings"
+
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // steps adds the groups of python.then. What a later group says of a package stands in place of what the groups before it, and the packages
@@ -12,7 +14,7 @@ func (r *resolver) steps() {
 	for _, step := range r.spec.python.then {
 		before := len(r.direct)
 		for _, f := range r.readRequirements(step.requirements, false) {
-			if i := slices.IndexFunc(req.Files, func(g File) bool { return g.Path == f.Path }); i >= 0 {
+			if i := slices.IndexFunc(req.Files, func(g recipe.File) bool { return g.Path == f.Path }); i >= 0 {
 				req.Files[i].Top = req.Files[i].Top || f.Top
 				continue
 			}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // Suggestion is a project file and a .dockerignore for a project that has none.
@@ -23,7 +24,7 @@ type Suggestion struct {
 // hundred Python files.
 func Suggest(fsys fs.FS, directory string) Suggestion {
 	r := &resolver{
-		report: newReport(), fsys: fsys, sel: Selection{Profile: defaultProfile}, spec: &spec{}, recipe: &Recipe{Profile: defaultProfile},
+		report: newReport(), fsys: fsys, sel: Selection{Profile: defaultProfile}, spec: &spec{}, recipe: &recipe.Recipe{Profile: defaultProfile},
 		project: &Project{fsys: fsys, root: &node{kind: mapping}, DefaultName: directory},
 	}
 	r.pyprojectFile()
@@ -329,7 +330,7 @@ func (s *suggester) system() (debs []string, because string) {
 			debs, who = append(debs, libraries[name]...), append(who, name)
 		}
 	}
-	return sortedUnique(debs), strings.Join(who, ", ")
+	return recipe.SortedUnique(debs), strings.Join(who, ", ")
 }
 
 // frameworks are packages whose images are usually wanted for CPU and for CUDA.

@@ -11,40 +11,8 @@ import (
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
-
-// Apt says where apt finds a recipe's system packages and how they come into the image. What is not set here is the base's own.
-type Apt struct {
-	Docs         bool         `json:"docs,omitempty"`         // keep manual pages, documentation and translations
-	Strategy     string       `json:"strategy,omitempty"`     // layers, apt; "" = each package in the way that its scripts allow
-	Repositories []Repository `json:"repositories,omitempty"` // beside the base's own, in order of the file
-	Only         bool         `json:"only,omitempty"`         // Repositories are all there are: the base's own do not count
-	Snapshot     *Snapshot    `json:"snapshot,omitempty"`     // the base's own repositories as they were at a time
-	Debconf      []string     `json:"debconf,omitempty"`      // lines for debconf-set-selections(1), sorted
-	Inputs       string       `json:"inputs"`                 // sha256 (hex) over Recipe.System, Repositories and Snapshot: what makes mlbuild.lock stale
-}
-
-// Repository is a Debian repository.
-type Repository struct {
-	URL        string   `json:"url"`
-	Suite      string   `json:"suite"`                // a name, or an exact path that ends in a slash
-	Components []string `json:"components,omitempty"` // none with an exact path
-	Key        *Key     `json:"key,omitempty"`        // nil = a key of the base's own vouches for it
-}
-
-// Key is an OpenPGP public key. Exactly one of Data and URL is set.
-type Key struct {
-	File   string `json:"file,omitempty"`   // slash path in the project
-	Data   []byte `json:"data,omitempty"`   // the file's bytes, armoured or binary
-	URL    string `json:"url,omitempty"`    // where the daemon fetches it from
-	SHA256 string `json:"sha256,omitempty"` // hex; always set with URL
-}
-
-// Snapshot is a service that keeps what repositories held at any time.
-type Snapshot struct {
-	URL  string `json:"url"`  // {archive} and {date} stand for the last part of the repository's own URL and for Date
-	Date string `json:"date"` // 20260131T000000Z
-}
 
 // Strategies are the values of system.strategy.
 var Strategies = []string{"apt", "layers"}
@@ -163,15 +131,15 @@ func (r *resolver) system() {
 		r.recipe.System = append(r.recipe.System, r.unnamed(t.system, s.runtime)...)
 		r.recipe.Builder.System = append(r.recipe.Builder.System, r.unnamed(t.build, s.build)...)
 	}
-	r.recipe.System, r.recipe.Builder.System = sortedUnique(r.recipe.System), sortedUnique(r.recipe.Builder.System)
+	r.recipe.System, r.recipe.Builder.System = recipe.SortedUnique(r.recipe.System), recipe.SortedUnique(r.recipe.Builder.System)
 	r.twoVersions(slices.Concat(s.build, dev))
-	a := Apt{Strategy: s.strategy.value, Docs: s.docs, Debconf: r.debconf(s.debconf)}
+	a := recipe.Apt{Strategy: s.strategy.value, Docs: s.docs, Debconf: r.debconf(s.debconf)}
 	if s.strategy.set && !slices.Contains(Strategies, a.Strategy) {
 		f := fault.New(fault.Spec, "the strategy %q does not exist", a.Strategy).In(s.strategy.at)
 		didYouMean(f, a.Strategy, Strategies)
 		r.add(f)
 	}
-	if r.recipe.Base.Kind == debianKind {
+	if r.recipe.Base.Kind == recipe.BaseDebian {
 		r.withoutApt(s, dev)
 	}
 	own := r.spec.base.repositories
@@ -212,12 +180,7 @@ func (r *resolver) debconf(lines []str) []string {
 			first[m[2]] = line.at
 		}
 	}
-	return sortedUnique(all)
-}
-
-// Answers tells whether the project answers what a package asks.
-func (a Apt) Answers(name string) bool {
-	return slices.ContainsFunc(a.Debconf, func(line string) bool { return strings.HasPrefix(line, name+" ") })
+	return recipe.SortedUnique(all)
 }
 
 // unnamed leaves out the packages that the project names itself, perhaps with a version.
@@ -230,10 +193,10 @@ func (r *resolver) unnamed(packages []string, named []str) []string {
 // withoutApt refuses what needs apt on the base.
 func (r *resolver) withoutApt(s systemSpec, dev []str) {
 	if s.strategy.value == "apt" {
-		r.specf(s.strategy.at, "a base of kind %s has no apt", debianKind).Hint("Leave out system.strategy: all packages are layers there.")
+		r.specf(s.strategy.at, "a base of kind %s has no apt", recipe.BaseDebian).Hint("Leave out system.strategy: all packages are layers there.")
 	}
 	if tools := slices.Concat(s.build, dev); len(tools) > 0 {
-		r.specf(tools[0].at, "a base of kind %s has no apt to install %s with", debianKind, tools[0].value).
+		r.specf(tools[0].at, "a base of kind %s has no apt to install %s with", recipe.BaseDebian, tools[0].value).
 			Hint("Publish the wheels that have to be compiled, or take an image as the base.")
 	}
 }
@@ -252,8 +215,8 @@ func (r *resolver) twoVersions(packages []str) {
 	}
 }
 
-func (r *resolver) repositoryOf(s repositorySpec) Repository {
-	repo := Repository{URL: strings.TrimRight(s.url.value, "/"), Suite: s.suite.value, Components: values(s.components)}
+func (r *resolver) repositoryOf(s repositorySpec) recipe.Repository {
+	repo := recipe.Repository{URL: strings.TrimRight(s.url.value, "/"), Suite: s.suite.value, Components: values(s.components)}
 	if !s.url.set || !s.suite.set {
 		r.specf(s.at, "a repository needs a url and a suite")
 		return repo
@@ -286,8 +249,8 @@ func (r *resolver) aptURL(s str, what string) {
 }
 
 // key reads a repository's key from the project, or checks where it is to be fetched.
-func (r *resolver) key(s *keySpec) *Key {
-	k := &Key{URL: s.url.value, SHA256: strings.ToLower(s.sha256.value)}
+func (r *resolver) key(s *keySpec) *recipe.Key {
+	k := &recipe.Key{URL: s.url.value, SHA256: strings.ToLower(s.sha256.value)}
 	if s.sha256.set && !sha256Hex.MatchString(k.SHA256) {
 		r.specf(s.sha256.at, "%q is not a sha256: 64 hexadecimal digits", s.sha256.value)
 		return k
@@ -309,7 +272,7 @@ func (r *resolver) key(s *keySpec) *Key {
 // maxKeyBytes bounds a keyring; real ones have up to some 60 kB.
 const maxKeyBytes = 1 << 20
 
-func (r *resolver) keyFile(s *keySpec, k *Key) {
+func (r *resolver) keyFile(s *keySpec, k *recipe.Key) {
 	name, ok := r.inside(s.file.value, s.file.at, "key")
 	if !ok {
 		return
@@ -338,7 +301,7 @@ func (r *resolver) keyFile(s *keySpec, k *Key) {
 	k.File, k.Data = name, data
 }
 
-func (r *resolver) snapshot(s *snapshotSpec) *Snapshot {
+func (r *resolver) snapshot(s *snapshotSpec) *recipe.Snapshot {
 	if s == nil {
 		return nil
 	}
@@ -357,23 +320,23 @@ func (r *resolver) snapshot(s *snapshotSpec) *Snapshot {
 		r.specf(s.date.at, "%q is not a date", s.date.value).Hint("For example 2026-01-31 or 20260131T120000Z.")
 		return nil
 	}
-	return &Snapshot{URL: strings.TrimRight(s.url.value, "/"),
+	return &recipe.Snapshot{URL: strings.TrimRight(s.url.value, "/"),
 		Date: m[1] + m[2] + m[3] + "T" + orElse(m[4], "00") + orElse(m[5], "00") + orElse(m[6], "00") + "Z"}
 }
 
 // systemInputs is the hash of what apt is asked. A key counts by its bytes, not by its path, and the strategy does not count: it changes
 // nothing in the list.
-func (r *resolver) systemInputs(a Apt) string {
+func (r *resolver) systemInputs(a recipe.Apt) string {
 	a.Strategy = ""
 	a.Repositories = slices.Clone(a.Repositories)
 	for i, repo := range a.Repositories {
 		if repo.Key != nil {
-			a.Repositories[i].Key = &Key{SHA256: repo.Key.SHA256}
+			a.Repositories[i].Key = &recipe.Key{SHA256: repo.Key.SHA256}
 		}
 	}
 	data, err := json.Marshal(struct {
 		System []string
-		Apt    Apt
+		Apt    recipe.Apt
 	}{r.recipe.System, a})
 	if err != nil {
 		r.add(fault.New(fault.Internal, "hash the system packages: %w", err))

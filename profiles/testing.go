@@ -6,18 +6,8 @@ import (
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
-
-// Testing is what the stage of this name adds to the runtime image, and what it runs there.
-type Testing struct {
-	Requires StageRequirements `json:"requires"`
-	Copy     []CopyRule        `json:"copy,omitempty"`    // the tests, over the app's files
-	Ignore   []string          `json:"ignore,omitempty"`  // as App.Ignore
-	Commands [][]string        `json:"commands"`          // run one after another; the first that fails ends the run
-	Env      []Pair            `json:"env,omitempty"`     // over the app's, sorted by name
-	Network  bool              `json:"network,omitempty"` // the commands may use the network
-	Reports  []string          `json:"reports,omitempty"` // files, directories and patterns below the working directory that are brought back
-}
 
 type testingSpec struct {
 	stageSpec
@@ -64,7 +54,7 @@ func (r *resolver) testing() {
 		}
 		s = &testingSpec{}
 	}
-	t := &Testing{Network: s.network, Env: over(nil, r.pairs(s.env, "environment variable", envName))}
+	t := &recipe.Testing{Network: s.network, Env: over(nil, r.pairs(s.env, "environment variable", envName))}
 	r.recipe.Testing = t
 	var direct []requirement
 	t.Requires, direct = r.stageRequirements("testing", s.stageSpec, testUsual)
@@ -81,11 +71,11 @@ func (r *resolver) testing() {
 	if t.Commands == nil {
 		r.pytest(t, direct)
 	}
-	t.Reports = sortedUnique(t.Reports)
+	t.Reports = recipe.SortedUnique(t.Reports)
 }
 
 // pytest is what runs where the file names no command.
-func (r *resolver) pytest(t *Testing, direct []requirement) {
+func (r *resolver) pytest(t *recipe.Testing, direct []requirement) {
 	t.Commands = [][]string{testCommand}
 	t.Reports = append(t.Reports, "junit.xml")
 	if !asksIn(append(direct, r.direct...), "pytest") {
@@ -94,7 +84,7 @@ func (r *resolver) pytest(t *Testing, direct []requirement) {
 }
 
 // tests decides which files the stage adds.
-func (r *resolver) tests(s *testingSpec) (rules []CopyRule, ignore []string) {
+func (r *resolver) tests(s *testingSpec) (rules []recipe.CopyRule, ignore []string) {
 	i := r.readIgnores(s.copy)
 	wanted := s.copy
 	if wanted == nil {

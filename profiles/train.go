@@ -1,13 +1,17 @@
 package profiles
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/mlbuild/mlbuild/profiles/recipe"
+)
 
 // trainer is what a training image has for a package that the project asks for.
 type trainer struct {
-	names  []string // any of these packages
-	system []string // Debian packages in the image
-	build  []string // Debian packages that building it from source takes
-	env    []Pair   // over them what the project says wins
+	names  []string      // any of these packages
+	system []string      // Debian packages in the image
+	build  []string      // Debian packages that building it from source takes
+	env    []recipe.Pair // over them what the project says wins
 }
 
 // mpi is OpenMPI with the client by which it reaches other nodes; without one mpirun does not even start on one node.
@@ -17,17 +21,17 @@ var mpi = []string{"openmpi-bin", "openssh-client"}
 var trainers = []trainer{
 	// One thread a process unless the project says more: torchrun would set it, with a warning. A collective that hangs ends the
 	// process, so that the job can start again from its last checkpoint.
-	{names: []string{"torch"}, env: []Pair{{"OMP_NUM_THREADS", "1"}, {"TORCH_NCCL_ASYNC_ERROR_HANDLING", "1"}}},
+	{names: []string{"torch"}, env: []recipe.Pair{{Name: "OMP_NUM_THREADS", Value: "1"}, {Name: "TORCH_NCCL_ASYNC_ERROR_HANDLING", Value: "1"}}},
 	{
 		names: []string{"horovod"}, system: mpi, build: []string{"cmake", "g++", "libopenmpi-dev"},
-		env: []Pair{{"HOROVOD_GPU_OPERATIONS", "NCCL"}, {"HOROVOD_WITH_MPI", "1"}},
+		env: []recipe.Pair{{Name: "HOROVOD_GPU_OPERATIONS", Value: "NCCL"}, {Name: "HOROVOD_WITH_MPI", Value: "1"}},
 	},
 	{names: []string{"deepspeed"}, system: append([]string{"pdsh"}, mpi...)},
 	{names: []string{"mpi4py", "mpi4jax"}, system: mpi, build: []string{"gcc", "libopenmpi-dev"}},
 }
 
 // trainEnv is what every training image has: NCCL says what goes wrong.
-var trainEnv = []Pair{{"NCCL_DEBUG", "WARN"}}
+var trainEnv = []recipe.Pair{{Name: "NCCL_DEBUG", Value: "WARN"}}
 
 // horovodWith says which frameworks Horovod is built with: those that the project asks for.
 var horovodWith = []struct{ name, variable string }{
@@ -53,7 +57,7 @@ func (r *resolver) trainers() []trainer {
 	if asksIn(r.direct, "horovod") {
 		for _, with := range horovodWith {
 			if asksIn(r.direct, with.name) {
-				rows = append(rows, trainer{env: []Pair{{with.variable, "1"}}})
+				rows = append(rows, trainer{env: []recipe.Pair{{Name: with.variable, Value: "1"}}})
 			}
 		}
 	}

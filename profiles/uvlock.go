@@ -8,13 +8,8 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
-
-// UVLock is a uv.lock from which uv itself takes the packages, with every file that it reads for that.
-type UVLock struct {
-	Files []File `json:"files"` // uv.lock and the pyproject.toml of each package of its workspace, sorted by path
-	Dir   string `json:"dir"`   // of the project whose packages are wanted, "." or services/api
-}
 
 // uvLock is what a uv.lock says that matters here.
 type uvLock struct {
@@ -86,7 +81,7 @@ func (r *resolver) takeUV(name string, at fault.Position) {
 type foundUV struct {
 	name  string
 	lock  *uvLock
-	files []File
+	files []recipe.File
 	pins  bool // only its versions are kept
 }
 
@@ -96,14 +91,14 @@ func (r *resolver) lockFile(name string, at fault.Position) ([]byte, bool) {
 }
 
 // workspace gathers what uv reads beside the lock: the pyproject.toml of the workspace and of each of its packages in the project.
-func (r *resolver) workspace(name string, data []byte) []File {
-	files := []File{{Path: name, Data: string(data), Top: true}}
+func (r *resolver) workspace(name string, data []byte) []recipe.File {
+	files := []recipe.File{{Path: name, Data: string(data), Top: true}}
 	add := func(file string) {
-		if slices.ContainsFunc(files, func(f File) bool { return f.Path == file }) || !r.exists(file) {
+		if slices.ContainsFunc(files, func(f recipe.File) bool { return f.Path == file }) || !r.exists(file) {
 			return
 		}
 		if text, ok := r.smallFile(file, fault.Position{}, "project"); ok {
-			files = append(files, File{Path: file, Data: string(text)})
+			files = append(files, recipe.File{Path: file, Data: string(text)})
 		}
 	}
 	root := path.Dir(name)
@@ -114,7 +109,7 @@ func (r *resolver) workspace(name string, data []byte) []File {
 			add(path.Join(clean, "pyproject.toml"))
 		}
 	}
-	slices.SortFunc(files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
+	slices.SortFunc(files, func(a, b recipe.File) int { return strings.Compare(a.Path, b.Path) })
 	return files
 }
 
@@ -171,7 +166,7 @@ func (r *resolver) useUV() {
 		return
 	}
 	req.From = r.uv.name
-	req.UV = &UVLock{Files: r.uv.files, Dir: path.Dir(req.Project.File.Path)}
+	req.UV = &recipe.UVLock{Files: r.uv.files, Dir: path.Dir(req.Project.File.Path)}
 	r.leaveOut()
 }
 

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 const uvLockText = `version = 1
@@ -114,7 +116,7 @@ func TestUVPins(t *testing.T) {
 		if d := cmp.Diff(want, q.Constraints[len(q.Constraints)-1].Data); d != "" {
 			t.Errorf("%s (-want +got):\n%s", c.yaml, d)
 		}
-		if i := slices.IndexFunc(q.Hashes, func(h PinnedHashes) bool { return h.Name == "flask" }); len(q.Overrides) == 0 && (i < 0 || !slices.Equal(q.Hashes[i].SHA256, []string{sumA, sumB})) {
+		if i := slices.IndexFunc(q.Hashes, func(h recipe.PinnedHashes) bool { return h.Name == "flask" }); len(q.Overrides) == 0 && (i < 0 || !slices.Equal(q.Hashes[i].SHA256, []string{sumA, sumB})) {
 			t.Errorf("hashes: %+v", q.Hashes)
 		}
 		if strings.Contains(q.Project.File.Data, "common") {

@@ -7,6 +7,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // uvTool is what [tool.uv] of a pyproject.toml says of its packages. uv reads it from the directory in which it runs, which is mlbuild's own, and
@@ -80,7 +81,7 @@ func (r *resolver) uvSettings() {
 	r.replace(own)
 	if len(tool.Constraints) > 0 {
 		text := strings.Join(tool.Constraints, "\n") + "\n"
-		req.Constraints = append(req.Constraints, File{Path: r.py.path + ".constraints.txt", Data: text, Top: true})
+		req.Constraints = append(req.Constraints, recipe.File{Path: r.py.path + ".constraints.txt", Data: text, Top: true})
 	}
 }
 
@@ -94,12 +95,12 @@ func (r *resolver) uvIndexes(tool *uvTool) {
 		if !r.checkURL(str{ix.URL, r.py.at(ix.URL), true}, "the index "+ix.Name) {
 			continue
 		}
-		standard := ix.Default && !slices.ContainsFunc(req.Indexes, func(other Index) bool { return other.Default })
+		standard := ix.Default && !slices.ContainsFunc(req.Indexes, func(other recipe.Index) bool { return other.Default })
 		name := ix.Name
-		if name == "" || slices.ContainsFunc(req.Indexes, func(other Index) bool { return other.Name == name }) {
+		if name == "" || slices.ContainsFunc(req.Indexes, func(other recipe.Index) bool { return other.Name == name }) {
 			name = freeName(ix.URL, req.Indexes)
 		}
-		req.Indexes = append(req.Indexes, Index{Name: name, URL: ix.URL, Default: standard})
+		req.Indexes = append(req.Indexes, recipe.Index{Name: name, URL: ix.URL, Default: standard})
 	}
 }
 

@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"github.com/mlbuild/mlbuild/builder"
-	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // commit is what git knows of the project's directory. The zero value stands for a directory without git.
@@ -96,12 +96,12 @@ func (c commit) label(variants []builder.Variant, created time.Time) {
 	const prefix = "org.opencontainers.image."
 	for _, v := range variants {
 		for _, r := range v.Recipes {
-			for _, p := range []profiles.Pair{{Name: "revision", Value: c.revision}, {Name: "source", Value: c.source}} {
+			for _, p := range []recipe.Pair{{Name: "revision", Value: c.revision}, {Name: "source", Value: c.source}} {
 				if p.Value == "" {
 					continue
 				}
 				r.App.Labels = setPair(r.App.Labels, prefix+p.Name, p.Value, false)
-				i := slices.IndexFunc(r.App.Labels, func(l profiles.Pair) bool { return l.Name == prefix+p.Name })
+				i := slices.IndexFunc(r.App.Labels, func(l recipe.Pair) bool { return l.Name == prefix+p.Name })
 				r.App.Annotations = setPair(r.App.Annotations, prefix+p.Name, r.App.Labels[i].Value, false)
 			}
 			if created.Unix() > 0 {

@@ -13,9 +13,9 @@ import (
 
 	"github.com/mlbuild/mlbuild/builder"
 	"github.com/mlbuild/mlbuild/llb"
-	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
@@ -302,12 +302,12 @@ func words(command []string) string {
 
 // planJSON is one plan as JSON.
 type planJSON struct {
-	Recipe *profiles.Recipe `json:"recipe"`
-	Target string           `json:"target"`
-	Base   string           `json:"base"` // by its digest
-	Plan   layersJSON       `json:"plan"`
-	Wheels []pylock.Wheel   `json:"wheels"`
-	InBase []pylock.Wheel   `json:"in_base,omitempty"` // of the lock, which the base makes unnecessary
+	Recipe *recipe.Recipe `json:"recipe"`
+	Target string         `json:"target"`
+	Base   string         `json:"base"` // by its digest
+	Plan   layersJSON     `json:"plan"`
+	Wheels []pylock.Wheel `json:"wheels"`
+	InBase []pylock.Wheel `json:"in_base,omitempty"` // of the lock, which the base makes unnecessary
 	// System are the system packages, each with its way and the reason for it.
 	System []syslock.Package `json:"system,omitempty"`
 	Steps  []llb.Step        `json:"steps"`

@@ -6,8 +6,8 @@ import (
 
 	"github.com/mlbuild/mlbuild/builder"
 	"github.com/mlbuild/mlbuild/llb"
-	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
@@ -17,7 +17,7 @@ func TestPlanShowsWays(t *testing.T) {
 	ruled := syslock.Package{Name: "libblas3", Version: "3.11", Size: 200_000, Way: syslock.Rules, Reason: "alternatives: 1"}
 	hard := syslock.Package{Name: "libgvc6", Version: "2.42", Size: 700_000, Way: syslock.Dpkg, Reason: "postinst line 8: it calls libgvc6-config-update"}
 	p := builder.Planned{
-		Recipe: &profiles.Recipe{Profile: "cpu", Platform: "linux/amd64", Base: profiles.BaseImage{Ref: "docker.io/library/python:3.11-slim"}},
+		Recipe: &recipe.Recipe{Profile: "cpu", Platform: "linux/amd64", Base: recipe.BaseImage{Ref: "docker.io/library/python:3.11-slim"}},
 		System: []syslock.Package{ruled, small, hard}, InBase: []pylock.Wheel{{Name: "torch", Version: "2.9.1"}}, Wheels: []pylock.Wheel{{Name: "numpy", Version: "2.4"}},
 		Steps: []llb.Step{
 			{Stage: "download", Name: "numpy.whl", Does: llb.DoesDownload}, {Stage: "wheels", Name: "unpack numpy", Does: llb.DoesUnpack},

@@ -7,13 +7,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mlbuild/mlbuild/llb"
-	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // planOf is a plan of layers, each given with its key.
 func planOf(base string, layers ...layerJSON) planJSON {
-	return planJSON{Recipe: &profiles.Recipe{Profile: "cpu", Platform: "linux/amd64"}, Target: "runtime", Base: base, Plan: layersJSON{4, layers}}
+	return planJSON{Recipe: &recipe.Recipe{Profile: "cpu", Platform: "linux/amd64"}, Target: "runtime", Base: base, Plan: layersJSON{4, layers}}
 }
 
 func wheelLayer(name, version, key string, size int64) layerJSON {

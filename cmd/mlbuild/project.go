@@ -11,6 +11,7 @@ import (
 	"github.com/mlbuild/mlbuild/builder"
 	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // projectFlags say which project and which of its profiles a command is about.
@@ -173,11 +174,11 @@ func listed(cmd *cobra.Command, flag string, values []string, code fault.Code) (
 }
 
 // setPair adds a pair to a list sorted by name; one that is there is replaced only if that is wanted.
-func setPair(list []profiles.Pair, name, value string, replace bool) []profiles.Pair {
-	i, found := slices.BinarySearchFunc(list, name, func(p profiles.Pair, n string) int { return strings.Compare(p.Name, n) })
+func setPair(list []recipe.Pair, name, value string, replace bool) []recipe.Pair {
+	i, found := slices.BinarySearchFunc(list, name, func(p recipe.Pair, n string) int { return strings.Compare(p.Name, n) })
 	switch {
 	case !found:
-		return slices.Insert(slices.Clone(list), i, profiles.Pair{Name: name, Value: value})
+		return slices.Insert(slices.Clone(list), i, recipe.Pair{Name: name, Value: value})
 	case replace:
 		list = slices.Clone(list)
 		list[i].Value = value

@@ -7,9 +7,9 @@ import (
 	"github.com/distribution/reference"
 
 	"github.com/mlbuild/mlbuild/builder"
-	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // profilePlace is what a tag or a destination may hold to say where the profile's name goes.
@@ -44,7 +44,7 @@ func setTags(variants []builder.Variant, tags []string, target string) error {
 
 // reference gives the full reference that a tag means for a variant, "" after a fault.
 func (r *tagRules) reference(v builder.Variant, tag string) string {
-	recipe := &profiles.Recipe{Image: "unknown"} // the profile has faults of its own
+	recipe := &recipe.Recipe{Image: "unknown"} // the profile has faults of its own
 	if len(v.Recipes) > 0 {
 		recipe = v.Recipes[0]
 	}

@@ -7,14 +7,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mlbuild/mlbuild/builder"
-	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // variants makes one variant per profile name, with the default suffix.
 func variants(image string, names ...string) []builder.Variant {
 	var all []builder.Variant
 	for _, n := range names {
-		all = append(all, builder.Variant{Profile: n, Recipes: []*profiles.Recipe{{Profile: n, Name: "app", Image: image, Suffix: "-" + n}}})
+		all = append(all, builder.Variant{Profile: n, Recipes: []*recipe.Recipe{{Profile: n, Name: "app", Image: image, Suffix: "-" + n}}})
 	}
 	return all
 }

@@ -1,10 +1,14 @@
-package profiles
+package recipe
 
 import (
 	"slices"
 	"strings"
 
+	"net/url"
+	"path"
+
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
 
 // Model is one model of the image: where it comes from, and where it comes to lie.
@@ -87,7 +91,7 @@ func (s ModelSource) Select(names []string) ([]string, error) {
 	}
 	for _, p := range patterns {
 		pattern, away := strings.CutPrefix(p, "!")
-		expression, err := globRegexp(pattern)
+		expression, err := GlobRegexp(pattern)
 		if err != nil {
 			return nil, fault.New(fault.Spec, "the pattern %q of %s: %w", p, s, err)
 		}
@@ -120,3 +124,36 @@ func nothingMatches(s ModelSource, pattern string, names []string) *fault.Fault 
 	}
 	return f.Hint("Correct files of the model; ** matches in directories too.")
 }
+
+// Base returns the name that a source gives its model, "" if it gives none.
+func (s ModelSource) Base() string {
+	switch s.Kind {
+	case ModelHTTP:
+		u, err := url.Parse(s.URL)
+		if err != nil || path.Base(u.Path) == "/" || path.Base(u.Path) == "." {
+			return ""
+		}
+		return path.Base(u.Path)
+	case ModelGit:
+		return strings.TrimSuffix(path.Base(s.URL), ".git")
+	case ModelHub:
+		return path.Base(s.Repo)
+	case ModelDrive:
+		return ""
+	}
+	return path.Base(s.Path)
+}
+
+// Stem returns the name without what tells a file's format.
+func (s ModelSource) Stem() string {
+	base := ArchiveStem(s.Base())
+	if s.Kind == ModelGit || s.Kind == ModelHub {
+		return base
+	}
+	return strings.TrimSuffix(base, path.Ext(base))
+}
+
+var archiveEnd = lazyregexp.New(`(?i)\.(tar|tar\.gz|tgz|tar\.bz2|tar\.xz|zip)$`)
+
+// ArchiveStem returns a file's name without the end that names an archive's format.
+func ArchiveStem(name string) string { return archiveEnd.ReplaceAllString(name, "") }

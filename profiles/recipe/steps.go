@@ -1,4 +1,4 @@
-package profiles
+package recipe
 
 // Script is the commands of a project's own step, and what they may reach.
 type Script struct {

@@ -1,4 +1,8 @@
-package profiles
+package recipe
+
+import (
+	"slices"
+)
 
 // Recipe is one profile on one platform with every default filled in. It is a plain value: no decision is
 // left to whoever reads it, slices are sorted wherever order has no meaning, and it prints as JSON.
@@ -56,7 +60,7 @@ type BaseImage struct {
 }
 
 // Bare tells that there is no image: packages alone are the base.
-func (b BaseImage) Bare() bool { return b.Kind == debianKind }
+func (b BaseImage) Bare() bool { return b.Kind == BaseDebian }
 
 // Python says which interpreter the wheels are chosen for.
 type Python struct {
@@ -200,3 +204,11 @@ type LayerBudget struct {
 	Split    int64 `json:"split"`     // a wheel is split into parts of about this many compressed bytes
 	Bins     int   `json:"bins"`      // bins for the other wheels
 }
+
+// SortedUnique returns the distinct texts of list in order.
+func SortedUnique(list []string) []string {
+	sorted := slices.Sorted(slices.Values(list))
+	return slices.Compact(sorted)
+}
+
+const BaseDebian = "debian"
