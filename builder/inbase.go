@@ -13,9 +13,11 @@ import (
 
 	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
+	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
@@ -65,7 +67,7 @@ func (b *build) readBase(ctx context.Context, gw gateway.Client, r *recipe.Recip
 	}
 	seen := &syslock.Contents{Image: r.Base.Ref, Digest: digestOf(base.Ref), Platform: r.Platform, Python: r.Python.Version, Interpreter: r.Base.Interpreter}
 	release, _ := readFile(ctx, ref, "/etc/os-release") // absent = nothing tells
-	if seen.Glibc, err = profiles.CheckLook(r, string(release)); err != nil {
+	if seen.Glibc, err = compat.CheckLook(r, string(release)); err != nil {
 		return nil, err
 	}
 	l := &looking{ctx: ctx, ref: ref, recipe: r}
@@ -209,7 +211,7 @@ func (l *looking) packages(interpreter string) []string {
 			if m == nil {
 				continue
 			}
-			if project := pylock.Normalize(m[1]); seen[project] == "" {
+			if project := pypi.Normalize(m[1]); seen[project] == "" {
 				seen[project] = m[2]
 			}
 		}

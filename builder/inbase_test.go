@@ -10,6 +10,7 @@ import (
 	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
+	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
@@ -136,7 +137,7 @@ func TestSubtract(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wheels, err := lock.Select(pylock.Target{Python: "3.11", Platform: "linux/amd64"})
+	wheels, err := lock.Select(pypi.Target{Python: "3.11", Platform: "linux/amd64"})
 	if err != nil {
 		t.Fatal(err)
 	}

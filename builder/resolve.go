@@ -14,6 +14,7 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
+	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
@@ -263,14 +264,14 @@ func parseVia(text string) map[string][]string {
 		reason, comment := strings.CutPrefix(line, "#")
 		if !comment {
 			name, _, _ = strings.Cut(line, "==")
-			name = pylock.Normalize(strings.TrimSpace(strings.Split(name, " ")[0]))
+			name = pypi.Normalize(strings.TrimSpace(strings.Split(name, " ")[0]))
 			continue
 		}
 		reason = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(reason), "via"))
 		if reason == "" || name == "" || strings.HasPrefix(reason, "-") || strings.ContainsAny(reason, " (/") {
 			continue
 		}
-		via[name] = append(via[name], pylock.Normalize(reason))
+		via[name] = append(via[name], pypi.Normalize(reason))
 	}
 	for _, who := range via {
 		slices.Sort(who)

@@ -20,6 +20,7 @@ import (
 	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/llb/helper"
 	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/syslock"
@@ -312,7 +313,7 @@ func (c *compiled) choose(lock *pylock.Lock, glibc string) error {
 		c.notes = append(c.notes, "the system packages were chosen now; \"mlbuild lock\" pins them")
 	}
 	decided := *r
-	decided.App.Env = profiles.Env(r, c.cuda)
+	decided.App.Env = compat.Env(r, c.cuda)
 	if c.inBase.interpreter != "" {
 		decided.Base.Interpreter = c.inBase.interpreter
 	}

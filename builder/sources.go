@@ -16,12 +16,13 @@ import (
 	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
+	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // target is what a recipe's wheels are picked for.
-func target(r *recipe.Recipe, glibc string) pylock.Target {
-	return pylock.Target{
+func target(r *recipe.Recipe, glibc string) pypi.Target {
+	return pypi.Target{
 		Python: r.Python.Version, Platform: r.Platform, Glibc: glibc, Source: r.Requires.Source,
 		Extras: r.Requires.Extras, Groups: r.Requires.Groups,
 	}

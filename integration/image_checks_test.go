@@ -20,6 +20,7 @@ import (
 	"github.com/mlbuild/mlbuild/integration/testbed"
 	"github.com/mlbuild/mlbuild/llb/wheel"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
+	"github.com/mlbuild/mlbuild/profiles/pypi"
 )
 
 const (
@@ -252,7 +253,7 @@ func lockedWheels(t *testing.T, name string, lock []byte) []pylock.Wheel {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wheels, err := l.Select(pylock.Target{Python: "3.11", Platform: "linux/amd64", Glibc: "2.36"})
+	wheels, err := l.Select(pypi.Target{Python: "3.11", Platform: "linux/amd64", Glibc: "2.36"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/mlbuild/mlbuild/integration/testbed"
 	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
+	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
@@ -163,7 +164,7 @@ func (r resolved) choose() ([]pylock.Wheel, error) {
 	if err != nil {
 		return nil, err
 	}
-	return lock.Select(pylock.Target{
+	return lock.Select(pypi.Target{
 		Python: r.recipe.Python.Version, Platform: r.recipe.Platform, Glibc: "2.36", Extras: r.recipe.Requires.Extras, Groups: r.recipe.Requires.Groups,
 	})
 }

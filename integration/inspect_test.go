@@ -8,7 +8,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/builder"
 	"github.com/mlbuild/mlbuild/integration/testbed"
-	"github.com/mlbuild/mlbuild/profiles/pylock"
+	"github.com/mlbuild/mlbuild/profiles/pypi"
 )
 
 // fromStandIn is a project whose packages come from the stand-in index, a plain HTML one that tells no sizes.
@@ -42,7 +42,7 @@ func TestLockLooksIntoWheels(t *testing.T) {
 	if !slices.ContainsFunc(locks[0].Notes, func(n string) bool { return strings.Contains(n, "one and other both bring shared/differs.py") }) {
 		t.Errorf("notes: %q", locks[0].Notes)
 	}
-	wheels, err := locks[0].Lock.Select(pylock.Target{Python: "3.11", Platform: "linux/amd64"})
+	wheels, err := locks[0].Lock.Select(pypi.Target{Python: "3.11", Platform: "linux/amd64"})
 	if err != nil {
 		t.Fatal(err)
 	}

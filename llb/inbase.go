@@ -14,7 +14,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
-	"github.com/mlbuild/mlbuild/profiles/pylock"
+	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
@@ -71,7 +71,7 @@ func specifiers(r *recipe.Recipe) map[string][]string {
 		if m == nil {
 			continue
 		}
-		name := pylock.Normalize(line[m[4]:m[5]])
+		name := pypi.Normalize(line[m[4]:m[5]])
 		text, _, _ := strings.Cut(versionPart.FindString(line[max(m[5], m[7]):]), " --")
 		asked[name] = append(asked[name], strings.Fields(strings.ReplaceAll(text, " ", ""))...)
 	}

@@ -8,9 +8,9 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 
-	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
-	"github.com/mlbuild/mlbuild/profiles/pylock"
+	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
@@ -86,7 +86,7 @@ func unknownIf(unknown bool) string {
 func byPlace(r *recipe.Recipe, name string) bool {
 	return slices.ContainsFunc(requirementLines(r), func(line string) bool {
 		m := requirementName.FindStringSubmatch(line)
-		return m != nil && m[4] == "@" && pylock.Normalize(m[2]) == name
+		return m != nil && m[4] == "@" && pypi.Normalize(m[2]) == name
 	}) || slices.ContainsFunc(r.Requires.Local, func(l recipe.LocalSource) bool { return l.Name == name })
 }
 
@@ -95,13 +95,13 @@ func byPlace(r *recipe.Recipe, name string) bool {
 func Bindings(r *recipe.Recipe) map[string]string {
 	b := map[string]string{}
 	if r.Requires.Torch != "" {
-		for _, p := range profiles.TorchFamily {
+		for _, p := range compat.TorchFamily {
 			b[p] = r.Requires.Torch
 		}
 	}
 	for _, ix := range r.Requires.Indexes {
 		for _, p := range ix.Packages {
-			b[pylock.Normalize(p)] = ix.Name
+			b[pypi.Normalize(p)] = ix.Name
 		}
 	}
 	return b
@@ -112,7 +112,7 @@ func Named(r *recipe.Recipe) []string {
 	named := map[string]bool{}
 	for _, line := range requirementLines(r) {
 		if m := requirementName.FindStringSubmatch(line); m != nil {
-			named[pylock.Normalize(m[2])] = true
+			named[pypi.Normalize(m[2])] = true
 		}
 	}
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(Bindings(r))), func(p string) bool { return !named[p] })
@@ -129,7 +129,7 @@ var (
 // NameOf is the normalized name that a requirement starts with, "" = none.
 func NameOf(requirement string) string {
 	if m := requirementName.FindStringSubmatch(requirement); m != nil {
-		return pylock.Normalize(m[2])
+		return pypi.Normalize(m[2])
 	}
 	return ""
 }
@@ -141,7 +141,7 @@ func renameOne(requirement string, names map[string]string) string {
 	if m == nil || requirement[m[8]:m[9]] == "@" {
 		return requirement
 	}
-	to, ok := names[pylock.Normalize(requirement[m[4]:m[5]])]
+	to, ok := names[pypi.Normalize(requirement[m[4]:m[5]])]
 	if !ok {
 		return requirement
 	}
@@ -194,6 +194,6 @@ func addName(named map[string]bool, requirement string, names map[string]string)
 		return
 	}
 	if m := requirementName.FindStringSubmatch(renameOne(requirement, names)); m != nil {
-		named[pylock.Normalize(m[2])] = true
+		named[pypi.Normalize(m[2])] = true
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/pelletier/go-toml/v2"
 
-	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
@@ -85,7 +85,7 @@ func requirements() *recipe.Recipe {
 
 func TestBindings(t *testing.T) {
 	want := map[string]string{}
-	for _, p := range profiles.TorchFamily {
+	for _, p := range compat.TorchFamily {
 		want[p] = "pytorch"
 	}
 	want["secretsauce"], want["torchao"] = "corp", "corp"

@@ -8,6 +8,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
+	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
@@ -219,7 +220,7 @@ func (b *wheelBuilder) fits(how recipe.PackageBuild, chain []string) error {
 		}
 		wanted, _, _ := strings.Cut(r[m[8]:], ";")
 		for _, w := range b.chosen() {
-			if w.Name == pylock.Normalize(r[m[4]:m[5]]) && w.Version != "" && !pylock.Satisfies(w.Version, wanted) {
+			if w.Name == pypi.Normalize(r[m[4]:m[5]]) && w.Version != "" && !pypi.Satisfies(w.Version, wanted) {
 				return fault.New(fault.Resolve, "the build of %s requires %s, and the image has %s, which its build would be given", how.Name, r, w.Label()).
 					Hint("change python.build.%s.requires, or ask for a version of %s that both can use", how.Name, w.Name)
 			}

@@ -5,9 +5,11 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
 var (
@@ -19,22 +21,22 @@ var (
 func (r *resolver) accelerator() {
 	s := r.spec.accelerator
 	a := &r.recipe.Accelerator
-	a.Kind, a.CUDA, a.MinDriver = s.kind.or("none"), s.cuda.value, s.minDriver.value
+	a.Kind, a.CUDA, a.MinDriver = s.kind.Or("none"), s.cuda.Value, s.minDriver.Value
 	if a.Kind != "none" && a.Kind != "cuda" {
-		f := fault.New(fault.Spec, "the accelerator %q does not exist", a.Kind).In(s.kind.at)
-		r.add(f.Hint("Use none, cuda, or {cuda: \"12.6\"} for a version."))
+		f := fault.New(fault.Spec, "the accelerator %q does not exist", a.Kind).In(s.kind.At)
+		r.Add(f.Hint("Use none, cuda, or {cuda: \"12.6\"} for a version."))
 		return
 	}
-	if a.Kind == "none" && (s.cuda.set || s.minDriver.set) {
-		r.specf(s.kind.at, "the accelerator none has no cuda and no min_driver")
+	if a.Kind == "none" && (s.cuda.Set || s.minDriver.Set) {
+		r.Specf(s.kind.At, "the accelerator none has no cuda and no min_driver")
 		return
 	}
-	if s.minDriver.set && !driverVersion.MatchString(a.MinDriver) {
-		r.specf(s.minDriver.at, "%q is not a driver version", a.MinDriver).Hint("For example min_driver: \"550\".")
+	if s.minDriver.Set && !driverVersion.MatchString(a.MinDriver) {
+		r.Specf(s.minDriver.At, "%q is not a driver version", a.MinDriver).Hint("For example min_driver: \"550\".")
 		a.MinDriver = ""
 	}
-	if s.cuda.set && !cudaVersion.MatchString(a.CUDA) {
-		r.specf(s.cuda.at, "%q is not a CUDA version", a.CUDA).
+	if s.cuda.Set && !cudaVersion.MatchString(a.CUDA) {
+		r.Specf(s.cuda.At, "%q is not a CUDA version", a.CUDA).
 			Hint("Name the major and minor version, for example cuda: %q; cuda without a version takes what the packages bring.", r.cudaLike(a.CUDA))
 		return
 	}
@@ -60,19 +62,19 @@ func (r *resolver) checkPins() {
 			continue
 		}
 		cuda := ""
-		if a.Kind == "cuda" && slices.Contains(compat().torchTags(), CUDATag(a.CUDA)) || q.name != "torch" {
+		if a.Kind == "cuda" && slices.Contains(compat.Tables().TorchTags(), compat.CUDATag(a.CUDA)) || q.name != "torch" {
 			cuda = a.CUDA
 		}
 		if f := r.localPin(q); f != nil {
-			r.add(f.In(q.at))
+			r.Add(f.In(q.at))
 			continue
 		}
 		faults, note := frameworkFaults(q.name, q.pin, r.recipe.Python.Version, cuda)
 		for _, f := range faults {
-			r.add(f.In(q.at))
+			r.Add(f.In(q.at))
 		}
 		if note != "" {
-			r.notef("%s", note)
+			r.Notef("%s", note)
 		}
 	}
 	r.checkTorchvision()
@@ -88,12 +90,12 @@ func (r *resolver) checkTorchvision() {
 		return r.direct[i]
 	}
 	torch, vision := pin("torch"), pin("torchvision")
-	row := compat().torchRowOf(torch.pin)
-	i := slices.IndexFunc(compat().Torch, func(t torchRow) bool { return t.Torchvision == minorOf(vision.pin) })
-	if row == nil || i < 0 || row.Torchvision == minorOf(vision.pin) {
+	row := compat.Tables().TorchRowOf(torch.pin)
+	i := slices.IndexFunc(compat.Tables().Torch, func(t compat.TorchRow) bool { return t.Torchvision == compat.MinorOf(vision.pin) })
+	if row == nil || i < 0 || row.Torchvision == compat.MinorOf(vision.pin) {
 		return
 	}
-	r.add(fault.New(fault.Resolve, "torchvision %s is built for torch %s, the project wants torch %s", vision.pin, compat().Torch[i].Version, torch.pin).
+	r.Add(fault.New(fault.Resolve, "torchvision %s is built for torch %s, the project wants torch %s", vision.pin, compat.Tables().Torch[i].Version, torch.pin).
 		In(vision.at).Hint("With torch %s goes torchvision %s.", row.Version, row.Torchvision))
 }
 
@@ -101,7 +103,7 @@ func (r *resolver) checkTorchvision() {
 func (r *resolver) localPin(q requirement) *fault.Fault {
 	version, local, pinned := strings.Cut(q.pin, "+")
 	a := r.recipe.Accelerator
-	if q.name != "torch" || !pinned || local != "cpu" && CUDAOfTag(local) == "" || a.Kind == "none" && local == "cpu" {
+	if q.name != "torch" || !pinned || local != "cpu" && compat.CUDAOfTag(local) == "" || a.Kind == "none" && local == "cpu" {
 		return nil
 	}
 	hint := fmt.Sprintf("Write torch==%s: each profile then takes its own build of it.", version)
@@ -110,9 +112,9 @@ func (r *resolver) localPin(q requirement) *fault.Fault {
 		return fault.New(fault.Variant, "torch is pinned to the CUDA build %s, the profile %s is for CPU", q.pin, r.sel.Profile).Hint("%s", hint)
 	case local == "cpu":
 		return fault.New(fault.Cuda, "torch is pinned to the CPU build %s, the profile %s is for CUDA", q.pin, r.sel.Profile).Hint("%s", hint)
-	case a.CUDA != CUDAOfTag(local):
+	case a.CUDA != compat.CUDAOfTag(local):
 		return fault.New(fault.Cuda, "torch is pinned to the build %s, the profile %s wants CUDA %s", q.pin, r.sel.Profile, orElse(a.CUDA, "of the default index")).
-			Hint("%s", hint).Hint("Or write accelerator: {cuda: %q}.", CUDAOfTag(local))
+			Hint("%s", hint).Hint("Or write accelerator: {cuda: %q}.", compat.CUDAOfTag(local))
 	}
 	return nil
 }
@@ -120,16 +122,16 @@ func (r *resolver) localPin(q requirement) *fault.Fault {
 // checkArm refuses a CUDA for which torch has no aarch64 wheels.
 func (r *resolver) checkArm() {
 	a := r.recipe.Accelerator
-	arm := compat().TorchArm
+	arm := compat.Tables().TorchArm
 	if r.recipe.Platform != "linux/arm64" || a.CUDA == "" || !r.asksFor("torch") ||
-		slices.Contains(arm, CUDATag(a.CUDA)) || compareVersions(a.CUDA, CUDAOfTag(arm[len(arm)-1])) > 0 {
+		slices.Contains(arm, compat.CUDATag(a.CUDA)) || compat.CompareVersions(a.CUDA, compat.CUDAOfTag(arm[len(arm)-1])) > 0 {
 		return
 	}
 	var known []string
 	for _, tag := range arm {
-		known = append(known, CUDAOfTag(tag))
+		known = append(known, compat.CUDAOfTag(tag))
 	}
-	r.add(fault.New(fault.Wheel, "torch has no wheels for CUDA %s on linux/arm64", a.CUDA).In(r.spec.accelerator.cuda.at).
+	r.Add(fault.New(fault.Wheel, "torch has no wheels for CUDA %s on linux/arm64", a.CUDA).In(r.spec.accelerator.cuda.At).
 		Hint("There are wheels for CUDA %s.", strings.Join(known, ", ")))
 }
 
@@ -140,15 +142,15 @@ func (r *resolver) asksFor(name string) bool {
 
 // cudaLike guesses the version that was meant by "12", "12.6.3" or "cu126".
 func (r *resolver) cudaLike(s string) string {
-	if v := CUDAOfTag(s); v != "" {
+	if v := compat.CUDAOfTag(s); v != "" {
 		return v
 	}
-	if v := minorOf(s); cudaVersion.MatchString(v) {
+	if v := compat.MinorOf(s); cudaVersion.MatchString(v) {
 		return v
 	}
 	newest := "12.6"
-	for _, tag := range compat().torchTags() {
-		if v := CUDAOfTag(tag); majorOf(v) == s {
+	for _, tag := range compat.Tables().TorchTags() {
+		if v := compat.CUDAOfTag(tag); compat.MajorOf(v) == s {
 			newest = v
 		}
 	}
@@ -162,21 +164,21 @@ func (r *resolver) checkDriver() {
 		return
 	}
 	if f := driverFault(a.CUDA, a.MinDriver); f != nil {
-		r.add(f.In(r.spec.accelerator.minDriver.at))
+		r.Add(f.In(r.spec.accelerator.minDriver.At))
 	}
 }
 
 // driverFault is nil if the driver runs the CUDA, as far as the tables know.
 func driverFault(cuda, driver string) *fault.Fault {
-	floor, _ := MinDriver(cuda)
-	if floor == "" || compareVersions(driver, floor) >= 0 {
+	floor, _ := compat.MinDriver(cuda)
+	if floor == "" || compat.CompareVersions(driver, floor) >= 0 {
 		return nil
 	}
 	f := fault.New(fault.Cuda, "CUDA %s needs driver %s or newer, the profile promises to run on %s", cuda, floor, driver)
 	newest := ""
-	for _, tag := range compat().torchTags() {
-		candidate := CUDAOfTag(tag)
-		if need, _ := MinDriver(candidate); compareVersions(driver, need) >= 0 {
+	for _, tag := range compat.Tables().TorchTags() {
+		candidate := compat.CUDAOfTag(tag)
+		if need, _ := compat.MinDriver(candidate); compat.CompareVersions(driver, need) >= 0 {
 			newest = candidate
 		}
 	}
@@ -195,7 +197,7 @@ func (r *resolver) bindTorch() {
 		if a.CUDA == "" {
 			return
 		}
-		tag = CUDATag(a.CUDA)
+		tag = compat.CUDATag(a.CUDA)
 		if !r.knownTag(tag) {
 			return
 		}
@@ -210,38 +212,38 @@ func (r *resolver) bindTorch() {
 	if slices.ContainsFunc(*indexes, func(i recipe.Index) bool { return i.Name == name }) {
 		return // the project has its own index of this name
 	}
-	root := strings.TrimRight(r.spec.pytorchIndex.or(orElse(r.found.torch.root, defaultPyTorch)), "/")
-	r.checkURL(str{root, r.spec.pytorchIndex.at, true}, "pytorch_index")
+	root := strings.TrimRight(r.spec.pytorchIndex.Or(orElse(r.found.torch.root, defaultPyTorch)), "/")
+	r.checkURL(yamldoc.String{Value: root, At: r.spec.pytorchIndex.At, Set: true}, "pytorch_index")
 	*indexes = append(*indexes, recipe.Index{Name: name, URL: root + "/" + tag})
 }
 
 // knownTag tells whether some torch has an index of the CUDA tag. A tag beyond the table is believed with a
 // note; one in between is an error if torch is asked for, and no reason to bind it otherwise.
 func (r *resolver) knownTag(tag string) bool {
-	tags := compat().torchTags()
+	tags := compat.Tables().TorchTags()
 	if slices.Contains(tags, tag) {
 		return true
 	}
-	wanted := CUDAOfTag(tag)
-	if compareVersions(wanted, CUDAOfTag(tags[len(tags)-1])) > 0 {
-		r.notef("CUDA %s is newer than the tables of this mlbuild (%s), which cannot check it", wanted, compat().AsOf)
+	wanted := compat.CUDAOfTag(tag)
+	if compat.CompareVersions(wanted, compat.CUDAOfTag(tags[len(tags)-1])) > 0 {
+		r.Notef("CUDA %s is newer than the tables of this mlbuild (%s), which cannot check it", wanted, compat.Tables().AsOf)
 		return true
 	}
 	if !r.asksFor("torch") {
-		r.notef("no torch was ever built for CUDA %s; only the CUDA major is held for the other frameworks", wanted)
+		r.Notef("no torch was ever built for CUDA %s; only the CUDA major is held for the other frameworks", wanted)
 		return false
 	}
-	r.add(fault.New(fault.Cuda, "no torch was ever built for CUDA %s", wanted).In(r.spec.accelerator.cuda.at).
+	r.Add(fault.New(fault.Cuda, "no torch was ever built for CUDA %s", wanted).In(r.spec.accelerator.cuda.At).
 		Hint("Nearest: %s.", strings.Join(nearestCUDA(wanted, tags), ", ")))
 	return false
 }
 
 // nearestCUDA gives up to two versions below and two above the wanted one.
 func nearestCUDA(wanted string, tags []string) []string {
-	i, _ := slices.BinarySearchFunc(tags, wanted, func(tag, w string) int { return compareVersions(CUDAOfTag(tag), w) })
+	i, _ := slices.BinarySearchFunc(tags, wanted, func(tag, w string) int { return compat.CompareVersions(compat.CUDAOfTag(tag), w) })
 	var near []string
 	for _, tag := range tags[max(0, i-2):min(len(tags), i+2)] {
-		near = append(near, CUDAOfTag(tag))
+		near = append(near, compat.CUDAOfTag(tag))
 	}
 	return near
 }
@@ -250,8 +252,8 @@ func nearestCUDA(wanted string, tags []string) []string {
 func (r *resolver) renames(direct []requirement) map[string]string {
 	renames := map[string]string{}
 	for _, q := range direct {
-		for _, v := range compat().Variants {
-			inBase := r.spec.base.kind.value == tensorflowKind && slices.Contains(v.Names, tensorflowKind) // under the name that it has there
+		for _, v := range compat.Tables().Variants {
+			inBase := r.spec.base.kind.Value == tensorflowKind && slices.Contains(v.Names, tensorflowKind) // under the name that it has there
 			if !slices.Contains(v.Names, q.name) || slices.Contains(r.recipe.Requires.Allow, q.name) || inBase {
 				continue
 			}
@@ -267,12 +269,12 @@ func (r *resolver) renames(direct []requirement) map[string]string {
 }
 
 // variant chooses among the names of one framework.
-func (r *resolver) variant(v variantRow, q requirement) string {
+func (r *resolver) variant(v compat.VariantRow, q requirement) string {
 	a := r.recipe.Accelerator
 	switch {
 	case a.Kind == "cuda" && strings.Contains(q.extras, "cuda"):
 		return q.name + q.extras // the project chose its CUDA build itself
-	case a.Kind == "cuda" && v.CUDA13 != "" && majorOf(a.CUDA) == "13":
+	case a.Kind == "cuda" && v.CUDA13 != "" && compat.MajorOf(a.CUDA) == "13":
 		return v.CUDA13
 	case a.Kind == "cuda":
 		return v.CUDA

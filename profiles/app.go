@@ -1,14 +1,15 @@
 package profiles
 
 import (
-	"maps"
 	"path"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
 // app decides what runs in the image and what it finds there.
@@ -17,7 +18,7 @@ func (r *resolver) app() {
 	a := &r.recipe.App
 	a.Workdir = r.workdir(s.workdir)
 	r.files()
-	a.Entrypoint = values(s.entrypoint)
+	a.Entrypoint = yamldoc.Values(s.entrypoint)
 	r.command()
 	r.initEntrypoint()
 	a.Env = r.env()
@@ -30,22 +31,22 @@ func (r *resolver) app() {
 	a.Healthcheck = r.healthcheck()
 }
 
-func (r *resolver) workdir(s str) string {
-	if !s.set {
+func (r *resolver) workdir(s yamldoc.String) string {
+	if !s.Set {
 		return defaultWorkdir
 	}
-	why := badDirectory(s.value)
-	if why == "" && path.Clean(s.value) == "/" {
+	why := badDirectory(s.Value)
+	if why == "" && path.Clean(s.Value) == "/" {
 		why = "is the root of the image"
 	}
-	if why == "" && under(s.value, systemTrees) != "" {
-		why = "lies in " + under(s.value, systemTrees) + ", which belongs to the system"
+	if why == "" && under(s.Value, systemTrees) != "" {
+		why = "lies in " + under(s.Value, systemTrees) + ", which belongs to the system"
 	}
 	if why != "" {
-		r.specf(s.at, "app.workdir %q %s", s.value, why).Hint("For example workdir: %s.", defaultWorkdir)
+		r.Specf(s.At, "app.workdir %q %s", s.Value, why).Hint("For example workdir: %s.", defaultWorkdir)
 		return defaultWorkdir
 	}
-	return path.Clean(s.value)
+	return path.Clean(s.Value)
 }
 
 var (
@@ -61,60 +62,47 @@ func (r *resolver) env() []recipe.Pair {
 		defaults = append(defaults, recipe.Pair{Name: "PYTHONPATH", Value: path.Join(r.recipe.App.Workdir, "src")})
 	}
 	if r.recipe.Accelerator.Kind == "cuda" {
-		defaults = append(defaults, nvidiaEnv...)
+		defaults = append(defaults, compat.NvidiaEnv...)
 	}
 	for _, t := range r.trainers() {
 		defaults = append(defaults, t.env...)
 	}
-	return over(over(defaults, r.presets()), env)
+	return recipe.Over(recipe.Over(defaults, r.presets()), env)
 }
 
-// over gives the pairs of both lists sorted by name; those of top win.
-func over(under, top []recipe.Pair) []recipe.Pair {
-	merged := map[string]string{}
-	for _, p := range slices.Concat(under, top) {
-		merged[p.Name] = p.Value
-	}
-	var pairs []recipe.Pair
-	for _, name := range slices.Sorted(maps.Keys(merged)) {
-		pairs = append(pairs, recipe.Pair{Name: name, Value: merged[name]})
-	}
-	return pairs
-}
-
-func (r *resolver) pairs(list []named, what string, valid *lazyregexp.Regexp) []recipe.Pair {
+func (r *resolver) pairs(list []yamldoc.Pair, what string, valid *lazyregexp.Regexp) []recipe.Pair {
 	var pairs []recipe.Pair
 	for _, p := range list {
-		if !valid.MatchString(p.name.value) {
-			r.specf(p.name.at, "%q cannot name an %s", p.name.value, what)
+		if !valid.MatchString(p.Name.Value) {
+			r.Specf(p.Name.At, "%q cannot name an %s", p.Name.Value, what)
 		}
-		if strings.ContainsRune(p.value.value, 0) {
-			r.specf(p.value.at, "the %s %s holds a zero byte", what, p.name.value)
+		if strings.ContainsRune(p.Value.Value, 0) {
+			r.Specf(p.Value.At, "the %s %s holds a zero byte", what, p.Name.Value)
 		}
-		pairs = append(pairs, recipe.Pair{Name: p.name.value, Value: p.value.value})
+		pairs = append(pairs, recipe.Pair{Name: p.Name.Value, Value: p.Value.Value})
 	}
 	return pairs
 }
 
 func (r *resolver) labels() []recipe.Pair {
 	defaults := []recipe.Pair{{Name: "org.opencontainers.image.title", Value: r.recipe.Name}}
-	return over(append(defaults, r.modelLabels()...), r.pairs(r.spec.app.labels, "label", labelName))
+	return recipe.Over(append(defaults, r.modelLabels()...), r.pairs(r.spec.app.labels, "label", labelName))
 }
 
 var portText = lazyregexp.New(`^([0-9]{1,5})(?:/(tcp|udp|sctp))?$`)
 
-func (r *resolver) ports(given []str) []string {
+func (r *resolver) ports(given []yamldoc.String) []string {
 	var ports []string
 	for _, s := range given {
-		m := portText.FindStringSubmatch(s.value)
+		m := portText.FindStringSubmatch(s.Value)
 		n := 0
 		if m != nil {
 			n, _ = strconv.Atoi(m[1])
 		}
 		if n < 1 || n > 65535 {
-			f := r.specf(s.at, "%q is not a port", s.value)
+			f := r.Specf(s.At, "%q is not a port", s.Value)
 			f.Hint("Write a number from 1 to 65535, with /udp where it is not tcp.")
-			if strings.Contains(s.value, ":") {
+			if strings.Contains(s.Value, ":") {
 				f.Hint("Which port of the host it becomes is decided when the container starts.")
 			}
 			continue
@@ -125,8 +113,8 @@ func (r *resolver) ports(given []str) []string {
 }
 
 // inImage reads a path in the image: absolute, or below the working directory.
-func (r *resolver) inImage(s str, what string) (string, bool) {
-	p := s.value
+func (r *resolver) inImage(s yamldoc.String, what string) (string, bool) {
+	p := s.Value
 	if !path.IsAbs(p) && !hasDotDot(p) {
 		p = path.Join(r.recipe.App.Workdir, p)
 	}
@@ -138,7 +126,7 @@ func (r *resolver) inImage(s str, what string) (string, bool) {
 		why = "is the root of the image"
 	}
 	if why != "" {
-		r.specf(s.at, "%s %q %s", what, s.value, why)
+		r.Specf(s.At, "%s %q %s", what, s.Value, why)
 		return p, false
 	}
 	return path.Clean(p), true
@@ -147,7 +135,7 @@ func (r *resolver) inImage(s str, what string) (string, bool) {
 func (r *resolver) volumes() []string {
 	var volumes []string
 	for _, s := range r.spec.app.volumes {
-		if path.Clean(s.value) == "/tmp" { // nothing is written there: a volume may lie over it
+		if path.Clean(s.Value) == "/tmp" { // nothing is written there: a volume may lie over it
 			volumes = append(volumes, "/tmp")
 		} else if p, ok := r.inImage(s, "the volume"); ok {
 			volumes = append(volumes, p)
@@ -164,7 +152,7 @@ func (r *resolver) dirs() []recipe.Dir {
 		uid, gid := r.owner(s.owner)
 		mode := r.mode(s.mode, 0o755)
 		if slices.ContainsFunc(dirs, func(d recipe.Dir) bool { return d.Path == p }) {
-			r.specf(s.path.at, "the directory %s is named twice", p)
+			r.Specf(s.path.At, "the directory %s is named twice", p)
 			ok = false
 		}
 		if ok {
@@ -179,8 +167,8 @@ var signalText = lazyregexp.New(`^(SIG[A-Z0-9+-]{2,12}|[0-9]{1,2})$`)
 
 func (r *resolver) stopSignal() string {
 	s := r.spec.app.stopSignal
-	if s.set && !signalText.MatchString(s.value) {
-		r.specf(s.at, "%q is not a signal", s.value).Hint("For example SIGTERM or SIGINT.")
+	if s.Set && !signalText.MatchString(s.Value) {
+		r.Specf(s.At, "%q is not a signal", s.Value).Hint("For example SIGTERM or SIGINT.")
 	}
-	return s.value
+	return s.Value
 }

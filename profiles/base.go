@@ -8,9 +8,11 @@ import (
 
 	"github.com/distribution/reference"
 
+	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
 // The kinds of base that have a meaning beyond this file.
@@ -36,25 +38,25 @@ var baseKinds = map[string]baseKind{
 
 // longBase writes a base as a mapping. One that names its kind takes away what was said of another kind before, in the top level or by a profile that
 // it extends.
-func longBase(n *node) *node {
-	long := &node{kind: mapping, at: n.at, keys: slices.Clone(n.keys)}
-	kind := long.get("kind")
-	if n.kind == text {
-		kind = &node{kind: text, text: imageKind, at: n.at}
-		if _, known := baseKinds[n.text]; known {
+func longBase(n *yamldoc.Node) *yamldoc.Node {
+	long := &yamldoc.Node{Kind: yamldoc.Mapping, At: n.At, Keys: slices.Clone(n.Keys)}
+	kind := long.Get("kind")
+	if n.Kind == yamldoc.Text {
+		kind = &yamldoc.Node{Kind: yamldoc.Text, Text: imageKind, At: n.At}
+		if _, known := baseKinds[n.Text]; known {
 			kind = n
 		} else {
-			long.keys = []entry{{name: "image", at: n.at, value: n}}
+			long.Keys = []yamldoc.Entry{{Name: "image", At: n.At, Value: n}}
 		}
-		long.keys = append(long.keys, entry{name: "kind", at: n.at, value: kind})
+		long.Keys = append(long.Keys, yamldoc.Entry{Name: "kind", At: n.At, Value: kind})
 	}
-	if kind == nil || baseKinds[kind.text].keys == nil {
+	if kind == nil || baseKinds[kind.Text].keys == nil {
 		return long
 	}
 	for _, name := range slices.Sorted(maps.Keys(baseKinds)) {
 		for _, key := range baseKinds[name].keys {
-			if !slices.Contains(baseKinds[kind.text].keys, key) && long.get(key) == nil {
-				long.keys = append(long.keys, entry{name: key, at: n.at, value: &node{at: n.at}})
+			if !slices.Contains(baseKinds[kind.Text].keys, key) && long.Get(key) == nil {
+				long.Keys = append(long.Keys, yamldoc.Entry{Name: key, At: n.At, Value: &yamldoc.Node{At: n.At}})
 			}
 		}
 	}
@@ -64,17 +66,17 @@ func longBase(n *node) *node {
 // base decides what the image stands on, and where its Python is.
 func (r *resolver) base() {
 	s := r.spec.base
-	name := s.kind.or(imageKind)
+	name := s.kind.Or(imageKind)
 	kind, known := baseKinds[name]
 	if !known {
-		f := fault.New(fault.Spec, "the kind of base %q does not exist", name).In(s.kind.at)
-		didYouMean(f, name, slices.Sorted(maps.Keys(baseKinds)))
-		r.add(f)
+		f := fault.New(fault.Spec, "the kind of base %q does not exist", name).In(s.kind.At)
+		yamldoc.DidYouMean(f, name, slices.Sorted(maps.Keys(baseKinds)))
+		r.Add(f)
 		return
 	}
 	for _, key := range s.given {
-		if key.value != "kind" && !slices.Contains(kind.keys, key.value) {
-			r.specf(key.at, "the key %q does not go with a base of kind %s", key.value, name).Hint("Its keys: %s.", strings.Join(kind.keys, ", "))
+		if key.Value != "kind" && !slices.Contains(kind.keys, key.Value) {
+			r.Specf(key.At, "the key %q does not go with a base of kind %s", key.Value, name).Hint("Its keys: %s.", strings.Join(kind.keys, ", "))
 		}
 	}
 	kind.decide(r)
@@ -86,24 +88,24 @@ func (r *resolver) imageBase() {
 	b := &r.recipe.Base
 	version := r.recipe.Python.Version
 	b.Ref = r.reference(s.image, "docker.io/library/python:"+version+"-slim")
-	b.Interpreter = s.interpreter.or(interpreterOf(b.Ref, version))
+	b.Interpreter = s.interpreter.Or(interpreterOf(b.Ref, version))
 	if !path.IsAbs(b.Interpreter) || path.Clean(b.Interpreter) != b.Interpreter {
-		r.specf(s.interpreter.at, "base.interpreter %q is not an absolute path", b.Interpreter)
+		r.Specf(s.interpreter.At, "base.interpreter %q is not an absolute path", b.Interpreter)
 	}
 	b.Packages = s.packages
-	b.Look = s.packages || s.image.set && !s.interpreter.set && !s.python.set && !isPythonImage(b.Ref)
-	if s.glibc.set && !glibcVersion.MatchString(s.glibc.value) {
-		r.specf(s.glibc.at, "%q is not a glibc version", s.glibc.value).Hint("For example glibc: \"2.36\".")
+	b.Look = s.packages || s.image.Set && !s.interpreter.Set && !s.python.Set && !isPythonImage(b.Ref)
+	if s.glibc.Set && !glibcVersion.MatchString(s.glibc.Value) {
+		r.Specf(s.glibc.At, "%q is not a glibc version", s.glibc.Value).Hint("For example glibc: \"2.36\".")
 	}
-	glibc, musl, _ := GlibcOf(b.Ref, nil, nil)
-	b.Glibc = s.glibc.or(glibc)
+	glibc, musl, _ := compat.GlibcOf(b.Ref, nil, nil)
+	b.Glibc = s.glibc.Or(glibc)
 	if musl {
-		r.add(muslFault(b.Ref).In(s.image.at))
+		r.Add(compat.MuslFault(b.Ref).In(s.image.At))
 	}
 	r.checkPythonTag(s.image, version)
-	if s.python.set {
-		if b.Interpreter = "/usr/local/bin/python" + version; s.interpreter.set || s.packages {
-			r.specf(s.python.at, "base.python brings a Python, so that the base's own interpreter and packages do not count").
+	if s.python.Set {
+		if b.Interpreter = "/usr/local/bin/python" + version; s.interpreter.Set || s.packages {
+			r.Specf(s.python.At, "base.python brings a Python, so that the base's own interpreter and packages do not count").
 				Hint("Leave out python, or interpreter and packages.")
 		}
 		r.layPython(b.Glibc)
@@ -111,12 +113,6 @@ func (r *resolver) imageBase() {
 }
 
 var glibcVersion = lazyregexp.New(`^2\.[0-9]{1,2}$`)
-
-// muslFault refuses a base without glibc: no wheel with the manylinux tag can be loaded on it.
-func muslFault(ref string) *fault.Fault {
-	return fault.New(fault.ABI, "the base %s has musl instead of glibc; the wheels of machine learning packages cannot be loaded there", ref).
-		Hint("Use a Debian base, for example docker.io/library/python:%s-slim.", defaultPython)
-}
 
 // interpreterOf guesses where a base has its Python: the official images compile it below /usr/local,
 // distributions have it in /usr/bin.
@@ -138,11 +134,11 @@ func isPythonImage(ref string) bool {
 var pythonTag = lazyregexp.New(`^(3\.[0-9]{1,2})(?:[.-]|$)`)
 
 // checkPythonTag compares the Python in the base's tag with the one that the wheels are for.
-func (r *resolver) checkPythonTag(image str, version string) {
-	if !image.set || !isPythonImage(image.value) {
+func (r *resolver) checkPythonTag(image yamldoc.String, version string) {
+	if !image.Set || !isPythonImage(image.Value) {
 		return
 	}
-	named, err := reference.ParseNormalizedNamed(image.value)
+	named, err := reference.ParseNormalizedNamed(image.Value)
 	if err != nil {
 		return // reported by reference
 	}
@@ -151,7 +147,7 @@ func (r *resolver) checkPythonTag(image str, version string) {
 		return
 	}
 	if m := pythonTag.FindStringSubmatch(tagged.Tag()); m != nil && m[1] != version {
-		r.add(pythonFault(image.value, m[1], version, r.recipe.Python.From).In(image.at))
+		r.Add(pythonFault(image.Value, m[1], version, r.recipe.Python.From).In(image.At))
 	}
 }
 

@@ -5,8 +5,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
 // The kinds of base that name a family of images.
@@ -29,15 +31,15 @@ func (r *resolver) pythonBase() {
 	if variant == "slim" {
 		tag += "-slim"
 	}
-	if s.suite.set {
-		if _, known := pythonSuite(s.suite.value); !known {
+	if s.suite.Set {
+		if _, known := pythonSuite(s.suite.Value); !known {
 			r.unknownSuite(s.suite)
 			return
 		}
-		tag += "-" + s.suite.value
+		tag += "-" + s.suite.Value
 	}
 	r.recipe.Base = recipe.BaseImage{Ref: "docker.io/library/python:" + tag, Interpreter: "/usr/local/bin/python" + r.recipe.Python.Version}
-	r.recipe.Base.Glibc, _, _ = GlibcOf(r.recipe.Base.Ref, nil, nil)
+	r.recipe.Base.Glibc, _, _ = compat.GlibcOf(r.recipe.Base.Ref, nil, nil)
 }
 
 // cudaBase is NVIDIA's image of a CUDA, by the rules of its tags, with the Python of an official image laid over it: it has none of its own.
@@ -47,18 +49,18 @@ func (r *resolver) cudaBase() {
 	if !ok || r.onlyForCUDA(cudaKind) {
 		return
 	}
-	version := s.version.or(a.CUDA)
+	version := s.version.Or(a.CUDA)
 	if version == "" {
-		r.specf(s.kind.at, "a base of kind cuda needs the version of CUDA").
+		r.Specf(s.kind.At, "a base of kind cuda needs the version of CUDA").
 			Hint("Write base: {kind: cuda, version: \"12.6\"}, or accelerator: {cuda: \"12.6\"}.")
 		return
 	}
-	ref, ok := NvidiaImage(version, variant, strings.TrimPrefix(s.distro.value, "ubuntu"))
+	ref, ok := compat.NvidiaImage(version, variant, strings.TrimPrefix(s.distro.Value, "ubuntu"))
 	if !ok {
 		r.noNvidiaImage(version, ref)
 		return
 	}
-	glibc, _, _ := GlibcOf(ref, nil, nil)
+	glibc, _, _ := compat.GlibcOf(ref, nil, nil)
 	r.recipe.Base = recipe.BaseImage{Kind: cudaKind, Ref: ref, Glibc: glibc, Interpreter: "/usr/local/bin/python" + r.recipe.Python.Version}
 	r.layPython(glibc)
 }
@@ -66,29 +68,29 @@ func (r *resolver) cudaBase() {
 // noNvidiaImage says which images of nvidia/cuda there are instead. A ref is what the tag would be.
 func (r *resolver) noNvidiaImage(version, ref string) {
 	s := r.spec.base
-	at := s.version.at
-	if !s.version.set {
-		at = r.spec.accelerator.cuda.at
+	at := s.version.At
+	if !s.version.Set {
+		at = r.spec.accelerator.cuda.At
 	}
 	if ref != "" {
-		row := nvidiaRow(version)
-		r.add(fault.New(fault.Cuda, "nvidia/cuda has no CUDA %s on %s", version, s.distro.value).In(s.distro.at).
+		row := compat.NvidiaRow(version)
+		r.Add(fault.New(fault.Cuda, "nvidia/cuda has no CUDA %s on %s", version, s.distro.Value).In(s.distro.At).
 			Hint("It has it on ubuntu%s.", strings.Join(row.Ubuntu, ", ubuntu")))
 		return
 	}
 	var near []string
-	for _, row := range compat().NvidiaImages {
+	for _, row := range compat.Tables().NvidiaImages {
 		for _, full := range row.CUDA {
-			if majorOf(full) == majorOf(version) {
+			if compat.MajorOf(full) == compat.MajorOf(version) {
 				near = append(near, full)
 			}
 		}
 	}
-	f := fault.New(fault.Cuda, "nvidia/cuda is not known to have an image of CUDA %s (tables of %s)", version, compat().AsOf).In(at)
+	f := fault.New(fault.Cuda, "nvidia/cuda is not known to have an image of CUDA %s (tables of %s)", version, compat.Tables().AsOf).In(at)
 	if len(near) > 0 {
 		f.Hint("It has %s.", strings.Join(near, ", "))
 	}
-	r.add(f.Hint("An image that is newer than the tables: base: {image: \"nvidia/cuda:<tag>\", python: \"python:%s-slim\"}.", r.recipe.Python.Version))
+	r.Add(f.Hint("An image that is newer than the tables: base: {image: \"nvidia/cuda:<tag>\", python: \"python:%s-slim\"}.", r.recipe.Python.Version))
 }
 
 // pytorchBase is PyTorch's image of a release. Its packages are not installed again.
@@ -103,23 +105,23 @@ func (r *resolver) pytorchBase() {
 		return
 	}
 	cuda := a.CUDA
-	row := compat().torchRowOf(version)
+	row := compat.Tables().TorchRowOf(version)
 	if cuda == "" && row != nil {
-		cuda = CUDAOfTag(row.Default)
+		cuda = compat.CUDAOfTag(row.Default)
 	}
 	if cuda == "" {
-		r.specf(s.kind.at, "the tables of this mlbuild (%s) do not know the CUDA of torch %s", compat().AsOf, version).
+		r.Specf(s.kind.At, "the tables of this mlbuild (%s) do not know the CUDA of torch %s", compat.Tables().AsOf, version).
 			Hint("Name it: accelerator: {cuda: \"12.8\"}.")
 		return
 	}
 	if row != nil {
 		if f := torchPair(version, cuda, row); f != nil {
-			r.add(f.In(r.spec.accelerator.cuda.at))
+			r.Add(f.In(r.spec.accelerator.cuda.At))
 			return
 		}
 	}
 	cudnn := "cudnn9"
-	if compareVersions(version, "2.4") < 0 {
+	if compat.CompareVersions(version, "2.4") < 0 {
 		cudnn = "cudnn8"
 	}
 	ref := fmt.Sprintf("docker.io/pytorch/pytorch:%s-cuda%s-%s-%s", version, cuda, cudnn, variant)
@@ -141,7 +143,7 @@ func (r *resolver) tensorflowBase() {
 
 // frameworkBase is an image with a framework in it. Where its Python is and which packages it has is read from it.
 func (r *resolver) frameworkBase(kind, ref, bin string) {
-	glibc, _, _ := GlibcOf(ref, nil, nil)
+	glibc, _, _ := compat.GlibcOf(ref, nil, nil)
 	r.recipe.Base = recipe.BaseImage{
 		Kind: kind, Ref: ref, Glibc: glibc, Interpreter: bin + "/python" + r.recipe.Python.Version, Look: true, Packages: true,
 	}
@@ -150,9 +152,9 @@ func (r *resolver) frameworkBase(kind, ref, bin string) {
 // frameworkVersion is the release whose image is the base: the one that base names, else the one that the project pins.
 func (r *resolver) frameworkVersion(name string) (version string, ok bool) {
 	s := r.spec.base
-	at := s.version.at
-	if version = s.version.value; !s.version.set {
-		at = s.kind.at
+	at := s.version.At
+	if version = s.version.Value; !s.version.Set {
+		at = s.kind.At
 		for _, q := range r.direct {
 			if slices.Contains(sameProject(q.name), name) && q.pin != "" {
 				version, at = q.pin, q.at
@@ -161,12 +163,12 @@ func (r *resolver) frameworkVersion(name string) (version string, ok bool) {
 	}
 	version, _, _ = strings.Cut(version, "+")
 	if version == "" {
-		r.specf(at, "a base of kind %s needs the version of %s", s.kind.value, name).
-			Hint("Pin %s in the requirements, or write base: {kind: %s, version: …}.", name, s.kind.value)
+		r.Specf(at, "a base of kind %s needs the version of %s", s.kind.Value, name).
+			Hint("Pin %s in the requirements, or write base: {kind: %s, version: …}.", name, s.kind.Value)
 		return "", false
 	}
 	if strings.Count(version, ".") != 2 {
-		r.specf(at, "%s %s is not a whole version: the images are tagged by three numbers", name, version).Hint("For example %s.0.", minorOf(version))
+		r.Specf(at, "%s %s is not a whole version: the images are tagged by three numbers", name, version).Hint("For example %s.0.", compat.MinorOf(version))
 		return "", false
 	}
 	return version, true
@@ -177,7 +179,7 @@ func SameProject(a, b string) bool { return slices.Contains(sameProject(a), b) }
 
 // sameProject lists the names under which one framework is published: tensorflow, tensorflow-cpu, tensorflow-gpu.
 func sameProject(name string) []string {
-	for _, v := range compat().Variants {
+	for _, v := range compat.Tables().Variants {
 		if slices.Contains(v.Names, name) {
 			return v.Names
 		}
@@ -195,15 +197,15 @@ func (r *resolver) distrolessBase() {
 	if !ok {
 		return
 	}
-	suite := s.suite.or(orElse(suiteOf(python), "bookworm"))
+	suite := s.suite.Or(orElse(suiteOf(python), "bookworm"))
 	number, known := distrolessNumbers[suite]
 	if !known {
 		r.unknownSuite(s.suite)
 		return
 	}
-	glibc := debianReleases[suite].glibc
+	glibc := compat.DebianReleases[suite].Glibc
 	b := recipe.BaseImage{Kind: distrolessKind, Glibc: glibc, Ref: "gcr.io/distroless/python3-debian" + number + ":" + tag, Interpreter: "/usr/bin/python" + python}
-	own := debianReleases[suite].python == python
+	own := compat.DebianReleases[suite].Python == python
 	if !own {
 		b.Ref, b.Interpreter = "gcr.io/distroless/cc-debian"+number+":"+tag, "/usr/local/bin/python"+python
 	}
@@ -212,7 +214,7 @@ func (r *resolver) distrolessBase() {
 		r.layPython(glibc)
 	}
 	if len(r.spec.system.runtime) > 0 {
-		r.specf(r.spec.system.runtime[0].at, "a distroless base has no apt that could say what these packages need").
+		r.Specf(r.spec.system.runtime[0].At, "a distroless base has no apt that could say what these packages need").
 			Hint("base: {kind: debian} is as small, and made of packages.")
 	}
 }
@@ -220,12 +222,12 @@ func (r *resolver) distrolessBase() {
 // layPython lays the Python of an official slim image over a base whose glibc is known ("" = not known).
 func (r *resolver) layPython(glibc string) {
 	version := r.recipe.Python.Version
-	if s := r.spec.base.python; s.set {
+	if s := r.spec.base.python; s.Set {
 		r.recipe.Base.Python = r.reference(s, "")
 	} else if suite := suiteFor(version, glibc); suite != "" {
 		r.recipe.Base.Python = "docker.io/library/python:" + version + "-slim-" + suite
 	} else {
-		r.specf(r.spec.base.kind.at, "no official image of Python %s is built for a glibc as old as %s, which the base %s has", version, glibc, r.recipe.Base.Ref).
+		r.Specf(r.spec.base.kind.At, "no official image of Python %s is built for a glibc as old as %s, which the base %s has", version, glibc, r.recipe.Base.Ref).
 			Hint("Take a newer base, or another Python.").Hint("Or name an image with a Python in /usr/local: base: {python: image}.")
 		return
 	}
@@ -234,13 +236,13 @@ func (r *resolver) layPython(glibc string) {
 
 // checkLaidPython refuses a Python that the base cannot run.
 func (r *resolver) checkLaidPython(glibc string) {
-	b, at := r.recipe.Base, r.spec.base.python.at
-	needs, musl, known := GlibcOf(b.Python, nil, nil)
+	b, at := r.recipe.Base, r.spec.base.python.At
+	needs, musl, known := compat.GlibcOf(b.Python, nil, nil)
 	switch {
 	case musl:
-		r.add(muslFault(b.Python).In(at))
-	case known && glibc != "" && compareVersions(needs, glibc) > 0:
-		r.add(fault.New(fault.ABI, "the Python of %s is built for glibc %s, the base %s has %s", b.Python, needs, b.Ref, glibc).In(at).
+		r.Add(compat.MuslFault(b.Python).In(at))
+	case known && glibc != "" && compat.CompareVersions(needs, glibc) > 0:
+		r.Add(fault.New(fault.ABI, "the Python of %s is built for glibc %s, the base %s has %s", b.Python, needs, b.Ref, glibc).In(at).
 			Hint("Take an image of an older Debian: python:%s-slim-bookworm has glibc 2.36.", r.recipe.Python.Version))
 	}
 	r.checkPythonTag(r.spec.base.python, r.recipe.Python.Version)
@@ -249,44 +251,44 @@ func (r *resolver) checkLaidPython(glibc string) {
 // suiteFor is the newest Debian whose official image of a Python runs on a glibc, "" if there is none. On an unknown glibc it is bookworm.
 func suiteFor(python, glibc string) string {
 	if glibc == "" {
-		glibc = debianReleases["bookworm"].glibc
+		glibc = compat.DebianReleases["bookworm"].Glibc
 	}
-	for _, row := range slices.Backward(compat().PythonSuites) {
-		has, _, _ := GlibcOf("docker.io/library/python:slim-"+row.Suite, nil, nil)
-		newest := row.Suite == compat().PythonSuites[len(compat().PythonSuites)-1].Suite
-		fits := compareVersions(python, row.Python[0]) >= 0 && (newest || compareVersions(python, row.Python[1]) <= 0)
-		if fits && compareVersions(has, glibc) <= 0 {
+	for _, row := range slices.Backward(compat.Tables().PythonSuites) {
+		has, _, _ := compat.GlibcOf("docker.io/library/python:slim-"+row.Suite, nil, nil)
+		newest := row.Suite == compat.Tables().PythonSuites[len(compat.Tables().PythonSuites)-1].Suite
+		fits := compat.CompareVersions(python, row.Python[0]) >= 0 && (newest || compat.CompareVersions(python, row.Python[1]) <= 0)
+		if fits && compat.CompareVersions(has, glibc) <= 0 {
 			return row.Suite
 		}
 	}
 	return ""
 }
 
-func pythonSuite(name string) (suiteRow, bool) {
-	i := slices.IndexFunc(compat().PythonSuites, func(s suiteRow) bool { return s.Suite == name })
+func pythonSuite(name string) (compat.SuiteRow, bool) {
+	i := slices.IndexFunc(compat.Tables().PythonSuites, func(s compat.SuiteRow) bool { return s.Suite == name })
 	if i < 0 {
-		return suiteRow{}, false
+		return compat.SuiteRow{}, false
 	}
-	return compat().PythonSuites[i], true
+	return compat.Tables().PythonSuites[i], true
 }
 
-func (r *resolver) unknownSuite(s str) {
+func (r *resolver) unknownSuite(s yamldoc.String) {
 	var known []string
-	for _, row := range compat().PythonSuites {
+	for _, row := range compat.Tables().PythonSuites {
 		known = append(known, row.Suite)
 	}
-	f := fault.New(fault.Spec, "no base of kind %s stands on the Debian release %q", r.spec.base.kind.value, s.value).In(s.at)
-	didYouMean(f, s.value, known)
-	r.add(f)
+	f := fault.New(fault.Spec, "no base of kind %s stands on the Debian release %q", r.spec.base.kind.Value, s.Value).In(s.At)
+	yamldoc.DidYouMean(f, s.Value, known)
+	r.Add(f)
 }
 
 // variantOf reads base.variant, one of some words; the first is the default.
-func (r *resolver) variantOf(s str, words ...string) (value string, ok bool) {
-	value = s.or(words[0])
+func (r *resolver) variantOf(s yamldoc.String, words ...string) (value string, ok bool) {
+	value = s.Or(words[0])
 	if !slices.Contains(words, value) {
-		f := fault.New(fault.Spec, "base.variant %q does not exist", value).In(s.at)
-		didYouMean(f, value, words)
-		r.add(f.Hint("There are: %s.", strings.Join(words, ", ")))
+		f := fault.New(fault.Spec, "base.variant %q does not exist", value).In(s.At)
+		yamldoc.DidYouMean(f, value, words)
+		r.Add(f.Hint("There are: %s.", strings.Join(words, ", ")))
 		return value, false
 	}
 	return value, true
@@ -297,7 +299,7 @@ func (r *resolver) onlyForCUDA(kind string) bool {
 	if r.recipe.Accelerator.Kind == "cuda" {
 		return false
 	}
-	r.add(fault.New(fault.Variant, "the profile %s is for CPU, and a base of kind %s brings CUDA, several GB of it", r.sel.Profile, kind).In(r.spec.base.kind.at).
+	r.Add(fault.New(fault.Variant, "the profile %s is for CPU, and a base of kind %s brings CUDA, several GB of it", r.sel.Profile, kind).In(r.spec.base.kind.At).
 		Hint("Give it to the profile that wants it: profiles: {gpu: {base: {kind: %s}}}.", kind))
 	return true
 }

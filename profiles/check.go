@@ -8,6 +8,7 @@ import (
 
 	"github.com/distribution/reference"
 
+	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
@@ -68,9 +69,9 @@ func (c *wheelCheck) frameworks() {
 func frameworkFaults(name, version, python, cuda string) (faults fault.List, note string) {
 	switch name {
 	case "torch":
-		row := compat().torchRowOf(version)
+		row := compat.Tables().TorchRowOf(version)
 		if row == nil {
-			return nil, unknownRow("torch", version, compat().Torch[len(compat().Torch)-1].Version)
+			return nil, unknownRow("torch", version, compat.Tables().Torch[len(compat.Tables().Torch)-1].Version)
 		}
 		if f := pythonRange("torch", version, python, row.Python, torchFor(python)); f != nil {
 			faults = append(faults, f)
@@ -79,14 +80,14 @@ func frameworkFaults(name, version, python, cuda string) (faults fault.List, not
 			faults = append(faults, f)
 		}
 	case "tensorflow", "tensorflow-cpu":
-		row := compat().tensorFlowRowOf(version)
+		row := compat.Tables().TensorFlowRowOf(version)
 		if row == nil {
-			return nil, unknownRow(name, version, compat().TensorFlow[len(compat().TensorFlow)-1].Version)
+			return nil, unknownRow(name, version, compat.Tables().TensorFlow[len(compat.Tables().TensorFlow)-1].Version)
 		}
 		if f := pythonRange(name, version, python, row.Python, tensorFlowFor(python)); f != nil {
 			faults = append(faults, f)
 		}
-		if name == "tensorflow" && cuda != "" && majorOf(cuda) != majorOf(row.CUDA) {
+		if name == "tensorflow" && cuda != "" && compat.MajorOf(cuda) != compat.MajorOf(row.CUDA) {
 			faults = append(faults, fault.New(fault.Cuda, "tensorflow %s is built for CUDA %s, the profile wants CUDA %s", version, row.CUDA, cuda).
 				Hint("Write accelerator: cuda to take the CUDA that it brings, or cuda: %q.", row.CUDA))
 		}
@@ -96,16 +97,16 @@ func frameworkFaults(name, version, python, cuda string) (faults fault.List, not
 
 // unknownRow is a note for a version beyond the table; an older one is not worth a word.
 func unknownRow(name, version, newest string) string {
-	if compareVersions(minorOf(version), newest) <= 0 {
+	if compat.CompareVersions(compat.MinorOf(version), newest) <= 0 {
 		return ""
 	}
-	return fmt.Sprintf("%s %s is newer than the tables of this mlbuild (%s), which cannot check it", name, version, compat().AsOf)
+	return fmt.Sprintf("%s %s is newer than the tables of this mlbuild (%s), which cannot check it", name, version, compat.Tables().AsOf)
 }
 
 // pythonRange is nil if a Python lies in a row's range or above all Pythons that the tables know.
 func pythonRange(name, version, python string, span, fits []string) *fault.Fault {
-	newest := compat().Slim[len(compat().Slim)-1]
-	if compareVersions(python, span[0]) >= 0 && compareVersions(python, span[1]) <= 0 || compareVersions(python, newest) > 0 {
+	newest := compat.Tables().Slim[len(compat.Tables().Slim)-1]
+	if compat.CompareVersions(python, span[0]) >= 0 && compat.CompareVersions(python, span[1]) <= 0 || compat.CompareVersions(python, newest) > 0 {
 		return nil
 	}
 	f := fault.New(fault.Wheel, "%s %s has no wheel for Python %s; it has them for %s to %s", name, version, python, span[0], span[1]).
@@ -117,7 +118,7 @@ func pythonRange(name, version, python string, span, fits []string) *fault.Fault
 }
 
 func nearestPython(python string, span []string) string {
-	if compareVersions(python, span[0]) < 0 {
+	if compat.CompareVersions(python, span[0]) < 0 {
 		return span[0]
 	}
 	return span[1]
@@ -125,8 +126,8 @@ func nearestPython(python string, span []string) string {
 
 func torchFor(python string) []string {
 	var fits []string
-	for _, row := range compat().Torch {
-		if compareVersions(python, row.Python[0]) >= 0 && compareVersions(python, row.Python[1]) <= 0 {
+	for _, row := range compat.Tables().Torch {
+		if compat.CompareVersions(python, row.Python[0]) >= 0 && compat.CompareVersions(python, row.Python[1]) <= 0 {
 			fits = append(fits, row.Version)
 		}
 	}
@@ -135,8 +136,8 @@ func torchFor(python string) []string {
 
 func tensorFlowFor(python string) []string {
 	var fits []string
-	for _, row := range compat().TensorFlow {
-		if compareVersions(python, row.Python[0]) >= 0 && compareVersions(python, row.Python[1]) <= 0 {
+	for _, row := range compat.Tables().TensorFlow {
+		if compat.CompareVersions(python, row.Python[0]) >= 0 && compat.CompareVersions(python, row.Python[1]) <= 0 {
 			fits = append(fits, row.Version)
 		}
 	}
@@ -145,17 +146,17 @@ func tensorFlowFor(python string) []string {
 
 // torchPair is nil if a torch was built for a CUDA, as far as the table knows. The fault names the CUDAs of this
 // torch and the torches of this CUDA.
-func torchPair(version, cuda string, row *torchRow) *fault.Fault {
-	if cuda == "" || slices.Contains(row.CUDA, CUDATag(cuda)) {
+func torchPair(version, cuda string, row *compat.TorchRow) *fault.Fault {
+	if cuda == "" || slices.Contains(row.CUDA, compat.CUDATag(cuda)) {
 		return nil
 	}
 	f := fault.New(fault.Cuda, "torch %s was not built for CUDA %s", version, cuda)
 	var cudas, torches []string
 	for _, tag := range row.CUDA {
-		cudas = append(cudas, CUDAOfTag(tag))
+		cudas = append(cudas, compat.CUDAOfTag(tag))
 	}
-	for _, other := range compat().Torch {
-		if slices.Contains(other.CUDA, CUDATag(cuda)) {
+	for _, other := range compat.Tables().Torch {
+		if slices.Contains(other.CUDA, compat.CUDATag(cuda)) {
 			torches = append(torches, other.Version)
 		}
 	}
@@ -175,7 +176,7 @@ func isCUDA(w WheelInfo) bool {
 		return false
 	}
 	_, local, _ := strings.Cut(w.Version, "+")
-	return strings.HasPrefix(w.Name, "nvidia-") || w.Name == "cuda-toolkit" || CUDAOfTag(local) != ""
+	return strings.HasPrefix(w.Name, "nvidia-") || w.Name == "cuda-toolkit" || compat.CUDAOfTag(local) != ""
 }
 
 // variant refuses CUDA libraries in a CPU profile, one fault for each package that pulls them.
@@ -222,7 +223,7 @@ func (c *wheelCheck) variantFault(culprit string, names, chain []string) *fault.
 	f := fault.New(fault.Variant, "the profile %s is for CPU, but %s brings %s: %s",
 		c.recipe.Profile, culprit, what, strings.Join(chain, " → "))
 	for _, name := range slices.Backward(chain) {
-		if instead := compat().CPUNames[name]; instead != "" {
+		if instead := compat.Tables().CPUNames[name]; instead != "" {
 			f.Hint("Require %s instead of %s: it does the same without CUDA.", instead, name)
 			break
 		}
@@ -243,10 +244,10 @@ func cudaMajor(w WheelInfo) string {
 	switch {
 	case strings.HasPrefix(w.Name, "nvidia-nccl"):
 		return ""
-	case CUDAOfTag(local) != "":
-		return majorOf(CUDAOfTag(local))
+	case compat.CUDAOfTag(local) != "":
+		return compat.MajorOf(compat.CUDAOfTag(local))
 	case w.Name == "cuda-toolkit" || w.Name == "nvidia-cublas" || w.Name == "nvidia-cuda-runtime":
-		return majorOf(version)
+		return compat.MajorOf(version)
 	case strings.HasPrefix(w.Name, "nvidia-"):
 		if m := cudaSuffix.FindStringSubmatch(w.Name); m != nil {
 			return m[1]
@@ -261,11 +262,11 @@ func cudaOf(wheels []WheelInfo) string {
 	for _, w := range wheels {
 		version, local, _ := strings.Cut(w.Version, "+")
 		found := cudaMajor(w)
-		if tag := CUDAOfTag(local); tag != "" && w.Name == "torch" {
+		if tag := compat.CUDAOfTag(local); tag != "" && w.Name == "torch" {
 			return tag
 		}
 		if w.Name == "cuda-toolkit" || strings.HasPrefix(w.Name, "nvidia-cuda-runtime") {
-			found = minorOf(version)
+			found = compat.MinorOf(version)
 		}
 		if len(found) > len(best) {
 			best = found
@@ -294,8 +295,8 @@ func (c *wheelCheck) cuda() {
 			c.faults = append(c.faults, f)
 		}
 	}
-	if _, known := MinDriver(brought); !known && brought != "" {
-		c.notef("CUDA %s is not in the tables of this mlbuild (%s): its driver floor is not known", brought, compat().AsOf)
+	if _, known := compat.MinDriver(brought); !known && brought != "" {
+		c.notef("CUDA %s is not in the tables of this mlbuild (%s): its driver floor is not known", brought, compat.Tables().AsOf)
 	}
 }
 
@@ -335,7 +336,7 @@ func (c *wheelCheck) against(a recipe.Accelerator, brought, base string) {
 	if a.CUDA != "" && !c.fits(brought, a.CUDA) {
 		f := fault.New(fault.Cuda, "the packages bring CUDA %s, the profile %s wants CUDA %s", brought, c.recipe.Profile, a.CUDA)
 		for _, w := range c.wheels {
-			if row := compat().torchRowOf(w.Version); w.Name == "torch" && row != nil {
+			if row := compat.Tables().TorchRowOf(w.Version); w.Name == "torch" && row != nil {
 				f.Hints = append(f.Hints, pairHint(row))
 			}
 		}
@@ -343,33 +344,33 @@ func (c *wheelCheck) against(a recipe.Accelerator, brought, base string) {
 	}
 	switch {
 	case base == "":
-	case majorOf(base) != majorOf(brought):
+	case compat.MajorOf(base) != compat.MajorOf(brought):
 		c.faults = append(c.faults, fault.New(fault.Cuda, "the packages bring CUDA %s, the base %s has CUDA %s", brought, c.recipe.Base.Ref, base).
 			Hint("%s", baseHint(brought)))
 	default:
 		c.notef("the base %s and the Python packages both bring CUDA %s: a base without CUDA makes a smaller image",
-			c.recipe.Base.Ref, majorOf(brought))
+			c.recipe.Base.Ref, compat.MajorOf(brought))
 	}
 }
 
 // fits tells whether the CUDA that comes is the wanted one. Torch is bound to an exact version; for every other
 // framework, which has one CUDA build, the major is enough.
 func (c *wheelCheck) fits(brought, wanted string) bool {
-	if majorOf(brought) != majorOf(wanted) {
+	if compat.MajorOf(brought) != compat.MajorOf(wanted) {
 		return false
 	}
 	for _, w := range c.wheels {
-		if _, local, _ := strings.Cut(w.Version, "+"); w.Name == "torch" && CUDAOfTag(local) != "" {
-			return CUDAOfTag(local) == wanted
+		if _, local, _ := strings.Cut(w.Version, "+"); w.Name == "torch" && compat.CUDAOfTag(local) != "" {
+			return compat.CUDAOfTag(local) == wanted
 		}
 	}
 	return true
 }
 
-func pairHint(row *torchRow) string {
+func pairHint(row *compat.TorchRow) string {
 	var cudas []string
 	for _, tag := range row.CUDA {
-		cudas = append(cudas, CUDAOfTag(tag))
+		cudas = append(cudas, compat.CUDAOfTag(tag))
 	}
 	return fmt.Sprintf("torch %s exists for CUDA %s.", row.Version, strings.Join(cudas, ", "))
 }

@@ -5,20 +5,11 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
-
-// debianRelease is what a base of kind debian gets from a release.
-type debianRelease struct{ python, glibc string }
-
-// debianReleases are the releases that such a base can be made of, by their names. Each has one Python.
-var debianReleases = map[string]debianRelease{
-	"bookworm": {"3.11", "2.36"},
-	"trixie":   {"3.13", "2.41"},
-}
-
-const defaultSuite = "bookworm"
 
 // What a base of kind debian is asked for; libraries come as what these depend on. The release's Python is added.
 var (
@@ -30,26 +21,26 @@ var (
 func (r *resolver) debianBase() {
 	s := r.spec.base
 	suite := r.debianSuite()
-	release, known := debianReleases[suite]
+	release, known := compat.DebianReleases[suite]
 	if !known {
-		f := fault.New(fault.Spec, "no base can be made of the Debian release %q", suite).In(s.suite.at)
-		didYouMean(f, suite, slices.Sorted(maps.Keys(debianReleases)))
-		r.add(f)
+		f := fault.New(fault.Spec, "no base can be made of the Debian release %q", suite).In(s.suite.At)
+		yamldoc.DidYouMean(f, suite, slices.Sorted(maps.Keys(compat.DebianReleases)))
+		r.Add(f)
 		return
 	}
 	r.recipe.Base = recipe.BaseImage{
 		Kind: recipe.BaseDebian, Ref: recipe.BaseDebian + " " + suite, Suite: suite, Shell: s.shell,
-		Interpreter: "/usr/bin/python" + release.python, Glibc: release.glibc,
+		Interpreter: "/usr/bin/python" + release.Python, Glibc: release.Glibc,
 	}
 	p := r.recipe.Python
-	if p.Version == release.python || !minorVersion.MatchString(p.Version) {
+	if p.Version == release.Python || !minorVersion.MatchString(p.Version) {
 		return
 	}
-	at := r.spec.python.version.at
-	if !r.spec.python.version.set {
-		at = s.suite.at
+	at := r.spec.python.version.At
+	if !r.spec.python.version.Set {
+		at = s.suite.At
 	}
-	f := r.specf(at, "Debian %s has Python %s and no other, the project wants %s (%s)", suite, release.python, p.Version, p.From)
+	f := r.Specf(at, "Debian %s has Python %s and no other, the project wants %s (%s)", suite, release.Python, p.Version, p.From)
 	if other := suiteOf(p.Version); other != "" {
 		f.Hint("Debian %s has Python %s: base: {kind: debian, suite: %s}.", other, p.Version, other)
 	}
@@ -58,24 +49,24 @@ func (r *resolver) debianBase() {
 
 // debianSuite is the release of a base of kind debian: the one that is named, else the one with the Python that is named.
 func (r *resolver) debianSuite() string {
-	if s := r.spec.base.suite; s.set {
-		return s.value
+	if s := r.spec.base.suite; s.Set {
+		return s.Value
 	}
-	return orElse(suiteOf(r.recipe.Python.Version), defaultSuite)
+	return orElse(suiteOf(r.recipe.Python.Version), compat.DefaultSuite)
 }
 
 // suitePython is the Python of the release that the base is made of, "" if the base is none of kind debian or names no release.
 func (r *resolver) suitePython() string {
-	if s := r.spec.base; s.kind.value == recipe.BaseDebian && s.suite.set {
-		return debianReleases[s.suite.value].python
+	if s := r.spec.base; s.kind.Value == recipe.BaseDebian && s.suite.Set {
+		return compat.DebianReleases[s.suite.Value].Python
 	}
 	return ""
 }
 
 // suiteOf is the release that has a Python, "" if none has.
 func suiteOf(python string) string {
-	for _, name := range slices.Sorted(maps.Keys(debianReleases)) {
-		if debianReleases[name].python == python {
+	for _, name := range slices.Sorted(maps.Keys(compat.DebianReleases)) {
+		if compat.DebianReleases[name].Python == python {
 			return name
 		}
 	}
@@ -87,7 +78,7 @@ func (r *resolver) basePackages(named []string) []string {
 	if r.recipe.Base.Kind != recipe.BaseDebian {
 		return nil
 	}
-	all := append(slices.Clone(debianPackages), "python"+debianReleases[r.recipe.Base.Suite].python)
+	all := append(slices.Clone(debianPackages), "python"+compat.DebianReleases[r.recipe.Base.Suite].Python)
 	if r.recipe.Base.Shell {
 		all = append(all, debianShell...)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
 // Directories and files at the top of a project that are no part of the app.
@@ -30,13 +31,13 @@ func (r *resolver) detectApp(ignore *ignores) []copySpec {
 		}
 	}
 	if len(found) == 0 {
-		r.notef("no app is copied: there is no src/, no package and no Python file at the top; name files in app.copy")
+		r.Notef("no app is copied: there is no src/, no package and no Python file at the top; name files in app.copy")
 		return nil
 	}
-	r.notef("app.copy is not given: %s is copied", strings.Join(found, ", "))
+	r.Notef("app.copy is not given: %s is copied", strings.Join(found, ", "))
 	var rules []copySpec
 	for _, name := range found {
-		rules = append(rules, copySpec{from: str{value: name, set: true}})
+		rules = append(rules, copySpec{from: yamldoc.String{Value: name, Set: true}})
 	}
 	return rules
 }
@@ -80,12 +81,12 @@ func (r *resolver) command() {
 	a := &r.recipe.App
 	a.CommandFrom = "none"
 	if r.spec.app.command != nil || r.spec.app.entrypoint != nil {
-		a.Command, a.CommandFrom = values(r.spec.app.command), r.project.file
+		a.Command, a.CommandFrom = yamldoc.Values(r.spec.app.command), r.project.file
 		return
 	}
 	if script := r.trainScript(); script != "" {
 		a.Command, a.CommandFrom = []string{"torchrun", "--standalone", "--nproc-per-node=gpu", script}, script
-		r.notef("no command is given: the image runs %s on every GPU with torchrun", script)
+		r.Notef("no command is given: the image runs %s on every GPU with torchrun", script)
 		return
 	}
 	if command := r.consoleScript(); command != nil {
@@ -95,11 +96,11 @@ func (r *resolver) command() {
 	for _, name := range []string{"main.py", "app.py"} {
 		if r.isCopied(name) {
 			a.Command, a.CommandFrom = []string{"python", name}, name
-			r.notef("no command is given: the image runs python %s", name)
+			r.Notef("no command is given: the image runs python %s", name)
 			return
 		}
 	}
-	r.notef("the image has no command: name one in app.command")
+	r.Notef("the image has no command: name one in app.command")
 }
 
 // isCopied tells whether a file of the project comes to lie in the working directory under its own name.
@@ -121,7 +122,7 @@ func (r *resolver) consoleScript() []string {
 	}
 	names := sortedKeys(r.py.Project.Scripts)
 	if len(names) > 1 {
-		r.notef("the project has several console scripts (%s): name one in app.command", strings.Join(names, ", "))
+		r.Notef("the project has several console scripts (%s): name one in app.command", strings.Join(names, ", "))
 		return nil
 	}
 	if r.spec.python.install {
@@ -129,10 +130,10 @@ func (r *resolver) consoleScript() []string {
 	}
 	m := entryPoint.FindStringSubmatch(r.py.Project.Scripts[names[0]])
 	if m == nil {
-		r.notef("the console script %s is not module:function and is not used as the command", names[0])
+		r.Notef("the console script %s is not module:function and is not used as the command", names[0])
 		return nil
 	}
 	first, _, _ := strings.Cut(m[2], ".")
-	r.notef("no command is given: the image runs the console script %s", names[0])
+	r.Notef("no command is given: the image runs the console script %s", names[0])
 	return []string{"python", "-c", fmt.Sprintf("import sys; from %s import %s; sys.exit(%s())", m[1], first, m[2])}
 }

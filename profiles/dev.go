@@ -4,26 +4,27 @@ import (
 	"slices"
 
 	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
 type devSpec struct {
 	stageSpec
-	system  []str
-	command []str
-	shell   str
-	env     []named
-	ports   []str
+	system  []yamldoc.String
+	command []yamldoc.String
+	shell   yamldoc.String
+	env     []yamldoc.Pair
+	ports   []yamldoc.String
 }
 
-func (d *decoder) dev(n *node, s *devSpec) {
-	s.at = n.at
-	keys := d.stage(&s.stageSpec, "dev")
-	keys["system"] = d.strs(&s.system, "dev.system")
-	keys["command"] = d.words(&s.command, "dev.command")
-	keys["shell"] = d.str(&s.shell, "dev.shell")
-	keys["env"] = d.pairs(&s.env, "dev.env")
-	keys["ports"] = d.strs(&s.ports, "dev.ports")
-	d.mapping(n, "dev", keys)
+func decodeDev(d *yamldoc.Decoder, n *yamldoc.Node, s *devSpec) {
+	s.at = n.At
+	keys := stageFields(d, &s.stageSpec, "dev")
+	keys["system"] = d.Strings(&s.system, "dev.system")
+	keys["command"] = decodeWords(d, &s.command, "dev.command")
+	keys["shell"] = d.String(&s.shell, "dev.shell")
+	keys["env"] = d.Pairs(&s.env, "dev.env")
+	keys["ports"] = d.Strings(&s.ports, "dev.ports")
+	d.Mapping(n, "dev", keys)
 }
 
 // devUsual is where projects keep what developers need.
@@ -51,10 +52,10 @@ func (r *resolver) dev() {
 		}
 		s = &devSpec{}
 	}
-	d := &recipe.Dev{Shell: s.shell.or("/bin/bash"), Command: values(s.command), System: recipe.SortedUnique(values(s.system))}
+	d := &recipe.Dev{Shell: s.shell.Or("/bin/bash"), Command: yamldoc.Values(s.command), System: recipe.SortedUnique(yamldoc.Values(s.system))}
 	r.recipe.Dev = d
 	if why := badDirectory(d.Shell); why != "" {
-		r.specf(s.shell.at, "dev.shell %q %s", d.Shell, why).Hint("For example shell: /bin/zsh, with zsh in dev.system.")
+		r.Specf(s.shell.At, "dev.shell %q %s", d.Shell, why).Hint("For example shell: /bin/zsh, with zsh in dev.system.")
 	}
 	var direct []requirement
 	d.Requires, direct = r.stageRequirements("dev", s.stageSpec, devUsual)
@@ -63,7 +64,7 @@ func (r *resolver) dev() {
 		d.Command = []string{d.Shell}
 		r.notebook(d, append(slices.Clone(direct), r.direct...))
 	}
-	d.Env = over([]recipe.Pair{{Name: "SHELL", Value: d.Shell}}, r.pairs(s.env, "environment variable", envName))
+	d.Env = recipe.Over([]recipe.Pair{{Name: "SHELL", Value: d.Shell}}, r.pairs(s.env, "environment variable", envName))
 }
 
 // notebook makes the image serve notebooks if a package for that is asked for.

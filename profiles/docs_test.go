@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
 // TestDocumentedExamples loads and resolves every example of docs/mlbuild-yaml.md.
@@ -41,33 +43,33 @@ func TestDocumentedExamples(t *testing.T) {
 // TestDocumentedKeys: every key that the decoder knows stands in the document.
 func TestDocumentedKeys(t *testing.T) {
 	doc := readDoc(t)
-	d := &decoder{report: newReport()}
-	keys := slices.Concat(slices.Collect(maps.Keys(d.specFields(&spec{}))), topOnly, profileOnly)
-	every := object("test", "name", "x", "unknown", "x") // makes each mapping list what it knows
-	d.python(every, &pythonSpec{})
-	d.sourceBuild(every, &sourceBuildSpec{})
-	d.indexes(&node{kind: list, items: []*node{every}}, &pythonSpec{})
-	d.base(every, &baseSpec{})
-	d.prune(every, &pruneSpec{})
-	d.user(every, &userSpec{})
-	d.system(every, &systemSpec{})
-	d.repositories(new([]repositorySpec), "system.repositories")(&node{kind: list, items: []*node{every}})
-	d.key(every, &keySpec{})
-	d.snapshot(every, &snapshotSpec{})
-	steps := &node{kind: list, items: []*node{every, object("test", "source", every, "secrets", &node{kind: list, items: []*node{every}})}}
-	d.builds(steps, &spec{})
-	d.bakes(steps, &spec{})
-	d.hooks(steps, &spec{})
-	d.copyFroms(&node{kind: list, items: []*node{every}}, &spec{})
-	d.app(every, &appSpec{})
-	d.accelerator(every, &acceleratorSpec{})
-	d.copies(&node{kind: list, items: []*node{every}}, "app.copy")
-	d.testing(every, &testingSpec{})
-	d.dev(every, &devSpec{})
-	d.dirs(&node{kind: list, items: []*node{every}}, &appSpec{})
-	d.health(every, &appSpec{})
-	d.model(every, &modelSpec{})
-	for _, f := range d.report.faults {
+	d := &yamldoc.Decoder{Report: yamldoc.NewReport()}
+	keys := slices.Concat(slices.Collect(maps.Keys(specFields(d, &spec{}))), topOnly, profileOnly)
+	every := yamldoc.Object("test", "name", "x", "unknown", "x") // makes each mapping list what it knows
+	decodePython(d, every, &pythonSpec{})
+	decodeSourceBuild(d, every, &sourceBuildSpec{})
+	decodeIndexes(d, &yamldoc.Node{Kind: yamldoc.List, Items: []*yamldoc.Node{every}}, &pythonSpec{})
+	decodeBase(d, every, &baseSpec{})
+	decodePrune(d, every, &pruneSpec{})
+	decodeUser(d, every, &userSpec{})
+	decodeSystem(d, every, &systemSpec{})
+	decodeRepositories(d, new([]repositorySpec), "system.repositories")(&yamldoc.Node{Kind: yamldoc.List, Items: []*yamldoc.Node{every}})
+	decodeKey(d, every, &keySpec{})
+	decodeSnapshot(d, every, &snapshotSpec{})
+	steps := &yamldoc.Node{Kind: yamldoc.List, Items: []*yamldoc.Node{every, yamldoc.Object("test", "source", every, "secrets", &yamldoc.Node{Kind: yamldoc.List, Items: []*yamldoc.Node{every}})}}
+	decodeBuilds(d, steps, &spec{})
+	decodeBakes(d, steps, &spec{})
+	decodeHooks(d, steps, &spec{})
+	decodeCopyFrom(d, &yamldoc.Node{Kind: yamldoc.List, Items: []*yamldoc.Node{every}}, &spec{})
+	decodeApp(d, every, &appSpec{})
+	decodeAccelerator(d, every, &acceleratorSpec{})
+	decodeCopies(d, &yamldoc.Node{Kind: yamldoc.List, Items: []*yamldoc.Node{every}}, "app.copy")
+	decodeTesting(d, every, &testingSpec{})
+	decodeDev(d, every, &devSpec{})
+	decodeDirs(d, &yamldoc.Node{Kind: yamldoc.List, Items: []*yamldoc.Node{every}}, &appSpec{})
+	decodeHealth(d, every, &appSpec{})
+	decodeModel(d, every, &modelSpec{})
+	for _, f := range d.Report.Faults {
 		for _, hint := range f.Hints {
 			if known, ok := strings.CutPrefix(hint, "Known here: "); ok {
 				keys = append(keys, strings.Split(strings.TrimSuffix(known, "."), ", ")...)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
 // maxScript is how much of a script is looked at, in bytes.
@@ -24,9 +25,9 @@ func (r *resolver) entrypointScript() {
 	if len(words) == 0 {
 		return
 	}
-	if slices.Contains(shells, path.Base(words[0].value)) {
-		i := slices.IndexFunc(words[1:], func(w str) bool { return !strings.HasPrefix(w.value, "-") })
-		if i >= 0 && !slices.ContainsFunc(words[1:i+1], func(w str) bool { return strings.Contains(w.value, "c") }) {
+	if slices.Contains(shells, path.Base(words[0].Value)) {
+		i := slices.IndexFunc(words[1:], func(w yamldoc.String) bool { return !strings.HasPrefix(w.Value, "-") })
+		if i >= 0 && !slices.ContainsFunc(words[1:i+1], func(w yamldoc.String) bool { return strings.Contains(w.Value, "c") }) {
 			r.checkScript(words[1+i], false)
 		}
 		return
@@ -35,14 +36,14 @@ func (r *resolver) entrypointScript() {
 }
 
 // checkScript checks one word of the command, if it names a file of the project. executed tells whether the kernel starts the file itself.
-func (r *resolver) checkScript(word str, executed bool) {
-	name, rule, ok := r.projectFile(word.value)
+func (r *resolver) checkScript(word yamldoc.String, executed bool) {
+	name, rule, ok := r.projectFile(word.Value)
 	if !ok {
 		return
 	}
-	if executed && !strings.Contains(word.value, "/") {
+	if executed && !strings.Contains(word.Value, "/") {
 		if path.Ext(name) != "" {
-			r.specf(word.at, "%s is looked for on PATH, and not in the working directory %s", word.value, r.recipe.App.Workdir).Hint("Write ./%s.", word.value)
+			r.Specf(word.At, "%s is looked for on PATH, and not in the working directory %s", word.Value, r.recipe.App.Workdir).Hint("Write ./%s.", word.Value)
 		}
 		return
 	}
@@ -58,7 +59,7 @@ func (r *resolver) checkScript(word str, executed bool) {
 			Hint("sed -i 's/\\r$//' %s", name).Hint("In .gitattributes: *.sh text eol=lf.")
 	case executed && !bytes.HasPrefix(head, []byte("#!")):
 		r.scriptFault(word, "%s has no first line that says what runs it", name).Hint("For example #!/bin/sh or #!/usr/bin/env python.").
-			Hint("Or name what runs it: [python, %s].", word.value)
+			Hint("Or name what runs it: [python, %s].", word.Value)
 	}
 	if executed && !executable(rule, mode) {
 		r.scriptFault(word, "%s is not executable", name).
@@ -66,9 +67,9 @@ func (r *resolver) checkScript(word str, executed bool) {
 	}
 }
 
-func (r *resolver) scriptFault(word str, format string, args ...any) *fault.Fault {
-	f := fault.New(fault.Context, format, args...).In(word.at)
-	r.add(f)
+func (r *resolver) scriptFault(word yamldoc.String, format string, args ...any) *fault.Fault {
+	f := fault.New(fault.Context, format, args...).In(word.At)
+	r.Add(f)
 	return f
 }
 

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
@@ -125,18 +126,18 @@ func TestCheckWheels(t *testing.T) {
 func TestEnv(t *testing.T) {
 	r := &recipe.Recipe{Accelerator: recipe.Accelerator{Kind: "cuda"}, App: recipe.App{Env: []recipe.Pair{{Name: "A", Value: "1"}}}}
 	for cuda, want := range map[string]string{"12.6": "cuda>=12.6 driver>=525", "13": "cuda>=13.0 driver>=580", "11.8": "cuda>=11.8 driver>=450"} {
-		if env := Env(r, cuda); len(env) != 2 || env[1] != (recipe.Pair{Name: "NVIDIA_REQUIRE_CUDA", Value: want}) {
+		if env := compat.Env(r, cuda); len(env) != 2 || env[1] != (recipe.Pair{Name: "NVIDIA_REQUIRE_CUDA", Value: want}) {
 			t.Errorf("Env(%s) = %v, want NVIDIA_REQUIRE_CUDA=%s", cuda, env, want)
 		}
 	}
-	if env := Env(r, ""); len(env) != 1 {
+	if env := compat.Env(r, ""); len(env) != 1 {
 		t.Errorf("Env without CUDA = %v", env)
 	}
 	r.App.Env = []recipe.Pair{{Name: "NVIDIA_REQUIRE_CUDA", Value: "cuda>=12"}}
-	if env := Env(r, "12.6"); len(env) != 1 || env[0].Value != "cuda>=12" {
+	if env := compat.Env(r, "12.6"); len(env) != 1 || env[0].Value != "cuda>=12" {
 		t.Errorf("the project's own value must win, got %v", env)
 	}
-	if env := Env(&recipe.Recipe{Accelerator: recipe.Accelerator{Kind: "none"}}, "12.6"); len(env) != 0 {
+	if env := compat.Env(&recipe.Recipe{Accelerator: recipe.Accelerator{Kind: "none"}}, "12.6"); len(env) != 0 {
 		t.Errorf("Env of a CPU profile = %v", env)
 	}
 }

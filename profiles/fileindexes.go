@@ -6,9 +6,11 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
 // Options of requirements files that say where packages come from (pip's "Requirements File Format").
@@ -97,22 +99,22 @@ var envUser = lazyregexp.New(`^(https?://)(?:[A-Za-z0-9_.~-]*:)?(?:\$\{[A-Za-z_]
 func (r *resolver) indexLine(l indexLine) {
 	if m := envUser.FindStringSubmatchIndex(l.url); m != nil {
 		l.url = l.url[:m[3]] + l.url[m[1]:]
-		if i := r.indexAt(l.url); i < 0 || !r.spec.python.indexes[i].secret.set {
-			r.specf(l.at, "%s wants credentials from the environment, which no step of a build has", l.option).
+		if i := r.indexAt(l.url); i < 0 || !r.spec.python.indexes[i].secret.Set {
+			r.Specf(l.at, "%s wants credentials from the environment, which no step of a build has", l.option).
 				Hint("Name the index in %s: python: {indexes: [{name: …, url: %q, secret: id}]}, and give --secret id=….", FileName, l.url)
 			return
 		}
 	}
-	if hasUserInfo(l.url) {
+	if yamldoc.HasUserInfo(l.url) {
 		r.leakedURL(l.at)
 		return
 	}
 	if l.option == findLinks && !strings.Contains(l.url, "://") {
-		r.specf(l.at, "%s %s names files of the local disk, which the resolver does not have", l.option, l.url).
+		r.Specf(l.at, "%s %s names files of the local disk, which the resolver does not have", l.option, l.url).
 			Hint("Serve them by HTTP, and give the page's URL.")
 		return
 	}
-	if !r.checkURL(str{l.url, l.at, true}, l.option) {
+	if !r.checkURL(yamldoc.String{Value: l.url, At: l.at, Set: true}, l.option) {
 		return
 	}
 	r.found.lines = append(r.found.lines, l)
@@ -121,7 +123,7 @@ func (r *resolver) indexLine(l indexLine) {
 // indexAt gives the place among python.indexes of the one with this URL, -1 if there is none.
 func (r *resolver) indexAt(address string) int {
 	return slices.IndexFunc(r.spec.python.indexes, func(s indexSpec) bool {
-		return strings.TrimRight(s.url.value, "/") == strings.TrimRight(address, "/")
+		return strings.TrimRight(s.url.Value, "/") == strings.TrimRight(address, "/")
 	})
 }
 
@@ -134,7 +136,7 @@ func (r *resolver) foundIndexes() {
 	req := &r.recipe.Requires
 	for _, s := range r.spec.python.findLinks {
 		if r.checkURL(s, "python.find_links") {
-			req.FindLinks = append(req.FindLinks, s.value)
+			req.FindLinks = append(req.FindLinks, s.Value)
 		}
 	}
 	for _, l := range r.found.lines {
@@ -160,7 +162,7 @@ func (r *resolver) addFound(l indexLine) {
 	req := &r.recipe.Requires
 	standard := l.option == indexURL
 	if i := slices.IndexFunc(req.Indexes, func(ix recipe.Index) bool { return ix.Default }); standard && i >= 0 {
-		r.specf(l.at, "%s names a second default index, beside %s", l.option, req.Indexes[i].URL).Hint("One index replaces the default index: make the other an --extra-index-url.")
+		r.Specf(l.at, "%s names a second default index, beside %s", l.option, req.Indexes[i].URL).Hint("One index replaces the default index: make the other an --extra-index-url.")
 		return
 	}
 	req.Indexes = append(req.Indexes, recipe.Index{Name: freeName(l.url, req.Indexes), URL: l.url, Default: standard})
@@ -189,16 +191,16 @@ var strategies = []string{"first-index", "unsafe-best-match", "unsafe-first-matc
 // strategy reads python.index_strategy. The default is left out of the recipe.
 func (r *resolver) strategy() {
 	s := r.spec.python.strategy
-	if !s.set || s.value == strategies[0] {
+	if !s.Set || s.Value == strategies[0] {
 		return
 	}
-	if !slices.Contains(strategies, s.value) {
-		f := fault.New(fault.Spec, "the index strategy %q does not exist", s.value).In(s.at)
-		didYouMean(f, s.value, strategies)
-		r.add(f)
+	if !slices.Contains(strategies, s.Value) {
+		f := fault.New(fault.Spec, "the index strategy %q does not exist", s.Value).In(s.At)
+		yamldoc.DidYouMean(f, s.Value, strategies)
+		r.Add(f)
 		return
 	}
-	r.recipe.Requires.Strategy = s.value
+	r.recipe.Requires.Strategy = s.Value
 }
 
 // cudaOfRequirements gives a CUDA profile without a version the one that the requirements name: by an index of PyTorch, or by a pin such as
@@ -207,28 +209,28 @@ func (r *resolver) cudaOfRequirements() {
 	a := &r.recipe.Accelerator
 	line := r.found.torch
 	if a.Kind == "cuda" && a.CUDA == "" {
-		a.CUDA = CUDAOfTag(line.tag)
+		a.CUDA = compat.CUDAOfTag(line.tag)
 		if a.CUDA != "" {
-			r.notef("CUDA %s is taken from the index in %s", a.CUDA, line.at)
+			r.Notef("CUDA %s is taken from the index in %s", a.CUDA, line.at)
 			return
 		}
 		for _, q := range r.direct {
 			_, local, _ := strings.Cut(q.pin, "+")
-			if a.CUDA == "" && slices.Contains(TorchFamily, q.name) && CUDAOfTag(local) != "" {
-				a.CUDA = CUDAOfTag(local)
-				r.notef("CUDA %s is taken from %s==%s in %s", a.CUDA, q.name, q.pin, q.at)
+			if a.CUDA == "" && slices.Contains(compat.TorchFamily, q.name) && compat.CUDAOfTag(local) != "" {
+				a.CUDA = compat.CUDAOfTag(local)
+				r.Notef("CUDA %s is taken from %s==%s in %s", a.CUDA, q.name, q.pin, q.at)
 			}
 		}
 	}
 	wanted := "cpu"
 	if a.Kind == "cuda" {
-		wanted = CUDATag(a.CUDA)
+		wanted = compat.CUDATag(a.CUDA)
 	}
 	switch {
 	case line.tag == "" || line.tag == wanted:
 	case a.CUDA == "" && a.Kind == "cuda":
-		r.notef("the profile %s takes torch from the default index, not from %s/%s (%s)", r.sel.Profile, line.root, line.tag, line.at)
+		r.Notef("the profile %s takes torch from the default index, not from %s/%s (%s)", r.sel.Profile, line.root, line.tag, line.at)
 	default:
-		r.notef("the profile %s takes torch from %s/%s, not from %s (%s)", r.sel.Profile, line.root, wanted, line.tag, line.at)
+		r.Notef("the profile %s takes torch from %s/%s, not from %s (%s)", r.sel.Profile, line.root, wanted, line.tag, line.at)
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
 // The sizes from which data belongs into a volume or a model source, not into the app layer.
@@ -54,45 +55,45 @@ func (r *resolver) copied(rules []copySpec, ignore *ignores) []recipe.CopyRule {
 
 // rule resolves one rule.
 func (c *copier) rule(s copySpec) {
-	defer func() { c.refuseSecrets(s.from.at) }()
-	from, ok := c.inside(s.from.value, s.from.at, "file")
+	defer func() { c.refuseSecrets(s.from.At) }()
+	from, ok := c.inside(s.from.Value, s.from.At, "file")
 	if !ok {
 		return
 	}
 	var found []string
 	if recipe.IsGlob(from) {
-		found = c.glob(from, s.from.at)
+		found = c.glob(from, s.from.At)
 	} else {
-		found = c.exact(from, s.from.at)
+		found = c.exact(from, s.from.At)
 		s.to = c.linkTarget(s, from, found)
 	}
 	base := recipe.CopyRule{From: from}
-	if s.mode.set {
+	if s.mode.Set {
 		base.Mode = fmt.Sprintf("%04o", c.mode(s.mode, 0))
 	}
-	if s.owner.set {
+	if s.owner.Set {
 		uid, gid := c.owner(s.owner)
 		base.Owner = fmt.Sprintf("%d:%d", uid, gid)
 	}
 	for _, rule := range c.destinations(base, found, s) {
 		c.rules = append(c.rules, rule)
 		for _, file := range rule.Files {
-			c.tree(file, target(rule, file), s.from.at)
+			c.tree(file, target(rule, file), s.from.At)
 		}
 	}
 }
 
 // linkTarget gives the destination of a rule whose source is a symlink: what the link points to is copied under
 // the link's name.
-func (c *copier) linkTarget(s copySpec, from string, found []string) str {
+func (c *copier) linkTarget(s copySpec, from string, found []string) yamldoc.String {
 	if len(found) != 1 || found[0] == from {
 		return s.to
 	}
-	if !s.to.set {
-		return str{path.Join(c.recipe.App.Workdir, from), s.from.at, true}
+	if !s.to.Set {
+		return yamldoc.String{Value: path.Join(c.recipe.App.Workdir, from), At: s.from.At, Set: true}
 	}
-	if strings.HasSuffix(s.to.value, "/") {
-		return str{s.to.value + path.Base(from), s.to.at, true}
+	if strings.HasSuffix(s.to.Value, "/") {
+		return yamldoc.String{Value: s.to.Value + path.Base(from), At: s.to.At, Set: true}
 	}
 	return s.to
 }
@@ -112,14 +113,14 @@ func (c *copier) destinations(base recipe.CopyRule, found []string, s copySpec) 
 		return nil
 	}
 	workdir := c.recipe.App.Workdir
-	if s.to.set {
+	if s.to.Set {
 		to, ok := c.destination(s.to)
 		if !ok {
 			return nil
 		}
 		if len(found) > 1 && !strings.HasSuffix(to, "/") {
-			c.specf(s.to.at, "%d files would become the one file %s", len(found), to).
-				Hint("End the destination with a slash to keep the names: to: %s/", s.to.value)
+			c.Specf(s.to.At, "%d files would become the one file %s", len(found), to).
+				Hint("End the destination with a slash to keep the names: to: %s/", s.to.Value)
 			return nil
 		}
 		base.Files, base.To = found, to
@@ -146,22 +147,22 @@ func (c *copier) destinations(base recipe.CopyRule, found []string, s copySpec) 
 }
 
 // destination reads "to": absolute or below the working directory; a trailing slash is kept.
-func (c *copier) destination(s str) (string, bool) {
-	p := s.value
+func (c *copier) destination(s yamldoc.String) (string, bool) {
+	p := s.Value
 	if !path.IsAbs(p) && !hasDotDot(p) {
 		p = path.Join(c.recipe.App.Workdir, p)
 	}
 	if why := badDirectory(p); why != "" {
-		c.specf(s.at, "the destination %q %s", s.value, why)
+		c.Specf(s.At, "the destination %q %s", s.Value, why)
 		return "", false
 	}
 	if tree := under(p, systemTrees); tree != "" {
-		c.specf(s.at, "the destination %q lies in %s, which belongs to the system", s.value, tree).
+		c.Specf(s.At, "the destination %q lies in %s, which belongs to the system", s.Value, tree).
 			Hint("Copy below the working directory %s.", c.recipe.App.Workdir)
 		return "", false
 	}
 	clean := path.Clean(p)
-	if strings.HasSuffix(s.value, "/") || s.value == "." {
+	if strings.HasSuffix(s.Value, "/") || s.Value == "." {
 		clean = strings.TrimSuffix(clean, "/") + "/"
 	}
 	return clean, true
@@ -170,7 +171,7 @@ func (c *copier) destination(s str) (string, bool) {
 // tree checks a file, or everything below a directory, and where it comes to lie.
 func (c *copier) tree(source, to string, at fault.Position) {
 	if tree := under(to, systemTrees); tree != "" {
-		c.specf(at, "%s would be copied to %s, over %s of the system", source, to, tree)
+		c.Specf(at, "%s would be copied to %s, over %s of the system", source, to, tree)
 		return
 	}
 	err := fs.WalkDir(c.fsys, source, func(name string, d fs.DirEntry, err error) error {
@@ -207,7 +208,7 @@ func skip(d fs.DirEntry) error {
 // file checks one file of the app.
 func (c *copier) file(name, to string, d fs.DirEntry, at fault.Position) {
 	if other, taken := c.placed[to]; taken && other != name {
-		c.specf(at, "%s and %s would both become %s", other, name, to).Hint("Give one of them another destination with to:.")
+		c.Specf(at, "%s and %s would both become %s", other, name, to).Hint("Give one of them another destination with to:.")
 		return
 	}
 	c.placed[to] = name
@@ -223,7 +224,7 @@ func (c *copier) file(name, to string, d fs.DirEntry, at fault.Position) {
 	case mode&fs.ModeSymlink != 0:
 		c.follow(name, at)
 	case !mode.IsRegular():
-		c.add(irregular(name, mode).In(at))
+		c.Add(irregular(name, mode).In(at))
 	default:
 		c.readable(name, mode, at)
 		c.size(name, info.Size(), at)
@@ -248,7 +249,7 @@ func (c *copier) unreadable(name string, err error, at fault.Position) {
 	if errors.Is(err, fs.ErrPermission) {
 		f.Hint("chmod +r %s, or list it in .dockerignore.", name)
 	}
-	c.add(f)
+	c.Add(f)
 }
 
 // The longest name and path that Linux takes, in bytes.
@@ -265,13 +266,13 @@ func (c *copier) named(name, to string, at fault.Position) bool {
 	c.folded[lower] = to
 	switch {
 	case !utf8.ValidString(name):
-		c.add(fault.New(fault.Context, "the name of %q is not UTF-8, which the layers of an image want", name).In(at).Hint(hint))
+		c.Add(fault.New(fault.Context, "the name of %q is not UTF-8, which the layers of an image want", name).In(at).Hint(hint))
 	case strings.ContainsFunc(name, unicode.IsControl):
-		c.add(fault.New(fault.Context, "the name of %q holds a control character", name).In(at).Hint(hint))
+		c.Add(fault.New(fault.Context, "the name of %q holds a control character", name).In(at).Hint(hint))
 	case len(path.Base(to)) > maxName || len(to) >= maxPath:
-		c.add(fault.New(fault.Context, "the path %s… is too long: %d bytes, and its last part has %d; the limits are %d and %d", to[:60], len(to), len(path.Base(to)), maxPath-1, maxName).In(at).Hint(hint))
+		c.Add(fault.New(fault.Context, "the path %s… is too long: %d bytes, and its last part has %d; the limits are %d and %d", to[:60], len(to), len(path.Base(to)), maxPath-1, maxName).In(at).Hint(hint))
 	case taken && other != to:
-		c.add(fault.New(fault.Context, "%s and %s differ only in the case of letters: where file systems ignore case, one of them is missing and the image is another", other, to).In(at).Hint(hint))
+		c.Add(fault.New(fault.Context, "%s and %s differ only in the case of letters: where file systems ignore case, one of them is missing and the image is another", other, to).In(at).Hint(hint))
 	default:
 		return true
 	}
@@ -301,16 +302,16 @@ func (c *copier) size(name string, bytes int64, at fault.Position) {
 	c.total += bytes
 	const hint = "Large data and model weights belong into a volume that the container mounts, not into the image."
 	if bytes > maxAppFile {
-		c.add(fault.New(fault.Context, "%s has %.1f GiB, the limit for one file is %d GiB", name, gib(bytes), maxAppFile>>30).
+		c.Add(fault.New(fault.Context, "%s has %.1f GiB, the limit for one file is %d GiB", name, gib(bytes), maxAppFile>>30).
 			In(at).Hint(hint))
 	}
 	switch {
 	case c.total > maxAppTotal:
 		c.full = true
-		c.add(fault.New(fault.Context, "the files to copy have more than %d GiB", maxAppTotal>>30).In(at).Hint(hint))
+		c.Add(fault.New(fault.Context, "the files to copy have more than %d GiB", maxAppTotal>>30).In(at).Hint(hint))
 	case len(c.counted) > maxAppFiles:
 		c.full = true
-		c.add(fault.New(fault.Context, "more than %d files would be copied", maxAppFiles).In(at).
+		c.Add(fault.New(fault.Context, "more than %d files would be copied", maxAppFiles).In(at).
 			Hint("Leave out what the image does not need: name directories in app.copy, or use .dockerignore."))
 	}
 }

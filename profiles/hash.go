@@ -20,7 +20,7 @@ func (r *resolver) hash() {
 		CUDA     string
 		Glibc    string
 		Base     string `json:",omitempty"` // where its packages are constraints
-	}{r.recipe.Requires, r.recipe.Python.Version, r.recipe.Accelerator.Kind, r.recipe.Accelerator.CUDA, r.spec.base.glibc.value, ""}
+	}{r.recipe.Requires, r.recipe.Python.Version, r.recipe.Accelerator.Kind, r.recipe.Accelerator.CUDA, r.spec.base.glibc.Value, ""}
 	if r.recipe.Base.Packages {
 		inputs.Base = r.recipe.Base.Ref
 	}
@@ -28,7 +28,7 @@ func (r *resolver) hash() {
 	// The struct has only texts, lists and maps of texts: its JSON is canonical, maps are written sorted.
 	data, err := json.Marshal(inputs)
 	if err != nil {
-		r.add(fault.New(fault.Internal, "hash the inputs: %w", err))
+		r.Add(fault.New(fault.Internal, "hash the inputs: %w", err))
 		return
 	}
 	sum := sha256.Sum256(data)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
+	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
@@ -28,7 +29,7 @@ func (r *resolver) hashesOf(line string, at fault.Position) {
 	if len(found) == 0 || m == nil {
 		return
 	}
-	h := hashedLine{name: NormalizeName(m[1])}
+	h := hashedLine{name: pypi.Normalize(m[1])}
 	for _, option := range found {
 		if sum := strings.ToLower(option[2]); option[1] == "sha256" && sha256Hex.MatchString(sum) {
 			h.sha256 = append(h.sha256, sum)
@@ -37,13 +38,13 @@ func (r *resolver) hashesOf(line string, at fault.Position) {
 	pin := exactPin.FindStringSubmatch(hashedMarker.ReplaceAllString(lineOptions.ReplaceAllString(m[3], ""), ""))
 	switch {
 	case len(h.sha256) == 0:
-		r.add(fault.New(fault.LockHash, "%s has hashes and none of them is a sha256, which is what indexes publish", h.name).In(at).
+		r.Add(fault.New(fault.LockHash, "%s has hashes and none of them is a sha256, which is what indexes publish", h.name).In(at).
 			Hint("Write the file again with pip-compile --generate-hashes."))
 		return
 	case pin != nil:
 		h.version = pin[1]
 	case !strings.HasPrefix(m[3], "@"):
-		r.specf(at, "%s has hashes and no version", h.name).Hint("Pin it: %s==… --hash=….", h.name)
+		r.Specf(at, "%s has hashes and no version", h.name).Hint("Pin it: %s==… --hash=….", h.name)
 		return
 	}
 	r.hashed = append(r.hashed, h)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
 // healthcheck writes the check as the image config has it.
@@ -23,11 +24,11 @@ func (r *resolver) healthcheck() *recipe.Healthcheck {
 		Retries: int(r.between(s.retries, "retries", 0, 1, 100)),
 	}
 	switch {
-	case s.http.set == (s.command != nil):
-		r.specf(s.at, "app.healthcheck needs http or command, and not both").
+	case s.http.Set == (s.command != nil):
+		r.Specf(s.at, "app.healthcheck needs http or command, and not both").
 			Hint("For example healthcheck: {http: /health, port: 8000}.")
 	case s.command != nil:
-		h.Test = append([]string{"CMD"}, values(s.command)...)
+		h.Test = append([]string{"CMD"}, yamldoc.Values(s.command)...)
 	default:
 		h.Test = r.httpTest(s, h.Timeout)
 	}
@@ -40,19 +41,19 @@ var urlPath = lazyregexp.New(`^/[A-Za-z0-9._~/?&=%+-]*$`)
 // project's files and packages out: a module that is named like one of the standard library changes nothing, and the interpreter starts sooner.
 // http.client asks the service itself whatever proxy the container's environment names.
 func (r *resolver) httpTest(s *healthSpec, timeout float64) []string {
-	if !urlPath.MatchString(s.http.value) {
-		r.specf(s.http.at, "app.healthcheck.http %q is not the path of a URL", s.http.value).Hint("For example http: /health.")
+	if !urlPath.MatchString(s.http.Value) {
+		r.Specf(s.http.At, "app.healthcheck.http %q is not the path of a URL", s.http.Value).Hint("For example http: /health.")
 		return nil
 	}
 	port := r.healthPort(s)
 	if port == 0 {
-		r.specf(s.at, "app.healthcheck needs a port, and app.ports names no TCP port").
-			Hint("Write healthcheck: {http: %s, port: 8000}.", s.http.value)
+		r.Specf(s.at, "app.healthcheck needs a port, and app.ports names no TCP port").
+			Hint("Write healthcheck: {http: %s, port: 8000}.", s.http.Value)
 		return nil
 	}
 	const code = "import http.client, sys; c = http.client.HTTPConnection('127.0.0.1', %d, timeout=%s); c.request('GET', '%s'); sys.exit(c.getresponse().status >= 400)"
 	wait := strconv.FormatFloat(max(timeout, 5), 'f', -1, 64)
-	return []string{"CMD", "python", "-I", "-S", "-c", fmt.Sprintf(code, port, wait, s.http.value)}
+	return []string{"CMD", "python", "-I", "-S", "-c", fmt.Sprintf(code, port, wait, s.http.Value)}
 }
 
 // healthPort is the port that is asked: the check's own, else the first TCP port that app.ports names, for a metrics port stands behind the service's.
@@ -62,7 +63,7 @@ func (r *resolver) healthPort(s *healthSpec) int64 {
 		return port
 	}
 	for _, p := range r.spec.app.ports {
-		number, protocol, _ := strings.Cut(p.value, "/")
+		number, protocol, _ := strings.Cut(p.Value, "/")
 		if protocol == "" || protocol == "tcp" {
 			if n, err := strconv.ParseInt(number, 10, 64); err == nil && slices.Contains(r.recipe.App.Ports, number+"/tcp") {
 				return n
@@ -73,16 +74,16 @@ func (r *resolver) healthPort(s *healthSpec) int64 {
 }
 
 // seconds reads "30s", "1m30s" or a bare number of seconds.
-func (r *resolver) seconds(s str, what string) float64 {
-	if !s.set {
+func (r *resolver) seconds(s yamldoc.String, what string) float64 {
+	if !s.Set {
 		return 0
 	}
-	if n, err := strconv.ParseFloat(s.value, 64); err == nil && n > 0 && n < 86400 {
+	if n, err := strconv.ParseFloat(s.Value, 64); err == nil && n > 0 && n < 86400 {
 		return n
 	}
-	d, err := time.ParseDuration(s.value)
+	d, err := time.ParseDuration(s.Value)
 	if err != nil || d <= 0 || d > 24*time.Hour {
-		r.specf(s.at, "app.healthcheck.%s %q is not a time", what, s.value).Hint("For example 30s or 2m.")
+		r.Specf(s.At, "app.healthcheck.%s %q is not a time", what, s.Value).Hint("For example 30s or 2m.")
 		return 0
 	}
 	return d.Seconds()

@@ -13,6 +13,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
 // clutter is what no image needs. .dockerignore can take it back with !.
@@ -44,7 +45,7 @@ func (r *resolver) readIgnores(rules []copySpec) *ignores {
 	if data, err := fs.ReadFile(r.fsys, ".dockerignore"); err == nil {
 		lines, err := ignorefile.ReadAll(bytes.NewReader(data))
 		if err != nil {
-			r.add(fault.New(fault.Context, ".dockerignore cannot be read: %w", err).In(fault.Position{File: ".dockerignore"}))
+			r.Add(fault.New(fault.Context, ".dockerignore cannot be read: %w", err).In(fault.Position{File: ".dockerignore"}))
 		}
 		user = append(user, lines...)
 	}
@@ -52,7 +53,7 @@ func (r *resolver) readIgnores(rules []copySpec) *ignores {
 	for _, name := range r.exactly(rules) {
 		if clean, ok := secretFile(name); ok {
 			wanted = append(wanted, "!"+clean)
-			r.notef("%s is copied because the project names it; everyone who has the image can read it", clean)
+			r.Notef("%s is copied because the project names it; everyone who has the image can read it", clean)
 		}
 	}
 	i := &ignores{patterns: user, user: r.matcher(user), secret: r.matcher(slices.Concat(secretFiles, wanted))}
@@ -62,9 +63,9 @@ func (r *resolver) readIgnores(rules []copySpec) *ignores {
 
 // exactly lists the paths that app.copy and public name without a wildcard.
 func (r *resolver) exactly(rules []copySpec) []string {
-	names := values(r.spec.public)
+	names := yamldoc.Values(r.spec.public)
 	for _, rule := range rules {
-		names = append(names, rule.from.value)
+		names = append(names, rule.from.Value)
 	}
 	return slices.DeleteFunc(names, func(n string) bool { return recipe.IsGlob(n) || path.Clean(n) == "." })
 }
@@ -85,7 +86,7 @@ type matcher struct {
 func (r *resolver) matcher(patterns []string) *matcher {
 	m, err := patternmatcher.New(patterns)
 	if err != nil {
-		r.add(fault.New(fault.Context, ".dockerignore holds a pattern that is not valid: %w", err).
+		r.Add(fault.New(fault.Context, ".dockerignore holds a pattern that is not valid: %w", err).
 			In(fault.Position{File: ".dockerignore"}))
 		m, _ = patternmatcher.New(nil)
 	}
@@ -144,7 +145,7 @@ func (c *copier) refuseSecrets(at fault.Position) {
 	if len(met) > 5 {
 		shown += fmt.Sprintf(" and %d more", len(met)-5)
 	}
-	c.add(fault.New(fault.SecretLeak, "files that usually hold secrets would be copied, and everyone who has the image could read them: %s", shown).In(at).
+	c.Add(fault.New(fault.SecretLeak, "files that usually hold secrets would be copied, and everyone who has the image could read them: %s", shown).In(at).
 		Hint("List them in .dockerignore, and give the container its secrets when it starts.").
 		Hint("One that holds no secret goes by its exact path into app.copy, or into public: [%s].", met[0]))
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
 // copiedOf lists the files of a project, sorted, that its rules bring into the image.
@@ -15,14 +16,14 @@ func copiedOf(t *testing.T, files memory) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &resolver{report: newReport(), project: p, fsys: p.fsys, recipe: &recipe.Recipe{App: recipe.App{Workdir: defaultWorkdir}}}
-	r.spec = (&decoder{report: r.report}).spec(p.merged("cpu").without("extends", "description"))
+	r := &resolver{Report: yamldoc.NewReport(), project: p, fsys: p.fsys, recipe: &recipe.Recipe{App: recipe.App{Workdir: defaultWorkdir}}}
+	r.spec = decodeSpec((&yamldoc.Decoder{Report: r.Report}), p.merged("cpu").Without("extends", "description"))
 	ignore := r.readIgnores(r.spec.app.copy)
 	c := &copier{resolver: r, ignore: ignore, placed: map[string]string{}, folded: map[string]string{}, counted: map[string]bool{}}
 	for _, rule := range r.spec.app.copy {
 		c.rule(rule)
 	}
-	if err := r.faults.Err(); err != nil {
+	if err := r.Faults.Err(); err != nil {
 		t.Fatal(err)
 	}
 	return sortedKeys(c.counted)

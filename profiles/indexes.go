@@ -7,6 +7,7 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
 var (
@@ -21,11 +22,11 @@ func (r *resolver) indexes() {
 	for _, s := range r.spec.python.indexes {
 		r.checkIndex(s, seen)
 		if s.standard && standard {
-			r.specf(s.at, "two indexes are marked default: true").Hint("One index replaces the default index.")
+			r.Specf(s.at, "two indexes are marked default: true").Hint("One index replaces the default index.")
 		}
 		standard = standard || s.standard
 		r.recipe.Requires.Indexes = append(r.recipe.Requires.Indexes, recipe.Index{
-			Name: s.name.value, URL: s.url.value, Packages: normalizedNames(s.packages), Default: s.standard, Secret: s.secret.value,
+			Name: s.name.Value, URL: s.url.Value, Packages: normalizedNames(s.packages), Default: s.standard, Secret: s.secret.Value,
 		})
 	}
 	r.foundIndexes()
@@ -37,33 +38,33 @@ func (r *resolver) indexes() {
 }
 
 func (r *resolver) checkIndex(s indexSpec, seen map[string]bool) {
-	if !s.name.set || !s.url.set {
-		r.specf(s.at, "an index needs a name and a url")
+	if !s.name.Set || !s.url.Set {
+		r.Specf(s.at, "an index needs a name and a url")
 		return
 	}
-	if !indexName.MatchString(s.name.value) {
-		r.specf(s.name.at, "%q cannot name an index", s.name.value).Hint("Use lower-case letters, digits and dashes.")
+	if !indexName.MatchString(s.name.Value) {
+		r.Specf(s.name.At, "%q cannot name an index", s.name.Value).Hint("Use lower-case letters, digits and dashes.")
 	}
-	if seen[s.name.value] {
-		r.specf(s.name.at, "two indexes are named %q", s.name.value)
+	if seen[s.name.Value] {
+		r.Specf(s.name.At, "two indexes are named %q", s.name.Value)
 	}
-	seen[s.name.value] = true
-	r.checkURL(s.url, "the index "+s.name.value)
-	if s.secret.set && !secretID.MatchString(s.secret.value) {
-		r.specf(s.secret.at, "%q is not the id of a secret", s.secret.value)
+	seen[s.name.Value] = true
+	r.checkURL(s.url, "the index "+s.name.Value)
+	if s.secret.Set && !secretID.MatchString(s.secret.Value) {
+		r.Specf(s.secret.At, "%q is not the id of a secret", s.secret.Value)
 	}
 }
 
 // checkURL refuses what is no http(s) URL, and one with credentials. It tells whether the URL is good.
-func (r *resolver) checkURL(s str, what string) bool {
-	if hasUserInfo(s.value) {
-		r.leak(s.at, "the URL of %s holds credentials", what).
+func (r *resolver) checkURL(s yamldoc.String, what string) bool {
+	if yamldoc.HasUserInfo(s.Value) {
+		leakAt(r.Report, s.At, "the URL of %s holds credentials", what).
 			Hint("Write the URL without them and secret: id beside it; give --secret id=… with user:password.")
 		return false
 	}
-	u, err := url.Parse(s.value)
+	u, err := url.Parse(s.Value)
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-		r.specf(s.at, "%q is not an http or https URL", s.value)
+		r.Specf(s.At, "%q is not an http or https URL", s.Value)
 		return false
 	}
 	return true
@@ -71,19 +72,19 @@ func (r *resolver) checkURL(s str, what string) bool {
 
 // secrets joins the declared secrets with those that indexes, models and steps use. If any are declared, all must be, and each must be used.
 func (r *resolver) secrets() {
-	declared := values(r.spec.secrets)
+	declared := yamldoc.Values(r.spec.secrets)
 	for _, s := range r.spec.secrets {
-		if !secretID.MatchString(s.value) {
-			r.specf(s.at, "%q is not the id of a secret", s.value)
+		if !secretID.MatchString(s.Value) {
+			r.Specf(s.At, "%q is not the id of a secret", s.Value)
 		}
 	}
 	used, undeclared := []string{}, false
 	for _, id := range r.spec.usedSecrets() {
-		used = append(used, id.value)
-		if len(declared) > 0 && !slices.Contains(declared, id.value) {
-			f := fault.New(fault.Secret, "the secret %q is used here and not declared under secrets", id.value).In(id.at)
-			didYouMean(f, id.value, declared)
-			r.add(f)
+		used = append(used, id.Value)
+		if len(declared) > 0 && !slices.Contains(declared, id.Value) {
+			f := fault.New(fault.Secret, "the secret %q is used here and not declared under secrets", id.Value).In(id.At)
+			yamldoc.DidYouMean(f, id.Value, declared)
+			r.Add(f)
 			undeclared = true
 		}
 	}
@@ -96,24 +97,24 @@ func (r *resolver) secrets() {
 // unusedSecrets refuses a declared secret that no profile uses: most likely the step that needs it does not get it. used are the ids of this profile.
 func (r *resolver) unusedSecrets(used []string) {
 	for _, name := range r.project.names() {
-		d := &decoder{report: r.report.fork(), args: r.project.args} // what is wrong in another profile is told when it is built
-		for _, id := range d.spec(r.project.merged(name).without("extends", "description")).usedSecrets() {
-			used = append(used, id.value)
+		d := &yamldoc.Decoder{Report: r.Report.Fork(), Args: r.project.args} // what is wrong in another profile is told when it is built
+		for _, id := range decodeSpec(d, r.project.merged(name).Without("extends", "description")).usedSecrets() {
+			used = append(used, id.Value)
 		}
 	}
 	for _, s := range r.spec.secrets {
-		if !slices.Contains(used, s.value) {
-			r.add(fault.New(fault.Secret, "the secret %q is declared and nothing uses it", s.value).In(s.at).
+		if !slices.Contains(used, s.Value) {
+			r.Add(fault.New(fault.Secret, "the secret %q is declared and nothing uses it", s.Value).In(s.At).
 				Hint("Name it where it is needed, as in secrets: of a step or secret: of an index, or remove it here."))
 		}
 	}
 }
 
 // usedSecrets lists the ids that indexes, models and steps name, with their places.
-func (s *spec) usedSecrets() []str {
+func (s *spec) usedSecrets() []yamldoc.String {
 	ids := append(s.modelSecrets(), s.stepSecrets()...)
 	for _, index := range s.python.indexes {
-		if index.secret.set {
+		if index.secret.Set {
 			ids = append(ids, index.secret)
 		}
 	}

@@ -17,11 +17,11 @@ import (
 // app, does not count; files that usually hold secrets are left out of a directory.
 func (r *resolver) fileSource(s modelSpec, src *recipe.ModelSource) {
 	src.Kind = recipe.ModelFile
-	name, ok := r.inside(s.file.value, s.file.at, "model")
+	name, ok := r.inside(s.file.Value, s.file.At, "model")
 	if !ok {
 		return
 	}
-	if name, ok = r.follow(name, s.file.at); !ok {
+	if name, ok = r.follow(name, s.file.At); !ok {
 		return
 	}
 	src.Path = name
@@ -37,7 +37,7 @@ func (r *resolver) fileSource(s modelSpec, src *recipe.ModelSource) {
 		case d.IsDir():
 			return nil
 		case !d.Type().IsRegular():
-			r.add(modelIrregular(p, d.Type()).In(s.file.at))
+			r.Add(modelIrregular(p, d.Type()).In(s.file.At))
 			return nil
 		}
 		src.Files = append(src.Files, p)
@@ -45,16 +45,16 @@ func (r *resolver) fileSource(s modelSpec, src *recipe.ModelSource) {
 	})
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		r.add(r.missing(name, s.file.at, "model"))
+		r.Add(r.missing(name, s.file.At, "model"))
 	case err != nil:
-		r.add(fault.New(fault.Context, "%s cannot be read: %w", name, err).In(s.file.at))
+		r.Add(fault.New(fault.Context, "%s cannot be read: %w", name, err).In(s.file.At))
 	case len(src.Files) == 0:
-		r.add(fault.New(fault.Context, "the directory %s of a model holds no file", name).In(s.file.at).Hint("Name the directory that holds the model."))
+		r.Add(fault.New(fault.Context, "the directory %s of a model holds no file", name).In(s.file.At).Hint("Name the directory that holds the model."))
 	case src.SHA256 != "":
 		r.checkModelSum(s, src)
 	}
 	if len(left) > 0 {
-		r.notef("not copied with the model %s, because they usually hold secrets: %s", name, strings.Join(left, ", "))
+		r.Notef("not copied with the model %s, because they usually hold secrets: %s", name, strings.Join(left, ", "))
 	}
 	slices.Sort(src.Files)
 }
@@ -69,21 +69,21 @@ func modelIrregular(name string, mode fs.FileMode) *fault.Fault {
 // checkModelSum holds a file of the project against the sha256 that the project file promises.
 func (r *resolver) checkModelSum(s modelSpec, src *recipe.ModelSource) {
 	if !slices.Equal(src.Files, []string{src.Path}) {
-		r.specf(s.sha256.at, "a directory has no sha256").Hint("Leave it out: the daemon knows the files by their contents.")
+		r.Specf(s.sha256.At, "a directory has no sha256").Hint("Leave it out: the daemon knows the files by their contents.")
 		return
 	}
 	f, err := r.fsys.Open(src.Path)
 	if err != nil {
-		r.add(fault.New(fault.Context, "the model %s cannot be read: %w", src.Path, err).In(s.file.at))
+		r.Add(fault.New(fault.Context, "the model %s cannot be read: %w", src.Path, err).In(s.file.At))
 		return
 	}
 	defer f.Close()
 	h := sha256.New()
 	if _, err := io.Copy(h, f); err != nil {
-		r.add(fault.New(fault.Context, "the model %s cannot be read: %w", src.Path, err).In(s.file.at))
+		r.Add(fault.New(fault.Context, "the model %s cannot be read: %w", src.Path, err).In(s.file.At))
 		return
 	}
 	if got := hex.EncodeToString(h.Sum(nil)); got != src.SHA256 {
-		r.add(fault.New(fault.Digest, "the model %s has the sha256 %s", src.Path, got).In(s.sha256.at).Hint("If the file is the right one, correct sha256."))
+		r.Add(fault.New(fault.Digest, "the model %s has the sha256 %s", src.Path, got).In(s.sha256.At).Hint("If the file is the right one, correct sha256."))
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
 // modelRoot is where models lie unless the project says otherwise.
@@ -27,10 +28,10 @@ func (r *resolver) models() {
 			continue
 		}
 		if names[m.Name] {
-			r.specf(s.at, "two models are named %s", m.Name).Hint("Give one of them another name: name: %s-2.", m.Name)
+			r.Specf(s.at, "two models are named %s", m.Name).Hint("Give one of them another name: name: %s-2.", m.Name)
 		}
 		if other, taken := places[m.To]; taken {
-			r.specf(s.at, "the models %s and %s would both become %s", other, m.Name, m.To).Hint("Give one of them another destination with to:.")
+			r.Specf(s.at, "the models %s and %s would both become %s", other, m.Name, m.To).Hint("Give one of them another destination with to:.")
 		}
 		names[m.Name], places[m.To] = true, m.Name
 		r.recipe.Models = append(r.recipe.Models, m)
@@ -38,62 +39,62 @@ func (r *resolver) models() {
 }
 
 func (r *resolver) model(s modelSpec) (m recipe.Model, ok bool) {
-	before := len(r.faults)
+	before := len(r.Faults)
 	m.Source = r.modelSource(s)
-	m.Version, m.Secret, m.Unpack = s.version.value, s.secret.value, s.unpack
-	if len(r.faults) > before {
+	m.Version, m.Secret, m.Unpack = s.version.Value, s.secret.Value, s.unpack
+	if len(r.Faults) > before {
 		return m, false
 	}
 	r.modelKeys(s, m)
 	base := m.Source.Base()
 	m.Name = orElse(cleanName(m.Source.Stem()), "model")
-	if s.name.set {
-		m.Name = s.name.value
+	if s.name.Set {
+		m.Name = s.name.Value
 		if !projectName.MatchString(m.Name) {
-			r.specf(s.name.at, "%q cannot name a model", m.Name).Hint("Use lower-case letters, digits and single dashes: %s.", orElse(cleanName(m.Name), "model"))
+			r.Specf(s.name.At, "%q cannot name a model", m.Name).Hint("Use lower-case letters, digits and single dashes: %s.", orElse(cleanName(m.Name), "model"))
 		}
 	}
 	m.To = r.modelPlace(s, m, base)
-	if s.owner.set {
+	if s.owner.Set {
 		m.UID, m.GID = r.owner(s.owner)
 	}
-	if s.mode.set {
+	if s.mode.Set {
 		m.Mode = fmt.Sprintf("%04o", r.mode(s.mode, 0))
 	}
-	if s.secret.set && !secretID.MatchString(m.Secret) {
-		r.specf(s.secret.at, "%q is not the id of a secret", m.Secret)
+	if s.secret.Set && !secretID.MatchString(m.Secret) {
+		r.Specf(s.secret.At, "%q is not the id of a secret", m.Secret)
 	}
 	m.Inputs = r.modelInputs(m.Source)
-	return m, len(r.faults) == before
+	return m, len(r.Faults) == before
 }
 
 // modelSource reads where the model comes from: exactly one key says so.
 func (r *resolver) modelSource(s modelSpec) recipe.ModelSource {
-	var given []str
-	for _, key := range []str{s.url, s.git, s.hub, s.drive, s.file} {
-		if key.set {
+	var given []yamldoc.String
+	for _, key := range []yamldoc.String{s.url, s.git, s.hub, s.drive, s.file} {
+		if key.Set {
 			given = append(given, key)
 		}
 	}
 	if len(given) != 1 {
-		r.specf(s.at, "a model has one source, this one has %d", len(given)).Hint("Write one of url, git, huggingface, gdrive and file.")
+		r.Specf(s.at, "a model has one source, this one has %d", len(given)).Hint("Write one of url, git, huggingface, gdrive and file.")
 		return recipe.ModelSource{}
 	}
-	src := recipe.ModelSource{SHA256: strings.ToLower(s.sha256.value), Region: s.region.value, Endpoint: strings.TrimRight(s.endpoint.value, "/")}
-	if s.sha256.set && !sha256Hex.MatchString(src.SHA256) {
-		r.specf(s.sha256.at, "%q is not a sha256: 64 hexadecimal digits", s.sha256.value)
+	src := recipe.ModelSource{SHA256: strings.ToLower(s.sha256.Value), Region: s.region.Value, Endpoint: strings.TrimRight(s.endpoint.Value, "/")}
+	if s.sha256.Set && !sha256Hex.MatchString(src.SHA256) {
+		r.Specf(s.sha256.At, "%q is not a sha256: 64 hexadecimal digits", s.sha256.Value)
 	}
-	if s.endpoint.set {
+	if s.endpoint.Set {
 		r.checkURL(s.endpoint, "the endpoint")
 	}
 	switch {
-	case s.url.set:
+	case s.url.Set:
 		r.urlSource(s.url, &src)
-	case s.git.set:
+	case s.git.Set:
 		r.gitSource(s, &src)
-	case s.hub.set:
+	case s.hub.Set:
 		r.hubSource(s, &src)
-	case s.drive.set:
+	case s.drive.Set:
 		r.driveSource(s.drive, &src)
 	default:
 		r.fileSource(s, &src)
@@ -112,25 +113,25 @@ var (
 )
 
 // urlSource reads an http, s3 or gs URL.
-func (r *resolver) urlSource(s str, src *recipe.ModelSource) {
-	scheme, rest, _ := strings.Cut(s.value, "://")
+func (r *resolver) urlSource(s yamldoc.String, src *recipe.ModelSource) {
+	scheme, rest, _ := strings.Cut(s.Value, "://")
 	if scheme == recipe.ModelS3 || scheme == recipe.ModelGS {
 		src.Kind = scheme
 		src.Repo, src.Path, _ = strings.Cut(rest, "/")
 		if !bucketText.MatchString(src.Repo) || src.Path == "" || strings.HasSuffix(src.Path, "/") || strings.ContainsAny(src.Path, "\n\x00") {
-			r.specf(s.at, "%q does not name an object", s.value).Hint("Write %s://bucket/key; every object is a model of its own.", scheme)
+			r.Specf(s.At, "%q does not name an object", s.Value).Hint("Write %s://bucket/key; every object is a model of its own.", scheme)
 		}
 		return
 	}
-	src.Kind, src.URL = recipe.ModelHTTP, s.value
+	src.Kind, src.URL = recipe.ModelHTTP, s.Value
 	r.checkURL(s, "the model")
-	u, err := url.Parse(s.value)
+	u, err := url.Parse(s.Value)
 	if err != nil {
 		return
 	}
 	for name := range u.Query() {
 		if signedQuery.MatchString(name) {
-			r.leak(s.at, "the URL of the model is signed: its parameter %s opens the file to whoever reads it", name).
+			leakAt(r.Report, s.At, "the URL of the model is signed: its parameter %s opens the file to whoever reads it", name).
 				Hint("Write s3://bucket/key or gs://bucket/key, or the URL without it, and secret: id beside it; the secret holds the credentials.")
 			return
 		}
@@ -138,9 +139,9 @@ func (r *resolver) urlSource(s str, src *recipe.ModelSource) {
 }
 
 func (r *resolver) gitSource(s modelSpec, src *recipe.ModelSource) {
-	src.Kind, src.URL = recipe.ModelGit, s.git.value
-	if strings.HasPrefix(s.git.value, "git@") || strings.HasPrefix(s.git.value, "ssh://") {
-		r.specf(s.git.at, "the repository %q is reached over ssh, and models come over https", s.git.value).
+	src.Kind, src.URL = recipe.ModelGit, s.git.Value
+	if strings.HasPrefix(s.git.Value, "git@") || strings.HasPrefix(s.git.Value, "ssh://") {
+		r.Specf(s.git.At, "the repository %q is reached over ssh, and models come over https", s.git.Value).
 			Hint("Write its https URL, and secret: id beside it if it is private.")
 		return
 	}
@@ -150,36 +151,36 @@ func (r *resolver) gitSource(s modelSpec, src *recipe.ModelSource) {
 }
 
 func (r *resolver) hubSource(s modelSpec, src *recipe.ModelSource) {
-	src.Kind, src.Repo = recipe.ModelHub, s.hub.value
+	src.Kind, src.Repo = recipe.ModelHub, s.hub.Value
 	if !hubRepo.MatchString(src.Repo) {
-		r.specf(s.hub.at, "%q is not a repository of the hub", src.Repo).Hint("For example huggingface: distilbert/distilbert-base-uncased.")
+		r.Specf(s.hub.At, "%q is not a repository of the hub", src.Repo).Hint("For example huggingface: distilbert/distilbert-base-uncased.")
 	}
 	src.Revision = r.revision(s, "main")
 	src.Files = r.modelFiles(s)
 }
 
 func (r *resolver) revision(s modelSpec, fallback string) string {
-	v := s.revision.or(fallback)
+	v := s.revision.Or(fallback)
 	if !revisionText.MatchString(v) || strings.Contains(v, "..") {
-		r.specf(s.revision.at, "%q is not a branch, tag or commit", v)
+		r.Specf(s.revision.At, "%q is not a branch, tag or commit", v)
 	}
 	return v
 }
 
 func (r *resolver) modelFiles(s modelSpec) []string {
 	for _, p := range s.files {
-		pattern := strings.TrimPrefix(p.value, "!")
+		pattern := strings.TrimPrefix(p.Value, "!")
 		if _, err := recipe.GlobRegexp(pattern); err != nil || pattern == "" || path.IsAbs(pattern) || hasDotDot(pattern) {
-			r.specf(p.at, "%q is not a pattern of files in the repository", p.value).Hint("For example files: [config.json, \"*.safetensors\"].")
+			r.Specf(p.At, "%q is not a pattern of files in the repository", p.Value).Hint("For example files: [config.json, \"*.safetensors\"].")
 		}
 	}
-	return values(s.files)
+	return yamldoc.Values(s.files)
 }
 
-func (r *resolver) driveSource(s str, src *recipe.ModelSource) {
-	src.Kind, src.Repo = recipe.ModelDrive, s.value
+func (r *resolver) driveSource(s yamldoc.String, src *recipe.ModelSource) {
+	src.Kind, src.Repo = recipe.ModelDrive, s.Value
 	if !driveID.MatchString(src.Repo) {
-		r.specf(s.at, "%q is not the id of a file in Google Drive", s.value).Hint("It is the part behind /d/ in the link that Drive shares.")
+		r.Specf(s.At, "%q is not the id of a file in Google Drive", s.Value).Hint("It is the part behind /d/ in the link that Drive shares.")
 	}
 }
 
@@ -193,23 +194,23 @@ func (r *resolver) modelKeys(s modelSpec, m recipe.Model) {
 		fits bool
 		at   fault.Position
 	}{
-		{"sha256", s.sha256.set, !repository, s.sha256.at},
-		{"revision", s.revision.set, repository, s.revision.at},
+		{"sha256", s.sha256.Set, !repository, s.sha256.At},
+		{"revision", s.revision.Set, repository, s.revision.At},
 		{"files", s.files != nil, repository, s.at},
-		{"endpoint", s.endpoint.set, kind == recipe.ModelHub || kind == recipe.ModelS3 || kind == recipe.ModelGS || kind == recipe.ModelDrive, s.endpoint.at},
-		{"region", s.region.set, kind == recipe.ModelS3, s.region.at},
-		{"secret", s.secret.set, kind != recipe.ModelFile, s.secret.at},
+		{"endpoint", s.endpoint.Set, kind == recipe.ModelHub || kind == recipe.ModelS3 || kind == recipe.ModelGS || kind == recipe.ModelDrive, s.endpoint.At},
+		{"region", s.region.Set, kind == recipe.ModelS3, s.region.At},
+		{"secret", s.secret.Set, kind != recipe.ModelFile, s.secret.At},
 		{"unpack", s.unpack, !repository, s.at},
 	} {
 		if key.set && !key.fits {
-			f := r.specf(key.at, "the key %s means nothing for the model %s", key.name, m.Source)
+			f := r.Specf(key.at, "the key %s means nothing for the model %s", key.name, m.Source)
 			if repository && key.name == "sha256" {
 				f.Hint("mlbuild.lock has the sha256 of each of its files.")
 			}
 		}
 	}
 	if m.Unpack && recipe.ArchiveStem(m.Source.Base()) == m.Source.Base() && kind != recipe.ModelDrive {
-		r.specf(s.at, "%s has no name of an archive that mlbuild unpacks", m.Source).Hint("It unpacks .tar, .tar.gz, .tgz, .tar.bz2, .tar.xz and .zip.")
+		r.Specf(s.at, "%s has no name of an archive that mlbuild unpacks", m.Source).Hint("It unpacks .tar, .tar.gz, .tgz, .tar.bz2, .tar.xz and .zip.")
 	}
 }
 
@@ -218,12 +219,12 @@ func (r *resolver) modelPlace(s modelSpec, m recipe.Model, base string) string {
 	if m.Unpack {
 		base = recipe.ArchiveStem(base)
 	}
-	to, at := s.to.value, s.to.at
+	to, at := s.to.Value, s.to.At
 	switch {
-	case !s.to.set && base == "" && !s.name.set:
-		r.specf(s.at, "the model %s needs a destination: its source names none", m.Source).Hint("Write to: model.pt, which is /models/model.pt.")
+	case !s.to.Set && base == "" && !s.name.Set:
+		r.Specf(s.at, "the model %s needs a destination: its source names none", m.Source).Hint("Write to: model.pt, which is /models/model.pt.")
 		return ""
-	case !s.to.set:
+	case !s.to.Set:
 		to, at = orElse(base, m.Name), s.at
 	case strings.HasSuffix(to, "/") && !m.Tree():
 		to += orElse(base, m.Name)
@@ -239,7 +240,7 @@ func (r *resolver) modelPlace(s modelSpec, m recipe.Model, base string) string {
 		why = "is the root of the image"
 	}
 	if why != "" {
-		r.specf(at, "the model's destination %q %s", to, why).Hint("Without a slash at the beginning it lies below %s.", modelRoot)
+		r.Specf(at, "the model's destination %q %s", to, why).Hint("Without a slash at the beginning it lies below %s.", modelRoot)
 	}
 	return path.Clean(to)
 }
@@ -248,7 +249,7 @@ func (r *resolver) modelPlace(s modelSpec, m recipe.Model, base string) string {
 func (r *resolver) modelInputs(s recipe.ModelSource) string {
 	data, err := json.Marshal(s)
 	if err != nil {
-		r.add(fault.New(fault.Internal, "hash the model: %w", err))
+		r.Add(fault.New(fault.Internal, "hash the model: %w", err))
 	}
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:])
@@ -270,10 +271,10 @@ func (r *resolver) modelLabels() []recipe.Pair {
 func ModelLabel(name, key string) string { return "org.mlbuild.model." + name + "." + key }
 
 // modelSecrets gives the ids of secrets that models use, with their places.
-func (s *spec) modelSecrets() []str {
-	var ids []str
+func (s *spec) modelSecrets() []yamldoc.String {
+	var ids []yamldoc.String
 	for _, m := range s.models {
-		if m.secret.set && !slices.ContainsFunc(ids, func(id str) bool { return id.value == m.secret.value }) {
+		if m.secret.Set && !slices.ContainsFunc(ids, func(id yamldoc.String) bool { return id.Value == m.secret.Value }) {
 			ids = append(ids, m.secret)
 		}
 	}

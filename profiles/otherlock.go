@@ -5,8 +5,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
 // maxLockBytes bounds a lock of another tool: it travels inside the build's definition, which one message of the daemon's API has to hold.
@@ -17,10 +19,10 @@ const maxLockBytes = 8 << 20
 func (r *resolver) otherLock() {
 	named := r.spec.python.lock
 	switch {
-	case named.set && named.value == "none":
-	case named.set:
-		if clean, ok := r.inside(named.value, named.at, "lock"); ok {
-			r.takeLock(clean, named.at)
+	case named.Set && named.Value == "none":
+	case named.Set:
+		if clean, ok := r.inside(named.Value, named.At, "lock"); ok {
+			r.takeLock(clean, named.At)
 		}
 	case r.recipe.Requires.Project != nil:
 		if found := r.findLock(path.Dir(r.recipe.Requires.Project.File.Path)); found != "" {
@@ -55,7 +57,7 @@ func (r *resolver) takeLock(name string, at fault.Position) {
 	case strings.HasPrefix(base, "pylock.") && strings.HasSuffix(base, ".toml"):
 		r.takePylock(name, at)
 	default:
-		r.specf(at, "%s is no lock that mlbuild reads", name).Hint("It reads uv.lock, poetry.lock and pylock.toml (PEP 751); none turns them off.")
+		r.Specf(at, "%s is no lock that mlbuild reads", name).Hint("It reads uv.lock, poetry.lock and pylock.toml (PEP 751); none turns them off.")
 	}
 }
 
@@ -63,23 +65,23 @@ func (r *resolver) takeLock(name string, at fault.Position) {
 func (r *resolver) takePylock(name string, at fault.Position) {
 	p, req := r.spec.python, &r.recipe.Requires
 	if !r.exists(name) {
-		r.add(r.missing(name, at, "lock"))
+		r.Add(r.missing(name, at, "lock"))
 		return
 	}
 	for _, other := range []struct {
 		key   string
-		given []str
+		given []yamldoc.String
 	}{{"requirements", p.requirements}, {"packages", p.packages}, {"constraints", p.constraints}, {"overrides", p.overrides}, {"no_deps", p.noDeps}} {
 		if len(other.given) > 0 {
-			r.specf(other.given[0].at, "python.%s has no effect beside python.lock: %s, which lists every package", other.key, name).
+			r.Specf(other.given[0].At, "python.%s has no effect beside python.lock: %s, which lists every package", other.key, name).
 				Hint("Take one of the two away.")
 		}
 	}
 	if len(p.then) > 0 {
-		r.specf(at, "python.then has no effect beside python.lock: %s, which lists every package", name).Hint("Take one of the two away.")
+		r.Specf(at, "python.then has no effect beside python.lock: %s, which lists every package", name).Hint("Take one of the two away.")
 	}
 	req.Lock, req.From, req.Project, req.Files = name, name, nil, nil
-	req.Extras, req.Groups = recipe.SortedUnique(values(p.extras)), recipe.SortedUnique(values(p.groups))
+	req.Extras, req.Groups = recipe.SortedUnique(yamldoc.Values(p.extras)), recipe.SortedUnique(yamldoc.Values(p.groups))
 }
 
 // asksBeside tells whether the profile asks for more than a project's pyproject.toml does.
@@ -101,7 +103,7 @@ func (r *resolver) pin(name string, pins []lockedPackage) {
 			continue
 		}
 		version := p.version
-		if slices.Contains(TorchFamily, p.name) && req.Torch != "" {
+		if slices.Contains(compat.TorchFamily, p.name) && req.Torch != "" {
 			version, _, _ = strings.Cut(version, "+") // the profile's own build of it
 		}
 		text.WriteString(p.name + "==" + version)

@@ -11,6 +11,7 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
 var windowsPath = lazyregexp.New(`^[A-Za-z]:[\\/]`)
@@ -20,18 +21,18 @@ func (r *resolver) inside(name string, at fault.Position, what string) (clean st
 	hint := "Paths are relative to the project's directory and stay inside it."
 	switch {
 	case name == "":
-		r.specf(at, "the path of the %s is empty", what)
+		r.Specf(at, "the path of the %s is empty", what)
 		return "", false
 	case strings.Contains(name, "://"):
-		r.add(fault.New(fault.Context, "the %s %q is a URL; only files of the project can be used here", what, name).In(at))
+		r.Add(fault.New(fault.Context, "the %s %q is a URL; only files of the project can be used here", what, name).In(at))
 		return "", false
 	case path.IsAbs(name) || windowsPath.MatchString(name):
-		r.add(fault.New(fault.Context, "the %s %q is outside the project: the path is absolute", what, name).In(at).Hint("%s", hint))
+		r.Add(fault.New(fault.Context, "the %s %q is outside the project: the path is absolute", what, name).In(at).Hint("%s", hint))
 		return "", false
 	}
 	clean = path.Clean(name)
 	if !fs.ValidPath(clean) {
-		r.add(fault.New(fault.Context, "the %s %q is outside the project", what, name).In(at).Hint("%s", hint))
+		r.Add(fault.New(fault.Context, "the %s %q is outside the project", what, name).In(at).Hint("%s", hint))
 		return "", false
 	}
 	return clean, true
@@ -49,7 +50,7 @@ func (r *resolver) missing(name string, at fault.Position, what string) *fault.F
 	for _, e := range entries {
 		names = append(names, e.Name())
 	}
-	if near := nearest(path.Base(name), names); near != "" {
+	if near := yamldoc.Nearest(path.Base(name), names); near != "" {
 		f.Hint("Did you mean %q?", path.Join(dir, near))
 	}
 	return f
@@ -66,7 +67,7 @@ func (r *resolver) follow(name string, at fault.Position) (resolved string, ok b
 		}
 		to, err := fs.ReadLink(r.fsys, link)
 		if err != nil {
-			r.add(fault.New(fault.Context, "the symlink %s cannot be read: %w", link, err).In(at))
+			r.Add(fault.New(fault.Context, "the symlink %s cannot be read: %w", link, err).In(at))
 			return "", false
 		}
 		next := path.Join(path.Dir(link), to, rest)
@@ -76,12 +77,12 @@ func (r *resolver) follow(name string, at fault.Position) (resolved string, ok b
 		circle := slices.Contains(chain, next) || len(chain) > 40
 		chain = append(chain, next)
 		if !fs.ValidPath(next) {
-			r.add(fault.New(fault.Context, "a symlink leads out of the project: %s", strings.Join(chain, " → ")).In(at).
+			r.Add(fault.New(fault.Context, "a symlink leads out of the project: %s", strings.Join(chain, " → ")).In(at).
 				Hint("Copy the file into the project, or list the link in .dockerignore."))
 			return "", false
 		}
 		if circle {
-			r.add(fault.New(fault.Context, "symlinks lead round in a circle: %s", strings.Join(chain, " → ")).In(at))
+			r.Add(fault.New(fault.Context, "symlinks lead round in a circle: %s", strings.Join(chain, " → ")).In(at))
 			return "", false
 		}
 		name = next
@@ -112,20 +113,20 @@ func (c *copier) exact(name string, at fault.Position) []string {
 	}
 	info, err := fs.Lstat(c.fsys, resolved)
 	if errors.Is(err, fs.ErrNotExist) {
-		c.add(c.missing(name, at, "file"))
+		c.Add(c.missing(name, at, "file"))
 		return nil
 	}
 	if err != nil {
-		c.add(fault.New(fault.Context, "%s cannot be read: %w", name, err).In(at))
+		c.Add(fault.New(fault.Context, "%s cannot be read: %w", name, err).In(at))
 		return nil
 	}
 	if c.ignore.byUser(resolved) && !(info.IsDir() && c.ignore.exceptions && c.anyLeft(resolved)) {
-		c.add(fault.New(fault.Context, "%s exists, but .dockerignore leaves it out", name).In(at).
+		c.Add(fault.New(fault.Context, "%s exists, but .dockerignore leaves it out", name).In(at).
 			Hint("Add !%s to .dockerignore, or remove it from app.copy.", name))
 		return nil
 	}
 	if !info.IsDir() && !info.Mode().IsRegular() {
-		c.add(irregular(name, info.Mode()).In(at))
+		c.Add(irregular(name, info.Mode()).In(at))
 		return nil
 	}
 	if resolved != name && c.ignore.isSecret(resolved) {
@@ -139,7 +140,7 @@ func (c *copier) exact(name string, at fault.Position) []string {
 func (c *copier) glob(pattern string, at fault.Position) []string {
 	expression, err := recipe.GlobRegexp(pattern)
 	if err != nil {
-		c.specf(at, "%q is not a valid pattern: %s", pattern, err)
+		c.Specf(at, "%q is not a valid pattern: %s", pattern, err)
 		return nil
 	}
 	var found, ignored []string
@@ -169,7 +170,7 @@ func (c *copier) glob(pattern string, at fault.Position) []string {
 		return skip(d)
 	})
 	if err != nil {
-		c.add(c.missing(start, at, "directory").Hint("The pattern %s looks there.", pattern))
+		c.Add(c.missing(start, at, "directory").Hint("The pattern %s looks there.", pattern))
 		return nil
 	}
 	if len(found) == 0 && len(c.ignore.secrets) == 0 {
@@ -184,7 +185,7 @@ func (c *copier) emptyGlob(pattern, start string, looked int, ignored []string, 
 	if len(ignored) > 0 {
 		f.Hint(".dockerignore leaves out what would match: %s.", strings.Join(ignored[:min(3, len(ignored))], ", "))
 	}
-	c.add(f)
+	c.Add(f)
 }
 
 // staticPrefix is the directory of a pattern above its first wildcard.

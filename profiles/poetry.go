@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
+	"github.com/mlbuild/mlbuild/profiles/pypi"
 )
 
 // poetryTool is [tool.poetry] of a pyproject.toml: what Poetry wrote before [project] was a standard, and what it still writes beside it.
@@ -87,7 +88,7 @@ func (r *resolver) poetryProject(py *pyproject) *projectTable {
 	if python, ok := tool.Dependencies["python"].(string); ok {
 		spec, err := poetryConstraint(python)
 		if err != nil {
-			r.specf(py.at("python"), "the Python of [tool.poetry] %s", err)
+			r.Specf(py.at("python"), "the Python of [tool.poetry] %s", err)
 		}
 		p.RequiresPython = spec
 	}
@@ -97,7 +98,7 @@ func (r *resolver) poetryProject(py *pyproject) *projectTable {
 		lines := []string{}
 		for _, name := range tool.Extras[extra] {
 			for _, dependency := range sortedKeys(tool.Dependencies) {
-				if NormalizeName(dependency) == NormalizeName(name) {
+				if pypi.Normalize(dependency) == pypi.Normalize(name) {
 					lines = append(lines, r.poetryLines(py, map[string]any{dependency: tool.Dependencies[dependency]}, nil)...)
 				}
 			}
@@ -132,7 +133,7 @@ func (r *resolver) poetryLines(py *pyproject, dependencies map[string]any, skipp
 			at := py.at(name)
 			line, err := d.requirement(name)
 			if err != nil {
-				r.specf(at, "%s of [tool.poetry] %s", name, err).Hint("Write it under [project] dependencies as pip reads it, or name it in python.packages.")
+				r.Specf(at, "%s of [tool.poetry] %s", name, err).Hint("Write it under [project] dependencies as pip reads it, or name it in python.packages.")
 				continue
 			}
 			py.place(line, at)

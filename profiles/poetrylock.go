@@ -7,7 +7,9 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
 // poetryLock is what a poetry.lock says that matters here.
@@ -37,7 +39,7 @@ type poetryFile struct {
 // takePoetry has uv keep to the versions of a poetry.lock, and to its hashes.
 func (r *resolver) takePoetry(name string, at fault.Position) {
 	if r.recipe.Requires.Project == nil {
-		r.specf(at, "%s belongs to a pyproject.toml, whose dependencies are not asked for", name).Hint("Write python: {project: .}.")
+		r.Specf(at, "%s belongs to a pyproject.toml, whose dependencies are not asked for", name).Hint("Write python: {project: .}.")
 		return
 	}
 	data, ok := r.lockFile(name, at)
@@ -63,11 +65,11 @@ type foundPoetry struct {
 func (r *resolver) checkPoetry() {
 	known := map[string]bool{}
 	for _, p := range r.poetry.lock.Packages {
-		known[NormalizeName(p.Name)] = true
+		known[pypi.Normalize(p.Name)] = true
 	}
 	for _, q := range r.direct {
 		if q.at.File == r.py.path && !known[q.name] {
-			r.add(fault.New(fault.LockStale, "%s does not have %s, which %s asks for", r.poetry.name, q.name, r.py.path).In(q.at).Hint("Run poetry lock."))
+			r.Add(fault.New(fault.LockStale, "%s does not have %s, which %s asks for", r.poetry.name, q.name, r.py.path).In(q.at).Hint("Run poetry lock."))
 		}
 	}
 }
@@ -82,7 +84,7 @@ func (r *resolver) pinPoetry() {
 		if p.Source.Type != "" && p.Source.Type != "legacy" {
 			continue // git, url, file, directory: pyproject.toml names it
 		}
-		locked := lockedPackage{name: NormalizeName(p.Name), version: p.Version}
+		locked := lockedPackage{name: pypi.Normalize(p.Name), version: p.Version}
 		locked.marker, _ = p.Markers.(string)
 		for _, f := range slices.Concat(p.Files, r.poetry.lock.Metadata.Files[p.Name]) {
 			if sum, ok := strings.CutPrefix(f.Hash, "sha256:"); ok {
@@ -107,7 +109,7 @@ func (r *resolver) poetryIndexes() {
 			continue
 		}
 		at := r.py.at(s.URL)
-		if !r.checkURL(str{s.URL, at, true}, "the source "+s.Name) {
+		if !r.checkURL(yamldoc.String{Value: s.URL, At: at, Set: true}, "the source "+s.Name) {
 			continue
 		}
 		if m := torchIndex.FindStringSubmatch(s.URL); m != nil {
@@ -139,14 +141,14 @@ func (r *resolver) poetrySourced(name string) []string {
 	for _, table := range tables {
 		for _, dependency := range sortedKeys(table) {
 			if poetryDependency(table[dependency]).source == name {
-				packages = append(packages, NormalizeName(dependency))
+				packages = append(packages, pypi.Normalize(dependency))
 			}
 		}
 	}
 	if r.poetry != nil {
 		for _, p := range r.poetry.lock.Packages {
 			if p.Source.Type == "legacy" && p.Source.Reference == name {
-				packages = append(packages, NormalizeName(p.Name))
+				packages = append(packages, pypi.Normalize(p.Name))
 			}
 		}
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
 // Preset is a set of environment variables by name: settings that many images repeat.
@@ -44,21 +45,21 @@ func (r *resolver) presets() []recipe.Pair {
 	var env []recipe.Pair
 	from := map[string]string{} // variable → preset
 	for _, s := range r.spec.app.presets {
-		i := slices.IndexFunc(Presets, func(p Preset) bool { return p.Name == s.value })
+		i := slices.IndexFunc(Presets, func(p Preset) bool { return p.Name == s.Value })
 		if i < 0 {
-			f := fault.New(fault.Spec, "the preset %q does not exist", s.value).In(s.at)
-			didYouMean(f, s.value, presetNames())
-			r.add(f)
+			f := fault.New(fault.Spec, "the preset %q does not exist", s.Value).In(s.At)
+			yamldoc.DidYouMean(f, s.Value, presetNames())
+			r.Add(f)
 			continue
 		}
 		if Presets[i].GPU && r.recipe.Accelerator.Kind != "cuda" {
 			continue
 		}
 		for _, p := range Presets[i].Env {
-			if other := from[p.Name]; other != "" && other != s.value && !slices.Contains(env, p) {
-				r.specf(s.at, "the presets %s and %s set %s to different values", other, s.value, p.Name)
+			if other := from[p.Name]; other != "" && other != s.Value && !slices.Contains(env, p) {
+				r.Specf(s.At, "the presets %s and %s set %s to different values", other, s.Value, p.Name)
 			}
-			from[p.Name] = s.value
+			from[p.Name] = s.Value
 			env = append(env, p)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
+	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
 // FileName is the project file's name where no other is asked for.
@@ -24,10 +25,10 @@ type Project struct {
 
 	fsys   fs.FS
 	file   string // "" = no project file
-	root   *node
+	root   *yamldoc.Node
 	args   map[string]string // declared build arguments with their defaults
 	must   []string          // declared build arguments without a default, sorted
-	report *report
+	report *yamldoc.Report
 }
 
 // ProfileInfo is what a list of profiles shows.
@@ -40,17 +41,17 @@ type ProfileInfo struct {
 }
 
 // builtIn are the profiles that every project has.
-var builtIn = map[string]*node{
-	"cpu":   object("built-in profile", "accelerator", "none", "description", "CPU only, without CUDA libraries"),
-	"gpu":   object("built-in profile", "accelerator", "cuda", "description", "NVIDIA GPU, CUDA from the Python packages"),
-	"train": object("built-in profile", "extends", "gpu", "description", "training on several GPUs: torchrun, NCCL, MPI for what needs it"),
+var builtIn = map[string]*yamldoc.Node{
+	"cpu":   yamldoc.Object("built-in profile", "accelerator", "none", "description", "CPU only, without CUDA libraries"),
+	"gpu":   yamldoc.Object("built-in profile", "accelerator", "cuda", "description", "NVIDIA GPU, CUDA from the Python packages"),
+	"train": yamldoc.Object("built-in profile", "extends", "gpu", "description", "training on several GPUs: torchrun, NCCL, MPI for what needs it"),
 }
 
 // builtIn gives the built-in profile of a name, nil if there is none or the file has a profile of its own under the name: one
 // that says what it extends.
-func (p *Project) builtIn(name string) *node {
+func (p *Project) builtIn(name string) *yamldoc.Node {
 	profile := builtIn[name]
-	if profile.get("extends") != nil && p.own(name).get("extends") != nil {
+	if profile.Get("extends") != nil && p.own(name).Get("extends") != nil {
 		return nil
 	}
 	return profile
@@ -60,19 +61,19 @@ func (p *Project) builtIn(name string) *node {
 // is one, else a project without a file, which is deduced from what is there. Every fault of the file is
 // reported at once, as a fault.List with E-SPEC.
 func Load(fsys fs.FS, file string) (*Project, error) {
-	p := &Project{fsys: fsys, file: file, report: newReport(), args: map[string]string{}}
+	p := &Project{fsys: fsys, file: file, report: yamldoc.NewReport(), args: map[string]string{}}
 	data, err := p.read()
 	if err != nil {
 		return nil, err
 	}
-	p.root = &node{kind: mapping}
+	p.root = &yamldoc.Node{Kind: yamldoc.Mapping}
 	if p.file != "" {
-		p.root = readYAML(p.file, data, p.report)
+		p.root = yamldoc.Read(p.file, data, p.report)
 	}
 	if p.root != nil {
 		p.check()
 	}
-	if err := p.report.faults.Err(); err != nil {
+	if err := p.report.Faults.Err(); err != nil {
 		return nil, err
 	}
 	return p, nil
@@ -94,7 +95,7 @@ func (p *Project) read() ([]byte, error) {
 	}
 	defer f.Close()
 	p.file = name
-	data, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
+	data, err := io.ReadAll(io.LimitReader(f, yamldoc.MaxFileBytes+1))
 	if err != nil {
 		return nil, fault.New(fault.Spec, "the project file cannot be read: %w", err).In(fault.Position{File: name})
 	}
@@ -114,45 +115,45 @@ func (p *Project) otherSpelling() error {
 
 // check finds what is wrong in the file whatever profile is built.
 func (p *Project) check() {
-	if p.root.kind != mapping {
-		p.report.specf(p.root.at, "the project file must be a mapping, this is %s", p.root.kind)
+	if p.root.Kind != yamldoc.Mapping {
+		p.report.Specf(p.root.At, "the project file must be a mapping, this is %s", p.root.Kind)
 		return
 	}
 	p.checkVersion()
 	p.readArgs()
 	p.root = normalize(p.root)
 	for _, key := range profileOnly {
-		if p.root.get(key) != nil {
-			p.report.specf(p.root.keyAt(key), "the key %q belongs into a profile", key).
+		if p.root.Get(key) != nil {
+			p.report.Specf(p.root.KeyAt(key), "the key %q belongs into a profile", key).
 				Hint("Write it below profiles: → a profile's name.")
 		}
 	}
-	d := &decoder{report: p.report, args: p.args}
-	d.spec(p.root.without(append(profileOnly, "version", "args", "profiles")...))
+	d := &yamldoc.Decoder{Report: p.report, Args: p.args}
+	decodeSpec(d, p.root.Without(append(profileOnly, "version", "args", "profiles")...))
 	p.checkProfiles(d)
 }
 
 func (p *Project) checkVersion() {
-	n := p.root.get("version")
-	if n == nil || n.kind == integer && n.text == "1" || n.kind == text && n.text == "1" {
+	n := p.root.Get("version")
+	if n == nil || n.Kind == yamldoc.Integer && n.Text == "1" || n.Kind == yamldoc.Text && n.Text == "1" {
 		return
 	}
-	p.report.specf(n.at, "version %q of the project file is not supported; this mlbuild reads version 1", n.text).
+	p.report.Specf(n.At, "version %q of the project file is not supported; this mlbuild reads version 1", n.Text).
 		Hint("Write version: 1, or use a newer mlbuild.")
 }
 
 // normalize writes the short form "base: image" as the long one, so that a profile can add to it.
-func normalize(n *node) *node {
-	base := n.get("base")
-	if base == nil || base.kind != text && base.kind != mapping {
+func normalize(n *yamldoc.Node) *yamldoc.Node {
+	base := n.Get("base")
+	if base == nil || base.Kind != yamldoc.Text && base.Kind != yamldoc.Mapping {
 		return n
 	}
 	long := longBase(base)
 	copied := *n
-	copied.keys = slices.Clone(n.keys)
-	for i := range copied.keys {
-		if copied.keys[i].name == "base" {
-			copied.keys[i].value = long
+	copied.Keys = slices.Clone(n.Keys)
+	for i := range copied.Keys {
+		if copied.Keys[i].Name == "base" {
+			copied.Keys[i].Value = long
 		}
 	}
 	return &copied
@@ -160,25 +161,25 @@ func normalize(n *node) *node {
 
 // readArgs reads the declared build arguments. One without a default must be given.
 func (p *Project) readArgs() {
-	n := p.root.get("args")
-	if n == nil || n.kind == null {
+	n := p.root.Get("args")
+	if n == nil || n.Kind == yamldoc.Null {
 		return
 	}
-	if n.kind != mapping {
-		p.report.specf(n.at, "args must be a mapping of names and defaults, this is %s", n.kind)
+	if n.Kind != yamldoc.Mapping {
+		p.report.Specf(n.At, "args must be a mapping of names and defaults, this is %s", n.Kind)
 		return
 	}
-	for _, e := range n.keys {
+	for _, e := range n.Keys {
 		switch {
-		case !argName.MatchString(e.name):
-			p.report.specf(e.at, "%q is not a name for a build argument", e.name).Hint("Use letters, digits and _.")
-		case e.value.kind == list || e.value.kind == mapping:
-			p.report.specf(e.value.at, "args.%s must be a text, this is %s", e.name, e.value.kind)
-		case e.value.kind == null:
-			p.must = append(p.must, e.name)
-			p.args[e.name] = ""
+		case !yamldoc.ArgName.MatchString(e.Name):
+			p.report.Specf(e.At, "%q is not a name for a build argument", e.Name).Hint("Use letters, digits and _.")
+		case e.Value.Kind == yamldoc.List || e.Value.Kind == yamldoc.Mapping:
+			p.report.Specf(e.Value.At, "args.%s must be a text, this is %s", e.Name, e.Value.Kind)
+		case e.Value.Kind == yamldoc.Null:
+			p.must = append(p.must, e.Name)
+			p.args[e.Name] = ""
 		default:
-			p.args[e.name] = e.value.text
+			p.args[e.Name] = e.Value.Text
 		}
 	}
 	slices.Sort(p.must)
@@ -186,18 +187,18 @@ func (p *Project) readArgs() {
 
 var profileName = lazyregexp.New(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 
-func (p *Project) checkProfiles(d *decoder) {
-	all := p.root.get("profiles")
-	if all == nil || all.kind == null {
+func (p *Project) checkProfiles(d *yamldoc.Decoder) {
+	all := p.root.Get("profiles")
+	if all == nil || all.Kind == yamldoc.Null {
 		return
 	}
-	if all.kind != mapping {
-		p.report.specf(all.at, "profiles must be a mapping of names and profiles, this is %s", all.kind)
+	if all.Kind != yamldoc.Mapping {
+		p.report.Specf(all.At, "profiles must be a mapping of names and profiles, this is %s", all.Kind)
 		return
 	}
-	for _, e := range all.keys {
-		if !profileName.MatchString(e.name) || len(e.name) > 63 {
-			p.report.specf(e.at, "%q cannot name a profile", e.name).
+	for _, e := range all.Keys {
+		if !profileName.MatchString(e.Name) || len(e.Name) > 63 {
+			p.report.Specf(e.At, "%q cannot name a profile", e.Name).
 				Hint("Use lower-case letters, digits and single dashes; the name becomes part of tags and file names.")
 		}
 		p.checkProfile(d, e)
@@ -205,68 +206,68 @@ func (p *Project) checkProfiles(d *decoder) {
 	}
 }
 
-func (p *Project) checkProfile(d *decoder, e entry) {
-	if e.value.kind != mapping {
-		if e.value.kind != null {
-			p.report.specf(e.value.at, "the profile %s must be a mapping, this is %s", e.name, e.value.kind)
+func (p *Project) checkProfile(d *yamldoc.Decoder, e yamldoc.Entry) {
+	if e.Value.Kind != yamldoc.Mapping {
+		if e.Value.Kind != yamldoc.Null {
+			p.report.Specf(e.Value.At, "the profile %s must be a mapping, this is %s", e.Name, e.Value.Kind)
 		}
 		return
 	}
 	for _, key := range topOnly {
-		if e.value.get(key) != nil {
-			p.report.specf(e.value.keyAt(key), "the key %q belongs to the top level, not into a profile", key)
+		if e.Value.Get(key) != nil {
+			p.report.Specf(e.Value.KeyAt(key), "the key %q belongs to the top level, not into a profile", key)
 		}
 	}
-	var ignored str
+	var ignored yamldoc.String
 	s := &spec{}
-	known := d.specFields(s)
-	known["extends"] = d.str(&ignored, "extends")
-	known["description"] = d.str(&ignored, "description")
-	d.mapping(e.value.without(topOnly...), "the profile "+e.name, known)
+	known := specFields(d, s)
+	known["extends"] = d.String(&ignored, "extends")
+	known["description"] = d.String(&ignored, "description")
+	d.Mapping(e.Value.Without(topOnly...), "the profile "+e.Name, known)
 }
 
 // checkExtends follows a profile's chain and reports an unknown link or a cycle at its first link.
-func (p *Project) checkExtends(e entry) {
-	chain := []string{e.name}
-	for name := e.name; ; {
+func (p *Project) checkExtends(e yamldoc.Entry) {
+	chain := []string{e.Name}
+	for name := e.Name; ; {
 		next := p.extends(name)
 		if next == nil {
 			return
 		}
-		if slices.Contains(chain, next.text) {
-			p.report.specf(p.extends(e.name).at, "the profiles extend each other in a circle: %s",
-				strings.Join(append(chain, next.text), " → ")).Hint("Remove one extends of the circle.")
+		if slices.Contains(chain, next.Text) {
+			p.report.Specf(p.extends(e.Name).At, "the profiles extend each other in a circle: %s",
+				strings.Join(append(chain, next.Text), " → ")).Hint("Remove one extends of the circle.")
 			return
 		}
-		if !slices.Contains(p.names(), next.text) {
+		if !slices.Contains(p.names(), next.Text) {
 			if len(chain) == 1 {
-				f := fault.New(fault.Spec, "profile %s extends %q, which does not exist", e.name, next.text).In(next.at)
-				didYouMean(f, next.text, p.names())
-				p.report.add(f)
+				f := fault.New(fault.Spec, "profile %s extends %q, which does not exist", e.Name, next.Text).In(next.At)
+				yamldoc.DidYouMean(f, next.Text, p.names())
+				p.report.Add(f)
 			}
 			return
 		}
-		chain = append(chain, next.text)
-		name = next.text
+		chain = append(chain, next.Text)
+		name = next.Text
 	}
 }
 
 // own gives what the file says of a profile, nil if it says nothing.
-func (p *Project) own(name string) *node {
-	profile := p.root.get("profiles").get(name)
-	if profile == nil || profile.kind != mapping {
+func (p *Project) own(name string) *yamldoc.Node {
+	profile := p.root.Get("profiles").Get(name)
+	if profile == nil || profile.Kind != yamldoc.Mapping {
 		return nil
 	}
 	return normalize(profile)
 }
 
 // extends gives the name that a profile extends, nil if there is none.
-func (p *Project) extends(name string) *node {
-	n := p.own(name).get("extends")
+func (p *Project) extends(name string) *yamldoc.Node {
+	n := p.own(name).Get("extends")
 	if n == nil {
-		n = builtIn[name].get("extends")
+		n = builtIn[name].Get("extends")
 	}
-	if n == nil || n.kind == null || n.kind == list || n.kind == mapping {
+	if n == nil || n.Kind == yamldoc.Null || n.Kind == yamldoc.List || n.Kind == yamldoc.Mapping {
 		return nil
 	}
 	return n
@@ -275,9 +276,9 @@ func (p *Project) extends(name string) *node {
 // names gives every profile's name, sorted.
 func (p *Project) names() []string {
 	names := slices.Collect(maps.Keys(builtIn))
-	if all := p.root.get("profiles"); all != nil {
-		for _, e := range all.keys {
-			names = append(names, e.name)
+	if all := p.root.Get("profiles"); all != nil {
+		for _, e := range all.Keys {
+			names = append(names, e.Name)
 		}
 	}
 	slices.Sort(names)
@@ -293,14 +294,14 @@ func (p *Project) Profiles() []ProfileInfo {
 	for _, name := range p.names() {
 		merged := p.merged(name)
 		s := &spec{}
-		d := &decoder{report: newReport(), args: p.args}
-		d.accelerator(orEmpty(merged.get("accelerator")), &s.accelerator)
-		info := ProfileInfo{Name: name, Accelerator: s.accelerator.kind.or("none"), BuiltIn: builtIn[name] != nil && p.own(name) == nil}
-		if s.accelerator.cuda.set {
-			info.Accelerator += " " + s.accelerator.cuda.value
+		d := &yamldoc.Decoder{Report: yamldoc.NewReport(), Args: p.args}
+		decodeAccelerator(d, orEmpty(merged.Get("accelerator")), &s.accelerator)
+		info := ProfileInfo{Name: name, Accelerator: s.accelerator.kind.Or("none"), BuiltIn: builtIn[name] != nil && p.own(name) == nil}
+		if s.accelerator.cuda.Set {
+			info.Accelerator += " " + s.accelerator.cuda.Value
 		}
 		if n := p.extends(name); n != nil {
-			info.Extends = n.text
+			info.Extends = n.Text
 		}
 		info.Description = p.describe(name, info)
 		infos = append(infos, info)
@@ -309,9 +310,9 @@ func (p *Project) Profiles() []ProfileInfo {
 }
 
 func (p *Project) describe(name string, info ProfileInfo) string {
-	for _, from := range []*node{p.own(name), p.builtIn(name)} {
-		if n := from.get("description"); n != nil {
-			return n.text
+	for _, from := range []*yamldoc.Node{p.own(name), p.builtIn(name)} {
+		if n := from.Get("description"); n != nil {
+			return n.Text
 		}
 	}
 	if info.Extends != "" {
@@ -320,24 +321,24 @@ func (p *Project) describe(name string, info ProfileInfo) string {
 	return "from " + p.file
 }
 
-func orEmpty(n *node) *node {
+func orEmpty(n *yamldoc.Node) *yamldoc.Node {
 	if n == nil {
-		return scalar("none", "")
+		return yamldoc.Scalar("none", "")
 	}
 	return n
 }
 
 // merged lays together, from the bottom: the built-in profile that the chain starts at, the file's top level,
 // the chain of profiles.
-func (p *Project) merged(name string) *node {
+func (p *Project) merged(name string) *yamldoc.Node {
 	chain := p.chain(name)
-	var under *node
+	var under *yamldoc.Node
 	for _, link := range chain {
-		under = merge(under, p.builtIn(link))
+		under = yamldoc.Merge(under, p.builtIn(link))
 	}
-	merged := merge(under, p.root.without(append(profileOnly, "version", "args", "profiles")...))
+	merged := yamldoc.Merge(under, p.root.Without(append(profileOnly, "version", "args", "profiles")...))
 	for _, link := range chain {
-		merged = merge(merged, p.own(link))
+		merged = yamldoc.Merge(merged, p.own(link))
 	}
 	return merged
 }
@@ -347,9 +348,9 @@ func (p *Project) chain(name string) []string {
 	chain := []string{name}
 	for {
 		next := p.extends(chain[0])
-		if next == nil || slices.Contains(chain, next.text) {
+		if next == nil || slices.Contains(chain, next.Text) {
 			return chain
 		}
-		chain = slices.Insert(chain, 0, next.text)
+		chain = slices.Insert(chain, 0, next.Text)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
 // PruneRules are the rules that have a name, sorted by it. The exceptions are packages that need at run time what others do not: a public API that is called test,
@@ -24,18 +25,18 @@ var PruneRules = []recipe.PruneRule{
 
 type pruneSpec struct {
 	at     fault.Position
-	remove []str
-	keep   []str
+	remove []yamldoc.String
+	keep   []yamldoc.String
 }
 
-// prune reads a list, or a mapping with remove and keep.
-func (d *decoder) prune(n *node, p *pruneSpec) {
-	p.at = n.at
-	if n.kind != mapping {
-		d.strs(&p.remove, "prune")(n)
+// decodePrune reads a list, or a mapping with remove and keep.
+func decodePrune(d *yamldoc.Decoder, n *yamldoc.Node, p *pruneSpec) {
+	p.at = n.At
+	if n.Kind != yamldoc.Mapping {
+		d.Strings(&p.remove, "prune")(n)
 		return
 	}
-	d.mapping(n, "prune", fields{"remove": d.strs(&p.remove, "prune.remove"), "keep": d.strs(&p.keep, "prune.keep")})
+	d.Mapping(n, "prune", yamldoc.Fields{"remove": d.Strings(&p.remove, "prune.remove"), "keep": d.Strings(&p.keep, "prune.keep")})
 }
 
 var ruleName = lazyregexp.New(`^[A-Za-z_-]+$`)
@@ -50,7 +51,7 @@ func (r *resolver) prune() {
 	}
 	for _, s := range r.spec.prune.keep {
 		if r.prunePattern(s) {
-			p.Keep = append(p.Keep, s.value)
+			p.Keep = append(p.Keep, s.Value)
 		}
 	}
 	p.Keep = recipe.SortedUnique(p.Keep)
@@ -60,42 +61,42 @@ func (r *resolver) prune() {
 }
 
 // pruneRule gives a rule by its name, or makes one of a pattern.
-func (r *resolver) pruneRule(s str) recipe.PruneRule {
-	i := slices.IndexFunc(PruneRules, func(rule recipe.PruneRule) bool { return rule.Name == s.value })
+func (r *resolver) pruneRule(s yamldoc.String) recipe.PruneRule {
+	i := slices.IndexFunc(PruneRules, func(rule recipe.PruneRule) bool { return rule.Name == s.Value })
 	switch {
-	case i >= 0 && s.value == cudaLibraries:
+	case i >= 0 && s.Value == cudaLibraries:
 		return r.cudaRule(PruneRules[i], s)
 	case i >= 0:
 		return PruneRules[i]
-	case ruleName.MatchString(s.value):
-		f := fault.New(fault.Spec, "the pruning rule %q does not exist", s.value).In(s.at)
-		didYouMean(f, s.value, pruneNames())
-		r.add(f.Hint("A pattern has a slash or a dot: %s/**.", s.value))
+	case ruleName.MatchString(s.Value):
+		f := fault.New(fault.Spec, "the pruning rule %q does not exist", s.Value).In(s.At)
+		yamldoc.DidYouMean(f, s.Value, pruneNames())
+		r.Add(f.Hint("A pattern has a slash or a dot: %s/**.", s.Value))
 		return recipe.PruneRule{}
 	case !r.prunePattern(s):
 		return recipe.PruneRule{}
 	}
-	return recipe.PruneRule{Name: s.value, Patterns: []string{s.value}}
+	return recipe.PruneRule{Name: s.Value, Patterns: []string{s.Value}}
 }
 
 // prunePattern checks a pattern of the project's.
-func (r *resolver) prunePattern(s str) bool {
-	_, err := path.Match(s.value, "x")
+func (r *resolver) prunePattern(s yamldoc.String) bool {
+	_, err := path.Match(s.Value, "x")
 	why := ""
 	switch {
-	case s.value == "" || err != nil:
+	case s.Value == "" || err != nil:
 		why = "is not a valid pattern"
-	case strings.HasPrefix(s.value, "/") || strings.HasPrefix(s.value, "./") || hasDotDot(s.value):
+	case strings.HasPrefix(s.Value, "/") || strings.HasPrefix(s.Value, "./") || hasDotDot(s.Value):
 		why = "does not begin below site-packages"
-	case strings.HasPrefix(s.value, "!"):
+	case strings.HasPrefix(s.Value, "!"):
 		why = "is an exception"
-	case strings.ContainsAny(s.value, ":\x00\n"):
+	case strings.ContainsAny(s.Value, ":\x00\n"):
 		why = "holds a colon or a control character"
-	case s.value == "**" || s.value == "*/**" || s.value == "**/*":
+	case s.Value == "**" || s.Value == "*/**" || s.Value == "**/*":
 		why = "matches everything"
 	}
 	if why != "" {
-		r.specf(s.at, "the pattern %q %s", s.value, why).Hint(`For example prune: {remove: [tests, "torch/include/**"], keep: ["pandas/tests/**"]}.`)
+		r.Specf(s.At, "the pattern %q %s", s.Value, why).Hint(`For example prune: {remove: [tests, "torch/include/**"], keep: ["pandas/tests/**"]}.`)
 	}
 	return why == ""
 }

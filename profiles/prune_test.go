@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
 func TestPruning(t *testing.T) {
@@ -73,14 +74,14 @@ func TestPruneTable(t *testing.T) {
 	if !slices.IsSorted(pruneNames()) {
 		t.Errorf("not sorted: %q", pruneNames())
 	}
-	r := &resolver{report: newReport()}
+	r := &resolver{Report: yamldoc.NewReport()}
 	for _, rule := range PruneRules {
 		if !strings.Contains(string(doc), "| `"+rule.Name+"` | ") {
 			t.Errorf("docs/runtime.md does not say what %s is", rule.Name)
 		}
 		for _, p := range rule.Patterns {
-			if !r.prunePattern(str{value: strings.TrimPrefix(p, "!"), set: true}) {
-				t.Errorf("%s: %v", rule.Name, r.faults)
+			if !r.prunePattern(yamldoc.String{Value: strings.TrimPrefix(p, "!"), Set: true}) {
+				t.Errorf("%s: %v", rule.Name, r.Faults)
 			}
 		}
 	}

@@ -3,8 +3,10 @@ package profiles
 import (
 	"slices"
 
+	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
 // cudaLibraries is the rule for the libraries that a base of kind cuda has and wheels bring once more.
@@ -29,23 +31,23 @@ func cudaWheelPatterns(libraries ...string) []string {
 }
 
 // cudaRule fits the rule to the base; without patterns it leaves nothing out. The libraries of an older CUDA cannot stand for those of the wheels.
-func (r *resolver) cudaRule(rule recipe.PruneRule, s str) recipe.PruneRule {
+func (r *resolver) cudaRule(rule recipe.PruneRule, s yamldoc.String) recipe.PruneRule {
 	a, base := r.recipe.Accelerator, r.spec.base
 	if a.Kind != "cuda" {
 		return recipe.PruneRule{}
 	}
 	if r.recipe.Base.Kind != cudaKind {
-		r.notef("%s leaves nothing out: the base has no CUDA of its own", cudaLibraries)
+		r.Notef("%s leaves nothing out: the base has no CUDA of its own", cudaLibraries)
 		return recipe.PruneRule{}
 	}
-	has := base.version.or(a.CUDA)
+	has := base.version.Or(a.CUDA)
 	switch {
 	case a.CUDA == "":
-		r.specf(s.at, "%s needs to know the CUDA of the packages, to hold it against the base's %s", cudaLibraries, has).Hint("Write accelerator: {cuda: %q}.", minorOf(has))
-	case majorOf(has) != majorOf(a.CUDA) || compareVersions(minorOf(has), minorOf(a.CUDA)) < 0:
-		r.add(fault.New(fault.Cuda, "the base has CUDA %s, whose libraries cannot stand for those of CUDA %s in the packages", has, a.CUDA).In(s.at).
+		r.Specf(s.At, "%s needs to know the CUDA of the packages, to hold it against the base's %s", cudaLibraries, has).Hint("Write accelerator: {cuda: %q}.", compat.MinorOf(has))
+	case compat.MajorOf(has) != compat.MajorOf(a.CUDA) || compat.CompareVersions(compat.MinorOf(has), compat.MinorOf(a.CUDA)) < 0:
+		r.Add(fault.New(fault.Cuda, "the base has CUDA %s, whose libraries cannot stand for those of CUDA %s in the packages", has, a.CUDA).In(s.At).
 			Hint("Take %s out of prune, or leave out base.version: it follows accelerator.cuda.", cudaLibraries))
-	case base.variant.or("runtime") == "base":
+	case base.variant.Or("runtime") == "base":
 		rule.Patterns = slices.Clone(cudaRuntimePatterns)
 	}
 	return rule

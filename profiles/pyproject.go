@@ -13,7 +13,9 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
 // pyproject is what a pyproject.toml says that matters here. A nil pyproject says nothing.
@@ -90,8 +92,8 @@ func (p *pyproject) name() string {
 func (r *resolver) pyprojectFile() {
 	named := r.spec.python.project
 	name := "pyproject.toml"
-	if named.set {
-		clean, ok := r.inside(named.value, named.at, "project")
+	if named.Set {
+		clean, ok := r.inside(named.Value, named.At, "project")
 		if !ok {
 			return
 		}
@@ -102,11 +104,11 @@ func (r *resolver) pyprojectFile() {
 	} else if _, err := fs.Stat(r.fsys, name); err != nil {
 		return
 	}
-	data, ok := r.smallFile(name, named.at, "project")
+	data, ok := r.smallFile(name, named.At, "project")
 	if !ok {
 		return
 	}
-	r.source(name, data)
+	r.Source(name, data)
 	py := &pyproject{path: name, data: data}
 	if err := toml.Unmarshal(data, py); err != nil {
 		r.badTOML(name, err)
@@ -136,7 +138,7 @@ func (r *resolver) fromSetuptools(py *pyproject) {
 		if !ok {
 			continue
 		}
-		r.source(file, data)
+		r.Source(file, data)
 		for i, line := range strings.Split(string(data), "\n") {
 			if line = strings.TrimSpace(lineComment.ReplaceAllString(strings.TrimSuffix(line, "\r"), "")); line != "" {
 				py.place(line, fault.Position{File: file, Line: i + 1, Column: 1})
@@ -167,7 +169,7 @@ func (r *resolver) badTOML(name string, err error) {
 	if errors.As(err, &decode) {
 		at.Line, at.Column = decode.Position()
 	}
-	r.specf(at, "TOML: %s", err.Error())
+	r.Specf(at, "TOML: %s", err.Error())
 }
 
 // projectSource takes the dependencies of pyproject.toml, with the chosen extras and groups.
@@ -179,10 +181,10 @@ func (r *resolver) projectSource() *recipe.ProjectSource {
 	at := fault.Position{File: r.py.path}
 	source := &recipe.ProjectSource{
 		File:   recipe.File{Path: r.py.path, Data: string(r.py.data), Top: true},
-		Extras: recipe.SortedUnique(values(p.extras)), Groups: recipe.SortedUnique(values(p.groups)),
+		Extras: recipe.SortedUnique(yamldoc.Values(p.extras)), Groups: recipe.SortedUnique(yamldoc.Values(p.groups)),
 	}
 	if r.py.Project == nil && len(p.groups) == 0 {
-		r.specf(at, "pyproject.toml has no [project] table").Hint("Name requirements in python.requirements or python.packages.")
+		r.Specf(at, "pyproject.toml has no [project] table").Hint("Name requirements in python.requirements or python.packages.")
 		return source
 	}
 	if r.py.Project == nil {
@@ -191,7 +193,7 @@ func (r *resolver) projectSource() *recipe.ProjectSource {
 		return source
 	}
 	if slices.Contains(r.py.Project.Dynamic, "dependencies") {
-		r.specf(at, "the dependencies of pyproject.toml are dynamic: only its build backend knows them").
+		r.Specf(at, "the dependencies of pyproject.toml are dynamic: only its build backend knows them").
 			Hint("List them under [project] dependencies, or name the file that holds them in python.requirements.")
 	}
 	for _, line := range r.py.Project.Dependencies {
@@ -207,28 +209,28 @@ func (r *resolver) projectSource() *recipe.ProjectSource {
 func (r *resolver) scanForCredentials() {
 	for i, line := range strings.Split(string(r.py.data), "\n") {
 		at := fault.Position{File: r.py.path, Line: i + 1, Column: 1}
-		known := slices.ContainsFunc(r.faults, func(f *fault.Fault) bool {
+		known := slices.ContainsFunc(r.Faults, func(f *fault.Fault) bool {
 			return f.Code == fault.SecretLeak && f.At.File == at.File && f.At.Line == at.Line
 		})
-		if hasUserInfo(line) && !known {
-			r.leak(at, "a URL here holds credentials").Hint("Name the index in %s with secret: id.", FileName)
+		if yamldoc.HasUserInfo(line) && !known {
+			leakAt(r.Report, at, "a URL here holds credentials").Hint("Name the index in %s with secret: id.", FileName)
 		}
 	}
 }
 
-func (r *resolver) extras(wanted []str) {
+func (r *resolver) extras(wanted []yamldoc.String) {
 	known := r.py.Project.OptionalDependencies
 	for _, extra := range wanted {
-		lines, found := known[extra.value]
+		lines, found := known[extra.Value]
 		for name := range maps.Keys(known) {
-			if !found && NormalizeName(name) == NormalizeName(extra.value) {
+			if !found && pypi.Normalize(name) == pypi.Normalize(extra.Value) {
 				lines, found = known[name], true
 			}
 		}
 		if !found {
-			f := fault.New(fault.Spec, "%s has no extra %q", r.py.path, extra.value).In(extra.at)
-			didYouMean(f, extra.value, slices.Sorted(maps.Keys(known)))
-			r.add(f)
+			f := fault.New(fault.Spec, "%s has no extra %q", r.py.path, extra.Value).In(extra.At)
+			yamldoc.DidYouMean(f, extra.Value, slices.Sorted(maps.Keys(known)))
+			r.Add(f)
 		}
 		for _, line := range lines {
 			r.requirementLine(line, r.py.at(line))
@@ -237,22 +239,22 @@ func (r *resolver) extras(wanted []str) {
 }
 
 // groups reads dependency groups, PEP 735; a group may include others.
-func (r *resolver) groups(wanted []str) {
+func (r *resolver) groups(wanted []yamldoc.String) {
 	for _, group := range wanted {
-		if _, found := r.py.DependencyGroups[group.value]; !found {
-			f := fault.New(fault.Spec, "%s has no dependency group %q", r.py.path, group.value).In(group.at)
-			didYouMean(f, group.value, slices.Sorted(maps.Keys(r.py.DependencyGroups)))
-			r.add(f)
+		if _, found := r.py.DependencyGroups[group.Value]; !found {
+			f := fault.New(fault.Spec, "%s has no dependency group %q", r.py.path, group.Value).In(group.At)
+			yamldoc.DidYouMean(f, group.Value, slices.Sorted(maps.Keys(r.py.DependencyGroups)))
+			r.Add(f)
 			continue
 		}
-		r.group(group.value, nil)
+		r.group(group.Value, nil)
 	}
 }
 
 func (r *resolver) group(name string, chain []string) {
 	at := fault.Position{File: r.py.path}
 	if slices.Contains(chain, name) {
-		r.specf(at, "the dependency group %q includes itself", name)
+		r.Specf(at, "the dependency group %q includes itself", name)
 		return
 	}
 	for _, item := range r.py.DependencyGroups[name] {

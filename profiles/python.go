@@ -8,9 +8,11 @@ import (
 
 	pep440 "github.com/aquasecurity/go-pep440-version"
 
+	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
 var (
@@ -30,23 +32,23 @@ func (r *resolver) pythonVersion() {
 	if wanted == "" || p.From == "requires-python" || !minorVersion.MatchString(p.Version) {
 		return
 	}
-	at := r.spec.python.version.at
+	at := r.spec.python.version.At
 	if p.From == "base.suite" {
-		at = r.spec.base.suite.at
+		at = r.spec.base.suite.At
 	}
 	if ok, err := satisfies(p.Version, wanted); err == nil && !ok {
-		r.specf(at, "Python %s (%s) is not what %s asks for: requires-python %q", p.Version, p.From, r.py.path, wanted)
+		r.Specf(at, "Python %s (%s) is not what %s asks for: requires-python %q", p.Version, p.From, r.py.path, wanted)
 	}
 }
 
 func (r *resolver) chosenPython() (version, from string) {
-	if v := r.spec.python.version; v.set {
-		return r.minor(v), orElse(v.at.File, "default")
+	if v := r.spec.python.version; v.Set {
+		return r.minor(v), orElse(v.At.File, "default")
 	}
 	if data, err := fs.ReadFile(r.fsys, ".python-version"); err == nil {
-		line := strings.TrimPrefix(strings.TrimSpace(firstLine(string(data))), "cpython-")
-		r.source(".python-version", data)
-		return r.minor(str{line, fault.Position{File: ".python-version", Line: 1, Column: 1}, true}), ".python-version"
+		line := strings.TrimPrefix(strings.TrimSpace(yamldoc.FirstLine(string(data))), "cpython-")
+		r.Source(".python-version", data)
+		return r.minor(yamldoc.String{Value: line, At: fault.Position{File: ".python-version", Line: 1, Column: 1}, Set: true}), ".python-version"
 	}
 	if v := r.suitePython(); v != "" {
 		return v, "base.suite"
@@ -54,45 +56,45 @@ func (r *resolver) chosenPython() (version, from string) {
 	if r.py.hasProject() && r.py.Project.RequiresPython != "" {
 		return r.fromRequiresPython(r.py.Project.RequiresPython), "requires-python"
 	}
-	r.notef("no Python version is named: %s is taken; set python: {version: %q}", defaultPython, defaultPython)
-	return defaultPython, "default"
+	r.Notef("no Python version is named: %s is taken; set python: {version: %q}", compat.DefaultPython, compat.DefaultPython)
+	return compat.DefaultPython, "default"
 }
 
 // minor reads "3.11". A patch version is cut: wheels and base tags go by the minor version.
-func (r *resolver) minor(s str) string {
-	if minorVersion.MatchString(s.value) {
-		return s.value
+func (r *resolver) minor(s yamldoc.String) string {
+	if minorVersion.MatchString(s.Value) {
+		return s.Value
 	}
-	if m := patchVersion.FindStringSubmatch(s.value); m != nil {
-		r.notef("Python %s is read as %s; the base image decides the patch release", s.value, m[1])
+	if m := patchVersion.FindStringSubmatch(s.Value); m != nil {
+		r.Notef("Python %s is read as %s; the base image decides the patch release", s.Value, m[1])
 		return m[1]
 	}
-	f := r.specf(s.at, "%q is not a Python version", s.value)
-	if strings.HasSuffix(s.value, "t") {
-		f.Hint("Free-threaded Python has no official base image; name its normal build: %q.", strings.TrimSuffix(s.value, "t"))
+	f := r.Specf(s.At, "%q is not a Python version", s.Value)
+	if strings.HasSuffix(s.Value, "t") {
+		f.Hint("Free-threaded Python has no official base image; name its normal build: %q.", strings.TrimSuffix(s.Value, "t"))
 	} else {
-		f.Hint("Name the minor version, for example %q.", defaultPython)
+		f.Hint("Name the minor version, for example %q.", compat.DefaultPython)
 	}
-	return s.value
+	return s.Value
 }
 
 // fromRequiresPython takes the default if it is allowed, else the lowest allowed version that has a slim image.
 func (r *resolver) fromRequiresPython(wanted string) string {
 	at := r.py.at(wanted)
-	candidates := slices.Insert(slices.Clone(compat().Slim), 0, defaultPython)
+	candidates := slices.Insert(slices.Clone(compat.Tables().Slim), 0, compat.DefaultPython)
 	for _, v := range candidates {
 		fits, err := satisfies(v, wanted)
 		if err != nil {
-			r.specf(at, "requires-python %q is not a version specifier: %s", wanted, err)
-			return defaultPython
+			r.Specf(at, "requires-python %q is not a version specifier: %s", wanted, err)
+			return compat.DefaultPython
 		}
 		if fits {
 			return v
 		}
 	}
-	r.specf(at, "no known Python satisfies requires-python %q", wanted).
-		Hint("Known: %s. Name another with python: {version: …}.", strings.Join(compat().Slim, ", "))
-	return defaultPython
+	r.Specf(at, "no known Python satisfies requires-python %q", wanted).
+		Hint("Known: %s. Name another with python: {version: …}.", strings.Join(compat.Tables().Slim, ", "))
+	return compat.DefaultPython
 }
 
 // satisfies tells whether some release of a minor version satisfies a PEP 440 specifier. The highest patch
@@ -120,15 +122,15 @@ func satisfies(minor, specifier string) (bool, error) {
 // fails with E-SPEC for another Python, E-ABI for musl and E-CUDA for another CUDA major.
 func CheckBase(r *recipe.Recipe, cuda string, history, env []string) (glibc string, err error) {
 	var faults fault.List
-	if v := envValue(env, "PYTHON_VERSION"); v != "" && minorOf(v) != r.Python.Version {
-		faults = append(faults, pythonFault(r.Base.Ref, minorOf(v), r.Python.Version, r.Python.From))
+	if v := envValue(env, "PYTHON_VERSION"); v != "" && compat.MinorOf(v) != r.Python.Version {
+		faults = append(faults, pythonFault(r.Base.Ref, compat.MinorOf(v), r.Python.Version, r.Python.From))
 	}
-	found, musl, _ := GlibcOf(r.Base.Ref, history, env)
+	found, musl, _ := compat.GlibcOf(r.Base.Ref, history, env)
 	if musl {
-		faults = append(faults, muslFault(r.Base.Ref))
+		faults = append(faults, compat.MuslFault(r.Base.Ref))
 	}
 	wanted := orElse(cuda, r.Accelerator.CUDA)
-	if has := envValue(env, "CUDA_VERSION"); has != "" && wanted != "" && majorOf(has) != majorOf(wanted) {
+	if has := envValue(env, "CUDA_VERSION"); has != "" && wanted != "" && compat.MajorOf(has) != compat.MajorOf(wanted) {
 		faults = append(faults, fault.New(fault.Cuda, "the base %s has CUDA %s, the profile %s needs CUDA %s",
 			r.Base.Ref, has, r.Profile, wanted).Hint("%s", baseHint(wanted)))
 	}
@@ -137,7 +139,7 @@ func CheckBase(r *recipe.Recipe, cuda string, history, env []string) (glibc stri
 
 // baseHint names a base that fits a CUDA.
 func baseHint(cuda string) string {
-	if ref, ok := NvidiaImage(minorOf(cuda), "runtime", ""); ok {
+	if ref, ok := compat.NvidiaImage(compat.MinorOf(cuda), "runtime", ""); ok {
 		return fmt.Sprintf("Use %s, or no CUDA base at all: the Python packages bring their CUDA.", ref)
 	}
 	return "Use a base without CUDA: the Python packages bring their own."

@@ -10,7 +10,9 @@ import (
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
+	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
 // requirement is a package that the project asks for by name.
@@ -32,23 +34,18 @@ func (q requirement) text() string {
 
 var (
 	requirementName = lazyregexp.New(`^([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(\[[^\]]*\])?\s*(.*)$`)
-	nameRuns        = lazyregexp.New(`[-_.]+`)
-	exactPin        = lazyregexp.New(`^===?\s*([0-9][0-9A-Za-z.+]*)\s*(?:--hash.*)?$`)
-	lineComment     = lazyregexp.New(`(^|\s)#.*$`)
-	lineOptions     = lazyregexp.New(`\s--[a-z].*$`)
+
+	exactPin    = lazyregexp.New(`^===?\s*([0-9][0-9A-Za-z.+]*)\s*(?:--hash.*)?$`)
+	lineComment = lazyregexp.New(`(^|\s)#.*$`)
+	lineOptions = lazyregexp.New(`\s--[a-z].*$`)
 )
 
-// NormalizeName writes a package name as PEP 503 compares it: lower case, runs of -, _ and . as one dash.
-func NormalizeName(name string) string {
-	return strings.ToLower(nameRuns.ReplaceAllString(name, "-"))
-}
-
 // allowed normalizes the names of packages. An entry with a slash names a file of one, as "package/file.pth", and stays: its name is a path.
-func allowed(entries []str) []string {
-	names, files := []str{}, []string{}
+func allowed(entries []yamldoc.String) []string {
+	names, files := []yamldoc.String{}, []string{}
 	for _, e := range entries {
-		if pkg, file, ok := strings.Cut(e.value, "/"); ok {
-			files = append(files, NormalizeName(pkg)+"/"+file)
+		if pkg, file, ok := strings.Cut(e.Value, "/"); ok {
+			files = append(files, pypi.Normalize(pkg)+"/"+file)
 		} else {
 			names = append(names, e)
 		}
@@ -63,58 +60,58 @@ func (r *resolver) requirements() {
 	req.Lock = "pylock." + r.sel.Profile + ".toml"
 	req.Allow = allowed(p.allow)
 	files := p.requirements
-	if files == nil && p.packages == nil && !p.project.set {
+	if files == nil && p.packages == nil && !p.project.Set {
 		files = r.detected()
 	}
 	req.Files = r.readRequirements(files, false)
 	req.Constraints = r.readRequirements(p.constraints, true)
 	for _, s := range p.packages {
-		req.Packages = append(req.Packages, s.value)
-		r.requirementLine(s.value, s.at)
+		req.Packages = append(req.Packages, s.Value)
+		r.requirementLine(s.Value, s.At)
 	}
 	r.steps()
 	r.overrides()
 	req.NoDeps = normalizedNames(p.noDeps)
-	if p.project.set {
+	if p.project.Set {
 		req.Project = r.projectSource()
-	} else if len(p.extras)+len(p.groups) > 0 && !p.lock.set {
-		r.specf(p.at, "python.extras and python.groups need python.project").Hint("Write project: . beside them.")
+	} else if len(p.extras)+len(p.groups) > 0 && !p.lock.Set {
+		r.Specf(p.at, "python.extras and python.groups need python.project").Hint("Write project: . beside them.")
 	}
 	r.otherLock()
 	r.indexes()
 	req.Hashes = pinnedHashes(r.hashed)
 }
 
-func normalizedNames(list []str) []string {
+func normalizedNames(list []yamldoc.String) []string {
 	var names []string
 	for _, s := range list {
-		names = append(names, NormalizeName(s.value))
+		names = append(names, pypi.Normalize(s.Value))
 	}
 	return recipe.SortedUnique(names)
 }
 
 // detected chooses the inputs of a project that names none: those that a named lock belongs to, else what is there.
-func (r *resolver) detected() []str {
+func (r *resolver) detected() []yamldoc.String {
 	lock := r.spec.python.lock
-	switch base := path.Base(lock.value); {
-	case !lock.set || lock.value == "none":
+	switch base := path.Base(lock.Value); {
+	case !lock.Set || lock.Value == "none":
 		return r.detectRequirements()
 	case base == "uv.lock" || base == "poetry.lock":
-		r.spec.python.project = str{value: ".", at: lock.at, set: true}
+		r.spec.python.project = yamldoc.String{Value: ".", At: lock.At, Set: true}
 	}
 	return nil // a lock in the standard's form lists every package
 }
 
 // detectRequirements chooses what stands in a project that does not say it.
-func (r *resolver) detectRequirements() []str {
+func (r *resolver) detectRequirements() []yamldoc.String {
 	if _, err := fs.Stat(r.fsys, "requirements.txt"); err == nil {
 		if r.py.hasProject() {
-			r.notef("requirements.txt is used, the dependencies of pyproject.toml are not")
+			r.Notef("requirements.txt is used, the dependencies of pyproject.toml are not")
 		}
-		return []str{{value: "requirements.txt", set: true}}
+		return []yamldoc.String{{Value: "requirements.txt", Set: true}}
 	}
 	if r.py.hasProject() {
-		r.spec.python.project = str{value: ".", set: true}
+		r.spec.python.project = yamldoc.String{Value: ".", Set: true}
 		return nil
 	}
 	f := fault.New(fault.Spec, "nothing to build from: there is no requirements.txt and no pyproject.toml with a [project] table")
@@ -127,7 +124,7 @@ func (r *resolver) detectRequirements() []str {
 			f.Hint("%s is here: %s", other.file, other.hint)
 		}
 	}
-	r.add(f)
+	r.Add(f)
 	return nil
 }
 
@@ -140,7 +137,7 @@ var otherTools = []struct{ file, hint string }{
 }
 
 // readRequirements reads the named files and what they include. Constraints ask for no package by themselves.
-func (r *resolver) readRequirements(files []str, constraints bool) []recipe.File {
+func (r *resolver) readRequirements(files []yamldoc.String, constraints bool) []recipe.File {
 	read := &requirementReader{resolver: r}
 	for _, f := range files {
 		read.file(include{f, constraints}, nil)
@@ -156,7 +153,7 @@ type requirementReader struct {
 
 // include is a file that the project names, or another file by -r or -c.
 type include struct {
-	str
+	yamldoc.String
 	constraints bool
 }
 
@@ -166,12 +163,12 @@ func (q *requirementReader) file(f include, chain []string) {
 	if f.constraints {
 		what = "constraints file"
 	}
-	clean, ok := q.inside(f.value, f.at, what)
+	clean, ok := q.inside(f.Value, f.At, what)
 	if !ok {
 		return
 	}
 	if slices.Contains(chain, clean) {
-		q.specf(f.at, "the requirements files include each other in a circle: %s", strings.Join(append(chain, clean), " → "))
+		q.Specf(f.At, "the requirements files include each other in a circle: %s", strings.Join(append(chain, clean), " → "))
 		return
 	}
 	top := len(chain) == 0
@@ -179,16 +176,16 @@ func (q *requirementReader) file(f include, chain []string) {
 		q.files[i].Top = q.files[i].Top || top
 		return
 	}
-	data, ok := q.smallFile(clean, f.at, what)
+	data, ok := q.smallFile(clean, f.At, what)
 	if !ok {
 		return
 	}
-	q.source(clean, data)
+	q.Source(clean, data)
 	text := q.takeIndexes(clean, string(data))
 	q.files = append(q.files, recipe.File{Path: clean, Data: text, Top: top})
 	for _, next := range q.lines(clean, text, f.constraints) {
-		if !path.IsAbs(next.value) && !strings.Contains(next.value, "://") {
-			next.value = path.Join(path.Dir(clean), next.value)
+		if !path.IsAbs(next.Value) && !strings.Contains(next.Value, "://") {
+			next.Value = path.Join(path.Dir(clean), next.Value)
 		}
 		next.constraints = next.constraints || f.constraints
 		q.file(next, append(slices.Clone(chain), clean))
@@ -197,7 +194,7 @@ func (q *requirementReader) file(f include, chain []string) {
 
 // smallFile reads a text file of the project, at most 1 MiB.
 func (r *resolver) smallFile(name string, at fault.Position, what string) ([]byte, bool) {
-	return r.fileUpTo(name, at, what, maxFileBytes)
+	return r.fileUpTo(name, at, what, yamldoc.MaxFileBytes)
 }
 
 // fileUpTo reads a file of the project of at most limit bytes, a whole number of MiB.
@@ -208,7 +205,7 @@ func (r *resolver) fileUpTo(name string, at fault.Position, what string, limit i
 	}
 	f, err := r.fsys.Open(real)
 	if errors.Is(err, fs.ErrNotExist) {
-		r.add(r.missing(name, at, what))
+		r.Add(r.missing(name, at, what))
 		return nil, false
 	}
 	var data []byte
@@ -217,11 +214,11 @@ func (r *resolver) fileUpTo(name string, at fault.Position, what string, limit i
 		data, err = io.ReadAll(io.LimitReader(f, int64(limit)+1))
 	}
 	if err != nil {
-		r.add(fault.New(fault.Context, "the %s %s cannot be read: %w", what, name, err).In(at))
+		r.Add(fault.New(fault.Context, "the %s %s cannot be read: %w", what, name, err).In(at))
 		return nil, false
 	}
 	if len(data) > limit {
-		r.add(fault.New(fault.Context, "the %s %s is larger than %d MiB", what, name, limit>>20).In(at))
+		r.Add(fault.New(fault.Context, "the %s %s is larger than %d MiB", what, name, limit>>20).In(at))
 		return nil, false
 	}
 	return data, true
@@ -249,7 +246,7 @@ func (r *resolver) lines(file, data string, constraints bool) []include {
 		at := fault.Position{File: file, Line: start, Column: 1}
 		if m := includeOption.FindStringSubmatch(logical); m != nil {
 			name := strings.Trim(strings.TrimSpace(m[2]), `"'`)
-			includes = append(includes, include{str{name, at, true}, strings.HasPrefix(strings.TrimLeft(m[1], "-"), "c")})
+			includes = append(includes, include{yamldoc.String{Value: name, At: at, Set: true}, strings.HasPrefix(strings.TrimLeft(m[1], "-"), "c")})
 			continue
 		}
 		r.requirementLine(logical, at)
@@ -265,7 +262,7 @@ var includeOption = lazyregexp.New(`^(-[rc]|--requirements?\b|--constraints?\b)[
 
 // requirementLine checks one requirement or option, and remembers the package that it names.
 func (r *resolver) requirementLine(line string, at fault.Position) {
-	if hasUserInfo(line) {
+	if yamldoc.HasUserInfo(line) {
 		r.leakedURL(at)
 		return
 	}
@@ -294,14 +291,14 @@ func (r *resolver) namedRequirement(line string, at fault.Position) {
 		return // a direct URL without a name: the resolver reads it
 	}
 	if m == nil || m[3] != "" && !strings.ContainsAny(m[3][:1], "=<>!~@;(-") {
-		r.specf(at, "%q is not a requirement", line).Hint("For example: numpy==2.2.1")
+		r.Specf(at, "%q is not a requirement", line).Hint("For example: numpy==2.2.1")
 		return
 	}
 	if rest := strings.TrimSpace(strings.TrimPrefix(m[3], "@")); rest != m[3] && isLocalPath(rest) {
 		r.localRequirement(firstField(rest), at)
 		return
 	}
-	q := requirement{name: NormalizeName(m[1]), extras: m[2], rest: lineOptions.ReplaceAllString(m[3], ""), at: at}
+	q := requirement{name: pypi.Normalize(m[1]), extras: m[2], rest: lineOptions.ReplaceAllString(m[3], ""), at: at}
 	if pin := exactPin.FindStringSubmatch(m[3]); pin != nil {
 		q.pin = pin[1]
 	}
@@ -309,7 +306,7 @@ func (r *resolver) namedRequirement(line string, at fault.Position) {
 }
 
 func (r *resolver) leakedURL(at fault.Position) {
-	r.leak(at, "a URL here holds credentials").
+	leakAt(r.Report, at, "a URL here holds credentials").
 		Hint("Name the index in %s: python: {indexes: [{name: …, url: …, secret: id}]}, and give --secret id=….", FileName)
 }
 

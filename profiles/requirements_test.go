@@ -9,6 +9,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
 func TestFaultsOfRequirements(t *testing.T) {
@@ -107,7 +108,7 @@ func TestPythonVersion(t *testing.T) {
 
 // TestDirectRequirements: what a constraint names is not asked for, and markers, hashes and extras do not hide a name.
 func TestDirectRequirements(t *testing.T) {
-	r := &resolver{report: newReport()}
+	r := &resolver{Report: yamldoc.NewReport()}
 	r.lines("r.txt", "A_b.c==1.0 \\\n --hash=sha256:"+strings.Repeat("0", 64)+"\nTorch[x,y]>=2 ; python_version<'3'\n\n--pre\njax @ https://files.example/jax.whl # c\n-c k.txt\nz~=1", false)
 	r.lines("c.txt", "limited==3\n", true)
 	var got []string
@@ -117,8 +118,8 @@ func TestDirectRequirements(t *testing.T) {
 	if diff := cmp.Diff([]string{"a-b-c 1.0", "torch[x,y] ", "jax ", "z "}, got); diff != "" {
 		t.Error(diff)
 	}
-	if len(r.faults) > 0 {
-		t.Errorf("unexpected faults: %v", r.faults)
+	if len(r.Faults) > 0 {
+		t.Errorf("unexpected faults: %v", r.Faults)
 	}
 }
 
@@ -176,7 +177,7 @@ func TestTorchOfTheProject(t *testing.T) {
 }
 
 func TestAllowKeepsFileNames(t *testing.T) {
-	list := []str{{value: "Some_Package/Starter.pth"}, {value: "NVIDIA_nccl.cu12"}}
+	list := []yamldoc.String{{Value: "Some_Package/Starter.pth"}, {Value: "NVIDIA_nccl.cu12"}}
 	if got, want := allowed(list), []string{"nvidia-nccl-cu12", "some-package/Starter.pth"}; !slices.Equal(got, want) {
 		t.Errorf("allowed: %q, want %q", got, want)
 	}

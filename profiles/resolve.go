@@ -12,6 +12,7 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
 // Selection says which profile and platform to resolve, and what the command line sets over the file.
@@ -36,8 +37,8 @@ var Compressions = []string{"estargz", "gzip", "uncompressed", "zstd"}
 
 // The defaults of a recipe. A user sees them in docs/mlbuild-yaml.md.
 const (
-	defaultTool        = "docker.io/library/python:3-slim"
-	defaultPython      = "3.11"
+	defaultTool = "docker.io/library/python:3-slim"
+
 	defaultWorkdir     = "/app"
 	defaultCompression = "zstd"
 	defaultPyTorch     = "https://download.pytorch.org/whl"
@@ -46,7 +47,7 @@ const (
 
 // resolver is the state of one Resolve. Its steps fill the recipe and report faults.
 type resolver struct {
-	*report
+	*yamldoc.Report
 	project  *Project
 	fsys     fs.FS
 	sel      Selection
@@ -68,62 +69,62 @@ func (p *Project) Resolve(sel Selection) (*recipe.Recipe, error) {
 	if sel.Profile == "" {
 		sel.Profile = defaultProfile
 	}
-	r := &resolver{report: p.report.fork(), project: p, fsys: p.fsys, sel: sel, recipe: &recipe.Recipe{Profile: sel.Profile}}
+	r := &resolver{Report: p.report.Fork(), project: p, fsys: p.fsys, sel: sel, recipe: &recipe.Recipe{Profile: sel.Profile}}
 	if !slices.Contains(p.names(), sel.Profile) {
 		f := fault.New(fault.Spec, "the profile %q does not exist", sel.Profile)
-		didYouMean(f, sel.Profile, p.names())
-		r.add(f.Hint("Profiles: %s.", strings.Join(p.names(), ", ")))
-		return nil, r.faults.Err()
+		yamldoc.DidYouMean(f, sel.Profile, p.names())
+		r.Add(f.Hint("Profiles: %s.", strings.Join(p.names(), ", ")))
+		return nil, r.Faults.Err()
 	}
-	d := &decoder{report: r.report, args: r.args()}
-	r.spec = d.spec(merge(p.merged(sel.Profile).without("extends", "description"), sel.node()))
+	d := &yamldoc.Decoder{Report: r.Report, Args: r.args()}
+	r.spec = decodeSpec(d, yamldoc.Merge(p.merged(sel.Profile).Without("extends", "description"), sel.node()))
 	for _, step := range []func(){
 		r.platform, r.pyprojectFile, r.identity, r.requirements, r.accelerator, r.pythonVersion, r.checkPins, r.base, r.system, r.sourceBuilds,
 		r.user, r.layers, r.prune, r.models, r.app, r.entrypointScript, r.ownSteps, r.testing, r.dev, r.leaks, r.hash, r.hashStages,
 	} {
 		step()
 	}
-	if err := r.faults.Err(); err != nil {
+	if err := r.Faults.Err(); err != nil {
 		return nil, err
 	}
-	r.recipe.Notes = r.notes
+	r.recipe.Notes = r.Notes
 	return r.recipe, nil
 }
 
 // node gives what the flags say in the shape of the project file.
-func (s Selection) node() *node {
-	n := &node{kind: mapping}
-	set := func(name, flag string, value *node) {
-		n.keys = append(n.keys, entry{name: name, at: fault.Position{File: flag}, value: value})
+func (s Selection) node() *yamldoc.Node {
+	n := &yamldoc.Node{Kind: yamldoc.Mapping}
+	set := func(name, flag string, value *yamldoc.Node) {
+		n.Keys = append(n.Keys, yamldoc.Entry{Name: name, At: fault.Position{File: flag}, Value: value})
 	}
 	if s.Python != "" {
-		set("python", "--python", object("--python", "version", s.Python))
+		set("python", "--python", yamldoc.Object("--python", "version", s.Python))
 	}
 	if s.Base != "" {
-		set("base", "--base", longBase(scalar(s.Base, "--base")))
+		set("base", "--base", longBase(yamldoc.Scalar(s.Base, "--base")))
 	}
 	if s.Tool != "" {
-		set("tool", "--tool", scalar(s.Tool, "--tool"))
+		set("tool", "--tool", yamldoc.Scalar(s.Tool, "--tool"))
 	}
 	if s.Image != "" {
-		set("image", "--image", scalar(s.Image, "--image"))
+		set("image", "--image", yamldoc.Scalar(s.Image, "--image"))
 	}
-	app := object("flags")
+	app := yamldoc.Object("flags")
 	for _, part := range []struct {
 		key, flag string
-		values    map[string]string
+		Values    map[string]string
 	}{{"env", "--env", s.Env}, {"labels", "--label", s.Labels}} {
-		value := object(part.flag)
-		for _, name := range slices.Sorted(maps.Keys(part.values)) {
+		value := yamldoc.Object(part.flag)
+		for _, name := range slices.Sorted(maps.Keys(part.Values)) {
 			// A flag's value is literal: ${NAME} in it was the shell's business.
-			literal := strings.ReplaceAll(part.values[name], "${", "$${")
-			value.keys = append(value.keys, entry{name: name, at: value.at, value: scalar(literal, part.flag)})
+			literal := strings.ReplaceAll(part.Values[name], "${", "$${")
+			value.Keys = append(value.Keys, yamldoc.Entry{Name: name, At: value.At, Value: yamldoc.Scalar(literal, part.flag)})
 		}
-		if len(value.keys) > 0 {
-			app.keys = append(app.keys, entry{name: part.key, at: value.at, value: value})
+		if len(value.Keys) > 0 {
+			app.Keys = append(app.Keys, yamldoc.Entry{Name: part.key, At: value.At, Value: value})
 		}
 	}
-	if len(app.keys) > 0 {
+	if len(app.Keys) > 0 {
 		set("app", "flags", app)
 	}
 	return n
@@ -138,16 +139,16 @@ func (r *resolver) args() map[string]string {
 			f := fault.New(fault.Spec, "the build argument %q is not declared in the project", name).
 				In(fault.Position{File: "--build-arg"})
 			if len(declared) > 0 {
-				didYouMean(f, name, declared)
+				yamldoc.DidYouMean(f, name, declared)
 			}
-			r.add(f.Hint("Declare it in %s: args: {%s: default}.", FileName, name))
+			r.Add(f.Hint("Declare it in %s: args: {%s: default}.", FileName, name))
 			continue
 		}
 		args[name] = r.sel.Args[name]
 	}
 	for _, name := range r.project.must {
 		if _, given := r.sel.Args[name]; !given {
-			r.specf(r.project.root.get("args").keyAt(name), "the build argument %s has no value", name).
+			r.Specf(r.project.root.Get("args").KeyAt(name), "the build argument %s has no value", name).
 				Hint("Give --build-arg %s=value, or a default in args.", name)
 		}
 	}
@@ -160,7 +161,7 @@ func (r *resolver) platform() {
 		r.recipe.Platform = Platforms[0]
 	}
 	if !slices.Contains(Platforms, r.recipe.Platform) {
-		r.add(fault.New(fault.Platform, "the platform %q cannot be built", r.sel.Platform).
+		r.Add(fault.New(fault.Platform, "the platform %q cannot be built", r.sel.Platform).
 			In(fault.Position{File: "--platform"}).Hint("Allowed: %s.", strings.Join(Platforms, ", ")))
 	}
 }
@@ -168,20 +169,20 @@ func (r *resolver) platform() {
 // identity decides the names: the project's, the image's repository, the tag suffix; and the compression.
 func (r *resolver) identity() {
 	r.recipe.Name = r.name()
-	if r.spec.image.set {
+	if r.spec.image.Set {
 		r.recipe.Image = r.repository(r.spec.image)
 	}
-	r.recipe.Suffix = r.spec.suffix.or("-" + r.sel.Profile)
+	r.recipe.Suffix = r.spec.suffix.Or("-" + r.sel.Profile)
 	if !tagSuffix.MatchString(r.recipe.Suffix) {
-		r.specf(r.spec.suffix.at, "the suffix %q cannot stand in an image tag", r.recipe.Suffix).
+		r.Specf(r.spec.suffix.At, "the suffix %q cannot stand in an image tag", r.recipe.Suffix).
 			Hint("Use letters, digits, '.', '_' and '-'.")
 	}
 	r.recipe.Tool = r.reference(r.spec.tool, defaultTool)
-	r.recipe.Compression = r.spec.compression.or(defaultCompression)
+	r.recipe.Compression = r.spec.compression.Or(defaultCompression)
 	if !slices.Contains(Compressions, r.recipe.Compression) {
-		f := fault.New(fault.Spec, "the compression %q does not exist", r.recipe.Compression).In(r.spec.compression.at)
-		didYouMean(f, r.recipe.Compression, Compressions)
-		r.add(f)
+		f := fault.New(fault.Spec, "the compression %q does not exist", r.recipe.Compression).In(r.spec.compression.At)
+		yamldoc.DidYouMean(f, r.recipe.Compression, Compressions)
+		r.Add(f)
 	}
 }
 
@@ -192,12 +193,12 @@ var (
 )
 
 func (r *resolver) name() string {
-	if n := r.spec.name; n.set {
-		if !projectName.MatchString(n.value) || len(n.value) > 63 {
-			r.specf(n.at, "the name %q is not made of lower-case letters, digits and single dashes", n.value).
-				Hint("For example name: %s.", orElse(cleanName(n.value), "app"))
+	if n := r.spec.name; n.Set {
+		if !projectName.MatchString(n.Value) || len(n.Value) > 63 {
+			r.Specf(n.At, "the name %q is not made of lower-case letters, digits and single dashes", n.Value).
+				Hint("For example name: %s.", orElse(cleanName(n.Value), "app"))
 		}
-		return n.value
+		return n.Value
 	}
 	return orElse(cleanName(r.py.name()), orElse(cleanName(r.project.DefaultName), "app"))
 }
@@ -216,42 +217,42 @@ func orElse(s, fallback string) string {
 }
 
 // repository reads an image name that must have no tag or digest: the tag comes from the command line.
-func (r *resolver) repository(s str) string {
-	named, err := reference.ParseNormalizedNamed(s.value)
+func (r *resolver) repository(s yamldoc.String) string {
+	named, err := reference.ParseNormalizedNamed(s.Value)
 	if err != nil {
 		r.badReference(s, err)
-		return s.value
+		return s.Value
 	}
 	if !reference.IsNameOnly(named) {
-		r.add(fault.New(fault.Ref, "image %q has a tag or a digest; tags are given with --tag", s.value).In(s.at).
+		r.Add(fault.New(fault.Ref, "image %q has a tag or a digest; tags are given with --tag", s.Value).In(s.At).
 			Hint("Write image: %s.", named.Name()))
 	}
 	return named.Name()
 }
 
 // reference reads an image reference and spells it out: docker.io/library/python:3-slim.
-func (r *resolver) reference(s str, fallback string) string {
-	if !s.set {
+func (r *resolver) reference(s yamldoc.String, fallback string) string {
+	if !s.Set {
 		return fallback
 	}
-	named, err := reference.ParseNormalizedNamed(s.value)
+	named, err := reference.ParseNormalizedNamed(s.Value)
 	if err != nil {
 		r.badReference(s, err)
-		return s.value
+		return s.Value
 	}
 	return reference.TagNameOnly(named).String()
 }
 
-func (r *resolver) badReference(s str, err error) {
-	if urlWithUser.MatchString(s.value) {
-		r.leak(s.at, "the image reference holds credentials")
+func (r *resolver) badReference(s yamldoc.String, err error) {
+	if yamldoc.URLWithUser.MatchString(s.Value) {
+		leakAt(r.Report, s.At, "the image reference holds credentials")
 		return
 	}
-	f := fault.New(fault.Ref, "%q is not an image reference: %w", s.value, err).In(s.at)
-	if lower := strings.ToLower(s.value); lower != s.value {
+	f := fault.New(fault.Ref, "%q is not an image reference: %w", s.Value, err).In(s.At)
+	if lower := strings.ToLower(s.Value); lower != s.Value {
 		f.Hint("Repositories are lower case: %s.", lower)
 	}
-	r.add(f)
+	r.Add(f)
 }
 
 // layers reads the bounds of the layer plan, and whether bytecode has layers too.
@@ -267,27 +268,27 @@ func (r *resolver) layers() {
 }
 
 // between gives the number if it lies in its bounds, the fallback if none was given.
-func (r *resolver) between(n number, what string, fallback, low, high int64) int64 {
-	if !n.set {
+func (r *resolver) between(n yamldoc.Number, what string, fallback, low, high int64) int64 {
+	if !n.Set {
 		return fallback
 	}
-	if n.value < low || n.value > high {
-		r.specf(n.at, "%s is %d, it must lie between %d and %d", what, n.value, low, high)
+	if n.Value < low || n.Value > high {
+		r.Specf(n.At, "%s is %d, it must lie between %d and %d", what, n.Value, low, high)
 		return fallback
 	}
-	return n.value
+	return n.Value
 }
 
 var sizeText = lazyregexp.New(`^([0-9]{1,9})\s*([kMG]?)(i?)B?$`)
 
 // size reads "5MB" (decimal) or "5MiB" (binary) as bytes.
-func (r *resolver) size(s str, what string, fallback int64) int64 {
-	if !s.set {
+func (r *resolver) size(s yamldoc.String, what string, fallback int64) int64 {
+	if !s.Set {
 		return fallback
 	}
-	m := sizeText.FindStringSubmatch(s.value)
+	m := sizeText.FindStringSubmatch(s.Value)
 	if m == nil {
-		r.specf(s.at, "%s %q is not a size", what, s.value).Hint("For example 5MB or 140MiB.")
+		r.Specf(s.At, "%s %q is not a size", what, s.Value).Hint("For example 5MB or 140MiB.")
 		return fallback
 	}
 	unit := int64(1000)
@@ -296,7 +297,7 @@ func (r *resolver) size(s str, what string, fallback int64) int64 {
 	}
 	n, err := strconv.ParseInt(m[1], 10, 64)
 	if err != nil || n == 0 {
-		r.specf(s.at, "%s must be more than 0", what)
+		r.Specf(s.At, "%s must be more than 0", what)
 	}
 	for range strings.Index(" kMG", orElse(m[2], " ")) {
 		n *= unit

@@ -8,58 +8,21 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
 // Names that a secret usually has, and words that take the suspicion away, as BuildKit's Dockerfile rule
 // SecretsUsedInArgOrEnv has them (frontend/dockerfile/dockerfile2llb/validations.go).
 var (
-	secretName  = lazyregexp.New(`(?i)(?:_|^)(apikey|auth|credential|credentials|key|password|pword|passwd|secret|token)(?:_|$)`)
-	publicName  = lazyregexp.New(`(?i)(?:_|^)(public|file|version)(?:_|$)`)
-	urlWithUser = lazyregexp.New(`([A-Za-z][A-Za-z0-9+.-]*)://([^/\s@"'?#]+)@`)
+	secretName = lazyregexp.New(`(?i)(?:_|^)(apikey|auth|credential|credentials|key|password|pword|passwd|secret|token)(?:_|$)`)
+	publicName = lazyregexp.New(`(?i)(?:_|^)(public|file|version)(?:_|$)`)
 )
 
-// secretShapes are values that are secrets whatever their name is.
-var secretShapes = []struct {
-	what    string
-	pattern *lazyregexp.Regexp
-}{
-	{"an AWS access key", lazyregexp.New(`\b(?:AKIA|ASIA)[0-9A-Z]{16}\b`)},
-	{"a GitHub token", lazyregexp.New(`\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{40,})`)},
-	{"a Hugging Face token", lazyregexp.New(`\bhf_[A-Za-z0-9]{30,}`)},
-	{"a GitLab token", lazyregexp.New(`\bglpat-[A-Za-z0-9_-]{20,}`)},
-	{"a JSON web token", lazyregexp.New(`\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+`)},
-	{"a private key", lazyregexp.New(`-----BEGIN [A-Z ]*PRIVATE KEY-----`)},
-	{"a URL with credentials", lazyregexp.New(`[A-Za-z][A-Za-z0-9+.-]*://[^/\s:@"']*:[^/\s@"']+@`)},
-}
-
-// leak adds an E-SECRET-LEAK. The message must not hold the value.
-func (r *report) leak(at fault.Position, format string, args ...any) *fault.Fault {
+// leakAt adds an E-SECRET-LEAK. The message must not hold the value.
+func leakAt(r *yamldoc.Report, at fault.Position, format string, args ...any) *fault.Fault {
 	f := fault.New(fault.SecretLeak, format, args...).In(at)
-	r.add(f)
+	r.Add(f)
 	return f
-}
-
-// hasUserInfo tells whether a text holds a URL with a user or password. The user of an ssh URL is no secret.
-func hasUserInfo(s string) bool {
-	for _, m := range urlWithUser.FindAllStringSubmatch(s, -1) {
-		if !strings.HasSuffix(strings.ToLower(m[1]), "ssh") || strings.Contains(m[2], ":") {
-			return true
-		}
-	}
-	return false
-}
-
-// shapeOf names the kind of secret that a text holds, "" if none is seen.
-func shapeOf(s string) string {
-	for _, shape := range secretShapes {
-		if shape.pattern.MatchString(s) {
-			return shape.what
-		}
-	}
-	if hasUserInfo(s) {
-		return "a URL with credentials"
-	}
-	return ""
 }
 
 // secretLike tells whether a name is one that a secret usually has. Dots and dashes separate words too.
@@ -71,11 +34,11 @@ func secretLike(name string) bool {
 // leaks looks for secrets where they would be published: environment, labels, annotations, commands, build
 // arguments.
 func (r *resolver) leaks() {
-	public := values(r.spec.public)
+	public := yamldoc.Values(r.spec.public)
 	a := r.spec.app
 	for _, group := range []struct {
 		what  string
-		pairs []named
+		pairs []yamldoc.Pair
 	}{{"environment variable", a.env}, {"label", a.labels}, {"annotation", a.annotations}, {"build argument", r.argPairs()}} {
 		for _, p := range group.pairs {
 			r.leakOf(group.what, p, public)
@@ -87,10 +50,10 @@ func (r *resolver) leaks() {
 	r.leaksOfStages(public)
 }
 
-func (r *resolver) leaksOfCommand(words []str) {
+func (r *resolver) leaksOfCommand(words []yamldoc.String) {
 	for _, word := range words {
-		if shape := shapeOf(word.value); shape != "" {
-			r.leak(word.at, "the command holds %s, which everyone who has the image can read", shape)
+		if shape := yamldoc.ShapeOf(word.Value); shape != "" {
+			leakAt(r.Report, word.At, "the command holds %s, which everyone who has the image can read", shape)
 		}
 	}
 }
@@ -105,7 +68,7 @@ func (r *resolver) leaksOfStages(public []string) {
 	}
 	if t := r.spec.testing; t != nil {
 		for _, p := range t.env {
-			if shapeOf(p.value.value) != "" {
+			if yamldoc.ShapeOf(p.Value.Value) != "" {
 				r.leakOf("environment variable", p, public)
 			}
 		}
@@ -130,42 +93,42 @@ func (r *resolver) stepLeaks() {
 	for _, s := range scripts {
 		texts := slices.Clone(s.commands)
 		for _, p := range s.env {
-			texts = append(texts, p.value)
+			texts = append(texts, p.Value)
 		}
 		for _, t := range texts {
-			if shape := shapeOf(t.value); shape != "" {
-				r.leak(t.at, "a step holds %s, which the daemon's records keep", shape).Hint("Name it under secrets: of the step, and give it with --secret.")
+			if shape := yamldoc.ShapeOf(t.Value); shape != "" {
+				leakAt(r.Report, t.At, "a step holds %s, which the daemon's records keep", shape).Hint("Name it under secrets: of the step, and give it with --secret.")
 			}
 		}
 	}
 }
 
 // argPairs gives the declared build arguments with their values.
-func (r *resolver) argPairs() []named {
-	var pairs []named
-	declared := r.project.root.get("args")
+func (r *resolver) argPairs() []yamldoc.Pair {
+	var pairs []yamldoc.Pair
+	declared := r.project.root.Get("args")
 	for _, name := range slices.Sorted(maps.Keys(r.project.args)) {
-		at := declared.keyAt(name)
+		at := declared.KeyAt(name)
 		value := r.project.args[name]
 		if given, ok := r.sel.Args[name]; ok {
 			value, at = given, fault.Position{File: "--build-arg"}
 		}
-		pairs = append(pairs, named{str{name, at, true}, str{value, at, true}})
+		pairs = append(pairs, yamldoc.Pair{Name: yamldoc.String{Value: name, At: at, Set: true}, Value: yamldoc.String{Value: value, At: at, Set: true}})
 	}
 	return pairs
 }
 
-func (r *resolver) leakOf(what string, p named, public []string) {
-	if shape := shapeOf(p.value.value); shape != "" {
-		r.leak(p.value.at, "the %s %s holds %s, which everyone who has the image can read", what, p.name.value, shape).
+func (r *resolver) leakOf(what string, p yamldoc.Pair, public []string) {
+	if shape := yamldoc.ShapeOf(p.Value.Value); shape != "" {
+		leakAt(r.Report, p.Value.At, "the %s %s holds %s, which everyone who has the image can read", what, p.Name.Value, shape).
 			Hint("Pass it when the container starts; revoke it if it was ever published.")
 		return
 	}
-	if p.value.value == "" || !secretLike(p.name.value) || slices.Contains(public, p.name.value) {
+	if p.Value.Value == "" || !secretLike(p.Name.Value) || slices.Contains(public, p.Name.Value) {
 		return
 	}
-	r.leak(p.name.at, "the %s %s has the name of a secret, and everyone who has the image can read its value", what, p.name.value).
-		Hint("Pass it when the container starts. If it is no secret, write public: [%s] at the top level.", p.name.value)
+	leakAt(r.Report, p.Name.At, "the %s %s has the name of a secret, and everyone who has the image can read its value", what, p.Name.Value).
+		Hint("Pass it when the container starts. If it is no secret, write public: [%s] at the top level.", p.Name.Value)
 }
 
 // CheckSecretValues looks for the values of the build's secrets (by id) in everything of the recipe that is

@@ -7,55 +7,58 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
+	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
 type sourceBuildSpec struct {
-	name      str
+	name      yamldoc.String
 	isolation bool
-	requires  []str
-	depends   []str
+	requires  []yamldoc.String
+	depends   []yamldoc.String
 	dependsIn bool // depends is given
-	env       []named
-	jobs      number
+	env       []yamldoc.Pair
+	jobs      yamldoc.Number
 	cuda      bool
 }
 
-// sourceBuilds reads python.build: a list of names, or a mapping of names to how they are built.
-func (d *decoder) sourceBuilds(n *node, p *pythonSpec) {
+// decodeSourceBuilds reads python.build: a list of names, or a mapping of names to how they are built.
+func decodeSourceBuilds(d *yamldoc.Decoder, n *yamldoc.Node, p *pythonSpec) {
 	p.build = nil
-	if n.kind != mapping {
-		var names []str
-		d.strs(&names, "python.build")(n)
+	if n.Kind != yamldoc.Mapping {
+		var names []yamldoc.String
+		d.Strings(&names, "python.build")(n)
 		for _, name := range names {
 			p.build = append(p.build, sourceBuildSpec{name: name, isolation: true})
 		}
 		return
 	}
-	for _, e := range n.keys {
-		if e.value.kind == null {
+	for _, e := range n.Keys {
+		if e.Value.Kind == yamldoc.Null {
 			continue
 		}
-		b := sourceBuildSpec{name: str{e.name, e.at, true}, isolation: true}
-		d.sourceBuild(e.value, &b)
+		b := sourceBuildSpec{name: yamldoc.String{Value: e.Name, At: e.At, Set: true}, isolation: true}
+		decodeSourceBuild(d, e.Value, &b)
 		p.build = append(p.build, b)
 	}
 }
 
-func (d *decoder) sourceBuild(n *node, b *sourceBuildSpec) {
-	what := "python.build." + b.name.value
-	d.mapping(n, what, fields{
-		"isolation": d.flag(&b.isolation, what+".isolation"),
-		"requires":  d.strs(&b.requires, what+".requires"),
-		"depends": func(n *node) {
+func decodeSourceBuild(d *yamldoc.Decoder, n *yamldoc.Node, b *sourceBuildSpec) {
+	what := "python.build." + b.name.Value
+	d.Mapping(n, what, yamldoc.Fields{
+		"isolation": d.Flag(&b.isolation, what+".isolation"),
+		"requires":  d.Strings(&b.requires, what+".requires"),
+		"depends": func(n *yamldoc.Node) {
 			b.dependsIn = true
-			d.strs(&b.depends, what+".depends")(n)
+			d.Strings(&b.depends, what+".depends")(n)
 		},
-		"env":  d.pairs(&b.env, what+".env"),
-		"jobs": d.integer(&b.jobs, what+".jobs"),
-		"cuda": d.flag(&b.cuda, what+".cuda"),
+		"env":  d.Pairs(&b.env, what+".env"),
+		"jobs": d.Integer(&b.jobs, what+".jobs"),
+		"cuda": d.Flag(&b.cuda, what+".cuda"),
 	})
 }
 
@@ -67,18 +70,18 @@ func (r *resolver) sourceBuilds() {
 	b, req := &r.recipe.Builder, &r.recipe.Requires
 	seen := map[string]bool{}
 	for _, s := range r.spec.python.build {
-		name := NormalizeName(s.name.value)
-		if !requirementName.MatchString(s.name.value) || strings.ContainsAny(s.name.value, " [=<>~!@;/") {
-			r.specf(s.name.at, "%q is not the name of a package", s.name.value).Hint("Write the name alone; its version stands in the requirements.")
+		name := pypi.Normalize(s.name.Value)
+		if !requirementName.MatchString(s.name.Value) || strings.ContainsAny(s.name.Value, " [=<>~!@;/") {
+			r.Specf(s.name.At, "%q is not the name of a package", s.name.Value).Hint("Write the name alone; its version stands in the requirements.")
 			continue
 		}
 		if seen[name] {
-			r.specf(s.name.at, "%s stands in python.build twice", name)
+			r.Specf(s.name.At, "%s stands in python.build twice", name)
 		}
 		seen[name] = true
 		b.Packages = append(b.Packages, r.packageBuild(name, s))
 		if s.dependsIn {
-			req.Metadata = append(req.Metadata, recipe.Metadata{Name: name, Requires: values(s.depends)})
+			req.Metadata = append(req.Metadata, recipe.Metadata{Name: name, Requires: yamldoc.Values(s.depends)})
 		}
 		req.Source = append(req.Source, name)
 	}
@@ -93,19 +96,19 @@ func (r *resolver) sourceBuilds() {
 
 func (r *resolver) packageBuild(name string, s sourceBuildSpec) recipe.PackageBuild {
 	p := recipe.PackageBuild{
-		Name: name, Shared: !s.isolation, Requires: values(s.requires), CUDA: s.cuda,
+		Name: name, Shared: !s.isolation, Requires: yamldoc.Values(s.requires), CUDA: s.cuda,
 		Jobs: int(r.between(s.jobs, "python.build."+name+".jobs", 0, 1, maxJobs)),
 	}
 	if len(s.requires) > 0 && s.isolation {
-		r.specf(s.requires[0].at, "requires goes with isolation: false; with isolation the build gets what its own pyproject.toml requires").
+		r.Specf(s.requires[0].At, "requires goes with isolation: false; with isolation the build gets what its own pyproject.toml requires").
 			Hint("Write isolation: false beside it, or leave it out.")
 	}
 	for _, e := range s.env {
-		if !envName.MatchString(e.name.value) {
-			r.specf(e.name.at, "%q is not the name of a variable", e.name.value)
+		if !envName.MatchString(e.Name.Value) {
+			r.Specf(e.Name.At, "%q is not the name of a variable", e.Name.Value)
 		}
-		r.leakOf("environment variable", e, values(r.spec.public))
-		p.Env = append(p.Env, recipe.Pair{Name: e.name.value, Value: e.value.value})
+		r.leakOf("environment variable", e, yamldoc.Values(r.spec.public))
+		p.Env = append(p.Env, recipe.Pair{Name: e.Name.Value, Value: e.Value.Value})
 	}
 	return p
 }
@@ -117,8 +120,8 @@ func (r *resolver) install() {
 		return
 	}
 	dir := "."
-	if p.project.set {
-		clean, ok := r.inside(p.project.value, p.project.at, "project")
+	if p.project.Set {
+		clean, ok := r.inside(p.project.Value, p.project.At, "project")
 		if !ok {
 			return
 		}
@@ -127,7 +130,7 @@ func (r *resolver) install() {
 	}
 	local, ok := r.localDirectory(dir, p.at)
 	if ok {
-		local.Name = orElse(local.Name, NormalizeName(r.recipe.Name))
+		local.Name = orElse(local.Name, pypi.Normalize(r.recipe.Name))
 		local.Meta = nil // its requirements are asked for by python.project
 		r.recipe.Builder.Project = &local
 	}
@@ -155,11 +158,11 @@ func (r *resolver) localDirectory(dir string, at fault.Position) (recipe.LocalSo
 		local.Git = local.Git || byGitTags.Match(data)
 	}
 	if len(local.Meta) == 0 || len(local.Meta) == 1 && local.Meta[0].Path == path.Join(dir, "setup.cfg") {
-		r.specf(at, "%s is no Python package: it has neither pyproject.toml nor setup.py", dir)
+		r.Specf(at, "%s is no Python package: it has neither pyproject.toml nor setup.py", dir)
 		return local, false
 	}
 	if py, err := readPyproject(local.Meta[0]); err == nil && py.hasProject() {
-		local.Name, local.Version = NormalizeName(py.Project.Name), py.Project.Version
+		local.Name, local.Version = pypi.Normalize(py.Project.Name), py.Project.Version
 	}
 	return local, true
 }
@@ -167,17 +170,17 @@ func (r *resolver) localDirectory(dir string, at fault.Position) (recipe.LocalSo
 // cudaArchitectures lists the compute capabilities that a CUDA compiles for, as TORCH_CUDA_ARCH_LIST wants them: the newest also as PTX.
 func cudaArchitectures(cuda string) string {
 	capabilities := map[string]bool{"7.5": true, "8.0": true, "8.6": true, "8.9": true} // every CUDA from 11.8 on compiles for these
-	for _, row := range compat().GPUs {
-		if compareVersions(CUDAOfTag(row.CUDA), cuda) <= 0 {
+	for _, row := range compat.Tables().GPUs {
+		if compat.CompareVersions(compat.CUDAOfTag(row.CUDA), cuda) <= 0 {
 			capabilities[row.Capability] = true
 		}
 	}
-	return strings.Join(slices.SortedFunc(maps.Keys(capabilities), compareVersions), ";") + "+PTX"
+	return strings.Join(slices.SortedFunc(maps.Keys(capabilities), compat.CompareVersions), ";") + "+PTX"
 }
 
 // CUDABuild gives what a package that is compiled with CUDA needs: the image with the toolkit ("" = the tables know none), the toolkit's directory in it, and the
 // compute capabilities to compile for. cuda has two or three parts.
 func CUDABuild(cuda string) (image, dir, architectures string) {
-	image, _ = NvidiaImage(cuda, "devel", "")
-	return image, "/usr/local/cuda-" + minorOf(cuda), cudaArchitectures(cuda)
+	image, _ = compat.NvidiaImage(cuda, "devel", "")
+	return image, "/usr/local/cuda-" + compat.MinorOf(cuda), cudaArchitectures(cuda)
 }

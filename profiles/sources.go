@@ -10,6 +10,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
+	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
@@ -20,20 +21,20 @@ var versionControl = lazyregexp.New(`^(?:[A-Za-z0-9][A-Za-z0-9._-]*\s*(?:\[[^\]]
 func (r *resolver) versionControlled(tool, scheme string, at fault.Position) {
 	switch {
 	case tool != "git":
-		r.add(fault.New(fault.Sdist, "a requirement from %s cannot be built: only git is supported", tool).In(at).
+		r.Add(fault.New(fault.Sdist, "a requirement from %s cannot be built: only git is supported", tool).In(at).
 			Hint("Publish a wheel or a source distribution of it, and name its URL."))
 	case scheme == "file":
-		r.specf(at, "a git repository of the local disk cannot be reached by the daemon").
+		r.Specf(at, "a git repository of the local disk cannot be reached by the daemon").
 			Hint("Name the package's directory in the project (./libs/name), or a repository on a server.")
 	case scheme != "https" && scheme != "http" && scheme != "ssh":
-		r.specf(at, "a git repository cannot be reached by %s://", scheme).Hint("Write git+https://…@commit or git+ssh://git@host/…@commit.")
+		r.Specf(at, "a git repository cannot be reached by %s://", scheme).Hint("Write git+https://…@commit or git+ssh://git@host/…@commit.")
 	}
 }
 
 // editable says what to write in place of an editable install.
 func (r *resolver) editable(line string, at fault.Position) {
 	what := strings.TrimLeft(strings.TrimPrefix(strings.TrimPrefix(line, "--editable"), "-e"), " \t=")
-	f := r.specf(at, "an editable install (%s) has no place in an image: it would point at files that are not there", line)
+	f := r.Specf(at, "an editable install (%s) has no place in an image: it would point at files that are not there", line)
 	if strings.HasPrefix(what, "git+") {
 		f.Hint("Write %s without -e: it is built as a wheel.", what)
 		return
@@ -47,9 +48,9 @@ func (r *resolver) noBinary(line string, at fault.Position) {
 		switch name = strings.TrimSpace(name); name {
 		case "", ":none:":
 		case ":all:":
-			r.specf(at, "--no-binary :all: would build every package from source").Hint("Name the packages: --no-binary name.")
+			r.Specf(at, "--no-binary :all: would build every package from source").Hint("Name the packages: --no-binary name.")
 		default:
-			r.recipe.Requires.Source = append(r.recipe.Requires.Source, NormalizeName(name))
+			r.recipe.Requires.Source = append(r.recipe.Requires.Source, pypi.Normalize(name))
 		}
 	}
 }
@@ -58,7 +59,7 @@ func (r *resolver) noBinary(line string, at fault.Position) {
 func (r *resolver) localRequirement(word string, at fault.Position) {
 	const relative = "Write its path in the project, as ./libs/name; what lies outside never reaches the daemon."
 	if strings.HasPrefix(strings.ToLower(word), "file:") {
-		r.specf(at, "a file: URL (%s) names a file of one machine", word).Hint(relative)
+		r.Specf(at, "a file: URL (%s) names a file of one machine", word).Hint(relative)
 		return
 	}
 	clean, ok := r.inside(LocalPath(word), at, "requirement")
@@ -71,7 +72,7 @@ func (r *resolver) localRequirement(word string, at fault.Position) {
 	}
 	info, err := fs.Stat(r.fsys, real)
 	if err != nil {
-		r.add(r.missing(clean, at, "requirement"))
+		r.Add(r.missing(clean, at, "requirement"))
 		return
 	}
 	local := recipe.LocalSource{Path: clean}
@@ -103,7 +104,7 @@ func (r *resolver) sumOf(name string, at fault.Position) (string, bool) {
 			return hex.EncodeToString(h.Sum(nil)), true
 		}
 	}
-	r.add(fault.New(fault.Context, "%s cannot be read: %w", name, err).In(at))
+	r.Add(fault.New(fault.Context, "%s cannot be read: %w", name, err).In(at))
 	return "", false
 }
 

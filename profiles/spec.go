@@ -1,17 +1,20 @@
 package profiles
 
-import "github.com/mlbuild/mlbuild/profiles/fault"
+import (
+	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/yamldoc"
+)
 
 // spec is the project file as it is written, one profile's keys laid over the top level's. Every value keeps
 // its place, so that what later turns out to be wrong is shown where it stands.
 type spec struct {
 	at           fault.Position
-	name         str
-	image        str
-	suffix       str
-	tool         str
-	compression  str
-	pytorchIndex str
+	name         yamldoc.String
+	image        yamldoc.String
+	suffix       yamldoc.String
+	tool         yamldoc.String
+	compression  yamldoc.String
+	pytorchIndex yamldoc.String
 	accelerator  acceleratorSpec
 	python       pythonSpec
 	base         baseSpec
@@ -28,87 +31,87 @@ type spec struct {
 	build        []buildSpec
 	bake         []bakeSpec
 	run          []hookSpec
-	public       []str
-	secrets      []str
+	public       []yamldoc.String
+	secrets      []yamldoc.String
 }
 
 type acceleratorSpec struct {
-	kind, cuda, minDriver str
+	kind, cuda, minDriver yamldoc.String
 }
 
 type pythonSpec struct {
 	at           fault.Position
-	version      str
-	requirements []str
-	packages     []str
-	constraints  []str
+	version      yamldoc.String
+	requirements []yamldoc.String
+	packages     []yamldoc.String
+	constraints  []yamldoc.String
 	then         []stepSpec
-	overrides    []str
-	noDeps       []str
-	project      str
-	extras       []str
-	groups       []str
+	overrides    []yamldoc.String
+	noDeps       []yamldoc.String
+	project      yamldoc.String
+	extras       []yamldoc.String
+	groups       []yamldoc.String
 	indexes      []indexSpec
-	findLinks    []str
-	strategy     str
-	cooldown     str
-	fresh        []named // packages that the cooldown does not hold, and why
-	lock         str
-	allow        []str
+	findLinks    []yamldoc.String
+	strategy     yamldoc.String
+	cooldown     yamldoc.String
+	fresh        []yamldoc.Pair // packages that the cooldown does not hold, and why
+	lock         yamldoc.String
+	allow        []yamldoc.String
 
 	build            []sourceBuildSpec
-	buildConstraints []str
+	buildConstraints []yamldoc.String
 	install          bool
 }
 
 // stepSpec is an item of python.then.
 type stepSpec struct {
-	requirements []str
-	packages     []str
+	requirements []yamldoc.String
+	packages     []yamldoc.String
 }
 
 type indexSpec struct {
 	at       fault.Position
-	name     str
-	url      str
-	packages []str
-	secret   str
+	name     yamldoc.String
+	url      yamldoc.String
+	packages []yamldoc.String
+	secret   yamldoc.String
 	standard bool // key default
 }
 
 type baseSpec struct {
-	given                     []str // the names of its keys
-	kind                      str
-	image, interpreter, glibc str
-	variant, version, distro  str
-	python                    str  // image whose Python is laid over the base
-	packages                  bool // the base's own packages count
-	suite                     str
+	given                     []yamldoc.String // the names of its keys
+	kind                      yamldoc.String
+	image, interpreter, glibc yamldoc.String
+	variant, version, distro  yamldoc.String
+	python                    yamldoc.String // image whose Python is laid over the base
+	packages                  bool           // the base's own packages count
+	suite                     yamldoc.String
 	shell                     bool
 	repositories              []repositorySpec
 }
 
 type userSpec struct {
 	at       fault.Position
-	name     str
-	uid, gid number
-	home     str
+	name     yamldoc.String
+	uid, gid yamldoc.Number
+	home     yamldoc.String
 }
 
 type appSpec struct {
 	copy        []copySpec
 	copySet     bool
-	workdir     str
-	entrypoint  []str
-	command     []str
-	ports       []str
-	env         []named
-	labels      []named
-	annotations []named
-	volumes     []str
+	workdir     yamldoc.String
+	entrypoint  []yamldoc.String
+	command     []yamldoc.String
+	ports       []yamldoc.String
+	env         []yamldoc.Pair
+	labels      []yamldoc.Pair
+	annotations []yamldoc.Pair
+	volumes     []yamldoc.String
 	dirs        []dirSpec
-	stopSignal  str
-	presets     []str
+	stopSignal  yamldoc.String
+	presets     []yamldoc.String
 	init        bool // a PID 1 that forwards signals and reaps
 	initAt      fault.Position
 	healthcheck *healthSpec
@@ -116,26 +119,26 @@ type appSpec struct {
 
 type copySpec struct {
 	at                    fault.Position
-	from, to, mode, owner str
+	from, to, mode, owner yamldoc.String
 }
 
 type dirSpec struct {
-	path, mode, owner str
+	path, mode, owner yamldoc.String
 }
 
 type healthSpec struct {
 	at                             fault.Position
-	http                           str
-	port                           number
-	command                        []str
-	interval, timeout, startPeriod str
-	startInterval                  str
-	retries                        number
+	http                           yamldoc.String
+	port                           yamldoc.Number
+	command                        []yamldoc.String
+	interval, timeout, startPeriod yamldoc.String
+	startInterval                  yamldoc.String
+	retries                        yamldoc.Number
 }
 
 type layersSpec struct {
-	max, bins  number
-	own, split str
+	max, bins  yamldoc.Number
+	own, split yamldoc.String
 }
 
 // topOnly are keys that the project has once; profileOnly are keys that only a profile has.
@@ -144,164 +147,164 @@ var (
 	profileOnly = []string{"extends", "accelerator", "suffix", "description"}
 )
 
-// spec reads what the top level and a profile have in common.
-func (d *decoder) spec(n *node) *spec {
-	s := &spec{at: n.at}
-	d.mapping(n, "the project file", d.specFields(s))
+// decodeSpec reads what the top level and a profile have in common.
+func decodeSpec(d *yamldoc.Decoder, n *yamldoc.Node) *spec {
+	s := &spec{at: n.At}
+	d.Mapping(n, "the project file", specFields(d, s))
 	return s
 }
 
-func (d *decoder) specFields(s *spec) fields {
-	return fields{
-		"name":          d.str(&s.name, "name"),
-		"image":         d.str(&s.image, "image"),
-		"suffix":        d.str(&s.suffix, "suffix"),
-		"tool":          d.str(&s.tool, "tool"),
-		"compression":   d.str(&s.compression, "compression"),
-		"pytorch_index": d.str(&s.pytorchIndex, "pytorch_index"),
-		"public":        d.strs(&s.public, "public"),
-		"secrets":       d.strs(&s.secrets, "secrets"),
-		"accelerator":   func(n *node) { d.accelerator(n, &s.accelerator) },
-		"python":        func(n *node) { d.python(n, &s.python) },
-		"base":          func(n *node) { d.base(n, &s.base) },
-		"user":          func(n *node) { d.user(n, &s.user) },
-		"app":           func(n *node) { d.app(n, &s.app) },
-		"system":        func(n *node) { d.system(n, &s.system) },
-		"build":         func(n *node) { d.builds(n, s) },
-		"bake":          func(n *node) { d.bakes(n, s) },
-		"run":           func(n *node) { d.hooks(n, s) },
-		"copyFrom":      func(n *node) { d.copyFroms(n, s) },
-		"testing": func(n *node) {
+func specFields(d *yamldoc.Decoder, s *spec) yamldoc.Fields {
+	return yamldoc.Fields{
+		"name":          d.String(&s.name, "name"),
+		"image":         d.String(&s.image, "image"),
+		"suffix":        d.String(&s.suffix, "suffix"),
+		"tool":          d.String(&s.tool, "tool"),
+		"compression":   d.String(&s.compression, "compression"),
+		"pytorch_index": d.String(&s.pytorchIndex, "pytorch_index"),
+		"public":        d.Strings(&s.public, "public"),
+		"secrets":       d.Strings(&s.secrets, "secrets"),
+		"accelerator":   func(n *yamldoc.Node) { decodeAccelerator(d, n, &s.accelerator) },
+		"python":        func(n *yamldoc.Node) { decodePython(d, n, &s.python) },
+		"base":          func(n *yamldoc.Node) { decodeBase(d, n, &s.base) },
+		"user":          func(n *yamldoc.Node) { decodeUser(d, n, &s.user) },
+		"app":           func(n *yamldoc.Node) { decodeApp(d, n, &s.app) },
+		"system":        func(n *yamldoc.Node) { decodeSystem(d, n, &s.system) },
+		"build":         func(n *yamldoc.Node) { decodeBuilds(d, n, s) },
+		"bake":          func(n *yamldoc.Node) { decodeBakes(d, n, s) },
+		"run":           func(n *yamldoc.Node) { decodeHooks(d, n, s) },
+		"copyFrom":      func(n *yamldoc.Node) { decodeCopyFrom(d, n, s) },
+		"testing": func(n *yamldoc.Node) {
 			s.testing = &testingSpec{}
-			d.testing(n, s.testing)
+			decodeTesting(d, n, s.testing)
 		},
-		"dev": func(n *node) {
+		"dev": func(n *yamldoc.Node) {
 			s.dev = &devSpec{}
-			d.dev(n, s.dev)
+			decodeDev(d, n, s.dev)
 		},
-		"prune":    func(n *node) { d.prune(n, &s.prune) },
-		"bytecode": d.flag(&s.bytecode, "bytecode"),
-		"models":   func(n *node) { d.models(n, s) },
-		"layers": func(n *node) {
-			d.mapping(n, "layers", fields{
-				"max": d.integer(&s.layers.max, "layers.max"), "bins": d.integer(&s.layers.bins, "layers.bins"),
-				"own": d.str(&s.layers.own, "layers.own"), "split": d.str(&s.layers.split, "layers.split"),
+		"prune":    func(n *yamldoc.Node) { decodePrune(d, n, &s.prune) },
+		"bytecode": d.Flag(&s.bytecode, "bytecode"),
+		"models":   func(n *yamldoc.Node) { decodeModels(d, n, s) },
+		"layers": func(n *yamldoc.Node) {
+			d.Mapping(n, "layers", yamldoc.Fields{
+				"max": d.Integer(&s.layers.max, "layers.max"), "bins": d.Integer(&s.layers.bins, "layers.bins"),
+				"own": d.String(&s.layers.own, "layers.own"), "split": d.String(&s.layers.split, "layers.split"),
 			})
 		},
 	}
 }
 
-// accelerator reads none, cuda, or {cuda: version, min_driver: version}.
-func (d *decoder) accelerator(n *node, a *acceleratorSpec) {
-	if n.kind != mapping {
-		d.str(&a.kind, "accelerator")(n)
+// decodeAccelerator reads none, cuda, or {cuda: version, min_driver: version}.
+func decodeAccelerator(d *yamldoc.Decoder, n *yamldoc.Node, a *acceleratorSpec) {
+	if n.Kind != yamldoc.Mapping {
+		d.String(&a.kind, "accelerator")(n)
 		return
 	}
-	a.kind = str{"cuda", n.at, true}
-	d.mapping(n, "accelerator", fields{
-		"kind":       d.str(&a.kind, "accelerator.kind"),
-		"cuda":       d.str(&a.cuda, "accelerator.cuda"),
-		"min_driver": d.str(&a.minDriver, "accelerator.min_driver"),
+	a.kind = yamldoc.String{Value: "cuda", At: n.At, Set: true}
+	d.Mapping(n, "accelerator", yamldoc.Fields{
+		"kind":       d.String(&a.kind, "accelerator.kind"),
+		"cuda":       d.String(&a.cuda, "accelerator.cuda"),
+		"min_driver": d.String(&a.minDriver, "accelerator.min_driver"),
 	})
 }
 
-func (d *decoder) python(n *node, p *pythonSpec) {
-	p.at = n.at
-	d.mapping(n, "python", fields{
-		"version":      d.str(&p.version, "python.version"),
-		"requirements": d.strs(&p.requirements, "python.requirements"),
-		"packages":     d.strs(&p.packages, "python.packages"),
-		"constraints":  d.strs(&p.constraints, "python.constraints"),
-		"project":      d.str(&p.project, "python.project"),
-		"extras":       d.strs(&p.extras, "python.extras"),
-		"groups":       d.strs(&p.groups, "python.groups"),
-		"allow":        d.strs(&p.allow, "python.allow"),
-		"overrides":    d.strs(&p.overrides, "python.overrides"),
-		"no_deps":      d.strs(&p.noDeps, "python.no_deps"),
-		"find_links":   d.strs(&p.findLinks, "python.find_links"),
-		"lock":         d.str(&p.lock, "python.lock"),
-		"indexes":      func(n *node) { d.indexes(n, p) },
-		"then":         func(n *node) { d.steps(n, p) },
+func decodePython(d *yamldoc.Decoder, n *yamldoc.Node, p *pythonSpec) {
+	p.at = n.At
+	d.Mapping(n, "python", yamldoc.Fields{
+		"version":      d.String(&p.version, "python.version"),
+		"requirements": d.Strings(&p.requirements, "python.requirements"),
+		"packages":     d.Strings(&p.packages, "python.packages"),
+		"constraints":  d.Strings(&p.constraints, "python.constraints"),
+		"project":      d.String(&p.project, "python.project"),
+		"extras":       d.Strings(&p.extras, "python.extras"),
+		"groups":       d.Strings(&p.groups, "python.groups"),
+		"allow":        d.Strings(&p.allow, "python.allow"),
+		"overrides":    d.Strings(&p.overrides, "python.overrides"),
+		"no_deps":      d.Strings(&p.noDeps, "python.no_deps"),
+		"find_links":   d.Strings(&p.findLinks, "python.find_links"),
+		"lock":         d.String(&p.lock, "python.lock"),
+		"indexes":      func(n *yamldoc.Node) { decodeIndexes(d, n, p) },
+		"then":         func(n *yamldoc.Node) { decodeSteps(d, n, p) },
 
-		"cooldown":          d.str(&p.cooldown, "python.cooldown"),
-		"cooldown_except":   d.pairs(&p.fresh, "python.cooldown_except"),
-		"index_strategy":    d.str(&p.strategy, "python.index_strategy"),
-		"install":           d.flag(&p.install, "python.install"),
-		"build":             func(n *node) { d.sourceBuilds(n, p) },
-		"build_constraints": d.strs(&p.buildConstraints, "python.build_constraints"),
+		"cooldown":          d.String(&p.cooldown, "python.cooldown"),
+		"cooldown_except":   d.Pairs(&p.fresh, "python.cooldown_except"),
+		"index_strategy":    d.String(&p.strategy, "python.index_strategy"),
+		"install":           d.Flag(&p.install, "python.install"),
+		"build":             func(n *yamldoc.Node) { decodeSourceBuilds(d, n, p) },
+		"build_constraints": d.Strings(&p.buildConstraints, "python.build_constraints"),
 	})
 }
 
-// steps reads a list of requirements and of mappings with requirements and packages.
-func (d *decoder) steps(n *node, p *pythonSpec) {
-	if n.kind != list {
-		d.wrong(n, "python.then", "a list of requirements and of mappings")
+// decodeSteps reads a list of requirements and of mappings with requirements and packages.
+func decodeSteps(d *yamldoc.Decoder, n *yamldoc.Node, p *pythonSpec) {
+	if n.Kind != yamldoc.List {
+		d.Wrong(n, "python.then", "a list of requirements and of mappings")
 		return
 	}
 	p.then = nil
-	for _, item := range n.items {
+	for _, item := range n.Items {
 		var step stepSpec
-		if item.kind != mapping {
-			d.strs(&step.packages, "python.then")(item)
+		if item.Kind != yamldoc.Mapping {
+			d.Strings(&step.packages, "python.then")(item)
 		} else {
-			d.mapping(item, "python.then", fields{
-				"requirements": d.strs(&step.requirements, "requirements"), "packages": d.strs(&step.packages, "packages"),
+			d.Mapping(item, "python.then", yamldoc.Fields{
+				"requirements": d.Strings(&step.requirements, "requirements"), "packages": d.Strings(&step.packages, "packages"),
 			})
 		}
 		p.then = append(p.then, step)
 	}
 }
 
-func (d *decoder) indexes(n *node, p *pythonSpec) {
-	if n.kind != list {
-		d.wrong(n, "python.indexes", "a list of mappings with name and url")
+func decodeIndexes(d *yamldoc.Decoder, n *yamldoc.Node, p *pythonSpec) {
+	if n.Kind != yamldoc.List {
+		d.Wrong(n, "python.indexes", "a list of mappings with name and url")
 		return
 	}
 	p.indexes = nil
-	for _, item := range n.items {
-		index := indexSpec{at: item.at}
-		if item.kind != mapping {
-			d.wrong(item, "an item of python.indexes", "a mapping with name and url")
+	for _, item := range n.Items {
+		index := indexSpec{at: item.At}
+		if item.Kind != yamldoc.Mapping {
+			d.Wrong(item, "an item of python.indexes", "a mapping with name and url")
 			continue
 		}
-		d.mapping(item, "python.indexes", fields{
-			"name": d.str(&index.name, "name"), "url": d.str(&index.url, "url"),
-			"packages": d.strs(&index.packages, "packages"), "secret": d.str(&index.secret, "secret"),
-			"default": d.flag(&index.standard, "default"),
+		d.Mapping(item, "python.indexes", yamldoc.Fields{
+			"name": d.String(&index.name, "name"), "url": d.String(&index.url, "url"),
+			"packages": d.Strings(&index.packages, "packages"), "secret": d.String(&index.secret, "secret"),
+			"default": d.Flag(&index.standard, "default"),
 		})
 		p.indexes = append(p.indexes, index)
 	}
 }
 
-// base reads an image reference, or a mapping with it or a kind.
-func (d *decoder) base(n *node, b *baseSpec) {
-	if n.kind != mapping {
-		d.str(&b.image, "base")(n)
+// decodeBase reads an image reference, or a mapping with it or a kind.
+func decodeBase(d *yamldoc.Decoder, n *yamldoc.Node, b *baseSpec) {
+	if n.Kind != yamldoc.Mapping {
+		d.String(&b.image, "base")(n)
 		return
 	}
-	for _, e := range n.keys {
-		if e.value.kind != null {
-			b.given = append(b.given, str{e.name, e.at, true})
+	for _, e := range n.Keys {
+		if e.Value.Kind != yamldoc.Null {
+			b.given = append(b.given, yamldoc.String{Value: e.Name, At: e.At, Set: true})
 		}
 	}
-	d.mapping(n, "base", fields{
-		"kind": d.str(&b.kind, "base.kind"), "image": d.str(&b.image, "base.image"), "interpreter": d.str(&b.interpreter, "base.interpreter"),
-		"glibc": d.str(&b.glibc, "base.glibc"), "suite": d.str(&b.suite, "base.suite"), "shell": d.flag(&b.shell, "base.shell"),
-		"repositories": d.repositories(&b.repositories, "base.repositories"),
-		"variant":      d.str(&b.variant, "base.variant"), "version": d.str(&b.version, "base.version"), "distro": d.str(&b.distro, "base.distro"),
-		"python": d.str(&b.python, "base.python"), "packages": d.flag(&b.packages, "base.packages"),
+	d.Mapping(n, "base", yamldoc.Fields{
+		"kind": d.String(&b.kind, "base.kind"), "image": d.String(&b.image, "base.image"), "interpreter": d.String(&b.interpreter, "base.interpreter"),
+		"glibc": d.String(&b.glibc, "base.glibc"), "suite": d.String(&b.suite, "base.suite"), "shell": d.Flag(&b.shell, "base.shell"),
+		"repositories": decodeRepositories(d, &b.repositories, "base.repositories"),
+		"variant":      d.String(&b.variant, "base.variant"), "version": d.String(&b.version, "base.version"), "distro": d.String(&b.distro, "base.distro"),
+		"python": d.String(&b.python, "base.python"), "packages": d.Flag(&b.packages, "base.packages"),
 	})
 }
 
-// user reads "root", or a mapping.
-func (d *decoder) user(n *node, u *userSpec) {
-	u.at = n.at
-	if n.kind == text {
-		d.str(&u.name, "user")(n)
+// decodeUser reads "root", or a mapping.
+func decodeUser(d *yamldoc.Decoder, n *yamldoc.Node, u *userSpec) {
+	u.at = n.At
+	if n.Kind == yamldoc.Text {
+		d.String(&u.name, "user")(n)
 		return
 	}
-	d.mapping(n, "user", fields{
-		"name": d.str(&u.name, "user.name"), "home": d.str(&u.home, "user.home"),
-		"uid": d.integer(&u.uid, "user.uid"), "gid": d.integer(&u.gid, "user.gid"),
+	d.Mapping(n, "user", yamldoc.Fields{
+		"name": d.String(&u.name, "user.name"), "home": d.String(&u.home, "user.home"),
+		"uid": d.Integer(&u.uid, "user.uid"), "gid": d.Integer(&u.gid, "user.gid"),
 	})
 }

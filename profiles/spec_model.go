@@ -4,37 +4,38 @@ import (
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
 type modelSpec struct {
 	at                         fault.Position
-	name                       str
-	url, git, hub, drive, file str
-	sha256                     str
-	revision                   str
-	files                      []str
-	endpoint, region, secret   str
-	to, owner, mode, version   str
+	name                       yamldoc.String
+	url, git, hub, drive, file yamldoc.String
+	sha256                     yamldoc.String
+	revision                   yamldoc.String
+	files                      []yamldoc.String
+	endpoint, region, secret   yamldoc.String
+	to, owner, mode, version   yamldoc.String
 	unpack                     bool
 }
 
-// models reads a list of mappings, and of texts: a URL, or the path of a file.
-func (d *decoder) models(n *node, s *spec) {
-	if n.kind != list {
-		d.wrong(n, "models", "a list of models")
+// decodeModels reads a list of mappings, and of texts: a URL, or the path of a file.
+func decodeModels(d *yamldoc.Decoder, n *yamldoc.Node, s *spec) {
+	if n.Kind != yamldoc.List {
+		d.Wrong(n, "models", "a list of models")
 		return
 	}
 	s.models = nil
-	for _, item := range n.items {
-		m := modelSpec{at: item.at}
-		if item.kind == mapping {
-			d.model(item, &m)
+	for _, item := range n.Items {
+		m := modelSpec{at: item.At}
+		if item.Kind == yamldoc.Mapping {
+			decodeModel(d, item, &m)
 		} else {
-			d.str(&m.file, "an item of models")(item)
-			if strings.Contains(m.file.value, "://") {
-				m.url, m.file = m.file, str{}
+			d.String(&m.file, "an item of models")(item)
+			if strings.Contains(m.file.Value, "://") {
+				m.url, m.file = m.file, yamldoc.String{}
 			}
-			if !m.url.set && !m.file.set {
+			if !m.url.Set && !m.file.Set {
 				continue
 			}
 		}
@@ -42,13 +43,13 @@ func (d *decoder) models(n *node, s *spec) {
 	}
 }
 
-func (d *decoder) model(n *node, m *modelSpec) {
-	d.mapping(n, "models", fields{
-		"name": d.str(&m.name, "name"), "url": d.str(&m.url, "url"), "git": d.str(&m.git, "git"),
-		"huggingface": d.str(&m.hub, "huggingface"), "gdrive": d.str(&m.drive, "gdrive"), "file": d.str(&m.file, "file"),
-		"sha256": d.str(&m.sha256, "sha256"), "revision": d.str(&m.revision, "revision"), "files": d.strs(&m.files, "files"),
-		"endpoint": d.str(&m.endpoint, "endpoint"), "region": d.str(&m.region, "region"), "secret": d.str(&m.secret, "secret"),
-		"to": d.str(&m.to, "to"), "owner": d.str(&m.owner, "owner"), "mode": d.str(&m.mode, "mode"),
-		"version": d.str(&m.version, "version"), "unpack": d.flag(&m.unpack, "unpack"),
+func decodeModel(d *yamldoc.Decoder, n *yamldoc.Node, m *modelSpec) {
+	d.Mapping(n, "models", yamldoc.Fields{
+		"name": d.String(&m.name, "name"), "url": d.String(&m.url, "url"), "git": d.String(&m.git, "git"),
+		"huggingface": d.String(&m.hub, "huggingface"), "gdrive": d.String(&m.drive, "gdrive"), "file": d.String(&m.file, "file"),
+		"sha256": d.String(&m.sha256, "sha256"), "revision": d.String(&m.revision, "revision"), "files": d.Strings(&m.files, "files"),
+		"endpoint": d.String(&m.endpoint, "endpoint"), "region": d.String(&m.region, "region"), "secret": d.String(&m.secret, "secret"),
+		"to": d.String(&m.to, "to"), "owner": d.String(&m.owner, "owner"), "mode": d.String(&m.mode, "mode"),
+		"version": d.String(&m.version, "version"), "unpack": d.Flag(&m.unpack, "unpack"),
 	})
 }

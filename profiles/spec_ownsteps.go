@@ -1,39 +1,42 @@
 package profiles
 
-import "github.com/mlbuild/mlbuild/profiles/fault"
+import (
+	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/yamldoc"
+)
 
 type scriptSpec struct {
 	at           fault.Position
-	name         str
-	commands     []str
-	env          []named
-	caches       []str
+	name         yamldoc.String
+	commands     []yamldoc.String
+	env          []yamldoc.Pair
+	caches       []yamldoc.String
 	secrets      []stepSecretSpec
 	ssh, network bool
-	timeout      str
+	timeout      yamldoc.String
 }
 
 type stepSecretSpec struct {
 	at            fault.Position
-	id, env, file str
+	id, env, file yamldoc.String
 }
 
 type buildSpec struct {
 	scriptSpec
-	image       str
+	image       yamldoc.String
 	source      *sourceSpec
 	outputs     []outputSpec
-	libraryPath []str
+	libraryPath []yamldoc.String
 }
 
 type sourceSpec struct {
 	at                                            fault.Position
-	git, commit, url, sha256, secret, subdir, dir str
+	git, commit, url, sha256, secret, subdir, dir yamldoc.String
 }
 
 type bakeSpec struct {
 	scriptSpec
-	user      str
+	user      yamldoc.String
 	inputs    []copySpec
 	inputsSet bool
 	outputs   []outputSpec
@@ -41,12 +44,12 @@ type bakeSpec struct {
 
 type hookSpec struct {
 	scriptSpec
-	after, user str
+	after, user yamldoc.String
 }
 
 // stepSecrets lists the ids that the project's own steps name.
-func (s *spec) stepSecrets() []str {
-	var ids []str
+func (s *spec) stepSecrets() []yamldoc.String {
+	var ids []yamldoc.String
 	add := func(script scriptSpec) {
 		for _, secret := range script.secrets {
 			ids = append(ids, secret.id)
@@ -54,7 +57,7 @@ func (s *spec) stepSecrets() []str {
 	}
 	for _, b := range s.build {
 		add(b.scriptSpec)
-		if b.source != nil && b.source.secret.set {
+		if b.source != nil && b.source.secret.Set {
 			ids = append(ids, b.source.secret)
 		}
 	}
@@ -68,108 +71,108 @@ func (s *spec) stepSecrets() []str {
 }
 
 // scriptFields reads what all steps have.
-func (d *decoder) scriptFields(s *scriptSpec, what string) fields {
-	return fields{
-		"name": d.str(&s.name, what+".name"), "commands": d.strs(&s.commands, what+".commands"), "env": d.pairs(&s.env, what+".env"),
-		"caches": d.strs(&s.caches, what+".caches"), "ssh": d.flag(&s.ssh, what+".ssh"), "network": d.flag(&s.network, what+".network"),
-		"timeout": d.str(&s.timeout, what+".timeout"), "secrets": func(n *node) { d.stepSecrets(n, s, what) },
+func scriptFields(d *yamldoc.Decoder, s *scriptSpec, what string) yamldoc.Fields {
+	return yamldoc.Fields{
+		"name": d.String(&s.name, what+".name"), "commands": d.Strings(&s.commands, what+".commands"), "env": d.Pairs(&s.env, what+".env"),
+		"caches": d.Strings(&s.caches, what+".caches"), "ssh": d.Flag(&s.ssh, what+".ssh"), "network": d.Flag(&s.network, what+".network"),
+		"timeout": d.String(&s.timeout, what+".timeout"), "secrets": func(n *yamldoc.Node) { decodeStepSecrets(d, n, s, what) },
 	}
 }
 
-// stepSecrets reads a list of ids and of {id, env} or {id, file}.
-func (d *decoder) stepSecrets(n *node, s *scriptSpec, what string) {
+// decodeStepSecrets reads a list of ids and of {id, env} or {id, file}.
+func decodeStepSecrets(d *yamldoc.Decoder, n *yamldoc.Node, s *scriptSpec, what string) {
 	s.secrets = nil
-	items := []*node{n}
-	if n.kind == list {
-		items = n.items
+	items := []*yamldoc.Node{n}
+	if n.Kind == yamldoc.List {
+		items = n.Items
 	}
 	for _, item := range items {
-		secret := stepSecretSpec{at: item.at}
-		if item.kind != mapping {
-			d.str(&secret.id, "an item of "+what+".secrets")(item)
+		secret := stepSecretSpec{at: item.At}
+		if item.Kind != yamldoc.Mapping {
+			d.String(&secret.id, "an item of "+what+".secrets")(item)
 		} else {
-			d.mapping(item, what+".secrets", fields{"id": d.str(&secret.id, "id"), "env": d.str(&secret.env, "env"), "file": d.str(&secret.file, "file")})
-			if !secret.id.set {
-				d.report.specf(item.at, "an item of %s.secrets has no id", what)
+			d.Mapping(item, what+".secrets", yamldoc.Fields{"id": d.String(&secret.id, "id"), "env": d.String(&secret.env, "env"), "file": d.String(&secret.file, "file")})
+			if !secret.id.Set {
+				d.Report.Specf(item.At, "an item of %s.secrets has no id", what)
 			}
 		}
-		if secret.id.set {
+		if secret.id.Set {
 			s.secrets = append(s.secrets, secret)
 		}
 	}
 }
 
-func (d *decoder) builds(n *node, s *spec) {
+func decodeBuilds(d *yamldoc.Decoder, n *yamldoc.Node, s *spec) {
 	s.build = nil
-	for _, item := range d.mappings(n, "build", "name, commands and outputs") {
+	for _, item := range eachMapping(d, n, "build", "name, commands and outputs") {
 		b := buildSpec{}
-		b.at = item.at
-		keys := d.scriptFields(&b.scriptSpec, "build")
-		keys["image"] = d.str(&b.image, "build.image")
-		keys["source"] = func(n *node) { b.source = d.source(n) }
-		keys["outputs"] = func(n *node) { b.outputs = d.outputs(n, "build.outputs") }
-		keys["library_path"] = d.strs(&b.libraryPath, "build.library_path")
-		d.mapping(item, "build", keys)
+		b.at = item.At
+		keys := scriptFields(d, &b.scriptSpec, "build")
+		keys["image"] = d.String(&b.image, "build.image")
+		keys["source"] = func(n *yamldoc.Node) { b.source = decodeSource(d, n) }
+		keys["outputs"] = func(n *yamldoc.Node) { b.outputs = decodeOutputs(d, n, "build.outputs") }
+		keys["library_path"] = d.Strings(&b.libraryPath, "build.library_path")
+		d.Mapping(item, "build", keys)
 		s.build = append(s.build, b)
 	}
 }
 
-// source reads a path of the project, or a mapping with git or url.
-func (d *decoder) source(n *node) *sourceSpec {
-	s := &sourceSpec{at: n.at}
-	if n.kind != mapping {
-		d.str(&s.dir, "build.source")(n)
+// decodeSource reads a path of the project, or a mapping with git or url.
+func decodeSource(d *yamldoc.Decoder, n *yamldoc.Node) *sourceSpec {
+	s := &sourceSpec{at: n.At}
+	if n.Kind != yamldoc.Mapping {
+		d.String(&s.dir, "build.source")(n)
 		return s
 	}
-	d.mapping(n, "build.source", fields{
-		"git": d.str(&s.git, "git"), "commit": d.str(&s.commit, "commit"), "url": d.str(&s.url, "url"), "sha256": d.str(&s.sha256, "sha256"),
-		"secret": d.str(&s.secret, "secret"), "subdir": d.str(&s.subdir, "subdir"), "from": d.str(&s.dir, "from"),
+	d.Mapping(n, "build.source", yamldoc.Fields{
+		"git": d.String(&s.git, "git"), "commit": d.String(&s.commit, "commit"), "url": d.String(&s.url, "url"), "sha256": d.String(&s.sha256, "sha256"),
+		"secret": d.String(&s.secret, "secret"), "subdir": d.String(&s.subdir, "subdir"), "from": d.String(&s.dir, "from"),
 	})
 	return s
 }
 
-// outputs reads a list of paths and of {from, to, mode, owner}.
-func (d *decoder) outputs(n *node, what string) []outputSpec {
+// decodeOutputs reads a list of paths and of {from, to, mode, owner}.
+func decodeOutputs(d *yamldoc.Decoder, n *yamldoc.Node, what string) []outputSpec {
 	var all []outputSpec
-	items := []*node{n}
-	if n.kind == list {
-		items = n.items
+	items := []*yamldoc.Node{n}
+	if n.Kind == yamldoc.List {
+		items = n.Items
 	}
 	for _, item := range items {
-		o := outputSpec{at: item.at}
-		if item.kind == mapping {
-			d.mapping(item, what, d.outputFields(&o))
+		o := outputSpec{at: item.At}
+		if item.Kind == yamldoc.Mapping {
+			d.Mapping(item, what, outputFields(d, &o))
 		} else {
-			d.str(&o.from, "an item of "+what)(item)
+			d.String(&o.from, "an item of "+what)(item)
 		}
 		all = append(all, o)
 	}
 	return all
 }
 
-func (d *decoder) bakes(n *node, s *spec) {
+func decodeBakes(d *yamldoc.Decoder, n *yamldoc.Node, s *spec) {
 	s.bake = nil
-	for _, item := range d.mappings(n, "bake", "commands and outputs") {
+	for _, item := range eachMapping(d, n, "bake", "commands and outputs") {
 		b := bakeSpec{}
-		b.at = item.at
-		keys := d.scriptFields(&b.scriptSpec, "bake")
-		keys["user"] = d.str(&b.user, "bake.user")
-		keys["outputs"] = func(n *node) { b.outputs = d.outputs(n, "bake.outputs") }
-		keys["inputs"] = func(n *node) { b.inputs, b.inputsSet = d.copies(n, "bake.inputs"), true }
-		d.mapping(item, "bake", keys)
+		b.at = item.At
+		keys := scriptFields(d, &b.scriptSpec, "bake")
+		keys["user"] = d.String(&b.user, "bake.user")
+		keys["outputs"] = func(n *yamldoc.Node) { b.outputs = decodeOutputs(d, n, "bake.outputs") }
+		keys["inputs"] = func(n *yamldoc.Node) { b.inputs, b.inputsSet = decodeCopies(d, n, "bake.inputs"), true }
+		d.Mapping(item, "bake", keys)
 		s.bake = append(s.bake, b)
 	}
 }
 
-func (d *decoder) hooks(n *node, s *spec) {
+func decodeHooks(d *yamldoc.Decoder, n *yamldoc.Node, s *spec) {
 	s.run = nil
-	for _, item := range d.mappings(n, "run", "after and commands") {
+	for _, item := range eachMapping(d, n, "run", "after and commands") {
 		h := hookSpec{}
-		h.at = item.at
-		keys := d.scriptFields(&h.scriptSpec, "run")
-		keys["after"] = d.str(&h.after, "run.after")
-		keys["user"] = d.str(&h.user, "run.user")
-		d.mapping(item, "run", keys)
+		h.at = item.At
+		keys := scriptFields(d, &h.scriptSpec, "run")
+		keys["after"] = d.String(&h.after, "run.after")
+		keys["user"] = d.String(&h.user, "run.user")
+		d.Mapping(item, "run", keys)
 		s.run = append(s.run, h)
 	}
 }

@@ -10,20 +10,21 @@ import (
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
 type stageSpec struct {
 	at                                     fault.Position
-	requirements, packages, extras, groups []str
+	requirements, packages, extras, groups []yamldoc.String
 }
 
-// stage gives the keys by which a stage names its packages.
-func (d *decoder) stage(s *stageSpec, what string) fields {
-	return fields{
-		"requirements": d.strs(&s.requirements, what+".requirements"),
-		"packages":     d.strs(&s.packages, what+".packages"),
-		"extras":       d.strs(&s.extras, what+".extras"),
-		"groups":       d.strs(&s.groups, what+".groups"),
+// stageFields gives the keys by which a stage names its packages.
+func stageFields(d *yamldoc.Decoder, s *stageSpec, what string) yamldoc.Fields {
+	return yamldoc.Fields{
+		"requirements": d.Strings(&s.requirements, what+".requirements"),
+		"packages":     d.Strings(&s.packages, what+".packages"),
+		"extras":       d.Strings(&s.extras, what+".extras"),
+		"groups":       d.Strings(&s.groups, what+".groups"),
 	}
 }
 
@@ -45,8 +46,8 @@ func (r *resolver) stageRequirements(stage string, s stageSpec, places usual) (q
 	}
 	q.Files = r.readRequirements(s.requirements, false)
 	for _, p := range s.packages {
-		q.Packages = append(q.Packages, p.value)
-		r.requirementLine(p.value, p.at)
+		q.Packages = append(q.Packages, p.Value)
+		r.requirementLine(p.Value, p.At)
 	}
 	r.stageExtras(&q, stage, s.extras)
 	r.stageGroups(&q, stage, s.groups)
@@ -63,15 +64,15 @@ func (r *resolver) stageRequirements(stage string, s stageSpec, places usual) (q
 func (r *resolver) usualRequirements(stage string, s stageSpec, places usual) stageSpec {
 	for _, name := range places.files {
 		if r.exists(name) {
-			r.notef("%s.requirements is not given: %s is used", stage, name)
-			s.requirements = []str{{value: name, at: s.at, set: true}}
+			r.Notef("%s.requirements is not given: %s is used", stage, name)
+			s.requirements = []yamldoc.String{{Value: name, At: s.at, Set: true}}
 			return s
 		}
 	}
 	for _, name := range places.groups {
 		if r.py != nil && r.py.DependencyGroups[name] != nil {
-			r.notef("%s.groups is not given: the group %s of %s is used", stage, name, r.py.path)
-			s.groups = []str{{value: name, at: s.at, set: true}}
+			r.Notef("%s.groups is not given: the group %s of %s is used", stage, name, r.py.path)
+			s.groups = []yamldoc.String{{Value: name, At: s.at, Set: true}}
 			return s
 		}
 	}
@@ -86,37 +87,37 @@ func (r *resolver) knownIndex(l indexLine, stage string) {
 		return strings.TrimRight(ix.URL, "/") == strings.TrimRight(l.url, "/")
 	})
 	if !known && torchIndex.FindStringSubmatch(l.url) == nil {
-		r.specf(l.at, "%s names an index for the stage %s that the project does not have", l.option, stage).
+		r.Specf(l.at, "%s names an index for the stage %s that the project does not have", l.option, stage).
 			Hint("Name it for the whole project: python: {indexes: [{name: …, url: %q}]}.", l.url)
 	}
 }
 
-func (r *resolver) stageExtras(q *recipe.StageRequirements, stage string, extras []str) {
+func (r *resolver) stageExtras(q *recipe.StageRequirements, stage string, extras []yamldoc.String) {
 	switch {
 	case len(extras) == 0:
 	case r.recipe.Requires.Project == nil || !r.py.hasProject():
-		r.specf(extras[0].at, "%s.extras needs python.project: extras come with the project's own dependencies", stage).
+		r.Specf(extras[0].At, "%s.extras needs python.project: extras come with the project's own dependencies", stage).
 			Hint("Write python: {project: .}, or name what the stage needs in %s.requirements.", stage)
 	default:
 		r.extras(extras)
-		q.Extras = recipe.SortedUnique(values(extras))
+		q.Extras = recipe.SortedUnique(yamldoc.Values(extras))
 	}
 }
 
 // stageGroups takes dependency groups. A group needs nothing else of the project, so without python.project its requirements are
 // written out.
-func (r *resolver) stageGroups(q *recipe.StageRequirements, stage string, groups []str) {
+func (r *resolver) stageGroups(q *recipe.StageRequirements, stage string, groups []yamldoc.String) {
 	switch {
 	case len(groups) == 0:
 	case r.py == nil:
-		r.specf(groups[0].at, "%s.groups needs a pyproject.toml with [dependency-groups]", stage)
+		r.Specf(groups[0].At, "%s.groups needs a pyproject.toml with [dependency-groups]", stage)
 	case r.recipe.Requires.Project != nil:
 		r.groups(groups)
-		q.Groups = recipe.SortedUnique(values(groups))
+		q.Groups = recipe.SortedUnique(yamldoc.Values(groups))
 	default:
 		r.groups(groups)
 		for _, g := range groups {
-			q.Packages = append(q.Packages, r.groupLines(g.value, nil)...)
+			q.Packages = append(q.Packages, r.groupLines(g.Value, nil)...)
 		}
 	}
 }
@@ -157,7 +158,7 @@ func (r *resolver) hashStage(q recipe.StageRequirements) string {
 		Stage   recipe.StageRequirements
 	}{r.recipe.Requires.Inputs, q})
 	if err != nil {
-		r.add(fault.New(fault.Internal, "hash the inputs of a stage: %w", err))
+		r.Add(fault.New(fault.Internal, "hash the inputs of a stage: %w", err))
 	}
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:])
@@ -168,31 +169,31 @@ func asksIn(direct []requirement, names ...string) bool {
 	return slices.ContainsFunc(direct, func(q requirement) bool { return slices.Contains(names, q.name) })
 }
 
-// commands reads one command, or a list of them.
-func (d *decoder) commands(to *[][]str, what string) func(*node) {
-	return func(n *node) {
-		if n.kind != list || len(n.items) == 0 || n.items[0].kind != list {
-			var one []str
-			d.words(&one, what)(n)
-			*to = [][]str{one}
+// decodeCommands reads one command, or a list of them.
+func decodeCommands(d *yamldoc.Decoder, to *[][]yamldoc.String, what string) func(*yamldoc.Node) {
+	return func(n *yamldoc.Node) {
+		if n.Kind != yamldoc.List || len(n.Items) == 0 || n.Items[0].Kind != yamldoc.List {
+			var one []yamldoc.String
+			decodeWords(d, &one, what)(n)
+			*to = [][]yamldoc.String{one}
 			return
 		}
 		*to = nil
-		for _, item := range n.items {
-			var one []str
-			d.words(&one, "an item of "+what)(item)
+		for _, item := range n.Items {
+			var one []yamldoc.String
+			decodeWords(d, &one, "an item of "+what)(item)
 			*to = append(*to, one)
 		}
 	}
 }
 
 // reportPath is a file, a directory or a pattern below the working directory, as a slash path.
-func (r *resolver) reportPath(s str) string {
-	clean := path.Clean(s.value)
-	if s.value == "" || path.IsAbs(s.value) || hasDotDot(clean) || clean == "." {
-		r.specf(s.at, "the report %q is no path below the working directory", s.value).Hint("For example reports: [junit.xml, coverage.xml].")
+func (r *resolver) reportPath(s yamldoc.String) string {
+	clean := path.Clean(s.Value)
+	if s.Value == "" || path.IsAbs(s.Value) || hasDotDot(clean) || clean == "." {
+		r.Specf(s.At, "the report %q is no path below the working directory", s.Value).Hint("For example reports: [junit.xml, coverage.xml].")
 	} else if _, err := path.Match(clean, "x"); err != nil {
-		r.specf(s.at, "the report %q is not a valid pattern", s.value)
+		r.Specf(s.At, "the report %q is not a valid pattern", s.Value)
 	}
 	return clean
 }

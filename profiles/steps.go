@@ -21,8 +21,8 @@ func (r *resolver) steps() {
 			req.Files = append(req.Files, f)
 		}
 		for _, s := range step.packages {
-			req.Packages = append(req.Packages, s.value)
-			r.requirementLine(s.value, s.at)
+			req.Packages = append(req.Packages, s.Value)
+			r.requirementLine(s.Value, s.At)
 		}
 		r.replace(slices.DeleteFunc(slices.Clone(r.direct[before:]), func(q requirement) bool { return !q.versioned() }))
 	}
@@ -32,7 +32,7 @@ func (r *resolver) steps() {
 func (r *resolver) overrides() {
 	before := len(r.direct)
 	for _, s := range r.spec.python.overrides {
-		r.requirementLine(s.value, s.at)
+		r.requirementLine(s.Value, s.At)
 	}
 	wanted := slices.Clone(r.direct[before:])
 	r.direct = r.direct[:before]

@@ -10,6 +10,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
 // Suggestion is a project file and a .dockerignore for a project that has none.
@@ -24,20 +25,20 @@ type Suggestion struct {
 // hundred Python files.
 func Suggest(fsys fs.FS, directory string) Suggestion {
 	r := &resolver{
-		report: newReport(), fsys: fsys, sel: Selection{Profile: defaultProfile}, spec: &spec{}, recipe: &recipe.Recipe{Profile: defaultProfile},
-		project: &Project{fsys: fsys, root: &node{kind: mapping}, DefaultName: directory},
+		Report: yamldoc.NewReport(), fsys: fsys, sel: Selection{Profile: defaultProfile}, spec: &spec{}, recipe: &recipe.Recipe{Profile: defaultProfile},
+		project: &Project{fsys: fsys, root: &yamldoc.Node{Kind: yamldoc.Mapping}, DefaultName: directory},
 	}
 	r.pyprojectFile()
 	r.requirements()
 	r.pythonVersion()
-	r.faults, r.notes = nil, nil // they are told when the project is built
+	r.Faults, r.Notes = nil, nil // they are told when the project is built
 	s := &suggester{resolver: r, has: map[string]bool{}}
 	for _, d := range r.direct {
 		s.has[d.name] = true
 	}
 	s.files()
 	s.service()
-	return Suggestion{File: s.render(), Ignore: s.ignoreText(), Notes: s.notes}
+	return Suggestion{File: s.render(), Ignore: s.ignoreText(), Notes: s.Notes}
 }
 
 // suggester gathers what a suggestion says.
@@ -73,7 +74,7 @@ const (
 func (s *suggester) files() {
 	ignore := s.readIgnores(nil)
 	for _, rule := range s.detectApp(ignore) {
-		s.copy = append(s.copy, rule.from.value)
+		s.copy = append(s.copy, rule.from.Value)
 	}
 	for _, e := range s.entries() {
 		name := e.Name()
@@ -87,7 +88,7 @@ func (s *suggester) files() {
 	}
 	s.copy = slices.DeleteFunc(s.copy, func(n string) bool { return slices.Contains(s.venvs, n) })
 	slices.Sort(s.copy)
-	s.notes = nil
+	s.Notes = nil
 	for _, name := range s.copy {
 		s.readSources(name, ignore)
 	}
@@ -128,11 +129,11 @@ func (s *suggester) service() {
 		}
 	}
 	if len(s.command) == 0 {
-		s.notef("no command was found: name one in app.command")
+		s.Notef("no command was found: name one in app.command")
 	}
 	if s.port > 0 && s.health == "" {
 		if s.health = s.healthPath(); s.health == "" {
-			s.notef("no health check was found: give the service a path like /health and name it in app.healthcheck")
+			s.Notef("no health check was found: give the service a path like /health and name it in app.healthcheck")
 		}
 	}
 }
@@ -144,7 +145,7 @@ func (s *suggester) streamlit() bool {
 	}
 	s.command = []string{"streamlit", "run", file, "--server.address=0.0.0.0", "--server.port=8501", "--server.headless=true"}
 	s.port, s.health = 8501, "/_stcore/health"
-	s.notef("found a Streamlit app in %s", file)
+	s.Notef("found a Streamlit app in %s", file)
 	return true
 }
 
@@ -155,7 +156,7 @@ func (s *suggester) gradio() bool {
 	}
 	s.command, s.port, s.health = []string{"python", file}, 7860, "/"
 	s.env = append(s.env, [2]string{"GRADIO_SERVER_NAME", "0.0.0.0"})
-	s.notef("found a Gradio app in %s", file)
+	s.Notef("found a Gradio app in %s", file)
 	return true
 }
 
@@ -206,7 +207,7 @@ func (s *suggester) webApp() bool {
 	slices.SortStableFunc(found, func(a, b pythonFile) int { return mainRank(a.path) - mainRank(b.path) })
 	f := found[0]
 	if len(found) > 1 {
-		s.notef("several files make a web app; %s is taken", f.path)
+		s.Notef("several files make a web app; %s is taken", f.path)
 	}
 	framework, target := s.framework(f), f.module+":create_app"
 	if m := webObject.FindStringSubmatch(f.text); m != nil {
@@ -243,7 +244,7 @@ func mainRank(name string) int {
 }
 
 func (s *suggester) wsgi(what, target string) {
-	s.notef("found a %s: %s", what, target)
+	s.Notef("found a %s: %s", what, target)
 	s.port = 8000
 	if s.has["waitress"] && !s.has["gunicorn"] {
 		s.command = []string{"waitress-serve", "--listen=0.0.0.0:8000", target}
@@ -254,7 +255,7 @@ func (s *suggester) wsgi(what, target string) {
 }
 
 func (s *suggester) asgi(what, target string, factory bool) {
-	s.notef("found a %s: %s", what, target)
+	s.Notef("found a %s: %s", what, target)
 	s.port = 8000
 	if s.has["hypercorn"] && !s.has["uvicorn"] && !factory {
 		s.command = []string{"hypercorn", target, "--bind", "0.0.0.0:8000"}
@@ -275,7 +276,7 @@ func (s *suggester) asgi(what, target string, factory bool) {
 // needs tells that the command runs a program of a package that the project does not ask for.
 func (s *suggester) needs(name string) {
 	if !s.has[name] {
-		s.notef("add %s to the requirements: the command runs it", name)
+		s.Notef("add %s to the requirements: the command runs it", name)
 	}
 }
 
@@ -287,7 +288,7 @@ func (s *suggester) celery() bool {
 		return false
 	}
 	s.command = []string{"celery", "-A", s.sources[i].module, "worker", "--loglevel", "info"}
-	s.notef("found a Celery app: %s", s.sources[i].module)
+	s.Notef("found a Celery app: %s", s.sources[i].module)
 	return true
 }
 
@@ -296,7 +297,7 @@ func (s *suggester) program() bool {
 	for _, name := range []string{"main.py", "app.py", "train.py", "run.py", "server.py"} {
 		if slices.Contains(s.copy, name) {
 			s.command = []string{"python", name}
-			s.notef("the image runs python %s", name)
+			s.Notef("the image runs python %s", name)
 			return true
 		}
 	}
@@ -349,7 +350,7 @@ func (s *suggester) requirementsText() string {
 	case s.py.hasProject():
 		from = "project: ."
 	default:
-		s.notef("there is no requirements.txt: name the packages in python.packages or a file in python.requirements")
+		s.Notef("there is no requirements.txt: name the packages in python.packages or a file in python.requirements")
 	}
 	return fmt.Sprintf("{version: %q, %s}", s.recipe.Python.Version, from)
 }

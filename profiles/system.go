@@ -12,6 +12,7 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
 // Strategies are the values of system.strategy.
@@ -19,67 +20,67 @@ var Strategies = []string{"apt", "layers"}
 
 type systemSpec struct {
 	at           fault.Position
-	runtime      []str
-	build        []str
-	strategy     str
+	runtime      []yamldoc.String
+	build        []yamldoc.String
+	strategy     yamldoc.String
 	docs         bool
 	repositories []repositorySpec
 	snapshot     *snapshotSpec
-	debconf      []str
+	debconf      []yamldoc.String
 }
 
 type repositorySpec struct {
 	at         fault.Position
-	url, suite str
-	components []str
+	url, suite yamldoc.String
+	components []yamldoc.String
 	key        *keySpec
 }
 
 type keySpec struct {
 	at                fault.Position
-	file, url, sha256 str
+	file, url, sha256 yamldoc.String
 }
 
 type snapshotSpec struct {
 	at        fault.Position
-	url, date str
+	url, date yamldoc.String
 }
 
-func (d *decoder) system(n *node, s *systemSpec) {
-	s.at = n.at
-	d.mapping(n, "system", fields{
-		"runtime":      d.strs(&s.runtime, "system.runtime"),
-		"build":        d.strs(&s.build, "system.build"),
-		"strategy":     d.str(&s.strategy, "system.strategy"),
-		"docs":         d.flag(&s.docs, "system.docs"),
-		"debconf":      d.strs(&s.debconf, "system.debconf"),
-		"repositories": d.repositories(&s.repositories, "system.repositories"),
-		"snapshot": func(n *node) {
+func decodeSystem(d *yamldoc.Decoder, n *yamldoc.Node, s *systemSpec) {
+	s.at = n.At
+	d.Mapping(n, "system", yamldoc.Fields{
+		"runtime":      d.Strings(&s.runtime, "system.runtime"),
+		"build":        d.Strings(&s.build, "system.build"),
+		"strategy":     d.String(&s.strategy, "system.strategy"),
+		"docs":         d.Flag(&s.docs, "system.docs"),
+		"debconf":      d.Strings(&s.debconf, "system.debconf"),
+		"repositories": decodeRepositories(d, &s.repositories, "system.repositories"),
+		"snapshot": func(n *yamldoc.Node) {
 			s.snapshot = &snapshotSpec{}
-			d.snapshot(n, s.snapshot)
+			decodeSnapshot(d, n, s.snapshot)
 		},
 	})
 }
 
-// repositories reads the list of a key what.
-func (d *decoder) repositories(to *[]repositorySpec, what string) func(*node) {
-	return func(n *node) {
-		if n.kind != list {
-			d.wrong(n, what, "a list of mappings with url, suite and components")
+// decodeRepositories reads the list of a key what.
+func decodeRepositories(d *yamldoc.Decoder, to *[]repositorySpec, what string) func(*yamldoc.Node) {
+	return func(n *yamldoc.Node) {
+		if n.Kind != yamldoc.List {
+			d.Wrong(n, what, "a list of mappings with url, suite and components")
 			return
 		}
 		*to = nil
-		for _, item := range n.items {
-			if item.kind != mapping {
-				d.wrong(item, "an item of "+what, "a mapping with url, suite and components")
+		for _, item := range n.Items {
+			if item.Kind != yamldoc.Mapping {
+				d.Wrong(item, "an item of "+what, "a mapping with url, suite and components")
 				continue
 			}
-			r := repositorySpec{at: item.at}
-			d.mapping(item, what, fields{
-				"url": d.str(&r.url, "url"), "suite": d.str(&r.suite, "suite"), "components": d.strs(&r.components, "components"),
-				"key": func(n *node) {
+			r := repositorySpec{at: item.At}
+			d.Mapping(item, what, yamldoc.Fields{
+				"url": d.String(&r.url, "url"), "suite": d.String(&r.suite, "suite"), "components": d.Strings(&r.components, "components"),
+				"key": func(n *yamldoc.Node) {
 					r.key = &keySpec{}
-					d.key(n, r.key)
+					decodeKey(d, n, r.key)
 				},
 			})
 			*to = append(*to, r)
@@ -87,19 +88,19 @@ func (d *decoder) repositories(to *[]repositorySpec, what string) func(*node) {
 	}
 }
 
-// key reads the path of a file, or a mapping with file or url.
-func (d *decoder) key(n *node, k *keySpec) {
-	k.at = n.at
-	if n.kind != mapping {
-		d.str(&k.file, "key")(n)
+// decodeKey reads the path of a file, or a mapping with file or url.
+func decodeKey(d *yamldoc.Decoder, n *yamldoc.Node, k *keySpec) {
+	k.at = n.At
+	if n.Kind != yamldoc.Mapping {
+		d.String(&k.file, "key")(n)
 		return
 	}
-	d.mapping(n, "key", fields{"file": d.str(&k.file, "key.file"), "url": d.str(&k.url, "key.url"), "sha256": d.str(&k.sha256, "key.sha256")})
+	d.Mapping(n, "key", yamldoc.Fields{"file": d.String(&k.file, "key.file"), "url": d.String(&k.url, "key.url"), "sha256": d.String(&k.sha256, "key.sha256")})
 }
 
-func (d *decoder) snapshot(n *node, s *snapshotSpec) {
-	s.at = n.at
-	d.mapping(n, "system.snapshot", fields{"url": d.str(&s.url, "system.snapshot.url"), "date": d.str(&s.date, "system.snapshot.date")})
+func decodeSnapshot(d *yamldoc.Decoder, n *yamldoc.Node, s *snapshotSpec) {
+	s.at = n.At
+	d.Mapping(n, "system.snapshot", yamldoc.Fields{"url": d.String(&s.url, "system.snapshot.url"), "date": d.String(&s.date, "system.snapshot.date")})
 }
 
 var (
@@ -114,30 +115,30 @@ var (
 // system decides System and Apt.
 func (r *resolver) system() {
 	s := r.spec.system
-	var dev []str
+	var dev []yamldoc.String
 	if r.spec.dev != nil {
 		dev = r.spec.dev.system
 	}
 	for _, p := range slices.Concat(s.runtime, s.build, dev) {
-		if !debianPackage.MatchString(p.value) {
-			r.specf(p.at, "%q is not the name of a Debian package", p.value).Hint("Write a name, or a name and a version: libgomp1=12.2.0-14.")
+		if !debianPackage.MatchString(p.Value) {
+			r.Specf(p.At, "%q is not the name of a Debian package", p.Value).Hint("Write a name, or a name and a version: libgomp1=12.2.0-14.")
 		}
 	}
-	runtime := values(s.runtime)
+	runtime := yamldoc.Values(s.runtime)
 	r.recipe.System = slices.Concat(runtime, r.basePackages(runtime), r.initPackage(runtime))
 	r.twoVersions(s.runtime)
-	r.recipe.Builder.System = values(s.build)
+	r.recipe.Builder.System = yamldoc.Values(s.build)
 	for _, t := range r.trainers() {
 		r.recipe.System = append(r.recipe.System, r.unnamed(t.system, s.runtime)...)
 		r.recipe.Builder.System = append(r.recipe.Builder.System, r.unnamed(t.build, s.build)...)
 	}
 	r.recipe.System, r.recipe.Builder.System = recipe.SortedUnique(r.recipe.System), recipe.SortedUnique(r.recipe.Builder.System)
 	r.twoVersions(slices.Concat(s.build, dev))
-	a := recipe.Apt{Strategy: s.strategy.value, Docs: s.docs, Debconf: r.debconf(s.debconf)}
-	if s.strategy.set && !slices.Contains(Strategies, a.Strategy) {
-		f := fault.New(fault.Spec, "the strategy %q does not exist", a.Strategy).In(s.strategy.at)
-		didYouMean(f, a.Strategy, Strategies)
-		r.add(f)
+	a := recipe.Apt{Strategy: s.strategy.Value, Docs: s.docs, Debconf: r.debconf(s.debconf)}
+	if s.strategy.Set && !slices.Contains(Strategies, a.Strategy) {
+		f := fault.New(fault.Spec, "the strategy %q does not exist", a.Strategy).In(s.strategy.At)
+		yamldoc.DidYouMean(f, a.Strategy, Strategies)
+		r.Add(f)
 	}
 	if r.recipe.Base.Kind == recipe.BaseDebian {
 		r.withoutApt(s, dev)
@@ -158,56 +159,56 @@ func (r *resolver) system() {
 var debconfAnswer = lazyregexp.New(`^([a-z0-9][a-z0-9+.-]+)\s+([A-Za-z0-9][A-Za-z0-9.+_-]*/[A-Za-z0-9.+_/-]+)\s+(\S+)(?:\s+(.*))?$`)
 
 // debconf checks the answers to what packages ask when they are configured.
-func (r *resolver) debconf(lines []str) []string {
+func (r *resolver) debconf(lines []yamldoc.String) []string {
 	var all []string
 	first := map[string]fault.Position{}
 	for _, line := range lines {
-		m := debconfAnswer.FindStringSubmatch(line.value)
+		m := debconfAnswer.FindStringSubmatch(line.Value)
 		switch {
 		case m == nil || !slices.Contains([]string{"string", "boolean", "select", "multiselect", "note", "text", "password"}, m[3]):
-			r.specf(line.at, "%q is not an answer for debconf", line.value).
+			r.Specf(line.At, "%q is not an answer for debconf", line.Value).
 				Hint("Package, question, type and answer: \"ttf-mscorefonts-installer msttcorefonts/accepted-mscorefonts-eula boolean true\".")
 		case m[3] == "password":
-			r.leak(line.at, "the answer to %s is a password, and everyone who has the image can read debconf's answers", m[2])
+			leakAt(r.Report, line.At, "the answer to %s is a password, and everyone who has the image can read debconf's answers", m[2])
 		case m[3] == "boolean" && m[4] != "true" && m[4] != "false":
-			r.specf(line.at, "the answer to %s is %q, it must be true or false", m[2], m[4])
+			r.Specf(line.At, "the answer to %s is %q, it must be true or false", m[2], m[4])
 		case first[m[2]].File != "":
-			r.specf(line.at, "the question %s is answered twice", m[2])
+			r.Specf(line.At, "the question %s is answered twice", m[2])
 		default:
-			all = append(all, strings.Join(strings.Fields(line.value), " "))
+			all = append(all, strings.Join(strings.Fields(line.Value), " "))
 		}
 		if m != nil {
-			first[m[2]] = line.at
+			first[m[2]] = line.At
 		}
 	}
 	return recipe.SortedUnique(all)
 }
 
 // unnamed leaves out the packages that the project names itself, perhaps with a version.
-func (r *resolver) unnamed(packages []string, named []str) []string {
+func (r *resolver) unnamed(packages []string, named []yamldoc.String) []string {
 	return slices.DeleteFunc(slices.Clone(packages), func(p string) bool {
-		return slices.ContainsFunc(named, func(s str) bool { return s.value == p || strings.HasPrefix(s.value, p+"=") })
+		return slices.ContainsFunc(named, func(s yamldoc.String) bool { return s.Value == p || strings.HasPrefix(s.Value, p+"=") })
 	})
 }
 
 // withoutApt refuses what needs apt on the base.
-func (r *resolver) withoutApt(s systemSpec, dev []str) {
-	if s.strategy.value == "apt" {
-		r.specf(s.strategy.at, "a base of kind %s has no apt", recipe.BaseDebian).Hint("Leave out system.strategy: all packages are layers there.")
+func (r *resolver) withoutApt(s systemSpec, dev []yamldoc.String) {
+	if s.strategy.Value == "apt" {
+		r.Specf(s.strategy.At, "a base of kind %s has no apt", recipe.BaseDebian).Hint("Leave out system.strategy: all packages are layers there.")
 	}
 	if tools := slices.Concat(s.build, dev); len(tools) > 0 {
-		r.specf(tools[0].at, "a base of kind %s has no apt to install %s with", recipe.BaseDebian, tools[0].value).
+		r.Specf(tools[0].At, "a base of kind %s has no apt to install %s with", recipe.BaseDebian, tools[0].Value).
 			Hint("Publish the wheels that have to be compiled, or take an image as the base.")
 	}
 }
 
 // twoVersions refuses a package that is asked for in two versions.
-func (r *resolver) twoVersions(packages []str) {
+func (r *resolver) twoVersions(packages []yamldoc.String) {
 	first := map[string]string{}
 	for _, p := range packages {
-		name, version, _ := strings.Cut(p.value, "=")
+		name, version, _ := strings.Cut(p.Value, "=")
 		if other, seen := first[name]; seen && other != version && version != "" && other != "" {
-			r.specf(p.at, "%s is asked for in two versions, %s and %s", name, other, version)
+			r.Specf(p.At, "%s is asked for in two versions, %s and %s", name, other, version)
 		}
 		if version != "" || first[name] == "" {
 			first[name] = version
@@ -216,22 +217,22 @@ func (r *resolver) twoVersions(packages []str) {
 }
 
 func (r *resolver) repositoryOf(s repositorySpec) recipe.Repository {
-	repo := recipe.Repository{URL: strings.TrimRight(s.url.value, "/"), Suite: s.suite.value, Components: values(s.components)}
-	if !s.url.set || !s.suite.set {
-		r.specf(s.at, "a repository needs a url and a suite")
+	repo := recipe.Repository{URL: strings.TrimRight(s.url.Value, "/"), Suite: s.suite.Value, Components: yamldoc.Values(s.components)}
+	if !s.url.Set || !s.suite.Set {
+		r.Specf(s.at, "a repository needs a url and a suite")
 		return repo
 	}
 	r.aptURL(s.url, "the repository")
 	if !repoSuite.MatchString(repo.Suite) || strings.Contains(repo.Suite, "..") {
-		r.specf(s.suite.at, "%q is not a suite", repo.Suite)
+		r.Specf(s.suite.At, "%q is not a suite", repo.Suite)
 	}
 	if exact := strings.HasSuffix(repo.Suite, "/"); exact == (len(repo.Components) > 0) {
-		r.specf(s.suite.at, "a suite needs components, and an exact path, which ends in a slash, has none").
+		r.Specf(s.suite.At, "a suite needs components, and an exact path, which ends in a slash, has none").
 			Hint("For example suite: bookworm, components: [main]; or suite: ./.")
 	}
 	for _, c := range s.components {
-		if !repoComponent.MatchString(c.value) {
-			r.specf(c.at, "%q is not a component", c.value)
+		if !repoComponent.MatchString(c.Value) {
+			r.Specf(c.At, "%q is not a component", c.Value)
 		}
 	}
 	if s.key != nil {
@@ -241,27 +242,27 @@ func (r *resolver) repositoryOf(s repositorySpec) recipe.Repository {
 }
 
 // aptURL checks a URL that is written into apt's sources, where blanks and brackets have a meaning.
-func (r *resolver) aptURL(s str, what string) {
+func (r *resolver) aptURL(s yamldoc.String, what string) {
 	r.checkURL(s, what)
-	if strings.ContainsAny(s.value, " \t\r\n[]\"'#") {
-		r.specf(s.at, "the URL %q has characters that apt cannot read", s.value)
+	if strings.ContainsAny(s.Value, " \t\r\n[]\"'#") {
+		r.Specf(s.At, "the URL %q has characters that apt cannot read", s.Value)
 	}
 }
 
 // key reads a repository's key from the project, or checks where it is to be fetched.
 func (r *resolver) key(s *keySpec) *recipe.Key {
-	k := &recipe.Key{URL: s.url.value, SHA256: strings.ToLower(s.sha256.value)}
-	if s.sha256.set && !sha256Hex.MatchString(k.SHA256) {
-		r.specf(s.sha256.at, "%q is not a sha256: 64 hexadecimal digits", s.sha256.value)
+	k := &recipe.Key{URL: s.url.Value, SHA256: strings.ToLower(s.sha256.Value)}
+	if s.sha256.Set && !sha256Hex.MatchString(k.SHA256) {
+		r.Specf(s.sha256.At, "%q is not a sha256: 64 hexadecimal digits", s.sha256.Value)
 		return k
 	}
 	switch {
-	case s.file.set == s.url.set:
-		r.specf(s.at, "a key is either a file or a url")
-	case s.url.set:
+	case s.file.Set == s.url.Set:
+		r.Specf(s.at, "a key is either a file or a url")
+	case s.url.Set:
 		r.aptURL(s.url, "the key")
 		if k.SHA256 == "" {
-			r.specf(s.url.at, "the key at a URL has no sha256, and whoever answers could send another").Hint("curl -fsSL %s | sha256sum", s.url.value)
+			r.Specf(s.url.At, "the key at a URL has no sha256, and whoever answers could send another").Hint("curl -fsSL %s | sha256sum", s.url.Value)
 		}
 	default:
 		r.keyFile(s, k)
@@ -273,28 +274,28 @@ func (r *resolver) key(s *keySpec) *recipe.Key {
 const maxKeyBytes = 1 << 20
 
 func (r *resolver) keyFile(s *keySpec, k *recipe.Key) {
-	name, ok := r.inside(s.file.value, s.file.at, "key")
+	name, ok := r.inside(s.file.Value, s.file.At, "key")
 	if !ok {
 		return
 	}
 	data, err := fs.ReadFile(r.fsys, name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		r.add(r.missing(name, s.file.at, "key"))
+		r.Add(r.missing(name, s.file.At, "key"))
 		return
 	case err != nil:
-		r.add(fault.New(fault.Context, "the key %s cannot be read: %w", name, err).In(s.file.at))
+		r.Add(fault.New(fault.Context, "the key %s cannot be read: %w", name, err).In(s.file.At))
 		return
 	case len(data) == 0 || len(data) > maxKeyBytes:
-		r.specf(s.file.at, "the key %s has %d bytes: it is no OpenPGP key", name, len(data))
+		r.Specf(s.file.At, "the key %s has %d bytes: it is no OpenPGP key", name, len(data))
 		return
 	case strings.Contains(string(data), "PRIVATE KEY BLOCK"):
-		r.add(fault.New(fault.SecretLeak, "the key %s is a private key", name).In(s.file.at).Hint("gpg --armor --export NAME writes the public one"))
+		r.Add(fault.New(fault.SecretLeak, "the key %s is a private key", name).In(s.file.At).Hint("gpg --armor --export NAME writes the public one"))
 		return
 	}
 	sum := sha256.Sum256(data)
 	if got := hex.EncodeToString(sum[:]); k.SHA256 != "" && got != k.SHA256 {
-		r.specf(s.sha256.at, "the key %s has the sha256 %s", name, got)
+		r.Specf(s.sha256.At, "the key %s has the sha256 %s", name, got)
 	} else {
 		k.SHA256 = got
 	}
@@ -305,22 +306,22 @@ func (r *resolver) snapshot(s *snapshotSpec) *recipe.Snapshot {
 	if s == nil {
 		return nil
 	}
-	if !s.url.set || !s.date.set {
-		r.specf(s.at, "a snapshot needs a url and a date").
+	if !s.url.Set || !s.date.Set {
+		r.Specf(s.at, "a snapshot needs a url and a date").
 			Hint(`For example snapshot: {url: "https://snapshot.example.org/{archive}/{date}", date: 20260131T000000Z}.`)
 		return nil
 	}
-	plain := strings.NewReplacer("{archive}", "archive", "{date}", "date").Replace(s.url.value)
-	r.aptURL(str{plain, s.url.at, true}, "the snapshot")
-	if !strings.Contains(s.url.value, "{date}") {
-		r.specf(s.url.at, "the URL of a snapshot has no {date}").Hint("{archive} stands for the last part of a repository's own URL, such as debian-security.")
+	plain := strings.NewReplacer("{archive}", "archive", "{date}", "date").Replace(s.url.Value)
+	r.aptURL(yamldoc.String{Value: plain, At: s.url.At, Set: true}, "the snapshot")
+	if !strings.Contains(s.url.Value, "{date}") {
+		r.Specf(s.url.At, "the URL of a snapshot has no {date}").Hint("{archive} stands for the last part of a repository's own URL, such as debian-security.")
 	}
-	m := snapshotDate.FindStringSubmatch(s.date.value)
+	m := snapshotDate.FindStringSubmatch(s.date.Value)
 	if m == nil {
-		r.specf(s.date.at, "%q is not a date", s.date.value).Hint("For example 2026-01-31 or 20260131T120000Z.")
+		r.Specf(s.date.At, "%q is not a date", s.date.Value).Hint("For example 2026-01-31 or 20260131T120000Z.")
 		return nil
 	}
-	return &recipe.Snapshot{URL: strings.TrimRight(s.url.value, "/"),
+	return &recipe.Snapshot{URL: strings.TrimRight(s.url.Value, "/"),
 		Date: m[1] + m[2] + m[3] + "T" + orElse(m[4], "00") + orElse(m[5], "00") + orElse(m[6], "00") + "Z"}
 }
 
@@ -339,7 +340,7 @@ func (r *resolver) systemInputs(a recipe.Apt) string {
 		Apt    recipe.Apt
 	}{r.recipe.System, a})
 	if err != nil {
-		r.add(fault.New(fault.Internal, "hash the system packages: %w", err))
+		r.Add(fault.New(fault.Internal, "hash the system packages: %w", err))
 	}
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:])

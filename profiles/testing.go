@@ -7,26 +7,27 @@ import (
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
 type testingSpec struct {
 	stageSpec
 	copy    []copySpec
-	command [][]str
-	env     []named
+	command [][]yamldoc.String
+	env     []yamldoc.Pair
 	network bool
-	reports []str
+	reports []yamldoc.String
 }
 
-func (d *decoder) testing(n *node, t *testingSpec) {
-	t.at = n.at
-	keys := d.stage(&t.stageSpec, "testing")
-	keys["copy"] = func(n *node) { t.copy = d.copies(n, "testing.copy") }
-	keys["command"] = d.commands(&t.command, "testing.command")
-	keys["env"] = d.pairs(&t.env, "testing.env")
-	keys["network"] = d.flag(&t.network, "testing.network")
-	keys["reports"] = d.strs(&t.reports, "testing.reports")
-	d.mapping(n, "testing", keys)
+func decodeTesting(d *yamldoc.Decoder, n *yamldoc.Node, t *testingSpec) {
+	t.at = n.At
+	keys := stageFields(d, &t.stageSpec, "testing")
+	keys["copy"] = func(n *yamldoc.Node) { t.copy = decodeCopies(d, n, "testing.copy") }
+	keys["command"] = decodeCommands(d, &t.command, "testing.command")
+	keys["env"] = d.Pairs(&t.env, "testing.env")
+	keys["network"] = d.Flag(&t.network, "testing.network")
+	keys["reports"] = d.Strings(&t.reports, "testing.reports")
+	d.Mapping(n, "testing", keys)
 }
 
 // Where projects keep their tests, what pytest reads, and what it needs.
@@ -54,15 +55,15 @@ func (r *resolver) testing() {
 		}
 		s = &testingSpec{}
 	}
-	t := &recipe.Testing{Network: s.network, Env: over(nil, r.pairs(s.env, "environment variable", envName))}
+	t := &recipe.Testing{Network: s.network, Env: recipe.Over(nil, r.pairs(s.env, "environment variable", envName))}
 	r.recipe.Testing = t
 	var direct []requirement
 	t.Requires, direct = r.stageRequirements("testing", s.stageSpec, testUsual)
 	for _, words := range s.command {
 		if len(words) == 0 {
-			r.specf(s.at, "a command of testing has no words")
+			r.Specf(s.at, "a command of testing has no words")
 		}
-		t.Commands = append(t.Commands, values(words))
+		t.Commands = append(t.Commands, yamldoc.Values(words))
 	}
 	for _, report := range s.reports {
 		t.Reports = append(t.Reports, r.reportPath(report))
@@ -90,7 +91,7 @@ func (r *resolver) tests(s *testingSpec) (rules []recipe.CopyRule, ignore []stri
 	if wanted == nil {
 		wanted = r.usualTests(i)
 		if s.command == nil && !slices.ContainsFunc(wanted, isTest) {
-			r.add(fault.New(fault.Context, "there are no tests: no tests/, no test_*.py").In(s.at).
+			r.Add(fault.New(fault.Context, "there are no tests: no tests/, no test_*.py").In(s.at).
 				Hint("Name them in testing.copy, or say in testing.command what is to run."))
 		}
 	}
@@ -98,7 +99,7 @@ func (r *resolver) tests(s *testingSpec) (rules []recipe.CopyRule, ignore []stri
 }
 
 func isTest(s copySpec) bool {
-	name := s.from.value
+	name := s.from.Value
 	return name == "tests" || name == "test" || strings.HasPrefix(name, "test_") || strings.HasSuffix(name, "_test.py")
 }
 
@@ -112,7 +113,7 @@ func (r *resolver) usualTests(ignore *ignores) []copySpec {
 			return ok
 		}
 		if slices.ContainsFunc(testPlaces, is) && !ignore.byUser(name) {
-			rules = append(rules, copySpec{from: str{value: name, set: true}})
+			rules = append(rules, copySpec{from: yamldoc.String{Value: name, Set: true}})
 		}
 	}
 	return rules

@@ -28,7 +28,7 @@ func (r *resolver) initEntrypoint() {
 		return
 	}
 	if len(a.Entrypoint) == 0 && len(a.Command) == 0 {
-		r.specf(r.spec.app.initAt, "app.init starts the image's command, and there is none").Hint("For example command: [python, main.py].")
+		r.Specf(r.spec.app.initAt, "app.init starts the image's command, and there is none").Hint("For example command: [python, main.py].")
 		return
 	}
 	a.Entrypoint = append([]string{tiniPath, "--"}, a.Entrypoint...)

@@ -7,7 +7,9 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 
+	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
@@ -56,7 +58,7 @@ func (s uvSource) local() (dir string, ok bool) {
 func (r *resolver) takeUV(name string, at fault.Position) {
 	req := &r.recipe.Requires
 	if req.Project == nil {
-		r.specf(at, "%s belongs to a pyproject.toml, whose dependencies are not asked for", name).Hint("Write python: {project: .}.")
+		r.Specf(at, "%s belongs to a pyproject.toml, whose dependencies are not asked for", name).Hint("Write python: {project: .}.")
 		return
 	}
 	data, ok := r.lockFile(name, at)
@@ -69,7 +71,7 @@ func (r *resolver) takeUV(name string, at fault.Position) {
 		return
 	}
 	if lock.Version != 1 {
-		r.add(fault.New(fault.Lock, "version %d of uv.lock is not supported, mlbuild reads 1", lock.Version).In(fault.Position{File: name}))
+		r.Add(fault.New(fault.Lock, "version %d of uv.lock is not supported, mlbuild reads 1", lock.Version).In(fault.Position{File: name}))
 		return
 	}
 	r.uv = &foundUV{name: name, lock: lock}
@@ -127,11 +129,11 @@ func (r *resolver) checkUV() {
 	known := map[string]bool{}
 	meta := r.uv.lock.Packages[i].Meta
 	for _, q := range slices.Concat(meta.Requires, slices.Concat(mapValues(meta.Groups)...)) {
-		known[NormalizeName(q.Name)] = true
+		known[pypi.Normalize(q.Name)] = true
 	}
 	for _, q := range r.direct {
-		if q.at.File == r.py.path && !known[q.name] && q.name != NormalizeName(r.py.Project.Name) {
-			r.add(fault.New(fault.LockStale, "%s does not know %s, which %s asks for", r.uv.name, q.name, r.py.path).In(q.at).Hint("Run uv lock."))
+		if q.at.File == r.py.path && !known[q.name] && q.name != pypi.Normalize(r.py.Project.Name) {
+			r.Add(fault.New(fault.LockStale, "%s does not know %s, which %s asks for", r.uv.name, q.name, r.py.path).In(q.at).Hint("Run uv lock."))
 		}
 	}
 }
@@ -161,7 +163,7 @@ func (r *resolver) useUV() {
 		why = "the profile takes another build of torch"
 	}
 	if why != "" {
-		r.notef("the versions of %s are kept, packages are chosen anew: %s", r.uv.name, why)
+		r.Notef("the versions of %s are kept, packages are chosen anew: %s", r.uv.name, why)
 		r.uv.pins = true
 		return
 	}
@@ -174,8 +176,8 @@ func (r *resolver) useUV() {
 func (r *resolver) leaveOut() {
 	for _, p := range r.uv.lock.Packages {
 		dir, own := p.Source.local()
-		if own && r.asksFor(NormalizeName(p.Name)) {
-			r.notef("%s is code of the project (%s) and is not installed: copy it with app.copy", p.Name, path.Join(path.Dir(r.uv.name), dir))
+		if own && r.asksFor(pypi.Normalize(p.Name)) {
+			r.Notef("%s is code of the project (%s) and is not installed: copy it with app.copy", p.Name, path.Join(path.Dir(r.uv.name), dir))
 		}
 	}
 }
@@ -188,7 +190,7 @@ func (r *resolver) uvHasBuild() bool {
 	}
 	wanted := "cpu"
 	if a.Kind == "cuda" {
-		wanted = CUDATag(a.CUDA)
+		wanted = compat.CUDATag(a.CUDA)
 	}
 	has := true
 	for _, p := range r.uv.lock.Packages {
@@ -214,7 +216,7 @@ func (r *resolver) pinUV() {
 		if p.Source.Registry == "" {
 			continue
 		}
-		locked := lockedPackage{name: NormalizeName(p.Name), version: p.Version}
+		locked := lockedPackage{name: pypi.Normalize(p.Name), version: p.Version}
 		if len(p.Markers) > 0 {
 			locked.marker = "(" + strings.Join(p.Markers, ") or (") + ")"
 		}

@@ -6,8 +6,11 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 
+	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
 // uvTool is what [tool.uv] of a pyproject.toml says of its packages. uv reads it from the directory in which it runs, which is mlbuild's own, and
@@ -89,10 +92,10 @@ func (r *resolver) uvSettings() {
 func (r *resolver) uvIndexes(tool *uvTool) {
 	req := &r.recipe.Requires
 	for _, ix := range tool.Index {
-		if ix.Explicit || ix.URL == "" || hasUserInfo(ix.URL) || r.indexAt(ix.URL) >= 0 || r.found.torch.tag != "" && torchIndex.MatchString(ix.URL) {
+		if ix.Explicit || ix.URL == "" || yamldoc.HasUserInfo(ix.URL) || r.indexAt(ix.URL) >= 0 || r.found.torch.tag != "" && torchIndex.MatchString(ix.URL) {
 			continue
 		}
-		if !r.checkURL(str{ix.URL, r.py.at(ix.URL), true}, "the index "+ix.Name) {
+		if !r.checkURL(yamldoc.String{Value: ix.URL, At: r.py.at(ix.URL), Set: true}, "the index "+ix.Name) {
 			continue
 		}
 		standard := ix.Default && !slices.ContainsFunc(req.Indexes, func(other recipe.Index) bool { return other.Default })
@@ -148,7 +151,7 @@ func (r *resolver) projectText() {
 	}
 	text, err := toml.Marshal(doc)
 	if err != nil {
-		r.add(fault.New(fault.Internal, "write pyproject.toml: %w", err))
+		r.Add(fault.New(fault.Internal, "write pyproject.toml: %w", err))
 		return
 	}
 	req.Project.File.Data = string(text)
@@ -183,7 +186,7 @@ func (r *resolver) familySources() []string {
 	var family []string
 	if tool := r.uvTool(); tool != nil && r.recipe.Requires.Torch != "" {
 		for _, name := range sortedKeys(tool.Sources) {
-			if slices.Contains(TorchFamily, NormalizeName(name)) {
+			if slices.Contains(compat.TorchFamily, pypi.Normalize(name)) {
 				family = append(family, name)
 			}
 		}
@@ -196,7 +199,7 @@ func withoutNames(lines, names []string) []string {
 	left := []string{}
 	for _, line := range lines {
 		m := requirementName.FindStringSubmatch(line)
-		if m == nil || !slices.ContainsFunc(names, func(name string) bool { return NormalizeName(name) == NormalizeName(m[1]) }) {
+		if m == nil || !slices.ContainsFunc(names, func(name string) bool { return pypi.Normalize(name) == pypi.Normalize(m[1]) }) {
 			left = append(left, line)
 		}
 	}

@@ -12,7 +12,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/builder"
 	"github.com/mlbuild/mlbuild/profiles/fault"
-	"github.com/mlbuild/mlbuild/profiles/pylock"
+	"github.com/mlbuild/mlbuild/profiles/pypi"
 )
 
 // lockFlags are the flags of the lock command.
@@ -63,7 +63,7 @@ func (l *lockFlags) words(cmd *cobra.Command, args []string) (dirs []string, o b
 		case "system":
 			o.System = true
 		default:
-			o.Upgrade = append(o.Upgrade, pylock.Normalize(word))
+			o.Upgrade = append(o.Upgrade, pypi.Normalize(word))
 		}
 	}
 	for _, p := range l.upgrade {

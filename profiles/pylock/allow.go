@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/pypi"
 )
 
 // Allowed are the hashes that the files of a package may have.
@@ -45,7 +46,7 @@ func (l *Lock) Restrict(allowed []Allowed) (*Lock, error) {
 // hashesFor joins the hashes of a package's version. A version with a local part, 2.9.1+cpu, is another build than 2.9.1.
 func hashesFor(p *Package, allowed []Allowed) (sums []string, held bool) {
 	for _, a := range allowed {
-		if a.Name != p.Name || a.Version != "" && compareVersions(p.Version, a.Version) != 0 {
+		if a.Name != p.Name || a.Version != "" && pypi.CompareVersions(p.Version, a.Version) != 0 {
 			continue
 		}
 		held = true

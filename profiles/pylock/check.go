@@ -9,6 +9,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
+	"github.com/mlbuild/mlbuild/profiles/pypi"
 )
 
 // file checks one file of a package. What is wrong with its place is reported at once, a missing sha256 by
@@ -177,13 +178,13 @@ func (r *reader) wheelName(key string, p *Package, f File) {
 	if f.Name == "" {
 		return
 	}
-	w, err := parseWheelName(f.Name)
+	w, err := pypi.ParseWheelName(f.Name)
 	switch {
 	case err != nil:
 		r.fail(fault.Lock, key, "a wheel of %s has a malformed file name: %s", p.label(), redact(err.Error()))
-	case Normalize(w.name) != p.Name:
+	case pypi.Normalize(w.Name) != p.Name:
 		r.fail(fault.Lock, key, "%s lists the wheel %s, which is of another package", p.label(), f.Name)
-	case p.Version != "" && compareVersions(w.version, p.Version) != 0:
+	case p.Version != "" && pypi.CompareVersions(w.Version, p.Version) != 0:
 		r.fail(fault.Lock, key, "%s lists the wheel %s, which is of another version", p.label(), f.Name)
 	}
 }

@@ -3,13 +3,15 @@ package pylock
 import (
 	"fmt"
 	"strings"
+
+	"github.com/mlbuild/mlbuild/profiles/pypi"
 )
 
 // pythonName is a tag's Python for people: "Python 3.12", "Python 3.12 and newer", "PyPy 3.10".
-func pythonName(t Tag) string {
+func pythonName(t pypi.Tag) string {
 	for _, kind := range []struct{ prefix, name string }{{"cp", "Python "}, {"py", "Python "}, {"pp", "PyPy "}} {
 		rest, ok := strings.CutPrefix(t.Python, kind.prefix)
-		if !ok || !digit(rest, 0) {
+		if !ok || !pypi.Digit(rest, 0) {
 			continue
 		}
 		name := kind.name + rest[:1]
@@ -57,7 +59,7 @@ func platformName(tag string) string {
 // comparePythons orders names of pythonName by version, then as text.
 func comparePythons(a, b string) int {
 	version := func(s string) string { return strings.Join(strings.Fields(s)[1:min(2, len(strings.Fields(s)))], "") }
-	if c := compareVersions(version(a), version(b)); c != 0 {
+	if c := pypi.CompareVersions(version(a), version(b)); c != 0 {
 		return c
 	}
 	return strings.Compare(a, b)
@@ -70,8 +72,8 @@ const maxListed = 8
 func listTags(files []File) string {
 	var tags []string
 	for _, f := range files {
-		if w, err := parseWheelName(f.Name); err == nil {
-			tags = append(tags, w.python+"-"+w.abi+"-"+w.platform)
+		if w, err := pypi.ParseWheelName(f.Name); err == nil {
+			tags = append(tags, w.Python+"-"+w.ABI+"-"+w.Platform)
 		}
 	}
 	tags = unique(tags, strings.Compare)

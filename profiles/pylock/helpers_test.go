@@ -6,29 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	pep440 "github.com/aquasecurity/go-pep440-version"
+	"github.com/mlbuild/mlbuild/profiles/fault"
 )
-
-// wanted maps the words of yes to true and those of no to false.
-func wanted(yes, no string) map[string]bool {
-	m := map[string]bool{}
-	for _, w := range strings.Fields(yes) {
-		m[w] = true
-	}
-	for _, w := range strings.Fields(no) {
-		m[w] = false
-	}
-	return m
-}
-
-func mustVersion(t *testing.T, text string) pep440.Version {
-	t.Helper()
-	v, err := pep440.Parse(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return v
-}
 
 const head = "lock-version = \"1.0\"\ncreated-by = \"uv\"\nrequires-python = \">=3.11\"\n"
 
@@ -65,4 +44,16 @@ func mustParse(t testing.TB, text string) *Lock {
 		t.Fatal(err)
 	}
 	return l
+}
+
+// expectFault asserts that err holds a fault with exactly this code and message, and returns it.
+func expectFault(t *testing.T, err error, code fault.Code, message string) *fault.Fault {
+	t.Helper()
+	for _, f := range fault.All(err) {
+		if f.Code == code && f.Message == message {
+			return f
+		}
+	}
+	t.Errorf("want %s: %s\ngot  %v", code, message, err)
+	return &fault.Fault{}
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/pypi"
 )
 
 // maxBytes bounds a lock; the largest real ones, universal with hundreds of packages, are below 5 MiB.
@@ -141,23 +142,23 @@ func (r *reader) lockVersion(version string) {
 }
 
 func (r *reader) specifiers(key, whose, list string) {
-	if _, err := parseSpecifiers(list); err != nil {
+	if _, err := pypi.ParseSpecifiers(list); err != nil {
 		r.fail(fault.Lock, key, "requires-python of %s is malformed: %w", whose, err)
 	}
 }
 
 func (r *reader) marker(key, whose, text string) {
-	if _, err := parseMarker(text); err != nil {
+	if _, err := pypi.ParseMarker(text); err != nil {
 		r.fail(fault.Lock, key, "marker of %s is malformed: %w", whose, err)
 	}
 }
 
 func (r *reader) pkg(key string, raw *rawPackage) Package {
 	p := Package{
-		Name: Normalize(raw.Name), Version: raw.Version, Marker: raw.Marker,
+		Name: pypi.Normalize(raw.Name), Version: raw.Version, Marker: raw.Marker,
 		RequiresPython: raw.RequiresPython, Index: raw.Index, At: r.at(key),
 	}
-	if !validName(raw.Name) {
+	if !pypi.ValidName(raw.Name) {
 		r.fail(fault.Lock, key+".name", "%q is not a package name", redact(raw.Name))
 		return p
 	}
@@ -166,7 +167,7 @@ func (r *reader) pkg(key string, raw *rawPackage) Package {
 	r.specifiers(key+".requires-python", whose, raw.RequiresPython)
 	r.plainURL(key+".index", whose, raw.Index)
 	for _, d := range raw.Dependencies {
-		p.Dependencies = append(p.Dependencies, Normalize(d.Name))
+		p.Dependencies = append(p.Dependencies, pypi.Normalize(d.Name))
 	}
 	slices.Sort(p.Dependencies)
 	p.VCS = r.source(key+".vcs", whose, raw.VCS)

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/pypi"
 )
 
 // uvLock has every shape that uv writes, and every kind of source.
@@ -107,7 +108,7 @@ func TestParse(t *testing.T) {
 
 func TestParseEmpty(t *testing.T) {
 	l := mustParse(t, head+"packages = []\n")
-	ws, err := l.Select(Target{Python: "3.11", Platform: "linux/amd64"})
+	ws, err := l.Select(pypi.Target{Python: "3.11", Platform: "linux/amd64"})
 	if err != nil || len(ws) != 0 || len(l.Packages) != 0 {
 		t.Errorf("got %v, %v", ws, err)
 	}
@@ -186,7 +187,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		for _, target := range []Target{{Python: "3.11", Platform: "linux/amd64", Glibc: "2.36"}, {Python: "3.12", Platform: "linux/arm64", Musl: true}} {
+		for _, target := range []pypi.Target{{Python: "3.11", Platform: "linux/amd64", Glibc: "2.36"}, {Python: "3.12", Platform: "linux/arm64", Musl: true}} {
 			ws, err := l.Select(target)
 			if err == nil && len(ws) > len(l.Packages) {
 				t.Errorf("%d wheels of %d packages", len(ws), len(l.Packages))

@@ -9,13 +9,14 @@ import (
 	pep440 "github.com/aquasecurity/go-pep440-version"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/pypi"
 )
 
 // Select picks the best wheel of every package whose marker holds for t, sorted by name. Among the wheels
 // that fit, the best tag wins, then the higher build tag. A package without one is to be built from its source. Everything
 // that is wrong comes back at once: fault.Wheel (no wheel fits, and there is no source), fault.ABI (only the base's libc stands in the way),
 // fault.Sdist (a source that cannot be built), fault.Lock and fault.Index (a package twice), fault.Platform and fault.Spec (the target itself).
-func (l *Lock) Select(t Target) ([]Wheel, error) {
+func (l *Lock) Select(t pypi.Target) ([]Wheel, error) {
 	s, err := newSelection(l, t)
 	if err != nil {
 		return nil, err
@@ -39,27 +40,27 @@ func (l *Lock) Select(t Target) ([]Wheel, error) {
 // selection is one run of Select.
 type selection struct {
 	lock    *Lock
-	target  Target
-	tags    *tagSet
+	target  pypi.Target
+	tags    *pypi.TagSet
 	source  map[string]bool  // packages that are built although a wheel fits
 	patches []pep440.Version // the Python versions that the target may turn out to have, lowest first
-	env     *environment
+	env     *pypi.Environment
 	holds   map[string]bool // marker → whether it holds: in a universal lock many packages share one
 	faults  fault.List
 }
 
-func newSelection(l *Lock, t Target) (*selection, error) {
-	tags, err := newTagSet(t)
+func newSelection(l *Lock, t pypi.Target) (*selection, error) {
+	tags, err := pypi.NewTagSet(t)
 	if err != nil {
 		return nil, err
 	}
-	s := &selection{lock: l, target: t, tags: tags, source: nameSet(t.Source), holds: map[string]bool{}}
-	required, err := parseSpecifiers(l.RequiresPython)
+	s := &selection{lock: l, target: t, tags: tags, source: pypi.NameSet(t.Source), holds: map[string]bool{}}
+	required, err := pypi.ParseSpecifiers(l.RequiresPython)
 	if err != nil {
 		return nil, fault.New(fault.Lock, "requires-python of the lock is malformed: %w", err).In(fault.Position{File: l.Name})
 	}
 	for _, v := range patchReleases(t.Python) {
-		if admits(required, v) {
+		if pypi.Admits(required, v) {
 			s.patches = append(s.patches, v)
 		}
 	}
@@ -70,7 +71,7 @@ func newSelection(l *Lock, t Target) (*selection, error) {
 	if len(groups) == 0 {
 		groups = l.DefaultGroups
 	}
-	s.env = newEnvironment(t, s.patches[0].String(), groups)
+	s.env = pypi.NewEnvironment(t, s.patches[0].String(), groups)
 	return s, nil
 }
 
@@ -113,9 +114,9 @@ func (s *selection) unknown(kind string, wanted, listed []string) {
 	if len(listed) == 0 {
 		return
 	}
-	known := nameSet(listed)
+	known := pypi.NameSet(listed)
 	for _, name := range wanted {
-		if !known[Normalize(name)] {
+		if !known[pypi.Normalize(name)] {
 			s.fail(fault.Lock, fault.Position{File: s.lock.Name}, "the lock has no %s %q, only %s", kind, name, strings.Join(listed, ", ")).
 				Hint("make it again with `mlbuild lock`")
 		}
@@ -136,11 +137,11 @@ func (s *selection) markerHolds(whose, text string, at fault.Position) bool {
 	if held, known := s.holds[text]; known {
 		return held
 	}
-	m, err := parseMarker(text)
+	m, err := pypi.ParseMarker(text)
 	if err != nil {
 		s.fail(fault.Lock, at, "marker of %s is malformed: %w", whose, err)
 	}
-	s.holds[text] = err == nil && m.holds(s.env)
+	s.holds[text] = err == nil && m.Holds(s.env)
 	return s.holds[text]
 }
 
@@ -171,12 +172,12 @@ func (s *selection) duplicates(chosen []*Package) {
 
 // wheel picks the best wheel of p or else its source, or reports why there is neither.
 func (s *selection) wheel(p *Package) (Wheel, bool) {
-	required, err := parseSpecifiers(p.RequiresPython)
+	required, err := pypi.ParseSpecifiers(p.RequiresPython)
 	if err != nil {
 		s.fail(fault.Lock, p.At, "requires-python of %s is malformed: %w", p.label(), err)
 		return Wheel{}, false
 	}
-	if p.RequiresPython != "" && !slices.ContainsFunc(s.patches, func(v pep440.Version) bool { return admits(required, v) }) {
+	if p.RequiresPython != "" && !slices.ContainsFunc(s.patches, func(v pep440.Version) bool { return pypi.Admits(required, v) }) {
 		s.faults = append(s.faults, s.wrongPython(p.label(), p.RequiresPython, required).In(p.At))
 		return Wheel{}, false
 	}
@@ -186,11 +187,11 @@ func (s *selection) wheel(p *Package) (Wheel, bool) {
 	}
 	version := p.Version
 	if version == "" {
-		version = best.name.version
+		version = best.name.Version
 	}
 	f := best.file
 	return Wheel{
-		Name: Normalize(p.Name), Version: version, Filename: f.Name, URL: f.URL, Path: f.Path,
+		Name: pypi.Normalize(p.Name), Version: version, Filename: f.Name, URL: f.URL, Path: f.Path,
 		Size: f.Size, SHA256: f.SHA256, Tag: best.tag.String(), Direct: f.Direct,
 	}, true
 }
@@ -198,8 +199,8 @@ func (s *selection) wheel(p *Package) (Wheel, bool) {
 // candidate is a wheel that fits.
 type candidate struct {
 	file *File
-	name wheelName
-	tag  Tag
+	name pypi.WheelName
+	tag  pypi.Tag
 	rank int
 }
 
@@ -209,21 +210,21 @@ func (c *candidate) better(d *candidate) bool {
 	if c.rank != d.rank {
 		return c.rank < d.rank
 	}
-	if build := c.name.build.compare(d.name.build); build != 0 {
+	if build := c.name.Build.Compare(d.name.Build); build != 0 {
 		return build > 0
 	}
 	return c.file.Name < d.file.Name
 }
 
 // bestOf gives the best of the wheels that fit; wheels whose names cannot be read do not.
-func bestOf(files []File, tags *tagSet) (candidate, bool) {
+func bestOf(files []File, tags *pypi.TagSet) (candidate, bool) {
 	var best candidate
 	for i := range files {
-		w, err := parseWheelName(files[i].Name)
+		w, err := pypi.ParseWheelName(files[i].Name)
 		if err != nil {
 			continue
 		}
-		tag, rank, ok := tags.best(w)
+		tag, rank, ok := tags.Best(w)
 		if !ok {
 			continue
 		}

@@ -7,18 +7,20 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/mlbuild/mlbuild/profiles/pypi"
 )
 
-var bookworm = Target{Python: "3.11", Platform: "linux/amd64", Glibc: "2.36"}
+var bookworm = pypi.Target{Python: "3.11", Platform: "linux/amd64", Glibc: "2.36"}
 
 func TestSelectBest(t *testing.T) {
-	arm := Target{Python: "3.11", Platform: "linux/arm64", Glibc: "2.36"}
-	musl := Target{Python: "3.11", Platform: "linux/amd64", Musl: true}
-	unknown := Target{Python: "3.11", Platform: "linux/amd64"}
-	old := Target{Python: "3.11", Platform: "linux/amd64", Glibc: "2.27"}
+	arm := pypi.Target{Python: "3.11", Platform: "linux/arm64", Glibc: "2.36"}
+	musl := pypi.Target{Python: "3.11", Platform: "linux/amd64", Musl: true}
+	unknown := pypi.Target{Python: "3.11", Platform: "linux/amd64"}
+	old := pypi.Target{Python: "3.11", Platform: "linux/amd64", Glibc: "2.27"}
 	for _, test := range []struct {
 		name   string
-		target Target
+		target pypi.Target
 		wheels string // of x 1: what follows "x-1-"
 		want   string // file, then the tag that won
 	}{
@@ -85,7 +87,7 @@ func TestSelectMarkers(t *testing.T) {
 		entry("pytest 1", []string{"pytest-1-py3-none-any.whl"}, `marker = "'dev' in dependency_groups"`) +
 		entry("docs 1", []string{"docs-1-py3-none-any.whl"}, `marker = "'docs' in dependency_groups"`)
 	l := mustParse(t, text)
-	for want, target := range map[string]Target{
+	for want, target := range map[string]pypi.Target{
 		"networkx 3.6, pytest 1, zeta 1":         bookworm,
 		"networkx 3.7, pytest 1, zeta 1":         {Python: "3.12", Platform: "linux/arm64"},
 		"networkx 3.6, plot 1, pytest 1, zeta 1": {Python: "3.11", Platform: "linux/amd64", Extras: []string{"Plot"}},
@@ -98,7 +100,7 @@ func TestSelectMarkers(t *testing.T) {
 }
 
 // selected names what Select picks.
-func selected(t *testing.T, l *Lock, target Target) string {
+func selected(t *testing.T, l *Lock, target pypi.Target) string {
 	t.Helper()
 	ws, err := l.Select(target)
 	if err != nil {
@@ -118,7 +120,7 @@ func TestSelectPatchRelease(t *testing.T) {
 		entry("b 1", []string{"b-1-py3-none-any.whl"}, `marker = "python_full_version >= '3.11.9'"`)
 	l := mustParse(t, text)
 	for python, want := range map[string]string{"3.11": "a 1", "3.11.9": "a 1, b 1", "3.12": "a 1, b 1"} {
-		if got := selected(t, l, Target{Python: python, Platform: "linux/amd64"}); got != want {
+		if got := selected(t, l, pypi.Target{Python: python, Platform: "linux/amd64"}); got != want {
 			t.Errorf("%s: got %s, want %s", python, got, want)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	pep440 "github.com/aquasecurity/go-pep440-version"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/pypi"
 )
 
 // noWheel says why no wheel of p fits: none at all, only the libc, or nothing for this Python and platform.
@@ -59,8 +60,8 @@ func (s *selection) wrongLibc(p *Package) *fault.Fault {
 		Hint("or pin an older version of %s, whose wheels ask for less", p.Name)
 }
 
-func (s *selection) fitting(p *Package, t Target) (candidate, bool) {
-	tags, err := newTagSet(t)
+func (s *selection) fitting(p *Package, t pypi.Target) (candidate, bool) {
+	tags, err := pypi.NewTagSet(t)
 	if err != nil {
 		return candidate{}, false
 	}
@@ -68,19 +69,19 @@ func (s *selection) fitting(p *Package, t Target) (candidate, bool) {
 }
 
 // lowestGlibc is the least glibc 2.x on which a wheel of p fits t, -1 if none does on any.
-func (s *selection) lowestGlibc(p *Package, t Target) int {
-	tags, err := newTagSet(t)
+func (s *selection) lowestGlibc(p *Package, t pypi.Target) int {
+	tags, err := pypi.NewTagSet(t)
 	if err != nil {
 		return -1
 	}
 	lowest := -1
 	for _, f := range p.Wheels {
-		w, err := parseWheelName(f.Name)
+		w, err := pypi.ParseWheelName(f.Name)
 		if err != nil {
 			continue
 		}
-		for _, tag := range w.tags() {
-			_, _, fits := tags.best(wheelName{python: tag.Python, abi: tag.ABI, platform: tag.Platform})
+		for _, tag := range w.Tags() {
+			_, _, fits := tags.Best(pypi.WheelName{Python: tag.Python, ABI: tag.ABI, Platform: tag.Platform})
 			if minor, ok := tagGlibc(tag.Platform); fits && ok && (lowest < 0 || minor < lowest) {
 				lowest = minor
 			}
@@ -91,7 +92,7 @@ func (s *selection) lowestGlibc(p *Package, t Target) int {
 
 // tagGlibc reads 28 from manylinux_2_28_x86_64, 17 from manylinux2014_x86_64.
 func tagGlibc(platform string) (int, bool) {
-	for minor, name := range legacy {
+	for minor, name := range pypi.Legacy {
 		if strings.HasPrefix(platform, name+"_") {
 			return minor, true
 		}
@@ -119,10 +120,10 @@ func (s *selection) twice(a, b *Package) {
 var pythons = []string{"3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14", "3.15"}
 
 // wrongPython is the fault of a requires-python that refuses the target.
-func (s *selection) wrongPython(whose, list string, required []specifier) *fault.Fault {
+func (s *selection) wrongPython(whose, list string, required []pypi.Specifier) *fault.Fault {
 	f := fault.New(fault.Wheel, "%s requires Python %s, the image has %s", whose, list, s.target.Python)
 	fits := slices.DeleteFunc(slices.Clone(pythons), func(python string) bool {
-		return !slices.ContainsFunc(patchReleases(python), func(v pep440.Version) bool { return admits(required, v) })
+		return !slices.ContainsFunc(patchReleases(python), func(v pep440.Version) bool { return pypi.Admits(required, v) })
 	})
 	if len(fits) > 0 {
 		f.Hint("Python versions that would do: %s", strings.Join(fits, ", "))
@@ -133,16 +134,16 @@ func (s *selection) wrongPython(whose, list string, required []specifier) *fault
 // available names the Pythons that have a wheel for the target's platform, and the platforms that have one for
 // the target's Python.
 func (s *selection) available(p *Package) (here, elsewhere []string) {
-	minor, _ := pythonMinor(s.target.Python)
-	pairs := rank(slices.Concat(nativePairs(minor), purePairs(minor)))
-	own := platformName(s.tags.platforms[len(s.tags.platforms)-1])
+	minor, _ := pypi.PythonMinor(s.target.Python)
+	pairs := pypi.Rank(slices.Concat(pypi.NativePairs(minor), pypi.PurePairs(minor)))
+	own := platformName(s.tags.Platforms[len(s.tags.Platforms)-1])
 	for _, f := range p.Wheels {
-		w, err := parseWheelName(f.Name)
+		w, err := pypi.ParseWheelName(f.Name)
 		if err != nil {
 			continue
 		}
-		for _, tag := range w.tags() {
-			_, fits := pairs[pyABI{tag.Python, tag.ABI}]
+		for _, tag := range w.Tags() {
+			_, fits := pairs[pypi.PyABI{Python: tag.Python, ABI: tag.ABI}]
 			platform := platformName(tag.Platform)
 			if !fits && (platform == own || platform == "any platform") {
 				here = append(here, pythonName(tag))

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/pypi"
 )
 
 // TestSelectFaults covers faults.md 14, 15, 17, 23 and 24.
@@ -18,11 +19,11 @@ func TestSelectFaults(t *testing.T) {
 		return head + entry(name, files)
 	}
 	const again = "if the lock was made for another Python or platform, make it again with `mlbuild lock`"
-	arm := Target{Python: "3.11", Platform: "linux/arm64", Glibc: "2.36"}
-	alpine := Target{Python: "3.11", Platform: "linux/amd64", Musl: true}
+	arm := pypi.Target{Python: "3.11", Platform: "linux/arm64", Glibc: "2.36"}
+	alpine := pypi.Target{Python: "3.11", Platform: "linux/amd64", Musl: true}
 	for _, test := range []struct {
 		name, text string
-		target     Target
+		target     pypi.Target
 		code       fault.Code
 		message    string
 		hints      []string
@@ -32,7 +33,7 @@ func TestSelectFaults(t *testing.T) {
 				"for Python 3.11 there are wheels for Windows, linux/amd64",
 				"wheels in the lock: cp311-cp311-manylinux_2_28_x86_64, cp311-cp311-win_amd64", again}},
 		{"Python too new", wheels("x 1", "cp310-cp310-manylinux_2_28_x86_64 cp39-cp39-manylinux_2_28_x86_64 cp311-cp311-manylinux_2_28_x86_64 pp310-pypy310_pp73-manylinux_2_28_x86_64 cp313-cp313t-manylinux_2_28_x86_64"),
-			Target{Python: "3.14", Platform: "linux/amd64", Glibc: "2.41"}, fault.Wheel,
+			pypi.Target{Python: "3.14", Platform: "linux/amd64", Glibc: "2.41"}, fault.Wheel,
 			"x 1 has no wheel for Python 3.14 on linux/amd64", []string{
 				"for linux/amd64 there are wheels for Python 3.9, PyPy 3.10, Python 3.10, Python 3.11, Python 3.13 free-threaded: set python.version to one of them, or pin another version of x",
 				"wheels in the lock: cp310-cp310-manylinux_2_28_x86_64, cp311-cp311-manylinux_2_28_x86_64, cp313-cp313t-manylinux_2_28_x86_64, cp39-cp39-manylinux_2_28_x86_64, pp310-pypy310_pp73-manylinux_2_28_x86_64",
@@ -55,7 +56,7 @@ func TestSelectFaults(t *testing.T) {
 		{"glibc too old", wheels("x 1", "cp311-cp311-manylinux_2_39_x86_64 cp311-cp311-manylinux_2_41_x86_64.manylinux_2_40_x86_64 cp312-cp312-manylinux_2_17_x86_64"), bookworm, fault.ABI,
 			"x 1 needs glibc 2.39, the base image has 2.36", []string{
 				"use a base image with glibc 2.39 or newer (Debian 12 has 2.36, Debian 13 has 2.41)", "or pin an older version of x, whose wheels ask for less"}},
-		{"glibc older than manylinux2014", wheels("x 1", "py3-none-manylinux2014_aarch64"), Target{Python: "3.11", Platform: "linux/arm64", Glibc: "2.12"}, fault.ABI,
+		{"glibc older than manylinux2014", wheels("x 1", "py3-none-manylinux2014_aarch64"), pypi.Target{Python: "3.11", Platform: "linux/arm64", Glibc: "2.12"}, fault.ABI,
 			"x 1 needs glibc 2.17, the base image has 2.12", []string{
 				"use a base image with glibc 2.17 or newer (Debian 12 has 2.36, Debian 13 has 2.41)", "or pin an older version of x, whose wheels ask for less"}},
 		{"musl base", wheels("x 1", "cp311-cp311-manylinux_2_28_x86_64"), alpine, fault.ABI,
@@ -73,7 +74,7 @@ func TestSelectFaults(t *testing.T) {
 			"x 1 comes from hg, and mlbuild builds from git only", []string{"require a release of x, or the URL of its source archive"}},
 		{"editable", head + entry("x 1", nil, `directory = { path = "lib", editable = true }`), bookworm, fault.Sdist,
 			"x 1 is locked as editable, which would point at files that are not in the image", []string{"require it without -e and make the lock again: it is built as a wheel"}},
-		{"nothing to build from", head + entry("x 1", []string{"x-1-py3-none-any.whl"}), Target{Python: "3.11", Platform: "linux/amd64", Source: []string{"X"}}, fault.Sdist,
+		{"nothing to build from", head + entry("x 1", []string{"x-1-py3-none-any.whl"}), pypi.Target{Python: "3.11", Platform: "linux/amd64", Source: []string{"X"}}, fault.Sdist,
 			"x 1 is to be built from source, and the lock has only wheels of it", []string{"make the lock again with `mlbuild lock`",
 				"if its index has no source distribution, require its repository: x @ git+https://…@commit"}},
 		{"nothing", head + entry("x 1", nil), bookworm, fault.Wheel, "x 1 has no file in the lock", []string{"make the lock again with `mlbuild lock`"}},
@@ -100,19 +101,19 @@ func TestSelectLockFaults(t *testing.T) {
 	pure := func(name string) []string { return []string{strings.ReplaceAll(name, " ", "-") + "-py3-none-any.whl"} }
 	for _, test := range []struct {
 		name, text string
-		target     Target
+		target     pypi.Target
 		code       fault.Code
 		message    string
 		line       int
 	}{
-		{"lock's requires-python", head, Target{Python: "3.10", Platform: "linux/amd64"}, fault.Wheel, "the lock requires Python >=3.11, the image has 3.10", 0},
-		{"lock's requires-python, patch", strings.Replace(head, ">=3.11", ">=3.11.7", 1), Target{Python: "3.11.2", Platform: "linux/amd64"}, fault.Wheel,
+		{"lock's requires-python", head, pypi.Target{Python: "3.10", Platform: "linux/amd64"}, fault.Wheel, "the lock requires Python >=3.11, the image has 3.10", 0},
+		{"lock's requires-python, patch", strings.Replace(head, ">=3.11", ">=3.11.7", 1), pypi.Target{Python: "3.11.2", Platform: "linux/amd64"}, fault.Wheel,
 			"the lock requires Python >=3.11.7, the image has 3.11.2", 0},
 		{"environments", head + "environments = [\"sys_platform == 'win32'\", \"platform_machine == 'aarch64'\"]\n", bookworm, fault.Lock,
 			"the lock is not made for Python 3.11 on linux/amd64, only for: sys_platform == 'win32'; platform_machine == 'aarch64'", 0},
-		{"unknown extra", head + "extras = [\"a\", \"b\"]\n", Target{Python: "3.11", Platform: "linux/amd64", Extras: []string{"c"}}, fault.Lock,
+		{"unknown extra", head + "extras = [\"a\", \"b\"]\n", pypi.Target{Python: "3.11", Platform: "linux/amd64", Extras: []string{"c"}}, fault.Lock,
 			`the lock has no extra "c", only a, b`, 0},
-		{"unknown group", head + "dependency-groups = [\"a\"]\n", Target{Python: "3.11", Platform: "linux/amd64", Groups: []string{"c"}}, fault.Lock,
+		{"unknown group", head + "dependency-groups = [\"a\"]\n", pypi.Target{Python: "3.11", Platform: "linux/amd64", Groups: []string{"c"}}, fault.Lock,
 			`the lock has no dependency group "c", only a`, 0},
 		{"overlapping markers", head + entry("x 1", pure("x 1"), `marker = "os_name == 'posix'"`) + entry("x 2", pure("x 2")), bookworm, fault.Lock,
 			"x 1 and x 2 are both chosen for Python 3.11 on linux/amd64", 13},
@@ -154,4 +155,25 @@ func TestSelectHandMade(t *testing.T) {
 	expectFault(t, err, fault.Wheel, "d has no wheel for Python 3.11 on linux/amd64")
 	_, err = (&Lock{Name: "x.toml", RequiresPython: "3"}).Select(bookworm)
 	expectFault(t, err, fault.Lock, `requires-python of the lock is malformed: "3" has no operator such as >= or ==`)
+}
+
+func TestTargetRefused(t *testing.T) {
+	for _, test := range []struct {
+		target  pypi.Target
+		code    fault.Code
+		message string
+	}{
+		{pypi.Target{Python: "3.11", Platform: "linux/arm/v7"}, fault.Platform, `no wheels can be picked for the platform "linux/arm/v7"`},
+		{pypi.Target{Python: "3.11", Platform: "linux/amd644"}, fault.Platform, `no wheels can be picked for the platform "linux/amd644"`},
+		{pypi.Target{Python: "2.7", Platform: "linux/amd64"}, fault.Spec, `Python version "2.7" is not of the form 3.11`},
+		{pypi.Target{Python: "3.x", Platform: "linux/amd64"}, fault.Spec, `Python version "3.x" is not of the form 3.11`},
+		{pypi.Target{Python: "3.11.rc1", Platform: "linux/amd64"}, fault.Spec, `Python version "3.11.rc1" is not of the form 3.11`},
+		{pypi.Target{Python: "3.11", Platform: "linux/amd64", Glibc: "36"}, fault.Spec, `glibc version "36" is not of the form 2.36`},
+	} {
+		_, err := (&Lock{Name: "pylock.toml"}).Select(test.target)
+		expectFault(t, err, test.code, test.message)
+		if pypi.Tags(test.target) != nil {
+			t.Errorf("Tags(%v) is not nil", test.target)
+		}
+	}
 }

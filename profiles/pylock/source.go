@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/pypi"
 )
 
 // source is a file of the lock as what a package is built from.
@@ -39,7 +40,7 @@ func (s *selection) built(p *Package) (Wheel, bool) {
 		s.faults = append(s.faults, f.In(p.At))
 		return Wheel{}, false
 	}
-	return Wheel{Name: Normalize(p.Name), Version: p.Version, Source: source, Why: s.why(p), Direct: p.VCS != nil || p.Archive != nil}, true
+	return Wheel{Name: pypi.Normalize(p.Name), Version: p.Version, Source: source, Why: s.why(p), Direct: p.VCS != nil || p.Archive != nil}, true
 }
 
 // forAnother tells that the lock was made for other platforms: then a missing wheel means a lock that does not fit.

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/mlbuild/mlbuild/profiles/pypi"
 )
 
 // TestSelectSources: a package without a wheel that fits is built, and so is one that the project asks to build.
@@ -19,7 +21,7 @@ func TestSelectSources(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		text   string
-		target Target
+		target pypi.Target
 		want   *Source // nil: a wheel
 		why    string
 	}{

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/mlbuild/mlbuild/profiles/pypi"
 )
 
 // everyPython are the versions for which wheels are chosen. No interpreter of any of them is needed for that.
@@ -45,7 +47,7 @@ func TestEveryPython(t *testing.T) {
 			{"other interpreters alone", package1(other...), ""},
 			{"the version before", package1(fmt.Sprintf("cp3%d-cp3%d-%s", 7+i, 7+i, glibc)), ""},
 		} {
-			wheels, err := c.lock.Select(Target{Python: v, Platform: "linux/amd64", Glibc: "2.36"})
+			wheels, err := c.lock.Select(pypi.Target{Python: v, Platform: "linux/amd64", Glibc: "2.36"})
 			got := ""
 			if len(wheels) == 1 {
 				got = wheels[0].Tag

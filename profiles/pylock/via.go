@@ -3,6 +3,8 @@ package pylock
 import (
 	"maps"
 	"slices"
+
+	"github.com/mlbuild/mlbuild/profiles/pypi"
 )
 
 // PathTo gives a shortest dependency path root → … → name, from the packages' own dependencies and from
@@ -111,8 +113,8 @@ func (l *Lock) parents() map[string][]string {
 
 // normalName normalises a package's name and leaves other text, such as "-r requirements.txt", as it is.
 func normalName(s string) string {
-	if validName(s) {
-		return Normalize(s)
+	if pypi.ValidName(s) {
+		return pypi.Normalize(s)
 	}
 	return s
 }

@@ -1,6 +1,7 @@
 package recipe
 
 import (
+	"maps"
 	"slices"
 )
 
@@ -212,3 +213,16 @@ func SortedUnique(list []string) []string {
 }
 
 const BaseDebian = "debian"
+
+// Over gives the pairs of both lists sorted by name; those of top win.
+func Over(under, top []Pair) []Pair {
+	merged := map[string]string{}
+	for _, p := range slices.Concat(under, top) {
+		merged[p.Name] = p.Value
+	}
+	var pairs []Pair
+	for _, name := range slices.Sorted(maps.Keys(merged)) {
+		pairs = append(pairs, Pair{Name: name, Value: merged[name]})
+	}
+	return pairs
+}

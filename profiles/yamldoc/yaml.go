@@ -1,4 +1,4 @@
-package profiles
+package yamldoc
 
 import (
 	"bytes"
@@ -19,7 +19,7 @@ import (
 // The limits of a project file. A person's file is far below them; a hostile one is refused before it costs
 // memory.
 const (
-	maxFileBytes = 1 << 20
+	MaxFileBytes = 1 << 20
 	maxDepth     = 32
 	maxNodes     = 10_000       // values after aliases are expanded
 	maxTokens    = 4 * maxNodes // the parser's time grows with their square
@@ -28,32 +28,32 @@ const (
 // reader turns the syntax tree of one YAML file into nodes.
 type reader struct {
 	file    string
-	anchors map[string]*node
+	anchors map[string]*Node
 	nodes   int
 	full    bool // maxNodes is exceeded and reported
-	report  *report
+	report  *Report
 }
 
 // readYAML parses data strictly. What is wrong goes to rep; the node is nil if nothing can be read.
-func readYAML(file string, data []byte, rep *report) *node {
-	if len(data) > maxFileBytes {
-		rep.add(fault.New(fault.Spec, "the file has %d bytes, the limit is %d bytes (1 MiB)", len(data), maxFileBytes).
+func Read(file string, data []byte, rep *Report) *Node {
+	if len(data) > MaxFileBytes {
+		rep.Add(fault.New(fault.Spec, "the file has %d bytes, the limit is %d bytes (1 MiB)", len(data), MaxFileBytes).
 			In(fault.Position{File: file}))
 		return nil
 	}
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
-	rep.source(file, data)
+	rep.Source(file, data)
 	if !utf8.Valid(data) {
-		rep.add(fault.New(fault.Spec, "the file is not UTF-8 text").In(fault.Position{File: file}))
+		rep.Add(fault.New(fault.Spec, "the file is not UTF-8 text").In(fault.Position{File: file}))
 		return nil
 	}
 	body, ok := parse(file, data, rep)
 	if !ok {
 		return nil
 	}
-	r := &reader{file: file, anchors: map[string]*node{}, report: rep}
+	r := &reader{file: file, anchors: map[string]*Node{}, report: rep}
 	if body == nil {
-		return &node{kind: mapping, at: fault.Position{File: file, Line: 1, Column: 1}}
+		return &Node{Kind: Mapping, At: fault.Position{File: file, Line: 1, Column: 1}}
 	}
 	root := r.node(body, 0)
 	if r.full {
@@ -63,21 +63,21 @@ func readYAML(file string, data []byte, rep *report) *node {
 }
 
 // parse runs the YAML parser. A panic inside it is a fault of the file that set it off.
-func parse(file string, data []byte, rep *report) (body ast.Node, ok bool) {
+func parse(file string, data []byte, rep *Report) (body ast.Node, ok bool) {
 	defer func() {
 		if p := recover(); p != nil {
-			rep.add(fault.New(fault.Spec, "the YAML cannot be read: %v", p).In(fault.Position{File: file}))
+			rep.Add(fault.New(fault.Spec, "the YAML cannot be read: %v", p).In(fault.Position{File: file}))
 			body, ok = nil, false
 		}
 	}()
 	tokens := lexer.Tokenize(string(data))
 	if len(tokens) > maxTokens {
-		rep.add(fault.New(fault.Spec, "the file holds too much: %d YAML tokens, the limit is %d", len(tokens), maxTokens).
+		rep.Add(fault.New(fault.Spec, "the file holds too much: %d YAML tokens, the limit is %d", len(tokens), maxTokens).
 			In(position(file, tokens[maxTokens])))
 		return nil, false
 	}
 	if at, deep := tooDeep(file, tokens); deep {
-		rep.add(fault.New(fault.Spec, "the nesting is too deep, the limit is %d levels", maxDepth).In(at))
+		rep.Add(fault.New(fault.Spec, "the nesting is too deep, the limit is %d levels", maxDepth).In(at))
 		return nil, false
 	}
 	parsed, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
@@ -86,7 +86,7 @@ func parse(file string, data []byte, rep *report) (body ast.Node, ok bool) {
 		return nil, false
 	}
 	for _, doc := range parsed.Docs[min(1, len(parsed.Docs)):] {
-		rep.add(fault.New(fault.Spec, "the file holds more than one YAML document").In(position(file, doc.Start)).
+		rep.Add(fault.New(fault.Spec, "the file holds more than one YAML document").In(position(file, doc.Start)).
 			Hint("Keep one document; profiles are variants inside it."))
 		return nil, false
 	}
@@ -120,13 +120,13 @@ func tooDeep(file string, tokens token.Tokens) (fault.Position, bool) {
 
 // addSyntax reports a syntax error: every line that is indented by a tab, else the one place where the
 // parser stopped.
-func addSyntax(file string, data []byte, err error, rep *report) {
+func addSyntax(file string, data []byte, err error, rep *Report) {
 	tabs := false
 	for i, line := range bytes.Split(data, []byte("\n")) {
 		indent := line[:len(line)-len(bytes.TrimLeft(line, " \t"))]
 		if tab := bytes.IndexByte(indent, '\t'); tab >= 0 && len(indent) < len(line) {
 			tabs = true
-			rep.add(fault.New(fault.Spec, "a tab indents this line; YAML allows only spaces").
+			rep.Add(fault.New(fault.Spec, "a tab indents this line; YAML allows only spaces").
 				In(fault.Position{File: file, Line: i + 1, Column: tab + 1}).Hint("Replace the tab by spaces."))
 		}
 	}
@@ -135,17 +135,17 @@ func addSyntax(file string, data []byte, err error, rep *report) {
 	}
 	var syntax *yaml.SyntaxError
 	if !errors.As(err, &syntax) || syntax.Token == nil {
-		rep.add(fault.New(fault.Spec, "YAML syntax: %s", firstLine(err.Error())).In(fault.Position{File: file}))
+		rep.Add(fault.New(fault.Spec, "YAML syntax: %s", FirstLine(err.Error())).In(fault.Position{File: file}))
 		return
 	}
 	f := fault.New(fault.Spec, "YAML syntax: %s", syntax.Message).In(position(file, syntax.Token))
 	if strings.Contains(syntax.Message, "mapping value is not allowed") {
 		f.Hint("A value that contains \": \" needs quotes; keys of one mapping stand in one column.")
 	}
-	rep.add(f)
+	rep.Add(f)
 }
 
-func firstLine(s string) string {
+func FirstLine(s string) string {
 	line, _, _ := strings.Cut(s, "\n")
 	return line
 }
@@ -158,14 +158,14 @@ func position(file string, t *token.Token) fault.Position {
 }
 
 // node converts one syntax node and counts it against the limits.
-func (r *reader) node(n ast.Node, depth int) *node {
+func (r *reader) node(n ast.Node, depth int) *Node {
 	at := position(r.file, n.GetToken())
 	if depth > maxDepth {
 		r.once(fault.New(fault.Spec, "the nesting is too deep, the limit is %d levels", maxDepth).In(at))
-		return &node{at: at}
+		return &Node{At: at}
 	}
 	if !r.count(1, at) {
-		return &node{at: at}
+		return &Node{At: at}
 	}
 	switch n := n.(type) {
 	case *ast.MappingNode:
@@ -179,47 +179,47 @@ func (r *reader) node(n ast.Node, depth int) *node {
 	case *ast.AliasNode:
 		return r.alias(n, at)
 	case *ast.TagNode:
-		r.report.add(fault.New(fault.Spec, "YAML tags such as %s are not used here", n.GetToken().Value).In(at))
+		r.report.Add(fault.New(fault.Spec, "YAML tags such as %s are not used here", n.GetToken().Value).In(at))
 		return r.node(n.Value, depth)
 	}
 	return r.scalar(n, at)
 }
 
-func (r *reader) scalar(n ast.Node, at fault.Position) *node {
-	value := &node{at: at, text: n.GetToken().Value}
+func (r *reader) scalar(n ast.Node, at fault.Position) *Node {
+	value := &Node{At: at, Text: n.GetToken().Value}
 	switch n := n.(type) {
 	case *ast.NullNode:
-		value.kind = null
+		value.Kind = Null
 	case *ast.BoolNode:
-		value.kind = boolean
+		value.Kind = boolean
 	case *ast.IntegerNode:
-		value.kind = integer
+		value.Kind = Integer
 	case *ast.FloatNode:
-		value.kind = float
+		value.Kind = float
 	case *ast.StringNode:
-		value.kind, value.text = text, n.Value
+		value.Kind, value.Text = Text, n.Value
 	case *ast.LiteralNode:
-		value.kind, value.text = text, n.Value.Value
+		value.Kind, value.Text = Text, n.Value.Value
 	default:
-		value.kind = text
+		value.Kind = Text
 	}
 	return value
 }
 
-func (r *reader) sequence(n *ast.SequenceNode, at fault.Position, depth int) *node {
-	value := &node{kind: list, at: at}
+func (r *reader) sequence(n *ast.SequenceNode, at fault.Position, depth int) *Node {
+	value := &Node{Kind: List, At: at}
 	for _, item := range n.Values {
 		if r.full {
 			break
 		}
-		value.items = append(value.items, r.node(item, depth+1))
+		value.Items = append(value.Items, r.node(item, depth+1))
 	}
 	return value
 }
 
-func (r *reader) mapping(n *ast.MappingNode, depth int) *node {
-	value := &node{kind: mapping, at: position(r.file, n.GetToken())}
-	var under *node          // what merge keys bring, below the mapping's own keys
+func (r *reader) mapping(n *ast.MappingNode, depth int) *Node {
+	value := &Node{Kind: Mapping, At: position(r.file, n.GetToken())}
+	var under *Node          // what merge keys bring, below the mapping's own keys
 	seen := map[string]int{} // key → its line
 	for i, pair := range n.Values {
 		if r.full {
@@ -227,26 +227,26 @@ func (r *reader) mapping(n *ast.MappingNode, depth int) *node {
 		}
 		at := position(r.file, pair.Key.GetToken())
 		if i == 0 && !n.IsFlowStyle {
-			value.at = at
+			value.At = at
 		}
 		child := r.node(pair.Value, depth+1)
 		if _, isMerge := pair.Key.(*ast.MergeKeyNode); isMerge {
-			under = merge(under, child)
+			under = Merge(under, child)
 			continue
 		}
 		name := keyName(pair.Key)
 		if line, twice := seen[name]; twice {
-			r.report.add(fault.New(fault.Spec, "the key %q is given twice, first at line %d", name, line).In(at))
+			r.report.Add(fault.New(fault.Spec, "the key %q is given twice, first at line %d", name, line).In(at))
 			continue
 		}
 		seen[name] = at.Line
-		value.keys = append(value.keys, entry{name: name, at: at, value: child})
+		value.Keys = append(value.Keys, Entry{Name: name, At: at, Value: child})
 	}
-	if under != nil && under.kind != mapping {
-		r.report.add(fault.New(fault.Spec, "<< takes a mapping").In(under.at))
+	if under != nil && under.Kind != Mapping {
+		r.report.Add(fault.New(fault.Spec, "<< takes a mapping").In(under.At))
 		under = nil
 	}
-	return merge(under, value)
+	return Merge(under, value)
 }
 
 func keyName(key ast.MapKeyNode) string {
@@ -258,33 +258,33 @@ func keyName(key ast.MapKeyNode) string {
 
 // alias expands an alias by sharing the anchor's node; its whole size is counted, so that aliases of aliases
 // cannot multiply.
-func (r *reader) alias(n *ast.AliasNode, at fault.Position) *node {
+func (r *reader) alias(n *ast.AliasNode, at fault.Position) *Node {
 	name := n.Value.GetToken().Value
 	target, ok := r.anchors[name]
 	if !ok {
-		r.report.add(fault.New(fault.Spec, "no anchor &%s stands before this alias", name).In(at))
-		return &node{at: at}
+		r.report.Add(fault.New(fault.Spec, "no anchor &%s stands before this alias", name).In(at))
+		return &Node{At: at}
 	}
 	if !r.count(target.size(maxNodes), at) {
-		return &node{at: at}
+		return &Node{At: at}
 	}
 	return target
 }
 
 // size counts the nodes below n, and stops counting at limit.
-func (n *node) size(limit int) int {
+func (n *Node) size(limit int) int {
 	total := 1
-	for _, item := range n.items {
+	for _, item := range n.Items {
 		if total > limit {
 			return total
 		}
 		total += item.size(limit - total)
 	}
-	for _, e := range n.keys {
+	for _, e := range n.Keys {
 		if total > limit {
 			return total
 		}
-		total += e.value.size(limit - total)
+		total += e.Value.size(limit - total)
 	}
 	return total
 }
@@ -303,6 +303,6 @@ func (r *reader) count(n int, at fault.Position) bool {
 func (r *reader) once(f *fault.Fault) {
 	if !r.full {
 		r.full = true
-		r.report.add(f)
+		r.report.Add(f)
 	}
 }

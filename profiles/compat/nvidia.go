@@ -1,4 +1,4 @@
-package profiles
+package compat
 
 import (
 	"slices"
@@ -7,8 +7,8 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
-// nvidiaEnv is what makes the NVIDIA container runtime give a container its GPUs.
-var nvidiaEnv = []recipe.Pair{{Name: "NVIDIA_DRIVER_CAPABILITIES", Value: "compute,utility"}, {Name: "NVIDIA_VISIBLE_DEVICES", Value: "all"}}
+// NvidiaEnv is what makes the NVIDIA container runtime give a container its GPUs.
+var NvidiaEnv = []recipe.Pair{{Name: "NVIDIA_DRIVER_CAPABILITIES", Value: "compute,utility"}, {Name: "NVIDIA_VISIBLE_DEVICES", Value: "all"}}
 
 // Env gives the image's environment once the CUDA of the lock is known ("12.6", or "12" where only the major
 // is; "" = none): App.Env, and for a CUDA profile NVIDIA_REQUIRE_CUDA, by which the NVIDIA runtime refuses a host
@@ -21,9 +21,9 @@ func Env(r *recipe.Recipe, cuda string) []recipe.Pair {
 	if !strings.Contains(cuda, ".") {
 		cuda += ".0"
 	}
-	need := "cuda>=" + minorOf(cuda)
+	need := "cuda>=" + MinorOf(cuda)
 	if driver, _ := MinDriver(cuda); driver != "" {
-		need += " driver>=" + majorOf(driver)
+		need += " driver>=" + MajorOf(driver)
 	}
-	return over([]recipe.Pair{{Name: "NVIDIA_REQUIRE_CUDA", Value: need}}, r.App.Env)
+	return recipe.Over([]recipe.Pair{{Name: "NVIDIA_REQUIRE_CUDA", Value: need}}, r.App.Env)
 }

@@ -1,7 +1,8 @@
-package profiles
+package compat
 
 import (
 	"encoding/json"
+	"flag"
 	"os"
 	"slices"
 	"testing"
@@ -10,13 +11,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+var update = flag.Bool("update", false, "rewrite compat.json from compat.yaml")
+
 // TestTablesAreTheYAML: the embedded tables are those of compat.yaml, the file that people edit.
 func TestTablesAreTheYAML(t *testing.T) {
 	text, err := os.ReadFile("compat.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, got := &compatTables{}, &compatTables{}
+	want, got := &Table{}, &Table{}
 	if err := yaml.UnmarshalWithOptions(text, want, yaml.Strict()); err != nil {
 		t.Fatalf("compat.yaml: %v", err)
 	}
@@ -40,16 +43,16 @@ func TestTablesAreTheYAML(t *testing.T) {
 
 // TestTablesAreWellFormed: rows ascend, tags can be read back, every default is among its row's tags.
 func TestTablesAreWellFormed(t *testing.T) {
-	tables := compat()
+	tables := Tables()
 	ascends := func(what string, versions []string) {
-		if !slices.IsSortedFunc(versions, compareVersions) || len(slices.Compact(slices.Clone(versions))) != len(versions) {
+		if !slices.IsSortedFunc(versions, CompareVersions) || len(slices.Compact(slices.Clone(versions))) != len(versions) {
 			t.Errorf("the rows of %s do not ascend: %v", what, versions)
 		}
 	}
 	var torch, tensorFlow, drivers []string
 	for _, row := range tables.Torch {
 		torch = append(torch, row.Version)
-		if !slices.Contains(row.CUDA, row.Default) || len(row.Python) != 2 || compareVersions(row.Python[0], row.Python[1]) > 0 {
+		if !slices.Contains(row.CUDA, row.Default) || len(row.Python) != 2 || CompareVersions(row.Python[0], row.Python[1]) > 0 {
 			t.Errorf("the row of torch %s contradicts itself: %+v", row.Version, row)
 		}
 		for _, tag := range row.CUDA {

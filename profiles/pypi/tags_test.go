@@ -1,4 +1,4 @@
-package pylock
+package pypi
 
 import (
 	"slices"
@@ -6,8 +6,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/mlbuild/mlbuild/profiles/fault"
 )
 
 // The order is that of the packaging library for CPython 3.2, the version with the shortest list.
@@ -87,37 +85,4 @@ func TestTagsABI3(t *testing.T) {
 			t.Errorf("%s must not fit 3.11", never)
 		}
 	}
-}
-
-func TestTargetRefused(t *testing.T) {
-	for _, test := range []struct {
-		target  Target
-		code    fault.Code
-		message string
-	}{
-		{Target{Python: "3.11", Platform: "linux/arm/v7"}, fault.Platform, `no wheels can be picked for the platform "linux/arm/v7"`},
-		{Target{Python: "3.11", Platform: "linux/amd644"}, fault.Platform, `no wheels can be picked for the platform "linux/amd644"`},
-		{Target{Python: "2.7", Platform: "linux/amd64"}, fault.Spec, `Python version "2.7" is not of the form 3.11`},
-		{Target{Python: "3.x", Platform: "linux/amd64"}, fault.Spec, `Python version "3.x" is not of the form 3.11`},
-		{Target{Python: "3.11.rc1", Platform: "linux/amd64"}, fault.Spec, `Python version "3.11.rc1" is not of the form 3.11`},
-		{Target{Python: "3.11", Platform: "linux/amd64", Glibc: "36"}, fault.Spec, `glibc version "36" is not of the form 2.36`},
-	} {
-		_, err := (&Lock{Name: "pylock.toml"}).Select(test.target)
-		expectFault(t, err, test.code, test.message)
-		if Tags(test.target) != nil {
-			t.Errorf("Tags(%v) is not nil", test.target)
-		}
-	}
-}
-
-// expectFault asserts that err holds a fault with exactly this code and message, and returns it.
-func expectFault(t *testing.T, err error, code fault.Code, message string) *fault.Fault {
-	t.Helper()
-	for _, f := range fault.All(err) {
-		if f.Code == code && f.Message == message {
-			return f
-		}
-	}
-	t.Errorf("want %s: %s\ngot  %v", code, message, err)
-	return &fault.Fault{}
 }

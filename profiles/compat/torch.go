@@ -1,4 +1,4 @@
-package profiles
+package compat
 
 // TorchFamily lists the packages that the PyTorch indexes build for each accelerator, as uv lists them. triton is left out: it has one
 // build for all, and a package that only another needs must not become a requirement of its own.

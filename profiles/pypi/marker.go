@@ -1,4 +1,4 @@
-package pylock
+package pypi
 
 import (
 	"fmt"
@@ -11,7 +11,7 @@ const maxNesting = 100
 
 // marker is a parsed environment marker (PEP 508, with PEP 751's extras and dependency_groups).
 type marker interface {
-	holds(env *environment) bool
+	Holds(env *Environment) bool
 }
 
 type (
@@ -19,17 +19,17 @@ type (
 	allOf []marker // and
 )
 
-func (m anyOf) holds(env *environment) bool {
-	return slices.ContainsFunc(m, func(part marker) bool { return part.holds(env) })
+func (m anyOf) Holds(env *Environment) bool {
+	return slices.ContainsFunc(m, func(part marker) bool { return part.Holds(env) })
 }
 
-func (m allOf) holds(env *environment) bool {
-	return !slices.ContainsFunc(m, func(part marker) bool { return !part.holds(env) })
+func (m allOf) Holds(env *Environment) bool {
+	return !slices.ContainsFunc(m, func(part marker) bool { return !part.Holds(env) })
 }
 
-// parseMarker reads a marker; an empty one always holds. The error says what is wrong and at which character,
+// ParseMarker reads a marker; an empty one always holds. The error says what is wrong and at which character,
 // counted from 1.
-func parseMarker(text string) (marker, error) {
+func ParseMarker(text string) (marker, error) {
 	if strings.TrimSpace(text) == "" {
 		return allOf(nil), nil
 	}

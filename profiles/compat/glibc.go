@@ -1,4 +1,4 @@
-package profiles
+package compat
 
 import (
 	"slices"
@@ -6,6 +6,7 @@ import (
 
 	"github.com/distribution/reference"
 
+	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
@@ -42,8 +43,8 @@ func libcByReference(ref string) *libcRow {
 		tag = tagged.Tag()
 	}
 	words := slices.Concat(strings.Split(tag, "-"), strings.Split(repository, "-"), []string{repository, repository + majorTag(repository, tag)})
-	for i := range compat().Libc {
-		row := &compat().Libc[i]
+	for i := range Tables().Libc {
+		row := &Tables().Libc[i]
 		for _, word := range words {
 			for _, known := range row.Words {
 				// alpine3.20 is Alpine; the other words stand alone.
@@ -60,9 +61,9 @@ func libcByReference(ref string) *libcRow {
 func majorTag(repository, tag string) string {
 	tag, _, _ = strings.Cut(tag, "-")
 	if repository == "ubuntu" {
-		return minorOf(tag)
+		return MinorOf(tag)
 	}
-	return majorOf(tag)
+	return MajorOf(tag)
 }
 
 // libcByHistory reads the first layer of an official image: Debian's is made by
@@ -75,8 +76,8 @@ func libcByHistory(createdBy string) *libcRow {
 	if !debian && !ubuntu && !alpine {
 		return nil
 	}
-	for i := range compat().Libc {
-		row := &compat().Libc[i]
+	for i := range Tables().Libc {
+		row := &Tables().Libc[i]
 		for _, word := range row.Words {
 			release, isUbuntu := strings.CutPrefix(word, "ubuntu")
 			if debian && strings.Contains(createdBy, word) || alpine && row.Musl ||
@@ -95,7 +96,7 @@ func GlibcOfRelease(osRelease string) (glibc string, musl bool) {
 		name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
 		values[name] = strings.Trim(value, `"'`)
 	}
-	id, version := values["ID"], majorOf(values["VERSION_ID"])
+	id, version := values["ID"], MajorOf(values["VERSION_ID"])
 	switch id {
 	case "ubuntu":
 		version = values["VERSION_ID"]
@@ -104,7 +105,7 @@ func GlibcOfRelease(osRelease string) (glibc string, musl bool) {
 	case "rocky":
 		id = "rockylinux"
 	}
-	for _, row := range compat().Libc {
+	for _, row := range Tables().Libc {
 		if slices.Contains(row.Words, id+version) || row.Musl && slices.Contains(row.Words, id) {
 			return row.Glibc, row.Musl
 		}
@@ -116,7 +117,13 @@ func GlibcOfRelease(osRelease string) (glibc string, musl bool) {
 func CheckLook(r *recipe.Recipe, osRelease string) (glibc string, err error) {
 	glibc, musl := GlibcOfRelease(osRelease)
 	if musl {
-		return "", muslFault(r.Base.Ref)
+		return "", MuslFault(r.Base.Ref)
 	}
 	return glibc, nil
+}
+
+// MuslFault refuses a base without glibc: no wheel with the manylinux tag can be loaded on it.
+func MuslFault(ref string) *fault.Fault {
+	return fault.New(fault.ABI, "the base %s has musl instead of glibc; the wheels of machine learning packages cannot be loaded there", ref).
+		Hint("Use a Debian base, for example docker.io/library/python:%s-slim.", DefaultPython)
 }

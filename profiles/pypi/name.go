@@ -1,4 +1,4 @@
-package pylock
+package pypi
 
 import "strings"
 
@@ -44,9 +44,9 @@ func isNormal(name string) bool {
 	return true
 }
 
-// validName tells whether name may name a package: letters and digits, with "-", "_" and "." between them
+// ValidName tells whether name may name a package: letters and digits, with "-", "_" and "." between them
 // (PEP 508).
-func validName(name string) bool {
+func ValidName(name string) bool {
 	for i := range len(name) {
 		c := name[i]
 		alnum := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'

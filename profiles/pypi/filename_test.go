@@ -1,4 +1,4 @@
-package pylock
+package pypi
 
 import (
 	"testing"
@@ -7,14 +7,14 @@ import (
 )
 
 func TestParseWheelName(t *testing.T) {
-	for name, want := range map[string]wheelName{
-		"idna-3.20-py3-none-any.whl": {name: "idna", version: "3.20", python: "py3", abi: "none", platform: "any"},
+	for name, want := range map[string]WheelName{
+		"idna-3.20-py3-none-any.whl": {Name: "idna", Version: "3.20", Python: "py3", ABI: "none", Platform: "any"},
 		"torch-2.6.0+cu126-cp311-cp311-manylinux_2_28_x86_64.whl": {
-			name: "torch", version: "2.6.0+cu126", python: "cp311", abi: "cp311", platform: "manylinux_2_28_x86_64"},
-		"six-1.16.0-12b-py2.py3-none-any.whl": {name: "six", version: "1.16.0", build: buildTag{true, 12, "b"},
-			python: "py2.py3", abi: "none", platform: "any"},
+			Name: "torch", Version: "2.6.0+cu126", Python: "cp311", ABI: "cp311", Platform: "manylinux_2_28_x86_64"},
+		"six-1.16.0-12b-py2.py3-none-any.whl": {Name: "six", Version: "1.16.0", Build: buildTag{true, 12, "b"},
+			Python: "py2.py3", ABI: "none", Platform: "any"},
 	} {
-		got, err := parseWheelName(name)
+		got, err := ParseWheelName(name)
 		if err != nil || got != want {
 			t.Errorf("%s: got %+v, %v", name, got, err)
 		}
@@ -30,7 +30,7 @@ func TestParseWheelNameRefuses(t *testing.T) {
 		"idna--py3-none-any.whl":                `"idna--py3-none-any.whl" has an empty part`,
 		"idna-1-99999999999999999999-p-n-a.whl": `"idna-1-99999999999999999999-p-n-a.whl": build tag "99999999999999999999" does not start with a digit`,
 	} {
-		if _, err := parseWheelName(name); err == nil || err.Error() != want {
+		if _, err := ParseWheelName(name); err == nil || err.Error() != want {
 			t.Errorf("%s: got %v, want %s", name, err, want)
 		}
 	}
@@ -40,7 +40,7 @@ func TestBuildTagOrder(t *testing.T) {
 	ordered := []buildTag{{}, {true, 0, ""}, {true, 1, ""}, {true, 1, "a"}, {true, 1, "b"}, {true, 2, ""}, {true, 10, ""}}
 	for i, a := range ordered {
 		for j, b := range ordered {
-			if got := sign(a.compare(b)); got != sign(i-j) {
+			if got := sign(a.Compare(b)); got != sign(i-j) {
 				t.Errorf("%v to %v: %d", a, b, got)
 			}
 		}
@@ -50,7 +50,7 @@ func TestBuildTagOrder(t *testing.T) {
 func sign(n int) int { return min(1, max(-1, n)) }
 
 func TestTagsOfCompressedSet(t *testing.T) {
-	w, err := parseWheelName("x-1-cp310.cp311-abi3-manylinux2014_x86_64.manylinux_2_17_x86_64.whl")
+	w, err := ParseWheelName("x-1-cp310.cp311-abi3-manylinux2014_x86_64.manylinux_2_17_x86_64.whl")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +58,7 @@ func TestTagsOfCompressedSet(t *testing.T) {
 		{"cp310", "abi3", "manylinux2014_x86_64"}, {"cp310", "abi3", "manylinux_2_17_x86_64"},
 		{"cp311", "abi3", "manylinux2014_x86_64"}, {"cp311", "abi3", "manylinux_2_17_x86_64"},
 	}
-	if diff := cmp.Diff(want, w.tags()); diff != "" {
+	if diff := cmp.Diff(want, w.Tags()); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -78,7 +78,7 @@ func TestValidName(t *testing.T) {
 	for name, want := range map[string]bool{
 		"a": true, "A1": true, "a.b_c-d": true, "": false, "-a": false, "a-": false, "a b": false, "a/b": false, "é": false,
 	} {
-		if got := validName(name); got != want {
+		if got := ValidName(name); got != want {
 			t.Errorf("%q: got %v", name, got)
 		}
 	}

@@ -1,13 +1,13 @@
-package pylock
+package pypi
 
 import (
 	"strings"
 	"testing"
 )
 
-func testEnvironment() *environment {
+func testEnvironment() *Environment {
 	t := Target{Python: "3.11", Platform: "linux/amd64", Extras: []string{"Foo_Bar"}}
-	return newEnvironment(t, "3.11.9", []string{"dev"})
+	return NewEnvironment(t, "3.11.9", []string{"dev"})
 }
 
 func TestMarkers(t *testing.T) {
@@ -46,12 +46,12 @@ func TestMarkers(t *testing.T) {
 		"python_version\t>=\n'3.11'and os_name=='posix'":                                     true,
 		`python_full_version >= '3.11' and python_full_version < '3.15' and os_name == 'nt'`: false,
 	} {
-		m, err := parseMarker(text)
+		m, err := ParseMarker(text)
 		if err != nil {
 			t.Errorf("%s: %v", text, err)
 			continue
 		}
-		if got := m.holds(env); got != want {
+		if got := m.Holds(env); got != want {
 			t.Errorf("%s: got %v", text, got)
 		}
 	}
@@ -81,16 +81,16 @@ func TestMarkerFaults(t *testing.T) {
 		`extra == os_name`:                          "extra can only be compared with a quoted string",
 		strings.Repeat("(", 101) + `os_name == 'x'`: `more than 100 nested parentheses, found "(" at character 101`,
 	} {
-		if _, err := parseMarker(text); err == nil || err.Error() != want {
+		if _, err := ParseMarker(text); err == nil || err.Error() != want {
 			t.Errorf("%s\ngot  %v\nwant %s", text, err, want)
 		}
 	}
 }
 
 func TestMarkerArm64(t *testing.T) {
-	env := newEnvironment(Target{Python: "3.13", Platform: "linux/arm64"}, "3.13.0", nil)
-	m, err := parseMarker(`platform_machine == 'aarch64' and python_version == '3.13' and 'x' not in extras`)
-	if err != nil || !m.holds(env) {
+	env := NewEnvironment(Target{Python: "3.13", Platform: "linux/arm64"}, "3.13.0", nil)
+	m, err := ParseMarker(`platform_machine == 'aarch64' and python_version == '3.13' and 'x' not in extras`)
+	if err != nil || !m.Holds(env) {
 		t.Error(err, "does not hold")
 	}
 }
@@ -113,13 +113,13 @@ func TestSpecifiers(t *testing.T) {
 		{"<=1.0", "1.0+local 0.1", "1.0.post1"},
 		{"===1.0", "1.0", "1.0.0"},
 	} {
-		all, err := parseSpecifiers(test.list)
+		all, err := ParseSpecifiers(test.list)
 		if err != nil {
 			t.Errorf("%s: %v", test.list, err)
 			continue
 		}
 		for text, want := range wanted(test.yes, test.no) {
-			if got := admits(all, mustVersion(t, text)); got != want {
+			if got := Admits(all, mustVersion(t, text)); got != want {
 				t.Errorf("%s on %s: got %v", test.list, text, got)
 			}
 		}
@@ -136,7 +136,7 @@ func TestSpecifierFaults(t *testing.T) {
 		"<1.0+local": "<1.0+local: a local version only goes with == and !=",
 		"~=3":        "~=3 needs at least two numbers",
 	} {
-		if _, err := parseSpecifiers(list); err == nil || err.Error() != want {
+		if _, err := ParseSpecifiers(list); err == nil || err.Error() != want {
 			t.Errorf("%s: got %v, want %s", list, err, want)
 		}
 	}
@@ -151,16 +151,16 @@ func FuzzMarker(f *testing.F) {
 	}
 	env := testEnvironment()
 	f.Fuzz(func(t *testing.T, text string) {
-		m, err := parseMarker(text)
+		m, err := ParseMarker(text)
 		if (m == nil) == (err == nil) {
 			t.Fatalf("marker %v with error %v", m, err)
 		}
 		if err != nil {
 			return
 		}
-		held := m.holds(env)
-		again, err := parseMarker("(" + text + ") and os_name == 'posix'")
-		if err == nil && strings.TrimSpace(text) != "" && again.holds(env) != held {
+		held := m.Holds(env)
+		again, err := ParseMarker("(" + text + ") and os_name == 'posix'")
+		if err == nil && strings.TrimSpace(text) != "" && again.Holds(env) != held {
 			t.Errorf("%q holds %v, but not so in parentheses", text, held)
 		}
 	})

@@ -1,4 +1,4 @@
-package pylock
+package pypi
 
 import (
 	"fmt"
@@ -24,8 +24,8 @@ const unknownGlibc = 99
 // muslMinor is the musl 1.x whose wheels fit every musl base in use: 1.2 since 2020.
 const muslMinor = 2
 
-// legacy are the names that manylinux policies had before PEP 600, by glibc 2.x.
-var legacy = map[int]string{17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
+// Legacy are the names that manylinux policies had before PEP 600, by glibc 2.x.
+var Legacy = map[int]string{17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
 
 // arch is what one platform means for wheels.
 type arch struct {
@@ -44,16 +44,16 @@ func archOf(platform string) (arch, bool) {
 	return arch{}, false
 }
 
-// pyABI is the first two parts of a tag.
-type pyABI struct{ python, abi string }
+// PyABI is the first two parts of a tag.
+type PyABI struct{ Python, ABI string }
 
-// tagSet ranks the tags that a target can use.
-type tagSet struct {
-	native    []pyABI // pairs that go with every platform, best first
-	pure      []pyABI // pairs that go with "any", best first
-	platforms []string
+// TagSet ranks the tags that a target can use.
+type TagSet struct {
+	native    []PyABI // pairs that go with every platform, best first
+	pure      []PyABI // pairs that go with "any", best first
+	Platforms []string
 
-	nativeRank, pureRank map[pyABI]int
+	nativeRank, pureRank map[PyABI]int
 	platformRank         map[string]int
 }
 
@@ -62,25 +62,25 @@ type tagSet struct {
 // them the platforms with the newest libc first, or the oldest first where the libc is not known. It is nil
 // for a target that Select refuses.
 func Tags(t Target) []Tag {
-	set, err := newTagSet(t)
+	set, err := NewTagSet(t)
 	if err != nil {
 		return nil
 	}
 	var all []Tag
 	for _, pair := range set.native {
-		for _, p := range set.platforms {
-			all = append(all, Tag{pair.python, pair.abi, p})
+		for _, p := range set.Platforms {
+			all = append(all, Tag{pair.Python, pair.ABI, p})
 		}
 	}
 	for _, pair := range set.pure {
-		all = append(all, Tag{pair.python, pair.abi, "any"})
+		all = append(all, Tag{pair.Python, pair.ABI, "any"})
 	}
 	return all
 }
 
-// newTagSet makes the set; the error is a fault that names what the target has wrong.
-func newTagSet(t Target) (*tagSet, error) {
-	minor, err := pythonMinor(t.Python)
+// NewTagSet makes the set; the error is a fault that names what the target has wrong.
+func NewTagSet(t Target) (*TagSet, error) {
+	minor, err := PythonMinor(t.Python)
 	if err != nil {
 		return nil, err
 	}
@@ -88,12 +88,12 @@ func newTagSet(t Target) (*tagSet, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &tagSet{native: nativePairs(minor), pure: purePairs(minor), platforms: platforms}
-	s.nativeRank, s.pureRank, s.platformRank = rank(s.native), rank(s.pure), rank(s.platforms)
+	s := &TagSet{native: NativePairs(minor), pure: PurePairs(minor), Platforms: platforms}
+	s.nativeRank, s.pureRank, s.platformRank = Rank(s.native), Rank(s.pure), Rank(s.Platforms)
 	return s, nil
 }
 
-func rank[T comparable](ordered []T) map[T]int {
+func Rank[T comparable](ordered []T) map[T]int {
 	m := make(map[T]int, len(ordered))
 	for i, v := range ordered {
 		if _, ok := m[v]; !ok {
@@ -103,8 +103,8 @@ func rank[T comparable](ordered []T) map[T]int {
 	return m
 }
 
-// pythonMinor reads 11 from "3.11" or "3.11.9".
-func pythonMinor(version string) (int, error) {
+// PythonMinor reads 11 from "3.11" or "3.11.9".
+func PythonMinor(version string) (int, error) {
 	rest, ok := strings.CutPrefix(version, "3.")
 	number, patch, hasPatch := strings.Cut(rest, ".")
 	minor, err := strconv.ParseUint(number, 10, 8)
@@ -117,24 +117,24 @@ func pythonMinor(version string) (int, error) {
 	return int(minor), nil
 }
 
-// nativePairs are cp311-cp311, cp311-abi3, cp311-none, the older abi3, then py311-none, py3-none, py310-none, ….
-func nativePairs(minor int) []pyABI {
+// NativePairs are cp311-cp311, cp311-abi3, cp311-none, the older abi3, then py311-none, py3-none, py310-none, ….
+func NativePairs(minor int) []PyABI {
 	own := fmt.Sprintf("cp3%d", minor)
-	pairs := []pyABI{{own, own}, {own, "abi3"}, {own, "none"}}
+	pairs := []PyABI{{own, own}, {own, "abi3"}, {own, "none"}}
 	for m := minor - 1; m >= 2; m-- {
-		pairs = append(pairs, pyABI{fmt.Sprintf("cp3%d", m), "abi3"})
+		pairs = append(pairs, PyABI{fmt.Sprintf("cp3%d", m), "abi3"})
 	}
 	return append(pairs, genericPairs(minor)...)
 }
 
-func purePairs(minor int) []pyABI {
-	return append([]pyABI{{fmt.Sprintf("cp3%d", minor), "none"}}, genericPairs(minor)...)
+func PurePairs(minor int) []PyABI {
+	return append([]PyABI{{fmt.Sprintf("cp3%d", minor), "none"}}, genericPairs(minor)...)
 }
 
-func genericPairs(minor int) []pyABI {
-	pairs := []pyABI{{fmt.Sprintf("py3%d", minor), "none"}, {"py3", "none"}}
+func genericPairs(minor int) []PyABI {
+	pairs := []PyABI{{fmt.Sprintf("py3%d", minor), "none"}, {"py3", "none"}}
 	for m := minor - 1; m >= 0; m-- {
-		pairs = append(pairs, pyABI{fmt.Sprintf("py3%d", m), "none"})
+		pairs = append(pairs, PyABI{fmt.Sprintf("py3%d", m), "none"})
 	}
 	return pairs
 }
@@ -170,7 +170,7 @@ func platformTags(t Target) ([]string, error) {
 
 func appendManylinux(tags []string, minor int, machine string) []string {
 	tags = append(tags, fmt.Sprintf("manylinux_2_%d_%s", minor, machine))
-	if old, ok := legacy[minor]; ok {
+	if old, ok := Legacy[minor]; ok {
 		tags = append(tags, old+"_"+machine)
 	}
 	return tags
@@ -187,16 +187,16 @@ func glibcMinor(version string) (int, error) {
 	return int(minor), nil
 }
 
-// best gives the best tag of a wheel and its rank, lower is better; ok is false if none fits.
-func (s *tagSet) best(w wheelName) (tag Tag, rank int, ok bool) {
-	for platform := range strings.SplitSeq(w.platform, ".") {
+// Best gives the best tag of a wheel and its rank, lower is better; ok is false if none fits.
+func (s *TagSet) Best(w WheelName) (tag Tag, rank int, ok bool) {
+	for platform := range strings.SplitSeq(w.Platform, ".") {
 		at, known := s.platformRank[platform]
 		if !known && platform != "any" {
 			continue
 		}
-		for python := range strings.SplitSeq(w.python, ".") {
-			for abi := range strings.SplitSeq(w.abi, ".") {
-				r, fits := s.rankOf(pyABI{python, abi}, platform, at)
+		for python := range strings.SplitSeq(w.Python, ".") {
+			for abi := range strings.SplitSeq(w.ABI, ".") {
+				r, fits := s.rankOf(PyABI{python, abi}, platform, at)
 				if fits && (!ok || r < rank) {
 					tag, rank, ok = Tag{python, abi, platform}, r, true
 				}
@@ -206,11 +206,11 @@ func (s *tagSet) best(w wheelName) (tag Tag, rank int, ok bool) {
 	return tag, rank, ok
 }
 
-func (s *tagSet) rankOf(pair pyABI, platform string, at int) (int, bool) {
+func (s *TagSet) rankOf(pair PyABI, platform string, at int) (int, bool) {
 	if platform == "any" {
 		i, ok := s.pureRank[pair]
-		return len(s.native)*len(s.platforms) + i, ok
+		return len(s.native)*len(s.Platforms) + i, ok
 	}
 	i, ok := s.nativeRank[pair]
-	return i*len(s.platforms) + at, ok
+	return i*len(s.Platforms) + at, ok
 }

@@ -1,4 +1,4 @@
-package profiles
+package compat
 
 import (
 	_ "embed"
@@ -15,9 +15,9 @@ import (
 var compatData []byte
 
 // compatTables is compat.yaml.
-type compatTables struct {
+type Table struct {
 	AsOf            string            `yaml:"as_of"`
-	Torch           []torchRow        `yaml:"torch"`
+	Torch           []TorchRow        `yaml:"torch"`
 	TorchArm        []string          `yaml:"torch_aarch64"`
 	Drivers         []driverRow       `yaml:"drivers"`
 	NewestDriverRow string            `yaml:"newest_driver_row"`
@@ -26,12 +26,12 @@ type compatTables struct {
 	NvidiaImages    []nvidiaImageRow  `yaml:"nvidia_images"`
 	Libc            []libcRow         `yaml:"libc"`
 	Slim            []string          `yaml:"slim"`
-	PythonSuites    []suiteRow        `yaml:"python_suites"`
-	Variants        []variantRow      `yaml:"variants"`
+	PythonSuites    []SuiteRow        `yaml:"python_suites"`
+	Variants        []VariantRow      `yaml:"variants"`
 	CPUNames        map[string]string `yaml:"cpu_names"`
 }
 
-type torchRow struct {
+type TorchRow struct {
 	Version     string   `yaml:"version"` // "2.9": the row holds for every 2.9.x
 	Torchvision string   `yaml:"torchvision"`
 	Torchaudio  string   `yaml:"torchaudio"`
@@ -71,12 +71,12 @@ type libcRow struct {
 	Musl  bool     `yaml:"musl"`
 }
 
-type suiteRow struct {
+type SuiteRow struct {
 	Suite  string   `yaml:"suite"`
 	Python []string `yaml:"python"` // lowest and highest with a slim image of it
 }
 
-type variantRow struct {
+type VariantRow struct {
 	Names  []string `yaml:"names"`
 	CPU    string   `yaml:"cpu"`
 	CPUArm string   `yaml:"cpu_arm"`
@@ -85,39 +85,39 @@ type variantRow struct {
 }
 
 // compat gives the embedded tables. That they parse is a property of the program, held by a test.
-var compat = sync.OnceValue(func() *compatTables {
-	t := &compatTables{}
+var Tables = sync.OnceValue(func() *Table {
+	t := &Table{}
 	if err := json.Unmarshal(compatData, t); err != nil {
 		panic("profiles: compat.json: " + err.Error())
 	}
 	return t
 })
 
-// torchRowOf gives the row of a torch version such as 2.9.1+cu128, nil if the table has none.
-func (t *compatTables) torchRowOf(version string) *torchRow {
-	i := slices.IndexFunc(t.Torch, func(r torchRow) bool { return r.Version == minorOf(version) })
+// TorchRowOf gives the row of a torch version such as 2.9.1+cu128, nil if the table has none.
+func (t *Table) TorchRowOf(version string) *TorchRow {
+	i := slices.IndexFunc(t.Torch, func(r TorchRow) bool { return r.Version == MinorOf(version) })
 	if i < 0 {
 		return nil
 	}
 	return &t.Torch[i]
 }
 
-// tensorFlowRowOf gives the row of a TensorFlow version, nil if the table has none.
-func (t *compatTables) tensorFlowRowOf(version string) *tensorFlowRow {
-	i := slices.IndexFunc(t.TensorFlow, func(r tensorFlowRow) bool { return r.Version == minorOf(version) })
+// TensorFlowRowOf gives the row of a TensorFlow version, nil if the table has none.
+func (t *Table) TensorFlowRowOf(version string) *tensorFlowRow {
+	i := slices.IndexFunc(t.TensorFlow, func(r tensorFlowRow) bool { return r.Version == MinorOf(version) })
 	if i < 0 {
 		return nil
 	}
 	return &t.TensorFlow[i]
 }
 
-// torchTags gives every CUDA tag that some torch has, sorted by CUDA.
-func (t *compatTables) torchTags() []string {
+// TorchTags gives every CUDA tag that some torch has, sorted by CUDA.
+func (t *Table) TorchTags() []string {
 	var tags []string
 	for _, row := range t.Torch {
 		tags = append(tags, row.CUDA...)
 	}
-	slices.SortFunc(tags, func(a, b string) int { return compareVersions(CUDAOfTag(a), CUDAOfTag(b)) })
+	slices.SortFunc(tags, func(a, b string) int { return CompareVersions(CUDAOfTag(a), CUDAOfTag(b)) })
 	return slices.Compact(tags)
 }
 
@@ -140,20 +140,20 @@ func CUDAOfTag(tag string) string {
 // MinDriver gives the lowest Linux driver that runs a CUDA ("12.6" → "525.60.13"). Known is false for a CUDA
 // beyond the table; the driver is then the newest row's, a floor that may be too low.
 func MinDriver(cuda string) (driver string, known bool) {
-	t := compat()
+	t := Tables()
 	for _, row := range t.Drivers {
-		if compareVersions(cuda, row.CUDA) >= 0 {
+		if CompareVersions(cuda, row.CUDA) >= 0 {
 			driver = row.Driver
 		}
 	}
-	return driver, driver != "" && compareVersions(minorOf(cuda), t.NewestDriverRow) <= 0
+	return driver, driver != "" && CompareVersions(MinorOf(cuda), t.NewestDriverRow) <= 0
 }
 
 // NvidiaImage gives the nvidia/cuda image of a CUDA with two or three parts for an Ubuntu ("" = the newest that
 // the tables have): flavor is base, runtime, devel, cudnn-runtime or cudnn-devel. Ok is false if the tables know
 // no such tag.
 func NvidiaImage(cuda, flavor, ubuntu string) (ref string, ok bool) {
-	for _, row := range slices.Backward(compat().NvidiaImages) {
+	for _, row := range slices.Backward(Tables().NvidiaImages) {
 		i := row.find(cuda)
 		if i < 0 {
 			continue
@@ -169,12 +169,12 @@ func NvidiaImage(cuda, flavor, ubuntu string) (ref string, ok bool) {
 
 // find gives the index of a CUDA with two or three parts, -1 if the row has none.
 func (row *nvidiaImageRow) find(cuda string) int {
-	return lastIndex(row.CUDA, func(full string) bool { return full == cuda || minorOf(full) == cuda })
+	return lastIndex(row.CUDA, func(full string) bool { return full == cuda || MinorOf(full) == cuda })
 }
 
-// nvidiaRow gives the newest row with a CUDA, nil if there is none.
-func nvidiaRow(cuda string) *nvidiaImageRow {
-	rows := compat().NvidiaImages
+// NvidiaRow gives the newest row with a CUDA, nil if there is none.
+func NvidiaRow(cuda string) *nvidiaImageRow {
+	rows := Tables().NvidiaImages
 	if i := lastIndex(rows, func(row nvidiaImageRow) bool { return row.find(cuda) >= 0 }); i >= 0 {
 		return &rows[i]
 	}
@@ -192,7 +192,7 @@ func lastIndex[T any](list []T, match func(T) bool) int {
 
 // GPUFloor gives the lowest torch and CUDA tag with kernels for a compute capability ("9.0"), and the GPU's name.
 func GPUFloor(capability string) (torch, tag, name string, known bool) {
-	for _, row := range compat().GPUs {
+	for _, row := range Tables().GPUs {
 		if row.Capability == capability {
 			return row.Torch, row.CUDA, row.Name, true
 		}
@@ -200,21 +200,21 @@ func GPUFloor(capability string) (torch, tag, name string, known bool) {
 	return "", "", "", false
 }
 
-// minorOf cuts a version to its first two parts: 2.9.1+cu128 → 2.9.
-func minorOf(version string) string {
+// MinorOf cuts a version to its first two parts: 2.9.1+cu128 → 2.9.
+func MinorOf(version string) string {
 	version, _, _ = strings.Cut(version, "+")
 	parts := strings.SplitN(version, ".", 3)
 	return strings.Join(parts[:min(2, len(parts))], ".")
 }
 
-// majorOf cuts a version to its first part.
-func majorOf(version string) string {
+// MajorOf cuts a version to its first part.
+func MajorOf(version string) string {
 	major, _, _ := strings.Cut(version, ".")
 	return major
 }
 
-// compareVersions compares dotted numbers part by part; a missing part is 0, what is no number counts as 0.
-func compareVersions(a, b string) int {
+// CompareVersions compares dotted numbers part by part; a missing part is 0, what is no number counts as 0.
+func CompareVersions(a, b string) int {
 	as, bs := strings.Split(a, "."), strings.Split(b, ".")
 	for i := range max(len(as), len(bs)) {
 		if d := part(as, i) - part(bs, i); d != 0 {

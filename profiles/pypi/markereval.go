@@ -1,4 +1,4 @@
-package pylock
+package pypi
 
 import (
 	"fmt"
@@ -28,19 +28,19 @@ var variables = map[string]string{
 	"dependency_groups":              "dependency_groups",
 }
 
-// environment is what a marker is evaluated against: CPython on linux.
-type environment struct {
+// Environment is what a marker is evaluated against: CPython on linux.
+type Environment struct {
 	values   map[string]string
 	versions map[string]pep440.Version // the variables that hold a version
 	sets     map[string]map[string]bool
 }
 
-// newEnvironment describes t; full is the whole Python version, "3.11.0".
-func newEnvironment(t Target, full string, groups []string) *environment {
+// NewEnvironment describes t; full is the whole Python version, "3.11.0".
+func NewEnvironment(t Target, full string, groups []string) *Environment {
 	a, _ := archOf(t.Platform)
 	parts := strings.SplitN(full, ".", 3)
 	short := strings.Join(parts[:min(2, len(parts))], ".")
-	env := &environment{
+	env := &Environment{
 		values: map[string]string{
 			"os_name": "posix", "sys_platform": "linux", "platform_machine": a.machine,
 			"platform_system": "Linux", "platform_release": "", "platform_version": "",
@@ -48,7 +48,7 @@ func newEnvironment(t Target, full string, groups []string) *environment {
 			"python_version": short, "python_full_version": full, "implementation_version": full,
 		},
 		versions: map[string]pep440.Version{},
-		sets:     map[string]map[string]bool{"extras": nameSet(t.Extras), "dependency_groups": nameSet(groups)},
+		sets:     map[string]map[string]bool{"extras": NameSet(t.Extras), "dependency_groups": NameSet(groups)},
 	}
 	for _, name := range []string{"python_version", "python_full_version", "implementation_version"} {
 		if v, err := pep440.Parse(env.values[name]); err == nil {
@@ -58,7 +58,7 @@ func newEnvironment(t Target, full string, groups []string) *environment {
 	return env
 }
 
-func nameSet(names []string) map[string]bool {
+func NameSet(names []string) map[string]bool {
 	set := make(map[string]bool, len(names))
 	for _, n := range names {
 		set[Normalize(n)] = true
@@ -69,7 +69,7 @@ func nameSet(names []string) map[string]bool {
 // operand is one side of a comparison: a variable, or else a literal.
 type operand struct{ variable, literal string }
 
-func (o operand) value(env *environment) string {
+func (o operand) value(env *Environment) string {
 	if o.variable == "" {
 		return o.literal
 	}
@@ -86,7 +86,7 @@ type comparison struct {
 // versionComparison compares a variable that holds a version with a version.
 type versionComparison struct {
 	variable string
-	spec     specifier
+	spec     Specifier
 }
 
 // reversedComparison has the version on the left: "3.8" <= python_version.
@@ -155,20 +155,20 @@ func newMembership(left operand, op string, right operand) (marker, error) {
 	return nil, fmt.Errorf("%s can only be used as in: \"name\" in %s", right.variable, right.variable)
 }
 
-func (m membership) holds(env *environment) bool { return env.sets[m.set][m.name] != m.negate }
+func (m membership) Holds(env *Environment) bool { return env.sets[m.set][m.name] != m.negate }
 
-func (c versionComparison) holds(env *environment) bool {
+func (c versionComparison) Holds(env *Environment) bool {
 	v, ok := env.versions[c.variable]
 	return ok && c.spec.match(v)
 }
 
-func (c reversedComparison) holds(env *environment) bool {
+func (c reversedComparison) Holds(env *Environment) bool {
 	spec, err := newSpecifier(c.op, env.values[c.variable])
 	return err == nil && spec.match(c.version)
 }
 
-// holds compares as Python compares strings, which is what PEP 508 asks for where the variable holds no version.
-func (c comparison) holds(env *environment) bool {
+// Holds compares as Python compares strings, which is what PEP 508 asks for where the variable holds no version.
+func (c comparison) Holds(env *Environment) bool {
 	left, right := c.left.value(env), c.right.value(env)
 	switch c.op {
 	case "in":

@@ -1,4 +1,4 @@
-package profiles
+package yamldoc
 
 import (
 	"fmt"
@@ -9,23 +9,23 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
 
-// report collects faults and notes, and draws the snippet of each fault from the files that were read.
-type report struct {
-	faults  fault.List
-	notes   []string
+// Report collects faults and notes, and draws the snippet of each fault from the files that were read.
+type Report struct {
+	Faults  fault.List
+	Notes   []string
 	sources map[string][]string // lines by file
 }
 
-func newReport() *report { return &report{sources: map[string][]string{}} }
+func NewReport() *Report { return &Report{sources: map[string][]string{}} }
 
-// source remembers a file's lines for snippets.
-func (r *report) source(file string, data []byte) {
+// Source remembers a file's lines for snippets.
+func (r *Report) Source(file string, data []byte) {
 	r.sources[file] = strings.Split(string(data), "\n")
 }
 
-// fork gives an empty report that draws snippets from the same files.
-func (r *report) fork() *report {
-	fresh := newReport()
+// Fork gives an empty report that draws snippets from the same files.
+func (r *Report) Fork() *Report {
+	fresh := NewReport()
 	for file, lines := range r.sources {
 		fresh.sources[file] = lines
 	}
@@ -35,40 +35,40 @@ func (r *report) fork() *report {
 // maxFaults bounds what one run reports: whoever has this many needs no more.
 const maxFaults = 200
 
-// add takes a fault and draws its snippet. The same fault at the same place counts once.
-func (r *report) add(f *fault.Fault) {
-	if len(r.faults) >= maxFaults {
+// Add takes a fault and draws its snippet. The same fault at the same place counts once.
+func (r *Report) Add(f *fault.Fault) {
+	if len(r.Faults) >= maxFaults {
 		return
 	}
 	same := func(g *fault.Fault) bool { return g.Code == f.Code && g.At == f.At && g.Message == f.Message }
-	if slices.ContainsFunc(r.faults, same) {
+	if slices.ContainsFunc(r.Faults, same) {
 		return
 	}
-	f.Message = redact(f.Message)
+	f.Message = Redact(f.Message)
 	if f.Snippet == "" {
 		f.Snippet = r.snippet(f.At)
 	}
-	r.faults = append(r.faults, f)
+	r.Faults = append(r.Faults, f)
 }
 
-// specf adds an E-SPEC fault at a place and returns it for hints.
-func (r *report) specf(at fault.Position, format string, args ...any) *fault.Fault {
+// Specf adds an E-SPEC fault at a place and returns it for hints.
+func (r *Report) Specf(at fault.Position, format string, args ...any) *fault.Fault {
 	f := fault.New(fault.Spec, format, args...).In(at)
-	r.add(f)
+	r.Add(f)
 	return f
 }
 
-// notef adds a note.
-func (r *report) notef(format string, args ...any) {
+// Notef adds a note.
+func (r *Report) Notef(format string, args ...any) {
 	note := fmt.Sprintf(format, args...)
-	if !slices.Contains(r.notes, note) {
-		r.notes = append(r.notes, note)
+	if !slices.Contains(r.Notes, note) {
+		r.Notes = append(r.Notes, note)
 	}
 }
 
 // snippet draws the line of a place with a caret below the column. Only that line is shown and what may be a
 // secret in it is masked, so that a fault never prints a value that it warns of.
-func (r *report) snippet(at fault.Position) string {
+func (r *Report) snippet(at fault.Position) string {
 	lines := r.sources[at.File]
 	if at.Line < 1 || at.Line > len(lines) {
 		return ""
@@ -97,19 +97,19 @@ func maskSecrets(line string) string {
 	for _, shape := range secretShapes {
 		line = shape.pattern.ReplaceAllStringFunc(line, stars)
 	}
-	return urlWithUser.ReplaceAllStringFunc(line, stars)
+	return URLWithUser.ReplaceAllStringFunc(line, stars)
 }
 
-// redact hides values of a secret's shape in a message that quotes the project.
-func redact(message string) string {
+// Redact hides values of a secret's shape in a message that quotes the project.
+func Redact(message string) string {
 	for _, shape := range secretShapes {
 		message = shape.pattern.ReplaceAllString(message, "***")
 	}
-	return urlWithUser.ReplaceAllString(message, "$1://***@")
+	return URLWithUser.ReplaceAllString(message, "$1://***@")
 }
 
-// nearest gives the name of known that is at most two edits (a third of a long name) from name, "" if none is.
-func nearest(name string, known []string) string {
+// Nearest gives the name of known that is at most two edits (a third of a long name) from name, "" if none is.
+func Nearest(name string, known []string) string {
 	best, limit := "", max(2, len(name)/3)+1
 	for _, candidate := range known {
 		if d := distance(strings.ToLower(name), strings.ToLower(candidate)); d < limit && d < len(candidate) {
@@ -143,9 +143,9 @@ func distance(a, b string) int {
 	return last[len(b)]
 }
 
-// didYouMean hints at the nearest known name, and lists all of them if they are few.
-func didYouMean(f *fault.Fault, name string, known []string) {
-	if near := nearest(name, known); near != "" {
+// DidYouMean hints at the nearest known name, and lists all of them if they are few.
+func DidYouMean(f *fault.Fault, name string, known []string) {
+	if near := Nearest(name, known); near != "" {
 		f.Hint("Did you mean %q?", near)
 		return
 	}

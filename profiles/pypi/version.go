@@ -1,4 +1,4 @@
-package pylock
+package pypi
 
 import (
 	"fmt"
@@ -11,9 +11,9 @@ import (
 // operators are those of PEP 440, each before its prefixes.
 var operators = []string{"===", "==", "~=", "!=", "<=", ">=", "<", ">"}
 
-// specifier is one clause of a version specifier (PEP 440): ">=3.11". Matching is done here and not by the
+// Specifier is one clause of a version specifier (PEP 440): ">=3.11". Matching is done here and not by the
 // library's Specifiers, which take "3" for a match of "==3.0.*".
-type specifier struct {
+type Specifier struct {
 	op      string
 	text    string         // the version as written, without ".*"
 	version pep440.Version // not set for ===
@@ -21,9 +21,9 @@ type specifier struct {
 }
 
 // newSpecifier joins an operator and a version; the error says what is wrong with the version.
-func newSpecifier(op, text string) (specifier, error) {
+func newSpecifier(op, text string) (Specifier, error) {
 	text = strings.TrimSpace(text)
-	s := specifier{op: op, text: text}
+	s := Specifier{op: op, text: text}
 	if op == "===" {
 		return s, nil
 	}
@@ -49,9 +49,9 @@ func newSpecifier(op, text string) (specifier, error) {
 	return s, nil
 }
 
-// parseSpecifiers reads a comma-separated list; an empty one admits everything.
-func parseSpecifiers(list string) ([]specifier, error) {
-	var all []specifier
+// ParseSpecifiers reads a comma-separated list; an empty one admits everything.
+func ParseSpecifiers(list string) ([]Specifier, error) {
+	var all []Specifier
 	for clause := range strings.SplitSeq(list, ",") {
 		clause = strings.TrimSpace(clause)
 		if clause == "" {
@@ -72,21 +72,21 @@ func parseSpecifiers(list string) ([]specifier, error) {
 
 // Satisfies tells whether a version is one that specifiers (PEP 440) admit, ">=2,<3". What is no version or no specifier decides nothing and passes.
 func Satisfies(version, specifiers string) bool {
-	all, err := parseSpecifiers(specifiers)
+	all, err := ParseSpecifiers(specifiers)
 	if err != nil {
 		return true
 	}
 	v, err := pep440.Parse(version)
-	return err != nil || admits(all, v)
+	return err != nil || Admits(all, v)
 }
 
-// admits tells whether v satisfies every clause. Pre-releases are not treated apart: the resolver chose already.
-func admits(all []specifier, v pep440.Version) bool {
-	return !slices.ContainsFunc(all, func(s specifier) bool { return !s.match(v) })
+// Admits tells whether v satisfies every clause. Pre-releases are not treated apart: the resolver chose already.
+func Admits(all []Specifier, v pep440.Version) bool {
+	return !slices.ContainsFunc(all, func(s Specifier) bool { return !s.match(v) })
 }
 
 // match follows "Version specifiers" of PEP 440, operator by operator.
-func (s specifier) match(v pep440.Version) bool {
+func (s Specifier) match(v pep440.Version) bool {
 	switch s.op {
 	case "===":
 		return strings.EqualFold(v.String(), s.text)
@@ -113,16 +113,16 @@ func preReleaseOf(v, base pep440.Version) bool {
 	if base.IsPreRelease() || !v.IsPreRelease() || base.IsPostRelease() && !v.IsPostRelease() {
 		return false
 	}
-	return compareVersions(v.BaseVersion(), base.BaseVersion()) == 0
+	return CompareVersions(v.BaseVersion(), base.BaseVersion()) == 0
 }
 
 // postReleaseOf tells that v is a post-release of base, which ">base" does not admit.
 func postReleaseOf(v, base pep440.Version) bool {
 	before, _, post := strings.Cut(v.Public(), ".post")
-	return post && !base.IsPostRelease() && compareVersions(before, base.String()) == 0
+	return post && !base.IsPostRelease() && CompareVersions(before, base.String()) == 0
 }
 
-func (s specifier) equal(v pep440.Version) bool {
+func (s Specifier) equal(v pep440.Version) bool {
 	if s.prefix {
 		return hasPrefix(v, segments(s.version))
 	}
@@ -162,10 +162,10 @@ func segments(v pep440.Version) []string {
 	return append([]string{epoch}, strings.Split(base, ".")...)
 }
 
-func digit(s string, i int) bool { return i < len(s) && s[i] >= '0' && s[i] <= '9' }
+func Digit(s string, i int) bool { return i < len(s) && s[i] >= '0' && s[i] <= '9' }
 
-// compareVersions orders two versions by PEP 440, as text where one of them is none.
-func compareVersions(a, b string) int {
+// CompareVersions orders two versions by PEP 440, as text where one of them is none.
+func CompareVersions(a, b string) int {
 	if a == b {
 		return 0
 	}

@@ -1,0 +1,5 @@
+// Package pypi has the rules of Python packaging, each once: names (PEP 503), versions and specifiers (PEP 440), markers and requirements
+// (PEP 508), tags and wheel names (PEP 425, 427, 600). Texts in, values out; it reads no file.
+//
+// Start with name.go and version.go; tags.go ranks what a Target can use.
+package pypi

@@ -1,0 +1,29 @@
+package pypi
+
+import (
+	"strings"
+	"testing"
+
+	pep440 "github.com/aquasecurity/go-pep440-version"
+)
+
+// wanted maps the words of yes to true and those of no to false.
+func wanted(yes, no string) map[string]bool {
+	m := map[string]bool{}
+	for _, w := range strings.Fields(yes) {
+		m[w] = true
+	}
+	for _, w := range strings.Fields(no) {
+		m[w] = false
+	}
+	return m
+}
+
+func mustVersion(t *testing.T, text string) pep440.Version {
+	t.Helper()
+	v, err := pep440.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
