@@ -213,7 +213,7 @@ func (r *resolver) bindTorch() {
 		return // the project has its own index of this name
 	}
 	root := strings.TrimRight(r.spec.pytorchIndex.Or(orElse(r.found.torch.root, defaultPyTorch)), "/")
-	r.checkURL(yamldoc.String{Value: root, At: r.spec.pytorchIndex.At, Set: true}, "pytorch_index")
+	checkURL(r.Report, yamldoc.String{Value: root, At: r.spec.pytorchIndex.At, Set: true}, "pytorch_index")
 	*indexes = append(*indexes, recipe.Index{Name: name, URL: root + "/" + tag})
 }
 

@@ -3,7 +3,6 @@ package profiles
 import (
 	"path"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/compat"
@@ -23,8 +22,8 @@ func (r *resolver) app() {
 	r.initEntrypoint()
 	a.Env = r.env()
 	a.Labels = r.labels()
-	a.Annotations = r.pairs(s.annotations, "annotation", labelName)
-	a.Ports = r.ports(s.ports)
+	a.Annotations = readPairs(r.Report, s.annotations, "annotation", labelName)
+	a.Ports = readPorts(r.Report, s.ports)
 	a.Volumes = r.volumes()
 	a.Dirs = r.dirs()
 	a.StopSignal = r.stopSignal()
@@ -56,7 +55,7 @@ var (
 
 // env gives the environment: the defaults, the presets over them, and the project's own over both.
 func (r *resolver) env() []recipe.Pair {
-	env := r.pairs(r.spec.app.env, "environment variable", envName)
+	env := readPairs(r.Report, r.spec.app.env, "environment variable", envName)
 	defaults := []recipe.Pair{{Name: "PYTHONUNBUFFERED", Value: "1"}}
 	if r.srcLayout() {
 		defaults = append(defaults, recipe.Pair{Name: "PYTHONPATH", Value: path.Join(r.recipe.App.Workdir, "src")})
@@ -70,49 +69,12 @@ func (r *resolver) env() []recipe.Pair {
 	return recipe.Over(recipe.Over(defaults, r.presets()), env)
 }
 
-func (r *resolver) pairs(list []yamldoc.Pair, what string, valid *lazyregexp.Regexp) []recipe.Pair {
-	var pairs []recipe.Pair
-	for _, p := range list {
-		if !valid.MatchString(p.Name.Value) {
-			r.Specf(p.Name.At, "%q cannot name an %s", p.Name.Value, what)
-		}
-		if strings.ContainsRune(p.Value.Value, 0) {
-			r.Specf(p.Value.At, "the %s %s holds a zero byte", what, p.Name.Value)
-		}
-		pairs = append(pairs, recipe.Pair{Name: p.Name.Value, Value: p.Value.Value})
-	}
-	return pairs
-}
-
 func (r *resolver) labels() []recipe.Pair {
 	defaults := []recipe.Pair{{Name: "org.opencontainers.image.title", Value: r.recipe.Name}}
-	return recipe.Over(append(defaults, r.modelLabels()...), r.pairs(r.spec.app.labels, "label", labelName))
+	return recipe.Over(append(defaults, r.modelLabels()...), readPairs(r.Report, r.spec.app.labels, "label", labelName))
 }
 
-var portText = lazyregexp.New(`^([0-9]{1,5})(?:/(tcp|udp|sctp))?$`)
-
-func (r *resolver) ports(given []yamldoc.String) []string {
-	var ports []string
-	for _, s := range given {
-		m := portText.FindStringSubmatch(s.Value)
-		n := 0
-		if m != nil {
-			n, _ = strconv.Atoi(m[1])
-		}
-		if n < 1 || n > 65535 {
-			f := r.Specf(s.At, "%q is not a port", s.Value)
-			f.Hint("Write a number from 1 to 65535, with /udp where it is not tcp.")
-			if strings.Contains(s.Value, ":") {
-				f.Hint("Which port of the host it becomes is decided when the container starts.")
-			}
-			continue
-		}
-		ports = append(ports, m[1]+"/"+orElse(m[2], "tcp"))
-	}
-	return recipe.SortedUnique(ports)
-}
-
-// inImage reads a path in the image: absolute, or below the working directory.
+// readInImage reads a path in the image: absolute, or below the working directory.
 func (r *resolver) inImage(s yamldoc.String, what string) (string, bool) {
 	p := s.Value
 	if !path.IsAbs(p) && !hasDotDot(p) {
@@ -149,8 +111,8 @@ func (r *resolver) dirs() []recipe.Dir {
 	var dirs []recipe.Dir
 	for _, s := range r.spec.app.dirs {
 		p, ok := r.inImage(s.path, "the directory")
-		uid, gid := r.owner(s.owner)
-		mode := r.mode(s.mode, 0o755)
+		uid, gid := readOwner(r.Report, s.owner, r.recipe.User)
+		mode := readMode(r.Report, s.mode, 0o755)
 		if slices.ContainsFunc(dirs, func(d recipe.Dir) bool { return d.Path == p }) {
 			r.Specf(s.path.At, "the directory %s is named twice", p)
 			ok = false

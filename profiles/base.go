@@ -87,7 +87,7 @@ func (r *resolver) imageBase() {
 	s := r.spec.base
 	b := &r.recipe.Base
 	version := r.recipe.Python.Version
-	b.Ref = r.reference(s.image, "docker.io/library/python:"+version+"-slim")
+	b.Ref = readReference(r.Report, s.image, "docker.io/library/python:"+version+"-slim")
 	b.Interpreter = s.interpreter.Or(interpreterOf(b.Ref, version))
 	if !path.IsAbs(b.Interpreter) || path.Clean(b.Interpreter) != b.Interpreter {
 		r.Specf(s.interpreter.At, "base.interpreter %q is not an absolute path", b.Interpreter)

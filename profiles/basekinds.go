@@ -223,7 +223,7 @@ func (r *resolver) distrolessBase() {
 func (r *resolver) layPython(glibc string) {
 	version := r.recipe.Python.Version
 	if s := r.spec.base.python; s.Set {
-		r.recipe.Base.Python = r.reference(s, "")
+		r.recipe.Base.Python = readReference(r.Report, s, "")
 	} else if suite := suiteFor(version, glibc); suite != "" {
 		r.recipe.Base.Python = "docker.io/library/python:" + version + "-slim-" + suite
 	} else {

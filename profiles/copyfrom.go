@@ -68,7 +68,7 @@ func (r *resolver) copyFrom() {
 			r.Specf(s.at, "an item of copyFrom needs an image or the name of a build step, and not both")
 			continue
 		case s.image.Set:
-			c.Image = r.reference(s.image, "")
+			c.Image = readReference(r.Report, s.image, "")
 		default:
 			dir = recipe.SourceDir
 			r.knownStep(s.step)
@@ -139,10 +139,10 @@ func (r *resolver) output(s outputSpec, dir string) (recipe.Output, bool) {
 		r.Specf(s.from.At, "from is the root of another file system").Hint("Name the directories that are wanted.")
 	}
 	if s.mode.Set {
-		o.Mode = fmt.Sprintf("%04o", r.mode(s.mode, 0))
+		o.Mode = fmt.Sprintf("%04o", readMode(r.Report, s.mode, 0))
 	}
 	if s.owner.Set {
-		uid, gid := r.owner(s.owner)
+		uid, gid := readOwner(r.Report, s.owner, r.recipe.User)
 		o.Owner = fmt.Sprintf("%d:%d", uid, gid)
 	}
 	return o, true

@@ -42,25 +42,11 @@ func (r *resolver) detectApp(ignore *ignores) []copySpec {
 	return rules
 }
 
-// entries lists what lies at the top of the project, sorted by name; nothing where it cannot be read.
-func (r *resolver) entries() []fs.DirEntry {
-	entries, err := fs.ReadDir(r.fsys, ".")
-	if err != nil {
-		return nil
-	}
-	return entries
-}
-
 func (r *resolver) isAppDir(name string) bool {
 	if name == "src" {
 		return true
 	}
 	return !slices.Contains(notAppDirs, name) && r.exists(path.Join(name, "__init__.py"))
-}
-
-func (r *resolver) exists(name string) bool {
-	_, err := fs.Stat(r.fsys, name)
-	return err == nil
 }
 
 // srcLayout tells whether src/ is copied as it is and holds packages, which are imported without the word src.

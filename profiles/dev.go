@@ -59,12 +59,12 @@ func (r *resolver) dev() {
 	}
 	var direct []requirement
 	d.Requires, direct = r.stageRequirements("dev", s.stageSpec, devUsual)
-	d.Ports = r.ports(s.ports)
+	d.Ports = readPorts(r.Report, s.ports)
 	if s.command == nil {
 		d.Command = []string{d.Shell}
 		r.notebook(d, append(slices.Clone(direct), r.direct...))
 	}
-	d.Env = recipe.Over([]recipe.Pair{{Name: "SHELL", Value: d.Shell}}, r.pairs(s.env, "environment variable", envName))
+	d.Env = recipe.Over([]recipe.Pair{{Name: "SHELL", Value: d.Shell}}, readPairs(r.Report, s.env, "environment variable", envName))
 }
 
 // notebook makes the image serve notebooks if a package for that is asked for.

@@ -106,7 +106,7 @@ func (r *resolver) indexLine(l indexLine) {
 		}
 	}
 	if yamldoc.HasUserInfo(l.url) {
-		r.leakedURL(l.at)
+		leakedURL(r.Report, l.at)
 		return
 	}
 	if l.option == findLinks && !strings.Contains(l.url, "://") {
@@ -114,7 +114,7 @@ func (r *resolver) indexLine(l indexLine) {
 			Hint("Serve them by HTTP, and give the page's URL.")
 		return
 	}
-	if !r.checkURL(yamldoc.String{Value: l.url, At: l.at, Set: true}, l.option) {
+	if !checkURL(r.Report, yamldoc.String{Value: l.url, At: l.at, Set: true}, l.option) {
 		return
 	}
 	r.found.lines = append(r.found.lines, l)
@@ -135,7 +135,7 @@ var torchIndex = lazyregexp.New(`^(.*/whl(?:/.*)?)/(cpu|cu[0-9]{2,3})/?$`)
 func (r *resolver) foundIndexes() {
 	req := &r.recipe.Requires
 	for _, s := range r.spec.python.findLinks {
-		if r.checkURL(s, "python.find_links") {
+		if checkURL(r.Report, s, "python.find_links") {
 			req.FindLinks = append(req.FindLinks, s.Value)
 		}
 	}

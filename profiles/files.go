@@ -69,10 +69,10 @@ func (c *copier) rule(s copySpec) {
 	}
 	base := recipe.CopyRule{From: from}
 	if s.mode.Set {
-		base.Mode = fmt.Sprintf("%04o", c.mode(s.mode, 0))
+		base.Mode = fmt.Sprintf("%04o", readMode(c.Report, s.mode, 0))
 	}
 	if s.owner.Set {
-		uid, gid := c.owner(s.owner)
+		uid, gid := readOwner(c.Report, s.owner, c.recipe.User)
 		base.Owner = fmt.Sprintf("%d:%d", uid, gid)
 	}
 	for _, rule := range c.destinations(base, found, s) {

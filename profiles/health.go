@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
@@ -19,9 +18,9 @@ func (r *resolver) healthcheck() *recipe.Healthcheck {
 		return nil
 	}
 	h := &recipe.Healthcheck{
-		Interval: r.seconds(s.interval, "interval"), Timeout: r.seconds(s.timeout, "timeout"),
-		StartPeriod: r.seconds(s.startPeriod, "start_period"), StartInterval: r.seconds(s.startInterval, "start_interval"),
-		Retries: int(r.between(s.retries, "retries", 0, 1, 100)),
+		Interval: readSeconds(r.Report, s.interval, "interval"), Timeout: readSeconds(r.Report, s.timeout, "timeout"),
+		StartPeriod: readSeconds(r.Report, s.startPeriod, "start_period"), StartInterval: readSeconds(r.Report, s.startInterval, "start_interval"),
+		Retries: int(numberBetween(r.Report, s.retries, "retries", 0, 1, 100)),
 	}
 	switch {
 	case s.http.Set == (s.command != nil):
@@ -59,7 +58,7 @@ func (r *resolver) httpTest(s *healthSpec, timeout float64) []string {
 // healthPort is the port that is asked: the check's own, else the first TCP port that app.ports names, for a metrics port stands behind the service's.
 // 0 = there is none.
 func (r *resolver) healthPort(s *healthSpec) int64 {
-	if port := r.between(s.port, "app.healthcheck.port", 0, 1, 65535); port > 0 {
+	if port := numberBetween(r.Report, s.port, "app.healthcheck.port", 0, 1, 65535); port > 0 {
 		return port
 	}
 	for _, p := range r.spec.app.ports {
@@ -71,20 +70,4 @@ func (r *resolver) healthPort(s *healthSpec) int64 {
 		}
 	}
 	return 0
-}
-
-// seconds reads "30s", "1m30s" or a bare number of seconds.
-func (r *resolver) seconds(s yamldoc.String, what string) float64 {
-	if !s.Set {
-		return 0
-	}
-	if n, err := strconv.ParseFloat(s.Value, 64); err == nil && n > 0 && n < 86400 {
-		return n
-	}
-	d, err := time.ParseDuration(s.Value)
-	if err != nil || d <= 0 || d > 24*time.Hour {
-		r.Specf(s.At, "app.healthcheck.%s %q is not a time", what, s.Value).Hint("For example 30s or 2m.")
-		return 0
-	}
-	return d.Seconds()
 }

@@ -16,7 +16,7 @@ func copiedOf(t *testing.T, files memory) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &resolver{Report: yamldoc.NewReport(), project: p, fsys: p.fsys, recipe: &recipe.Recipe{App: recipe.App{Workdir: defaultWorkdir}}}
+	r := &resolver{tree: tree{yamldoc.NewReport(), p.fsys}, project: p, recipe: &recipe.Recipe{App: recipe.App{Workdir: defaultWorkdir}}}
 	r.spec = decodeSpec((&yamldoc.Decoder{Report: r.Report}), p.merged("cpu").Without("extends", "description"))
 	ignore := r.readIgnores(r.spec.app.copy)
 	c := &copier{resolver: r, ignore: ignore, placed: map[string]string{}, folded: map[string]string{}, counted: map[string]bool{}}

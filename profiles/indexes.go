@@ -1,7 +1,6 @@
 package profiles
 
 import (
-	"net/url"
 	"slices"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
@@ -49,25 +48,10 @@ func (r *resolver) checkIndex(s indexSpec, seen map[string]bool) {
 		r.Specf(s.name.At, "two indexes are named %q", s.name.Value)
 	}
 	seen[s.name.Value] = true
-	r.checkURL(s.url, "the index "+s.name.Value)
+	checkURL(r.Report, s.url, "the index "+s.name.Value)
 	if s.secret.Set && !secretID.MatchString(s.secret.Value) {
 		r.Specf(s.secret.At, "%q is not the id of a secret", s.secret.Value)
 	}
-}
-
-// checkURL refuses what is no http(s) URL, and one with credentials. It tells whether the URL is good.
-func (r *resolver) checkURL(s yamldoc.String, what string) bool {
-	if yamldoc.HasUserInfo(s.Value) {
-		leakAt(r.Report, s.At, "the URL of %s holds credentials", what).
-			Hint("Write the URL without them and secret: id beside it; give --secret id=… with user:password.")
-		return false
-	}
-	u, err := url.Parse(s.Value)
-	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-		r.Specf(s.At, "%q is not an http or https URL", s.Value)
-		return false
-	}
-	return true
 }
 
 // secrets joins the declared secrets with those that indexes, models and steps use. If any are declared, all must be, and each must be used.

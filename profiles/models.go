@@ -56,10 +56,10 @@ func (r *resolver) model(s modelSpec) (m recipe.Model, ok bool) {
 	}
 	m.To = r.modelPlace(s, m, base)
 	if s.owner.Set {
-		m.UID, m.GID = r.owner(s.owner)
+		m.UID, m.GID = readOwner(r.Report, s.owner, r.recipe.User)
 	}
 	if s.mode.Set {
-		m.Mode = fmt.Sprintf("%04o", r.mode(s.mode, 0))
+		m.Mode = fmt.Sprintf("%04o", readMode(r.Report, s.mode, 0))
 	}
 	if s.secret.Set && !secretID.MatchString(m.Secret) {
 		r.Specf(s.secret.At, "%q is not the id of a secret", m.Secret)
@@ -85,7 +85,7 @@ func (r *resolver) modelSource(s modelSpec) recipe.ModelSource {
 		r.Specf(s.sha256.At, "%q is not a sha256: 64 hexadecimal digits", s.sha256.Value)
 	}
 	if s.endpoint.Set {
-		r.checkURL(s.endpoint, "the endpoint")
+		checkURL(r.Report, s.endpoint, "the endpoint")
 	}
 	switch {
 	case s.url.Set:
@@ -124,7 +124,7 @@ func (r *resolver) urlSource(s yamldoc.String, src *recipe.ModelSource) {
 		return
 	}
 	src.Kind, src.URL = recipe.ModelHTTP, s.Value
-	r.checkURL(s, "the model")
+	checkURL(r.Report, s, "the model")
 	u, err := url.Parse(s.Value)
 	if err != nil {
 		return
@@ -145,7 +145,7 @@ func (r *resolver) gitSource(s modelSpec, src *recipe.ModelSource) {
 			Hint("Write its https URL, and secret: id beside it if it is private.")
 		return
 	}
-	r.checkURL(s.git, "the repository")
+	checkURL(r.Report, s.git, "the repository")
 	src.Revision = r.revision(s, "HEAD")
 	src.Files = r.modelFiles(s)
 }

@@ -109,7 +109,7 @@ func (r *resolver) poetryIndexes() {
 			continue
 		}
 		at := r.py.at(s.URL)
-		if !r.checkURL(yamldoc.String{Value: s.URL, At: at, Set: true}, "the source "+s.Name) {
+		if !checkURL(r.Report, yamldoc.String{Value: s.URL, At: at, Set: true}, "the source "+s.Name) {
 			continue
 		}
 		if m := torchIndex.FindStringSubmatch(s.URL); m != nil {

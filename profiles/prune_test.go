@@ -74,7 +74,7 @@ func TestPruneTable(t *testing.T) {
 	if !slices.IsSorted(pruneNames()) {
 		t.Errorf("not sorted: %q", pruneNames())
 	}
-	r := &resolver{Report: yamldoc.NewReport()}
+	r := &resolver{tree: tree{Report: yamldoc.NewReport()}}
 	for _, rule := range PruneRules {
 		if !strings.Contains(string(doc), "| `"+rule.Name+"` | ") {
 			t.Errorf("docs/runtime.md does not say what %s is", rule.Name)

@@ -1,8 +1,6 @@
 package profiles
 
 import (
-	"errors"
-	"io"
 	"io/fs"
 	"path"
 	"slices"
@@ -192,38 +190,6 @@ func (q *requirementReader) file(f include, chain []string) {
 	}
 }
 
-// smallFile reads a text file of the project, at most 1 MiB.
-func (r *resolver) smallFile(name string, at fault.Position, what string) ([]byte, bool) {
-	return r.fileUpTo(name, at, what, yamldoc.MaxFileBytes)
-}
-
-// fileUpTo reads a file of the project of at most limit bytes, a whole number of MiB.
-func (r *resolver) fileUpTo(name string, at fault.Position, what string, limit int) ([]byte, bool) {
-	real, ok := r.follow(name, at)
-	if !ok {
-		return nil, false
-	}
-	f, err := r.fsys.Open(real)
-	if errors.Is(err, fs.ErrNotExist) {
-		r.Add(r.missing(name, at, what))
-		return nil, false
-	}
-	var data []byte
-	if err == nil {
-		defer f.Close()
-		data, err = io.ReadAll(io.LimitReader(f, int64(limit)+1))
-	}
-	if err != nil {
-		r.Add(fault.New(fault.Context, "the %s %s cannot be read: %w", what, name, err).In(at))
-		return nil, false
-	}
-	if len(data) > limit {
-		r.Add(fault.New(fault.Context, "the %s %s is larger than %d MiB", what, name, limit>>20).In(at))
-		return nil, false
-	}
-	return data, true
-}
-
 // lines checks every line of a requirements file and gives what it includes.
 func (r *resolver) lines(file, data string, constraints bool) []include {
 	var includes []include
@@ -263,7 +229,7 @@ var includeOption = lazyregexp.New(`^(-[rc]|--requirements?\b|--constraints?\b)[
 // requirementLine checks one requirement or option, and remembers the package that it names.
 func (r *resolver) requirementLine(line string, at fault.Position) {
 	if yamldoc.HasUserInfo(line) {
-		r.leakedURL(at)
+		leakedURL(r.Report, at)
 		return
 	}
 	switch {
@@ -303,11 +269,6 @@ func (r *resolver) namedRequirement(line string, at fault.Position) {
 		q.pin = pin[1]
 	}
 	r.direct = append(r.direct, q)
-}
-
-func (r *resolver) leakedURL(at fault.Position) {
-	leakAt(r.Report, at, "a URL here holds credentials").
-		Hint("Name the index in %s: python: {indexes: [{name: …, url: …, secret: id}]}, and give --secret id=….", FileName)
 }
 
 func isOption(line string, names ...string) bool {

@@ -1,13 +1,9 @@
 package profiles
 
 import (
-	"io/fs"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
-
-	"github.com/distribution/reference"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
@@ -47,9 +43,8 @@ const (
 
 // resolver is the state of one Resolve. Its steps fill the recipe and report faults.
 type resolver struct {
-	*yamldoc.Report
+	tree
 	project  *Project
-	fsys     fs.FS
 	sel      Selection
 	spec     *spec
 	py       *pyproject
@@ -69,7 +64,7 @@ func (p *Project) Resolve(sel Selection) (*recipe.Recipe, error) {
 	if sel.Profile == "" {
 		sel.Profile = defaultProfile
 	}
-	r := &resolver{Report: p.report.Fork(), project: p, fsys: p.fsys, sel: sel, recipe: &recipe.Recipe{Profile: sel.Profile}}
+	r := &resolver{tree: tree{p.report.Fork(), p.fsys}, project: p, sel: sel, recipe: &recipe.Recipe{Profile: sel.Profile}}
 	if !slices.Contains(p.names(), sel.Profile) {
 		f := fault.New(fault.Spec, "the profile %q does not exist", sel.Profile)
 		yamldoc.DidYouMean(f, sel.Profile, p.names())
@@ -170,14 +165,14 @@ func (r *resolver) platform() {
 func (r *resolver) identity() {
 	r.recipe.Name = r.name()
 	if r.spec.image.Set {
-		r.recipe.Image = r.repository(r.spec.image)
+		r.recipe.Image = readRepository(r.Report, r.spec.image)
 	}
 	r.recipe.Suffix = r.spec.suffix.Or("-" + r.sel.Profile)
 	if !tagSuffix.MatchString(r.recipe.Suffix) {
 		r.Specf(r.spec.suffix.At, "the suffix %q cannot stand in an image tag", r.recipe.Suffix).
 			Hint("Use letters, digits, '.', '_' and '-'.")
 	}
-	r.recipe.Tool = r.reference(r.spec.tool, defaultTool)
+	r.recipe.Tool = readReference(r.Report, r.spec.tool, defaultTool)
 	r.recipe.Compression = r.spec.compression.Or(defaultCompression)
 	if !slices.Contains(Compressions, r.recipe.Compression) {
 		f := fault.New(fault.Spec, "the compression %q does not exist", r.recipe.Compression).In(r.spec.compression.At)
@@ -216,91 +211,14 @@ func orElse(s, fallback string) string {
 	return s
 }
 
-// repository reads an image name that must have no tag or digest: the tag comes from the command line.
-func (r *resolver) repository(s yamldoc.String) string {
-	named, err := reference.ParseNormalizedNamed(s.Value)
-	if err != nil {
-		r.badReference(s, err)
-		return s.Value
-	}
-	if !reference.IsNameOnly(named) {
-		r.Add(fault.New(fault.Ref, "image %q has a tag or a digest; tags are given with --tag", s.Value).In(s.At).
-			Hint("Write image: %s.", named.Name()))
-	}
-	return named.Name()
-}
-
-// reference reads an image reference and spells it out: docker.io/library/python:3-slim.
-func (r *resolver) reference(s yamldoc.String, fallback string) string {
-	if !s.Set {
-		return fallback
-	}
-	named, err := reference.ParseNormalizedNamed(s.Value)
-	if err != nil {
-		r.badReference(s, err)
-		return s.Value
-	}
-	return reference.TagNameOnly(named).String()
-}
-
-func (r *resolver) badReference(s yamldoc.String, err error) {
-	if yamldoc.URLWithUser.MatchString(s.Value) {
-		leakAt(r.Report, s.At, "the image reference holds credentials")
-		return
-	}
-	f := fault.New(fault.Ref, "%q is not an image reference: %w", s.Value, err).In(s.At)
-	if lower := strings.ToLower(s.Value); lower != s.Value {
-		f.Hint("Repositories are lower case: %s.", lower)
-	}
-	r.Add(f)
-}
-
 // layers reads the bounds of the layer plan, and whether bytecode has layers too.
 func (r *resolver) layers() {
 	l := r.spec.layers
 	r.recipe.Bytecode = r.spec.bytecode
 	r.recipe.Layers = recipe.LayerBudget{
-		Max:      int(r.between(l.max, "layers.max", 100, 10, 125)),
-		Bins:     int(r.between(l.bins, "layers.bins", 6, 1, 32)),
-		OwnBytes: r.size(l.own, "layers.own", 5_000_000),
-		Split:    r.size(l.split, "layers.split", 140_000_000),
+		Max:      int(numberBetween(r.Report, l.max, "layers.max", 100, 10, 125)),
+		Bins:     int(numberBetween(r.Report, l.bins, "layers.bins", 6, 1, 32)),
+		OwnBytes: readSize(r.Report, l.own, "layers.own", 5_000_000),
+		Split:    readSize(r.Report, l.split, "layers.split", 140_000_000),
 	}
-}
-
-// between gives the number if it lies in its bounds, the fallback if none was given.
-func (r *resolver) between(n yamldoc.Number, what string, fallback, low, high int64) int64 {
-	if !n.Set {
-		return fallback
-	}
-	if n.Value < low || n.Value > high {
-		r.Specf(n.At, "%s is %d, it must lie between %d and %d", what, n.Value, low, high)
-		return fallback
-	}
-	return n.Value
-}
-
-var sizeText = lazyregexp.New(`^([0-9]{1,9})\s*([kMG]?)(i?)B?$`)
-
-// size reads "5MB" (decimal) or "5MiB" (binary) as bytes.
-func (r *resolver) size(s yamldoc.String, what string, fallback int64) int64 {
-	if !s.Set {
-		return fallback
-	}
-	m := sizeText.FindStringSubmatch(s.Value)
-	if m == nil {
-		r.Specf(s.At, "%s %q is not a size", what, s.Value).Hint("For example 5MB or 140MiB.")
-		return fallback
-	}
-	unit := int64(1000)
-	if m[3] != "" {
-		unit = 1024
-	}
-	n, err := strconv.ParseInt(m[1], 10, 64)
-	if err != nil || n == 0 {
-		r.Specf(s.At, "%s must be more than 0", what)
-	}
-	for range strings.Index(" kMG", orElse(m[2], " ")) {
-		n *= unit
-	}
-	return n
 }

@@ -6,7 +6,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
@@ -21,7 +20,7 @@ func (r *resolver) ownSteps() {
 		b := recipe.BuildStep{Script: r.script(s.scriptSpec, "build")}
 		b.Name = r.stepName(s.scriptSpec, "build", i, names)
 		if s.image.Set {
-			b.Image = r.reference(s.image, "")
+			b.Image = readReference(r.Report, s.image, "")
 		}
 		b.Source = r.stepSource(s.source)
 		b.Outputs = r.outputs(s.outputs, recipe.SourceDir)
@@ -93,8 +92,8 @@ func (r *resolver) runsAsRoot(s yamldoc.String, fallback bool) bool {
 // script checks what all steps have.
 func (r *resolver) script(s scriptSpec, what string) recipe.Script {
 	c := recipe.Script{
-		Commands: yamldoc.Values(s.commands), Env: r.pairs(s.env, "environment variable", envName), SSH: s.ssh, Network: s.network,
-		Timeout: r.duration(s.timeout, what+".timeout"),
+		Commands: yamldoc.Values(s.commands), Env: readPairs(r.Report, s.env, "environment variable", envName), SSH: s.ssh, Network: s.network,
+		Timeout: readDuration(r.Report, s.timeout, what+".timeout"),
 	}
 	if len(c.Commands) == 0 {
 		r.Specf(s.at, "a step of %s has no commands", what)
@@ -137,22 +136,6 @@ func (r *resolver) stepSecret(s stepSecretSpec) recipe.StepSecret {
 	return secret
 }
 
-// duration reads "90", "90s" or "15m" as seconds.
-func (r *resolver) duration(s yamldoc.String, what string) float64 {
-	if !s.Set {
-		return 0
-	}
-	d, err := time.ParseDuration(s.Value)
-	if err != nil {
-		d, err = time.ParseDuration(s.Value + "s")
-	}
-	if err != nil || d <= 0 || d > 24*time.Hour {
-		r.Specf(s.At, "%s %q is not a time", what, s.Value).Hint("For example 90s or 15m; 24h at most.")
-		return 0
-	}
-	return d.Seconds()
-}
-
 var (
 	gitCommit = lazyregexp.New(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
 	fileHash  = lazyregexp.New(`^[0-9a-f]{64}$`)
@@ -179,7 +162,7 @@ func (r *resolver) stepSource(s *sourceSpec) *recipe.Source {
 	case s.git.Set:
 		r.stepGit(s)
 	case s.url.Set:
-		r.checkURL(s.url, "the source")
+		checkURL(r.Report, s.url, "the source")
 		if !fileHash.MatchString(src.SHA256) {
 			r.Specf(orAt(s.sha256, s.url), "the source at a URL needs its sha256, 64 hexadecimal digits").Hint("curl -fsSL %s | sha256sum", yamldoc.Redact(s.url.Value))
 		}
@@ -206,7 +189,7 @@ func (r *resolver) stepGit(s *sourceSpec) {
 			Hint("Or clone it in the commands, with ssh: true and network: true.")
 		return
 	}
-	r.checkURL(s.git, "the source")
+	checkURL(r.Report, s.git, "the source")
 	if !gitCommit.MatchString(s.commit.Value) {
 		r.Specf(orAt(s.commit, s.git), "the source needs the full commit, 40 hexadecimal digits: a branch or tag may move").
 			Hint("git ls-remote %s", yamldoc.Redact(s.git.Value))

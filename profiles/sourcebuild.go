@@ -97,7 +97,7 @@ func (r *resolver) sourceBuilds() {
 func (r *resolver) packageBuild(name string, s sourceBuildSpec) recipe.PackageBuild {
 	p := recipe.PackageBuild{
 		Name: name, Shared: !s.isolation, Requires: yamldoc.Values(s.requires), CUDA: s.cuda,
-		Jobs: int(r.between(s.jobs, "python.build."+name+".jobs", 0, 1, maxJobs)),
+		Jobs: int(numberBetween(r.Report, s.jobs, "python.build."+name+".jobs", 0, 1, maxJobs)),
 	}
 	if len(s.requires) > 0 && s.isolation {
 		r.Specf(s.requires[0].At, "requires goes with isolation: false; with isolation the build gets what its own pyproject.toml requires").

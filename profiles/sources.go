@@ -1,9 +1,6 @@
 package profiles
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"io"
 	"io/fs"
 	"path"
 	"strings"
@@ -92,20 +89,6 @@ func LocalPath(word string) string {
 		word = word[:i]
 	}
 	return strings.TrimSuffix(word, ";")
-}
-
-// sumOf is the sha256 (hex) of a file of the project.
-func (r *resolver) sumOf(name string, at fault.Position) (string, bool) {
-	f, err := r.fsys.Open(name)
-	if err == nil {
-		defer f.Close()
-		h := sha256.New()
-		if _, err = io.Copy(h, f); err == nil {
-			return hex.EncodeToString(h.Sum(nil)), true
-		}
-	}
-	r.Add(fault.New(fault.Context, "%s cannot be read: %w", name, err).In(at))
-	return "", false
 }
 
 var oneRequirement = lazyregexp.New(`^(\s*(?:[A-Za-z0-9][A-Za-z0-9._-]*\s*(?:\[[^\]]*\])?\s*@\s*)?)([^\s\[;#]+)(.*)$`)

@@ -25,7 +25,7 @@ type Suggestion struct {
 // hundred Python files.
 func Suggest(fsys fs.FS, directory string) Suggestion {
 	r := &resolver{
-		Report: yamldoc.NewReport(), fsys: fsys, sel: Selection{Profile: defaultProfile}, spec: &spec{}, recipe: &recipe.Recipe{Profile: defaultProfile},
+		tree: tree{yamldoc.NewReport(), fsys}, sel: Selection{Profile: defaultProfile}, spec: &spec{}, recipe: &recipe.Recipe{Profile: defaultProfile},
 		project: &Project{fsys: fsys, root: &yamldoc.Node{Kind: yamldoc.Mapping}, DefaultName: directory},
 	}
 	r.pyprojectFile()

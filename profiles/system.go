@@ -126,14 +126,14 @@ func (r *resolver) system() {
 	}
 	runtime := yamldoc.Values(s.runtime)
 	r.recipe.System = slices.Concat(runtime, r.basePackages(runtime), r.initPackage(runtime))
-	r.twoVersions(s.runtime)
+	twoVersions(r.Report, s.runtime)
 	r.recipe.Builder.System = yamldoc.Values(s.build)
 	for _, t := range r.trainers() {
 		r.recipe.System = append(r.recipe.System, r.unnamed(t.system, s.runtime)...)
 		r.recipe.Builder.System = append(r.recipe.Builder.System, r.unnamed(t.build, s.build)...)
 	}
 	r.recipe.System, r.recipe.Builder.System = recipe.SortedUnique(r.recipe.System), recipe.SortedUnique(r.recipe.Builder.System)
-	r.twoVersions(slices.Concat(s.build, dev))
+	twoVersions(r.Report, slices.Concat(s.build, dev))
 	a := recipe.Apt{Strategy: s.strategy.Value, Docs: s.docs, Debconf: r.debconf(s.debconf)}
 	if s.strategy.Set && !slices.Contains(Strategies, a.Strategy) {
 		f := fault.New(fault.Spec, "the strategy %q does not exist", a.Strategy).In(s.strategy.At)
@@ -203,12 +203,12 @@ func (r *resolver) withoutApt(s systemSpec, dev []yamldoc.String) {
 }
 
 // twoVersions refuses a package that is asked for in two versions.
-func (r *resolver) twoVersions(packages []yamldoc.String) {
+func twoVersions(report *yamldoc.Report, packages []yamldoc.String) {
 	first := map[string]string{}
 	for _, p := range packages {
 		name, version, _ := strings.Cut(p.Value, "=")
 		if other, seen := first[name]; seen && other != version && version != "" && other != "" {
-			r.Specf(p.At, "%s is asked for in two versions, %s and %s", name, other, version)
+			report.Specf(p.At, "%s is asked for in two versions, %s and %s", name, other, version)
 		}
 		if version != "" || first[name] == "" {
 			first[name] = version
@@ -222,7 +222,7 @@ func (r *resolver) repositoryOf(s repositorySpec) recipe.Repository {
 		r.Specf(s.at, "a repository needs a url and a suite")
 		return repo
 	}
-	r.aptURL(s.url, "the repository")
+	aptURL(r.Report, s.url, "the repository")
 	if !repoSuite.MatchString(repo.Suite) || strings.Contains(repo.Suite, "..") {
 		r.Specf(s.suite.At, "%q is not a suite", repo.Suite)
 	}
@@ -242,10 +242,10 @@ func (r *resolver) repositoryOf(s repositorySpec) recipe.Repository {
 }
 
 // aptURL checks a URL that is written into apt's sources, where blanks and brackets have a meaning.
-func (r *resolver) aptURL(s yamldoc.String, what string) {
-	r.checkURL(s, what)
+func aptURL(report *yamldoc.Report, s yamldoc.String, what string) {
+	checkURL(report, s, what)
 	if strings.ContainsAny(s.Value, " \t\r\n[]\"'#") {
-		r.Specf(s.At, "the URL %q has characters that apt cannot read", s.Value)
+		report.Specf(s.At, "the URL %q has characters that apt cannot read", s.Value)
 	}
 }
 
@@ -260,7 +260,7 @@ func (r *resolver) key(s *keySpec) *recipe.Key {
 	case s.file.Set == s.url.Set:
 		r.Specf(s.at, "a key is either a file or a url")
 	case s.url.Set:
-		r.aptURL(s.url, "the key")
+		aptURL(r.Report, s.url, "the key")
 		if k.SHA256 == "" {
 			r.Specf(s.url.At, "the key at a URL has no sha256, and whoever answers could send another").Hint("curl -fsSL %s | sha256sum", s.url.Value)
 		}
@@ -312,7 +312,7 @@ func (r *resolver) snapshot(s *snapshotSpec) *recipe.Snapshot {
 		return nil
 	}
 	plain := strings.NewReplacer("{archive}", "archive", "{date}", "date").Replace(s.url.Value)
-	r.aptURL(yamldoc.String{Value: plain, At: s.url.At, Set: true}, "the snapshot")
+	aptURL(r.Report, yamldoc.String{Value: plain, At: s.url.At, Set: true}, "the snapshot")
 	if !strings.Contains(s.url.Value, "{date}") {
 		r.Specf(s.url.At, "the URL of a snapshot has no {date}").Hint("{archive} stands for the last part of a repository's own URL, such as debian-security.")
 	}

@@ -55,7 +55,7 @@ func (r *resolver) testing() {
 		}
 		s = &testingSpec{}
 	}
-	t := &recipe.Testing{Network: s.network, Env: recipe.Over(nil, r.pairs(s.env, "environment variable", envName))}
+	t := &recipe.Testing{Network: s.network, Env: recipe.Over(nil, readPairs(r.Report, s.env, "environment variable", envName))}
 	r.recipe.Testing = t
 	var direct []requirement
 	t.Requires, direct = r.stageRequirements("testing", s.stageSpec, testUsual)

@@ -2,17 +2,11 @@ package profiles
 
 import (
 	"path"
-	"strconv"
 	"strings"
 
-	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
-
-// maxID is the highest uid and gid: container runtimes hold them in 32 signed bits, and a higher one once
-// wrapped around to root (CVE-2024-40635).
-const maxID = 1<<31 - 1
 
 var userName = lazyregexp.New(`^[a-z_][a-z0-9_-]{0,31}$`)
 
@@ -26,20 +20,20 @@ func (r *resolver) user() {
 		u.UID, u.GID = 0, 0
 	}
 	if s.uid.Set {
-		u.UID = r.id(s.uid, "uid")
+		u.UID = readID(r.Report, s.uid, "uid")
 		u.GID = u.UID
 		if u.UID == 0 && !s.name.Set {
 			u.Name = "root"
 		}
 	}
 	if s.gid.Set {
-		u.GID = r.id(s.gid, "gid")
+		u.GID = readID(r.Report, s.gid, "gid")
 	}
 	if !userName.MatchString(u.Name) {
-		r.badUser(s.name.At, "%q cannot name a user", u.Name).Hint("Use lower-case letters, digits, _ and -; at most 32.")
+		badUser(r.Report, s.name.At, "%q cannot name a user", u.Name).Hint("Use lower-case letters, digits, _ and -; at most 32.")
 	}
 	if (u.Name == "root") != (u.UID == 0) {
-		r.badUser(s.at, "the user %s has uid %d: root and uid 0 belong together", u.Name, u.UID).
+		badUser(r.Report, s.at, "the user %s has uid %d: root and uid 0 belong together", u.Name, u.UID).
 			Hint("Write user: root, or another name and uid.")
 	}
 	if u.UID == 0 {
@@ -56,23 +50,9 @@ func (r *resolver) home(s yamldoc.String, name string) string {
 		return "/home/" + name
 	}
 	if why := badDirectory(s.Value); why != "" {
-		r.badUser(s.At, "the home directory %q %s", s.Value, why)
+		badUser(r.Report, s.At, "the home directory %q %s", s.Value, why)
 	}
 	return path.Clean(s.Value)
-}
-
-func (r *resolver) id(n yamldoc.Number, what string) int {
-	if n.Value < 0 || n.Value > maxID {
-		r.badUser(n.At, "the %s %d is impossible; it must lie between 0 and %d", what, n.Value, maxID)
-		return 1000
-	}
-	return int(n.Value)
-}
-
-func (r *resolver) badUser(at fault.Position, format string, args ...any) *fault.Fault {
-	f := fault.New(fault.User, format, args...).In(at)
-	r.Add(f)
-	return f
 }
 
 // kernelTrees are made by the kernel or the runtime when a container starts.
@@ -112,35 +92,4 @@ func under(p string, trees []string) string {
 		}
 	}
 	return ""
-}
-
-// owner reads "uid:gid" or "uid".
-func (r *resolver) owner(s yamldoc.String) (uid, gid int) {
-	if !s.Set {
-		return r.recipe.User.UID, r.recipe.User.GID
-	}
-	left, right, both := strings.Cut(s.Value, ":")
-	if !both {
-		right = left
-	}
-	uid64, err := strconv.ParseInt(left, 10, 64)
-	gid64, err2 := strconv.ParseInt(right, 10, 64)
-	if err != nil || err2 != nil || min(uid64, gid64) < 0 || max(uid64, gid64) > maxID {
-		r.badUser(s.At, "%q is not an owner", s.Value).Hint("Write uid:gid in numbers, for example \"1000:1000\".")
-		return 0, 0
-	}
-	return int(uid64), int(gid64)
-}
-
-// mode reads octal permission bits.
-func (r *resolver) mode(s yamldoc.String, fallback int) int {
-	if !s.Set {
-		return fallback
-	}
-	m, err := strconv.ParseUint(strings.TrimPrefix(s.Value, "0o"), 8, 32)
-	if err != nil || m > 0o777 { // BuildKit's file operations know no more bits
-		r.Specf(s.At, "%q is not a mode", s.Value).Hint("Write octal permission bits, for example \"0755\".")
-		return fallback
-	}
-	return int(m)
 }

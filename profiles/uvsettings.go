@@ -95,7 +95,7 @@ func (r *resolver) uvIndexes(tool *uvTool) {
 		if ix.Explicit || ix.URL == "" || yamldoc.HasUserInfo(ix.URL) || r.indexAt(ix.URL) >= 0 || r.found.torch.tag != "" && torchIndex.MatchString(ix.URL) {
 			continue
 		}
-		if !r.checkURL(yamldoc.String{Value: ix.URL, At: r.py.at(ix.URL), Set: true}, "the index "+ix.Name) {
+		if !checkURL(r.Report, yamldoc.String{Value: ix.URL, At: r.py.at(ix.URL), Set: true}, "the index "+ix.Name) {
 			continue
 		}
 		standard := ix.Default && !slices.ContainsFunc(req.Indexes, func(other recipe.Index) bool { return other.Default })
