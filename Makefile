@@ -25,44 +25,45 @@ export PATH := $(CURDIR)/$(CACHE)/uv/bin:$(PATH)
 gobuild = go build -buildvcs=false
 modversion = $$(go list -m -f '{{.Version}}' $(1))
 
+# What the tests run beside the program has module files of its own: its dependencies are not the program's.
+TOOLS := integration/tools
+buildtool = cd $(TOOLS)/$(1) && $(gobuild) -o $(CURDIR)/$@
+
 .PHONY: help
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
-build: helper tools mlbuild ## mlbuild, its helper and the tools, into bin/
+build: helper tools mlbuild ## mlbuild, its helpers and the tools, into bin/
 
 .PHONY: mlbuild
 mlbuild: helper ## bin/mlbuild alone
 	$(gobuild) -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN)/mlbuild ./cmd/mlbuild
 
 .PHONY: helper
-helper: ## the wheel unpacker that mlbuild embeds, for every platform
+helper: ## the helper programs that mlbuild embeds, for every platform
 	sh llb/helper/build.sh
 
 .PHONY: tools
-tools: $(BIN)/buildkitd $(BIN)/buildctl $(BIN)/registry $(BIN)/crane ## buildkitd, buildctl, the registry and crane, at go.mod's versions
+tools: $(BIN)/buildkitd $(BIN)/buildctl $(BIN)/registry $(BIN)/crane ## buildkitd, buildctl, the registry and crane, at the versions of integration/tools/testbed
 
-$(BIN)/buildkitd $(BIN)/buildctl: go.mod
-	$(gobuild) -ldflags "-s -w -X github.com/moby/buildkit/version.Version=$(call modversion,github.com/moby/buildkit)" \
-		-o $@ github.com/moby/buildkit/cmd/$(@F)
+$(BIN)/buildkitd $(BIN)/buildctl: $(TOOLS)/testbed/go.mod
+	$(call buildtool,testbed) -ldflags "-s -w -X github.com/moby/buildkit/version.Version=$(call modversion,github.com/moby/buildkit)" \
+		github.com/moby/buildkit/cmd/$(@F)
 
-$(BIN)/registry: go.mod
-	$(gobuild) -ldflags "-s -w -X github.com/distribution/distribution/v3/version.version=$(call modversion,github.com/distribution/distribution/v3)" \
-		-o $@ github.com/distribution/distribution/v3/cmd/registry
+$(BIN)/registry: $(TOOLS)/testbed/go.mod
+	$(call buildtool,testbed) -ldflags "-s -w -X github.com/distribution/distribution/v3/version.version=$(call modversion,github.com/distribution/distribution/v3)" \
+		github.com/distribution/distribution/v3/cmd/registry
 
-$(BIN)/crane: go.mod
-	$(gobuild) -ldflags "-s -w -X github.com/google/go-containerregistry/cmd/crane/cmd.Version=$(call modversion,github.com/google/go-containerregistry)" \
-		-o $@ github.com/google/go-containerregistry/cmd/crane
+$(BIN)/crane: $(TOOLS)/testbed/go.mod
+	$(call buildtool,testbed) -ldflags "-s -w -X github.com/google/go-containerregistry/cmd/crane/cmd.Version=$(call modversion,github.com/google/go-containerregistry)" \
+		github.com/google/go-containerregistry/cmd/crane
 
-# The linter has a module file of its own: its dependencies would pull the program's along.
-$(BIN)/golangci-lint: integration/tools/go.mod
-	cd integration/tools && $(gobuild) -ldflags "-s -w" \
-		-o ../../$(BIN)/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+$(BIN)/golangci-lint: $(TOOLS)/lint/go.mod
+	$(call buildtool,lint) -ldflags "-s -w" github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 
-# A scanner of images, for a test: a module of its own for the same reason.
-$(BIN)/scan: integration/tools/scan/go.mod integration/tools/scan/main.go
-	cd integration/tools/scan && $(gobuild) -ldflags "-s -w" -o ../../../$(BIN)/scan .
+$(BIN)/scan: $(TOOLS)/scan/go.mod $(TOOLS)/scan/main.go
+	$(call buildtool,scan) -ldflags "-s -w" .
 
 .PHONY: testbed-deps
 testbed-deps: ## what the tests need of the distribution (runc, debootstrap, docker, uv); nothing if all is there
@@ -101,7 +102,7 @@ fmt: $(BIN)/golangci-lint ## format the Go files
 	$(BIN)/golangci-lint fmt ./...
 
 .PHONY: generate
-generate: ## rebuild the helper and pin its hash, then go generate
+generate: ## rebuild the helpers and pin their hashes, then go generate
 	sh llb/helper/build.sh --pin
 	go generate ./...
 
@@ -114,7 +115,7 @@ down: ## stop what `make up` started; the volumes stay
 	@if docker compose version >/dev/null 2>&1; then docker compose down; else docker-compose down; fi
 
 .PHONY: clean
-clean: ## remove bin/, the helper and the testbed's caches
+clean: ## remove bin/, the helpers and the testbed's caches
 	rm -rf $(BIN) $(CACHE) dist
 	find llb/helper/bin -type f ! -name README -delete 2>/dev/null || true
 

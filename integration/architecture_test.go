@@ -5,12 +5,13 @@ import (
 	"go/parser"
 	"go/token"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+
+	"golang.org/x/mod/modfile"
 )
 
 const module = "github.com/mlbuild/mlbuild/"
@@ -122,17 +123,66 @@ func TestOnlyCmdSpeaks(t *testing.T) {
 	}
 }
 
+// goMod reads a go.mod of the repository.
+func goMod(t *testing.T, dir string) *modfile.File {
+	t.Helper()
+	path := filepath.Join("..", dir, "go.mod")
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := modfile.Parse(path, data, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// versionOf is the version that a go.mod requires of a module, "" if it requires none.
+func versionOf(file *modfile.File, module string) string {
+	for _, r := range file.Require {
+		if r.Mod.Path == module {
+			return r.Mod.Version
+		}
+	}
+	return ""
+}
+
+// TestToolsHaveModulesOfTheirOwn holds that no tool's dependencies are the program's, that each is built with the program's Go, and that
+// the tests' daemon is of the client's version.
+func TestToolsHaveModulesOfTheirOwn(t *testing.T) {
+	program := goMod(t, "")
+	if len(program.Tool) > 0 {
+		t.Errorf("go.mod has tools, the first is %s: they belong in a module of integration/tools", program.Tool[0].Path)
+	}
+	for _, tool := range []string{"lint", "scan", "testbed"} {
+		file := goMod(t, "integration/tools/"+tool)
+		if file.Go.Version != program.Go.Version {
+			t.Errorf("integration/tools/%s is of Go %s, the program of Go %s", tool, file.Go.Version, program.Go.Version)
+		}
+		if file.Module.Mod.Path != module+"integration/tools/"+tool {
+			t.Errorf("integration/tools/%s calls itself %s", tool, file.Module.Mod.Path)
+		}
+	}
+	const buildkit = "github.com/moby/buildkit"
+	client, daemon := versionOf(program, buildkit), versionOf(goMod(t, "integration/tools/testbed"), buildkit)
+	if client == "" || client != daemon {
+		t.Errorf("the client is of BuildKit %q, the daemon of the tests of %q", client, daemon)
+	}
+}
+
 // TestEveryDependencyIsExplained holds go.mod's direct dependencies and docs/dependencies.md together.
 func TestEveryDependencyIsExplained(t *testing.T) {
 	doc, err := os.ReadFile("../docs/dependencies.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.Command("go", "list", "-m", "-f", "{{if not (or .Indirect .Main)}}{{.Path}}{{end}}", "all").Output()
-	if err != nil {
-		t.Fatal(err)
+	var direct []string
+	for _, r := range goMod(t, "").Require {
+		if !r.Indirect {
+			direct = append(direct, r.Mod.Path)
+		}
 	}
-	direct := strings.Fields(string(out))
 	if len(direct) < 10 {
 		t.Fatalf("only %d direct dependencies found", len(direct))
 	}

@@ -1,4 +1,4 @@
-module github.com/mlbuild/mlbuild/integration/tools
+module github.com/mlbuild/mlbuild/integration/tools/lint
 
 go 1.26.8
 
