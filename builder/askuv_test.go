@@ -10,7 +10,7 @@ import (
 	bkclient "github.com/moby/buildkit/client"
 	"github.com/opencontainers/go-digest"
 
-	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/llb/query"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 )
@@ -144,8 +144,8 @@ func TestExplainResolve(t *testing.T) {
 func TestReadFileInPieces(t *testing.T) {
 	for _, size := range []int{0, 1, 8 << 20, 20<<20 + 7} {
 		want := strings.Repeat("x", size)
-		ref := &stubRef{files: map[string]string{llb.ResolvedLock: want}}
-		got, err := readFile(t.Context(), ref, llb.ResolvedLock)
+		ref := &stubRef{files: map[string]string{query.ResolvedLock: want}}
+		got, err := readFile(t.Context(), ref, query.ResolvedLock)
 		if err != nil || string(got) != want {
 			t.Errorf("%d bytes, %v; want %d", len(got), err, size)
 		}

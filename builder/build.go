@@ -17,6 +17,7 @@ import (
 	"github.com/mlbuild/mlbuild/builder/daemon"
 	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/llb/helper"
+	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
@@ -62,9 +63,9 @@ type build struct {
 	req     Request
 	daemon  *daemon.Daemon
 	worker  ocispecs.Platform // the daemon's own platform
-	helpers llb.Helpers
+	helpers ops.Helpers
 	// reference are those of referencePlatform.
-	reference llb.Helpers
+	reference ops.Helpers
 	store     secretStore
 	system    *syslock.Lock // the project's mlbuild.lock, nil = there is none
 	locals    *locals
@@ -86,7 +87,7 @@ type build struct {
 const referencePlatform = "linux/amd64"
 
 // helpersFor gives the digests of the embedded programs for a platform.
-func helpersFor(platform string) (h llb.Helpers, err error) {
+func helpersFor(platform string) (h ops.Helpers, err error) {
 	if h.Wheels, err = helper.Digest(helper.Wheels, platform); err != nil {
 		return h, err
 	}
@@ -206,7 +207,7 @@ func (b *build) sharedKey() string {
 	return "mlbuild-" + hex.EncodeToString(sum[:8])
 }
 
-func (b *build) network() llb.Network { return llb.Network{CA: b.req.CA != nil, Proxy: b.req.Proxy} }
+func (b *build) network() ops.Network { return ops.Network{CA: b.req.CA != nil, Proxy: b.req.Proxy} }
 
 // watch starts to follow a variant's builds.
 func (b *build) watch(profile string) *watcher {

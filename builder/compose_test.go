@@ -12,6 +12,8 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/llb/layerplan"
+	"github.com/mlbuild/mlbuild/llb/ops"
 )
 
 // threeLayers is a graph of a base's layer, one that is known, and the project's files.
@@ -28,7 +30,7 @@ func threeLayers(t *testing.T, key string) compiled {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan := &llb.Plan{BaseLayers: 1, Layers: []llb.Layer{{Kind: "wheels"}, {Kind: "app"}}}
+	plan := &layerplan.Plan{BaseLayers: 1, Layers: []layerplan.Layer{{Kind: "wheels"}, {Kind: "app"}}}
 	return compiled{graph: &llb.Graph{Config: config, Plan: plan}}
 }
 
@@ -167,7 +169,7 @@ func TestReuses(t *testing.T) {
 		{"gzip", func(m *making) { m.req.Compression = "gzip" }, nil},
 		{"an attribute of the exporter", func(m *making) { m.req.Outputs[0].Attrs = map[string]string{"unpack": "true"} }, nil},
 		{"a cache of one's own", func(m *making) { m.req.CacheTo = []Cache{{Type: "local"}} }, nil},
-		{"--no-cache", func(m *making) { m.req.NoCache = llb.AllStages }, nil},
+		{"--no-cache", func(m *making) { m.req.NoCache = ops.AllStages }, nil},
 		{"two platforms", func(m *making) { m.graphs = append(m.graphs, m.graphs[0]) }, nil},
 		{"a layer without a key", func(m *making) { m.graphs[0] = plannedAs(t, "numpy", keys["numpy"], "branch", "", "files", "") }, nil},
 		{"gzip layers under the tag", func(m *making) { m.before.image = pushedAs(t, "gzip", "numpy", keys["numpy"], "old files", "") }, nil},
@@ -201,7 +203,7 @@ func TestReuses(t *testing.T) {
 // plannedAs is a graph of a base's layer and of own ones: names and keys. Those of files are the project's.
 func plannedAs(t *testing.T, own ...string) compiled {
 	t.Helper()
-	plan := &llb.Plan{BaseLayers: 1}
+	plan := &layerplan.Plan{BaseLayers: 1}
 	history := []ocispecs.History{{CreatedBy: "base"}, {CreatedBy: "CMD sh", EmptyLayer: true}}
 	sources := []string{"base"}
 	for i := 0; i < len(own); i += 2 {
@@ -209,7 +211,7 @@ func plannedAs(t *testing.T, own ...string) compiled {
 		if strings.HasSuffix(own[i], "files") {
 			kind = "app"
 		}
-		plan.Layers = append(plan.Layers, llb.Layer{Kind: kind, Name: own[i]})
+		plan.Layers = append(plan.Layers, layerplan.Layer{Kind: kind, Name: own[i]})
 		sources = append(sources, own[i])
 		history = append(history, ocispecs.History{CreatedBy: own[i], Comment: own[i+1]})
 	}

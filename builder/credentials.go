@@ -5,7 +5,7 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
@@ -30,8 +30,8 @@ func (s secretStore) indexCredentials(ix recipe.Index) *fault.Fault {
 				Hint("add a line to it: machine %s login USER password PASSWORD", host)
 		}
 	}
-	s[llb.IndexSecret(ix.Name)] = []byte(pair)
-	s[llb.HeaderSecret(ix.Name)] = basicAuth([]byte(pair))
+	s[ops.IndexSecret(ix.Name)] = []byte(pair)
+	s[ops.HeaderSecret(ix.Name)] = basicAuth([]byte(pair))
 	return nil
 }
 

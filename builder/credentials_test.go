@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 )
 
@@ -52,8 +52,8 @@ func TestIndexCredentials(t *testing.T) {
 		}
 		for index, want := range map[string]string{"own": c.own, "other": c.other} {
 			header := "Basic " + base64.StdEncoding.EncodeToString([]byte(want))
-			if got := string(store[llb.IndexSecret(index)]); got != want || string(store[llb.HeaderSecret(index)]) != header {
-				t.Errorf("%s of %.10q: %q and %q", index, c.secret, got, store[llb.HeaderSecret(index)])
+			if got := string(store[ops.IndexSecret(index)]); got != want || string(store[ops.HeaderSecret(index)]) != header {
+				t.Errorf("%s of %.10q: %q and %q", index, c.secret, got, store[ops.HeaderSecret(index)])
 			}
 		}
 	}

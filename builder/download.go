@@ -9,7 +9,7 @@ import (
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/moby/buildkit/solver/pb"
 
-	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
@@ -36,7 +36,7 @@ func (c *compiled) downloads() []download {
 	for _, w := range fetched(slices.Concat(c.wheels, c.extra)) {
 		renew := "mlbuild lock --upgrade " + w.Name
 		all = append(all, download{
-			url: w.URL, sha256: w.SHA256, file: w.Filename, secret: llb.AuthSecret(w, c.recipe.Requires.Indexes), renew: renew,
+			url: w.URL, sha256: w.SHA256, file: w.Filename, secret: ops.AuthSecret(w, c.recipe.Requires.Indexes), renew: renew,
 			account: "give the index of " + w.Name + " a secret in mlbuild.yaml and pass it with --secret",
 			gone:    "the file is gone from the index; renew the lock: " + renew,
 		})

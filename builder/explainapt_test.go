@@ -9,7 +9,8 @@ import (
 	bkclient "github.com/moby/buildkit/client"
 	"github.com/opencontainers/go-digest"
 
-	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/llb/ops"
+	"github.com/mlbuild/mlbuild/llb/query"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 )
 
@@ -24,7 +25,7 @@ func askingApt(t *testing.T, yaml, said string, err error) error {
 		Logs:     []*bkclient.VertexLog{{Vertex: step, Data: []byte(said)}},
 	})
 	gw := &stub{solve: func(string) (map[string]string, error) { return nil, err }}
-	_, got := b.askApt(t.Context(), gw, r, llb.SystemInputs{Base: llb.Base{Ref: "docker.io/library/python:3.11-slim@sha256:" + zeros}})
+	_, got := b.askApt(t.Context(), gw, r, query.SystemInputs{Base: ops.Base{Ref: "docker.io/library/python:3.11-slim@sha256:" + zeros}})
 	return got
 }
 

@@ -8,8 +8,8 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/llb/helper"
+	"github.com/mlbuild/mlbuild/llb/ops"
 )
 
 // stores are the content stores that every build's session offers.
@@ -25,7 +25,7 @@ func (b *build) stores() map[string]content.Store {
 			}
 		}
 	}
-	return map[string]content.Store{llb.HelperStore: helperStore{programs}}
+	return map[string]content.Store{ops.HelperStore: helperStore{programs}}
 }
 
 // program is one of the helpers, for a platform.

@@ -11,7 +11,8 @@ import (
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/llb/ops"
+	"github.com/mlbuild/mlbuild/llb/query"
 	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/fault"
@@ -31,7 +32,7 @@ type inBase struct {
 
 // lookInto says where the Python of a base is, and which packages it has if the recipe wants them to count: mlbuild.lock knows, else the daemon pulls the
 // base and it is looked into. Another Python and none are a fault.Spec, musl is a fault.ABI.
-func (b *build) lookInto(ctx context.Context, gw gateway.Client, r *recipe.Recipe, base llb.Base, p ocispecs.Platform) (inBase, error) {
+func (b *build) lookInto(ctx context.Context, gw gateway.Client, r *recipe.Recipe, base ops.Base, p ocispecs.Platform) (inBase, error) {
 	if !r.Base.Look && !r.Base.Packages {
 		return inBase{interpreter: r.Base.Interpreter}, nil
 	}
@@ -52,8 +53,8 @@ func (b *build) lookInto(ctx context.Context, gw gateway.Client, r *recipe.Recip
 }
 
 // readBase has the daemon pull the base, and reads what mlbuild.lock keeps of it.
-func (b *build) readBase(ctx context.Context, gw gateway.Client, r *recipe.Recipe, base llb.Base, p ocispecs.Platform) (*syslock.Contents, error) {
-	def, err := llb.BaseFiles(base, p)
+func (b *build) readBase(ctx context.Context, gw gateway.Client, r *recipe.Recipe, base ops.Base, p ocispecs.Platform) (*syslock.Contents, error) {
+	def, err := query.BaseFiles(base, p)
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +82,7 @@ func (b *build) readBase(ctx context.Context, gw gateway.Client, r *recipe.Recip
 }
 
 // lockContents puts what a recipe's base holds into the lock, as far as builds need it.
-func (b *build) lockContents(ctx context.Context, gw gateway.Client, r *recipe.Recipe, base llb.Base, to *syslock.Lock) error {
+func (b *build) lockContents(ctx context.Context, gw gateway.Client, r *recipe.Recipe, base ops.Base, to *syslock.Lock) error {
 	if !r.Base.Look && !r.Base.Packages {
 		to.PutContents(r.Profile, r.Platform, nil)
 		return nil
@@ -101,7 +102,7 @@ func (b *build) lockContents(ctx context.Context, gw gateway.Client, r *recipe.R
 }
 
 // searchPath lists the directories in which a Python may be: the expected one, the image's PATH, and the usual ones.
-func searchPath(base llb.Base, r *recipe.Recipe) []string {
+func searchPath(base ops.Base, r *recipe.Recipe) []string {
 	dirs := []string{path.Dir(r.Base.Interpreter)}
 	for _, kv := range base.Config.Config.Env {
 		if list, ok := strings.CutPrefix(kv, "PATH="); ok {

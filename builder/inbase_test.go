@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
@@ -20,7 +20,7 @@ func looked(t *testing.T, yaml string, pathEnv string, files map[string]string) 
 	b := running(t, Request{})
 	asked := 0
 	gw := &stub{solve: func(string) (map[string]string, error) { asked++; return files, nil }}
-	base := llb.Base{Ref: "registry.example/ml:7@sha256:" + zeros}
+	base := ops.Base{Ref: "registry.example/ml:7@sha256:" + zeros}
 	base.Config.Config.Env = []string{"LANG=C", "PATH=" + pathEnv}
 	found, err := b.lookInto(t.Context(), gw, testRecipe(t, "cpu", "python: {packages: [x]}\n"+yaml), base, b.worker)
 	return found, asked, err
@@ -103,7 +103,7 @@ func TestLockedContents(t *testing.T) {
 	asked := 0
 	gw := &stub{solve: func(string) (map[string]string, error) { asked++; return files, nil }}
 	b := running(t, Request{})
-	base := llb.Base{Ref: "registry.example/ml:7@sha256:" + zeros}
+	base := ops.Base{Ref: "registry.example/ml:7@sha256:" + zeros}
 	lock := &syslock.Lock{}
 	for range 2 {
 		if err := b.lockContents(t.Context(), gw, r, base, lock); err != nil {

@@ -12,17 +12,17 @@ import (
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
 
 // lookupImage asks the daemon what a reference names on a platform, and pins it to the digest. Errors: fault.Ref, fault.Base,
 // fault.BaseGone, fault.Platform.
-func lookupImage(ctx context.Context, gw gateway.Client, ref string, p ocispecs.Platform) (llb.Base, error) {
+func lookupImage(ctx context.Context, gw gateway.Client, ref string, p ocispecs.Platform) (ops.Base, error) {
 	named, err := reference.ParseNormalizedNamed(ref)
 	if err != nil {
-		return llb.Base{}, fault.New(fault.Ref, "base image %q: %w", ref, err)
+		return ops.Base{}, fault.New(fault.Ref, "base image %q: %w", ref, err)
 	}
 	full := reference.TagNameOnly(named).String()
 	opt := sourceresolver.Opt{
@@ -31,17 +31,17 @@ func lookupImage(ctx context.Context, gw gateway.Client, ref string, p ocispecs.
 	}
 	_, dgst, config, err := sourceresolver.NewImageMetaResolver(gw).ResolveImageConfig(ctx, full, opt)
 	if err != nil {
-		return llb.Base{}, explainBase(full, platforms.Format(p), err)
+		return ops.Base{}, explainBase(full, platforms.Format(p), err)
 	}
-	b := llb.Base{Ref: full}
+	b := ops.Base{Ref: full}
 	if _, pinned := named.(reference.Digested); !pinned {
 		b.Ref = full + "@" + dgst.String()
 	}
 	if err := json.Unmarshal(config, &b.Config); err != nil {
-		return llb.Base{}, fault.New(fault.Base, "the config of %s is not JSON: %w", full, err)
+		return ops.Base{}, fault.New(fault.Base, "the config of %s is not JSON: %w", full, err)
 	}
 	if got := b.Config.Architecture; got != "" && got != p.Architecture {
-		return llb.Base{}, fault.New(fault.Platform, "%s has no image for %s, only %s/%s", full, platforms.Format(p), b.Config.OS, got).
+		return ops.Base{}, fault.New(fault.Platform, "%s has no image for %s, only %s/%s", full, platforms.Format(p), b.Config.OS, got).
 			Hint("choose a base that has this platform, or leave it out of --platform")
 	}
 	b.Distro = distro(b)
@@ -52,7 +52,7 @@ var suite = lazyregexp.New(`debian\.sh .*'(bullseye|bookworm|trixie|forky|sid)'|
 
 // distro reads the distribution off the image's own description: the history that the Debian images carry, the version label of
 // the Ubuntu ones. "" = unknown.
-func distro(b llb.Base) string {
+func distro(b ops.Base) string {
 	for _, h := range b.Config.History {
 		if m := suite.FindStringSubmatch(h.CreatedBy); m != nil && m[1] != "" {
 			return "debian-" + m[1]
@@ -66,7 +66,7 @@ func distro(b llb.Base) string {
 }
 
 // history lists the commands that made an image, for the tables that know bases by them.
-func createdBy(b llb.Base) []string {
+func createdBy(b ops.Base) []string {
 	all := make([]string, len(b.Config.History))
 	for i, h := range b.Config.History {
 		all[i] = h.CreatedBy

@@ -9,6 +9,7 @@ import (
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 
 	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
@@ -16,9 +17,9 @@ import (
 )
 
 // modelTool looks up the image that fetches and unpacks models, where one has to.
-func (b *build) modelTool(ctx context.Context, gw gateway.Client, c *compiled) (llb.Base, error) {
+func (b *build) modelTool(ctx context.Context, gw gateway.Client, c *compiled) (ops.Base, error) {
 	if !llb.NeedModelTool(c.recipe, c.models) {
-		return llb.Base{}, nil
+		return ops.Base{}, nil
 	}
 	return lookupImage(ctx, gw, c.recipe.Tool, b.worker)
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/moby/buildkit/solver/pb"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/llb/layerplan"
 )
 
 // cacheServes tells whether the profile's own cache may stay as it is. Where everything was built it has to hold every layer, and no step may have run: a
@@ -55,7 +55,7 @@ func (m *making) cacheHolds(layers []ocispecs.Descriptor) bool {
 
 // sized is a layer with its compressed size in bytes.
 type sized struct {
-	llb.Layer
+	layerplan.Layer
 	size int64
 }
 

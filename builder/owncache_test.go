@@ -9,11 +9,12 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/llb/layerplan"
 )
 
 // TestCacheServes: after a build of everything the cache lacks nothing and nothing ran. After one that took layers from the tag it lacks few bytes, of wheels alone.
 func TestCacheServes(t *testing.T) {
-	plan := &llb.Plan{BaseLayers: 1, Layers: []llb.Layer{{Kind: "system"}, {Kind: "wheels", Size: 1}, {Kind: "wheels", Size: 1}, {Kind: "built"}, {Kind: "app"}}}
+	plan := &layerplan.Plan{BaseLayers: 1, Layers: []layerplan.Layer{{Kind: "system"}, {Kind: "wheels", Size: 1}, {Kind: "wheels", Size: 1}, {Kind: "built"}, {Kind: "app"}}}
 	sizes := []int64{500, 10, 25, 60, 5, 1000}
 	layers := make([]ocispecs.Descriptor, len(sizes))
 	for i, n := range sizes {
@@ -130,25 +131,25 @@ func TestStartsFrom(t *testing.T) {
 
 // TestPartImports: a cache is read where more is to be made than what is made as fast.
 func TestPartImports(t *testing.T) {
-	wheels, files := llb.Layer{Kind: "wheels", Size: 10 << 20}, llb.Layer{Kind: "app"}
+	wheels, files := layerplan.Layer{Kind: "wheels", Size: 10 << 20}, layerplan.Layer{Kind: "app"}
 	for _, test := range []struct {
 		name   string
-		layers []llb.Layer // that are made, after one that is not
-		below  string      // its kind
+		layers []layerplan.Layer // that are made, after one that is not
+		below  string            // its kind
 		want   bool
 	}{
-		{"files", []llb.Layer{files}, "system", false},
-		{"a wheel and files", []llb.Layer{wheels, files}, "system", false},
-		{"much of wheels", []llb.Layer{wheels, {Kind: "wheels", Size: maxQuick}}, "skeleton", true},
-		{"a wheel of unknown size", []llb.Layer{{Kind: "wheels"}}, "skeleton", true},
-		{"something compiled", []llb.Layer{{Kind: "built", Size: 1}}, "skeleton", true},
-		{"files and their bytecode", []llb.Layer{files, files}, "skeleton", true},
-		{"a user and directories", []llb.Layer{{Kind: "account"}, {Kind: "skeleton"}}, "wheels", false},
-		{"a user on system packages", []llb.Layer{{Kind: "account"}}, "system", true},
-		{"a user on what a hook left", []llb.Layer{{Kind: "account"}}, "run", true},
+		{"files", []layerplan.Layer{files}, "system", false},
+		{"a wheel and files", []layerplan.Layer{wheels, files}, "system", false},
+		{"much of wheels", []layerplan.Layer{wheels, {Kind: "wheels", Size: maxQuick}}, "skeleton", true},
+		{"a wheel of unknown size", []layerplan.Layer{{Kind: "wheels"}}, "skeleton", true},
+		{"something compiled", []layerplan.Layer{{Kind: "built", Size: 1}}, "skeleton", true},
+		{"files and their bytecode", []layerplan.Layer{files, files}, "skeleton", true},
+		{"a user and directories", []layerplan.Layer{{Kind: "account"}, {Kind: "skeleton"}}, "wheels", false},
+		{"a user on system packages", []layerplan.Layer{{Kind: "account"}}, "system", true},
+		{"a user on what a hook left", []layerplan.Layer{{Kind: "account"}}, "run", true},
 	} {
 		v := tagged(t, "registry.example/a:1")
-		plan := &llb.Plan{Layers: append([]llb.Layer{{Kind: test.below}}, test.layers...)}
+		plan := &layerplan.Plan{Layers: append([]layerplan.Layer{{Kind: test.below}}, test.layers...)}
 		m := &making{build: running(t, Request{}), v: v, graphs: []compiled{{graph: &llb.Graph{Plan: plan}}}, reuse: &reuse{}}
 		m.before = &seen{caches: ownCaches(m.req, v)}
 		for i := range test.layers {

@@ -10,7 +10,7 @@ import (
 	"github.com/moby/buildkit/solver/errdefs"
 	"github.com/opencontainers/go-digest"
 
-	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/llb/step"
 )
 
@@ -91,7 +91,7 @@ func (w *watcher) layerSteps() (n layerSteps) {
 	defer w.mu.Unlock()
 	for _, v := range w.last {
 		switch {
-		case v.ProgressGroup == nil || !slices.Contains(llb.LayerGroups, v.ProgressGroup.Id):
+		case v.ProgressGroup == nil || !slices.Contains(ops.LayerGroups, v.ProgressGroup.Id):
 		case v.Cached:
 			n.cached++
 		case v.Completed != nil && v.Error == "":

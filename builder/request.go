@@ -8,7 +8,8 @@ import (
 	bkclient "github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/session/auth/authprovider"
 
-	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/llb/layerplan"
+	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
@@ -19,7 +20,7 @@ type Request struct {
 	SystemLock []byte // the project's mlbuild.lock; nil = there is none
 	Target     string // stage; "" = runtime
 	Outputs    []Output
-	NoCache    llb.Stages // their steps run again
+	NoCache    ops.Stages // their steps run again
 	Locked     bool       // refuse to resolve: every profile needs a lock that fits
 
 	Compression string  // of the layers: zstd, gzip, estargz or uncompressed; "" = zstd
@@ -33,7 +34,7 @@ type Request struct {
 	Secrets []Secret
 	SSH     []SSH
 	CA      []byte // PEM bundle for steps with network, uv and the registry client; nil = the system's
-	Proxy   llb.Proxy
+	Proxy   ops.Proxy
 	Auth    authprovider.AuthConfigProvider // registry credentials; nil = none
 
 	Epoch  time.Time                                         // the images' creation time
@@ -90,22 +91,22 @@ type Result struct {
 
 // Image is the result of one profile.
 type Image struct {
-	Profile   string    `json:"profile"`
-	Platforms []string  `json:"platforms"`
-	Digest    string    `json:"digest,omitempty"`        // of the manifest, or of the index for several platforms
-	Config    string    `json:"config_digest,omitempty"` // of the config; absent for an index
-	Tags      []string  `json:"tags,omitempty"`
-	Size      int64     `json:"size,omitempty"` // bytes of the compressed layers; 0 = unknown
-	Layers    *Layers   `json:"layers,omitempty"`
-	Locked    bool      `json:"locked"` // the packages came from a lock
-	CUDA      string    `json:"cuda,omitempty"`
-	Tests     string    `json:"tests,omitempty"` // of the testing stage: "passed"
-	Pruned    []Pruned  `json:"pruned,omitempty"`
-	Cached    int       `json:"steps_cached"`
-	Ran       int       `json:"steps_run"`
-	Seconds   float64   `json:"seconds"`
-	Notes     []string  `json:"notes,omitempty"`
-	Plan      *llb.Plan `json:"-"`
+	Profile   string          `json:"profile"`
+	Platforms []string        `json:"platforms"`
+	Digest    string          `json:"digest,omitempty"`        // of the manifest, or of the index for several platforms
+	Config    string          `json:"config_digest,omitempty"` // of the config; absent for an index
+	Tags      []string        `json:"tags,omitempty"`
+	Size      int64           `json:"size,omitempty"` // bytes of the compressed layers; 0 = unknown
+	Layers    *Layers         `json:"layers,omitempty"`
+	Locked    bool            `json:"locked"` // the packages came from a lock
+	CUDA      string          `json:"cuda,omitempty"`
+	Tests     string          `json:"tests,omitempty"` // of the testing stage: "passed"
+	Pruned    []Pruned        `json:"pruned,omitempty"`
+	Cached    int             `json:"steps_cached"`
+	Ran       int             `json:"steps_run"`
+	Seconds   float64         `json:"seconds"`
+	Notes     []string        `json:"notes,omitempty"`
+	Plan      *layerplan.Plan `json:"-"`
 }
 
 // Layers counts the layers of a pushed image. New ones were in none of the repository's images that this build could see.

@@ -9,7 +9,7 @@ import (
 
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 
-	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/llb/query"
 	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
@@ -85,7 +85,7 @@ func notLocked(lock *pylock.Lock, r *recipe.Recipe) []string {
 	for _, p := range lock.Packages {
 		have[p.Name] = true
 	}
-	return slices.DeleteFunc(llb.Requested(r), func(name string) bool { return have[name] })
+	return slices.DeleteFunc(query.Requested(r), func(name string) bool { return have[name] })
 }
 
 // asking is one question to uv.
@@ -103,7 +103,7 @@ type asking struct {
 // askUV resolves in the tool image and gives the stamped lock. It asks again while the answer holds packages that are bound to an index and
 // were not asked for as such.
 func (b *build) askUV(ctx context.Context, gw gateway.Client, q asking) ([]byte, *pylock.Lock, error) {
-	servers := llb.SSHServers(q.recipe)
+	servers := query.SSHServers(q.recipe)
 	for _, server := range servers {
 		if err := b.checkSSH("a requirement comes from git by ssh", server).Err(); err != nil {
 			return nil, nil, err
@@ -113,12 +113,12 @@ func (b *build) askUV(ctx context.Context, gw gateway.Client, q asking) ([]byte,
 	if err != nil {
 		return nil, nil, err
 	}
-	in := llb.ResolveInputs{
-		Tool: tool, Worker: b.worker, Platforms: q.platforms, Glibc: q.glibc, Direct: llb.Named(q.recipe),
-		Previous: q.previous, Keep: llb.BaseConstraints(q.recipe, q.has) + q.keep, Upgrade: q.upgrade, Nonce: q.nonce, Network: b.network(), NoCache: b.req.NoCache,
+	in := query.ResolveInputs{
+		Tool: tool, Worker: b.worker, Platforms: q.platforms, Glibc: q.glibc, Direct: query.Named(q.recipe),
+		Previous: q.previous, Keep: query.BaseConstraints(q.recipe, q.has) + q.keep, Upgrade: q.upgrade, Nonce: q.nonce, Network: b.network(), NoCache: b.req.NoCache,
 		Session: b.session(b.locals), Version: b.req.Version, Hosts: keysOf(b.req.KnownHosts, servers),
 	}
-	bound := llb.Bindings(q.recipe)
+	bound := query.Bindings(q.recipe)
 	for range maxPasses {
 		text, via, err := b.resolveOnce(ctx, gw, q.recipe, in)
 		if err != nil {
@@ -152,8 +152,8 @@ func foundBound(lock *pylock.Lock, bound map[string]string, direct []string) []s
 }
 
 // resolveOnce runs uv and reads back the lock and the reasons.
-func (b *build) resolveOnce(ctx context.Context, gw gateway.Client, r *recipe.Recipe, in llb.ResolveInputs) (text, via []byte, err error) {
-	def, err := llb.Resolution(r, in)
+func (b *build) resolveOnce(ctx context.Context, gw gateway.Client, r *recipe.Recipe, in query.ResolveInputs) (text, via []byte, err error) {
+	def, err := query.Resolution(r, in)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -165,11 +165,11 @@ func (b *build) resolveOnce(ctx context.Context, gw gateway.Client, r *recipe.Re
 	if err != nil {
 		return nil, nil, fmt.Errorf("the result of uv: %w", err)
 	}
-	if text, err = readFile(ctx, ref, llb.ResolvedLock); err != nil {
+	if text, err = readFile(ctx, ref, query.ResolvedLock); err != nil {
 		return nil, nil, err
 	}
-	via, err = readFile(ctx, ref, llb.ResolvedVia)
-	return llb.Relocate(text), via, err
+	via, err = readFile(ctx, ref, query.ResolvedVia)
+	return query.Relocate(text), via, err
 }
 
 // readFile reads a file of a result in pieces, because one answer may hold at most 16 MiB.
@@ -189,7 +189,7 @@ func readFile(ctx context.Context, ref gateway.Reference, name string) ([]byte, 
 }
 
 // stamp adds mlbuild's own table to uv's lock: what it answers, who requires what, and what looking into the wheels showed.
-func (b *build) stamp(ctx context.Context, gw gateway.Client, q asking, in llb.ResolveInputs, text, via []byte) ([]byte, *pylock.Lock, error) {
+func (b *build) stamp(ctx context.Context, gw gateway.Client, q asking, in query.ResolveInputs, text, via []byte) ([]byte, *pylock.Lock, error) {
 	r := q.recipe
 	tool := pylock.Tool{
 		Inputs: r.Requires.Inputs, Python: r.Python.Version, Platforms: q.platforms,
@@ -204,7 +204,7 @@ func (b *build) stamp(ctx context.Context, gw gateway.Client, q asking, in llb.R
 		return nil, nil, err
 	}
 	tool.Overlaps, tool.Sizes = seen.Overlaps, missingSizes(plain, seen.Sizes)
-	tool.Pruning, tool.Pruned = r.Prune.Key(), llb.Pruned(r.Prune, seen.Files)
+	tool.Pruning, tool.Pruned = r.Prune.Key(), query.Pruned(r.Prune, seen.Files)
 	stamped, err := pylock.Stamp(text, tool)
 	if err != nil {
 		return nil, nil, err
@@ -215,13 +215,13 @@ func (b *build) stamp(ctx context.Context, gw gateway.Client, q asking, in llb.R
 
 // inspect has the wheels of every platform looked into. A lock from which nothing can be chosen is not looked into: that is said where the
 // wheels are wanted.
-func (b *build) inspect(ctx context.Context, gw gateway.Client, q asking, in llb.ResolveInputs, lock *pylock.Lock) (seen llb.Inspected, err error) {
+func (b *build) inspect(ctx context.Context, gw gateway.Client, q asking, in query.ResolveInputs, lock *pylock.Lock) (seen query.Inspected, err error) {
 	wheels, err := lock.Select(target(q.recipe, q.glibc))
 	wheels = slices.DeleteFunc(wheels, func(w pylock.Wheel) bool { return w.URL == "" }) // what is built, or a file of the project
 	if err != nil || len(wheels) == 0 {
 		return seen, nil //nolint:nilerr // as the comment says
 	}
-	def, err := llb.Inspection(q.recipe, wheels, in)
+	def, err := query.Inspection(q.recipe, wheels, in)
 	if err != nil {
 		return seen, err
 	}
@@ -233,7 +233,7 @@ func (b *build) inspect(ctx context.Context, gw gateway.Client, q asking, in llb
 	if err != nil {
 		return seen, fmt.Errorf("the result of the inspection: %w", err)
 	}
-	data, err := readFile(ctx, ref, llb.InspectionReport)
+	data, err := readFile(ctx, ref, query.InspectionReport)
 	if err != nil {
 		return seen, err
 	}

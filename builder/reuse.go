@@ -15,6 +15,7 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/llb/layerplan"
 )
 
 // An edit changes the layer of the project's files, a new version of a package that package's layer, a new base the layers that are made on it, and the history of the
@@ -99,7 +100,7 @@ func (m *making) usualLayers() bool {
 }
 
 // allKeyed tells whether every layer that is not sent is known by a key in the history.
-func allKeyed(plan *llb.Plan, own []ocispecs.History) bool {
+func allKeyed(plan *layerplan.Plan, own []ocispecs.History) bool {
 	for i, l := range plan.Layers {
 		if !l.Sent() && own[i].Comment == "" {
 			return false
@@ -219,14 +220,14 @@ func (m *making) partImports() []Cache {
 }
 
 // quick tells whether a layer that is not sent is soon made again. Accounts are made on the system packages and on what hooks leave, where there are any.
-func quick(plan *llb.Plan, l llb.Layer) bool {
+func quick(plan *layerplan.Plan, l layerplan.Layer) bool {
 	switch l.Kind {
 	case "wheels":
 		return l.Size > 0
 	case "skeleton":
 		return true
 	case "account":
-		return !slices.ContainsFunc(plan.Layers, func(l llb.Layer) bool { return l.Kind == "system" || l.Kind == "run" })
+		return !slices.ContainsFunc(plan.Layers, func(l layerplan.Layer) bool { return l.Kind == "system" || l.Kind == "run" })
 	}
 	return false
 }

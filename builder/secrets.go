@@ -11,6 +11,7 @@ import (
 	"github.com/moby/buildkit/session/secrets"
 
 	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
@@ -50,7 +51,7 @@ func loadSecrets(req Request) (secretStore, error) {
 		store[s.ID] = v
 	}
 	if req.CA != nil {
-		store[llb.CASecret] = req.CA
+		store[ops.CASecret] = req.CA
 	}
 	for _, ix := range indexesWithSecret(req.Variants) {
 		if f := store.indexCredentials(ix); f != nil {

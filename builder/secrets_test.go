@@ -15,7 +15,7 @@ import (
 	"github.com/moby/buildkit/session/secrets"
 
 	"github.com/mlbuild/mlbuild/builder/daemon"
-	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
@@ -105,9 +105,9 @@ func TestLoadSecrets(t *testing.T) {
 	}
 	basic := func(s string) []byte { return []byte("Basic " + base64.StdEncoding.EncodeToString([]byte(s))) }
 	want := secretStore{
-		"account": []byte("u:p\n"), "bare": []byte("abc\n"), llb.CASecret: []byte("PEM"),
-		llb.IndexSecret("own"): []byte("u:p"), llb.IndexSecret("token"): []byte("__token__:abc"),
-		llb.HeaderSecret("own"): basic("u:p"), llb.HeaderSecret("token"): basic("__token__:abc"),
+		"account": []byte("u:p\n"), "bare": []byte("abc\n"), ops.CASecret: []byte("PEM"),
+		ops.IndexSecret("own"): []byte("u:p"), ops.IndexSecret("token"): []byte("__token__:abc"),
+		ops.HeaderSecret("own"): basic("u:p"), ops.HeaderSecret("token"): basic("__token__:abc"),
 	}
 	if diff := cmp.Diff(want, store); diff != "" {
 		t.Error(diff)

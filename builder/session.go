@@ -17,7 +17,7 @@ import (
 	"github.com/tonistiigi/fsutil"
 	fstypes "github.com/tonistiigi/fsutil/types"
 
-	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
@@ -44,7 +44,7 @@ func openLocals(ctx context.Context, c *bkclient.Client, dir, key string) (*loca
 		return nil, fault.New(fault.Internal, "start a session: %w", err)
 	}
 	s.Allow(filesync.NewFSSyncProvider(filesync.StaticDirSource{
-		llb.ProjectLocal: project,
+		ops.ProjectLocal: project,
 	}))
 	l := &locals{session: s, root: root, done: make(chan error, 1)}
 	go func() { l.done <- s.Run(ctx, c.Dialer()) }()

@@ -19,6 +19,8 @@ import (
 
 	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/llb/helper"
+	"github.com/mlbuild/mlbuild/llb/ops"
+	"github.com/mlbuild/mlbuild/llb/query"
 	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
@@ -30,7 +32,7 @@ import (
 type compiled struct {
 	recipe *recipe.Recipe
 	inputs llb.Inputs
-	images map[string]llb.Base // those beside the base that files are taken from
+	images map[string]ops.Base // those beside the base that files are taken from
 	graph  *llb.Graph
 	wheels []pylock.Wheel // to be laid down
 	extra  []pylock.Wheel // those that only the request's stage has
@@ -154,11 +156,11 @@ func overlapNotes(lock *pylock.Lock, wheels []pylock.Wheel) []string {
 }
 
 // session names the session of the local files in the graph, unless another client is to send it.
-func (b *build) session(l *locals) llb.Session {
+func (b *build) session(l *locals) ops.Session {
 	if b.portable || l == nil {
-		return llb.Session{SharedKey: b.sharedKey()}
+		return ops.Session{SharedKey: b.sharedKey()}
 	}
-	return llb.Session{ID: l.session.ID(), SharedKey: b.sharedKey()}
+	return ops.Session{ID: l.session.ID(), SharedKey: b.sharedKey()}
 }
 
 // throughAnother gives the layers of all platforms with their local files from a second session. Within one session the daemon knows a local source
@@ -237,14 +239,14 @@ func withPlatforms(res *gateway.Result, list exptypes.Platforms) error {
 }
 
 // lookup finds the base and the wheels of one platform, and checks them against the tables.
-func (b *build) lookup(ctx context.Context, gw gateway.Client, r *recipe.Recipe, lock *pylock.Lock) (compiled, llb.Base, error) {
+func (b *build) lookup(ctx context.Context, gw gateway.Client, r *recipe.Recipe, lock *pylock.Lock) (compiled, ops.Base, error) {
 	p, err := parsePlatform(r.Platform)
 	if err != nil {
-		return compiled{}, llb.Base{}, err
+		return compiled{}, ops.Base{}, err
 	}
 	models, err := b.findModels(ctx, gw, r)
 	if err != nil || b.req.Target == "models" {
-		return compiled{recipe: r, models: models, locked: lock != nil}, llb.Base{}, err
+		return compiled{recipe: r, models: models, locked: lock != nil}, ops.Base{}, err
 	}
 	base, err := b.lookupBase(ctx, gw, r, p)
 	if err != nil {
@@ -318,7 +320,7 @@ func (c *compiled) choose(lock *pylock.Lock, glibc string) error {
 		decided.Base.Interpreter = c.inBase.interpreter
 	}
 	var notes []string
-	c.wheels, c.spared, notes = c.inBase.subtract(lock, wheels, llb.Mentioned(r))
+	c.wheels, c.spared, notes = c.inBase.subtract(lock, wheels, query.Mentioned(r))
 	c.notes = append(c.notes, notes...)
 	c.sources(lock)
 	c.recipe = &decided

@@ -13,6 +13,7 @@ import (
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 
 	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/llb/query"
 	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
@@ -63,7 +64,7 @@ func requirementOf(r *recipe.Recipe, w pylock.Wheel) string {
 		if _, file, _, ok := profiles.CutLocal(line); ok && w.Source != nil && w.Source.Path == file {
 			return true
 		}
-		return llb.NameOf(line) == w.Name
+		return query.NameOf(line) == w.Name
 	}
 	for _, f := range r.Requires.Files {
 		for i, line := range strings.Split(f.Data, "\n") {

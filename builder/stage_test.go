@@ -16,6 +16,7 @@ import (
 	"github.com/moby/buildkit/solver/pb"
 
 	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
@@ -177,7 +178,7 @@ func TestRemembered(t *testing.T) {
 			r := testRecipe(t, "cpu", stageYAML)
 			m := &making{build: running(t, Request{Target: "testing", Outputs: []Output{{Type: "local", Dir: filepath.Join(dir, "{profile}")}}}), v: variantOf(r), image: &Image{}, before: &seen{}}
 			m.store = secretStore{llb.RunSecret: []byte("this")}
-			in := llb.Inputs{Base: llb.Base{Ref: "docker.io/library/python@sha256:" + zeros}, Worker: m.worker, Helpers: m.helpers, Target: "testing"}
+			in := llb.Inputs{Base: ops.Base{Ref: "docker.io/library/python@sha256:" + zeros}, Worker: m.worker, Helpers: m.helpers, Target: "testing"}
 			g, err := llb.Compile(r, in)
 			if err != nil {
 				t.Fatal(err)

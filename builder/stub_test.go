@@ -16,7 +16,8 @@ import (
 	"github.com/opencontainers/go-digest"
 	fstypes "github.com/tonistiigi/fsutil/types"
 
-	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/llb/ops"
+	"github.com/mlbuild/mlbuild/llb/query"
 	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
@@ -114,7 +115,7 @@ func running(t *testing.T, req Request) *build {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &build{ctx: t.Context(), req: req, worker: worker, helpers: llb.Helpers{Wheels: "sha256:" + zeros, Packages: "sha256:" + zeros}, turns: newTurns(), watchers: map[string]*watcher{}}
+	return &build{ctx: t.Context(), req: req, worker: worker, helpers: ops.Helpers{Wheels: "sha256:" + zeros, Packages: "sha256:" + zeros}, turns: newTurns(), watchers: map[string]*watcher{}}
 }
 
 // expect checks the code of the only fault, that it may be tried again, and parts of its message and hints.
@@ -148,5 +149,5 @@ func lockText(packages ...string) string {
 
 // resolved are the files that a resolution and an inspection leave.
 func resolved(via string, packages ...string) map[string]string {
-	return map[string]string{llb.ResolvedLock: lockText(packages...), llb.ResolvedVia: via, llb.InspectionReport: "{}"}
+	return map[string]string{query.ResolvedLock: lockText(packages...), query.ResolvedVia: via, query.InspectionReport: "{}"}
 }

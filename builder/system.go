@@ -11,6 +11,8 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/llb/ops"
+	"github.com/mlbuild/mlbuild/llb/query"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
@@ -135,7 +137,7 @@ func digestOf(ref string) string {
 }
 
 // lookupBase looks up a recipe's base. One of packages is not looked up.
-func (b *build) lookupBase(ctx context.Context, gw gateway.Client, r *recipe.Recipe, p ocispecs.Platform) (llb.Base, error) {
+func (b *build) lookupBase(ctx context.Context, gw gateway.Client, r *recipe.Recipe, p ocispecs.Platform) (ops.Base, error) {
 	if r.Base.Bare() {
 		return llb.NewBare(r, p), nil
 	}
@@ -143,7 +145,7 @@ func (b *build) lookupBase(ctx context.Context, gw gateway.Client, r *recipe.Rec
 }
 
 // lookupPinned looks up an image by the digest that mlbuild.lock pins it to.
-func (b *build) lookupPinned(ctx context.Context, gw gateway.Client, ref string, p ocispecs.Platform) (llb.Base, error) {
+func (b *build) lookupPinned(ctx context.Context, gw gateway.Client, ref string, p ocispecs.Platform) (ops.Base, error) {
 	pin := b.system.Digest(ref)
 	if pin == "" || digestOf(ref) != "" {
 		return lookupImage(ctx, gw, ref, p)
@@ -158,8 +160,8 @@ func (b *build) lookupPinned(ctx context.Context, gw gateway.Client, ref string,
 }
 
 // lookupImages looks up the images beside the base whose files a recipe takes, each by the digest that mlbuild.lock pins it to.
-func (b *build) lookupImages(ctx context.Context, gw gateway.Client, r *recipe.Recipe, p ocispecs.Platform) (map[string]llb.Base, error) {
-	found := map[string]llb.Base{}
+func (b *build) lookupImages(ctx context.Context, gw gateway.Client, r *recipe.Recipe, p ocispecs.Platform) (map[string]ops.Base, error) {
+	found := map[string]ops.Base{}
 	for _, ref := range r.Images() {
 		m, err := b.lookupPinned(ctx, gw, ref, p)
 		if err != nil {
@@ -172,7 +174,7 @@ func (b *build) lookupImages(ctx context.Context, gw gateway.Client, r *recipe.R
 
 // systemPackages gives the recipe's system packages: from the lock, else those that the base's apt chooses now. Nil = the recipe has none, or plain apt
 // installs them and no lock says which.
-func (b *build) systemPackages(ctx context.Context, gw gateway.Client, r *recipe.Recipe, base llb.Base, p ocispecs.Platform) (s *syslock.System, chosen bool, err error) {
+func (b *build) systemPackages(ctx context.Context, gw gateway.Client, r *recipe.Recipe, base ops.Base, p ocispecs.Platform) (s *syslock.System, chosen bool, err error) {
 	if len(r.System) == 0 {
 		return nil, false, nil
 	}
@@ -182,7 +184,7 @@ func (b *build) systemPackages(ctx context.Context, gw gateway.Client, r *recipe
 	if r.Apt.Strategy == "apt" {
 		return nil, false, nil
 	}
-	fresh, err := b.askApt(ctx, gw, r, llb.SystemInputs{Base: base, Platform: p})
+	fresh, err := b.askApt(ctx, gw, r, query.SystemInputs{Base: base, Platform: p})
 	if err != nil {
 		return nil, false, err
 	}
@@ -190,7 +192,7 @@ func (b *build) systemPackages(ctx context.Context, gw gateway.Client, r *recipe
 }
 
 // askApt lets the base's apt choose the recipe's system packages. The network and the cache rule of in are filled in.
-func (b *build) askApt(ctx context.Context, gw gateway.Client, r *recipe.Recipe, in llb.SystemInputs) (s syslock.System, err error) {
+func (b *build) askApt(ctx context.Context, gw gateway.Client, r *recipe.Recipe, in query.SystemInputs) (s syslock.System, err error) {
 	in.Network, in.NoCache = b.network(), b.req.NoCache
 	if in.Base.Bare {
 		in.Worker = b.worker
@@ -199,7 +201,7 @@ func (b *build) askApt(ctx context.Context, gw gateway.Client, r *recipe.Recipe,
 		}
 		in.Tool.Distro = in.Base.Distro // whose lists it caches
 	}
-	def, err := llb.SystemResolution(r, in)
+	def, err := query.SystemResolution(r, in)
 	if err != nil {
 		return s, err
 	}
@@ -211,16 +213,16 @@ func (b *build) askApt(ctx context.Context, gw gateway.Client, r *recipe.Recipe,
 	if err != nil {
 		return s, fmt.Errorf("the result of apt: %w", err)
 	}
-	data, err := readFile(ctx, ref, llb.SystemAnswer)
+	data, err := readFile(ctx, ref, query.SystemAnswer)
 	if err != nil {
 		return s, err
 	}
-	if s, err = llb.ParseSystemAnswer(r.System, data); err != nil {
+	if s, err = query.ParseSystemAnswer(r.System, data); err != nil {
 		return s, err
 	}
 	s.Image, s.Digest, s.Platform, s.Inputs = r.Base.Ref, digestOf(in.Base.Ref), r.Platform, r.Apt.Inputs
 	if in.Base.Bare {
-		s.Links = llb.BareLinks(s.Architecture)
+		s.Links = ops.BareLinks(s.Architecture)
 	}
 	if len(s.Removes) > 0 && r.Apt.Strategy != "apt" {
 		return s, fault.New(fault.Resolve, "the system packages of profile %s conflict with the base %s: apt would remove %s from it",

@@ -8,7 +8,8 @@ import (
 
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 
-	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/llb/ops"
+	"github.com/mlbuild/mlbuild/llb/query"
 	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/syslock"
@@ -57,7 +58,7 @@ func (b *Builder) LockSystem(ctx context.Context, req Request, o LockOptions) (*
 // lockSystem asks once for each distinct question and puts the answers into the lock in the order of the recipes.
 func (b *build) lockSystem(ctx context.Context, gw gateway.Client, all Variant, o LockOptions, to *SystemLocked) error {
 	lists := make([]*syslock.System, len(all.Recipes))
-	bases := make([]llb.Base, len(all.Recipes))
+	bases := make([]ops.Base, len(all.Recipes))
 	first := map[[3]string]int{} // question → the recipe that asks it
 	errs := make([]error, len(all.Recipes))
 	var wg sync.WaitGroup
@@ -91,7 +92,7 @@ func (b *build) lockSystem(ctx context.Context, gw gateway.Client, all Variant, 
 }
 
 // lockImages pins the recipe's base and the images whose files it takes.
-func (b *build) lockImages(ctx context.Context, gw gateway.Client, r *recipe.Recipe, base llb.Base, to *syslock.Lock) error {
+func (b *build) lockImages(ctx context.Context, gw gateway.Client, r *recipe.Recipe, base ops.Base, to *syslock.Lock) error {
 	p, err := parsePlatform(r.Platform)
 	if err != nil {
 		return err
@@ -115,7 +116,7 @@ func (b *build) lockImages(ctx context.Context, gw gateway.Client, r *recipe.Rec
 }
 
 // lockOne gives a recipe's base and the list of its system packages, nil if it has none.
-func (b *build) lockOne(ctx context.Context, gw gateway.Client, r *recipe.Recipe, o LockOptions, old *syslock.Lock) (base llb.Base, s *syslock.System, err error) {
+func (b *build) lockOne(ctx context.Context, gw gateway.Client, r *recipe.Recipe, o LockOptions, old *syslock.Lock) (base ops.Base, s *syslock.System, err error) {
 	p, err := parsePlatform(r.Platform)
 	if err != nil {
 		return base, nil, err
@@ -127,7 +128,7 @@ func (b *build) lockOne(ctx context.Context, gw gateway.Client, r *recipe.Recipe
 		return base, nil, err
 	}
 	q := question(r, digestOf(base.Ref))
-	in := llb.SystemInputs{Base: base, Platform: p, Nonce: o.Nonce}
+	in := query.SystemInputs{Base: base, Platform: p, Nonce: o.Nonce}
 	if !o.All && !o.System {
 		if s, reason := old.Lookup(q); reason == "" {
 			return base, s, nil

@@ -14,6 +14,8 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/llb/ops"
+	"github.com/mlbuild/mlbuild/llb/query"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/syslock"
@@ -26,7 +28,7 @@ func aptAnswer(removed string, packages ...string) map[string]string {
 		name, version, _ := strings.Cut(p, " ")
 		text += fmt.Sprintf("'http://deb.example/%s_%s_amd64.deb' %s_%s_amd64.deb 7 SHA256:%s\n", name, version, name, version, zeros)
 	}
-	return map[string]string{llb.SystemAnswer: text}
+	return map[string]string{query.SystemAnswer: text}
 }
 
 // aptStub answers each question of apt with libgomp1 in a version, and each look-up with an image; it counts and remembers them.
@@ -42,8 +44,8 @@ type aptStub struct {
 func newAptStub() *aptStub {
 	s := &aptStub{version: "1", image: "image"}
 	s.solve = func(def string) (map[string]string, error) {
-		if strings.Contains(def, llb.SystemWays) {
-			return map[string]string{llb.SystemWays: `[{"package": "libgomp1", "way": "rules", "reason": "sets an alternative"}]`}, nil
+		if strings.Contains(def, query.SystemWays) {
+			return map[string]string{query.SystemWays: `[{"package": "libgomp1", "way": "rules", "reason": "sets an alternative"}]`}, nil
 		}
 		s.asked.Add(1)
 		s.last.Store(def)
@@ -218,9 +220,9 @@ func TestCheckSystemLock(t *testing.T) {
 func TestRemovesAreRefused(t *testing.T) {
 	gw := &stub{solve: func(string) (map[string]string, error) { return aptAnswer("mawk 1.3\n", "gawk 5"), nil }}
 	b := running(t, Request{})
-	_, err := b.askApt(t.Context(), gw, testRecipe(t, "cpu", someSystem), llb.SystemInputs{Base: llb.Base{Ref: "docker.io/library/python@sha256:" + zeros}})
+	_, err := b.askApt(t.Context(), gw, testRecipe(t, "cpu", someSystem), query.SystemInputs{Base: ops.Base{Ref: "docker.io/library/python@sha256:" + zeros}})
 	expect(t, err, fault.Resolve, false, "conflict with the base docker.io/library/python:3.11-slim: apt would remove mawk 1.3", "strategy: apt")
-	s, err := b.askApt(t.Context(), gw, testRecipe(t, "cpu", "python: {requirements: []}\nsystem: {runtime: [gawk], strategy: apt}\n"), llb.SystemInputs{Base: llb.Base{Ref: "docker.io/library/python@sha256:" + zeros}})
+	s, err := b.askApt(t.Context(), gw, testRecipe(t, "cpu", "python: {requirements: []}\nsystem: {runtime: [gawk], strategy: apt}\n"), query.SystemInputs{Base: ops.Base{Ref: "docker.io/library/python@sha256:" + zeros}})
 	if err != nil || len(s.Removes) != 1 {
 		t.Errorf("%v, %v", s, err)
 	}
@@ -232,18 +234,18 @@ func TestSystemPackages(t *testing.T) {
 	s := newAptStub()
 	lock, _ := s.again(t, nil, LockOptions{}, r)
 	b := running(t, Request{})
-	base := llb.Base{Ref: r.Base.Ref + "@" + lock.Images[0].Digest}
+	base := ops.Base{Ref: r.Base.Ref + "@" + lock.Images[0].Digest}
 	for _, test := range []struct {
 		name       string
 		lock       *syslock.Lock
 		testRecipe *recipe.Recipe
-		base       llb.Base
+		base       ops.Base
 		list       bool
 		asked      int64
 	}{
 		{"locked", lock, r, base, true, 0},
 		{"no lock", nil, r, base, true, 1},
-		{"another base", lock, r, llb.Base{Ref: r.Base.Ref + "@sha256:" + zeros}, true, 1},
+		{"another base", lock, r, ops.Base{Ref: r.Base.Ref + "@sha256:" + zeros}, true, 1},
 		{"no packages", lock, testRecipe(t, "cpu", "python: {requirements: []}\n"), base, false, 0},
 		{"plain apt", nil, testRecipe(t, "cpu", "python: {requirements: []}\nsystem: {runtime: [libgomp1], strategy: apt}\n"), base, false, 0},
 	} {
@@ -351,13 +353,13 @@ func TestBareNeedsNoDpkg(t *testing.T) {
 	s := newAptStub()
 	answers := s.solve
 	s.solve = func(def string) (map[string]string, error) {
-		if strings.Contains(def, llb.SystemWays) {
-			return map[string]string{llb.SystemWays: `[{"package": "libgomp1", "way": "dpkg", "reason": "it calls x"}]`}, nil
+		if strings.Contains(def, query.SystemWays) {
+			return map[string]string{query.SystemWays: `[{"package": "libgomp1", "way": "dpkg", "reason": "it calls x"}]`}, nil
 		}
 		return answers(def)
 	}
 	r := testRecipe(t, "cpu", "python: {requirements: []}\nbase: {kind: debian}\n")
 	b := running(t, Request{})
-	_, err := b.askApt(t.Context(), s, r, llb.SystemInputs{Base: llb.NewBare(r, b.worker), Platform: b.worker})
+	_, err := b.askApt(t.Context(), s, r, query.SystemInputs{Base: llb.NewBare(r, b.worker), Platform: b.worker})
 	expect(t, err, fault.Deb, false, "libgomp1 1 cannot be a layer: it calls x", "the base debian bookworm has no dpkg")
 }

@@ -6,18 +6,18 @@ import (
 
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 
-	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/llb/query"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
 // readScripts gives each package of s its way: a step downloads the packages and reads their maintainer scripts.
-func (b *build) readScripts(ctx context.Context, gw gateway.Client, r *recipe.Recipe, asked llb.SystemInputs, s *syslock.System) error {
+func (b *build) readScripts(ctx context.Context, gw gateway.Client, r *recipe.Recipe, asked query.SystemInputs, s *syslock.System) error {
 	if len(s.Packages) == 0 || r.Apt.Strategy == "apt" {
 		return nil
 	}
-	in := llb.Inputs{Base: asked.Base, Worker: b.worker, Helpers: b.helpers, NoCache: b.req.NoCache}
-	def, err := llb.SystemReading(s, in, asked.Platform)
+	in := query.ReadInputs{Base: asked.Base, Worker: b.worker, Helpers: b.helpers, NoCache: b.req.NoCache}
+	def, err := query.SystemReading(s, in, asked.Platform)
 	if err != nil {
 		return err
 	}
@@ -29,12 +29,12 @@ func (b *build) readScripts(ctx context.Context, gw gateway.Client, r *recipe.Re
 	if err != nil {
 		return fmt.Errorf("the ways of the system packages: %w", err)
 	}
-	data, err := readFile(ctx, ref, llb.SystemWays)
+	data, err := readFile(ctx, ref, query.SystemWays)
 	if err != nil {
 		return err
 	}
-	if err := llb.SetWays(s, data); err != nil {
+	if err := query.SetWays(s, data); err != nil {
 		return err
 	}
-	return llb.SetAnswered(s, r.Apt)
+	return query.SetAnswered(s, r.Apt)
 }

@@ -12,7 +12,8 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/mlbuild/mlbuild/integration/testbed"
-	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/llb/ops"
+	"github.com/mlbuild/mlbuild/llb/query"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
@@ -37,12 +38,12 @@ type resolved struct {
 // resolve resolves a profile, and once more if packages that are bound to an index came through others, as a build does.
 func (h here) resolve(r *recipe.Recipe) resolved {
 	h.t.Helper()
-	direct := llb.Named(r)
+	direct := query.Named(r)
 	got := h.resolveOnce(r, direct)
 	if got.lock == nil || r.Requires.UV != nil {
 		return got
 	}
-	bound, more := llb.Bindings(r), false
+	bound, more := query.Bindings(r), false
 	for _, p := range got.lock.Packages {
 		if bound[p.Name] != "" && !slices.Contains(direct, p.Name) {
 			direct, more = append(direct, p.Name), true
@@ -61,11 +62,11 @@ func (h here) resolveOnce(r *recipe.Recipe, direct []string) resolved {
 	if err != nil {
 		testbed.SkipMissing(h.t, &testbed.MissingError{What: "uv is not installed", Remedy: "make testbed-deps"})
 	}
-	in := llb.ResolveInputs{
-		Tool:   llb.Base{Ref: "tool.example/python@sha256:" + strings.Repeat("0", 64)},
+	in := query.ResolveInputs{
+		Tool:   ops.Base{Ref: "tool.example/python@sha256:" + strings.Repeat("0", 64)},
 		Worker: ocispecs.Platform{OS: "linux", Architecture: "amd64"}, Platforms: []string{r.Platform}, Glibc: "2.36", Direct: direct,
 	}
-	def, err := llb.Resolution(r, in)
+	def, err := query.Resolution(r, in)
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -81,7 +82,7 @@ func (h here) resolveOnce(r *recipe.Recipe, direct []string) resolved {
 	if err != nil {
 		return resolved{recipe: r, said: string(out)}
 	}
-	text, err := os.ReadFile(filepath.Join(dir, "out", llb.ResolvedLock))
+	text, err := os.ReadFile(filepath.Join(dir, "out", query.ResolvedLock))
 	if err != nil {
 		h.t.Fatal(err)
 	}

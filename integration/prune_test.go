@@ -9,7 +9,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/builder"
 	"github.com/mlbuild/mlbuild/integration/testbed"
-	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/llb/ops"
 )
 
 // heavy is a project with two packages, each in a layer of its own, that bring tests, a static library and stubs.
@@ -98,7 +98,7 @@ func checkHeavyFiles(t *testing.T, got *pushed) {
 func sameBytecode(t *testing.T, n *bench, p *project, first builder.Image) {
 	before := n.layersOf("pruned:1.0-cpu")
 	req := p.request(p.variant("cpu", n.reg.Ref("pruned:again")))
-	req.NoCache = llb.AllStages
+	req.NoCache = ops.AllStages
 	if image := mustBuild(t, n.b, req).Images[0]; image.Digest != first.Digest {
 		t.Errorf("digest %s, was %s", image.Digest, first.Digest)
 	}

@@ -1,8 +1,6 @@
 package llb
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"io/fs"
 	"path"
 	"strconv"
@@ -10,63 +8,50 @@ import (
 
 	bkllb "github.com/moby/buildkit/client/llb"
 
+	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/llb/wheel"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // appLayer is the project's own files, placed as the copy rules say. Only what a rule names is sent.
-func appLayer(r *recipe.Recipe, table dirTable, in Inputs) bkllb.State {
-	return filesLayer(r.App.Copy, r.App.Ignore, r.User, table, in, stage{id: "app", title: "app"})
+func appLayer(r *recipe.Recipe, table ops.DirTable, in Inputs) bkllb.State {
+	return filesLayer(r.App.Copy, r.App.Ignore, r.User, table, in, ops.Group{ID: "app", Title: "app"})
 }
 
 // filesLayer is files of the project where rules place them.
-func filesLayer(rules []recipe.CopyRule, ignore []string, u recipe.User, table dirTable, in Inputs, s stage) bkllb.State {
+func filesLayer(rules []recipe.CopyRule, ignore []string, u recipe.User, table ops.DirTable, in Inputs, s ops.Group) bkllb.State {
 	project := projectFiles(rules, ignore, in, s)
 	parents := parentsOf(rules)
-	a := table.mkdirs(parents...)
+	a := table.Mkdirs(parents...)
 	for _, rule := range rules {
 		copyRule(a, project, rule, u)
 	}
-	a.settle(emptyDir(s), table.chain(parents...))
-	return bkllb.Scratch().File(a.last, s.named("copy the project's files"))
+	a.Settle(emptyDir(s), table.Chain(parents...))
+	return bkllb.Scratch().File(a.Last, s.Named("copy the project's files"))
 }
 
 // emptyDir holds one empty directory, the same in every build.
-func emptyDir(s stage) bkllb.State {
-	return bkllb.Scratch().File(bkllb.Mkdir("/empty", 0o755, bkllb.WithCreatedTime(wheel.ModTime)), s.named("an empty directory"))
-}
-
-// settle gives directories that files were put into their fixed time again; the root has no entry in a layer. A copy onto a directory that is there sets its
-// time and leaves its mode and owner (fsutil, copy/copy.go), so nothing is copied a second time.
-func (a *actions) settle(empty bkllb.State, dirs []recipe.Dir) {
-	for _, d := range dirs {
-		a.last = a.last.Copy(empty, "/empty", d.Path, &bkllb.CopyInfo{CopyDirContentsOnly: true}, bkllb.WithCreatedTime(wheel.ModTime))
-	}
+func emptyDir(s ops.Group) bkllb.State {
+	return bkllb.Scratch().File(bkllb.Mkdir("/empty", 0o755, bkllb.WithCreatedTime(wheel.ModTime)), s.Named("an empty directory"))
 }
 
 // projectFiles has the client send the files that the rules name, and no others.
-func projectFiles(rules []recipe.CopyRule, ignore []string, in Inputs, s stage) bkllb.State {
+func projectFiles(rules []recipe.CopyRule, ignore []string, in Inputs, s ops.Group) bkllb.State {
 	var names []string
 	for _, rule := range rules {
 		names = append(names, rule.Files...)
 	}
-	opts := append(in.Session.local(in.Session.SharedKey+"-"+s.id+"-"+selectionKey(names, ignore)),
-		bkllb.FollowPaths(names), bkllb.ExcludePatterns(ignore), s.named("send the project's files"))
-	return bkllb.Local(ProjectLocal, opts...)
-}
-
-// selectionKey names a choice of files. The daemon keeps one transfer for each, and profiles that choose the same files share it.
-func selectionKey(names, ignore []string) string {
-	sum := sha256.Sum256([]byte(strings.Join(names, "\x00") + "\x00\x00" + strings.Join(ignore, "\x00")))
-	return hex.EncodeToString(sum[:6])
+	opts := append(in.Session.Local(in.Session.SharedKey+"-"+s.ID+"-"+ops.SelectionKey(names, ignore)),
+		bkllb.FollowPaths(names), bkllb.ExcludePatterns(ignore), s.Named("send the project's files"))
+	return bkllb.Local(ops.ProjectLocal, opts...)
 }
 
 // copyRule adds one action per matched file or directory, so that the graph says exactly what goes where.
-func copyRule(a *actions, project bkllb.State, rule recipe.CopyRule, u recipe.User) {
+func copyRule(a *ops.Actions, project bkllb.State, rule recipe.CopyRule, u recipe.User) {
 	uid, gid := owner(rule.Owner, u)
 	for _, f := range rule.Files {
 		info := &bkllb.CopyInfo{CopyDirContentsOnly: true, Mode: chmod(rule.Mode)}
-		a.copy(project, "/"+f, destination(rule, f), info, uid, gid)
+		a.Copy(project, "/"+f, destination(rule, f), info, uid, gid)
 	}
 }
 

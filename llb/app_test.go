@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	bkllb "github.com/moby/buildkit/client/llb"
 
+	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/llb/wheel"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
@@ -17,15 +18,15 @@ func TestAppCopies(t *testing.T) {
 		r.App.Copy = append(r.App.Copy, recipe.CopyRule{Files: []string{"run.sh"}, To: "/app/start", Mode: "755"},
 			recipe.CopyRule{Files: []string{"."}, To: "/srv/all"}, recipe.CopyRule{Files: []string{"a/b/c.bin"}, To: "/srv/deep/er/"})
 	})
-	v := g.named("copy the project's files")
+	v := g.Named("copy the project's files")
 	var got []string
-	for _, a := range v.op.GetFile().Actions {
+	for _, a := range v.Op.GetFile().Actions {
 		c := a.GetCopy()
 		if c == nil || c.Src == "/empty" {
 			continue
 		}
-		if from := g.inputs(v)[a.SecondaryInput]; from.kind() != "local" || from.op.GetSource().Identifier != "local://"+ProjectLocal {
-			t.Errorf("%s comes from %s", c.Src, from.name)
+		if from := g.Inputs(v)[a.SecondaryInput]; from.Kind() != "local" || from.Op.GetSource().Identifier != "local://"+ops.ProjectLocal {
+			t.Errorf("%s comes from %s", c.Src, from.Name)
 		}
 		mode := c.ModeStr
 		if mode == "" {
@@ -59,20 +60,20 @@ func TestAppIsCopiedOnce(t *testing.T) {
 	g := compiled(t, func(r *recipe.Recipe, _ *Inputs) {
 		r.App.Copy = []recipe.CopyRule{{Files: []string{"."}, To: "/app"}, {Files: []string{"a/b/c.bin"}, To: "/srv/deep/er/"}}
 	})
-	merged := g.inputs(g.kinds("merge")[0])
+	merged := g.Inputs(g.Kinds("merge")[0])
 	v := merged[len(merged)-1]
-	if v.name != "[app] copy the project's files" {
-		t.Fatalf("the image takes %q, want the copy itself", v.name)
+	if v.Name != "[app] copy the project's files" {
+		t.Fatalf("the image takes %q, want the copy itself", v.Name)
 	}
 	var got []string
-	actions := v.op.GetFile().Actions
+	actions := v.Op.GetFile().Actions
 	for _, a := range actions[len(actions)-3:] {
 		c := a.GetCopy()
 		if c.GetSrc() != "/empty" || !c.DirCopyContents || c.Mode != -1 || c.ModeStr != "" || c.Owner != nil || c.Timestamp != wheel.ModTime.UnixNano() {
 			t.Errorf("action %v", a)
 		}
-		if from := g.inputs(v)[a.SecondaryInput]; len(from.op.GetFile().Actions) != 1 || actionTime(from.op.GetFile().Actions[0]) != wheel.ModTime.UnixNano() {
-			t.Errorf("the empty directory is %v", from.op)
+		if from := g.Inputs(v)[a.SecondaryInput]; len(from.Op.GetFile().Actions) != 1 || actionTime(from.Op.GetFile().Actions[0]) != wheel.ModTime.UnixNano() {
+			t.Errorf("the empty directory is %v", from.Op)
 		}
 		got = append(got, c.GetDest())
 	}

@@ -9,6 +9,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/mlbuild/mlbuild/llb/layerplan"
+	"github.com/mlbuild/mlbuild/llb/llbtest"
+	"github.com/mlbuild/mlbuild/llb/ops"
+	"github.com/mlbuild/mlbuild/llb/query"
+	"github.com/mlbuild/mlbuild/llb/scripts"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/syslock"
@@ -19,7 +24,7 @@ func bare(packages ...syslock.Package) func(*recipe.Recipe, *Inputs) {
 	return func(r *recipe.Recipe, in *Inputs) {
 		r.Base = recipe.BaseImage{Kind: "debian", Ref: "debian bookworm", Suite: "bookworm", Interpreter: "/usr/bin/python3.11", Glibc: "2.36"}
 		in.Base = NewBare(r, ocispecs.Platform{OS: "linux", Architecture: "amd64"})
-		in.System = &syslock.System{Architecture: "amd64", Links: BareLinks("amd64"), Packages: packages}
+		in.System = &syslock.System{Architecture: "amd64", Links: ops.BareLinks("amd64"), Packages: packages}
 	}
 }
 
@@ -27,12 +32,12 @@ func bare(packages ...syslock.Package) func(*recipe.Recipe, *Inputs) {
 func TestBareBase(t *testing.T) {
 	change := bare(deb("libc6", 2_000_000, syslock.Layer), deb("base-files", 5, syslock.Rules))
 	g := compiled(t, change)
-	if images := g.kinds("docker-image"); len(images) != 0 {
-		t.Errorf("it asks for the image %s", images[0].name)
+	if images := g.Kinds("docker-image"); len(images) != 0 {
+		t.Errorf("it asks for the image %s", images[0].Name)
 	}
-	base := g.named("directories, links and accounts")
+	base := g.Named("directories, links and accounts")
 	links := map[string]string{}
-	for _, a := range base.op.GetFile().Actions {
+	for _, a := range base.Op.GetFile().Actions {
 		if l := a.GetSymlink(); l != nil {
 			links[l.Newpath] = l.Oldpath
 		}
@@ -41,12 +46,12 @@ func TestBareBase(t *testing.T) {
 	if d := cmp.Diff(want, links); d != "" {
 		t.Errorf("links (-want +got):\n%s", d)
 	}
-	settled := g.inputs(g.named("set up base-files"))[mount(g.named("set up base-files"), "/base").Input]
-	if from := g.inputs(settled); len(from) != 1 || from[0].digest != base.digest {
-		t.Errorf("the rules read %s", settled.name)
+	settled := g.Inputs(g.Named("set up base-files"))[llbtest.Mount(g.Named("set up base-files"), "/base").Input]
+	if from := g.Inputs(settled); len(from) != 1 || from[0].Digest != base.Digest {
+		t.Errorf("the rules read %s", settled.Name)
 	}
 	plan := compile(t, change).Plan
-	if plan.BaseLayers != 0 || plan.Layers[0].Kind != "base" || !slices.ContainsFunc(plan.Layers, func(l Layer) bool { return l.Name == "libc6 1" }) {
+	if plan.BaseLayers != 0 || plan.Layers[0].Kind != "base" || !slices.ContainsFunc(plan.Layers, func(l layerplan.Layer) bool { return l.Name == "libc6 1" }) {
 		t.Errorf("plan %+v", plan)
 	}
 	if config := string(compile(t, change).Config); !strings.Contains(config, `"LANG=C.UTF-8"`) || strings.Count(config, "created_by") != len(plan.Layers) {
@@ -63,7 +68,7 @@ func TestBareTargets(t *testing.T) {
 	if len(base.Plan.Layers) != 2 {
 		t.Errorf("base: %+v", base.Plan.Layers)
 	}
-	r, in := testRecipe(), inputs()
+	r, in := llbtest.Recipe(), inputs()
 	change(r, &in)
 	in.Target = "builder"
 	if _, err := Compile(r, in); !fault.Is(err, fault.Spec) || !strings.Contains(err.Error(), "the base debian bookworm has no apt") {
@@ -77,29 +82,29 @@ func TestBareTargets(t *testing.T) {
 
 // TestBareResolution: apt runs on the tool image, on the daemon's own platform, and is told of another system.
 func TestBareResolution(t *testing.T) {
-	r, in := testRecipe(), inputs()
+	r, in := llbtest.Recipe(), inputs()
 	bare()(r, &in)
 	r.System, r.Apt = []string{"libc-bin", "openssl=3"}, recipe.Apt{}
 	worker, target := ocispecs.Platform{OS: "linux", Architecture: "amd64"}, ocispecs.Platform{OS: "linux", Architecture: "arm64"}
-	def, err := SystemResolution(r, SystemInputs{Base: in.Base, Tool: base(otherRef, 3), Worker: worker, Platform: target})
+	def, err := query.SystemResolution(r, query.SystemInputs{Base: in.Base, Tool: llbtest.Base(llbtest.OtherRef, 3), Worker: worker, Platform: target})
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := decode(t, def)
-	v := g.named("apt: resolve")
-	if from := g.inputs(v)[mount(v, "/").Input]; from.op.GetSource().GetIdentifier() != "docker-image://"+otherRef || v.op.Platform.Architecture != "amd64" {
-		t.Errorf("apt runs on %s for %s", from.name, v.op.Platform.Architecture)
+	g := llbtest.Decode(t, def)
+	v := g.Named("apt: resolve")
+	if from := g.Inputs(v)[llbtest.Mount(v, "/").Input]; from.Op.GetSource().GetIdentifier() != "docker-image://"+llbtest.OtherRef || v.Op.Platform.Architecture != "amd64" {
+		t.Errorf("apt runs on %s for %s", from.Name, v.Op.Platform.Architecture)
 	}
-	if id := mount(v, "/var/lib/apt/lists").CacheOpt.ID; !strings.Contains(id, "arm64") {
+	if id := llbtest.Mount(v, "/var/lib/apt/lists").CacheOpt.ID; !strings.Contains(id, "arm64") {
 		t.Errorf("lists in %s", id)
 	}
 	files := map[string]string{}
-	for _, a := range g.named("what apt is asked").op.GetFile().Actions {
+	for _, a := range g.Named("what apt is asked").Op.GetFile().Actions {
 		if f := a.GetMkfile(); f != nil {
 			files[f.Path] = string(f.Data)
 		}
 	}
-	if files["/suite"] != "bookworm" || files["/architecture"] != "arm64" || files["/only"] != "" || files["/run.sh"] != aptSetupScript+aptBareScript+aptResolveScript {
+	if files["/suite"] != "bookworm" || files["/architecture"] != "arm64" || files["/only"] != "" || files["/run.sh"] != scripts.AptSetup+scripts.AptBare+scripts.AptResolve {
 		t.Errorf("suite %q, architecture %q, only %q", files["/suite"], files["/architecture"], files["/only"])
 	}
 	status := files["/status"]
@@ -110,8 +115,8 @@ func TestBareResolution(t *testing.T) {
 
 // TestAptBare runs the script on another release's files: its repositories are renamed, others' are left out.
 func TestAptBare(t *testing.T) {
-	script := aptSetupScript + aptBareScript
-	shell(t, script)
+	script := scripts.AptSetup + scripts.AptBare
+	llbtest.Shell(t, script)
 	const sources = "Types: deb\n# a mirror\nURIs: http://deb.example/debian\nSuites: trixie trixie-updates sid\nSigned-By: /x.gpg\n\n" +
 		"Types: deb\nURIs: http://deb.example/security\nSuites: trixie-security\n\nTypes: deb\nURIs: http://other.example\nSuites: nodistro\n"
 	given := map[string]string{
@@ -127,21 +132,21 @@ func TestAptBare(t *testing.T) {
 		{"1", "", ""},
 	} {
 		root := t.TempDir()
-		put(t, root, given)
+		llbtest.Put(t, root, given)
 		if test.only != "" {
-			put(t, root, map[string]string{"run/mlbuild/apt/only": test.only})
+			llbtest.Put(t, root, map[string]string{"run/mlbuild/apt/only": test.only})
 		}
-		if out := sandbox(t, root, script, nil); out != "" {
+		if out := llbtest.Sandbox(t, root, script, nil); out != "" {
 			t.Errorf("it says %s", out)
 		}
 		etc := filepath.Join(root, "tmp/mlbuild-apt")
 		want := map[string]string{"sources.list": test.list, "sources.list.d/debian.sources": test.sources, "sources.list.d/mlbuild.sources": given["run/mlbuild/apt/mlbuild.sources"]}
 		for name, text := range want {
-			if diff := cmp.Diff(text, readFile(t, etc, name)); diff != "" {
+			if diff := cmp.Diff(text, llbtest.ReadFile(t, etc, name)); diff != "" {
 				t.Errorf("only %q, %s:\n%s", test.only, name, diff)
 			}
 		}
-		conf := readFile(t, root, "tmp/mlbuild-apt.conf")
+		conf := llbtest.ReadFile(t, root, "tmp/mlbuild-apt.conf")
 		if !strings.Contains(conf, `APT::Architecture "arm64";`) || !strings.Contains(conf, `Dir::State::status "`+root+`/run/mlbuild/apt/status";`) {
 			t.Errorf("apt.conf:\n%s", conf)
 		}
@@ -151,8 +156,8 @@ func TestAptBare(t *testing.T) {
 // TestAptSourcesOfBase: where a project names all repositories of the base, Debian's keys vouch for those without one.
 func TestAptSourcesOfBase(t *testing.T) {
 	a := recipe.Apt{Only: true, Repositories: []recipe.Repository{{URL: "https://deb.example", Suite: "bookworm", Components: []string{"main"}}, {URL: "https://own.example", Suite: "./", Key: &recipe.Key{}}}}
-	want := "Types: deb\nURIs: https://deb.example\nSuites: bookworm\nComponents: main\nSigned-By: " + debianKeyring + "\n\nTypes: deb\nURIs: https://own.example\nSuites: ./\nSigned-By: @key-1@\n"
-	if d := cmp.Diff(want, aptSources(a)); d != "" {
+	want := "Types: deb\nURIs: https://deb.example\nSuites: bookworm\nComponents: main\nSigned-By: " + ops.DebianKeyring + "\n\nTypes: deb\nURIs: https://own.example\nSuites: ./\nSigned-By: @key-1@\n"
+	if d := cmp.Diff(want, ops.AptSources(a)); d != "" {
 		t.Error(d)
 	}
 }

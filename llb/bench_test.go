@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/mlbuild/mlbuild/llb/llbtest"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 )
 
@@ -14,17 +15,17 @@ func manyWheels() []pylock.Wheel {
 		size := int64(40_000 + i)
 		switch {
 		case i < 2:
-			size = 800 * mb
+			size = 800 * 1_000_000
 		case i%2 == 0:
-			size = 12 * mb
+			size = 12 * 1_000_000
 		}
-		all = append(all, aWheel(fmt.Sprintf("package-%03d", i), size))
+		all = append(all, llbtest.Wheel(fmt.Sprintf("package-%03d", i), size))
 	}
 	return all
 }
 
 func BenchmarkCompile500(b *testing.B) {
-	r, in := testRecipe(), inputs()
+	r, in := llbtest.Recipe(), inputs()
 	in.Wheels = manyWheels()
 	b.ReportAllocs()
 	for b.Loop() {
@@ -39,7 +40,7 @@ func TestCompile500Allocations(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates too; run without -race")
 	}
-	r, in := testRecipe(), inputs()
+	r, in := llbtest.Recipe(), inputs()
 	in.Wheels = manyWheels()
 	got := testing.AllocsPerRun(5, func() {
 		if _, err := Compile(r, in); err != nil {

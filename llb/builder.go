@@ -6,6 +6,9 @@ import (
 	"strings"
 
 	bkllb "github.com/moby/buildkit/client/llb"
+
+	"github.com/mlbuild/mlbuild/llb/layerplan"
+	"github.com/mlbuild/mlbuild/llb/ops"
 )
 
 // NeedsPackages tells whether a stage is made of the project's own packages, the system's and Python's; "" is the runtime.
@@ -14,8 +17,8 @@ func NeedsPackages(target string) bool {
 }
 
 // builderStage is the progress group of what is compiled.
-func builderStage(in Inputs) stage {
-	return stage{id: "builder", title: "builder", noCache: in.NoCache}
+func builderStage(in Inputs) ops.Group {
+	return ops.Group{ID: "builder", Title: "builder", NoCache: in.NoCache}
 }
 
 // builder is the stage in which things are compiled: the base with the packages of system.build, in the base's own environment, as root.
@@ -38,12 +41,12 @@ func (m *image) builder() (bkllb.State, error) {
 
 // builderTools gives the base and the same with the packages of system.build.
 func (m *image) builderTools() (base, tools bkllb.State) {
-	base = m.withPython(baseToRead(m.in.Base, m.platform))
+	base = m.withPython(ops.BaseToRead(m.in.Base, m.platform))
 	packages := m.recipe.Builder.System
 	if len(packages) == 0 {
 		return base, base
 	}
-	return base, aptInstalled(base, packages, m.recipe.Apt, m.in, m.platform, builderStage(m.in))
+	return base, ops.AptInstalled(base, packages, m.recipe.Apt, m.in.Base, m.in.Network, m.platform, builderStage(m.in))
 }
 
 // builderImage makes the stage an image: the base and one layer with the packages.
@@ -54,7 +57,7 @@ func (m *image) builderImage() error {
 	m.laidPython()
 	base, tools := m.builderTools()
 	if packages := m.recipe.Builder.System; len(packages) > 0 {
-		m.add(Layer{Kind: "builder", Name: strings.Join(packages, " ")}, systemLayer(base, tools, builderStage(m.in)))
+		m.add(layerplan.Layer{Kind: "builder", Name: strings.Join(packages, " ")}, systemLayer(base, tools, builderStage(m.in)))
 	}
 	return nil
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mlbuild/mlbuild/llb/llbtest"
+	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
@@ -15,15 +17,15 @@ func TestBuilderStage(t *testing.T) {
 		tools(r, in)
 		in.Target, in.Wheels = "builder", nil
 	})
-	v := g.named("apt-get install cmake g++")
-	if args := v.op.GetExec().Meta.Args; !slices.Equal(args, []string{"/bin/sh", "-eu", aptScriptPath, "cmake", "g++"}) {
+	v := g.Named("apt-get install cmake g++")
+	if args := v.Op.GetExec().Meta.Args; !slices.Equal(args, []string{"/bin/sh", "-eu", ops.AptScriptPath, "cmake", "g++"}) {
 		t.Errorf("arguments %q", args)
 	}
-	if from := g.inputs(v)[0]; from.op.GetSource().GetIdentifier() != "docker-image://"+baseRef || v.meta.ProgressGroup.Id != "mlbuild-builder" {
-		t.Errorf("the compilers are installed on %s, in the group %s", from.name, v.meta.ProgressGroup.Id)
+	if from := g.Inputs(v)[0]; from.Op.GetSource().GetIdentifier() != "docker-image://"+llbtest.BaseRef || v.Meta.ProgressGroup.Id != "mlbuild-builder" {
+		t.Errorf("the compilers are installed on %s, in the group %s", from.Name, v.Meta.ProgressGroup.Id)
 	}
-	if n := len(g.kinds("merge")); n != 1 || len(g.kinds("diff")) != 1 || len(g.kinds("http")) != 0 {
-		t.Errorf("%d merges, %d diffs, %d downloads", n, len(g.kinds("diff")), len(g.kinds("http")))
+	if n := len(g.Kinds("merge")); n != 1 || len(g.Kinds("diff")) != 1 || len(g.Kinds("http")) != 0 {
+		t.Errorf("%d merges, %d diffs, %d downloads", n, len(g.Kinds("diff")), len(g.Kinds("http")))
 	}
 	plan := compile(t, func(r *recipe.Recipe, in *Inputs) {
 		tools(r, in)
@@ -32,7 +34,7 @@ func TestBuilderStage(t *testing.T) {
 	if len(plan.Layers) != 1 || plan.Layers[0].Kind != "builder" || plan.Layers[0].Name != "cmake g++" {
 		t.Errorf("plan %+v", plan.Layers)
 	}
-	with, without := dump(compiled(t, tools)), dump(compiled(t, nil))
+	with, without := llbtest.Dump(compiled(t, tools)), llbtest.Dump(compiled(t, nil))
 	if with != without {
 		t.Error("system.build changes the runtime image")
 	}

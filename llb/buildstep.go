@@ -10,6 +10,8 @@ import (
 	bkllb "github.com/moby/buildkit/client/llb"
 	digest "github.com/opencontainers/go-digest"
 
+	"github.com/mlbuild/mlbuild/llb/layerplan"
+	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/llb/wheel"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
@@ -22,7 +24,7 @@ type built struct {
 }
 
 // buildSteps adds the outputs of the build steps, each a layer of its own, and gives what the steps leave by their names.
-func (m *image) buildSteps(table dirTable) (map[string]built, error) {
+func (m *image) buildSteps(table ops.DirTable) (map[string]built, error) {
 	steps := map[string]built{}
 	for _, b := range m.recipe.Build {
 		done, err := m.buildStep(b)
@@ -31,7 +33,7 @@ func (m *image) buildSteps(table dirTable) (map[string]built, error) {
 		}
 		steps[b.Name] = done
 		if len(b.Outputs) > 0 {
-			l := Layer{Kind: "build", Name: b.Name, Runs: "in the builder, when its source or commands change"}
+			l := layerplan.Layer{Kind: "build", Name: b.Name, Runs: "in the builder, when its source or commands change"}
 			m.add(l, m.collect(done.root, done.scripted, done.who, b.Outputs, table))
 		}
 	}
@@ -43,7 +45,7 @@ func (m *image) buildSteps(table dirTable) (map[string]built, error) {
 func (m *image) buildStep(b recipe.BuildStep) (built, error) {
 	s := scripted{
 		Script: b.Script, name: "build " + b.Name, id: "build/" + b.Name, dir: recipe.SourceDir,
-		stage: stage{id: "build", title: "libraries from source", noCache: m.in.NoCache},
+		stage: ops.Group{ID: "build", Title: "libraries from source", NoCache: m.in.NoCache},
 		env:   []recipe.Pair{{Name: "HOME", Value: "/root"}, {Name: "SOURCE_DATE_EPOCH", Value: strconv.FormatInt(wheel.ModTime.Unix(), 10)}},
 	}
 	root, err := m.buildRoot(b, s.stage)
@@ -54,13 +56,13 @@ func (m *image) buildStep(b recipe.BuildStep) (built, error) {
 		s.dir = path.Join(recipe.SourceDir, b.Source.Subdir)
 		root = m.withSource(root, b, s.stage)
 	} else {
-		root = root.File(bkllb.Mkdir(recipe.SourceDir, 0o755, bkllb.WithCreatedTime(wheel.ModTime)), s.stage.named("a directory to build in"))
+		root = root.File(bkllb.Mkdir(recipe.SourceDir, 0o755, bkllb.WithCreatedTime(wheel.ModTime)), s.stage.Named("a directory to build in"))
 	}
 	return built{m.runScript(root, s).Root(), s, "build step " + b.Name}, nil
 }
 
 // buildRoot is the root in which a step's commands run, with the environment of its image.
-func (m *image) buildRoot(b recipe.BuildStep, s stage) (bkllb.State, error) {
+func (m *image) buildRoot(b recipe.BuildStep, s ops.Group) (bkllb.State, error) {
 	if b.Image == "" {
 		return m.builder()
 	}
@@ -69,7 +71,7 @@ func (m *image) buildRoot(b recipe.BuildStep, s stage) (bkllb.State, error) {
 	if err != nil {
 		return bkllb.State{}, fmt.Errorf("encode the config of %s: %w", from.Ref, err)
 	}
-	root, err := bkllb.Image(from.Ref, bkllb.Platform(m.platform), s.named("%s", from.Ref)).WithImageConfig(config)
+	root, err := bkllb.Image(from.Ref, bkllb.Platform(m.platform), s.Named("%s", from.Ref)).WithImageConfig(config)
 	if err != nil {
 		return bkllb.State{}, fmt.Errorf("read the config of %s: %w", from.Ref, err)
 	}
@@ -77,34 +79,34 @@ func (m *image) buildRoot(b recipe.BuildStep, s stage) (bkllb.State, error) {
 }
 
 // withSource lays a step's source down in its root. An archive is unpacked; what is none stays a file.
-func (m *image) withSource(root bkllb.State, b recipe.BuildStep, s stage) bkllb.State {
+func (m *image) withSource(root bkllb.State, b recipe.BuildStep, s ops.Group) bkllb.State {
 	src, info := b.Source, &bkllb.CopyInfo{CopyDirContentsOnly: true, CreateDestPath: true}
 	at := bkllb.WithCreatedTime(wheel.ModTime)
 	switch {
 	case src.Git != "":
-		opts := []bkllb.GitOption{bkllb.GitChecksum(src.Commit), s.named("%s at %s", src.Git, src.Commit[:12])}
+		opts := []bkllb.GitOption{bkllb.GitChecksum(src.Commit), s.Named("%s at %s", src.Git, src.Commit[:12])}
 		if src.Secret != "" {
 			opts = append(opts, bkllb.AuthHeaderSecret(src.SourceHeader()))
 		}
 		from := bkllb.Git(src.Git, src.Commit, opts...)
-		return root.File(bkllb.Copy(from, "/", recipe.SourceDir, info, at), s.named("source of %s", b.Name))
+		return root.File(bkllb.Copy(from, "/", recipe.SourceDir, info, at), s.Named("source of %s", b.Name))
 	case src.URL != "":
 		opts := []bkllb.HTTPOption{
-			bkllb.Checksum(digest.NewDigestFromEncoded(digest.SHA256, src.SHA256)), bkllb.Filename(fileOfURL(src.URL)), bkllb.Chmod(0o644), s.named("%s", src.URL),
+			bkllb.Checksum(digest.NewDigestFromEncoded(digest.SHA256, src.SHA256)), bkllb.Filename(fileOfURL(src.URL)), bkllb.Chmod(0o644), s.Named("%s", src.URL),
 		}
 		if src.Secret != "" {
 			opts = append(opts, bkllb.AuthHeaderSecret(src.SourceHeader()))
 		}
 		info.AttemptUnpack = true
 		from := bkllb.HTTP(src.URL, opts...)
-		return root.File(bkllb.Copy(from, "/"+fileOfURL(src.URL), recipe.SourceDir+"/", info, at), s.named("source of %s", b.Name))
+		return root.File(bkllb.Copy(from, "/"+fileOfURL(src.URL), recipe.SourceDir+"/", info, at), s.Named("source of %s", b.Name))
 	}
 	files := projectFiles(src.Files, m.recipe.App.Ignore, m.in, s)
-	a := &actions{last: bkllb.Mkdir(recipe.SourceDir, 0o755, at)}
+	a := &ops.Actions{Last: bkllb.Mkdir(recipe.SourceDir, 0o755, at)}
 	for _, rule := range src.Files {
 		copyRule(a, files, rule, recipe.User{})
 	}
-	return root.File(a.last, s.named("source of %s", b.Name))
+	return root.File(a.Last, s.Named("source of %s", b.Name))
 }
 
 // fileOfURL is the name of the file at a URL.

@@ -13,6 +13,9 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/mlbuild/mlbuild/llb/llbtest"
+	"github.com/mlbuild/mlbuild/llb/scripts"
 )
 
 // zipped packs files under their names.
@@ -52,9 +55,9 @@ func layWheel(t *testing.T, dir, wheel string, files map[string][]byte, told lay
 	if err != nil {
 		t.Fatal(err)
 	}
-	put(t, dir, map[string]string{
+	llbtest.Put(t, dir, map[string]string{
 		"mlbuild/wheel/" + wheel: string(zipped(t, files)), "mlbuild/wheel/libraries.json": `{"libbrought.so.1": "helper-lib", "libtool.so": "only-a-tool"}`,
-		"lay.json": string(job), "run.py": strings.ReplaceAll(layWheelScript, `"/mlbuild/`, `"`+dir+`/mlbuild/`),
+		"lay.json": string(job), "run.py": strings.ReplaceAll(scripts.InstallWheel, `"/mlbuild/`, `"`+dir+`/mlbuild/`),
 	})
 	out, err := exec.CommandContext(t.Context(), "python3", filepath.Join(dir, "run.py")).CombinedOutput()
 	return string(out), err == nil
@@ -64,7 +67,7 @@ func layWheel(t *testing.T, dir, wheel string, files map[string][]byte, told lay
 func library(t *testing.T, dir, soname string, links ...string) []byte {
 	t.Helper()
 	source, out := filepath.Join(dir, "x.c"), filepath.Join(dir, soname)
-	put(t, dir, map[string]string{"x.c": "#include <stdio.h>\nint f(void) { return puts(\"\"); }\n"})
+	llbtest.Put(t, dir, map[string]string{"x.c": "#include <stdio.h>\nint f(void) { return puts(\"\"); }\n"})
 	args := []string{"-shared", "-fPIC", "-o", out, "-Wl,--no-as-needed", "-Wl,-soname," + soname, source}
 	for _, l := range links {
 		args = append(args, filepath.Join(dir, l))
@@ -107,7 +110,7 @@ func TestLibrariesOfABuiltWheel(t *testing.T) {
 	for _, l := range []string{"libbase.so.1", "liblayer.so.2", "libbrought.so.1", "libtool.so", "libown-1a2b.so", "libmissing.so.3"} {
 		library(t, libs, l)
 	}
-	put(t, dir, map[string]string{"mlbuild/base/usr/lib/x/libbase.so.1": "", "mlbuild/layers/0/opt/venv/lib/liblayer.so.2": ""})
+	llbtest.Put(t, dir, map[string]string{"mlbuild/base/usr/lib/x/libbase.so.1": "", "mlbuild/layers/0/opt/venv/lib/liblayer.so.2": ""})
 	files := map[string][]byte{
 		"fast/_a.cpython-311-x86_64-linux-gnu.so": library(t, libs, "a.so", "libbase.so.1", "liblayer.so.2", "libbrought.so.1", "libown-1a2b.so"),
 		"fast.libs/libown-1a2b.so":                library(t, libs, "libown-1a2b.so"),
@@ -140,9 +143,9 @@ func TestLibrariesOfABuiltWheel(t *testing.T) {
 func unpackAs(t *testing.T, name string, data []byte, subdir string) string {
 	t.Helper()
 	dir := t.TempDir()
-	text := strings.ReplaceAll(buildWheelScript, `"/mlbuild/`, `"`+dir+`/mlbuild/`)
+	text := strings.ReplaceAll(scripts.BuildWheel, `"/mlbuild/`, `"`+dir+`/mlbuild/`)
 	text = strings.TrimSuffix(text, "main()\n") + "root = lay_source({'archive': '" + name + "', 'subdir': '" + subdir + "'})\nprint(sorted(os.listdir(root)))\n"
-	put(t, dir, map[string]string{"mlbuild/source/" + name: string(data), "run.py": text})
+	llbtest.Put(t, dir, map[string]string{"mlbuild/source/" + name: string(data), "run.py": text})
 	out, _ := exec.CommandContext(t.Context(), "python3", filepath.Join(dir, "run.py")).CombinedOutput()
 	return strings.TrimSpace(string(out))
 }

@@ -7,6 +7,8 @@ import (
 
 	"github.com/moby/buildkit/solver/pb"
 
+	"github.com/mlbuild/mlbuild/llb/llbtest"
+	"github.com/mlbuild/mlbuild/llb/query"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
@@ -44,7 +46,7 @@ func TestBytecodeLayers(t *testing.T) {
 func TestBytecodeSteps(t *testing.T) {
 	g := compiled(t, withBytecode)
 	for name, trees := range map[string]int{"compile numpy 1.2.3": 1, "compile torch 1.2.3": 1, "compile the project's files": 1} {
-		e := g.named(name).op.GetExec()
+		e := g.Named(name).Op.GetExec()
 		if e.Meta.Args[0] != "/usr/local/bin/python3.11" || e.Network != pb.NetMode_NONE || !slices.Contains(e.Meta.Env, "PYTHONHASHSEED=0") {
 			t.Errorf("%s: %q, network %v, environment %q", name, e.Meta.Args[:4], e.Network, e.Meta.Env)
 		}
@@ -62,14 +64,14 @@ func TestBytecodeSteps(t *testing.T) {
 		}
 	}
 	split := compiled(t, func(r *recipe.Recipe, _ *Inputs) { r.Bytecode, r.Layers.Split = true, 50_000_000 })
-	if e := split.named("compile torch 1.2.3").op.GetExec(); mount(split.named("compile torch 1.2.3"), "/in/3") == nil {
+	if e := split.Named("compile torch 1.2.3").Op.GetExec(); llbtest.Mount(split.Named("compile torch 1.2.3"), "/in/3") == nil {
 		t.Errorf("torch's four parts are not compiled together: %v", e.Mounts)
 	}
 }
 
 // TestBytecodeChangesNothingElse: every other layer has the definition that it has without.
 func TestBytecodeChangesNothingElse(t *testing.T) {
-	r, in := testRecipe(), inputs()
+	r, in := llbtest.Recipe(), inputs()
 	plain, err := Layers(r, in)
 	if err != nil {
 		t.Fatal(err)
@@ -96,7 +98,7 @@ func TestBytecodeRoom(t *testing.T) {
 	g := compile(t, func(r *recipe.Recipe, in *Inputs) {
 		r.Bytecode, r.Layers.Max = true, 40
 		for i := range 60 {
-			in.Wheels = append(in.Wheels, aWheel(strings.Repeat("x", i+1), 6_000_000+int64(i)))
+			in.Wheels = append(in.Wheels, llbtest.Wheel(strings.Repeat("x", i+1), 6_000_000+int64(i)))
 		}
 	})
 	if n := g.Plan.BaseLayers + len(g.Plan.Layers); n > 40 {
@@ -107,7 +109,7 @@ func TestBytecodeRoom(t *testing.T) {
 // TestPythonOfThePackages: where the interpreter is one of the system packages, they lie over the base while it compiles.
 func TestPythonOfThePackages(t *testing.T) {
 	g := compiled(t, func(r *recipe.Recipe, _ *Inputs) { r.Bytecode, r.Base.Interpreter = true, "/usr/bin/python3.11" })
-	if merge := g.named("the Python that compiles").op.GetMerge(); merge == nil || len(merge.Inputs) != 2 {
+	if merge := g.Named("the Python that compiles").Op.GetMerge(); merge == nil || len(merge.Inputs) != 2 {
 		t.Errorf("merge %v, want the base and the system packages", merge)
 	}
 }
@@ -117,11 +119,11 @@ func TestPruneArguments(t *testing.T) {
 	g := compiled(t, func(r *recipe.Recipe, _ *Inputs) {
 		r.Prune = recipe.Pruning{Rules: []recipe.PruneRule{{Name: "tests", Patterns: []string{"**/tests/**", "!a/tests/**"}}, {Name: "x/*", Patterns: []string{"x/*"}}}, Keep: []string{"b/**"}}
 	})
-	args := strings.Join(g.named("unpack numpy").op.GetExec().Meta.Args, " ")
+	args := strings.Join(g.Named("unpack numpy").Op.GetExec().Meta.Args, " ")
 	if want := " -prune **/tests/**:!a/tests/** -prune x/* -keep b/** /in/0/"; !strings.Contains(args, want) {
 		t.Errorf("%s, want%s in it", args, want)
 	}
-	if args := compiled(t, nil).named("unpack numpy").op.GetExec().Meta.Args; slices.Contains(args, "-prune") {
+	if args := compiled(t, nil).Named("unpack numpy").Op.GetExec().Meta.Args; slices.Contains(args, "-prune") {
 		t.Errorf("without rules: %q", args)
 	}
 }
@@ -132,7 +134,7 @@ func TestPrunedBytes(t *testing.T) {
 		"aa": {"a/tests/x.py": 10, "a/tests/lib.a": 5, "a/lib.a": 3, "a/tests/keep.a": 100, "a/__init__.py": 7},
 		"bb": {"b/lib.a": 4}, "cc": {"c/c.py": 1},
 	}
-	got := Pruned(p, files)
+	got := query.Pruned(p, files)
 	if len(got) != 3 || got["aa tests"] != 15 || got["aa static-libraries"] != 3 || got["bb static-libraries"] != 4 {
 		t.Errorf("%v", got)
 	}

@@ -1,12 +1,12 @@
 package llb
 
 import (
-	"net"
 	"net/url"
 	"path"
 
 	bkllb "github.com/moby/buildkit/client/llb"
 
+	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 )
 
@@ -17,7 +17,7 @@ type sourceState struct {
 }
 
 // source gives what a package is built from.
-func (b *wheelBuilder) source(w pylock.Wheel, s stage) sourceState {
+func (b *wheelBuilder) source(w pylock.Wheel, s ops.Group) sourceState {
 	from := w.Source
 	switch {
 	case from.Type == pylock.Git:
@@ -29,7 +29,7 @@ func (b *wheelBuilder) source(w pylock.Wheel, s stage) sourceState {
 		file := pylock.Wheel{Filename: from.Name, Path: from.Path}
 		return sourceState{wheelFile(file, b.recipe, b.in), nil}
 	}
-	files := localFiles([]string{from.Path}, b.recipe, b.in.Session, s)
+	files := ops.LocalFiles([]string{from.Path}, b.recipe, b.in.Session, s)
 	return sourceState{files, []bkllb.MountOption{bkllb.SourcePath(path.Join("/", from.Path))}}
 }
 
@@ -42,24 +42,12 @@ func SSHServer(w pylock.Wheel) string {
 	if err != nil || u.Scheme != "ssh" {
 		return ""
 	}
-	return serverName(u.Host)
-}
-
-// serverName is how known_hosts(5) writes a host with or without a port.
-func serverName(host string) string {
-	name, port, err := net.SplitHostPort(host)
-	switch {
-	case err != nil:
-		return host
-	case port == "22":
-		return name
-	}
-	return "[" + name + "]:" + port
+	return ops.ServerName(u.Host)
 }
 
 // checkout is a git repository at a commit.
-func (b *wheelBuilder) checkout(w pylock.Wheel, s stage) bkllb.State {
-	opts := []bkllb.GitOption{bkllb.GitRef(w.Source.Commit), s.named("%s at %.12s", w.Source.URL, w.Source.Commit)}
+func (b *wheelBuilder) checkout(w pylock.Wheel, s ops.Group) bkllb.State {
+	opts := []bkllb.GitOption{bkllb.GitRef(w.Source.Commit), s.Named("%s at %.12s", w.Source.URL, w.Source.Commit)}
 	if SSHServer(w) != "" {
 		opts = append(opts, bkllb.KnownSSHHosts(b.in.Build.Hosts), bkllb.MountSSHSock("default"))
 	}

@@ -12,19 +12,18 @@ import (
 	"github.com/moby/buildkit/solver/pb"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/mlbuild/mlbuild/llb/layerplan"
+	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
-
-// Targets are the stages that can be built by themselves, in the order in which they build on each other.
-var Targets = []string{"base", "builder", "models", "runtime", "testing", "dev"}
 
 // Graph is what a daemon is sent.
 type Graph struct {
 	Definition *pb.Definition
 	Tests      *pb.Definition // of the testing stage: what runs the tests; its result holds TestResult and TestReports
 	Config     []byte         // OCI image config with docker's extensions, JSON
-	Plan       *Plan
+	Plan       *layerplan.Plan
 	Target     string
 	Platform   ocispecs.Platform
 }
@@ -46,7 +45,7 @@ type image struct {
 	platform ocispecs.Platform
 	target   string
 	base     bkllb.State
-	layers   []Layer
+	layers   []layerplan.Layer
 	states   []bkllb.State // one for each of layers
 	tool     modelTool     // set where a model needs one
 	kept     int           // layers that room leaves: the models', those of the project's own steps, and one for the app
@@ -60,7 +59,7 @@ func assemble(r *recipe.Recipe, in Inputs) (*image, error) {
 	p = platforms.Normalize(p)
 	m := &image{recipe: r, in: in, platform: p, target: in.Target}
 	if !in.Base.Bare {
-		m.base = baseState(in.Base, p)
+		m.base = ops.BaseState(in.Base, p)
 	}
 	if m.target == "" {
 		m.target = "runtime"
@@ -80,7 +79,7 @@ func assemble(r *recipe.Recipe, in Inputs) (*image, error) {
 		return m, m.dev()
 	}
 	return nil, fault.New(fault.Spec, "there is no stage %q", m.target).
-		Hint("the stages are: %s", strings.Join(Targets, ", "))
+		Hint("the stages are: %s", strings.Join(ops.Targets, ", "))
 }
 
 // runtime adds the inputs of the runtime image. They are independent of each other and nothing runs on top of them.
@@ -105,13 +104,13 @@ func (m *image) check() error {
 // packagesAndFiles adds the user, what comes from elsewhere, the wheels, what the project's own steps make, and the project's files.
 func (m *image) packagesAndFiles(accounts bkllb.State) error {
 	r, in := m.recipe, m.in
-	table, helper := newDirTable(r), helperRoot(in.Helpers.Wheels)
+	table, helper := newDirTable(r), ops.HelperRoot(in.Helpers.Wheels)
 	models := m.planModels(m.room() / 2)
 	m.kept = len(models) + len(r.Bake) + len(r.Run) + 1
 	if r.User.UID != 0 {
-		m.add(Layer{Kind: "account", Name: "user " + r.User.Name}, accountLayer(helper, accounts, r.User, in))
+		m.add(layerplan.Layer{Kind: "account", Name: "user " + r.User.Name}, accountLayer(helper, accounts, r.User, in))
 	}
-	m.add(Layer{Kind: "skeleton", Name: "python environment, directories"}, skeletonLayer(r, table))
+	m.add(layerplan.Layer{Kind: "skeleton", Name: "python environment, directories"}, skeletonLayer(r, table))
 	if err := m.filesFromElsewhere(table); err != nil {
 		return err
 	}
@@ -128,7 +127,7 @@ func (m *image) packagesAndFiles(accounts bkllb.State) error {
 	m.bakes(table)
 	if len(r.App.Copy) > 0 {
 		app := appLayer(r, table, in)
-		m.add(Layer{Kind: "app", Name: "the project's files"}, app)
+		m.add(layerplan.Layer{Kind: "app", Name: "the project's files"}, app)
 		if r.Bytecode && m.target != "dev" { // it is not compared with its source, which is edited there
 			m.appBytecode(m.interpreter(), app)
 		}
@@ -141,18 +140,18 @@ func (m *image) packagesAndFiles(accounts bkllb.State) error {
 func (m *image) systemPackages() (accounts bkllb.State) {
 	r, in := m.recipe, m.in
 	m.laidPython()
-	accounts = in.Base.toRead(m.platform, m.links())
+	accounts = in.Base.ToRead(m.platform, m.links())
 	if in.Base.Bare {
-		m.add(Layer{Kind: "base", Name: "directories, links and accounts of " + in.Base.Ref}, accounts)
+		m.add(layerplan.Layer{Kind: "base", Name: "directories, links and accounts of " + in.Base.Ref}, accounts)
 	}
 	switch {
 	case in.System != nil:
 		accounts = m.packages(accounts)
 	case len(r.System) > 0:
 		s := systemStage
-		s.noCache = in.NoCache
-		installed := aptInstalled(accounts, r.System, r.Apt, in, m.platform, s)
-		m.add(Layer{Kind: "system", Name: strings.Join(r.System, " ")}, systemLayer(accounts, installed, s))
+		s.NoCache = in.NoCache
+		installed := ops.AptInstalled(accounts, r.System, r.Apt, in.Base, in.Network, m.platform, s)
+		m.add(layerplan.Layer{Kind: "system", Name: strings.Join(r.System, " ")}, systemLayer(accounts, installed, s))
 		accounts = installed
 	}
 	if m.hooks("system") {
@@ -161,13 +160,13 @@ func (m *image) systemPackages() (accounts bkllb.State) {
 	return accounts
 }
 
-func (m *image) add(l Layer, s bkllb.State) {
+func (m *image) add(l layerplan.Layer, s bkllb.State) {
 	m.layers = append(m.layers, l)
 	m.states = append(m.states, s)
 }
 
 // filesFromElsewhere adds the outputs of build steps and the files of other images.
-func (m *image) filesFromElsewhere(table dirTable) error {
+func (m *image) filesFromElsewhere(table ops.DirTable) error {
 	steps, err := m.buildSteps(table)
 	if err != nil {
 		return err
@@ -234,7 +233,7 @@ func (m *image) graph() (*Graph, error) {
 	}
 	return &Graph{
 		Definition: def.ToPB(), Tests: tests, Config: config, Target: m.target, Platform: m.platform,
-		Plan: &Plan{BaseLayers: len(m.in.Base.Config.RootFS.DiffIDs), Layers: slices.Clone(m.layers)},
+		Plan: &layerplan.Plan{BaseLayers: len(m.in.Base.Config.RootFS.DiffIDs), Layers: slices.Clone(m.layers)},
 	}, nil
 }
 
@@ -252,5 +251,5 @@ func (m *image) marshal() (*bkllb.Definition, error) {
 }
 
 func (m *image) merge(inputs []bkllb.State) bkllb.State {
-	return bkllb.Merge(inputs, stage{id: "image", title: "image"}.named("%s for %s", m.recipe.Profile, m.recipe.Platform))
+	return bkllb.Merge(inputs, ops.Group{ID: "image", Title: "image"}.Named("%s for %s", m.recipe.Profile, m.recipe.Platform))
 }

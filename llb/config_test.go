@@ -10,6 +10,7 @@ import (
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/mlbuild/mlbuild/llb/layerplan"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
@@ -109,7 +110,7 @@ func TestHistory(t *testing.T) {
 	}
 }
 
-func checkHistory(t *testing.T, want []string, got []ocispecs.History, plan *Plan) {
+func checkHistory(t *testing.T, want []string, got []ocispecs.History, plan *layerplan.Plan) {
 	t.Helper()
 	var names []string
 	layers := 0

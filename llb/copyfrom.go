@@ -8,6 +8,8 @@ import (
 
 	bkllb "github.com/moby/buildkit/client/llb"
 
+	"github.com/mlbuild/mlbuild/llb/layerplan"
+	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
@@ -15,7 +17,7 @@ import (
 const CopyStep = "[files of other images] "
 
 // copyLayers adds the files of other images and of build steps, one layer for each of these. It is a function of the image's digest and of the rules.
-func (m *image) copyLayers(table dirTable, steps map[string]built) {
+func (m *image) copyLayers(table ops.DirTable, steps map[string]built) {
 	type source struct{ image, step string }
 	var order []source
 	bySource := map[source][]recipe.Output{}
@@ -26,27 +28,27 @@ func (m *image) copyLayers(table dirTable, steps map[string]built) {
 		}
 		bySource[from] = append(bySource[from], c.Output)
 	}
-	s := stage{id: "copy", title: "files of other images", noCache: m.in.NoCache}
+	s := ops.Group{ID: "copy", Title: "files of other images", NoCache: m.in.NoCache}
 	for _, from := range order {
 		outputs := bySource[from]
 		if from.step != "" {
 			done := steps[from.step]
-			m.add(Layer{Kind: "copy", Name: outputNames(outputs) + " from the " + done.who}, m.collect(done.root, done.scripted, done.who, outputs, table))
+			m.add(layerplan.Layer{Kind: "copy", Name: outputNames(outputs) + " from the " + done.who}, m.collect(done.root, done.scripted, done.who, outputs, table))
 			continue
 		}
-		image := bkllb.Image(m.in.Images[from.image].Ref, bkllb.Platform(m.platform), s.named("%s", m.in.Images[from.image].Ref))
+		image := bkllb.Image(m.in.Images[from.image].Ref, bkllb.Platform(m.platform), s.Named("%s", m.in.Images[from.image].Ref))
 		name := outputNames(outputs) + " from " + from.image
-		m.add(Layer{Kind: "copy", Name: name}, outputLayer(image, outputs, table, s, "copy "+name))
+		m.add(layerplan.Layer{Kind: "copy", Name: name}, outputLayer(image, outputs, table, s, "copy "+name))
 	}
 }
 
 // outputLayer is some files of another file system, placed on nothing.
-func outputLayer(from bkllb.State, outputs []recipe.Output, table dirTable, s stage, name string) bkllb.State {
+func outputLayer(from bkllb.State, outputs []recipe.Output, table ops.DirTable, s ops.Group, name string) bkllb.State {
 	var parents []string
 	for _, o := range outputs {
 		parents = append(parents, o.Parent())
 	}
-	a := table.mkdirs(parents...)
+	a := table.Mkdirs(parents...)
 	for _, o := range outputs {
 		pattern := strings.ContainsAny(o.From, "*?[")
 		uid, gid := outputOwner(o, table)
@@ -55,17 +57,17 @@ func outputLayer(from bkllb.State, outputs []recipe.Output, table dirTable, s st
 		if !pattern && strings.HasSuffix(to, "/") {
 			to = path.Join(to, path.Base(o.From))
 		}
-		a.copy(from, o.From, to, info, uid, gid)
+		a.Copy(from, o.From, to, info, uid, gid)
 	}
-	a.settle(emptyDir(s), table.chain(parents...))
-	return bkllb.Scratch().File(a.last, s.named("%s", name))
+	a.Settle(emptyDir(s), table.Chain(parents...))
+	return bkllb.Scratch().File(a.Last, s.Named("%s", name))
 }
 
 // outputOwner is who a rule names, else the owner of the directory that the files are put into.
-func outputOwner(o recipe.Output, table dirTable) (uid, gid int) {
+func outputOwner(o recipe.Output, table ops.DirTable) (uid, gid int) {
 	left, right, named := strings.Cut(o.Owner, ":")
 	if !named {
-		d := table.lookup(o.Parent())
+		d := table.Lookup(o.Parent())
 		return d.UID, d.GID
 	}
 	uid, _ = strconv.Atoi(left)

@@ -8,6 +8,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/moby/buildkit/solver/pb"
 
+	"github.com/mlbuild/mlbuild/llb/llbtest"
+	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
@@ -20,7 +22,7 @@ func TestCopyFrom(t *testing.T) {
 			{Image: "docker.io/tools/other:1", Output: recipe.Output{From: "/x", To: "/app/y", Owner: "3:4"}},
 			{Image: "docker.io/tools/ffmpeg:7", Output: recipe.Output{From: "/lib/*.so", To: "/app/lib/"}},
 		}
-		in.Images = map[string]Base{"docker.io/tools/ffmpeg:7": {Ref: pinned}, "docker.io/tools/other:1": {Ref: otherRef}}
+		in.Images = map[string]ops.Base{"docker.io/tools/ffmpeg:7": {Ref: pinned}, "docker.io/tools/other:1": {Ref: llbtest.OtherRef}}
 	}
 	plan := compile(t, change).Plan
 	var layers []string
@@ -33,10 +35,10 @@ func TestCopyFrom(t *testing.T) {
 		t.Errorf("layers (-want +got):\n%s", d)
 	}
 	g := compiled(t, change)
-	step := g.named(CopyStep + "copy /usr/bin/ffmpeg, /lib/*.so")
+	step := g.Named(CopyStep + "copy /usr/bin/ffmpeg, /lib/*.so")
 	var actions []string
-	for _, a := range step.op.GetFile().GetActions() {
-		actions = append(actions, action(a))
+	for _, a := range step.Op.GetFile().GetActions() {
+		actions = append(actions, llbtest.Action(a))
 	}
 	for _, want := range []string{
 		"mkdir /usr/local/bin 0755 0:0 at=", "mkdir /app 0755 1000:1000 at=", "copy /usr/bin/ffmpeg (0) -> /usr/local/bin/ffmpeg mode=0755 0:0 at=",
@@ -47,14 +49,14 @@ func TestCopyFrom(t *testing.T) {
 		}
 	}
 	var sources []string
-	for _, in := range step.op.Inputs {
-		sources = append(sources, g.byDigest[in.Digest].op.GetSource().GetIdentifier())
+	for _, in := range step.Op.Inputs {
+		sources = append(sources, g.ByDigest[in.Digest].Op.GetSource().GetIdentifier())
 	}
 	if !slices.Contains(sources, "docker-image://"+pinned) {
 		t.Errorf("the files come from %q", sources)
 	}
-	other := g.named(CopyStep + "copy /x from")
-	if acts := other.op.GetFile().GetActions(); !slices.ContainsFunc(acts, func(a *pb.FileAction) bool { return strings.HasPrefix(action(a), "copy /x (0) -> /app/y 3:4") }) {
+	other := g.Named(CopyStep + "copy /x from")
+	if acts := other.Op.GetFile().GetActions(); !slices.ContainsFunc(acts, func(a *pb.FileAction) bool { return strings.HasPrefix(llbtest.Action(a), "copy /x (0) -> /app/y 3:4") }) {
 		t.Errorf("the owner is not the one that the rule names: %v", acts)
 	}
 }

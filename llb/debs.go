@@ -1,31 +1,30 @@
 package llb
 
 import (
-	_ "embed"
 	"fmt"
 	"strings"
 
 	bkllb "github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/solver/pb"
-	"github.com/opencontainers/go-digest"
 
+	"github.com/mlbuild/mlbuild/llb/counts"
+	"github.com/mlbuild/mlbuild/llb/layerplan"
+	"github.com/mlbuild/mlbuild/llb/ops"
+	"github.com/mlbuild/mlbuild/llb/scripts"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
-//go:embed dpkg.sh
-var dpkgScript string
-
-var systemStage = stage{id: "system", title: "system packages"}
+var systemStage = ops.Group{ID: "system", Title: "system packages"}
 
 // packages adds the layers of the locked system packages, and gives the state whose /etc says which accounts there are. base is for
 // steps that read files of the base.
 func (m *image) packages(base bkllb.State) bkllb.State {
-	helper := helperRoot(m.in.Helpers.Packages)
+	helper := ops.HelperRoot(m.in.Helpers.Packages)
 	laid, ruled, configured := m.ways()
 	over := []bkllb.State{base}
-	for _, l := range planPackages(laid, m.room()/3) {
+	for _, l := range layerplan.PlanPackages(laid, m.room()/3) {
 		s := m.debLayer(helper, l)
 		m.add(l, s)
 		over = append(over, s)
@@ -33,18 +32,18 @@ func (m *image) packages(base bkllb.State) bkllb.State {
 	accounts := base
 	if len(ruled) > 0 {
 		s := m.rulesLayer(helper, base, ruled)
-		m.add(Layer{Kind: "system", Name: fmt.Sprintf("what %s would set up", plural(len(ruled), "system package")), Packages: ruled}, s)
+		m.add(layerplan.Layer{Kind: "system", Name: fmt.Sprintf("what %s would set up", counts.Plural(len(ruled), "system package")), Packages: ruled}, s)
 		over = append(over, s)
-		accounts = bkllb.Merge([]bkllb.State{base, s}, systemStage.named("accounts of the system packages"))
+		accounts = bkllb.Merge([]bkllb.State{base, s}, systemStage.Named("accounts of the system packages"))
 	}
 	if len(configured) > 0 {
 		below := base
 		if len(over) > 1 {
-			below = bkllb.Merge(over, systemStage.named("what dpkg configures on"))
+			below = bkllb.Merge(over, systemStage.Named("what dpkg configures on"))
 		}
 		accounts = m.configure(below, configured)
-		l := Layer{Kind: "system", Name: "configured by dpkg: " + packageNames(configured), Packages: configured}
-		m.add(l, bkllb.Diff(below, accounts, systemStage.named("files of the packages that dpkg configured")))
+		l := layerplan.Layer{Kind: "system", Name: "configured by dpkg: " + packageNames(configured), Packages: configured}
+		m.add(l, bkllb.Diff(below, accounts, systemStage.Named("files of the packages that dpkg configured")))
 	}
 	return accounts
 }
@@ -91,24 +90,24 @@ func CheckPackages(r *recipe.Recipe, sys *syslock.System) error {
 }
 
 // debLayer unpacks the layer's packages onto nothing. It is a function of their bytes, the helper, and the base's symbolic links of directories.
-func (m *image) debLayer(helper bkllb.State, l Layer) bkllb.State {
+func (m *image) debLayer(helper bkllb.State, l layerplan.Layer) bkllb.State {
 	s := systemStage
-	s.noCache = m.in.NoCache
-	files, mounts := packageMounts(l.Packages)
+	s.NoCache = m.in.NoCache
+	files, mounts := ops.PackageMounts(l.Packages)
 	args := append(m.debArgs("install"), files...)
-	return helperStep(helper, m.in, s, "unpack "+l.Name, args, mounts...).AddMount("/out", bkllb.Scratch())
+	return ops.HelperStep(helper, m.in.Worker, s, "unpack "+l.Name, args, mounts...).AddMount("/out", bkllb.Scratch())
 }
 
 // rulesLayer holds what the scripts of these packages would have made: alternatives, users, links. It reads the base's accounts and alternatives; the
 // key is the base's digest, see accountLayer.
 func (m *image) rulesLayer(helper, base bkllb.State, packages []syslock.Package) bkllb.State {
 	s := systemStage
-	s.noCache = m.in.NoCache
-	files, mounts := packageMounts(packages)
+	s.NoCache = m.in.NoCache
+	files, mounts := ops.PackageMounts(packages)
 	args := append(append(m.debArgs("state"), "-base", "/base"), files...)
 	mounts = append(mounts, bkllb.AddMount("/tmp", bkllb.Scratch(), bkllb.Tmpfs()),
 		bkllb.AddMount("/base", base, bkllb.Readonly, bkllb.ContentCache(bkllb.MountContentCacheOff)))
-	return helperStep(helper, m.in, s, "set up "+packageNames(packages), args, mounts...).AddMount("/out", bkllb.Scratch())
+	return ops.HelperStep(helper, m.in.Worker, s, "set up "+packageNames(packages), args, mounts...).AddMount("/out", bkllb.Scratch())
 }
 
 // debArgs are the helper's command and what it needs to know of the base.
@@ -123,32 +122,16 @@ func (m *image) debArgs(command string) []string {
 	return args
 }
 
-// packageMounts downloads packages and says where a step finds their files.
-func packageMounts(packages []syslock.Package) (files []string, mounts []bkllb.RunOption) {
-	for i, p := range packages {
-		dir := fmt.Sprintf("/in/%d", i)
-		mounts = append(mounts, bkllb.AddMount(dir, downloadPackage(p), bkllb.Readonly))
-		files = append(files, dir+"/"+p.File())
-	}
-	return files, mounts
-}
-
-func downloadPackage(p syslock.Package) bkllb.State {
-	s := stage{id: "download", title: "download"}
-	return bkllb.HTTP(p.URL, bkllb.Checksum(digest.NewDigestFromEncoded(digest.SHA256, p.SHA256)),
-		bkllb.Filename(p.File()), bkllb.Chmod(0o644), s.named("%s (%s)", p.File(), Bytes(p.Size)))
-}
-
 // configure has dpkg unpack and configure packages on a state that has everything else.
 func (m *image) configure(below bkllb.State, packages []syslock.Package) bkllb.State {
 	s := systemStage
-	s.noCache = m.in.NoCache
-	files, mounts := packageMounts(packages)
+	s.NoCache = m.in.NoCache
+	files, mounts := ops.PackageMounts(packages)
 	opts := []bkllb.RunOption{
-		debconfAnswers(m.recipe.Apt),
-		bkllb.Args(append([]string{"/bin/sh", "-c", dpkgScript + aptCleanScript, "sh"}, files...)),
+		ops.DebconfAnswers(m.recipe.Apt),
+		bkllb.Args(append([]string{"/bin/sh", "-c", scripts.Dpkg + scripts.AptClean, "sh"}, files...)),
 		bkllb.Network(pb.NetMode_NONE), bkllb.AddMount("/tmp", bkllb.Scratch(), bkllb.Tmpfs()),
-		bkllb.Platform(m.platform), s.named("dpkg configures %s", packageNames(packages)),
+		bkllb.Platform(m.platform), s.Named("dpkg configures %s", packageNames(packages)),
 	}
 	return below.Run(append(opts, mounts...)...).Root()
 }

@@ -8,13 +8,17 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/mlbuild/mlbuild/llb/layerplan"
+	"github.com/mlbuild/mlbuild/llb/llbtest"
+	"github.com/mlbuild/mlbuild/llb/ops"
+	"github.com/mlbuild/mlbuild/llb/query"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
 func deb(name string, size int64, way syslock.Way) syslock.Package {
-	return syslock.Package{Name: name, Version: "1", Architecture: "amd64", Size: size, SHA256: sum(name), Way: way, Reason: "because",
+	return syslock.Package{Name: name, Version: "1", Architecture: "amd64", Size: size, SHA256: llbtest.Sum(name), Way: way, Reason: "because",
 		URL: "http://deb.example/pool/" + name + "_1_amd64.deb"}
 }
 
@@ -33,28 +37,28 @@ func locked(packages ...syslock.Package) func(*recipe.Recipe, *Inputs) {
 func TestLayersOfPackages(t *testing.T) {
 	change := locked(deb("libbig", 2_000_000, syslock.Layer), deb("libsmall", 10_000, syslock.Layer))
 	g := compiled(t, change)
-	step := g.named("unpack libbig 1")
-	exec := step.op.GetExec()
-	want := []string{"/" + HelperFile, "install", "-out", "/out", "-arch", "amd64", "-link", "/bin=usr/bin", "-link", "/lib=usr/lib", "/in/0/libbig_1_amd64.deb"}
+	step := g.Named("unpack libbig 1")
+	exec := step.Op.GetExec()
+	want := []string{"/" + ops.HelperFile, "install", "-out", "/out", "-arch", "amd64", "-link", "/bin=usr/bin", "-link", "/lib=usr/lib", "/in/0/libbig_1_amd64.deb"}
 	if d := cmp.Diff(want, exec.Meta.Args); d != "" {
 		t.Errorf("arguments (-want +got):\n%s", d)
 	}
 	var from []string
-	for _, v := range g.inputs(step) {
-		from = append(from, v.kind())
+	for _, v := range g.Inputs(step) {
+		from = append(from, v.Kind())
 	}
 	slices.Sort(from)
 	if d := cmp.Diff([]string{"http", "oci-layout+blob"}, from); d != "" {
 		t.Errorf("it reads (-want +got):\n%s", d)
 	}
-	if n := len(g.kinds("merge")); n != 1 {
+	if n := len(g.Kinds("merge")); n != 1 {
 		t.Errorf("%d merges, want 1", n)
 	}
 	other := compiled(t, func(r *recipe.Recipe, in *Inputs) {
 		change(r, in)
-		in.Base = base(otherRef, 3)
+		in.Base = llbtest.Base(llbtest.OtherRef, 3)
 	})
-	if got := other.named("unpack libbig 1").digest; got != step.digest {
+	if got := other.Named("unpack libbig 1").Digest; got != step.Digest {
 		t.Error("another base gives another step")
 	}
 	kinds := map[string]string{}
@@ -70,32 +74,32 @@ func TestLayersOfPackages(t *testing.T) {
 // on everything else, and the image's user is added to the accounts that come out of it.
 func TestRulesAndDpkg(t *testing.T) {
 	g := compiled(t, locked(deb("libplain", 5, syslock.Layer), deb("ruled", 5, syslock.Rules), deb("hard", 5, syslock.Dpkg)))
-	rules, dpkg, user := g.named("set up ruled"), g.named("dpkg configures hard"), g.named("add user")
-	if args := rules.op.GetExec().Meta.Args; args[1] != "state" || !strings.HasSuffix(args[len(args)-1], "/ruled_1_amd64.deb") {
+	rules, dpkg, user := g.Named("set up ruled"), g.Named("dpkg configures hard"), g.Named("add user")
+	if args := rules.Op.GetExec().Meta.Args; args[1] != "state" || !strings.HasSuffix(args[len(args)-1], "/ruled_1_amd64.deb") {
 		t.Errorf("rules: %q", args)
 	}
-	if base := g.inputs(rules)[mount(rules, "/base").Input]; base.kind() != "docker-image" {
-		t.Errorf("the rules read %s", base.name)
+	if base := g.Inputs(rules)[llbtest.Mount(rules, "/base").Input]; base.Kind() != "docker-image" {
+		t.Errorf("the rules read %s", base.Name)
 	}
-	below := g.inputs(dpkg)[mount(dpkg, "/").Input]
+	below := g.Inputs(dpkg)[llbtest.Mount(dpkg, "/").Input]
 	var parts []string
-	for _, v := range g.inputs(below) {
-		parts = append(parts, v.name)
+	for _, v := range g.Inputs(below) {
+		parts = append(parts, v.Name)
 	}
-	if below.kind() != "merge" || len(parts) < 3 || parts[len(parts)-1] != rules.name {
-		t.Errorf("dpkg runs on %s of %q", below.name, parts)
+	if below.Kind() != "merge" || len(parts) < 3 || parts[len(parts)-1] != rules.Name {
+		t.Errorf("dpkg runs on %s of %q", below.Name, parts)
 	}
-	if got := g.inputs(user)[mount(user, "/base").Input]; got.digest != dpkg.digest {
-		t.Errorf("the user is added to the accounts of %s", got.name)
+	if got := g.Inputs(user)[llbtest.Mount(user, "/base").Input]; got.Digest != dpkg.Digest {
+		t.Errorf("the user is added to the accounts of %s", got.Name)
 	}
-	if strings.Contains(strings.Join(g.names(), "\n"), "apt-get") {
+	if strings.Contains(strings.Join(g.Names(), "\n"), "apt-get") {
 		t.Error("apt runs")
 	}
 }
 
 func TestStrategies(t *testing.T) {
 	hard, plain := deb("hard", 5, syslock.Dpkg), deb("plain", 5, syslock.Layer)
-	r, in := testRecipe(), inputs()
+	r, in := llbtest.Recipe(), inputs()
 	locked(plain, hard)(r, &in)
 	r.Apt.Strategy = "layers"
 	if _, err := Compile(r, in); !fault.Is(err, fault.Deb) || !strings.Contains(err.Error(), "hard 1 cannot be a layer: because") {
@@ -105,7 +109,7 @@ func TestStrategies(t *testing.T) {
 		locked(plain, hard)(r, in)
 		r.Apt.Strategy = "apt"
 	})
-	if args := g.named("dpkg configures plain, hard").op.GetExec().Meta.Args; len(args) != 6 {
+	if args := g.Named("dpkg configures plain, hard").Op.GetExec().Meta.Args; len(args) != 6 {
 		t.Errorf("apt: %q", args)
 	}
 }
@@ -117,24 +121,24 @@ func TestPlanPackages(t *testing.T) {
 		many = append(many, deb(fmt.Sprintf("lib%02d", i), int64(i)*100_000, syslock.Layer))
 	}
 	for _, test := range []struct{ limit, own int }{{100, 50}, {24, 20}, {4, 0}, {0, 0}} {
-		layers := planPackages(many, test.limit)
+		layers := layerplan.PlanPackages(many, test.limit)
 		total, own := 0, 0
 		for _, l := range layers {
-			if total += len(l.Packages); len(l.Packages) == 1 && l.Packages[0].Size >= ownPackage {
+			if total += len(l.Packages); len(l.Packages) == 1 && l.Packages[0].Size >= layerplan.OwnPackage {
 				own++
 			}
 		}
-		if own != test.own || total != len(many) || len(layers) != own+packageBins {
+		if own != test.own || total != len(many) || len(layers) != own+layerplan.PackageBins {
 			t.Errorf("limit %d: %d layers, %d of their own with %d packages", test.limit, len(layers), own, total)
 		}
 	}
-	before, after := layerWith(planPackages(many[:9], 10), "lib03"), layerWith(planPackages(many[3:9], 10), "lib03")
+	before, after := layerWith(layerplan.PlanPackages(many[:9], 10), "lib03"), layerWith(layerplan.PlanPackages(many[3:9], 10), "lib03")
 	if before == "" || strings.Fields(before)[3] != strings.Fields(after)[3] {
 		t.Errorf("lib03 moved from %q to %q", before, after)
 	}
 }
 
-func layerWith(layers []Layer, name string) string {
+func layerWith(layers []layerplan.Layer, name string) string {
 	for _, l := range layers {
 		if slices.ContainsFunc(l.Packages, func(p syslock.Package) bool { return p.Name == name }) {
 			return l.Name
@@ -146,7 +150,7 @@ func layerWith(layers []Layer, name string) string {
 func TestSetWays(t *testing.T) {
 	sys := &syslock.System{Packages: []syslock.Package{{Name: "a"}, {Name: "b"}, {Name: "c"}, {Name: "libc6", Replaces: "2.36-9"}}}
 	answer := `[{"package": "a", "way": "layer", "reason": "no scripts"}, {"package": "b", "way": "rules", "reason": "alternatives"}, {"package": "c", "way": "dpkg", "reason": "runs x"}]`
-	if err := SetWays(sys, []byte(answer)); err != nil {
+	if err := query.SetWays(sys, []byte(answer)); err != nil {
 		t.Fatal(err)
 	}
 	want := []syslock.Package{{Name: "a"}, {Name: "b", Way: syslock.Rules, Reason: "alternatives"}, {Name: "c", Way: syslock.Dpkg, Reason: "runs x"},
@@ -155,21 +159,21 @@ func TestSetWays(t *testing.T) {
 		t.Error(d)
 	}
 	sys.Packages = append(sys.Packages, syslock.Package{Name: "masked", URL: "http://deb.example/masked_1_all.deb"})
-	if err := SetWays(sys, []byte(answer)); !fault.Is(err, fault.DebUnsafe) || !strings.Contains(err.Error(), "masked_1_all.deb: it is another package") {
+	if err := query.SetWays(sys, []byte(answer)); !fault.Is(err, fault.DebUnsafe) || !strings.Contains(err.Error(), "masked_1_all.deb: it is another package") {
 		t.Errorf("a package that calls itself otherwise: %v", err)
 	}
 }
 
 func TestSetAnswered(t *testing.T) {
 	sys := &syslock.System{Packages: []syslock.Package{{Name: "a"}, {Name: "ab", Way: syslock.Rules, Reason: "alternatives"}}}
-	if err := SetAnswered(sys, recipe.Apt{Debconf: []string{"a a/x string y", "debconf debconf/priority select critical"}}); err != nil {
+	if err := query.SetAnswered(sys, recipe.Apt{Debconf: []string{"a a/x string y", "debconf debconf/priority select critical"}}); err != nil {
 		t.Fatal(err)
 	}
 	want := []syslock.Package{{Name: "a", Way: syslock.Dpkg, Reason: "the project answers its questions (system.debconf)"}, {Name: "ab", Way: syslock.Rules, Reason: "alternatives"}}
 	if d := cmp.Diff(want, sys.Packages); d != "" {
 		t.Error(d)
 	}
-	err := SetAnswered(sys, recipe.Apt{Debconf: []string{"tzdata tzdata/Areas select Europe"}})
+	err := query.SetAnswered(sys, recipe.Apt{Debconf: []string{"tzdata tzdata/Areas select Europe"}})
 	if all := fault.All(err); len(all) != 1 || all[0].Code != fault.Resolve || !strings.Contains(all[0].Message, "a question of tzdata, which is not among the packages") {
 		t.Errorf("an answer for a package that is not installed: %v", err)
 	}

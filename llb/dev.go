@@ -6,6 +6,8 @@ import (
 
 	bkllb "github.com/moby/buildkit/client/llb"
 
+	"github.com/mlbuild/mlbuild/llb/layerplan"
+	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/llb/wheel"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
@@ -20,14 +22,14 @@ func (m *image) dev() error {
 	if err := m.check(); err != nil {
 		return err
 	}
-	s := stage{id: "dev", title: "dev", noCache: m.in.NoCache}
+	s := ops.Group{ID: "dev", Title: "dev", NoCache: m.in.NoCache}
 	accounts := m.systemPackages()
 	if tools := DevPackages(m.recipe); len(tools) > 0 {
 		if err := m.needImage(); err != nil {
 			return err
 		}
-		installed := aptInstalled(accounts, tools, m.recipe.Apt, m.in, m.platform, s)
-		m.add(Layer{Kind: "dev", Name: strings.Join(tools, " ")}, systemLayer(accounts, installed, s))
+		installed := ops.AptInstalled(accounts, tools, m.recipe.Apt, m.in.Base, m.in.Network, m.platform, s)
+		m.add(layerplan.Layer{Kind: "dev", Name: strings.Join(tools, " ")}, systemLayer(accounts, installed, s))
 		accounts = installed
 	}
 	if err := m.packagesAndFiles(accounts); err != nil {
@@ -37,7 +39,7 @@ func (m *image) dev() error {
 		return err
 	}
 	if m.recipe.User.UID != 0 {
-		m.add(Layer{Kind: "dev", Name: "an environment that " + m.recipe.User.Name + " may change"}, m.writableEnvironment())
+		m.add(layerplan.Layer{Kind: "dev", Name: "an environment that " + m.recipe.User.Name + " may change"}, m.writableEnvironment())
 	}
 	return nil
 }
@@ -55,14 +57,14 @@ func DevPackages(r *recipe.Recipe) []string {
 // writableEnvironment gives the directories of the virtual environment to the image's user, as entries that lie over those of the wheels:
 // packages can be added, and those of the lock cannot be removed.
 func (m *image) writableEnvironment() bkllb.State {
-	s := stage{id: "dev", title: "dev"}
-	a := &actions{last: bkllb.Mkdir("/", 0o755, bkllb.WithParents(true))}
+	s := ops.Group{ID: "dev", Title: "dev"}
+	a := &ops.Actions{Last: bkllb.Mkdir("/", 0o755, bkllb.WithParents(true))}
 	for _, d := range wheel.ParentDirs(m.recipe.Python.Version) {
 		dir := recipe.Dir{Path: d.Path, Mode: d.Mode, UID: d.UID, GID: d.GID}
 		if strings.HasPrefix(d.Path, wheel.Venv) {
 			dir.UID, dir.GID = m.recipe.User.UID, m.recipe.User.GID
 		}
-		a.mkdir(dir)
+		a.Mkdir(dir)
 	}
-	return settled(bkllb.Scratch().File(a.last, s.named("the environment belongs to %s", m.recipe.User.Name)), s)
+	return ops.Settled(bkllb.Scratch().File(a.Last, s.Named("the environment belongs to %s", m.recipe.User.Name)), s)
 }

@@ -8,12 +8,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/moby/buildkit/solver/pb"
 
+	"github.com/mlbuild/mlbuild/llb/llbtest"
 	"github.com/mlbuild/mlbuild/llb/wheel"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 func TestDirTableLookup(t *testing.T) {
-	table := newDirTable(testRecipe())
+	table := newDirTable(llbtest.Recipe())
 	for _, want := range []recipe.Dir{
 		{Path: "/opt", Mode: 0o755},
 		{Path: "/opt/venv", Mode: 0o755},
@@ -31,31 +32,31 @@ func TestDirTableLookup(t *testing.T) {
 		{Path: "/data/in", Mode: 0o755, UID: 1000, GID: 1000},
 		{Path: "/srv", Mode: 0o755},
 	} {
-		if d := cmp.Diff(want, table.lookup(want.Path)); d != "" {
+		if d := cmp.Diff(want, table.Lookup(want.Path)); d != "" {
 			t.Errorf("%s (-want +got):\n%s", want.Path, d)
 		}
 	}
 }
 
 func TestDirTableIsOfTheRecipe(t *testing.T) {
-	r := testRecipe()
+	r := llbtest.Recipe()
 	r.User, r.Python.Version = recipe.User{Home: "/root"}, "3.13t"
 	r.App.Workdir, r.App.Dirs = "/srv/app/", []recipe.Dir{{Path: "/srv/app", Mode: 0o700, UID: 7, GID: 8}}
 	table := newDirTable(r)
-	if got := table.lookup("/root"); got.Mode != 0o700 || got.UID != 0 {
+	if got := table.Lookup("/root"); got.Mode != 0o700 || got.UID != 0 {
 		t.Errorf("root's home is %+v", got)
 	}
-	if got := table.lookup("/srv/app"); got != (recipe.Dir{Path: "/srv/app", Mode: 0o700, UID: 7, GID: 8}) {
+	if got := table.Lookup("/srv/app"); got != (recipe.Dir{Path: "/srv/app", Mode: 0o700, UID: 7, GID: 8}) {
 		t.Errorf("a directory that is named twice is %+v", got)
 	}
-	if got := table.lookup("/opt/venv/lib/python3.13t"); got.UID != 0 || got.Mode != 0o755 {
+	if got := table.Lookup("/opt/venv/lib/python3.13t"); got.UID != 0 || got.Mode != 0o755 {
 		t.Errorf("the library of a free-threaded Python is %+v", got)
 	}
 }
 
 func TestDirTableChain(t *testing.T) {
 	var got []string
-	for _, d := range newDirTable(testRecipe()).chain("/home/app/a/b", "/home/app", "/home/app-data", "/", "/home/app/a/b/", ".") {
+	for _, d := range newDirTable(llbtest.Recipe()).Chain("/home/app/a/b", "/home/app", "/home/app-data", "/", "/home/app/a/b/", ".") {
 		got = append(got, d.Path)
 	}
 	want := []string{"/home", "/home/app", "/home/app-data", "/home/app/a", "/home/app/a/b"}
@@ -65,9 +66,9 @@ func TestDirTableChain(t *testing.T) {
 }
 
 // made lists the directories that a file operation makes, with mode and owner.
-func made(v vertex) map[string]recipe.Dir {
+func made(v llbtest.Vertex) map[string]recipe.Dir {
 	dirs := map[string]recipe.Dir{}
-	for _, a := range v.op.GetFile().GetActions() {
+	for _, a := range v.Op.GetFile().GetActions() {
 		if m := a.GetMkdir(); m != nil && m.Path != "/" {
 			dirs[m.Path] = recipe.Dir{Path: m.Path, Mode: int(m.Mode), UID: id(m.Owner.GetUser()), GID: id(m.Owner.GetGroup())}
 		}
@@ -80,13 +81,13 @@ func id(u *pb.UserOpt) int { return int(u.GetByID()) }
 // TestLayersAgreeOnDirectories: the entry of a later layer wins, so every layer must write the same one, and none /tmp.
 func TestLayersAgreeOnDirectories(t *testing.T) {
 	g := compiled(t, nil)
-	table := newDirTable(testRecipe())
+	table := newDirTable(llbtest.Recipe())
 	steps := map[string]map[string]recipe.Dir{
-		"skeleton": made(g.named("environment for Python 3.11")), "app": made(g.named("copy the project's files")),
+		"skeleton": made(g.Named("environment for Python 3.11")), "app": made(g.Named("copy the project's files")),
 	}
 	for name, dirs := range steps {
 		for p, d := range dirs {
-			if diff := cmp.Diff(table.lookup(p), d); diff != "" {
+			if diff := cmp.Diff(table.Lookup(p), d); diff != "" {
 				t.Errorf("%s makes %s otherwise than the table (-table +made):\n%s", name, p, diff)
 			}
 			if strings.HasPrefix(p, "/tmp") {
@@ -114,9 +115,9 @@ func TestLayersAgreeOnDirectories(t *testing.T) {
 
 // TestSkeleton: a virtual environment by PEP 405, made by file operations on nothing.
 func TestSkeleton(t *testing.T) {
-	v := compiled(t, nil).named("environment for Python 3.11")
+	v := compiled(t, nil).Named("environment for Python 3.11")
 	links, files := map[string]string{}, map[string]string{}
-	for _, a := range v.op.GetFile().Actions {
+	for _, a := range v.Op.GetFile().Actions {
 		if s := a.GetSymlink(); s != nil {
 			links[s.Newpath] = s.Oldpath
 		}
@@ -134,18 +135,18 @@ func TestSkeleton(t *testing.T) {
 	if d := cmp.Diff(wantFiles, files); d != "" {
 		t.Errorf("files (-want +got):\n%s", d)
 	}
-	if len(v.op.Inputs) != 0 {
-		t.Errorf("the skeleton reads %v", v.op.Inputs)
+	if len(v.Op.Inputs) != 0 {
+		t.Errorf("the skeleton reads %v", v.Op.Inputs)
 	}
 }
 
 // TestSkeletonIsSettled: what file operations put together is copied once more with one time, or its directories would keep the clock's.
 func TestSkeletonIsSettled(t *testing.T) {
 	g := compiled(t, nil)
-	v := g.named("settle times")
-	c := v.op.GetFile().Actions[0].GetCopy()
-	if len(v.op.GetFile().Actions) != 1 || c.Src != "/" || c.Dest != "/" || !c.DirCopyContents || c.Timestamp != wheel.ModTime.UnixNano() {
-		t.Errorf("%s copies by %v", v.name, c)
+	v := g.Named("settle times")
+	c := v.Op.GetFile().Actions[0].GetCopy()
+	if len(v.Op.GetFile().Actions) != 1 || c.Src != "/" || c.Dest != "/" || !c.DirCopyContents || c.Timestamp != wheel.ModTime.UnixNano() {
+		t.Errorf("%s copies by %v", v.Name, c)
 	}
 }
 
@@ -153,10 +154,10 @@ func TestSkeletonIsSettled(t *testing.T) {
 func TestTimesOfActions(t *testing.T) {
 	g := compiled(t, nil)
 	for _, name := range []string{"environment for Python 3.11", "copy the project's files"} {
-		v := g.named(name)
-		for _, a := range v.op.GetFile().Actions[1:] {
+		v := g.Named(name)
+		for _, a := range v.Op.GetFile().Actions[1:] {
 			if at := actionTime(a); at != wheel.ModTime.UnixNano() {
-				t.Errorf("%s: action %v has the time %d", v.name, a, at)
+				t.Errorf("%s: action %v has the time %d", v.Name, a, at)
 			}
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	bkllb "github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/solver/pb"
 
+	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/llb/wheel"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
@@ -17,7 +18,7 @@ import (
 // command is a program that runs in the image as it is so far: with its environment, its user and its working directory. The image
 // itself is never what it leaves behind: that is what it writes to an output, or what outputs copies out of its root.
 type command struct {
-	stage   stage
+	stage   ops.Group
 	name    string            // for people: "run pytest"
 	args    []string          // the program and its arguments
 	shell   string            // a command line for /bin/sh in place of args
@@ -40,7 +41,7 @@ type input struct {
 // merged is the image so far, to run something on. Merging has the daemon link every file of the layers into one tree, so the
 // project's own files, which change most, are copied over that tree and not merged into it: an edit leaves it as it is.
 func (m *image) merged() bkllb.State {
-	s := stage{id: "merged", title: "image to run in"}
+	s := ops.Group{ID: "merged", Title: "image to run in"}
 	inputs, project := m.baseInputs(), []bkllb.State(nil)
 	for i, l := range m.layers {
 		if l.Sent() {
@@ -51,18 +52,18 @@ func (m *image) merged() bkllb.State {
 	}
 	root := inputs[0]
 	if len(inputs) > 1 {
-		root = bkllb.Merge(inputs, s.named("%s for %s", m.recipe.Profile, m.recipe.Platform))
+		root = bkllb.Merge(inputs, s.Named("%s for %s", m.recipe.Profile, m.recipe.Platform))
 	}
 	for _, files := range project {
 		info := &bkllb.CopyInfo{CopyDirContentsOnly: true}
-		root = root.File(bkllb.Copy(files, "/", "/", info, bkllb.WithCreatedTime(wheel.ModTime)), s.named("the project's files"))
+		root = root.File(bkllb.Copy(files, "/", "/", info, bkllb.WithCreatedTime(wheel.ModTime)), s.Named("the project's files"))
 	}
 	return root
 }
 
 // run runs a command on a root that merged gave. What it writes outside of its outputs is lost, unless outputs takes it.
 func (m *image) run(root bkllb.State, c command) bkllb.ExecState {
-	opts := []bkllb.RunOption{bkllb.Args(c.arguments()), bkllb.Dir(m.dirOf(c)), bkllb.Platform(m.platform), c.stage.named("%s", c.name)}
+	opts := []bkllb.RunOption{bkllb.Args(c.arguments()), bkllb.Dir(m.dirOf(c)), bkllb.Platform(m.platform), c.stage.Named("%s", c.name)}
 	for _, kv := range m.environment(c) {
 		opts = append(opts, bkllb.AddEnv(kv.Name, kv.Value))
 	}
@@ -70,7 +71,7 @@ func (m *image) run(root bkllb.State, c command) bkllb.ExecState {
 		opts = append(opts, bkllb.User(fmt.Sprintf("%d:%d", m.recipe.User.UID, m.recipe.User.GID)))
 	}
 	if c.network {
-		opts = append(opts, m.in.Network.options(pythonCA)...)
+		opts = append(opts, m.in.Network.Options(ops.PythonCA)...)
 	} else {
 		opts = append(opts, bkllb.Network(pb.NetMode_NONE))
 	}
@@ -91,23 +92,23 @@ func (m *image) output(run bkllb.ExecState, c command, at string) bkllb.State {
 		owner = recipe.User{}
 	}
 	dir := bkllb.Mkdir("/results", 0o755, bkllb.WithUIDGID(owner.UID, owner.GID), bkllb.WithCreatedTime(wheel.ModTime))
-	empty := bkllb.Scratch().File(dir, c.stage.named("a directory for results"))
+	empty := bkllb.Scratch().File(dir, c.stage.Named("a directory for results"))
 	return run.AddMount(at, empty, bkllb.SourcePath("/results"))
 }
 
 // outputs copies files and directories out of the root that a command left, each to its own path, as a layer: equal
 // contents give an equal layer, because parents come from the table and every time is fixed.
-func (m *image) outputs(run bkllb.ExecState, c command, table dirTable, paths []string) bkllb.State {
+func (m *image) outputs(run bkllb.ExecState, c command, table ops.DirTable, paths []string) bkllb.State {
 	root, parents := run.Root(), make([]string, len(paths))
 	for i, p := range paths {
 		parents[i] = path.Dir(p)
 	}
-	a := table.mkdirs(parents...)
+	a := table.Mkdirs(parents...)
 	for _, p := range paths {
-		a.last = a.last.Copy(root, p, p, &bkllb.CopyInfo{CopyDirContentsOnly: true}, bkllb.WithCreatedTime(wheel.ModTime))
+		a.Last = a.Last.Copy(root, p, p, &bkllb.CopyInfo{CopyDirContentsOnly: true}, bkllb.WithCreatedTime(wheel.ModTime))
 	}
-	a.settle(emptyDir(c.stage), table.chain(parents...))
-	return bkllb.Scratch().File(a.last, c.stage.named("keep what %s made", c.name))
+	a.Settle(emptyDir(c.stage), table.Chain(parents...))
+	return bkllb.Scratch().File(a.Last, c.stage.Named("keep what %s made", c.name))
 }
 
 func (c command) arguments() []string {

@@ -12,6 +12,8 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/mlbuild/mlbuild/llb/llbtest"
+	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
@@ -19,21 +21,21 @@ import (
 // TestMergeIsTheImage: an unchanged input is never unpacked, because nothing runs on top of the one merge.
 func TestMergeIsTheImage(t *testing.T) {
 	g := compiled(t, nil)
-	merges := g.kinds("merge")
+	merges := g.Kinds("merge")
 	if len(merges) != 1 {
 		t.Fatalf("%d merges, want 1", len(merges))
 	}
 	merge := merges[0]
-	if g.output != merge.digest {
-		t.Errorf("the result is %s, not the merge", g.byDigest[g.output].name)
+	if g.Output != merge.Digest {
+		t.Errorf("the result is %s, not the merge", g.ByDigest[g.Output].Name)
 	}
-	for _, v := range g.all {
-		if slices.ContainsFunc(v.op.Inputs, func(i *pb.Input) bool { return i.Digest == merge.digest }) {
-			t.Errorf("%s reads the merge: it would have to be unpacked", v.name)
+	for _, v := range g.All {
+		if slices.ContainsFunc(v.Op.Inputs, func(i *pb.Input) bool { return i.Digest == merge.Digest }) {
+			t.Errorf("%s reads the merge: it would have to be unpacked", v.Name)
 		}
 	}
-	first := g.inputs(merge)[0].op.GetSource()
-	if want := "docker-image://" + baseRef; first.GetIdentifier() != want {
+	first := g.Inputs(merge)[0].Op.GetSource()
+	if want := "docker-image://" + llbtest.BaseRef; first.GetIdentifier() != want {
 		t.Errorf("the first input is %q, want the base %q", first.GetIdentifier(), want)
 	}
 	if d := cmp.Diff(map[string]string{}, first.GetAttrs(), equateEmpty); d != "" {
@@ -67,8 +69,8 @@ func TestOrderOfLayers(t *testing.T) {
 	if d := cmp.Diff(wantKinds, kinds); d != "" {
 		t.Errorf("kinds (-want +got):\n%s", d)
 	}
-	g := decode(t, graph.Definition)
-	if got := len(g.kinds("merge")[0].op.Inputs); got != 1+len(wantNames) {
+	g := llbtest.Decode(t, graph.Definition)
+	if got := len(g.Kinds("merge")[0].Op.Inputs); got != 1+len(wantNames) {
 		t.Errorf("the merge has %d inputs, want the base and %d layers", got, len(wantNames))
 	}
 	if graph.Plan.BaseLayers != 4 || graph.Target != "runtime" || graph.Platform.Architecture != "amd64" {
@@ -81,36 +83,36 @@ func TestHelperSteps(t *testing.T) {
 	g := compiled(t, func(r *recipe.Recipe, in *Inputs) {
 		r.Platform = "linux/arm64"
 		in.Base.Config.Platform.Architecture = "arm64"
-		in.Network = Network{CA: true, Proxy: Proxy{HTTPS: "http://proxy.example:3128"}}
+		in.Network = ops.Network{CA: true, Proxy: ops.Proxy{HTTPS: "http://proxy.example:3128"}}
 	})
-	steps := g.helperSteps()
+	steps := g.HelperSteps()
 	if len(steps) != 11 {
 		t.Fatalf("%d steps run the helper, want 11: one account and ten layers of wheels", len(steps))
 	}
 	for _, v := range steps {
-		e := v.op.GetExec()
+		e := v.Op.GetExec()
 		if e.Network != pb.NetMode_NONE {
-			t.Errorf("%s: network %v", v.name, e.Network)
+			t.Errorf("%s: network %v", v.Name, e.Network)
 		}
-		if v.op.Platform.OS != "linux" || v.op.Platform.Architecture != "amd64" {
-			t.Errorf("%s: runs on %v, not on the daemon's platform", v.name, v.op.Platform)
+		if v.Op.Platform.OS != "linux" || v.Op.Platform.Architecture != "amd64" {
+			t.Errorf("%s: runs on %v, not on the daemon's platform", v.Name, v.Op.Platform)
 		}
-		if root := mount(v, "/"); root.Output != -1 || g.inputs(v)[root.Input].name != "[helper] send the unpacker" {
-			t.Errorf("%s: root %v", v.name, root)
+		if root := llbtest.Mount(v, "/"); root.Output != -1 || g.Inputs(v)[root.Input].Name != "[helper] send the unpacker" {
+			t.Errorf("%s: root %v", v.Name, root)
 		}
 		if len(e.Secretenv) > 0 || len(e.Meta.Env) > 0 || e.Meta.ProxyEnv != nil || e.Security != pb.SecurityMode_SANDBOX {
-			t.Errorf("%s has secrets, variables or rights: %v", v.name, e)
+			t.Errorf("%s has secrets, variables or rights: %v", v.Name, e)
 		}
 		for _, m := range e.Mounts {
 			if m.MountType != pb.MountType_BIND || m.Dest != "/" && m.Dest != "/out" && !m.Readonly {
-				t.Errorf("%s: mount %v", v.name, m)
+				t.Errorf("%s: mount %v", v.Name, m)
 			}
 		}
-		if out := mount(v, "/out"); out == nil || out.Input != -1 || out.Output != 0 {
-			t.Errorf("%s: its output is %v, want an empty mount", v.name, out)
+		if out := llbtest.Mount(v, "/out"); out == nil || out.Input != -1 || out.Output != 0 {
+			t.Errorf("%s: its output is %v, want an empty mount", v.Name, out)
 		}
 	}
-	if p := g.named("apt-get install").op.Platform; p.Architecture != "arm64" {
+	if p := g.Named("apt-get install").Op.Platform; p.Architecture != "arm64" {
 		t.Errorf("apt runs on %v, not on the image's platform", p)
 	}
 }
@@ -118,33 +120,33 @@ func TestHelperSteps(t *testing.T) {
 // TestAccountReadsTheBase: from a vertex of its own, so that the merge's base is never unpacked for it, and by /etc alone.
 func TestAccountReadsTheBase(t *testing.T) {
 	g := compiled(t, func(r *recipe.Recipe, _ *Inputs) { r.System = nil })
-	v := g.named("add user app (1000:1000)")
-	want := []string{"/" + HelperFile, "account", "-etc", "/base", "-out", "/out", "-name", "app", "-uid", "1000", "-gid", "1000", "-home", "/home/app"}
-	if d := cmp.Diff(want, v.op.GetExec().Meta.Args); d != "" {
+	v := g.Named("add user app (1000:1000)")
+	want := []string{"/" + ops.HelperFile, "account", "-etc", "/base", "-out", "/out", "-name", "app", "-uid", "1000", "-gid", "1000", "-home", "/home/app"}
+	if d := cmp.Diff(want, v.Op.GetExec().Meta.Args); d != "" {
 		t.Errorf("arguments (-want +got):\n%s", d)
 	}
-	m := mount(v, "/base")
+	m := llbtest.Mount(v, "/base")
 	if m.Selector != "/etc" || !m.Readonly || m.ContentCache != pb.MountContentCache_OFF {
 		t.Errorf("mount of the base: %v", m)
 	}
-	read, merged := g.inputs(v)[m.Input], g.inputs(g.kinds("merge")[0])[0]
-	if read.digest == merged.digest {
+	read, merged := g.Inputs(v)[m.Input], g.Inputs(g.Kinds("merge")[0])[0]
+	if read.Digest == merged.Digest {
 		t.Error("the account reads the vertex that the merge takes: a cached answer would still pull the base")
 	}
-	if read.op.GetSource().Identifier != merged.op.GetSource().Identifier || read.attrs()[pb.AttrImageLayerLimit] != "4" {
-		t.Errorf("the account reads %v", read.op.GetSource())
+	if read.Op.GetSource().Identifier != merged.Op.GetSource().Identifier || read.Attrs()[pb.AttrImageLayerLimit] != "4" {
+		t.Errorf("the account reads %v", read.Op.GetSource())
 	}
 }
 
 func TestNamesAndGroups(t *testing.T) {
-	for name, g := range map[string]ops{"image": compiled(t, nil), "resolution": resolution(t, nil)} {
-		for _, v := range g.all {
-			if !strings.HasPrefix(v.name, "[") || !strings.Contains(v.name, "] ") {
-				t.Errorf("%s: a %s has the name %q", name, v.kind(), v.name)
+	for name, g := range map[string]llbtest.Graph{"image": compiled(t, nil), "resolution": resolution(t, nil)} {
+		for _, v := range g.All {
+			if !strings.HasPrefix(v.Name, "[") || !strings.Contains(v.Name, "] ") {
+				t.Errorf("%s: a %s has the name %q", name, v.Kind(), v.Name)
 			}
-			group := v.meta.GetProgressGroup()
+			group := v.Meta.GetProgressGroup()
 			if !strings.HasPrefix(group.GetId(), "mlbuild-") || group.GetName() == "" || group.GetWeak() {
-				t.Errorf("%s: %s is in group %v", name, v.name, group)
+				t.Errorf("%s: %s is in group %v", name, v.Name, group)
 			}
 		}
 	}
@@ -152,15 +154,15 @@ func TestNamesAndGroups(t *testing.T) {
 
 // TestLocals: files come from the project alone, and only what a rule names is sent.
 func TestLocals(t *testing.T) {
-	g := compiled(t, func(_ *recipe.Recipe, in *Inputs) { in.Session = Session{ID: "session-1", SharedKey: "project-1"} })
+	g := compiled(t, func(_ *recipe.Recipe, in *Inputs) { in.Session = ops.Session{ID: "session-1", SharedKey: "project-1"} })
 	got := map[string]map[string]string{}
-	for _, v := range g.kinds("local") {
-		got[v.op.GetSource().Identifier] = v.attrs()
+	for _, v := range g.Kinds("local") {
+		got[v.Op.GetSource().Identifier] = v.Attrs()
 	}
 	want := map[string]map[string]string{
-		"local://" + ProjectLocal: {
+		"local://" + ops.ProjectLocal: {
 			pb.AttrFollowPaths: `["main.py","model.py","weights"]`, pb.AttrExcludePatterns: `["**/*.log","!keep.log"]`,
-			pb.AttrSharedKeyHint: "project-1-app-" + selectionKey([]string{"main.py", "model.py", "weights"}, []string{"**/*.log", "!keep.log"}), pb.AttrLocalSessionID: "session-1",
+			pb.AttrSharedKeyHint: "project-1-app-" + ops.SelectionKey([]string{"main.py", "model.py", "weights"}, []string{"**/*.log", "!keep.log"}), pb.AttrLocalSessionID: "session-1",
 		},
 	}
 	if d := cmp.Diff(want, got); d != "" {
@@ -169,19 +171,19 @@ func TestLocals(t *testing.T) {
 }
 
 func TestZeroSessionNamesNone(t *testing.T) {
-	for _, v := range compiled(t, nil).kinds("local") {
-		if id, ok := v.attrs()[pb.AttrLocalSessionID]; ok {
-			t.Errorf("%s: session %q", v.name, id)
+	for _, v := range compiled(t, nil).Kinds("local") {
+		if id, ok := v.Attrs()[pb.AttrLocalSessionID]; ok {
+			t.Errorf("%s: session %q", v.Name, id)
 		}
-		if v.attrs()[pb.AttrLocalUniqueID] != "mlbuild" {
-			t.Errorf("%s: unique id %q, want a constant", v.name, v.attrs()[pb.AttrLocalUniqueID])
+		if v.Attrs()[pb.AttrLocalUniqueID] != "mlbuild" {
+			t.Errorf("%s: unique id %q, want a constant", v.Name, v.Attrs()[pb.AttrLocalUniqueID])
 		}
 	}
 }
 
 func TestEqualInputsGiveEqualBytes(t *testing.T) {
 	full := func(r *recipe.Recipe, in *Inputs) {
-		in.Network = Network{CA: true, Proxy: Proxy{HTTPS: "http://proxy.example:3128"}}
+		in.Network = ops.Network{CA: true, Proxy: ops.Proxy{HTTPS: "http://proxy.example:3128"}}
 		for _, l := range "abcdefghijklmnop" {
 			in.Base.Config.Config.Labels[string(l)] = "x"
 			r.App.Ports = append(r.App.Ports, string(l))
@@ -216,11 +218,11 @@ func marshalled(t testing.TB, def *pb.Definition) []byte {
 }
 
 func TestCompileDoesNotChangeItsInputs(t *testing.T) {
-	r, in := testRecipe(), inputs()
+	r, in := llbtest.Recipe(), inputs()
 	if _, err := Compile(r, in); err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff(testRecipe(), r); d != "" {
+	if d := cmp.Diff(llbtest.Recipe(), r); d != "" {
 		t.Errorf("recipe (-before +after):\n%s", d)
 	}
 	if d := cmp.Diff(inputs(), in); d != "" {
@@ -230,9 +232,9 @@ func TestCompileDoesNotChangeItsInputs(t *testing.T) {
 
 func TestTargetBase(t *testing.T) {
 	graph := compile(t, func(_ *recipe.Recipe, in *Inputs) { in.Target = "base" })
-	g := decode(t, graph.Definition)
-	if len(g.all) != 1 || g.all[0].kind() != "docker-image" || len(graph.Plan.Layers) != 0 {
-		t.Errorf("the stage base is %v with layers %v", g.names(), graph.Plan.Layers)
+	g := llbtest.Decode(t, graph.Definition)
+	if len(g.All) != 1 || g.All[0].Kind() != "docker-image" || len(graph.Plan.Layers) != 0 {
+		t.Errorf("the stage base is %v with layers %v", g.Names(), graph.Plan.Layers)
 	}
 }
 
@@ -240,10 +242,10 @@ func TestSmallestImage(t *testing.T) {
 	g := compiled(t, func(r *recipe.Recipe, in *Inputs) {
 		r.System, r.User, r.App.Copy, r.App.Dirs, in.Wheels = nil, recipe.User{}, nil, nil, nil
 	})
-	if n := len(g.kinds("exec")) + len(g.kinds("local")); n != 0 {
-		t.Errorf("an image of nothing runs or sends %d things: %v", n, g.names())
+	if n := len(g.Kinds("exec")) + len(g.Kinds("local")); n != 0 {
+		t.Errorf("an image of nothing runs or sends %d things: %v", n, g.Names())
 	}
-	if n := len(g.kinds("merge")[0].op.Inputs); n != 2 {
+	if n := len(g.Kinds("merge")[0].Op.Inputs); n != 2 {
 		t.Errorf("%d inputs, want base and environment", n)
 	}
 }
@@ -255,7 +257,7 @@ func TestCompileFaults(t *testing.T) {
 		code   fault.Code
 		words  []string
 	}{
-		{"target", func(_ *recipe.Recipe, in *Inputs) { in.Target = "tests" }, fault.Spec, []string{`"tests"`, strings.Join(Targets, ", ")}},
+		{"target", func(_ *recipe.Recipe, in *Inputs) { in.Target = "tests" }, fault.Spec, []string{`"tests"`, strings.Join(ops.Targets, ", ")}},
 		{"platform", func(r *recipe.Recipe, _ *Inputs) { r.Platform = "linux/!" }, fault.Platform, []string{`"linux/!"`}},
 		{"copy into /tmp", func(r *recipe.Recipe, _ *Inputs) { r.App.Copy[0].To = "/tmp/x/" }, fault.Spec, []string{"/tmp/x"}},
 		{"copy over /tmp", func(r *recipe.Recipe, _ *Inputs) { r.App.Copy[1].To = "/tmp" }, fault.Spec, []string{"/tmp"}},
@@ -263,7 +265,7 @@ func TestCompileFaults(t *testing.T) {
 		{"working in /tmp", func(r *recipe.Recipe, _ *Inputs) { r.App.Workdir = "/tmp" }, fault.Spec, []string{"/tmp"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r, in := testRecipe(), inputs()
+			r, in := llbtest.Recipe(), inputs()
 			in.Worker = ocispecs.Platform{OS: "linux", Architecture: "arm64"}
 			c.change(r, &in)
 			_, err := Compile(r, in)

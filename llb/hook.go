@@ -5,6 +5,8 @@ import (
 
 	bkllb "github.com/moby/buildkit/client/llb"
 
+	"github.com/mlbuild/mlbuild/llb/layerplan"
+	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/llb/step"
 	"github.com/mlbuild/mlbuild/llb/wheel"
 )
@@ -18,15 +20,15 @@ func (m *image) hooks(point string) (any bool) {
 		}
 		any = true
 		s := m.onImage(h.Script, !h.User)
-		s.stage = stage{id: "run", title: "commands on the image", noCache: m.in.NoCache}
+		s.stage = ops.Group{ID: "run", Title: "commands on the image", NoCache: m.in.NoCache}
 		s.name, s.id, s.dir = "run "+h.Name, "run/"+h.Name, "/"
 		if point != "system" {
 			s.dir = m.recipe.App.Workdir
 		}
 		s.settle = &step.Settle{Root: "/", Time: wheel.ModTime.Unix(), Drop: m.dropped()}
 		below := m.below()
-		l := Layer{Kind: "run", Name: h.Name, Runs: "on the image: the base and the layers below are unpacked once for it, and it runs again when one of them changes"}
-		m.add(l, bkllb.Diff(below, m.runScript(below, s).Root(), s.stage.named("what %s changed", h.Name)))
+		l := layerplan.Layer{Kind: "run", Name: h.Name, Runs: "on the image: the base and the layers below are unpacked once for it, and it runs again when one of them changes"}
+		m.add(l, bkllb.Diff(below, m.runScript(below, s).Root(), s.stage.Named("what %s changed", h.Name)))
 	}
 	return any
 }
@@ -35,7 +37,7 @@ func (m *image) hooks(point string) (any bool) {
 func (m *image) below() bkllb.State {
 	for i, l := range m.layers {
 		if l.Kind == "app" && i < len(m.layers)-1 {
-			return bkllb.Merge(append(m.baseInputs(), m.states...), stage{id: "merged", title: "image to run in"}.named("%s for %s", m.recipe.Profile, m.recipe.Platform))
+			return bkllb.Merge(append(m.baseInputs(), m.states...), ops.Group{ID: "merged", Title: "image to run in"}.Named("%s for %s", m.recipe.Profile, m.recipe.Platform))
 		}
 	}
 	return m.merged()

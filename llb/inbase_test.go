@@ -7,12 +7,15 @@ import (
 
 	"github.com/moby/buildkit/solver/pb"
 
+	"github.com/mlbuild/mlbuild/llb/llbtest"
+	"github.com/mlbuild/mlbuild/llb/ops"
+	"github.com/mlbuild/mlbuild/llb/query"
 	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 func TestBaseConstraints(t *testing.T) {
-	r := testRecipe()
+	r := llbtest.Recipe()
 	r.Requires.Files = []recipe.File{{Path: "requirements.txt", Data: "torch\nNumPy >= 2, <3  # new\nscipy>=1.10 --hash=sha256:00\npandas[excel]~=2.2; python_version > '3'\n"}}
 	r.Requires.Packages = []string{"pillow @ https://files.example/pillow.whl", "tensorflow"}
 	r.Requires.Rename = map[string]string{"tensorflow": "tensorflow-cpu"}
@@ -21,19 +24,19 @@ func TestBaseConstraints(t *testing.T) {
 		{Name: "numpy", Version: "1.26.4"}, {Name: "pandas", Version: "2.2.3"}, {Name: "pillow", Version: "11.0"}, {Name: "pip", Version: "24.0"},
 		{Name: "requests", Version: "2.32.3"}, {Name: "scipy", Version: "1.14.1"}, {Name: "torch", Version: "2.9.1+cu128"}, {Name: "odd", Version: "unknown"},
 	}
-	if got, want := BaseConstraints(r, have), "pandas==2.2.3\npillow==11.0\nscipy==1.14.1\ntorch==2.9.1\n"; got != want {
+	if got, want := query.BaseConstraints(r, have), "pandas==2.2.3\npillow==11.0\nscipy==1.14.1\ntorch==2.9.1\n"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
-	if got, want := strings.Join(Mentioned(r), " "), "numpy pandas pillow requests scipy tensorflow-cpu torch"; got != want {
+	if got, want := strings.Join(query.Mentioned(r), " "), "numpy pandas pillow requests scipy tensorflow-cpu torch"; got != want {
 		t.Errorf("mentioned %s, want %s", got, want)
 	}
 }
 
 // mkfile is the contents of a file that some operation makes.
-func mkfile(t *testing.T, g ops, path string) []byte {
+func mkfile(t *testing.T, g llbtest.Graph, path string) []byte {
 	t.Helper()
-	for _, v := range g.kinds("file") {
-		for _, a := range v.op.GetFile().Actions {
+	for _, v := range g.Kinds("file") {
+		for _, a := range v.Op.GetFile().Actions {
 			if f, ok := a.Action.(*pb.FileAction_Mkfile); ok && f.Mkfile.Path == path {
 				return f.Mkfile.Data
 			}
@@ -47,13 +50,13 @@ func mkfile(t *testing.T, g ops, path string) []byte {
 func TestLaidPython(t *testing.T) {
 	lay := func(r *recipe.Recipe, in *Inputs) {
 		r.Base.Python = "docker.io/library/python:3.11-slim-bookworm"
-		in.Images = map[string]Base{r.Base.Python: base(otherRef, 4)}
+		in.Images = map[string]ops.Base{r.Base.Python: llbtest.Base(llbtest.OtherRef, 4)}
 	}
 	g := compiled(t, lay)
-	settle := func(g ops) string {
-		for _, v := range g.kinds("file") {
-			if v.name == "[python] settle times" {
-				return v.digest
+	settle := func(g llbtest.Graph) string {
+		for _, v := range g.Kinds("file") {
+			if v.Name == "[python] settle times" {
+				return v.Digest
 			}
 		}
 		t.Fatal("there is no layer of a Python")
@@ -61,7 +64,7 @@ func TestLaidPython(t *testing.T) {
 	}
 	want := settle(g)
 	for name, change := range map[string]func(*recipe.Recipe, *Inputs){
-		"base": func(_ *recipe.Recipe, in *Inputs) { in.Base = base(otherRef, 7) },
+		"base": func(_ *recipe.Recipe, in *Inputs) { in.Base = llbtest.Base(llbtest.OtherRef, 7) },
 		"user": func(r *recipe.Recipe, _ *Inputs) { r.User = recipe.User{} },
 		"app":  func(r *recipe.Recipe, _ *Inputs) { r.App.Workdir = "/srv" },
 	} {
@@ -69,10 +72,13 @@ func TestLaidPython(t *testing.T) {
 			t.Errorf("another %s makes another layer", name)
 		}
 	}
-	if got := settle(compiled(t, func(r *recipe.Recipe, in *Inputs) { lay(r, in); in.Images[r.Base.Python] = base(baseRef, 5) })); got == want {
+	if got := settle(compiled(t, func(r *recipe.Recipe, in *Inputs) {
+		lay(r, in)
+		in.Images[r.Base.Python] = llbtest.Base(llbtest.BaseRef, 5)
+	})); got == want {
 		t.Error("another image makes the same layer")
 	}
-	copies := g.named("Python 3.11 of docker.io").op.GetFile().Actions
+	copies := g.Named("Python 3.11 of docker.io").Op.GetFile().Actions
 	if !slices.ContainsFunc(copies, func(a *pb.FileAction) bool {
 		c := a.GetCopy()
 		return c != nil && c.Src == "/usr/lib/x86_64-linux-gnu/libssl.so.*" && c.Dest == "/usr/lib/" && c.AllowEmptyWildcard

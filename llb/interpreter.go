@@ -4,6 +4,8 @@ import (
 	bkllb "github.com/moby/buildkit/client/llb"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/mlbuild/mlbuild/llb/layerplan"
+	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
@@ -16,31 +18,31 @@ var pythonLibraries = []string{
 // interpreterLayer is the Python of an official image, for a base that has none. It is copied from that image and is a function of it alone. The
 // libraries go to /usr/lib, where the loader of Debian and Ubuntu looks last (ld.so(8), and no cache has to list them): what the base has
 // itself in its own directories wins, and nothing of the base is replaced.
-func interpreterLayer(python Base, r *recipe.Recipe, table dirTable, p ocispecs.Platform) bkllb.State {
-	s := stage{id: "python", title: "python"}
-	from := bkllb.Image(python.Ref, bkllb.Platform(p), s.named("%s", python.Ref))
+func interpreterLayer(python ops.Base, r *recipe.Recipe, table ops.DirTable, p ocispecs.Platform) bkllb.State {
+	s := ops.Group{ID: "python", Title: "python"}
+	from := bkllb.Image(python.Ref, bkllb.Platform(p), s.Named("%s", python.Ref))
 	name := "python" + r.Python.Version
 	lib := "/usr/local/lib/" + name
-	a := table.mkdirs("/usr/local/bin", lib, "/usr/lib")
-	a.copy(from, "/usr/local/bin/"+name, "/usr/local/bin/"+name, &bkllb.CopyInfo{FollowSymlinks: true}, 0, 0)
-	a.symlink(name, "/usr/local/bin/python3")
-	a.symlink("python3", "/usr/local/bin/python")
-	a.copy(from, lib, lib, &bkllb.CopyInfo{CopyDirContentsOnly: true}, 0, 0)
+	a := table.Mkdirs("/usr/local/bin", lib, "/usr/lib")
+	a.Copy(from, "/usr/local/bin/"+name, "/usr/local/bin/"+name, &bkllb.CopyInfo{FollowSymlinks: true}, 0, 0)
+	a.Symlink(name, "/usr/local/bin/python3")
+	a.Symlink("python3", "/usr/local/bin/python")
+	a.Copy(from, lib, lib, &bkllb.CopyInfo{CopyDirContentsOnly: true}, 0, 0)
 	some := &bkllb.CopyInfo{AllowWildcard: true, AllowEmptyWildcard: true}
-	a.copy(from, "/usr/local/lib/libpython*.so*", "/usr/lib/", some, 0, 0)
+	a.Copy(from, "/usr/local/lib/libpython*.so*", "/usr/lib/", some, 0, 0)
 	for _, l := range pythonLibraries {
 		for _, dir := range []string{"/lib/", "/usr/lib/"} { // one and the same since Debian 12
-			a.copy(from, dir+triplet(p)+"/"+l+".so.*", "/usr/lib/", some, 0, 0)
+			a.Copy(from, dir+triplet(p)+"/"+l+".so.*", "/usr/lib/", some, 0, 0)
 		}
 	}
-	return settled(bkllb.Scratch().File(a.last, s.named("Python %s of %s", r.Python.Version, r.Base.Python)), s)
+	return ops.Settled(bkllb.Scratch().File(a.Last, s.Named("Python %s of %s", r.Python.Version, r.Base.Python)), s)
 }
 
 // laidPython adds the layer of the Python that is laid over the base, if there is one.
 func (m *image) laidPython() {
 	if r := m.recipe; r.Base.Python != "" {
 		l := interpreterLayer(m.in.Images[r.Base.Python], r, newDirTable(r), m.platform)
-		m.add(Layer{Kind: "python", Name: "Python " + r.Python.Version + " of " + r.Base.Python}, l)
+		m.add(layerplan.Layer{Kind: "python", Name: "Python " + r.Python.Version + " of " + r.Base.Python}, l)
 	}
 }
 
@@ -50,7 +52,7 @@ func (m *image) withPython(base bkllb.State) bkllb.State {
 		return base
 	}
 	python := interpreterLayer(m.in.Images[m.recipe.Base.Python], m.recipe, newDirTable(m.recipe), m.platform)
-	return bkllb.Merge([]bkllb.State{base, python}, stage{id: "python", title: "python"}.named("%s with its Python", m.recipe.Base.Ref))
+	return bkllb.Merge([]bkllb.State{base, python}, ops.Group{ID: "python", Title: "python"}.Named("%s with its Python", m.recipe.Base.Ref))
 }
 
 // triplet is Debian's name of a platform in the paths of libraries.

@@ -13,6 +13,8 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/mlbuild/mlbuild/llb/ops"
 )
 
 // keys names each layer by what makes it, in the order of the plan: the digest of its definition, and of the base where that is a part of it. They stand in the image's
@@ -41,8 +43,8 @@ var anyWorker = ocispecs.Platform{OS: "linux", Architecture: "amd64"}
 // plain reads the image's definition on a daemon of that platform, in a network without a CA or proxies: the given one, if that is what it is.
 func (m *image) plain(def *bkllb.Definition) (*operations, error) {
 	in := m.in
-	in.Worker, in.Network = anyWorker, Network{}
-	if in.Reference != (Helpers{}) {
+	in.Worker, in.Network = anyWorker, ops.Network{}
+	if in.Reference != (ops.Helpers{}) {
 		in.Helpers = in.Reference
 	}
 	g, err := readOperations(def.Def)

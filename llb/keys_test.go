@@ -12,6 +12,9 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/mlbuild/mlbuild/llb/layerplan"
+	"github.com/mlbuild/mlbuild/llb/llbtest"
+	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
@@ -43,8 +46,8 @@ func TestKeys(t *testing.T) {
 	}
 	elsewhere := keysOf(t, func(_ *recipe.Recipe, in *Inputs) {
 		in.Reference = in.Helpers
-		in.Worker, in.Helpers = ocispecs.Platform{OS: "linux", Architecture: "arm64"}, Helpers{Wheels: "sha256:" + sum("for arm"), Packages: "sha256:" + sum("packages, for arm")}
-		in.Network, in.Session = Network{CA: true, Proxy: Proxy{HTTPS: "http://proxy.example"}}, Session{ID: "s", SharedKey: "k"}
+		in.Worker, in.Helpers = ocispecs.Platform{OS: "linux", Architecture: "arm64"}, ops.Helpers{Wheels: "sha256:" + llbtest.Sum("for arm"), Packages: "sha256:" + llbtest.Sum("packages, for arm")}
+		in.Network, in.Session = ops.Network{CA: true, Proxy: ops.Proxy{HTTPS: "http://proxy.example"}}, ops.Session{ID: "s", SharedKey: "k"}
 	})
 	if d := cmp.Diff(usual, elsewhere); d != "" {
 		t.Errorf("on another daemon, behind a proxy (-usual +got):\n%s", d)
@@ -55,10 +58,10 @@ func TestKeys(t *testing.T) {
 		same   string // a part of the names of layers whose key stays; "" = none
 		differ string
 	}{
-		{"a wheel", func(_ *recipe.Recipe, in *Inputs) { in.Wheels[2].SHA256 = sum("another") }, "torch", "numpy"},
-		{"a wheel of a bin", func(_ *recipe.Recipe, in *Inputs) { in.Wheels[0].SHA256 = sum("another") }, "numpy", "small wheel"},
-		{"the helper", func(_ *recipe.Recipe, in *Inputs) { in.Helpers.Wheels = "sha256:" + sum("newer") }, "environment", "numpy"},
-		{"the base", func(_ *recipe.Recipe, in *Inputs) { in.Base = base(otherRef, 4) }, "numpy", "user"},
+		{"a wheel", func(_ *recipe.Recipe, in *Inputs) { in.Wheels[2].SHA256 = llbtest.Sum("another") }, "torch", "numpy"},
+		{"a wheel of a bin", func(_ *recipe.Recipe, in *Inputs) { in.Wheels[0].SHA256 = llbtest.Sum("another") }, "numpy", "small wheel"},
+		{"the helper", func(_ *recipe.Recipe, in *Inputs) { in.Helpers.Wheels = "sha256:" + llbtest.Sum("newer") }, "environment", "numpy"},
+		{"the base", func(_ *recipe.Recipe, in *Inputs) { in.Base = llbtest.Base(llbtest.OtherRef, 4) }, "numpy", "user"},
 		{"a directory", func(r *recipe.Recipe, _ *Inputs) { r.App.Dirs[0].Mode = 0o700 }, "numpy", "environment"},
 	} {
 		got := keysOf(t, test.change)
@@ -100,7 +103,7 @@ func TestPinned(t *testing.T) {
 		{"the default branch", bkllb.Git("https://a.example/b.git", ""), false},
 		{"a short commit", bkllb.Git("https://a.example/b.git", commit[:12]), false},
 		{"local files", bkllb.Local("here", bkllb.SessionID("s")), false},
-		{"a helper", helperRoot(sha.String()), true},
+		{"a helper", ops.HelperRoot(sha.String()), true},
 		{"files from nothing", bkllb.Scratch().File(bkllb.Mkdir("/a", 0o755)), true},
 	} {
 		top := bkllb.Scratch().File(bkllb.Copy(test.state, "/", "/out"))
@@ -158,7 +161,7 @@ func TestReadOperationsRefusesGarbage(t *testing.T) {
 // TestPart: the part of a graph that makes some layers is a definition of its own, of the same operations.
 func TestPart(t *testing.T) {
 	g := compile(t, nil)
-	files, numpy := len(g.Plan.Layers)-1, slices.IndexFunc(g.Plan.Layers, func(l Layer) bool { return strings.HasPrefix(l.Name, "numpy ") })
+	files, numpy := len(g.Plan.Layers)-1, slices.IndexFunc(g.Plan.Layers, func(l layerplan.Layer) bool { return strings.HasPrefix(l.Name, "numpy ") })
 	for _, test := range []struct {
 		base   bool
 		layers []int
@@ -174,18 +177,18 @@ func TestPart(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := decode(t, part)
-		top := got.byDigest[got.output]
-		if top.kind() != test.kind {
+		got := llbtest.Decode(t, part)
+		top := got.ByDigest[got.Output]
+		if top.Kind() != test.kind {
 			t.Errorf("%v: it gives %+v", test.layers, top)
 			continue
 		}
-		tops := []string{top.name}
+		tops := []string{top.Name}
 		if test.kind == "merge" {
 			tops = nil
-			for i, in := range top.op.Inputs {
-				tops = append(tops, got.byDigest[in.Digest].name)
-				if at := top.op.GetMerge().Inputs[i].Input; at != int64(i) {
+			for i, in := range top.Op.Inputs {
+				tops = append(tops, got.ByDigest[in.Digest].Name)
+				if at := top.Op.GetMerge().Inputs[i].Input; at != int64(i) {
 					t.Errorf("%v: input %d of the merge is %d", test.layers, i, at)
 				}
 			}
@@ -203,7 +206,7 @@ func TestPart(t *testing.T) {
 // checkPart holds that a part has every operation that its own need, those of the graph and no others but a merge, and their names.
 func checkPart(t *testing.T, g *Graph, part *pb.Definition) {
 	t.Helper()
-	all, got := decode(t, g.Definition), decode(t, part)
+	all, got := llbtest.Decode(t, g.Definition), llbtest.Decode(t, part)
 	if len(part.Def) < 4 || len(part.Def) >= len(g.Definition.Def)/2 {
 		t.Errorf("%d of %d operations", len(part.Def), len(g.Definition.Def))
 	}
@@ -215,13 +218,13 @@ func checkPart(t *testing.T, g *Graph, part *pb.Definition) {
 	if caps := part.Metadata[digest.FromBytes(part.Def[len(part.Def)-1]).String()].Caps; len(caps) == 0 {
 		t.Error("what the definition needs of a daemon is not said")
 	}
-	for _, v := range got.all {
-		if _, same := all.byDigest[v.digest]; !same && v.kind() != "merge" {
-			t.Errorf("%q is not of the graph", v.name)
+	for _, v := range got.All {
+		if _, same := all.ByDigest[v.Digest]; !same && v.Kind() != "merge" {
+			t.Errorf("%q is not of the graph", v.Name)
 		}
-		for _, in := range v.op.Inputs {
-			if _, there := got.byDigest[in.Digest]; !there {
-				t.Errorf("an input of %q is missing", v.name)
+		for _, in := range v.Op.Inputs {
+			if _, there := got.ByDigest[in.Digest]; !there {
+				t.Errorf("an input of %q is missing", v.Name)
 			}
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/moby/buildkit/solver/pb"
 	digest "github.com/opencontainers/go-digest"
 
+	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
@@ -32,7 +33,7 @@ func (m *image) modelState(p modelPart, f syslock.ModelFile) (from bkllb.State, 
 	case p.model.Source.Kind == recipe.ModelFile:
 		return m.localModel(p.model), "/" + p.model.Source.Path, nil
 	case FetchedByStep(p.model, f):
-		from, err = m.tool.fetch(p.model, f, stage{id: "download", title: "download"}.named("%s", ModelStep(p.model, f)))
+		from, err = m.tool.fetch(p.model, f, ops.Group{ID: "download", Title: "download"}.Named("%s", ModelStep(p.model, f)))
 		return from, FetchedFile, err
 	case p.model.Source.Kind == recipe.ModelGit:
 		return gitState(p.model, p.found.Revision), "/" + f.Path, nil
@@ -50,8 +51,8 @@ func knownByKey(s bkllb.State) bkllb.CopyInput {
 // httpState is one file over HTTP, at FetchedFile. Without a sha256 (hex) the daemon asks the server whether its copy is the newest. auth is the id of the secret
 // with the Authorization header, "" = none.
 func httpState(from, sha256, auth, name string) bkllb.State {
-	s := stage{id: "download", title: "download"}
-	opts := []bkllb.HTTPOption{bkllb.Filename(strings.TrimPrefix(FetchedFile, "/")), bkllb.Chmod(0o644), s.named("%s", name)}
+	s := ops.Group{ID: "download", Title: "download"}
+	opts := []bkllb.HTTPOption{bkllb.Filename(strings.TrimPrefix(FetchedFile, "/")), bkllb.Chmod(0o644), s.Named("%s", name)}
 	if sha256 != "" {
 		opts = append(opts, bkllb.Checksum(digest.NewDigestFromEncoded(digest.SHA256, sha256)))
 	}
@@ -62,11 +63,11 @@ func httpState(from, sha256, auth, name string) bkllb.State {
 }
 
 func gitState(model *recipe.Model, commit string) bkllb.State {
-	s := stage{id: "download", title: "download"}
+	s := ops.Group{ID: "download", Title: "download"}
 	if commit == "HEAD" {
 		commit = "" // the daemon's word for the default branch
 	}
-	opts := []bkllb.GitOption{bkllb.GitRef(commit), s.named("%s: %s at %s", model.Name, model.Source.URL, commit)}
+	opts := []bkllb.GitOption{bkllb.GitRef(commit), s.Named("%s: %s at %s", model.Name, model.Source.URL, commit)}
 	if id := ModelAuth(model); id != "" {
 		opts = append(opts, bkllb.AuthHeaderSecret(id))
 	}

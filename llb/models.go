@@ -9,6 +9,9 @@ import (
 
 	bkllb "github.com/moby/buildkit/client/llb"
 
+	"github.com/mlbuild/mlbuild/llb/counts"
+	"github.com/mlbuild/mlbuild/llb/layerplan"
+	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
@@ -20,7 +23,7 @@ type modelPart struct {
 	model *recipe.Model
 	found syslock.Model
 	files []syslock.ModelFile
-	layer Layer
+	layer layerplan.Layer
 }
 
 // planModels decides which file of which model goes into which layer. A model has layers of its own: one for each file of own bytes or more, and one
@@ -57,7 +60,7 @@ func modelParts(model *recipe.Model, found syslock.Model, own int64) []modelPart
 }
 
 func newModelPart(model *recipe.Model, found syslock.Model, files []syslock.ModelFile) modelPart {
-	p := modelPart{model: model, found: found, files: files, layer: Layer{Kind: "model", Name: model.Name}}
+	p := modelPart{model: model, found: found, files: files, layer: layerplan.Layer{Kind: "model", Name: model.Name}}
 	for _, f := range files {
 		p.layer.Size += f.Size
 	}
@@ -65,14 +68,14 @@ func newModelPart(model *recipe.Model, found syslock.Model, files []syslock.Mode
 	case len(files) == 1 && files[0].Path != "":
 		p.layer.Name += ": " + files[0].Path
 	case len(files) > 1:
-		p.layer.Name += ": " + plural(len(files), "file")
+		p.layer.Name += ": " + counts.Plural(len(files), "file")
 	}
 	return p
 }
 
 // modelLayer lays files of a model down onto nothing. It is a function of the bytes, the place, the owner and the mode.
-func (m *image) modelLayer(p modelPart, table dirTable) (bkllb.State, error) {
-	s := stage{id: "models", title: "models", noCache: m.in.NoCache}
+func (m *image) modelLayer(p modelPart, table ops.DirTable) (bkllb.State, error) {
+	s := ops.Group{ID: "models", Title: "models", NoCache: m.in.NoCache}
 	var parents []string
 	tree := len(p.files) == 0 || p.model.Unpack // its files only the daemon will see
 	for _, f := range p.files {
@@ -81,29 +84,29 @@ func (m *image) modelLayer(p modelPart, table dirTable) (bkllb.State, error) {
 	if tree {
 		parents = []string{p.model.To}
 	}
-	a := table.mkdirs(parents...)
+	a := table.Mkdirs(parents...)
 	info := &bkllb.CopyInfo{CopyDirContentsOnly: true, Mode: chmod(p.model.Mode)}
 	if tree {
 		from, src, err := m.modelTree(p)
 		if err != nil {
 			return from, err
 		}
-		a.copy(from, src, p.model.To, info, p.model.UID, p.model.GID)
+		a.Copy(from, src, p.model.To, info, p.model.UID, p.model.GID)
 	} else if err := m.copyModel(a, p, info); err != nil {
 		return bkllb.State{}, err
 	}
-	a.settle(emptyDir(s), table.chain(parents...))
-	return bkllb.Scratch().File(a.last, s.named("lay down %s", p.layer.Name)), nil
+	a.Settle(emptyDir(s), table.Chain(parents...))
+	return bkllb.Scratch().File(a.Last, s.Named("lay down %s", p.layer.Name)), nil
 }
 
 // copyModel adds the files of a model, each from where it is fetched.
-func (m *image) copyModel(a *actions, p modelPart, info *bkllb.CopyInfo) error {
+func (m *image) copyModel(a *ops.Actions, p modelPart, info *bkllb.CopyInfo) error {
 	for _, f := range p.files {
 		from, src, err := m.fetchModel(p, f)
 		if err != nil {
 			return err
 		}
-		a.copy(from, src, modelPath(p.model, f), info, p.model.UID, p.model.GID)
+		a.Copy(from, src, modelPath(p.model, f), info, p.model.UID, p.model.GID)
 	}
 	return nil
 }
@@ -121,15 +124,15 @@ func (m *image) modelTree(p modelPart) (tree bkllb.State, src string, err error)
 }
 
 func (m *image) localModel(model *recipe.Model) bkllb.State {
-	s := stage{id: "models", title: "models"}
+	s := ops.Group{ID: "models", Title: "models"}
 	files := model.Source.Files
-	opts := append(m.in.Session.local(m.in.Session.SharedKey+"-model-"+selectionKey(files, nil)),
-		bkllb.FollowPaths(files), s.named("send %s", model.Source.Path))
-	return bkllb.Local(ProjectLocal, opts...)
+	opts := append(m.in.Session.Local(m.in.Session.SharedKey+"-model-"+ops.SelectionKey(files, nil)),
+		bkllb.FollowPaths(files), s.Named("send %s", model.Source.Path))
+	return bkllb.Local(ops.ProjectLocal, opts...)
 }
 
 // addModels adds the layers that planModels decided on.
-func (m *image) addModels(parts []modelPart, table dirTable) (err error) {
+func (m *image) addModels(parts []modelPart, table ops.DirTable) (err error) {
 	if NeedModelTool(m.recipe, m.in.Models) {
 		if m.tool, err = newModelTool(m.in.Tool, m.in.Worker, m.in.Network); err != nil {
 			return err
@@ -150,7 +153,7 @@ func (m *image) modelsImage() error {
 	if len(m.recipe.Models) == 0 {
 		return fault.New(fault.Spec, "profile %s has no models", m.recipe.Profile).Hint("name them: models: [https://models.example/model.pt]")
 	}
-	m.base, m.in.Base = bkllb.Scratch(), Base{}
+	m.base, m.in.Base = bkllb.Scratch(), ops.Base{}
 	if err := checkModels(m); err != nil {
 		return err
 	}
@@ -234,5 +237,5 @@ func ModelStep(model *recipe.Model, f syslock.ModelFile) string {
 	if f.Size == 0 {
 		return name
 	}
-	return fmt.Sprintf("%s (%s)", name, Bytes(f.Size))
+	return fmt.Sprintf("%s (%s)", name, counts.Bytes(f.Size))
 }

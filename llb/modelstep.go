@@ -3,22 +3,17 @@ package llb
 import (
 	"cmp"
 	"context"
-	_ "embed"
 	"fmt"
 
 	bkllb "github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/solver/pb"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/mlbuild/mlbuild/llb/ops"
+	"github.com/mlbuild/mlbuild/llb/scripts"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
-
-//go:embed fetchmodel.py
-var fetchModelScript string
-
-//go:embed unpackmodel.py
-var unpackModelScript string
 
 // FetchedSum is where the result of MeasureModel has the sha256 (hex) of FetchedFile.
 const FetchedSum = "/sha256"
@@ -53,17 +48,17 @@ func NeedModelTool(r *recipe.Recipe, found []syslock.Model) bool {
 type modelTool struct {
 	root    bkllb.State
 	worker  ocispecs.Platform
-	network Network
+	network ops.Network
 }
 
-func newModelTool(tool Base, worker ocispecs.Platform, n Network) (modelTool, error) {
-	root, err := toolState(tool, worker, stage{id: "models", title: "models"})
+func newModelTool(tool ops.Base, worker ocispecs.Platform, n ops.Network) (modelTool, error) {
+	root, err := ops.ToolState(tool, worker, ops.Group{ID: "models", Title: "models"})
 	return modelTool{root, worker, n}, err
 }
 
 // run runs a script of ours that reads a job and writes to /out.
 func (t modelTool) run(text string, job any, opts ...bkllb.RunOption) (bkllb.State, error) {
-	files, err := script(text, "job.json", job, nil, stage{id: "models", title: "models"}.named("what is to be done"))
+	files, err := script(text, "job.json", job, nil, ops.Group{ID: "models", Title: "models"}.Named("what is to be done"))
 	if err != nil {
 		return bkllb.State{}, err
 	}
@@ -87,11 +82,11 @@ func (t modelTool) fetch(model *recipe.Model, f syslock.ModelFile, c bkllb.Const
 	case recipe.ModelGS:
 		job.Region = "auto"
 	}
-	opts := append(t.network.options(pythonCA), c)
+	opts := append(t.network.Options(ops.PythonCA), c)
 	if model.Secret != "" {
 		opts = append(opts, bkllb.AddSecret("/run/secrets/model", bkllb.SecretID(model.Secret), bkllb.SecretFileOpt(0, 0, 0o400)))
 	}
-	return t.run(fetchModelScript, job, opts...)
+	return t.run(scripts.FetchModel, job, opts...)
 }
 
 // unpack is the contents of a model's archive, which lies in from at src.
@@ -101,20 +96,20 @@ func (t modelTool) unpack(from bkllb.State, src string, model *recipe.Model) (bk
 		opts = append(opts, byKey)
 	}
 	in := bkllb.AddMount("/in/model", from, opts...)
-	return t.run(unpackModelScript, struct{}{}, in, bkllb.Network(pb.NetMode_NONE), stage{id: "models", title: "models"}.named("%s", UnpackStep(model)))
+	return t.run(scripts.UnpackModel, struct{}{}, in, bkllb.Network(pb.NetMode_NONE), ops.Group{ID: "models", Title: "models"}.Named("%s", UnpackStep(model)))
 }
 
 // UnpackStep names the step that unpacks a model's archive.
 func UnpackStep(model *recipe.Model) string { return "unpack the archive of " + model.Name }
 
 // MeasureModel compiles the download of a file whose sha256 is not known. It is never taken from the daemon's cache. Its result has FetchedFile and FetchedSum.
-func MeasureModel(model *recipe.Model, tool Base, worker ocispecs.Platform, n Network) (*pb.Definition, error) {
+func MeasureModel(model *recipe.Model, tool ops.Base, worker ocispecs.Platform, n ops.Network) (*pb.Definition, error) {
 	t, err := newModelTool(tool, worker, n)
 	if err != nil {
 		return nil, err
 	}
-	s := stage{id: "download", title: "download"}
-	st, err := t.fetch(model, syslock.ModelFile{}, constraints{s.named("%s", ModelStep(model, syslock.ModelFile{})), bkllb.IgnoreCache})
+	s := ops.Group{ID: "download", Title: "download"}
+	st, err := t.fetch(model, syslock.ModelFile{}, ops.Constraints{s.Named("%s", ModelStep(model, syslock.ModelFile{})), bkllb.IgnoreCache})
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/moby/buildkit/solver/pb"
 
+	"github.com/mlbuild/mlbuild/llb/llbtest"
+	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/llb/step"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
@@ -21,7 +23,7 @@ func withSteps(r *recipe.Recipe, in *Inputs) {
 		{Name: "lib", Source: &recipe.Source{Git: "https://git.example/lib.git", Commit: strings.Repeat("a", 40), Secret: "deploy"},
 			Script:  recipe.Script{Commands: []string{"make"}, Caches: []string{"/root/.ccache"}, Timeout: 60},
 			Outputs: []recipe.Output{{From: "/src/lib*.so", To: "/opt/lib/", Mode: "0755"}}},
-		{Name: "pages", Image: nodeRef, Source: &recipe.Source{URL: "https://files.example/web.tar.gz?x", SHA256: sum("web")},
+		{Name: "pages", Image: nodeRef, Source: &recipe.Source{URL: "https://files.example/web.tar.gz?x", SHA256: llbtest.Sum("web")},
 			Script: recipe.Script{Commands: []string{"npm ci"}, Network: true}, Outputs: []recipe.Output{{From: "/src/dist", To: "/app/static"}}},
 	}
 	r.LibraryPath = []string{"/opt/lib"}
@@ -35,8 +37,8 @@ func withSteps(r *recipe.Recipe, in *Inputs) {
 		{Name: "second", After: "packages", Script: recipe.Script{Commands: []string{"true"}}},
 		{Name: "third", After: "app", User: true, Script: recipe.Script{Commands: []string{"true"}}},
 	}
-	in.Images = map[string]Base{nodeRef: base(otherRef, 2)}
-	in.Helpers.Steps, in.Helpers.OwnSteps = "sha256:"+sum("steps"), "sha256:"+sum("own steps")
+	in.Images = map[string]ops.Base{nodeRef: llbtest.Base(llbtest.OtherRef, 2)}
+	in.Helpers.Steps, in.Helpers.OwnSteps = "sha256:"+llbtest.Sum("steps"), "sha256:"+llbtest.Sum("own steps")
 }
 
 func TestStepLayers(t *testing.T) {
@@ -62,24 +64,24 @@ func TestStepLayers(t *testing.T) {
 }
 
 // spec gives what mlbuild-step is told in a vertex.
-func spec[T any](t *testing.T, v vertex) (s T) {
+func spec[T any](t *testing.T, v llbtest.Vertex) (s T) {
 	t.Helper()
-	args := v.op.GetExec().GetMeta().GetArgs()
+	args := v.Op.GetExec().GetMeta().GetArgs()
 	if err := json.Unmarshal([]byte(args[len(args)-1]), &s); err != nil {
-		t.Fatalf("%s: %v", v.name, err)
+		t.Fatalf("%s: %v", v.Name, err)
 	}
 	return s
 }
 
 // TestStepOps: each step has what it declares and nothing else.
 func TestStepOps(t *testing.T) {
-	g := compiled(t, func(r *recipe.Recipe, in *Inputs) { withSteps(r, in); in.Network = Network{CA: true} })
-	lib, pages, model := g.named("build lib").op.GetExec(), g.named("build pages").op.GetExec(), g.named("] bake model").op.GetExec()
+	g := compiled(t, func(r *recipe.Recipe, in *Inputs) { withSteps(r, in); in.Network = ops.Network{CA: true} })
+	lib, pages, model := g.Named("build lib").Op.GetExec(), g.Named("build pages").Op.GetExec(), g.Named("] bake model").Op.GetExec()
 	if lib.Network != pb.NetMode_NONE || pages.Network != pb.NetMode_UNSET || model.Network != pb.NetMode_NONE {
 		t.Errorf("network: %s, %s, %s", lib.Network, pages.Network, model.Network)
 	}
 	for _, m := range slices.Concat(lib.Mounts, model.Mounts) {
-		if m.GetSecretOpt().GetID() == CASecret {
+		if m.GetSecretOpt().GetID() == ops.CASecret {
 			t.Error("a step without network has the CA")
 		}
 	}
@@ -91,7 +93,7 @@ func TestStepOps(t *testing.T) {
 			t.Errorf("the bake step lacks %s: %q", want, model.Meta.Env)
 		}
 	}
-	if run := spec[step.Run](t, g.named("build lib")); run.Timeout != 60 || run.Settle != nil || len(run.Secrets) != 0 {
+	if run := spec[step.Run](t, g.Named("build lib")); run.Timeout != 60 || run.Settle != nil || len(run.Secrets) != 0 {
 		t.Errorf("the build step is told %+v", run)
 	}
 	cache := slices.IndexFunc(lib.Mounts, func(m *pb.Mount) bool { return m.Dest == "/root/.ccache" })
@@ -113,14 +115,14 @@ func TestStepOps(t *testing.T) {
 	}
 	for _, name := range []string{"keep /app/models", "] run first"} {
 		if name == "keep /app/models" {
-			if c := spec[step.Collection](t, g.named(name)); len(c.Secrets) != 1 || c.Secrets[0].ID != "hub" {
+			if c := spec[step.Collection](t, g.Named(name)); len(c.Secrets) != 1 || c.Secrets[0].ID != "hub" {
 				t.Errorf("the outputs are searched for %v", c.Secrets)
 			}
-		} else if r := spec[step.Run](t, g.named(name)); r.Settle == nil || r.Settle.Root != "/" || !slices.Contains(r.Settle.Drop, "/var/log") {
+		} else if r := spec[step.Run](t, g.Named(name)); r.Settle == nil || r.Settle.Root != "/" || !slices.Contains(r.Settle.Drop, "/var/log") {
 			t.Errorf("the hook is told %+v", r)
 		}
 	}
-	git := g.named("git.example").op.GetSource()
+	git := g.Named("git.example").Op.GetSource()
 	if git.Attrs[pb.AttrGitChecksum] != strings.Repeat("a", 40) || git.Attrs[pb.AttrAuthHeaderSecret] != "mlbuild-source-deploy" {
 		t.Errorf("%s %v", git.Identifier, git.Attrs)
 	}
@@ -129,7 +131,7 @@ func TestStepOps(t *testing.T) {
 // TestStepKeys: what a step does not read changes nothing for it, and the image runs nothing that another project would not.
 func TestStepKeys(t *testing.T) {
 	before := compiled(t, withSteps)
-	keys := func(g ops, name string) string { t.Helper(); return g.named(name).digest }
+	keys := func(g llbtest.Graph, name string) string { t.Helper(); return g.Named(name).Digest }
 	edited := compiled(t, func(r *recipe.Recipe, in *Inputs) {
 		withSteps(r, in)
 		r.App.Copy[0].Files = []string{"main.py"}
@@ -142,22 +144,22 @@ func TestStepKeys(t *testing.T) {
 	if keys(before, "] run third") == keys(edited, "] run third") {
 		t.Error("a hook after the app does not see its edit")
 	}
-	bumped := compiled(t, func(r *recipe.Recipe, in *Inputs) { withSteps(r, in); in.Wheels[0].SHA256 = sum("newer") })
+	bumped := compiled(t, func(r *recipe.Recipe, in *Inputs) { withSteps(r, in); in.Wheels[0].SHA256 = llbtest.Sum("newer") })
 	if keys(before, "build lib") != keys(bumped, "build lib") || keys(before, "] run first") != keys(bumped, "] run first") {
 		t.Error("another wheel changes a build step or a hook before the packages")
 	}
 	if keys(before, "] bake model") == keys(bumped, "] bake model") {
 		t.Error("the bake step does not see another wheel")
 	}
-	for _, v := range before.all {
-		for _, in := range v.op.Inputs {
-			if in.Digest == before.output {
-				t.Errorf("%s has the published image as its input", v.name)
+	for _, v := range before.All {
+		for _, in := range v.Op.Inputs {
+			if in.Digest == before.Output {
+				t.Errorf("%s has the published image as its input", v.Name)
 			}
 		}
 	}
-	plain := compiled(t, nil).wheelSteps()
-	for name, key := range before.wheelSteps() {
+	plain := compiled(t, nil).WheelSteps()
+	for name, key := range before.WheelSteps() {
 		if plain[name] != key {
 			t.Errorf("the steps of the project change the layer of %s", name)
 		}
@@ -165,7 +167,7 @@ func TestStepKeys(t *testing.T) {
 }
 
 func TestLibraryPath(t *testing.T) {
-	r := testRecipe()
+	r := llbtest.Recipe()
 	r.LibraryPath = []string{"/opt/a", "/opt/b"}
 	for _, c := range []struct {
 		base []string

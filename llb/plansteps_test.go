@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mlbuild/mlbuild/llb/llbtest"
+	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
@@ -55,9 +57,9 @@ func TestLayerKeys(t *testing.T) {
 	}
 	before := keys(nil)
 	again := keys(func(_ *recipe.Recipe, in *Inputs) {
-		in.Session, in.NoCache = Session{ID: "another", SharedKey: "x"}, AllStages
+		in.Session, in.NoCache = ops.Session{ID: "another", SharedKey: "x"}, ops.AllStages
 	})
-	bumped := keys(func(_ *recipe.Recipe, in *Inputs) { in.Wheels[2].SHA256 = sum("another numpy") })
+	bumped := keys(func(_ *recipe.Recipe, in *Inputs) { in.Wheels[2].SHA256 = llbtest.Sum("another numpy") })
 	for name, key := range before {
 		if app := strings.HasPrefix(name, "app "); (key == "") != app {
 			t.Errorf("%s has the key %q", name, key)
@@ -78,7 +80,7 @@ func TestWhy(t *testing.T) {
 		"wheels nvidia-cublas-cu12 1.2.3 (part 1 of 3)": "a wheel larger than 140.0 MB", "app the project's files": "changes most",
 	}
 	for _, l := range compile(t, nil).Plan.Layers {
-		why := l.Why(budget)
+		why := l.Why(llbtest.Budget)
 		if why == "" || !strings.HasPrefix(why, want[l.Kind+" "+l.Name]) {
 			t.Errorf("%s %s: %q", l.Kind, l.Name, why)
 		}

@@ -9,6 +9,7 @@ import (
 	bkllb "github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/solver/pb"
 
+	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/llb/step"
 	"github.com/mlbuild/mlbuild/llb/wheel"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
@@ -30,15 +31,15 @@ const DefaultSSH = "default"
 
 // stepProgram is a root that holds mlbuild-step alone, for the platform of a digest.
 func stepProgram(digest string) bkllb.State {
-	s := stage{id: "helper", title: "helper"}
-	return bkllb.OCILayoutBlob(HelperStore+"@"+digest, bkllb.ImageBlobOCIStore("", HelperStore),
-		bkllb.Filename(StepFile), bkllb.Chmod(0o755), s.named("send the program that runs steps"))
+	s := ops.Group{ID: "helper", Title: "helper"}
+	return bkllb.OCILayoutBlob(ops.HelperStore+"@"+digest, bkllb.ImageBlobOCIStore("", ops.HelperStore),
+		bkllb.Filename(StepFile), bkllb.Chmod(0o755), s.Named("send the program that runs steps"))
 }
 
 // scripted is a project's step on its way into the graph.
 type scripted struct {
 	recipe.Script
-	stage  stage
+	stage  ops.Group
 	name   string        // for people: "build libfoo"
 	id     string        // of its caches: "build/libfoo"
 	user   recipe.User   // who runs the commands
@@ -54,7 +55,7 @@ func (m *image) runScript(root bkllb.State, s scripted, mounts ...bkllb.RunOptio
 	secrets, opts := s.secrets()
 	spec.Secrets = secrets
 	all := []bkllb.RunOption{
-		bkllb.Args([]string{stepDir + "/" + StepFile, "run", asJSON(spec)}), bkllb.Dir(s.dir), bkllb.Platform(m.platform), s.stage.named("%s", s.name),
+		bkllb.Args([]string{stepDir + "/" + StepFile, "run", asJSON(spec)}), bkllb.Dir(s.dir), bkllb.Platform(m.platform), s.stage.Named("%s", s.name),
 		bkllb.User(fmt.Sprintf("%d:%d", s.user.UID, s.user.GID)),
 		bkllb.AddMount(stepDir, stepProgram(m.in.Helpers.Steps), bkllb.Readonly, byKey),
 		bkllb.AddMount("/tmp", bkllb.Scratch(), bkllb.Tmpfs()),
@@ -63,7 +64,7 @@ func (m *image) runScript(root bkllb.State, s scripted, mounts ...bkllb.RunOptio
 		all = append(all, bkllb.AddEnv(p.Name, p.Value))
 	}
 	if s.Network {
-		all = append(all, m.in.Network.options(pythonCA)...)
+		all = append(all, m.in.Network.Options(ops.PythonCA)...)
 	} else {
 		all = append(all, bkllb.Network(pb.NetMode_NONE))
 	}
@@ -120,7 +121,7 @@ func (s scripted) caches(m *image) []bkllb.RunOption {
 	var opts []bkllb.RunOption
 	for _, dir := range s.Caches {
 		owned := bkllb.Mkdir("/cache", 0o755, bkllb.WithUIDGID(s.user.UID, s.user.GID), bkllb.WithCreatedTime(wheel.ModTime))
-		empty := bkllb.Scratch().File(owned, s.stage.named("an empty cache"))
+		empty := bkllb.Scratch().File(owned, s.stage.Named("an empty cache"))
 		id := path.Join("mlbuild/step", m.recipe.Name, s.id, m.platform.Architecture, dir)
 		opts = append(opts, bkllb.AddMount(dir, empty, bkllb.SourcePath("/cache"), bkllb.AsPersistentCacheDir(id, bkllb.CacheMountLocked)))
 	}
@@ -129,13 +130,13 @@ func (s scripted) caches(m *image) []bkllb.RunOption {
 
 // collect makes a layer of files in the root that commands left. It runs on the daemon's own platform, without network, and fails if a file is not there or
 // if one holds the value of a secret that the commands had: then there is no image.
-func (m *image) collect(root bkllb.State, s scripted, who string, outputs []recipe.Output, table dirTable) bkllb.State {
+func (m *image) collect(root bkllb.State, s scripted, who string, outputs []recipe.Output, table ops.DirTable) bkllb.State {
 	var parents []string
 	for _, o := range outputs {
 		parents = append(parents, o.Parent())
 	}
 	c := step.Collection{Step: who, In: collectedIn, Out: collectedOut, Time: wheel.ModTime.Unix()}
-	for _, d := range table.chain(parents...) {
+	for _, d := range table.Chain(parents...) {
 		c.Dirs = append(c.Dirs, step.Dir{Path: d.Path, Mode: uint32(d.Mode), UID: d.UID, GID: d.GID})
 	}
 	for _, o := range outputs {
@@ -147,7 +148,7 @@ func (m *image) collect(root bkllb.State, s scripted, who string, outputs []reci
 	c.Secrets, opts = searchedSecrets(s.Script, recipe.User{})
 	opts = append(opts,
 		bkllb.Args([]string{"/" + StepFile, "collect", asJSON(c)}), bkllb.Network(pb.NetMode_NONE), bkllb.ReadonlyRootFS(),
-		bkllb.Platform(m.in.Worker), s.stage.named("keep %s of the %s", outputNames(outputs), who),
+		bkllb.Platform(m.in.Worker), s.stage.Named("keep %s of the %s", outputNames(outputs), who),
 		bkllb.AddMount(collectedIn, root, bkllb.Readonly, byKey))
 	return stepProgram(m.in.Helpers.OwnSteps).Run(opts...).AddMount(collectedOut, bkllb.Scratch())
 }

@@ -6,6 +6,9 @@ import (
 
 	bkllb "github.com/moby/buildkit/client/llb"
 
+	"github.com/mlbuild/mlbuild/llb/layerplan"
+	"github.com/mlbuild/mlbuild/llb/ops"
+	"github.com/mlbuild/mlbuild/llb/query"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 	"github.com/mlbuild/mlbuild/profiles/pypi"
@@ -23,8 +26,8 @@ type BuildInputs struct {
 	Needs   map[string][]string // package → the packages that it needs, as far as the lock says it
 	Asked   map[string]string   // package that is built → who requires it, for people
 	Glibc   string              // of the base, "2.36"; "" = unknown
-	Tool    Base                // image in which uv is brought, on Worker's platform
-	Devel   Base                // image with the CUDA toolkit, on the image's platform; zero where nothing is compiled with CUDA
+	Tool    ops.Base            // image in which uv is brought, on Worker's platform
+	Devel   ops.Base            // image with the CUDA toolkit, on the image's platform; zero where nothing is compiled with CUDA
 	CUDA    string              // version of that toolkit
 	Version string              // of the project by its git tags, "" = unknown
 	Hosts   string              // known_hosts(5) of the git servers that are reached by ssh
@@ -45,8 +48,8 @@ func ready(wheels []pylock.Wheel) (there, sources []pylock.Wheel) {
 // wheels adds the layers of the wheels that are there, then those of the packages that are built.
 func (m *image) wheels(wheels []pylock.Wheel) error {
 	there, sources := ready(wheels)
-	helper := helperRoot(m.in.Helpers.Wheels)
-	for _, l := range planWheels(there, m.recipe.Layers, m.room()-len(sources)) {
+	helper := ops.HelperRoot(m.in.Helpers.Wheels)
+	for _, l := range layerplan.PlanWheels(there, m.recipe.Layers, m.room()-len(sources)) {
 		m.add(l, wheelLayer(helper, l, m.recipe, m.in))
 	}
 	return m.buildWheels(sources)
@@ -69,13 +72,13 @@ func (m *image) buildWheels(sources []pylock.Wheel) error {
 	if err != nil {
 		return err
 	}
-	tool, err := toolState(m.in.Build.Tool, m.in.Worker, m.sourceStage())
+	tool, err := ops.ToolState(m.in.Build.Tool, m.in.Worker, m.sourceStage())
 	if err != nil {
 		return err
 	}
 	b := &wheelBuilder{
 		image: m, root: root, made: map[string]bkllb.State{},
-		uv:     uvState(tool, m.in.Worker, m.platform, m.in.Network, m.sourceStage()),
+		uv:     ops.UVState(tool, m.in.Worker, m.platform, m.in.Network, m.sourceStage()),
 		system: m.kind("system"),
 	}
 	for _, w := range sources {
@@ -83,7 +86,7 @@ func (m *image) buildWheels(sources []pylock.Wheel) error {
 		if err != nil {
 			return err
 		}
-		m.add(Layer{Kind: "built", Name: w.Label(), Wheels: []pylock.Wheel{w}}, state)
+		m.add(layerplan.Layer{Kind: "built", Name: w.Label(), Wheels: []pylock.Wheel{w}}, state)
 	}
 	return nil
 }
@@ -106,8 +109,8 @@ const (
 	wheelOf    = "wheel of "
 )
 
-func (m *image) sourceStage() stage {
-	return stage{id: "source", title: "source", noCache: m.in.NoCache}
+func (m *image) sourceStage() ops.Group {
+	return ops.Group{ID: "source", Title: "source", NoCache: m.in.NoCache}
 }
 
 // wheelBuilder makes wheels from source, on the builder stage.
@@ -200,7 +203,7 @@ func (b *wheelBuilder) needed(roots []string) map[string]bool {
 func requiredBy(how recipe.PackageBuild) []string {
 	var names []string
 	for _, r := range how.Requires {
-		if name := NameOf(r); name != "" {
+		if name := query.NameOf(r); name != "" {
 			names = append(names, name)
 		}
 	}
@@ -214,7 +217,7 @@ func (b *wheelBuilder) fits(how recipe.PackageBuild, chain []string) error {
 			Hint("look at isolation: false and requires of these packages in python.build")
 	}
 	for _, r := range how.Requires {
-		m := requirementName.FindStringSubmatchIndex(r)
+		m := query.RequirementName.FindStringSubmatchIndex(r)
 		if m == nil {
 			continue
 		}
@@ -240,6 +243,6 @@ func (b *wheelBuilder) laid(w pylock.Wheel) []bkllb.State {
 	if own != nil {
 		return own
 	}
-	l := Layer{Kind: "wheels", Name: w.Label(), Wheels: []pylock.Wheel{w}}
-	return []bkllb.State{wheelLayer(helperRoot(b.in.Helpers.Wheels), l, b.recipe, b.in)}
+	l := layerplan.Layer{Kind: "wheels", Name: w.Label(), Wheels: []pylock.Wheel{w}}
+	return []bkllb.State{wheelLayer(ops.HelperRoot(b.in.Helpers.Wheels), l, b.recipe, b.in)}
 }

@@ -10,6 +10,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/moby/buildkit/solver/pb"
 
+	"github.com/mlbuild/mlbuild/llb/llbtest"
+	"github.com/mlbuild/mlbuild/llb/ops"
+	"github.com/mlbuild/mlbuild/llb/query"
 	"github.com/mlbuild/mlbuild/llb/wheel"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
@@ -26,19 +29,19 @@ const (
 func sdistOf(name string) pylock.Wheel {
 	file := name + "-1.2.3.tar.gz"
 	return pylock.Wheel{Name: name, Version: "1.2.3", Why: "it has no wheel", Source: &pylock.Source{
-		Type: pylock.Archive, URL: "https://files.example/" + file, Name: file, Size: 5000, SHA256: sum(file)}}
+		Type: pylock.Archive, URL: "https://files.example/" + file, Name: file, Size: 5000, SHA256: llbtest.Sum(file)}}
 }
 
 // fromSource compiles an image of these packages beside numpy and filelock, with gcc in the builder stage.
-func fromSource(t *testing.T, change func(*recipe.Recipe, *Inputs), sources ...pylock.Wheel) ops {
+func fromSource(t *testing.T, change func(*recipe.Recipe, *Inputs), sources ...pylock.Wheel) llbtest.Graph {
 	t.Helper()
 	return compiled(t, func(r *recipe.Recipe, in *Inputs) { sourceProject(r, in, change, sources) })
 }
 
 func sourceProject(r *recipe.Recipe, in *Inputs, change func(*recipe.Recipe, *Inputs), sources []pylock.Wheel) {
 	r.Builder.System = []string{"gcc"}
-	in.Wheels = append(slices.Clone(sources), aWheel("filelock", 16_000), aWheel("numpy", 16_800_000))
-	in.Build = BuildInputs{Tool: base(toolRef, 4), Glibc: "2.36", Needs: map[string][]string{}, Asked: map[string]string{}}
+	in.Wheels = append(slices.Clone(sources), llbtest.Wheel("filelock", 16_000), llbtest.Wheel("numpy", 16_800_000))
+	in.Build = BuildInputs{Tool: llbtest.Base(toolRef, 4), Glibc: "2.36", Needs: map[string][]string{}, Asked: map[string]string{}}
 	for _, w := range sources {
 		in.Build.Asked[w.Name] = "the project"
 	}
@@ -48,20 +51,20 @@ func sourceProject(r *recipe.Recipe, in *Inputs, change func(*recipe.Recipe, *In
 }
 
 // told is what a step of one of the scripts is told.
-func (g ops) told(v vertex, file string) map[string]any {
-	g.t.Helper()
+func told(g llbtest.Graph, v llbtest.Vertex, file string) map[string]any {
+	g.T.Helper()
 	job := map[string]any{}
-	if err := json.Unmarshal([]byte(g.scriptFiles(v)["/"+file]), &job); err != nil {
-		g.t.Fatal(err)
+	if err := json.Unmarshal([]byte(scriptFiles(g, v)["/"+file]), &job); err != nil {
+		g.T.Fatal(err)
 	}
 	return job
 }
 
-func (g ops) scriptFiles(v vertex) map[string]string {
-	g.t.Helper()
-	from := v.op.Inputs[mount(v, scriptDir).Input]
+func scriptFiles(g llbtest.Graph, v llbtest.Vertex) map[string]string {
+	g.T.Helper()
+	from := v.Op.Inputs[llbtest.Mount(v, scriptDir).Input]
 	files := map[string]string{}
-	for _, a := range g.byDigest[from.Digest].op.GetFile().Actions {
+	for _, a := range g.ByDigest[from.Digest].Op.GetFile().Actions {
 		if f := a.GetMkfile(); f != nil {
 			files[f.Path] = string(f.Data)
 		}
@@ -70,52 +73,52 @@ func (g ops) scriptFiles(v vertex) map[string]string {
 }
 
 // from gives what is mounted at a place of a step.
-func (g ops) from(v vertex, dest string) vertex {
-	g.t.Helper()
-	m := mount(v, dest)
+func from(g llbtest.Graph, v llbtest.Vertex, dest string) llbtest.Vertex {
+	g.T.Helper()
+	m := llbtest.Mount(v, dest)
 	if m == nil {
-		g.t.Fatalf("%s has nothing at %s", v.name, dest)
+		g.T.Fatalf("%s has nothing at %s", v.Name, dest)
 	}
-	return g.byDigest[v.op.Inputs[m.Input].Digest]
+	return g.ByDigest[v.Op.Inputs[m.Input].Digest]
 }
 
 // TestBuiltWheel: a source distribution is downloaded by its hash, built on the builder stage, checked and unpacked without network, and is a layer.
 func TestBuiltWheel(t *testing.T) {
 	g := fromSource(t, func(_ *recipe.Recipe, in *Inputs) { in.Build.Asked["speedups"] = "wants (requirements.txt:3)" }, sdistOf("speedups"))
-	step := g.named(WheelStep)
-	if step.name != "[source] wheel of speedups 1.2.3, required by wants (requirements.txt:3)" {
-		t.Errorf("the step is named %q", step.name)
+	step := g.Named(WheelStep)
+	if step.Name != "[source] wheel of speedups 1.2.3, required by wants (requirements.txt:3)" {
+		t.Errorf("the step is named %q", step.Name)
 	}
-	if root := g.inputs(step)[0]; root.name != "[builder] apt-get install gcc" {
-		t.Errorf("it is built on %s", root.name)
+	if root := g.Inputs(step)[0]; root.Name != "[builder] apt-get install gcc" {
+		t.Errorf("it is built on %s", root.Name)
 	}
-	source := g.from(step, "/mlbuild/source")
-	want := map[string]string{pb.AttrHTTPChecksum: "sha256:" + sum("speedups-1.2.3.tar.gz"), pb.AttrHTTPFilename: "speedups-1.2.3.tar.gz", pb.AttrHTTPPerm: "0644"}
-	if d := cmp.Diff(want, source.attrs()); d != "" || !mount(step, "/mlbuild/source").Readonly {
+	source := from(g, step, "/mlbuild/source")
+	want := map[string]string{pb.AttrHTTPChecksum: "sha256:" + llbtest.Sum("speedups-1.2.3.tar.gz"), pb.AttrHTTPFilename: "speedups-1.2.3.tar.gz", pb.AttrHTTPPerm: "0644"}
+	if d := cmp.Diff(want, source.Attrs()); d != "" || !llbtest.Mount(step, "/mlbuild/source").Readonly {
 		t.Errorf("the source (-want +got):\n%s", d)
 	}
-	if job := g.told(step, "build.json"); job["archive"] != "speedups-1.2.3.tar.gz" || job["shared"] != false {
+	if job := told(g, step, "build.json"); job["archive"] != "speedups-1.2.3.tar.gz" || job["shared"] != false {
 		t.Errorf("the build is told %v", job)
 	}
-	for dest, id := range map[string]string{"/cache": "mlbuild/uv/" + UVVersion + "/amd64", buildCache: "mlbuild/build/debian-bookworm/amd64"} {
-		if got := mount(step, dest).GetCacheOpt(); got.GetID() != id || got.Sharing != pb.CacheSharingOpt_SHARED {
+	for dest, id := range map[string]string{"/cache": "mlbuild/uv/" + ops.UVVersion + "/amd64", buildCache: "mlbuild/build/debian-bookworm/amd64"} {
+		if got := llbtest.Mount(step, dest).GetCacheOpt(); got.GetID() != id || got.Sharing != pb.CacheSharingOpt_SHARED {
 			t.Errorf("the cache at %s is %v", dest, got)
 		}
 	}
-	lay := g.named("unpack speedups 1.2.3")
-	if exec := lay.op.GetExec(); exec.Network != pb.NetMode_NONE || g.from(lay, "/mlbuild/wheel").digest != step.digest {
-		t.Errorf("unpacking: network %v, of %s", exec.Network, g.from(lay, "/mlbuild/wheel").name)
+	lay := g.Named("unpack speedups 1.2.3")
+	if exec := lay.Op.GetExec(); exec.Network != pb.NetMode_NONE || from(g, lay, "/mlbuild/wheel").Digest != step.Digest {
+		t.Errorf("unpacking: network %v, of %s", exec.Network, from(g, lay, "/mlbuild/wheel").Name)
 	}
-	job := g.told(lay, "lay.json")
+	job := told(g, lay, "lay.json")
 	delete(job, "args")
 	if d := cmp.Diff(map[string]any{"name": "speedups", "version": "1.2.3", "machine": "x86_64", "glibc": 36.0, "needs": []any{"filelock", "numpy"}}, job); d != "" {
 		t.Errorf("unpacking is told (-want +got):\n%s", d)
 	}
-	image := g.byDigest[g.output]
-	if !slices.ContainsFunc(g.inputs(image), func(v vertex) bool { return v.digest == lay.digest }) {
+	image := g.ByDigest[g.Output]
+	if !slices.ContainsFunc(g.Inputs(image), func(v llbtest.Vertex) bool { return v.Digest == lay.Digest }) {
 		t.Error("the wheel is no layer of the image")
 	}
-	if slices.ContainsFunc(g.inputs(image), func(v vertex) bool { return strings.Contains(v.name, "gcc") || v.digest == step.digest }) {
+	if slices.ContainsFunc(g.Inputs(image), func(v llbtest.Vertex) bool { return strings.Contains(v.Name, "gcc") || v.Digest == step.Digest }) {
 		t.Error("what builds is in the image")
 	}
 }
@@ -124,7 +127,7 @@ func TestBuiltWheel(t *testing.T) {
 func TestBuildsAreApart(t *testing.T) {
 	steps := func(change func(*recipe.Recipe, *Inputs)) map[string]string {
 		found := map[string]string{}
-		for name, d := range fromSource(t, change, sdistOf("one"), sdistOf("two")).digests("exec") {
+		for name, d := range fromSource(t, change, sdistOf("one"), sdistOf("two")).Digests("exec") {
 			if strings.HasPrefix(name, SourceStep) {
 				found[name] = d
 			}
@@ -133,7 +136,7 @@ func TestBuildsAreApart(t *testing.T) {
 	}
 	before := steps(nil)
 	for name, change := range map[string]func(*recipe.Recipe, *Inputs){
-		"source": func(_ *recipe.Recipe, in *Inputs) { in.Wheels[0].Source.SHA256 = sum("other") },
+		"source": func(_ *recipe.Recipe, in *Inputs) { in.Wheels[0].Source.SHA256 = llbtest.Sum("other") },
 		"way": func(r *recipe.Recipe, _ *Inputs) {
 			r.Builder.Packages = []recipe.PackageBuild{{Name: "one", Jobs: 2}}
 		},
@@ -144,14 +147,14 @@ func TestBuildsAreApart(t *testing.T) {
 				different = append(different, step)
 			}
 		}
-		if d := cmp.Diff([]string{"[source] unpack one 1.2.3", "[source] wheel of one 1.2.3, required by the project"}, sorted(different)); d != "" {
+		if d := cmp.Diff([]string{"[source] unpack one 1.2.3", "[source] wheel of one 1.2.3, required by the project"}, llbtest.Sorted(different)); d != "" {
 			t.Errorf("another %s of one changes (-want +got):\n%s", name, d)
 		}
 	}
 }
 
 func TestBuildEnvironment(t *testing.T) {
-	gpu := func(in *Inputs) { in.Build.Devel, in.Build.CUDA = base(develRef, 9), "12.6.3" }
+	gpu := func(in *Inputs) { in.Build.Devel, in.Build.CUDA = llbtest.Base(develRef, 9), "12.6.3" }
 	const arch = "7.5;8.0;8.6;8.9;9.0+PTX"
 	for _, c := range []struct {
 		name string
@@ -180,9 +183,9 @@ func TestBuildEnvironment(t *testing.T) {
 				if c.more != nil {
 					c.more(in)
 				}
-			}, sdistOf("speedups")).named(WheelStep)
+			}, sdistOf("speedups")).Named(WheelStep)
 			for name, want := range c.want {
-				if got, _ := environ(step, name); got != want {
+				if got, _ := llbtest.Environ(step, name); got != want {
 					t.Errorf("%s is %q, want %q", name, got, want)
 				}
 			}
@@ -193,17 +196,17 @@ func TestBuildEnvironment(t *testing.T) {
 // TestToolkitOnlyWhereAsked: the CUDA toolkit is mounted for the package that says so, and no other one, nor the image, sees it.
 func TestToolkitOnlyWhereAsked(t *testing.T) {
 	g := fromSource(t, func(r *recipe.Recipe, in *Inputs) {
-		in.Build.Devel, in.Build.CUDA = base(develRef, 9), "12.6.3"
+		in.Build.Devel, in.Build.CUDA = llbtest.Base(develRef, 9), "12.6.3"
 		r.Builder.Packages = []recipe.PackageBuild{{Name: "kernels", CUDA: true}, {Name: "plain"}}
 	}, sdistOf("kernels"), sdistOf("plain"))
-	step := g.named(WheelStep + "kernels")
-	if m := mount(step, cudaHome); m == nil || !m.Readonly || m.Selector != "/usr/local/cuda-12.6" || !strings.Contains(g.from(step, cudaHome).op.GetSource().Identifier, develRef) {
+	step := g.Named(WheelStep + "kernels")
+	if m := llbtest.Mount(step, cudaHome); m == nil || !m.Readonly || m.Selector != "/usr/local/cuda-12.6" || !strings.Contains(from(g, step, cudaHome).Op.GetSource().Identifier, develRef) {
 		t.Errorf("the toolkit: %v", m)
 	}
-	for _, v := range g.all {
-		for _, in := range g.inputs(v) {
-			if strings.Contains(in.op.GetSource().GetIdentifier(), "nvidia/cuda") && v.digest != step.digest {
-				t.Errorf("%s reads the devel image", v.name)
+	for _, v := range g.All {
+		for _, in := range g.Inputs(v) {
+			if strings.Contains(in.Op.GetSource().GetIdentifier(), "nvidia/cuda") && v.Digest != step.Digest {
+				t.Errorf("%s reads the devel image", v.Name)
 			}
 		}
 	}
@@ -213,37 +216,37 @@ func TestToolkitOnlyWhereAsked(t *testing.T) {
 func shared(r *recipe.Recipe, in *Inputs) {
 	r.Builder.Packages = []recipe.PackageBuild{{Name: "kernels", Shared: true, Requires: []string{"numpy>=1,<2; python_version > '3'", "tools", "setuptools"}}}
 	in.Build.Needs = map[string][]string{"numpy": {"filelock"}, "kernels": {"numpy"}}
-	in.Wheels = append(in.Wheels, aWheel("sympy", 6_300_000))
+	in.Wheels = append(in.Wheels, llbtest.Wheel("sympy", 6_300_000))
 }
 
 // TestBuildWithoutIsolation: what is locked is mounted from its layers and not installed again, with what it needs and nothing else.
 func TestBuildWithoutIsolation(t *testing.T) {
 	g := fromSource(t, shared, sdistOf("kernels"), sdistOf("tools"))
-	step := g.named(WheelStep + "kernels")
-	if m := mount(step, wheel.Venv); m == nil || !m.Readonly || m.Selector != wheel.Venv {
+	step := g.Named(WheelStep + "kernels")
+	if m := llbtest.Mount(step, wheel.Venv); m == nil || !m.Readonly || m.Selector != wheel.Venv {
 		t.Fatalf("the environment: %v", m)
 	}
 	var seen []string
-	for _, v := range g.inputs(g.from(step, wheel.Venv)) {
-		seen = append(seen, v.name)
+	for _, v := range g.Inputs(from(g, step, wheel.Venv)) {
+		seen = append(seen, v.Name)
 	}
 	want := []string{"[python environment] settle times", "[source] unpack tools 1.2.3", "[wheels] unpack 1 small wheel (bin 3)", "[wheels] unpack numpy 1.2.3"}
-	if d := cmp.Diff(want, sorted(seen)); d != "" {
+	if d := cmp.Diff(want, llbtest.Sorted(seen)); d != "" {
 		t.Errorf("it sees (-want +got):\n%s", d)
 	}
-	image := g.inputs(g.byDigest[g.output])
-	if numpy := g.named("unpack numpy"); !slices.ContainsFunc(image, func(v vertex) bool { return v.digest == numpy.digest }) {
+	image := g.Inputs(g.ByDigest[g.Output])
+	if numpy := g.Named("unpack numpy"); !slices.ContainsFunc(image, func(v llbtest.Vertex) bool { return v.Digest == numpy.Digest }) {
 		t.Error("numpy is unpacked for the build alone, and not as the image has it")
 	}
-	job := g.told(step, "build.json")
+	job := told(g, step, "build.json")
 	if d := cmp.Diff([]any{"tools", "filelock", "numpy"}, job["has"]); d != "" || job["shared"] != true {
 		t.Errorf("it is told %v\n%s", job, d)
 	}
-	lay := g.named("unpack kernels")
-	if mount(lay, "/mlbuild/layers/3") == nil || mount(lay, "/mlbuild/layers/4") != nil {
+	lay := g.Named("unpack kernels")
+	if llbtest.Mount(lay, "/mlbuild/layers/3") == nil || llbtest.Mount(lay, "/mlbuild/layers/4") != nil {
 		t.Error("libraries are looked for in other layers than that of the system packages and the three that the build saw")
 	}
-	if d := cmp.Diff([]any{"filelock", "numpy"}, g.told(lay, "lay.json")["needs"]); d != "" {
+	if d := cmp.Diff([]any{"filelock", "numpy"}, told(g, lay, "lay.json")["needs"]); d != "" {
 		t.Errorf("unpacking (-want +got):\n%s", d)
 	}
 }
@@ -262,7 +265,7 @@ func TestBuildsThatCannotBe(t *testing.T) {
 			r.Builder.Packages = []recipe.PackageBuild{{Name: "one", Shared: true, Requires: []string{"NumPy >= 2"}}}
 		}, fault.Resolve, "the build of one requires NumPy >= 2, and the image has numpy 1.2.3, which its build would be given"},
 	} {
-		r, in := testRecipe(), inputs()
+		r, in := llbtest.Recipe(), inputs()
 		sourceProject(r, &in, c.change, []pylock.Wheel{sdistOf("one"), sdistOf("two")})
 		_, err := Compile(r, in)
 		if f, ok := errors.AsType[*fault.Fault](err); !ok || f.Code != c.code || f.Message != c.says || len(f.Hints) == 0 {
@@ -288,26 +291,26 @@ func TestCheckout(t *testing.T) {
 			pb.AttrFullRemoteURL: "ssh://git@git.example/team/greet.git", pb.AttrMountSSHSock: "default", pb.AttrKnownSSHHosts: hosts}},
 	} {
 		g := fromSource(t, func(_ *recipe.Recipe, in *Inputs) { in.Build.Hosts = hosts }, git(c.url))
-		step := g.named(WheelStep)
-		source := g.from(step, "/mlbuild/source")
-		if got := source.op.GetSource().Identifier; got != c.identifier {
+		step := g.Named(WheelStep)
+		source := from(g, step, "/mlbuild/source")
+		if got := source.Op.GetSource().Identifier; got != c.identifier {
 			t.Errorf("the source is %s", got)
 		}
 		for name, want := range c.attrs {
-			if got := source.attrs()[name]; got != want {
+			if got := source.Attrs()[name]; got != want {
 				t.Errorf("%s: %s is %q, want %q", c.url, name, got, want)
 			}
 		}
-		if job := g.told(step, "build.json"); job["subdir"] != "python" || job["archive"] != "" {
+		if job := told(g, step, "build.json"); job["subdir"] != "python" || job["archive"] != "" {
 			t.Errorf("the build is told %v", job)
 		}
-		if v, _ := environ(step, "SETUPTOOLS_SCM_PRETEND_VERSION_FOR_GREET"); v != "1.4" {
+		if v, _ := llbtest.Environ(step, "SETUPTOOLS_SCM_PRETEND_VERSION_FOR_GREET"); v != "1.4" {
 			t.Errorf("a build that asks git for its version is told %q", v)
 		}
-		if len(step.op.GetExec().Secretenv) != 1 || slices.ContainsFunc(step.op.GetExec().Mounts, func(m *pb.Mount) bool { return m.MountType == pb.MountType_SSH }) {
+		if len(step.Op.GetExec().Secretenv) != 1 || slices.ContainsFunc(step.Op.GetExec().Mounts, func(m *pb.Mount) bool { return m.MountType == pb.MountType_SSH }) {
 			t.Error("the agent that fetches is forwarded to the build")
 		}
-		origin := g.from(g.named("unpack greet"), "/mlbuild/origin").op.GetFile().Actions[0].GetMkfile().Data
+		origin := from(g, g.Named("unpack greet"), "/mlbuild/origin").Op.GetFile().Actions[0].GetMkfile().Data
 		want := `{"vcs_info":{"vcs":"git","commit_id":"` + aCommit + `","requested_revision":"main"},"url":"` + c.url + `","subdirectory":"python"}`
 		if string(origin) != want {
 			t.Errorf("direct_url.json: %s", origin)
@@ -318,24 +321,24 @@ func TestCheckout(t *testing.T) {
 // TestLocalSources: a directory is sent by itself and mounted, a file is copied under its name, and neither says a machine's path.
 func TestLocalSources(t *testing.T) {
 	dir := pylock.Wheel{Name: "tool", Source: &pylock.Source{Type: pylock.Directory, Path: "libs/tool"}}
-	file := pylock.Wheel{Name: "packed", Version: "1", Direct: true, Source: &pylock.Source{Type: pylock.Archive, Path: "sdists/packed-1.tar.gz", Name: "packed-1.tar.gz", SHA256: sum("packed")}}
+	file := pylock.Wheel{Name: "packed", Version: "1", Direct: true, Source: &pylock.Source{Type: pylock.Archive, Path: "sdists/packed-1.tar.gz", Name: "packed-1.tar.gz", SHA256: llbtest.Sum("packed")}}
 	g := fromSource(t, func(r *recipe.Recipe, in *Inputs) {
 		r.Requires.Local = []recipe.LocalSource{{Path: "libs/tool", Name: "tool", Git: true}}
 		in.Build.Version = "3.1"
 	}, dir, file)
-	step := g.named(WheelStep + "tool")
-	source := g.from(step, "/mlbuild/source")
-	if m := mount(step, "/mlbuild/source"); m.Selector != "/libs/tool" || source.attrs()[pb.AttrFollowPaths] != `["libs/tool"]` || !strings.Contains(source.attrs()[pb.AttrExcludePatterns], "*.log") {
-		t.Errorf("%v of %v", m, source.attrs())
+	step := g.Named(WheelStep + "tool")
+	source := from(g, step, "/mlbuild/source")
+	if m := llbtest.Mount(step, "/mlbuild/source"); m.Selector != "/libs/tool" || source.Attrs()[pb.AttrFollowPaths] != `["libs/tool"]` || !strings.Contains(source.Attrs()[pb.AttrExcludePatterns], "*.log") {
+		t.Errorf("%v of %v", m, source.Attrs())
 	}
-	if v, _ := environ(step, "SETUPTOOLS_SCM_PRETEND_VERSION_FOR_TOOL"); v != "3.1" {
+	if v, _ := llbtest.Environ(step, "SETUPTOOLS_SCM_PRETEND_VERSION_FOR_TOOL"); v != "3.1" {
 		t.Errorf("the version by git's tags is %q", v)
 	}
-	packed := g.from(g.named(WheelStep+"packed"), "/mlbuild/source")
-	if c := packed.op.GetFile().Actions[0].GetCopy(); c.Src != "/sdists/packed-1.tar.gz" || c.Dest != "/packed-1.tar.gz" {
+	packed := from(g, g.Named(WheelStep+"packed"), "/mlbuild/source")
+	if c := packed.Op.GetFile().Actions[0].GetCopy(); c.Src != "/sdists/packed-1.tar.gz" || c.Dest != "/packed-1.tar.gz" {
 		t.Errorf("copied: %v", c)
 	}
-	if mount(g.named("unpack tool"), "/mlbuild/origin") != nil {
+	if llbtest.Mount(g.Named("unpack tool"), "/mlbuild/origin") != nil {
 		t.Error("the directory of a project is no origin for others")
 	}
 }
@@ -346,16 +349,16 @@ func TestBuildRequirements(t *testing.T) {
 		r.Requires.Indexes = append(r.Requires.Indexes, recipe.Index{Name: "mirror", URL: "https://mirror.example/simple", Default: true, Secret: "mirror-login"})
 		r.Builder.Constraints = []recipe.File{{Path: "build/c.txt", Data: "setuptools<80\n-c more.txt\n", Top: true}, {Path: "build/more.txt", Data: "wheel<1\n"}}
 	}, sdistOf("speedups"))
-	step := g.named(WheelStep)
-	files := g.scriptFiles(step)
+	step := g.Named(WheelStep)
+	files := scriptFiles(g, step)
 	if d := cmp.Diff("[[index]]\nname = \"mirror\"\nurl = \"https://mirror.example/simple\"\ndefault = true\n", files["/uv.toml"]); d != "" {
 		t.Errorf("uv.toml (-want +got):\n%s", d)
 	}
-	if files["/constraints/build/more.txt"] != "wheel<1\n" || !cmp.Equal(g.told(step, "build.json")["constraints"], any([]any{"constraints/build/c.txt"})) {
-		t.Errorf("constraints: %v of %q", g.told(step, "build.json")["constraints"], files)
+	if files["/constraints/build/more.txt"] != "wheel<1\n" || !cmp.Equal(told(g, step, "build.json")["constraints"], any([]any{"constraints/build/c.txt"})) {
+		t.Errorf("constraints: %v of %q", told(g, step, "build.json")["constraints"], files)
 	}
-	if args := strings.Join(step.op.GetExec().Meta.Args, " "); !strings.Contains(args, "UV_INDEX_") || len(step.op.GetExec().Secretenv) != 2 {
-		t.Errorf("it runs %q with %v", args, step.op.GetExec().Secretenv)
+	if args := strings.Join(step.Op.GetExec().Meta.Args, " "); !strings.Contains(args, "UV_INDEX_") || len(step.Op.GetExec().Secretenv) != 2 {
+		t.Errorf("it runs %q with %v", args, step.Op.GetExec().Secretenv)
 	}
 }
 
@@ -365,25 +368,25 @@ func TestBuiltForAnotherPlatform(t *testing.T) {
 		r.Platform = "linux/arm64"
 		in.Base.Config.Platform.Architecture = "arm64"
 	}, sdistOf("speedups"))
-	step, uv := g.named(WheelStep), g.named("pip: bring uv")
-	if step.op.Platform.Architecture != "arm64" || uv.op.Platform.Architecture != "amd64" || !slices.Contains(uv.op.GetExec().Meta.Args, "manylinux2014_aarch64") {
-		t.Errorf("built on %v, uv brought on %v by %q", step.op.Platform, uv.op.Platform, uv.op.GetExec().Meta.Args)
+	step, uv := g.Named(WheelStep), g.Named("pip: bring uv")
+	if step.Op.Platform.Architecture != "arm64" || uv.Op.Platform.Architecture != "amd64" || !slices.Contains(uv.Op.GetExec().Meta.Args, "manylinux2014_aarch64") {
+		t.Errorf("built on %v, uv brought on %v by %q", step.Op.Platform, uv.Op.Platform, uv.Op.GetExec().Meta.Args)
 	}
-	if g.told(g.named("unpack speedups"), "lay.json")["machine"] != "aarch64" {
+	if told(g, g.Named("unpack speedups"), "lay.json")["machine"] != "aarch64" {
 		t.Error("its platform tag is held against another machine")
 	}
 }
 
 func TestSSHServers(t *testing.T) {
-	r := testRecipe()
+	r := llbtest.Recipe()
 	r.Requires.Packages = []string{"a @ git+ssh://git@git.example/a.git@main", "b @ git+ssh://[::1]:2222/b.git", "c @ git+https://web.example/c.git"}
 	r.Requires.Files = []recipe.File{{Data: "d @ git+ssh://git@git.example:22/d.git\n"}}
 	r.Requires.Project = &recipe.ProjectSource{File: recipe.File{Data: "e = {git = 'ssh://me@other.example:7999/e.git'}\nf = { git = \"git@third.example:team/f.git\" }\n"}}
-	if d := cmp.Diff([]string{"[::1]:2222", "[other.example]:7999", "git.example", "third.example"}, SSHServers(r)); d != "" {
+	if d := cmp.Diff([]string{"[::1]:2222", "[other.example]:7999", "git.example", "third.example"}, query.SSHServers(r)); d != "" {
 		t.Errorf("servers (-want +got):\n%s", d)
 	}
 	r.Requires.UV = &recipe.UVLock{}
-	if len(SSHServers(r)) != 0 || usesGit(r) {
+	if len(query.SSHServers(r)) != 0 || query.UsesGit(r) {
 		t.Error("uv has nothing to ask where its own lock says all")
 	}
 }

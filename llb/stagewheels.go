@@ -3,6 +3,8 @@ package llb
 import (
 	"slices"
 
+	"github.com/mlbuild/mlbuild/llb/layerplan"
+	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
@@ -15,9 +17,9 @@ var stageStartup = map[string]string{
 
 // stageWheels adds the wheels that only a stage has, whole. Those of the runtime lie in the runtime's own layers.
 func (m *image) stageWheels() error {
-	helper := helperRoot(m.in.Helpers.Wheels)
+	helper := ops.HelperRoot(m.in.Helpers.Wheels)
 	there, sources := ready(m.in.Extra)
-	for _, l := range planWheels(there, m.recipe.Layers, m.room()-len(sources)) {
+	for _, l := range layerplan.PlanWheels(there, m.recipe.Layers, m.room()-len(sources)) {
 		r := *m.recipe
 		r.Prune = recipe.Pruning{}
 		for _, w := range l.Wheels {

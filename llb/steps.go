@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/moby/buildkit/solver/pb"
+
+	"github.com/mlbuild/mlbuild/llb/ops"
 )
 
 // What a step does.
@@ -57,7 +59,7 @@ func Steps(def *pb.Definition) ([]Step, error) {
 func doing(op *pb.Op) string {
 	switch o := op.Op.(type) {
 	case *pb.Op_Exec:
-		if program := o.Exec.Meta.Args[0]; program == "/"+HelperFile || program == "/"+StepFile {
+		if program := o.Exec.Meta.Args[0]; program == "/"+ops.HelperFile || program == "/"+StepFile {
 			return DoesUnpack
 		}
 		return DoesRun

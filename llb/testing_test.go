@@ -10,6 +10,8 @@ import (
 	"github.com/moby/buildkit/solver/pb"
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 
+	"github.com/mlbuild/mlbuild/llb/llbtest"
+	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
@@ -18,7 +20,7 @@ import (
 // forStage makes the recipe one with the testing and the dev stage, and asks for one of them.
 func forStage(target string) func(*recipe.Recipe, *Inputs) {
 	return func(r *recipe.Recipe, in *Inputs) {
-		in.Target, in.Extra = target, []pylock.Wheel{aWheel("pluggy", 20_000), aWheel("pytest", 350_000)}
+		in.Target, in.Extra = target, []pylock.Wheel{llbtest.Wheel("pluggy", 20_000), llbtest.Wheel("pytest", 350_000)}
 		r.Testing = &recipe.Testing{
 			Copy:     []recipe.CopyRule{{From: "tests", Files: []string{"tests"}, To: "/app/"}},
 			Ignore:   []string{"**/*.log"},
@@ -63,10 +65,10 @@ func TestTestingStage(t *testing.T) {
 	if !slices.Equal(got[:len(want)], want) || len(more) < 2 || !strings.HasPrefix(more[0], "wheels: ") || more[len(more)-1] != "tests: the project's tests" {
 		t.Errorf("layers %q", got)
 	}
-	below, above := decode(t, runtime.Definition), decode(t, g.Definition)
-	for i, in := range below.inputs(below.kinds("merge")[0]) {
-		if over := above.inputs(above.kinds("merge")[0])[i]; in.digest != over.digest {
-			t.Errorf("the runtime's %q is another %q here", in.name, over.name)
+	below, above := llbtest.Decode(t, runtime.Definition), llbtest.Decode(t, g.Definition)
+	for i, in := range below.Inputs(below.Kinds("merge")[0]) {
+		if over := above.Inputs(above.Kinds("merge")[0])[i]; in.Digest != over.Digest {
+			t.Errorf("the runtime's %q is another %q here", in.Name, over.Name)
 		}
 	}
 	c := configOf(t, g)
@@ -80,44 +82,44 @@ func TestTestingStage(t *testing.T) {
 
 // TestTestRun: the tests run as the image's user on the merge, with nothing that they do not need, and what they leave is reports.
 func TestTestRun(t *testing.T) {
-	g := decode(t, compile(t, forStage("testing")).Tests)
-	v := g.named("[testing] ruff check; pytest -q")
-	e := v.op.GetExec()
+	g := llbtest.Decode(t, compile(t, forStage("testing")).Tests)
+	v := g.Named("[testing] ruff check; pytest -q")
+	e := v.Op.GetExec()
 	args := []string{"/opt/venv/bin/python", "-I", "-B", "/run/mlbuild/tests/run.py", "/run/mlbuild/tests/task.json", "/run/mlbuild/results"}
 	if d := cmp.Diff(args, e.Meta.Args); d != "" || e.Meta.User != "1000:1000" || e.Meta.Cwd != "/app" || e.Network != pb.NetMode_NONE {
 		t.Errorf("args %q as %s in %s with network %s", e.Meta.Args, e.Meta.User, e.Meta.Cwd, e.Network)
 	}
-	if kind, _ := environ(v, "KIND"); kind != "small" {
+	if kind, _ := llbtest.Environ(v, "KIND"); kind != "small" {
 		t.Errorf("environment %q", e.Meta.Env)
 	}
 	if s := e.Secretenv; len(s) != 1 || s[0].ID != RunSecret || s[0].Name != "MLBUILD_RUN" || !s[0].Optional {
 		t.Errorf("secrets %v", s)
 	}
-	files := g.inputs(v)[mount(v, "/run/mlbuild/tests").Input].op.GetFile().Actions
+	files := g.Inputs(v)[llbtest.Mount(v, "/run/mlbuild/tests").Input].Op.GetFile().Actions
 	if task := string(files[1].GetMkfile().Data); task != `{"commands":[["ruff","check"],["pytest","-q"]],"reports":["junit.xml"]}` {
 		t.Errorf("task %s", task)
 	}
-	over := g.inputs(v)[0]
+	over := g.Inputs(v)[0]
 	for _, name := range []string{"[image to run in] the project's files", "[image to run in] the project's files"} {
-		if over.name != name {
-			t.Fatalf("the tests run on %s", over.name)
+		if over.Name != name {
+			t.Fatalf("the tests run on %s", over.Name)
 		}
-		over = g.inputs(over)[0]
+		over = g.Inputs(over)[0]
 	}
-	if over.kind() != "merge" {
-		t.Errorf("below the project's files lies %s", over.name)
+	if over.Kind() != "merge" {
+		t.Errorf("below the project's files lies %s", over.Name)
 	}
 }
 
 // TestNetworkOfTests: they have it where the project says so, with what the network needs.
 func TestNetworkOfTests(t *testing.T) {
-	g := decode(t, compile(t, func(r *recipe.Recipe, in *Inputs) {
+	g := llbtest.Decode(t, compile(t, func(r *recipe.Recipe, in *Inputs) {
 		forStage("testing")(r, in)
-		r.Testing.Network, in.Network = true, Network{CA: true}
+		r.Testing.Network, in.Network = true, ops.Network{CA: true}
 	}).Tests)
-	v := g.named("[testing] ruff check")
-	if ca, _ := environ(v, "SSL_CERT_FILE"); v.op.GetExec().Network != pb.NetMode_UNSET || ca != caPath {
-		t.Errorf("network %s, CA %q", v.op.GetExec().Network, ca)
+	v := g.Named("[testing] ruff check")
+	if ca, _ := llbtest.Environ(v, "SSL_CERT_FILE"); v.Op.GetExec().Network != pb.NetMode_UNSET || ca != ops.CAPath {
+		t.Errorf("network %s, CA %q", v.Op.GetExec().Network, ca)
 	}
 }
 
@@ -125,18 +127,18 @@ func TestNetworkOfTests(t *testing.T) {
 func TestTestsAgain(t *testing.T) {
 	again := func(r *recipe.Recipe, in *Inputs) {
 		forStage("testing")(r, in)
-		in.NoCache = Stages{"testing"}
+		in.NoCache = ops.Stages{"testing"}
 	}
-	first, second := decode(t, compile(t, forStage("testing")).Tests), decode(t, compile(t, again).Tests)
-	for i, v := range second.all {
-		if v.digest != first.all[i].digest {
-			t.Errorf("%s has another key", v.name)
+	first, second := llbtest.Decode(t, compile(t, forStage("testing")).Tests), llbtest.Decode(t, compile(t, again).Tests)
+	for i, v := range second.All {
+		if v.Digest != first.All[i].Digest {
+			t.Errorf("%s has another key", v.Name)
 		}
-		if ignored := v.meta.GetIgnoreCache(); ignored && v.kind() == "exec" != strings.HasPrefix(v.name, "[testing] ruff") {
-			t.Errorf("%s runs again", v.name)
+		if ignored := v.Meta.GetIgnoreCache(); ignored && v.Kind() == "exec" != strings.HasPrefix(v.Name, "[testing] ruff") {
+			t.Errorf("%s runs again", v.Name)
 		}
 	}
-	if !second.named("[testing] ruff check").meta.IgnoreCache {
+	if !second.Named("[testing] ruff check").Meta.IgnoreCache {
 		t.Error("the tests do not run again")
 	}
 }
@@ -147,16 +149,16 @@ func TestDevStage(t *testing.T) {
 		forStage("runtime")(r, in)
 		in.Extra = nil
 	})
-	g := decode(t, dev.Definition)
-	apt := g.named("[dev] apt-get install g++ git make")
-	if from := g.inputs(apt)[0]; from.name != "[system packages] apt-get install libgomp1 libsndfile1" {
-		t.Errorf("apt runs on %s", from.name)
+	g := llbtest.Decode(t, dev.Definition)
+	apt := g.Named("[dev] apt-get install g++ git make")
+	if from := g.Inputs(apt)[0]; from.Name != "[system packages] apt-get install libgomp1 libsndfile1" {
+		t.Errorf("apt runs on %s", from.Name)
 	}
-	if from := g.inputs(g.named("[user] add user app"))[1]; from.digest != apt.digest {
-		t.Errorf("the accounts are those of %s", from.name)
+	if from := g.Inputs(g.Named("[user] add user app"))[1]; from.Digest != apt.Digest {
+		t.Errorf("the accounts are those of %s", from.Name)
 	}
-	have := g.wheelSteps()
-	for name, key := range decode(t, runtime.Definition).wheelSteps() {
+	have := g.WheelSteps()
+	for name, key := range llbtest.Decode(t, runtime.Definition).WheelSteps() {
 		if have[name] != key {
 			t.Errorf("%s is another layer in the dev image", name)
 		}
@@ -165,7 +167,7 @@ func TestDevStage(t *testing.T) {
 	if last := layers[len(layers)-1]; last != "dev: an environment that app may change" {
 		t.Errorf("layers %q", layers)
 	}
-	for _, a := range g.named("[dev] the environment belongs to app").op.GetFile().Actions {
+	for _, a := range g.Named("[dev] the environment belongs to app").Op.GetFile().Actions {
 		mk := a.GetMkdir()
 		wantUser := strings.HasPrefix(mk.Path, "/opt/venv")
 		if owned := mk.Owner.GetUser().GetByID() == 1000; mk.Path != "/" && owned != wantUser {
@@ -183,10 +185,10 @@ func TestDevStage(t *testing.T) {
 // TestDevLayoutIsTheRuntimes: also where the budget is tight, apt's layer takes no room from the wheels.
 func TestDevLayoutIsTheRuntimes(t *testing.T) {
 	tight := func(target string) map[string]string {
-		return decode(t, compile(t, func(r *recipe.Recipe, in *Inputs) {
+		return llbtest.Decode(t, compile(t, func(r *recipe.Recipe, in *Inputs) {
 			forStage(target)(r, in)
 			in.Extra, r.Layers.Max = nil, 14
-		}).Definition).wheelSteps()
+		}).Definition).WheelSteps()
 	}
 	if d := cmp.Diff(tight("runtime"), tight("dev")); d != "" {
 		t.Errorf("wheel layers (-runtime +dev):\n%s", d)
@@ -197,12 +199,12 @@ func TestDevLayoutIsTheRuntimes(t *testing.T) {
 func TestStageWheels(t *testing.T) {
 	g := compiled(t, func(r *recipe.Recipe, in *Inputs) {
 		forStage("testing")(r, in)
-		in.Extra = append(in.Extra, aWheel("coverage", 6_000_000))
-		in.Wheels = append(in.Wheels, aWheel("pytest-cov", 6_000_000))
+		in.Extra = append(in.Extra, llbtest.Wheel("coverage", 6_000_000))
+		in.Wheels = append(in.Wheels, llbtest.Wheel("pytest-cov", 6_000_000))
 		r.Prune.Rules = []recipe.PruneRule{{Patterns: []string{"**/tests"}}}
 	})
 	for name, want := range map[string]bool{"coverage": true, "pytest-cov": false} {
-		args := g.named("unpack " + name + " 1.2.3").op.GetExec().Meta.Args
+		args := g.Named("unpack " + name + " 1.2.3").Op.GetExec().Meta.Args
 		if got := slices.Contains(args, "-allow-pth"); got != want || slices.Contains(args, "-prune") == want {
 			t.Errorf("%s: %q", name, args)
 		}
@@ -225,7 +227,7 @@ func TestMissingStages(t *testing.T) {
 	for _, target := range []string{"testing", "dev"} {
 		in := inputs()
 		in.Target = target
-		if _, err := Compile(testRecipe(), in); !fault.Is(err, fault.Spec) || !strings.Contains(err.Error(), target) {
+		if _, err := Compile(llbtest.Recipe(), in); !fault.Is(err, fault.Spec) || !strings.Contains(err.Error(), target) {
 			t.Errorf("%s: %v", target, err)
 		}
 	}

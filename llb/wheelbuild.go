@@ -1,7 +1,6 @@
 package llb
 
 import (
-	_ "embed"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -10,14 +9,13 @@ import (
 
 	bkllb "github.com/moby/buildkit/client/llb"
 
+	"github.com/mlbuild/mlbuild/llb/ops"
+	"github.com/mlbuild/mlbuild/llb/scripts"
 	"github.com/mlbuild/mlbuild/llb/wheel"
 	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
-
-//go:embed buildwheel.py
-var buildWheelScript string
 
 // build is the step that makes the wheel, in a directory of its own.
 func (b *wheelBuilder) build(w pylock.Wheel, how recipe.PackageBuild, locked []bkllb.State, names []string) (bkllb.State, error) {
@@ -28,20 +26,20 @@ func (b *wheelBuilder) build(w pylock.Wheel, how recipe.PackageBuild, locked []b
 		return bkllb.State{}, err
 	}
 	opts := []bkllb.RunOption{
-		b.buildCommand(), bkllb.Dir("/"), bkllb.Platform(b.platform), s.named("%s", b.buildName(w)),
+		b.buildCommand(), bkllb.Dir("/"), bkllb.Platform(b.platform), s.Named("%s", b.buildName(w)),
 		bkllb.AddMount(scriptDir, script, bkllb.Readonly),
 		bkllb.AddMount("/mlbuild/source", source.state, append(source.mount, bkllb.Readonly)...),
 		bkllb.AddMount("/mlbuild/uv", b.uv, bkllb.Readonly, byKey),
-		bkllb.AddMount(buildCache, bkllb.Scratch(), bkllb.AsPersistentCacheDir("mlbuild/build/"+b.in.Base.distro()+"/"+b.platform.Architecture, bkllb.CacheMountShared)),
+		bkllb.AddMount(buildCache, bkllb.Scratch(), bkllb.AsPersistentCacheDir("mlbuild/build/"+b.in.Base.CacheName()+"/"+b.platform.Architecture, bkllb.CacheMountShared)),
 	}
 	if len(locked) > 0 {
-		merged := bkllb.Merge(slices.Concat(b.kind("skeleton"), locked), s.named("locked packages for the build of %s", w.Name))
+		merged := bkllb.Merge(slices.Concat(b.kind("skeleton"), locked), s.Named("locked packages for the build of %s", w.Name))
 		opts = append(opts, bkllb.AddMount(wheel.Venv, merged, bkllb.SourcePath(wheel.Venv), bkllb.Readonly, byKey))
 	}
 	opts = append(opts, b.toolkit(how)...)
-	opts = append(opts, uvOptions(b.platform)...)
-	opts = append(opts, b.in.Network.options(pythonCA)...)
-	opts = append(opts, indexSecrets(b.recipe.Requires.Indexes)...)
+	opts = append(opts, ops.UVOptions(b.platform)...)
+	opts = append(opts, b.in.Network.Options(ops.PythonCA)...)
+	opts = append(opts, ops.IndexSecrets(b.recipe.Requires.Indexes)...)
 	env := b.buildEnv(w, how)
 	for _, name := range slices.Sorted(maps.Keys(env)) {
 		opts = append(opts, bkllb.AddEnv(name, env[name]))
@@ -60,10 +58,10 @@ func (b *wheelBuilder) buildName(w pylock.Wheel) string {
 
 func (b *wheelBuilder) buildCommand() bkllb.RunOption {
 	args := []string{b.recipe.Base.Interpreter, scriptDir + "/run.py"}
-	if len(indexSecrets(b.recipe.Requires.Indexes)) == 0 {
+	if len(ops.IndexSecrets(b.recipe.Requires.Indexes)) == 0 {
 		return bkllb.Args(args)
 	}
-	return bkllb.Args(append([]string{"/bin/sh", "-euc", indexScript + `exec "$@"`, "sh"}, args...))
+	return bkllb.Args(append([]string{"/bin/sh", "-euc", ops.IndexScript + `exec "$@"`, "sh"}, args...))
 }
 
 // buildCache keeps what compilers and package managers of other languages can use again.
@@ -80,7 +78,7 @@ func (b *wheelBuilder) buildEnv(w pylock.Wheel, how recipe.PackageBuild) map[str
 		env["PATH"] = "/mlbuild/env/bin:" + wheel.Venv + "/bin:" + env["PATH"]
 	}
 	if version := b.versionOf(w); version != "" {
-		env[pretendVariable(w.Name)] = version
+		env[ops.PretendVariable(w.Name)] = version
 		env["POETRY_DYNAMIC_VERSIONING_BYPASS"], env["PBR_VERSION"] = version, version
 	}
 	if how.Jobs > 0 {
@@ -98,7 +96,7 @@ func (b *wheelBuilder) buildEnv(w pylock.Wheel, how recipe.PackageBuild) map[str
 	return env
 }
 
-func pathOf(base Base) string {
+func pathOf(base ops.Base) string {
 	for _, kv := range base.Config.Config.Env {
 		if p, ok := strings.CutPrefix(kv, "PATH="); ok {
 			return p
@@ -137,11 +135,11 @@ func (b *wheelBuilder) toolkit(how recipe.PackageBuild) []bkllb.RunOption {
 		return nil
 	}
 	_, dir, _ := profiles.CUDABuild(b.in.Build.CUDA)
-	return []bkllb.RunOption{bkllb.AddMount(cudaHome, baseToRead(b.in.Build.Devel, b.platform), bkllb.SourcePath(dir), bkllb.Readonly, byKey)}
+	return []bkllb.RunOption{bkllb.AddMount(cudaHome, ops.BaseToRead(b.in.Build.Devel, b.platform), bkllb.SourcePath(dir), bkllb.Readonly, byKey)}
 }
 
 // buildScript holds the script of the build step, what it is told, the project's indexes and constraints.
-func (b *wheelBuilder) buildScript(w pylock.Wheel, how recipe.PackageBuild, has []string, s stage) (bkllb.State, error) {
+func (b *wheelBuilder) buildScript(w pylock.Wheel, how recipe.PackageBuild, has []string, s ops.Group) (bkllb.State, error) {
 	job := struct {
 		Archive     string   `json:"archive"` // file name, "" = a tree
 		Subdir      string   `json:"subdir"`
@@ -168,7 +166,7 @@ func (b *wheelBuilder) buildScript(w pylock.Wheel, how recipe.PackageBuild, has 
 	if config := indexConfig(b.recipe.Requires); config != "" {
 		files = append(files, recipe.File{Path: "uv.toml", Data: config})
 	}
-	return script(buildWheelScript, "build.json", job, files, s.named("how to build %s", w.Name))
+	return script(scripts.BuildWheel, "build.json", job, files, s.Named("how to build %s", w.Name))
 }
 
 // script holds a script as run.py, what it is told as JSON, and further files.
@@ -178,7 +176,7 @@ func script(text, name string, job any, files []recipe.File, c bkllb.Constraints
 		return bkllb.State{}, fmt.Errorf("encode %s: %w", name, err)
 	}
 	files = append(files, recipe.File{Path: "run.py", Data: text}, recipe.File{Path: name, Data: string(data)})
-	return bkllb.Scratch().File(filesOf(files), c), nil
+	return bkllb.Scratch().File(ops.FilesOf(files), c), nil
 }
 
 func noNil(list []string) []string { return append([]string{}, list...) }

@@ -3,13 +3,14 @@ package llb
 import (
 	"encoding/json"
 	"fmt"
-	"net/url"
-	"slices"
 	"strings"
 
 	bkllb "github.com/moby/buildkit/client/llb"
 	digest "github.com/opencontainers/go-digest"
 
+	"github.com/mlbuild/mlbuild/llb/counts"
+	"github.com/mlbuild/mlbuild/llb/layerplan"
+	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/llb/wheel"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
@@ -17,8 +18,8 @@ import (
 
 // wheelLayer unpacks the layer's wheels onto nothing. It is a function of the wheels' bytes, the Python version and the helper: no base
 // image, no Python, no pip. What the recipe prunes is left out.
-func wheelLayer(root bkllb.State, l Layer, r *recipe.Recipe, in Inputs) bkllb.State {
-	s := stage{id: "wheels", title: "wheels", noCache: in.NoCache}
+func wheelLayer(root bkllb.State, l layerplan.Layer, r *recipe.Recipe, in Inputs) bkllb.State {
+	s := ops.Group{ID: "wheels", Title: "wheels", NoCache: in.NoCache}
 	args := []string{"-python", r.Python.Version, "-out", "/out"}
 	if l.Part.N > 1 {
 		args = append(args, "-part", fmt.Sprintf("%d/%d", l.Part.K, l.Part.N))
@@ -42,7 +43,7 @@ func wheelLayer(root bkllb.State, l Layer, r *recipe.Recipe, in Inputs) bkllb.St
 		files = append(files, dir+"/"+w.Filename)
 	}
 	args = append(args, files...)
-	step := helperStep(root, in, s, "unpack "+l.Name, args, mounts...)
+	step := ops.HelperStep(root, in.Worker, s, "unpack "+l.Name, args, mounts...)
 	return step.AddMount("/out", bkllb.Scratch())
 }
 
@@ -64,10 +65,10 @@ var byKey = bkllb.ContentCache(bkllb.MountContentCacheOff)
 const directURLFile = "/direct_url.json"
 
 // originOf is the file by which an installed package that was required by its URL says so (PEP 610).
-func originOf(w pylock.Wheel, s stage) bkllb.State {
+func originOf(w pylock.Wheel, s ops.Group) bkllb.State {
 	url, _ := json.Marshal(w.URL) //nolint:errchkjson // a string always encodes
 	data := fmt.Sprintf(`{"archive_info": {"hash": "sha256=%s", "hashes": {"sha256": "%s"}}, "url": %s}`, w.SHA256, w.SHA256, url)
-	return bkllb.Scratch().File(bkllb.Mkfile(directURLFile, 0o644, []byte(data)), s.named("where %s comes from", w.Name))
+	return bkllb.Scratch().File(bkllb.Mkfile(directURLFile, 0o644, []byte(data)), s.Named("where %s comes from", w.Name))
 }
 
 // wheelFile holds a wheel under its file name.
@@ -75,20 +76,20 @@ func wheelFile(w pylock.Wheel, r *recipe.Recipe, in Inputs) bkllb.State {
 	if w.URL != "" {
 		return download(w, r.Requires.Indexes)
 	}
-	s := stage{id: "download", title: "download"}
-	files := localFiles([]string{w.Path}, r, in.Session, s)
+	s := ops.Group{ID: "download", Title: "download"}
+	files := ops.LocalFiles([]string{w.Path}, r, in.Session, s)
 	info := &bkllb.CopyInfo{Mode: &bkllb.ChmodOpt{Mode: 0o644}}
-	return bkllb.Scratch().File(bkllb.Copy(files, "/"+w.Path, "/"+w.Filename, info, bkllb.WithCreatedTime(wheel.ModTime)), s.named("%s", w.Path))
+	return bkllb.Scratch().File(bkllb.Copy(files, "/"+w.Path, "/"+w.Filename, info, bkllb.WithCreatedTime(wheel.ModTime)), s.Named("%s", w.Path))
 }
 
 // download fetches one wheel. File name and mode are fixed, because both are part of the cache key; the URL is not.
 func download(w pylock.Wheel, indexes []recipe.Index) bkllb.State {
-	s := stage{id: "download", title: "download"}
+	s := ops.Group{ID: "download", Title: "download"}
 	opts := []bkllb.HTTPOption{
 		bkllb.Checksum(digest.NewDigestFromEncoded(digest.SHA256, w.SHA256)),
-		bkllb.Filename(w.Filename), bkllb.Chmod(0o644), s.named("%s", downloadName(w)),
+		bkllb.Filename(w.Filename), bkllb.Chmod(0o644), s.Named("%s", downloadName(w)),
 	}
-	if id := AuthSecret(w, indexes); id != "" {
+	if id := ops.AuthSecret(w, indexes); id != "" {
 		opts = append(opts, bkllb.AuthHeaderSecret(id))
 	}
 	return bkllb.HTTP(w.URL, opts...)
@@ -98,57 +99,5 @@ func downloadName(w pylock.Wheel) string {
 	if w.Size == 0 {
 		return w.Filename
 	}
-	return fmt.Sprintf("%s (%s)", w.Filename, Bytes(w.Size))
-}
-
-// AuthSecret is the id of the secret with the Authorization header for a wheel's download, "" for none: that of the index the
-// wheel's package is bound to, else of the index whose URL is the longest prefix of the download's. The
-// header goes to the index's own host and to no other.
-func AuthSecret(w pylock.Wheel, indexes []recipe.Index) string {
-	at, err := url.Parse(w.URL)
-	if err != nil {
-		return ""
-	}
-	best, length := "", -1
-	for _, ix := range indexes {
-		u, err := url.Parse(ix.URL)
-		if err != nil || ix.Secret == "" || u.Host != at.Host || u.Scheme != at.Scheme {
-			continue
-		}
-		n := commonPath(u.Path, at.Path)
-		if slices.Contains(ix.Packages, w.Name) {
-			n = len(at.Path) + 1
-		}
-		if n > length {
-			best, length = HeaderSecret(ix.Name), n
-		}
-	}
-	return best
-}
-
-// IndexSecret names the secret that holds an index's account, "user:password".
-func IndexSecret(index string) string { return "mlbuild-index-" + index }
-
-// HeaderSecret names the secret that holds the Authorization header of an index.
-func HeaderSecret(index string) string { return "mlbuild-auth-" + index }
-
-func commonPath(a, b string) int {
-	n := 0
-	for n < len(a) && n < len(b) && a[n] == b[n] {
-		n++
-	}
-	return n
-}
-
-// Bytes renders a number of bytes for people, in powers of 1000.
-func Bytes(n int64) string {
-	switch {
-	case n >= 1e9:
-		return fmt.Sprintf("%.2f GB", float64(n)/1e9)
-	case n >= 1e6:
-		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
-	case n >= 1e3:
-		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
-	}
-	return fmt.Sprintf("%d B", n)
+	return fmt.Sprintf("%s (%s)", w.Filename, counts.Bytes(w.Size))
 }

@@ -3,14 +3,14 @@ package main
 import (
 	"github.com/spf13/cobra"
 
-	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles"
 )
 
 // addCompletion teaches the shell the values of flags that have few.
 func addCompletion(cmd *cobra.Command) {
 	values := map[string][]string{
-		"target": llb.Targets, "platform": profiles.Platforms, "compression": profiles.Compressions, "no-cache": llb.CacheStages(), "progress": progressModes,
+		"target": ops.Targets, "platform": profiles.Platforms, "compression": profiles.Compressions, "no-cache": ops.CacheStages(), "progress": progressModes,
 	}
 	for _, flag := range sortedKeys(values) {
 		if cmd.Flags().Lookup(flag) != nil {

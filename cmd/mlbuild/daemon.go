@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mlbuild/mlbuild/builder/daemon"
-	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/llb/counts"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 )
 
@@ -58,10 +58,10 @@ func printStatus(w io.Writer, s daemon.Status) error {
 	}
 	if s.Answers {
 		fmt.Fprintf(t, "buildkit\t%s, snapshotter %s\n", s.Version, s.Snapshot)
-		fmt.Fprintf(t, "cache\t%s\n", llb.Bytes(s.DiskUsed))
+		fmt.Fprintf(t, "cache\t%s\n", counts.Bytes(s.DiskUsed))
 	}
 	fmt.Fprintf(t, "mode\t%s\n", map[bool]string{true: "rootless", false: "rootful"}[s.Rootless])
-	fmt.Fprintf(t, "directory\t%s, %s free%s\n", s.StateDir, llb.Bytes(s.DiskFree), inodes(s.InodeFree))
+	fmt.Fprintf(t, "directory\t%s, %s free%s\n", s.StateDir, counts.Bytes(s.DiskFree), inodes(s.InodeFree))
 	fmt.Fprintf(t, "log\t%s\n", s.LogPath)
 	if err := t.Flush(); err != nil {
 		return fault.New(fault.Output, "cannot write to stdout: %w", err)

@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mlbuild/mlbuild/builder/daemon"
-	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 )
 
@@ -146,8 +146,8 @@ func registryAuth(e *env) (authprovider.AuthConfigProvider, error) {
 }
 
 // proxy reads the proxy variables, of which programs know both spellings.
-func (e *env) proxy() llb.Proxy {
-	return llb.Proxy{
+func (e *env) proxy() ops.Proxy {
+	return ops.Proxy{
 		HTTP: e.get("HTTP_PROXY", "http_proxy"), HTTPS: e.get("HTTPS_PROXY", "https_proxy"), FTP: e.get("FTP_PROXY", "ftp_proxy"),
 		No: e.get("NO_PROXY", "no_proxy"), All: e.get("ALL_PROXY", "all_proxy"),
 	}

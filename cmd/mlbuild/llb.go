@@ -11,8 +11,8 @@ import (
 	"github.com/containerd/platforms"
 	"github.com/spf13/cobra"
 
-	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/llb/helper"
+	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 )
 
@@ -70,13 +70,13 @@ func (p *planFlags) llb(ctx context.Context, e *env, cmd *cobra.Command, args []
 // buildctl is the command that builds the definition.
 func (p *planFlags) buildctl(e *env, s *session, helperDir string) []string {
 	line := []string{"buildctl", "--addr", quoted(s.daemon.Addr), "build",
-		"--local", quoted(llb.ProjectLocal + "=" + s.project.dir), "--oci-layout", quoted(llb.HelperStore + "=" + helperDir)}
+		"--local", quoted(ops.ProjectLocal + "=" + s.project.dir), "--oci-layout", quoted(ops.HelperStore + "=" + helperDir)}
 	if s.request.CA != nil {
 		path := p.daemon.ca
 		if path == "" {
 			path = e.get("SSL_CERT_FILE")
 		}
-		line = append(line, "--secret", quoted("id="+llb.CASecret+",src="+path))
+		line = append(line, "--secret", quoted("id="+ops.CASecret+",src="+path))
 	}
 	for _, secret := range p.inputs.secrets {
 		line = append(line, "--secret", quoted(secret))

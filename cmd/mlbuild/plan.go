@@ -13,6 +13,8 @@ import (
 
 	"github.com/mlbuild/mlbuild/builder"
 	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/llb/counts"
+	"github.com/mlbuild/mlbuild/llb/layerplan"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
@@ -204,7 +206,7 @@ func printSteps(w io.Writer, steps []llb.Step) {
 }
 
 // bytesOf adds up what is known of the layers: bytes to download, and layers of which nothing is known before they are made.
-func bytesOf(p *llb.Plan) (known int64, unknown int) {
+func bytesOf(p *layerplan.Plan) (known int64, unknown int) {
 	for _, l := range p.Layers {
 		known += l.Size
 		if l.Size == 0 && (l.Kind == "wheels" || len(l.Packages) > 0) {
@@ -216,7 +218,7 @@ func bytesOf(p *llb.Plan) (known int64, unknown int) {
 
 func printBytes(w io.Writer, p builder.Planned) error {
 	known, unknown := bytesOf(p.Graph.Plan)
-	fmt.Fprintf(w, "\n%s, %s, %s to download and about as much in layers beside the base's", count(len(p.Wheels), "package"), count(len(p.Graph.Plan.Layers), "layer"), llb.Bytes(known))
+	fmt.Fprintf(w, "\n%s, %s, %s to download and about as much in layers beside the base's", count(len(p.Wheels), "package"), count(len(p.Graph.Plan.Layers), "layer"), counts.Bytes(known))
 	if unknown > 0 {
 		fmt.Fprintf(w, ", and %s of unknown size", count(unknown, "layer"))
 	}
@@ -236,7 +238,7 @@ func versionsFrom(p builder.Planned) string {
 }
 
 // printOwn says what the project's own steps run on.
-func printOwn(w io.Writer, layers []llb.Layer) {
+func printOwn(w io.Writer, layers []layerplan.Layer) {
 	title := "\nsteps of the project\n"
 	for _, l := range layers {
 		if l.Runs != "" {
@@ -257,7 +259,7 @@ func printSystem(w io.Writer, packages []syslock.Package) {
 	for _, p := range packages {
 		size += p.Size
 	}
-	fmt.Fprintf(w, ", %s\n", llb.Bytes(size))
+	fmt.Fprintf(w, ", %s\n", counts.Bytes(size))
 	for _, p := range packages {
 		if what := does[p.Way]; what != "" {
 			fmt.Fprintf(w, "  %s %s: %s, for %s\n", p.Name, p.Version, what, p.Reason)
@@ -265,10 +267,10 @@ func printSystem(w io.Writer, packages []syslock.Package) {
 	}
 }
 
-func layerSize(l llb.Layer) string {
+func layerSize(l layerplan.Layer) string {
 	switch {
 	case l.Size > 0:
-		return llb.Bytes(l.Size)
+		return counts.Bytes(l.Size)
 	case l.Kind == "wheels":
 		return "unknown"
 	}
@@ -276,7 +278,7 @@ func layerSize(l llb.Layer) string {
 }
 
 // contents names a layer, and what is in a bin.
-func contents(l llb.Layer) string {
+func contents(l layerplan.Layer) string {
 	if l.Kind == "built" {
 		return l.Name + ", built from source: " + l.Wheels[0].Why
 	}
@@ -327,7 +329,7 @@ type layersJSON struct {
 
 // layerJSON is a layer, why it is one, and what it is made from: equal keys are equal layers. A layer with files of the project has no key.
 type layerJSON struct {
-	llb.Layer
+	layerplan.Layer
 	Reason string `json:"why,omitempty"`
 	Key    string `json:"key,omitempty"`
 }

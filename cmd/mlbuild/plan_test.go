@@ -6,6 +6,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/builder"
 	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/llb/layerplan"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/syslock"
@@ -23,7 +24,7 @@ func TestPlanShowsWays(t *testing.T) {
 			{Stage: "download", Name: "numpy.whl", Does: llb.DoesDownload}, {Stage: "wheels", Name: "unpack numpy", Does: llb.DoesUnpack},
 			{Stage: "system packages", Name: "unpack libgomp1", Does: llb.DoesUnpack}, {Stage: "system packages", Name: "apt-get install git", Does: llb.DoesRun, Network: true},
 		},
-		Graph: &llb.Graph{Plan: &llb.Plan{BaseLayers: 4, Layers: []llb.Layer{
+		Graph: &llb.Graph{Plan: &layerplan.Plan{BaseLayers: 4, Layers: []layerplan.Layer{
 			{Kind: "system", Name: "2 system packages (bin 1)", Packages: []syslock.Package{ruled, small}, Size: 315_772},
 			{Kind: "system", Name: "what 1 system package would set up", Packages: []syslock.Package{ruled}},
 			{Kind: "wheels", Name: "numpy 2.4", Wheels: []pylock.Wheel{{Name: "numpy", Version: "2.4"}}},

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/llb/counts"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 )
 
@@ -177,16 +177,16 @@ func printDiff(w io.Writer, d planDiff) error {
 		return err
 	}
 	_, err := fmt.Fprintf(w, "layers: %d changed, %d as before, %d of the project's files not compared; %s to make and push, %s no longer used\n",
-		len(d.Layers), d.Same, d.Unknown, llb.Bytes(d.New), llb.Bytes(d.Gone))
+		len(d.Layers), d.Same, d.Unknown, counts.Bytes(d.New), counts.Bytes(d.Gone))
 	return err
 }
 
 func changeSize(l layerChange) string {
 	switch {
 	case l.Before > 0 && l.After > 0:
-		return llb.Bytes(l.After) + ", was " + llb.Bytes(l.Before)
+		return counts.Bytes(l.After) + ", was " + counts.Bytes(l.Before)
 	case l.Before+l.After > 0:
-		return llb.Bytes(l.Before + l.After)
+		return counts.Bytes(l.Before + l.After)
 	}
 	return "-"
 }

@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/llb/layerplan"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
@@ -18,16 +18,16 @@ func planOf(base string, layers ...layerJSON) planJSON {
 
 func wheelLayer(name, version, key string, size int64) layerJSON {
 	w := pylock.Wheel{Name: name, Version: version}
-	return layerJSON{Layer: llb.Layer{Kind: "wheels", Name: name + " " + version, Wheels: []pylock.Wheel{w}, Size: size}, Key: key}
+	return layerJSON{Layer: layerplan.Layer{Kind: "wheels", Name: name + " " + version, Wheels: []pylock.Wheel{w}, Size: size}, Key: key}
 }
 
 func bin(title, key string, size int64, wheels ...pylock.Wheel) layerJSON {
-	return layerJSON{Layer: llb.Layer{Kind: "wheels", Name: title, Wheels: wheels, Size: size}, Key: key}
+	return layerJSON{Layer: layerplan.Layer{Kind: "wheels", Name: title, Wheels: wheels, Size: size}, Key: key}
 }
 
 func TestDiffPlans(t *testing.T) {
 	idna, click, rich := pylock.Wheel{Name: "idna", Version: "3.10"}, pylock.Wheel{Name: "click", Version: "8"}, pylock.Wheel{Name: "rich", Version: "14"}
-	files := layerJSON{Layer: llb.Layer{Kind: "app", Name: "the project's files"}}
+	files := layerJSON{Layer: layerplan.Layer{Kind: "app", Name: "the project's files"}}
 	before := planOf("base@sha256:1", wheelLayer("numpy", "2.4.5", "a", 16_000_000), wheelLayer("pandas", "2.2", "b", 12_000_000), wheelLayer("torch", "2.9", "c", 800_000_000),
 		bin("2 small wheels (bin 3)", "d", 300_000, idna, click), files)
 	after := planOf("base@sha256:2", wheelLayer("numpy", "2.4.6", "A", 17_000_000), wheelLayer("scipy", "1.14", "s", 33_000_000), wheelLayer("torch", "2.9", "c", 800_000_000),

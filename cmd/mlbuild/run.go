@@ -9,7 +9,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/builder"
 	"github.com/mlbuild/mlbuild/builder/daemon"
-	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 )
 
@@ -105,24 +105,24 @@ func (s *session) close() {
 
 // checkTarget refuses an unknown stage before anything is looked up.
 func checkTarget(target string) error {
-	if target == "" || slices.Contains(llb.Targets, target) {
+	if target == "" || slices.Contains(ops.Targets, target) {
 		return nil
 	}
-	return fault.New(fault.Spec, "there is no stage %q", target).Hint("the stages are: %s", join(llb.Targets))
+	return fault.New(fault.Spec, "there is no stage %q", target).Hint("the stages are: %s", join(ops.Targets))
 }
 
 // parseStages reads what --no-cache says: nothing, everything, or some stages.
-func parseStages(values []string) (llb.Stages, error) {
+func parseStages(values []string) (ops.Stages, error) {
 	var faults fault.List
-	var stages llb.Stages
+	var stages ops.Stages
 	for _, v := range values {
 		v = strings.TrimSpace(v)
-		if v == llb.AllStages[0] {
-			return llb.AllStages, nil
+		if v == ops.AllStages[0] {
+			return ops.AllStages, nil
 		}
-		if !slices.Contains(llb.CacheStages(), v) {
+		if !slices.Contains(ops.CacheStages(), v) {
 			faults = append(faults, fault.New(fault.Usage, "--no-cache: no step belongs to a stage %q", v).
-				Hint("the stages are: %s; --no-cache alone runs every step again", join(llb.CacheStages())))
+				Hint("the stages are: %s; --no-cache alone runs every step again", join(ops.CacheStages())))
 		}
 		stages = append(stages, v)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/builder"
 	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/llb/counts"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 )
 
@@ -93,7 +94,7 @@ func printImage(w io.Writer, m builder.Image, out *outputs) {
 		line("cuda", "%s", m.CUDA)
 	}
 	if m.Size > 0 {
-		line("size", "%s", llb.Bytes(m.Size))
+		line("size", "%s", counts.Bytes(m.Size))
 	}
 	if len(m.Pruned) > 0 {
 		line("pruned", "%s", pruned(m.Pruned))
@@ -112,7 +113,7 @@ func printImage(w io.Writer, m builder.Image, out *outputs) {
 func pruned(rules []builder.Pruned) string {
 	said := make([]string, len(rules))
 	for i, p := range rules {
-		said[i] = p.Rule + " " + llb.Bytes(p.Bytes)
+		said[i] = p.Rule + " " + counts.Bytes(p.Bytes)
 	}
 	return join(said)
 }
@@ -121,7 +122,7 @@ func layers(l *builder.Layers) string {
 	if l == nil {
 		return "unknown: the registry did not let mlbuild look"
 	}
-	return fmt.Sprintf("%d new, %d reused, %s pushed", l.New, l.Reused, llb.Bytes(l.Pushed))
+	return fmt.Sprintf("%d new, %d reused, %s pushed", l.New, l.Reused, counts.Bytes(l.Pushed))
 }
 
 // metadata has docker buildx's keys: flat for one profile as "buildx build" writes them, by profile for several as "buildx bake" does.

@@ -1,0 +1,48 @@
+package ops
+
+import (
+	"path"
+
+	bkllb "github.com/moby/buildkit/client/llb"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/mlbuild/mlbuild/llb/scripts"
+	"github.com/mlbuild/mlbuild/profiles/syslock"
+)
+
+// BareLinks are the symbolic links of directories on a bare base, for an architecture of dpkg: those of a merged /usr (Debian 12 and newer have
+// no other), and those of base-files.
+func BareLinks(architecture string) []syslock.Link {
+	links := []syslock.Link{{Path: "/bin", Target: "usr/bin"}, {Path: "/lib", Target: "usr/lib"}}
+	if architecture == "amd64" {
+		links = append(links, syslock.Link{Path: "/lib64", Target: "usr/lib64"})
+	}
+	return append(links, syslock.Link{Path: "/sbin", Target: "usr/sbin"}, syslock.Link{Path: "/var/lock", Target: "/run/lock"},
+		syslock.Link{Path: "/var/run", Target: "/run"})
+}
+
+// foundation is what a bare base has beside its packages: the links, Debian's users and groups, and the way to the CA certificates, which the
+// package openssl has and only for that is not worth its size.
+func foundation(links []syslock.Link) bkllb.State {
+	dirs := []string{"/dev", "/etc", "/proc", "/sys", "/usr/lib/ssl"}
+	for _, l := range links {
+		dirs = append(dirs, path.Dir(l.Path))
+	}
+	a := (DirTable{}).Mkdirs(dirs...)
+	for _, l := range links {
+		a.Symlink(l.Target, l.Path)
+	}
+	a.Symlink("/etc/ssl/certs/ca-certificates.crt", "/usr/lib/ssl/cert.pem")
+	a.Symlink("/etc/ssl/certs", "/usr/lib/ssl/certs")
+	a.Mkfile("/etc/passwd", scripts.DebianPasswd)
+	a.Mkfile("/etc/group", scripts.DebianGroup)
+	return Settled(bkllb.Scratch().File(a.Last, baseStage.Named("directories, links and accounts")), baseStage)
+}
+
+// ToRead is the base for steps that read its files. links are those of the list of packages.
+func (b Base) ToRead(p ocispecs.Platform, links []syslock.Link) bkllb.State {
+	if b.Bare {
+		return foundation(links)
+	}
+	return BaseToRead(b, p)
+}

@@ -1,0 +1,27 @@
+package ops
+
+import (
+	"fmt"
+
+	bkllb "github.com/moby/buildkit/client/llb"
+	"github.com/opencontainers/go-digest"
+
+	"github.com/mlbuild/mlbuild/llb/counts"
+	"github.com/mlbuild/mlbuild/profiles/syslock"
+)
+
+// PackageMounts downloads packages and says where a step finds their files.
+func PackageMounts(packages []syslock.Package) (files []string, mounts []bkllb.RunOption) {
+	for i, p := range packages {
+		dir := fmt.Sprintf("/in/%d", i)
+		mounts = append(mounts, bkllb.AddMount(dir, downloadPackage(p), bkllb.Readonly))
+		files = append(files, dir+"/"+p.File())
+	}
+	return files, mounts
+}
+
+func downloadPackage(p syslock.Package) bkllb.State {
+	s := Group{ID: "download", Title: "download"}
+	return bkllb.HTTP(p.URL, bkllb.Checksum(digest.NewDigestFromEncoded(digest.SHA256, p.SHA256)),
+		bkllb.Filename(p.File()), bkllb.Chmod(0o644), s.Named("%s (%s)", p.File(), counts.Bytes(p.Size)))
+}

@@ -1,0 +1,34 @@
+package ops
+
+import (
+	bkllb "github.com/moby/buildkit/client/llb"
+	"github.com/moby/buildkit/solver/pb"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// HelperRoot is an otherwise empty root that holds one of the helpers. The daemon knows it by its digest and asks the client for it only where it
+// has to run a step: neither a session nor a transfer stands in the keys of the steps on it.
+func HelperRoot(digest string) bkllb.State {
+	s := Group{ID: "helper", Title: "helper"}
+	return bkllb.OCILayoutBlob(HelperStore+"@"+digest, bkllb.ImageBlobOCIStore("", HelperStore),
+		bkllb.Filename(HelperFile), bkllb.Chmod(0o755), s.Named("send the unpacker"))
+}
+
+// HelperStep runs the helper on worker, the daemon's own platform, without network, on a root that it cannot change.
+func HelperStep(root bkllb.State, worker ocispecs.Platform, s Group, name string, args []string, opts ...bkllb.RunOption) bkllb.ExecState {
+	all := []bkllb.RunOption{
+		bkllb.Args(append([]string{"/" + HelperFile}, args...)),
+		bkllb.Network(pb.NetMode_NONE), bkllb.ReadonlyRootFS(),
+		bkllb.Platform(worker), s.Named("%s", name),
+	}
+	return root.Run(append(all, opts...)...)
+}
+
+// Local gives the options of a local source: found by key among earlier transfers, unique to this session.
+func (s Session) Local(key string) []bkllb.LocalOption {
+	opts := []bkllb.LocalOption{bkllb.SharedKeyHint(key)}
+	if s.ID == "" {
+		return append(opts, bkllb.LocalUniqueID("mlbuild"))
+	}
+	return append(opts, bkllb.SessionID(s.ID))
+}

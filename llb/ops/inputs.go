@@ -1,0 +1,49 @@
+package ops
+
+import (
+	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
+)
+
+// Targets are the stages that can be built by themselves, in the order in which they build on each other.
+var Targets = []string{"base", "builder", "models", "runtime", "testing", "dev"}
+
+const HelperStore = "mlbuild/helper" // content store with the helpers, by their digests
+
+const ProjectLocal = "mlbuild-project" // the project's directory
+
+const HelperFile = "mlbuild-unpack"
+
+// CASecret is the id of the secret that holds a corporate CA bundle (PEM).
+const CASecret = "mlbuild-ca"
+
+// Helpers are the digests (sha256:<hex>) of the helper programs.
+type Helpers struct {
+	Wheels   string // unpacks wheels, on Worker
+	Packages string // unpacks system packages, on Worker
+	OwnSteps string // mlbuild-step for Worker
+	Steps    string // mlbuild-step for the platform that is built
+}
+
+// Base is an image that was looked up, or what NewBare gives for a base that is made of packages.
+type Base struct {
+	Ref    string                    // pinned: name@sha256:…; of packages: the recipe's own name for it
+	Bare   bool                      // there is no image: the packages of the list are all there is
+	Config dockerspec.DockerOCIImage // of the platform that is built
+	Distro string                    // "debian-bookworm", "ubuntu-22.04"; "" = unknown
+}
+
+// Session says through which client session the local files come. The zero value leaves it to whoever sends the
+// definition, as buildctl does.
+type Session struct {
+	ID        string // session that offers the locals
+	SharedKey string // names this project's directory among all clients: the daemon keeps the last transfer under it
+}
+
+// Network is what steps with network access are given.
+type Network struct {
+	CA    bool // CASecret is offered: mount it, and point the usual variables at it
+	Proxy Proxy
+}
+
+// Proxy holds the proxy variables of network steps; they are in no cache key and in no image.
+type Proxy struct{ HTTP, HTTPS, FTP, No, All string }

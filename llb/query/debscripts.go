@@ -1,0 +1,103 @@
+package query
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	bkllb "github.com/moby/buildkit/client/llb"
+	"github.com/moby/buildkit/solver/pb"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/mlbuild/mlbuild/llb/counts"
+	"github.com/mlbuild/mlbuild/llb/ops"
+	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/syslock"
+)
+
+// SystemWays is the file of the result of SystemReading, for SetWays.
+const SystemWays = "/ways.json"
+
+// ReadInputs is what reading maintainer scripts needs beside the packages.
+type ReadInputs struct {
+	Base    ops.Base          // that the packages come on
+	Worker  ocispecs.Platform // the daemon's own platform
+	Helpers ops.Helpers
+	NoCache ops.Stages
+}
+
+// SystemReading compiles the step that reads the maintainer scripts of packages and says which way each goes. Packages that replace one of the base's
+// own are not read: dpkg has to. Nothing of the packages is run. Its result holds SystemWays.
+func SystemReading(sys *syslock.System, in ReadInputs, p ocispecs.Platform) (*pb.Definition, error) {
+	s := ops.Group{ID: "resolve-system", Title: "resolve", NoCache: in.NoCache}
+	files, mounts := ops.PackageMounts(read(sys.Packages))
+	args := []string{"ways", "-out", "/out" + SystemWays, "-arch", sys.Architecture, "-base", "/base"}
+	mounts = append(mounts, bkllb.AddMount("/base", in.Base.ToRead(p, sys.Links), bkllb.Readonly, bkllb.ContentCache(bkllb.MountContentCacheOff)))
+	step := ops.HelperStep(ops.HelperRoot(in.Helpers.Packages), in.Worker, s, "read the maintainer scripts of "+counts.Plural(len(files), "package"), append(args, files...), mounts...)
+	def, err := step.AddMount("/out", bkllb.Scratch()).Marshal(context.Background(), bkllb.Platform(p))
+	if err != nil {
+		return nil, fmt.Errorf("marshal the reading of maintainer scripts: %w", err)
+	}
+	return def.ToPB(), nil
+}
+
+// read lists the packages whose scripts say which way they go.
+func read(packages []syslock.Package) []syslock.Package {
+	var all []syslock.Package
+	for _, p := range packages {
+		if p.Replaces == "" {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+// SetAnswered sends the packages whose questions the project answers to dpkg, which asks them: a script is read with the defaults. An answer for a package that
+// is not installed is an error.
+func SetAnswered(sys *syslock.System, a recipe.Apt) error {
+	known := map[string]bool{}
+	for i := range sys.Packages {
+		p := &sys.Packages[i]
+		if known[p.Name] = true; a.Answers(p.Name) && p.Way != syslock.Dpkg {
+			p.Way, p.Reason = syslock.Dpkg, "the project answers its questions (system.debconf)"
+		}
+	}
+	var faults fault.List
+	for _, line := range a.Debconf {
+		if name, _, _ := strings.Cut(line, " "); !known[name] && name != "debconf" {
+			faults = append(faults, fault.New(fault.Resolve, "system.debconf answers a question of %s, which is not among the packages that are installed", name).
+				Hint("it may be in the base already, or belong to a package of another name: debconf-show NAME lists the questions"))
+		}
+	}
+	return faults.Err()
+}
+
+// SetWays gives every package of sys its way, from what the step of SystemReading left in SystemWays.
+func SetWays(sys *syslock.System, data []byte) error {
+	var ways []struct{ Package, Way, Reason string }
+	if err := json.Unmarshal(data, &ways); err != nil {
+		return fmt.Errorf("the ways of the system packages: %w", err)
+	}
+	byName := map[string]int{}
+	for i, w := range ways {
+		byName[w.Package] = i
+	}
+	for i := range sys.Packages {
+		p := &sys.Packages[i]
+		at, known := byName[p.Name]
+		switch {
+		case p.Replaces != "":
+			p.Way, p.Reason = syslock.Dpkg, "replaces the base's own "+p.Replaces
+		case !known:
+			return fault.New(fault.DebUnsafe, "%s: it is another package than its repository says, which calls it %s", p.File(), p.Name).
+				Hint("a package like this should not be installed; tell whoever runs its repository")
+		case ways[at].Way == "layer":
+			p.Way, p.Reason = syslock.Layer, ""
+		default:
+			p.Way, p.Reason = syslock.Way(ways[at].Way), ways[at].Reason
+		}
+	}
+	return nil
+}

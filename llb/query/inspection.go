@@ -1,0 +1,106 @@
+package query
+
+import (
+	"context"
+	_ "embed" // the script
+	"encoding/json"
+	"fmt"
+
+	bkllb "github.com/moby/buildkit/client/llb"
+	"github.com/moby/buildkit/solver/pb"
+
+	"github.com/mlbuild/mlbuild/llb/counts"
+	"github.com/mlbuild/mlbuild/llb/ops"
+	"github.com/mlbuild/mlbuild/llb/scripts"
+	"github.com/mlbuild/mlbuild/llb/wheel"
+	"github.com/mlbuild/mlbuild/profiles/pylock"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
+)
+
+// InspectionReport is the file that an inspection leaves in its result: an Inspected as JSON.
+const InspectionReport = "/report.json"
+
+// Inspected is what looking into wheels showed. What could not be learnt is missing.
+type Inspected struct {
+	Sizes    map[string]int64    `json:"sizes"`    // sha256 (hex) → bytes
+	Overlaps map[string][]string `json:"overlaps"` // "one other": packages that bring a path with different bytes → some of these paths
+	// Files are those of each wheel, sha256 (hex) → path relative to site-packages or to the virtual environment → bytes. Only for a recipe that prunes.
+	Files map[string]map[string]int64 `json:"files"`
+}
+
+// Inspection compiles the step that looks into wheels where they lie: their sizes, which a plain HTML index does not give, and paths that two
+// of them write with different bytes. It asks for the end of each file only.
+func Inspection(r *recipe.Recipe, wheels []pylock.Wheel, in ResolveInputs) (*pb.Definition, error) {
+	s := ops.Group{ID: "inspect", Title: "resolve", NoCache: in.NoCache}
+	tool, err := ops.ToolState(in.Tool, in.Worker, s)
+	if err != nil {
+		return nil, err
+	}
+	list, err := wheelList(r, wheels)
+	if err != nil {
+		return nil, err
+	}
+	files := bkllb.Scratch().File(bkllb.Mkfile("/inspect.py", 0o644, []byte(scripts.Inspect)).Mkfile("/wheels.json", 0o644, list), s.Named("list of the wheels"))
+	opts := []bkllb.RunOption{
+		bkllb.Args([]string{"python3", "/in/inspect.py"}), bkllb.AddMount("/in", files, bkllb.Readonly),
+		bkllb.AddEnv("MLBUILD_NONCE", in.Nonce), bkllb.Platform(in.Worker), s.Named("look into %s", counts.Plural(len(wheels), "wheel")),
+	}
+	opts = append(opts, in.Network.Options(ops.PythonCA)...)
+	opts = append(opts, ops.IndexSecrets(r.Requires.Indexes)...)
+	def, err := tool.Run(opts...).AddMount("/out", bkllb.Scratch()).Marshal(context.Background(), bkllb.Platform(in.Worker))
+	if err != nil {
+		return nil, fmt.Errorf("marshal the inspection of %s: %w", r.Profile, err)
+	}
+	return def.ToPB(), nil
+}
+
+// wheelList is the script's input: each wheel with the variable that holds the credentials of its index.
+func wheelList(r *recipe.Recipe, wheels []pylock.Wheel) ([]byte, error) {
+	type entry struct {
+		Package string `json:"package"`
+		URL     string `json:"url"`
+		SHA256  string `json:"sha256"`
+		Auth    string `json:"auth,omitempty"`
+		List    bool   `json:"list,omitempty"` // tell every file
+	}
+	list := []entry{}
+	for _, w := range wheels {
+		if w.URL == "" {
+			continue
+		}
+		e := entry{Package: w.Name, URL: w.URL, SHA256: w.SHA256, List: len(r.Prune.Rules) > 0}
+		for _, ix := range r.Requires.Indexes {
+			if ops.AuthSecret(w, r.Requires.Indexes) == ops.HeaderSecret(ix.Name) {
+				e.Auth = "MLBUILD_INDEX_" + ops.EnvName(ix.Name)
+			}
+		}
+		list = append(list, e)
+	}
+	data, err := json.Marshal(list)
+	if err != nil {
+		return nil, fmt.Errorf("encode the list of wheels: %w", err)
+	}
+	return data, nil
+}
+
+// Pruned counts the bytes that a recipe's rules leave out of the wheels, by "sha256 rule". A wheel of which nothing is left out is missing.
+func Pruned(p recipe.Pruning, files map[string]map[string]int64) map[string]int64 {
+	rules := WheelPruning(p)
+	bytes := map[string]int64{}
+	for sum, list := range files {
+		for name, size := range list {
+			if i := rules.Removes(name); i >= 0 && size > 0 {
+				bytes[sum+" "+p.Rules[i].Name] += size
+			}
+		}
+	}
+	return bytes
+}
+
+func WheelPruning(p recipe.Pruning) wheel.Pruning {
+	w := wheel.Pruning{Keep: p.Keep}
+	for _, rule := range p.Rules {
+		w.Rules = append(w.Rules, rule.Patterns)
+	}
+	return w
+}

@@ -1,0 +1,239 @@
+package query
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	bkllb "github.com/moby/buildkit/client/llb"
+	"github.com/moby/buildkit/solver/pb"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/mlbuild/mlbuild/llb/ops"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
+)
+
+// Files that a resolution leaves in its result.
+const (
+	ResolvedLock = "/pylock.toml" // PEP 751
+	ResolvedVia  = "/via.txt"     // requirements with "# via" comments: who requires what
+)
+
+// ResolveInputs is what a resolution needs beside the recipe.
+type ResolveInputs struct {
+	Tool      ops.Base          // the tool image, on Worker's platform
+	Worker    ocispecs.Platform // the daemon's own platform
+	Platforms []string          // platforms that the lock is for; several give a universal one
+	Glibc     string            // lowest glibc of the bases ("2.36"), "" = unknown
+	Direct    []string          // packages bound to an index that the project needs, sorted
+	Previous  string            // an earlier lock, whose versions are kept where they still fit; "" = none
+	Keep      string            // constraints, one a line, under the names that the lock has; "" = none
+	Upgrade   []string          // packages of Previous that may change
+	Nonce     string            // differs = ask the indexes again; "" = an equal earlier answer will do
+	Network   ops.Network
+	NoCache   ops.Stages
+	Session   ops.Session // through which the project's own packages are sent
+	Version   string      // of the project by its git tags, "" = unknown
+	Hosts     string      // known_hosts(5) of the git servers that are reached by ssh
+}
+
+// Resolution compiles the step in which uv turns the recipe's requirements into a lock. Its result holds ResolvedLock and ResolvedVia.
+func Resolution(r *recipe.Recipe, in ResolveInputs) (*pb.Definition, error) {
+	s := ops.Group{ID: "resolve", Title: "resolve", NoCache: in.NoCache}
+	tool, err := ops.ToolState(in.Tool, in.Worker, s)
+	if err != nil {
+		return nil, err
+	}
+	opts, err := in.compile(r, s)
+	if r.Requires.UV != nil {
+		opts = in.export(r, s)
+	}
+	if err != nil {
+		return nil, err
+	}
+	uv := []bkllb.RunOption{
+		bkllb.AddMount("/uv", ops.UVState(tool, in.Worker, in.Worker, in.Network, s), bkllb.Readonly), bkllb.Platform(in.Worker),
+	}
+	uv = append(uv, ops.UVOptions(in.Worker)...)
+	out := in.withGit(tool, r, s).Run(append(uv, opts...)...).AddMount("/out", bkllb.Scratch())
+	def, err := out.Marshal(context.Background(), bkllb.Platform(in.Worker))
+	if err != nil {
+		return nil, fmt.Errorf("marshal the resolution of %s: %w", r.Profile, err)
+	}
+	return def.ToPB(), nil
+}
+
+// compile has uv choose packages for the requirements.
+func (in ResolveInputs) compile(r *recipe.Recipe, s ops.Group) ([]bkllb.RunOption, error) {
+	project, err := resolveProject(r, in.Direct)
+	if err != nil {
+		return nil, err
+	}
+	opts := []bkllb.RunOption{
+		bkllb.Args([]string{"/bin/sh", "-euc", resolveScript, "sh", in.glibcArgs(r), strings.Join(in.compileArgs(r), "\n")}),
+		bkllb.Dir("/src"),
+		bkllb.AddMount("/src", resolveSources(r, project, in, s), bkllb.Readonly),
+		bkllb.AddEnv("MLBUILD_NONCE", in.Nonce),
+		s.Named("uv: resolve the requirements of %s", r.Profile),
+	}
+	opts = append(opts, in.Network.Options(ops.PythonCA)...)
+	opts = append(opts, in.sourceOptions(r, s)...)
+	return append(opts, ops.IndexSecrets(r.Requires.Indexes)...), nil
+}
+
+// resolveScript hands the arguments to uv twice: once for the lock, once for the reasons; the second run finds everything in uv's cache. Nothing is
+// built, as long as that is possible: a package that uv says it cannot do without is allowed by its name, and all of them where it gives none.
+const resolveScript = ops.IndexScript + `
+platform=$1
+IFS='
+'
+set -f
+set -- $2
+unset IFS
+if [ -f previous.toml ]; then cp previous.toml /out/pylock.toml; fi
+work=$(mktemp -d) build=--no-build
+: > "$work/build.txt"
+if [ -f build.txt ]; then cat build.txt > "$work/build.txt"; fi
+compile() {
+  if [ -s "$work/build.txt" ]; then set -- "$@" "$work/build.txt"; fi
+  /uv/bin/uv pip compile "$@" $build $platform --no-header --quiet 2> "$work/said"
+}
+until compile "$@" --format pylock.toml --output-file /out/pylock.toml; do
+  if ! [ -f "$work/first" ]; then cp "$work/said" "$work/first"; fi
+  sed -n -e 's/.*Wheels are required for .\([A-Za-z0-9._-]*\). because building.*/--no-binary \1/p' \
+    -e 's/.*Building source distributions for .\([A-Za-z0-9._-]*\). is disabled.*/--no-binary \1/p' "$work/said" > "$work/more"
+  cat "$work/build.txt" "$work/more" | sort -u > "$work/all"
+  if ! cmp -s "$work/all" "$work/build.txt"; then
+    cp "$work/all" "$work/build.txt"
+  elif [ -n "$build" ] && grep -q 'Building source distributions is disabled' "$work/said"; then
+    build=
+  else
+    if grep -q 'pre-built wheels is disabled' "$work/said"; then cp "$work/first" "$work/said"; fi
+    cat "$work/said" >&2
+    exit 1
+  fi
+done
+compile "$@" --output-file /out/via.txt || : > /out/via.txt
+`
+
+// resolveSources is the directory in which uv runs: our own pyproject.toml, the project's files under their own paths, and an
+// earlier lock.
+func resolveSources(r *recipe.Recipe, project string, in ResolveInputs, s ops.Group) bkllb.State {
+	files := []recipe.File{{Path: "pyproject.toml", Data: project}}
+	for _, f := range slices.Concat(r.Requires.Files, r.Requires.Constraints) {
+		files = append(files, recipe.File{Path: "project/" + f.Path, Data: localLines(renameLines(f.Data, r.Requires.Rename))})
+	}
+	if p := r.Requires.Project; p != nil {
+		files = append(files, recipe.File{Path: "project/" + p.File.Path, Data: renameStrings(p.File.Data, r.Requires.Rename)})
+	}
+	if len(r.Requires.Overrides) > 0 {
+		lines := strings.Join(renameAll(r.Requires.Overrides, r.Requires.Rename), "\n") + "\n"
+		files = append(files, recipe.File{Path: overridesFile, Data: lines})
+	}
+	files = append(files, in.sourceFiles(r)...)
+	if in.Previous != "" {
+		files = append(files, recipe.File{Path: "previous.toml", Data: in.Previous})
+	}
+	if in.Keep != "" {
+		files = append(files, recipe.File{Path: "keep.txt", Data: in.Keep})
+	}
+	return bkllb.Scratch().File(ops.FilesOf(files), s.Named("the project's requirements"))
+}
+
+// overridesFile holds the recipe's overrides, beside uv's pyproject.toml.
+const overridesFile = "overrides.txt"
+
+// compileArgs are uv's arguments that do not depend on the platform.
+func (in ResolveInputs) compileArgs(r *recipe.Recipe) []string {
+	q := r.Requires
+	args := []string{"pyproject.toml"}
+	if len(unnamed(q.Packages)) > 0 {
+		args = append(args, packagesFile)
+	}
+	for _, f := range q.Files {
+		if f.Top {
+			args = append(args, "project/"+f.Path)
+		}
+	}
+	for _, c := range q.Constraints {
+		if c.Top {
+			args = append(args, "--constraints", "project/"+c.Path)
+		}
+	}
+	if in.Keep != "" {
+		args = append(args, "--constraints", "keep.txt")
+	}
+	if p := q.Project; p != nil {
+		if !p.Bare {
+			args = append(args, "project/"+p.File.Path)
+		}
+		for _, e := range p.Extras {
+			args = append(args, "--extra", e)
+		}
+		for _, g := range p.Groups {
+			args = append(args, "--group", "project/"+p.File.Path+":"+g)
+		}
+	}
+	if len(q.Overrides) > 0 {
+		args = append(args, "--overrides", overridesFile)
+	}
+	if q.Strategy != "" {
+		args = append(args, "--index-strategy", q.Strategy)
+	}
+	for _, page := range q.FindLinks {
+		args = append(args, "--find-links", page)
+	}
+	args = append(args, in.cooldownArgs(r)...)
+	args = append(args, "--python-version", r.Python.Version)
+	for _, u := range in.Upgrade {
+		args = append(args, "--upgrade-package", u)
+	}
+	return args
+}
+
+// cooldownArgs leave out what was published lately. PyTorch's own indexes do not say when that was.
+func (in ResolveInputs) cooldownArgs(r *recipe.Recipe) []string {
+	q := r.Requires
+	if q.Cooldown == "" {
+		return nil
+	}
+	args, fresh, bindings := []string{"--exclude-newer", q.Cooldown}, slices.Clone(q.Fresh), Bindings(r)
+	for _, name := range in.Direct {
+		if q.Torch != "" && bindings[name] == q.Torch {
+			fresh = append(fresh, name)
+		}
+	}
+	for _, name := range fresh {
+		args = append(args, "--exclude-newer-package", name+"=false")
+	}
+	return args
+}
+
+// glibcArgs says for which platform uv resolves: one is named with its glibc, several give a universal lock.
+func (in ResolveInputs) glibcArgs(r *recipe.Recipe) string {
+	if len(in.Platforms) > 1 {
+		return "--universal"
+	}
+	return "--python-platform=" + UVPlatform(r.Platform, in.Glibc)
+}
+
+// UVPlatform is uv's name of a platform: the newest manylinux that both the base's glibc and uv know. Without a known glibc it is 2.28, the
+// floor of today's wheels.
+func UVPlatform(platform, glibc string) string {
+	arch := "x86_64"
+	if strings.HasPrefix(platform, "linux/arm64") {
+		arch = "aarch64"
+	}
+	minor := 28
+	if _, err := fmt.Sscanf(glibc, "2.%d", &minor); err != nil {
+		minor = 28
+	}
+	known := []int{40, 39, 38, 37, 36, 35, 34, 33, 32, 31, 28}
+	for _, k := range known {
+		if minor >= k {
+			return fmt.Sprintf("%s-manylinux_2_%d", arch, k)
+		}
+	}
+	return arch + "-manylinux_2_17"
+}

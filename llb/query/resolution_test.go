@@ -1,0 +1,221 @@
+package query
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/moby/buildkit/solver/pb"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/mlbuild/mlbuild/llb/llbtest"
+	"github.com/mlbuild/mlbuild/llb/ops"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
+)
+
+func TestUVPlatform(t *testing.T) {
+	for _, c := range []struct{ platform, glibc, want string }{
+		{"linux/amd64", "", "x86_64-manylinux_2_28"},
+		{"linux/arm64", "", "aarch64-manylinux_2_28"},
+		{"linux/arm64/v8", "2.36", "aarch64-manylinux_2_36"},
+		{"linux/amd64", "nonsense", "x86_64-manylinux_2_28"},
+		{"linux/amd64", "2.17", "x86_64-manylinux_2_17"},
+		{"linux/amd64", "2.27", "x86_64-manylinux_2_17"},
+		{"linux/amd64", "2.28", "x86_64-manylinux_2_28"},
+		{"linux/amd64", "2.30", "x86_64-manylinux_2_28"},
+		{"linux/amd64", "2.31", "x86_64-manylinux_2_31"},
+		{"linux/arm64", "2.35", "aarch64-manylinux_2_35"},
+		{"linux/amd64", "2.36", "x86_64-manylinux_2_36"},
+		{"linux/amd64", "2.39", "x86_64-manylinux_2_39"},
+		{"linux/amd64", "2.40", "x86_64-manylinux_2_40"},
+		{"linux/arm64", "2.41", "aarch64-manylinux_2_40"},
+	} {
+		if got := UVPlatform(c.platform, c.glibc); got != c.want {
+			t.Errorf("%s, glibc %q: got %s, want %s", c.platform, c.glibc, got, c.want)
+		}
+	}
+}
+
+func TestCompileArgs(t *testing.T) {
+	r := requirements()
+	r.Requires.Files = append(r.Requires.Files, recipe.File{Path: "torchaudio.txt"}, recipe.File{Path: "dev/two.txt", Top: true})
+	r.Requires.Constraints = []recipe.File{{Path: "c.txt", Top: true}, {Path: "included.txt"}}
+	r.Requires.Project.Extras, r.Requires.Project.Groups = []string{"serve"}, []string{"gpu"}
+	r.Requires.Overrides, r.Requires.Strategy, r.Requires.FindLinks = []string{"numpy==1"}, "unsafe-best-match", []string{"https://links.example/a", "https://links.example/b"}
+	r.Requires.Cooldown, r.Requires.Fresh = "7 days", []string{"flask"}
+	got := ResolveInputs{Direct: []string{"secretsauce", "torch"}, Upgrade: []string{"numpy", "torch"}}.compileArgs(r)
+	want := []string{
+		"pyproject.toml", "project/requirements.txt", "project/dev/two.txt", "--constraints", "project/c.txt",
+		"project/pyproject.toml", "--extra", "serve", "--group", "project/pyproject.toml:gpu",
+		"--overrides", "overrides.txt", "--index-strategy", "unsafe-best-match", "--find-links", "https://links.example/a", "--find-links", "https://links.example/b",
+		"--exclude-newer", "7 days", "--exclude-newer-package", "flask=false", "--exclude-newer-package", "torch=false",
+		"--python-version", "3.11", "--upgrade-package", "numpy", "--upgrade-package", "torch",
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("arguments (-want +got):\n%s", d)
+	}
+}
+
+func TestPlatformArgument(t *testing.T) {
+	one, two := ResolveInputs{Platforms: []string{"linux/amd64"}, Glibc: "2.36"}, ResolveInputs{Platforms: []string{"linux/amd64", "linux/arm64"}}
+	if got := one.glibcArgs(llbtest.Recipe()); got != "--python-platform=x86_64-manylinux_2_36" {
+		t.Errorf("one platform: %q", got)
+	}
+	if got := two.glibcArgs(llbtest.Recipe()); got != "--universal" {
+		t.Errorf("two platforms: %q", got)
+	}
+}
+
+func TestResolutionStep(t *testing.T) {
+	g := resolution(t, func(r *recipe.Recipe, in *ResolveInputs) {
+		*r = *requirements()
+		in.Previous, in.Nonce, in.Worker = "lock-version = '1.0'\n", "n1", ocispecs.Platform{OS: "linux", Architecture: "arm64"}
+		in.Tool.Config.Platform = in.Worker
+		in.Network = ops.Network{CA: true}
+	})
+	v := g.Named("uv: resolve the requirements of cpu")
+	want := []string{
+		"CURL_CA_BUNDLE=" + ops.CAPath, "LANG=C.UTF-8", "MLBUILD_NONCE=n1", "PATH=/usr/local/bin:/usr/bin:/bin", "PIP_CERT=" + ops.CAPath,
+		"REQUESTS_CA_BUNDLE=" + ops.CAPath, "SSL_CERT_FILE=" + ops.CAPath, "UV_CACHE_DIR=/cache", "UV_NO_PROGRESS=1", "UV_PYTHON_DOWNLOADS=never",
+	}
+	if d := cmp.Diff(want, llbtest.Sorted(v.Op.GetExec().Meta.Env)); d != "" {
+		t.Errorf("variables (-want +got):\n%s", d)
+	}
+	if v.Op.Platform.Architecture != "arm64" || v.Op.GetExec().Meta.Cwd != "/src" {
+		t.Errorf("runs on %v in %s", v.Op.Platform, v.Op.GetExec().Meta.Cwd)
+	}
+	for _, dest := range []string{"/src", "/uv"} {
+		if m := llbtest.Mount(v, dest); m == nil || !m.Readonly {
+			t.Errorf("mount %s: %v", dest, m)
+		}
+	}
+	if m := llbtest.Mount(v, "/cache"); m.GetCacheOpt().GetID() != "mlbuild/uv/"+ops.UVVersion+"/arm64" || m.CacheOpt.Sharing != pb.CacheSharingOpt_SHARED {
+		t.Errorf("uv's cache: %v", m)
+	}
+	var files []string
+	for _, a := range g.Named("the project's requirements").Op.GetFile().Actions {
+		if f := a.GetMkfile(); f != nil {
+			files = append(files, f.Path)
+		}
+	}
+	wantFiles := []string{"/previous.toml", "/project/pyproject.toml", "/project/requirements.txt", "/pyproject.toml"}
+	if d := cmp.Diff(wantFiles, files); d != "" {
+		t.Errorf("files (-want +got):\n%s", d)
+	}
+	last, out := g.ByDigest[g.Output], llbtest.Mount(v, "/out")
+	if last.Digest != v.Digest || out.Input != -1 {
+		t.Errorf("the result is %s with output %v", last.Name, out)
+	}
+}
+
+func TestPinnedUV(t *testing.T) {
+	g := resolution(t, nil)
+	args := g.Named("pip: bring uv").Op.GetExec().Meta.Args
+	for _, need := range []string{"--require-hashes", "--no-deps", ":all:", "--target"} {
+		if !strings.Contains(strings.Join(args, " "), need) {
+			t.Errorf("pip runs without %s: %q", need, args)
+		}
+	}
+	data := string(g.Named("pin uv").Op.GetFile().Actions[0].GetMkfile().Data)
+	if !strings.HasPrefix(data, "uv=="+ops.UVVersion+" ") || strings.Count(data, "--hash=sha256:") != 2 {
+		t.Errorf("requirement: %s", data)
+	}
+}
+
+func TestIndexSecretNames(t *testing.T) {
+	for index, want := range map[string]string{"corp": "CORP", "my-index": "MY_INDEX", "a1.b": "A1_B", "Ünï": "_N_"} {
+		if got := ops.EnvName(index); got != want {
+			t.Errorf("%s: got %s, want %s", index, got, want)
+		}
+	}
+	g := resolution(t, func(r *recipe.Recipe, _ *ResolveInputs) {
+		r.Requires.Indexes = []recipe.Index{{Name: "z-index", URL: "https://z.example", Secret: "zs"}, {Name: "open", URL: "https://o.example"},
+			{Name: "a", URL: "https://a.example", Secret: "as"}}
+	})
+	var got []string
+	for _, s := range g.Named("uv: resolve").Op.GetExec().Secretenv {
+		got = append(got, s.Name+" "+s.ID)
+	}
+	if d := cmp.Diff([]string{"MLBUILD_INDEX_A mlbuild-index-a", "MLBUILD_INDEX_Z_INDEX mlbuild-index-z-index"}, llbtest.Sorted(got)); d != "" {
+		t.Errorf("secrets (-want +got):\n%s", d)
+	}
+}
+
+// TestResolveScript runs the script with a uv that writes down how it was called.
+func TestResolveScript(t *testing.T) {
+	llbtest.Shell(t, resolveScript)
+	dir := t.TempDir()
+	uv := filepath.Join(dir, "uv")
+	fake := "#!/bin/sh\nprintf '%s\\n' \"$#\" \"$@\" >>" + dir + "/calls\nenv | grep -E '^(UV|MLBUILD)_INDEX' | sort >" + dir + "/env\n"
+	if err := os.WriteFile(uv, []byte(fake), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	matched := filepath.Join(dir, "project", "with space")
+	if err := errors.Join(os.MkdirAll(matched, 0o755), os.WriteFile(filepath.Join(matched, "a.txt"), nil, 0o644),
+		os.WriteFile(filepath.Join(dir, "previous.toml"), []byte("previous"), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	script := strings.NewReplacer("/uv/bin/uv", uv, "/out/", dir+"/").Replace(resolveScript)
+	cmd := exec.CommandContext(t.Context(), "/bin/sh", "-euc", script, "sh", "--universal", "pyproject.toml\nproject/with space/*.txt")
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "MLBUILD_INDEX_CORP=me:pa:ss $HOME'\"", "MLBUILD_INDEX_TOKEN=__token__:t0ken")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	want := "pip\ncompile\npyproject.toml\nproject/with space/*.txt\n--format\npylock.toml\n"
+	calls := llbtest.ReadFile(t, dir, "calls")
+	if first, _, _ := strings.Cut(calls, "--output-file"); !strings.HasSuffix(first, want) {
+		t.Errorf("uv was called with:\n%s", calls)
+	}
+	if strings.Count(calls, "\n--no-build\n--universal\n--no-header\n--quiet\n") != 2 {
+		t.Errorf("uv was called with:\n%s", calls)
+	}
+	wantEnv := "UV_INDEX_CORP_PASSWORD=pa:ss $HOME'\"\nUV_INDEX_CORP_USERNAME=me\nUV_INDEX_TOKEN_PASSWORD=t0ken\nUV_INDEX_TOKEN_USERNAME=__token__\n"
+	if d := cmp.Diff(wantEnv, llbtest.ReadFile(t, dir, "env")); d != "" {
+		t.Errorf("credentials (-want +got):\n%s", d)
+	}
+	if got := llbtest.ReadFile(t, dir, "pylock.toml"); got != "previous" {
+		t.Errorf("the earlier lock is not where uv looks for it: %q", got)
+	}
+}
+
+// TestResolveScriptAllowsBuilds: what uv cannot do without is allowed by name, then everything, and an error that more building does not mend is shown.
+func TestResolveScriptAllowsBuilds(t *testing.T) {
+	const wanted = "hint: Wheels are required for `docopt` because building from source is disabled for all packages"
+	for _, c := range []struct{ name, uv, calls, says string }{
+		{"named", "case \"$*\" in *build.txt*) ;; *) echo '" + wanted + "' >&2; exit 2 ;; esac", "no-build\nno-build\nno-build\n", ""},
+		{"nameless", "case \"$*\" in *--no-build*) echo 'error: Building source distributions is disabled' >&2; exit 1 ;; esac", "no-build\nall\nall\n", ""},
+		{"hopeless", "echo 'error: No such package' >&2; exit 1", "no-build\n", "error: No such package\n"},
+		{"no source either", "case \"$*\" in *build.txt*) echo 'hint: Source distributions are required for `docopt` because using pre-built wheels is disabled' >&2 ;;" +
+			"*) echo '" + wanted + "' >&2 ;; esac; exit 1", "no-build\nno-build\n", wanted + "\n"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			uv := filepath.Join(dir, "uv")
+			fake := "#!/bin/sh\ncase \"$*\" in *--no-build*) echo no-build ;; *) echo all ;; esac >> " + dir + "/calls\n" + c.uv + "\n"
+			if err := os.WriteFile(uv, []byte(fake), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			script := strings.NewReplacer("/uv/bin/uv", uv, "/out/", dir+"/").Replace(resolveScript)
+			cmd := exec.CommandContext(t.Context(), "/bin/sh", "-euc", script, "sh", "--universal", "pyproject.toml")
+			cmd.Dir = dir
+			out, err := cmd.CombinedOutput()
+			if (err != nil) != (c.says != "") || string(out) != c.says {
+				t.Errorf("%v, it says %q", err, out)
+			}
+			if got := llbtest.ReadFile(t, dir, "calls"); got != c.calls {
+				t.Errorf("uv was called: %q, want %q", got, c.calls)
+			}
+		})
+	}
+}
+
+// TestResolutionGolden compares the whole graph as text. Run with -update after a wanted change and read the difference.
+func TestResolutionGolden(t *testing.T) {
+	g := resolution(t, func(_ *recipe.Recipe, in *ResolveInputs) { in.Network = ops.Network{CA: true} })
+	llbtest.CompareGolden(t, "resolution.golden", llbtest.Dump(g))
+}

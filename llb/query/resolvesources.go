@@ -1,0 +1,173 @@
+package query
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+
+	bkllb "github.com/moby/buildkit/client/llb"
+
+	"github.com/mlbuild/mlbuild/llb/ops"
+	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
+)
+
+// Files beside uv's pyproject.toml.
+const (
+	packagesFile = "packages.txt" // requirements of the project file that a pyproject.toml cannot hold
+	buildFile    = "build.txt"    // the packages that are to be built from source, as options
+	hostsFile    = "known_hosts"
+	localDir     = "local" // the project's files that are requirements, under their own paths
+)
+
+// pathInLock is how uv, run in /src, writes the place of a file or directory below localDir into a lock in /out.
+var pathInLock = lazyregexp.New(`path = "\.\./src/` + localDir + `(?:/([^"]*))?"`)
+
+// Relocate gives the paths of a lock as they are seen from the project's directory, where it is kept, and leaves out versions that nobody knows.
+func Relocate(lock []byte) []byte {
+	lock = bytes.ReplaceAll(lock, []byte("\nversion = \""+unknownVersion+"\"\n"), []byte("\n"))
+	return pathInLock.ReplaceAllFunc(lock, func(found []byte) []byte {
+		p := string(pathInLock.FindSubmatch(found)[1])
+		if p == "" {
+			p = "."
+		}
+		return []byte(`path = "` + p + `"`)
+	})
+}
+
+// localLines has the requirements that are files of the project point to where uv sees them.
+func localLines(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		b.WriteString(localLine(line))
+	}
+	return b.String()
+}
+
+func localLine(requirement string) string {
+	before, file, after, ok := profiles.CutLocal(requirement)
+	if !ok {
+		return requirement
+	}
+	end := requirement[len(strings.TrimRight(requirement, "\r\n")):]
+	return before + "./" + localDir + "/" + file + after + end
+}
+
+// unnamed are the requirements that begin with no name, or give a path for it: only a requirements file can hold them.
+func unnamed(packages []string) []string {
+	return slices.DeleteFunc(slices.Clone(packages), isNamed)
+}
+
+func named(packages []string) []string {
+	return slices.DeleteFunc(slices.Clone(packages), func(p string) bool { return !isNamed(p) })
+}
+
+func isNamed(requirement string) bool {
+	_, _, _, local := profiles.CutLocal(requirement)
+	return !local && RequirementName.MatchString(requirement)
+}
+
+// sourceFiles are the files that uv needs only where something is no wheel of an index.
+func (in ResolveInputs) sourceFiles(r *recipe.Recipe) []recipe.File {
+	var files []recipe.File
+	if packages := unnamed(r.Requires.Packages); len(packages) > 0 {
+		files = append(files, recipe.File{Path: packagesFile, Data: localLines(strings.Join(packages, "\n") + "\n")})
+	}
+	if len(r.Requires.Source) > 0 {
+		files = append(files, recipe.File{Path: buildFile, Data: "--no-binary " + strings.Join(r.Requires.Source, "\n--no-binary ") + "\n"})
+	}
+	if len(SSHServers(r)) > 0 {
+		files = append(files, recipe.File{Path: hostsFile, Data: in.Hosts})
+	}
+	if len(r.Requires.Local) > 0 {
+		files = append(files, recipe.File{Path: localDir + "/empty"}) // something to mount on
+	}
+	return files
+}
+
+// sourceOptions are what the step needs for them: the files of the project, of which a build may write beside its sources, git's view of
+// certificates, and the ssh agent.
+func (in ResolveInputs) sourceOptions(r *recipe.Recipe, s ops.Group) []bkllb.RunOption {
+	var opts []bkllb.RunOption
+	if len(r.Requires.Local) > 0 {
+		paths := make([]string, len(r.Requires.Local))
+		for i, l := range r.Requires.Local {
+			paths[i] = l.Path
+		}
+		opts = append(opts, bkllb.AddMount("/src/"+localDir, ops.LocalFiles(paths, r, in.Session, s), bkllb.ForceNoOutput))
+	}
+	opts = append(opts, versionOptions(r.Requires.Local, in.Version)...)
+	if UsesGit(r) && in.Network.CA {
+		opts = append(opts, bkllb.AddEnv("GIT_SSL_CAINFO", ops.CAPath))
+	}
+	if len(SSHServers(r)) > 0 {
+		opts = append(opts, bkllb.AddSSHSocket(bkllb.SSHID("default")),
+			bkllb.AddEnv("GIT_SSH_COMMAND", "ssh -o StrictHostKeyChecking=yes -o UserKnownHostsFile=/src/"+hostsFile))
+	}
+	return opts
+}
+
+// versionOptions tells the tools that read a version off git's tags what they would read: the history is not there.
+func versionOptions(packages []recipe.LocalSource, version string) []bkllb.RunOption {
+	var opts []bkllb.RunOption
+	for _, p := range packages {
+		if p.Git && p.Name != "" && version != "" {
+			opts = append(opts, bkllb.AddEnv(ops.PretendVariable(p.Name), version))
+		}
+	}
+	return opts
+}
+
+var (
+	gitRequirement = lazyregexp.New(`git\+(https?|ssh)://|\bgit\s*=\s*["']`)
+	// sshRequirement finds the server of git+ssh://git@server/…, git = "ssh://server/…" and git = "git@server:…".
+	sshRequirement = lazyregexp.New(`(?:git\+ssh|\bgit\s*=\s*["']ssh)://(?:[^@/\s"']+@)?([^/\s"']+)|\bgit\s*=\s*["']git@([^:/\s"']+)`)
+)
+
+func UsesGit(r *recipe.Recipe) bool {
+	return slices.ContainsFunc(askedTexts(r), gitRequirement.MatchString)
+}
+
+// SSHServers lists the git servers that uv has to ask by ssh, sorted, as known_hosts(5) names them.
+func SSHServers(r *recipe.Recipe) []string {
+	var servers []string
+	for _, text := range askedTexts(r) {
+		for _, m := range sshRequirement.FindAllStringSubmatch(text, -1) {
+			servers = append(servers, ops.ServerName(m[1]+m[2]))
+		}
+	}
+	slices.Sort(servers)
+	return slices.Compact(servers)
+}
+
+// askedTexts are the texts in which the requirements stand that uv resolves; none where a lock of its own says all.
+func askedTexts(r *recipe.Recipe) []string {
+	if r.Requires.UV != nil {
+		return nil
+	}
+	files := slices.Concat(r.Requires.Files, r.Requires.Constraints)
+	if r.Requires.Project != nil {
+		files = append(files, r.Requires.Project.File)
+	}
+	for _, l := range r.Requires.Local {
+		files = append(files, l.Meta...)
+	}
+	texts := slices.Concat(r.Requires.Packages, r.Requires.Overrides)
+	for _, f := range files {
+		texts = append(texts, f.Data)
+	}
+	return texts
+}
+
+// withGit is the tool image with git, where a requirement needs it.
+func (in ResolveInputs) withGit(tool bkllb.State, r *recipe.Recipe, s ops.Group) bkllb.State {
+	if !UsesGit(r) {
+		return tool
+	}
+	packages := []string{"ca-certificates", "git"}
+	if len(SSHServers(r)) > 0 {
+		packages = append(packages, "openssh-client")
+	}
+	return ops.AptInstalled(tool, packages, recipe.Apt{}, in.Tool, in.Network, in.Worker, s)
+}

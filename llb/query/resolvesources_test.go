@@ -1,0 +1,89 @@
+package query
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/moby/buildkit/solver/pb"
+
+	"github.com/mlbuild/mlbuild/llb/llbtest"
+	"github.com/mlbuild/mlbuild/llb/ops"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
+)
+
+// TestMetadataOfSources: uv wants the version of what does not come from an index, and the lock does not keep one that was made up.
+func TestMetadataOfSources(t *testing.T) {
+	r := llbtest.Recipe()
+	r.Requires.Packages = []string{"kit @ git+https://git.example/kit.git@v1"}
+	r.Requires.Local = []recipe.LocalSource{{Path: "libs/tree", Name: "tree"}}
+	r.Requires.Metadata = []recipe.Metadata{{Name: "flash-attn", Requires: []string{"torch"}}, {Name: "kit", Requires: []string{"numpy"}}}
+	r.Requires.NoDeps = []string{"tree"}
+	got, err := resolveProject(r, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const entry = "[[tool.uv.dependency-metadata]]\nname = "
+	want := entry + "'flash-attn'\nrequires-dist = ['torch']\n\n" + entry + "'kit'\nversion = '0+unknown'\nrequires-dist = ['numpy']\n\n" +
+		entry + "'tree'\nversion = '0+unknown'\nrequires-dist = []\n"
+	if _, told, _ := strings.Cut(got, entry); entry+told != want {
+		t.Errorf("uv is told\n%s", entry+told)
+	}
+	const lock = "[[packages]]\nname = \"kit\"\nversion = \"0+unknown\"\nvcs = {}\n"
+	if got := string(Relocate([]byte(lock))); got != "[[packages]]\nname = \"kit\"\nvcs = {}\n" {
+		t.Errorf("the lock keeps %s", got)
+	}
+}
+
+// TestRelocate gives the lock of uv, which saw the project's files below its own directory, the paths of the project.
+func TestRelocate(t *testing.T) {
+	const said = `directory = { path = "../src/local/libs/tool" }` + "\n" + `directory = { path = "../src/local" }` + "\n" + `wheels = [{ path = "other/src/local/x" }]`
+	const want = `directory = { path = "libs/tool" }` + "\n" + `directory = { path = "." }` + "\n" + `wheels = [{ path = "other/src/local/x" }]`
+	if got := string(Relocate([]byte(said))); got != want {
+		t.Errorf("got %s", got)
+	}
+}
+
+// TestResolvingSources: uv gets git, the agent, the keys of servers and the project's own packages where the requirements name such, and only there.
+func TestResolvingSources(t *testing.T) {
+	plain := resolution(t, nil).Named("uv: resolve")
+	if llbtest.Mount(plain, "/src/local") != nil || len(plain.Op.GetExec().Mounts) != 5 {
+		t.Errorf("without sources it has %v", plain.Op.GetExec().Mounts)
+	}
+	g := resolution(t, func(r *recipe.Recipe, in *ResolveInputs) {
+		r.Requires.Packages = []string{"greet @ git+ssh://git@git.example/greet.git@main", "./libs/tool[fast] ; python_version > '3'"}
+		r.Requires.Local = []recipe.LocalSource{{Path: "libs/tool", Name: "tool", Git: true}}
+		r.Requires.Source = []string{"numpy", "tool"}
+		in.Hosts, in.Version, in.Network = "git.example ssh-ed25519 AAAA\n", "1.2", ops.Network{CA: true}
+	})
+	step := g.Named("uv: resolve")
+	if root := g.Inputs(step)[0]; root.Name != "[resolve] apt-get install ca-certificates git openssh-client" {
+		t.Errorf("it runs on %s", root.Name)
+	}
+	files := map[string]string{}
+	for _, a := range g.Named("the project's requirements").Op.GetFile().Actions {
+		if f := a.GetMkfile(); f != nil {
+			files[f.Path] = string(f.Data)
+		}
+	}
+	if files["/packages.txt"] != "./local/libs/tool[fast] ; python_version > '3'\n" || files["/build.txt"] != "--no-binary numpy\n--no-binary tool\n" ||
+		files["/known_hosts"] != "git.example ssh-ed25519 AAAA\n" || !strings.Contains(files["/pyproject.toml"], "greet @ git+ssh") {
+		t.Errorf("files %q", files)
+	}
+	for name, want := range map[string]string{
+		"GIT_SSL_CAINFO": ops.CAPath, "SETUPTOOLS_SCM_PRETEND_VERSION_FOR_TOOL": "1.2",
+		"GIT_SSH_COMMAND": "ssh -o StrictHostKeyChecking=yes -o UserKnownHostsFile=/src/known_hosts",
+	} {
+		if got, _ := llbtest.Environ(step, name); got != want {
+			t.Errorf("%s is %q", name, got)
+		}
+	}
+	if !slices.ContainsFunc(step.Op.GetExec().Mounts, func(m *pb.Mount) bool {
+		return m.MountType == pb.MountType_SSH && m.SSHOpt.ID == "default" && !m.SSHOpt.Optional
+	}) {
+		t.Error("the agent is not forwarded")
+	}
+	if m := llbtest.Mount(step, "/src/local"); m == nil || m.Readonly || m.Output != -1 {
+		t.Errorf("the project's packages: %v", m)
+	}
+}
