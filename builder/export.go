@@ -13,6 +13,7 @@ import (
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // exports turns the request's outputs into BuildKit's exporters for one variant.
@@ -102,9 +103,9 @@ func (b *build) epochAttrs() map[string]string {
 // compression names the codec. A blob that exists keeps its codec, so going back to gzip has to be forced; zstd is not, because that would
 // recompress the base.
 func (b *build) compression() map[string]string {
-	codec := cmp.Or(b.req.Compression, "zstd")
-	attrs := map[string]string{"compression": codec}
-	if codec != "zstd" {
+	codec := cmp.Or(b.req.Compression, recipe.Zstd)
+	attrs := map[string]string{"compression": string(codec)}
+	if codec != recipe.Zstd {
 		attrs["force-compression"] = "true"
 	}
 	return attrs

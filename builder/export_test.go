@@ -45,7 +45,7 @@ func TestExports(t *testing.T) {
 	for _, test := range []struct {
 		name        string
 		output      Output
-		compression string
+		compression recipe.Compression
 		kind        string
 		want        map[string]string
 	}{

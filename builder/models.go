@@ -204,7 +204,7 @@ func modelAccount(model *recipe.Model) string {
 	if model.Secret != "" {
 		return fmt.Sprintf("the secret %q of the model %s does not open it: check that it has not expired, and that its account has access%s", model.Secret, model.Name, acceptTerms(model))
 	}
-	id := map[string]string{recipe.ModelHub: "hf", recipe.ModelS3: "aws", recipe.ModelGS: "gcs", recipe.ModelDrive: "gdrive", recipe.ModelGit: "git"}[model.Source.Kind]
+	id := map[recipe.ModelKind]string{recipe.ModelHub: "hf", recipe.ModelS3: "aws", recipe.ModelGS: "gcs", recipe.ModelDrive: "gdrive", recipe.ModelGit: "git"}[model.Source.Kind]
 	if id == "" {
 		id = "models"
 	}

@@ -23,10 +23,10 @@ type Request struct {
 	NoCache    ops.Stages // their steps run again
 	Locked     bool       // refuse to resolve: every profile needs a lock that fits
 
-	Compression string  // of the layers: zstd, gzip, estargz or uncompressed; "" = zstd
-	CacheFrom   []Cache // beside the profile's own cache
-	CacheTo     []Cache // in place of the profile's own cache
-	NoOwnCache  bool    // neither import nor export the cache beside the image
+	Compression recipe.Compression // of the layers; "" = zstd
+	CacheFrom   []Cache            // beside the profile's own cache
+	CacheTo     []Cache            // in place of the profile's own cache
+	NoOwnCache  bool               // neither import nor export the cache beside the image
 
 	Version    string // of the project by its git tags, for packages that read theirs off them; "" = unknown
 	KnownHosts string // known_hosts(5), for git by ssh

@@ -16,6 +16,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/llb/layerplan"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // An edit changes the layer of the project's files, a new version of a package that package's layer, a new base the layers that are made on it, and the history of the
@@ -96,7 +97,7 @@ func (m *making) onlyPushes() bool {
 
 // usualLayers tells whether the layers are zstd, as the exporter makes them unless it is told more.
 func (m *making) usualLayers() bool {
-	return (m.req.Compression == "" || m.req.Compression == "zstd") && !slices.ContainsFunc(m.req.Outputs, func(o Output) bool { return len(o.Attrs) > 0 })
+	return (m.req.Compression == "" || m.req.Compression == recipe.Zstd) && !slices.ContainsFunc(m.req.Outputs, func(o Output) bool { return len(o.Attrs) > 0 })
 }
 
 // allKeyed tells whether every layer that is not sent is known by a key in the history.

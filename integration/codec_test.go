@@ -9,6 +9,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/builder"
 	"github.com/mlbuild/mlbuild/integration/testbed"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // TestOtherCodecsLeaveNoTrace exports new layers uncompressed, as --load does, or as gzip before anything else; a push afterwards has
@@ -52,8 +53,8 @@ func (discard) Close() error                { return nil }
 // TestCachesKeepOneCodec: layers that a daemon also has in another codec are zstd in the cache beside the image, and come back as such: an image
 // that was read from the cache has the digest of one that was not. The first image of each repository is of another codec.
 func TestCachesKeepOneCodec(t *testing.T) {
-	for _, codec := range []string{"uncompressed", "gzip"} {
-		t.Run(codec, func(t *testing.T) {
+	for _, codec := range []recipe.Compression{recipe.Uncompressed, recipe.Gzip} {
+		t.Run(string(codec), func(t *testing.T) {
 			n := newBench(t)
 			x := testbed.NewIndex(t, testbed.IndexOptions{})
 			x.AddWheel("simple", "fresh", "1.0", "py3-none-any", map[string]string{"fresh.py": ""})

@@ -18,6 +18,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/builder"
 	"github.com/mlbuild/mlbuild/integration/testbed"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // toFile is an output that writes an archive into dir.
@@ -208,13 +209,16 @@ func TestCompressions(t *testing.T) {
 	b := connect(t, tb.Daemon.Addr())
 	p := lockedTiny(t, b)
 	var rootfs *v1.RootFS
-	for _, tt := range []struct{ kind, layer, base string }{
+	for _, tt := range []struct {
+		kind        recipe.Compression
+		layer, base string
+	}{
 		{"zstd", zstdLayer, gzipLayer},
 		{"gzip", gzipLayer, gzipLayer},
 		{"uncompressed", "application/vnd.oci.image.layer.v1.tar", "application/vnd.oci.image.layer.v1.tar"},
 	} {
-		t.Run(tt.kind, func(t *testing.T) {
-			repoTag := "codec-" + tt.kind + ":1.0"
+		t.Run(string(tt.kind), func(t *testing.T) {
+			repoTag := "codec-" + string(tt.kind) + ":1.0"
 			req := p.request(p.variant("cpu", tb.Registry.Ref(repoTag)))
 			req.Compression = tt.kind
 			mustBuild(t, b, req)

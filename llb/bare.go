@@ -18,7 +18,7 @@ func NewBare(r *recipe.Recipe, p ocispecs.Platform) ops.Base {
 	config := dockerspec.DockerOCIImage{Image: ocispecs.Image{Platform: p}}
 	config.Config.Env = []string{"PATH=/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8"}
 	config.Config.Cmd = []string{r.Base.Interpreter}
-	return ops.Base{Ref: r.Base.Ref, Bare: true, Config: config, Distro: r.Base.Kind + "-" + r.Base.Suite}
+	return ops.Base{Ref: r.Base.Ref, Bare: true, Config: config, Distro: string(r.Base.Kind) + "-" + r.Base.Suite}
 }
 
 // links are those that the list of the system packages names.

@@ -120,7 +120,7 @@ func (m *image) packagesAndFiles(accounts bkllb.State) error {
 	if r.Bytecode {
 		m.addBytecode(m.interpreter())
 	}
-	m.hooks("packages")
+	m.hooks(recipe.AfterPackages)
 	if err := m.addModels(models, table); err != nil {
 		return err
 	}
@@ -132,7 +132,7 @@ func (m *image) packagesAndFiles(accounts bkllb.State) error {
 			m.appBytecode(m.interpreter(), app)
 		}
 	}
-	m.hooks("app")
+	m.hooks(recipe.AfterApp)
 	return nil
 }
 
@@ -154,7 +154,7 @@ func (m *image) systemPackages() (accounts bkllb.State) {
 		m.add(layerplan.Layer{Kind: "system", Name: strings.Join(r.System, " ")}, systemLayer(accounts, installed, s))
 		accounts = installed
 	}
-	if m.hooks("system") {
+	if m.hooks(recipe.AfterSystem) {
 		accounts = m.below() // they may have added some
 	}
 	return accounts

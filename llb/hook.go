@@ -9,11 +9,12 @@ import (
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/llb/step"
 	"github.com/mlbuild/mlbuild/llb/wheel"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // hooks adds the layers of the commands that run after a point: the difference that each makes to the image as it is there. The published image
 // is merged from it like from any other layer, and unpacked nowhere but for the hook. It tells whether there were any.
-func (m *image) hooks(point string) (any bool) {
+func (m *image) hooks(point recipe.HookPoint) (any bool) {
 	for _, h := range m.recipe.Run {
 		if h.After != point {
 			continue
@@ -22,7 +23,7 @@ func (m *image) hooks(point string) (any bool) {
 		s := m.onImage(h.Script, !h.User)
 		s.stage = ops.Group{ID: "run", Title: "commands on the image", NoCache: m.in.NoCache}
 		s.name, s.id, s.dir = "run "+h.Name, "run/"+h.Name, "/"
-		if point != "system" {
+		if point != recipe.AfterSystem {
 			s.dir = m.recipe.App.Workdir
 		}
 		s.settle = &step.Settle{Root: "/", Time: wheel.ModTime.Unix(), Drop: m.dropped()}

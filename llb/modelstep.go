@@ -70,11 +70,11 @@ func (t modelTool) run(text string, job any, opts ...bkllb.RunOption) (bkllb.Sta
 // fetch is one file of a model, at FetchedFile.
 func (t modelTool) fetch(model *recipe.Model, f syslock.ModelFile, c bkllb.ConstraintsOpt) (bkllb.State, error) {
 	job := struct {
-		Kind   string `json:"kind"`
-		URL    string `json:"url"`
-		Region string `json:"region"`
-		SHA256 string `json:"sha256"`
-		Size   int64  `json:"size"`
+		Kind   recipe.ModelKind `json:"kind"`
+		URL    string           `json:"url"`
+		Region string           `json:"region"`
+		SHA256 string           `json:"sha256"`
+		Size   int64            `json:"size"`
 	}{model.Source.Kind, ModelURL(model, "", ""), cmp.Or(model.Source.Region, defaultRegion), f.SHA256, f.Size}
 	switch model.Source.Kind {
 	case recipe.ModelGit:

@@ -21,13 +21,13 @@ var (
 func (r *resolver) accelerator() {
 	s := r.spec.accelerator
 	a := &r.recipe.Accelerator
-	a.Kind, a.CUDA, a.MinDriver = s.kind.Or("none"), s.cuda.Value, s.minDriver.Value
-	if a.Kind != "none" && a.Kind != "cuda" {
+	a.Kind, a.CUDA, a.MinDriver = recipe.AcceleratorKind(s.kind.Or(string(recipe.NoAccelerator))), s.cuda.Value, s.minDriver.Value
+	if a.Kind != recipe.NoAccelerator && a.Kind != recipe.CUDA {
 		f := fault.New(fault.Spec, "the accelerator %q does not exist", a.Kind).In(s.kind.At)
 		r.Add(f.Hint("Use none, cuda, or {cuda: \"12.6\"} for a version."))
 		return
 	}
-	if a.Kind == "none" && (s.cuda.Set || s.minDriver.Set) {
+	if a.Kind == recipe.NoAccelerator && (s.cuda.Set || s.minDriver.Set) {
 		r.Specf(s.kind.At, "the accelerator none has no cuda and no min_driver")
 		return
 	}
@@ -62,7 +62,7 @@ func (r *resolver) checkPins() {
 			continue
 		}
 		cuda := ""
-		if a.Kind == "cuda" && slices.Contains(compat.Tables().TorchTags(), compat.CUDATag(a.CUDA)) || q.name != "torch" {
+		if a.Kind == recipe.CUDA && slices.Contains(compat.Known().TorchTags(), compat.CUDATag(a.CUDA)) || q.name != "torch" {
 			cuda = a.CUDA
 		}
 		if f := r.localPin(q); f != nil {
@@ -90,12 +90,12 @@ func (r *resolver) checkTorchvision() {
 		return r.direct[i]
 	}
 	torch, vision := pin("torch"), pin("torchvision")
-	row := compat.Tables().TorchRowOf(torch.pin)
-	i := slices.IndexFunc(compat.Tables().Torch, func(t compat.TorchRow) bool { return t.Torchvision == compat.MinorOf(vision.pin) })
+	row := compat.Known().TorchRowOf(torch.pin)
+	i := slices.IndexFunc(compat.Known().Torch, func(t compat.TorchRow) bool { return t.Torchvision == compat.MinorOf(vision.pin) })
 	if row == nil || i < 0 || row.Torchvision == compat.MinorOf(vision.pin) {
 		return
 	}
-	r.Add(fault.New(fault.Resolve, "torchvision %s is built for torch %s, the project wants torch %s", vision.pin, compat.Tables().Torch[i].Version, torch.pin).
+	r.Add(fault.New(fault.Resolve, "torchvision %s is built for torch %s, the project wants torch %s", vision.pin, compat.Known().Torch[i].Version, torch.pin).
 		In(vision.at).Hint("With torch %s goes torchvision %s.", row.Version, row.Torchvision))
 }
 
@@ -103,12 +103,12 @@ func (r *resolver) checkTorchvision() {
 func (r *resolver) localPin(q requirement) *fault.Fault {
 	version, local, pinned := strings.Cut(q.pin, "+")
 	a := r.recipe.Accelerator
-	if q.name != "torch" || !pinned || local != "cpu" && compat.CUDAOfTag(local) == "" || a.Kind == "none" && local == "cpu" {
+	if q.name != "torch" || !pinned || local != "cpu" && compat.CUDAOfTag(local) == "" || a.Kind == recipe.NoAccelerator && local == "cpu" {
 		return nil
 	}
 	hint := fmt.Sprintf("Write torch==%s: each profile then takes its own build of it.", version)
 	switch {
-	case a.Kind == "none":
+	case a.Kind == recipe.NoAccelerator:
 		return fault.New(fault.Variant, "torch is pinned to the CUDA build %s, the profile %s is for CPU", q.pin, r.sel.Profile).Hint("%s", hint)
 	case local == "cpu":
 		return fault.New(fault.Cuda, "torch is pinned to the CPU build %s, the profile %s is for CUDA", q.pin, r.sel.Profile).Hint("%s", hint)
@@ -122,7 +122,7 @@ func (r *resolver) localPin(q requirement) *fault.Fault {
 // checkArm refuses a CUDA for which torch has no aarch64 wheels.
 func (r *resolver) checkArm() {
 	a := r.recipe.Accelerator
-	arm := compat.Tables().TorchArm
+	arm := compat.Known().TorchArm
 	if r.recipe.Platform != "linux/arm64" || a.CUDA == "" || !r.asksFor("torch") ||
 		slices.Contains(arm, compat.CUDATag(a.CUDA)) || compat.CompareVersions(a.CUDA, compat.CUDAOfTag(arm[len(arm)-1])) > 0 {
 		return
@@ -149,7 +149,7 @@ func (r *resolver) cudaLike(s string) string {
 		return v
 	}
 	newest := "12.6"
-	for _, tag := range compat.Tables().TorchTags() {
+	for _, tag := range compat.Known().TorchTags() {
 		if v := compat.CUDAOfTag(tag); compat.MajorOf(v) == s {
 			newest = v
 		}
@@ -176,7 +176,7 @@ func driverFault(cuda, driver string) *fault.Fault {
 	}
 	f := fault.New(fault.Cuda, "CUDA %s needs driver %s or newer, the profile promises to run on %s", cuda, floor, driver)
 	newest := ""
-	for _, tag := range compat.Tables().TorchTags() {
+	for _, tag := range compat.Known().TorchTags() {
 		candidate := compat.CUDAOfTag(tag)
 		if need, _ := compat.MinDriver(candidate); compat.CompareVersions(driver, need) >= 0 {
 			newest = candidate
@@ -193,7 +193,7 @@ func driverFault(cuda, driver string) *fault.Fault {
 func (r *resolver) bindTorch() {
 	a := r.recipe.Accelerator
 	tag := "cpu"
-	if a.Kind == "cuda" {
+	if a.Kind == recipe.CUDA {
 		if a.CUDA == "" {
 			return
 		}
@@ -220,13 +220,13 @@ func (r *resolver) bindTorch() {
 // knownTag tells whether some torch has an index of the CUDA tag. A tag beyond the table is believed with a
 // note; one in between is an error if torch is asked for, and no reason to bind it otherwise.
 func (r *resolver) knownTag(tag string) bool {
-	tags := compat.Tables().TorchTags()
+	tags := compat.Known().TorchTags()
 	if slices.Contains(tags, tag) {
 		return true
 	}
 	wanted := compat.CUDAOfTag(tag)
 	if compat.CompareVersions(wanted, compat.CUDAOfTag(tags[len(tags)-1])) > 0 {
-		r.Notef("CUDA %s is newer than the tables of this mlbuild (%s), which cannot check it", wanted, compat.Tables().AsOf)
+		r.Notef("CUDA %s is newer than the tables of this mlbuild (%s), which cannot check it", wanted, compat.Known().AsOf)
 		return true
 	}
 	if !r.asksFor("torch") {
@@ -252,8 +252,8 @@ func nearestCUDA(wanted string, tags []string) []string {
 func (r *resolver) renames(direct []requirement) map[string]string {
 	renames := map[string]string{}
 	for _, q := range direct {
-		for _, v := range compat.Tables().Variants {
-			inBase := r.spec.base.kind.Value == tensorflowKind && slices.Contains(v.Names, tensorflowKind) // under the name that it has there
+		for _, v := range compat.Known().Variants {
+			inBase := r.spec.base.kind.Value == string(recipe.BaseTensorFlow) && slices.Contains(v.Names, "tensorflow") // under the name that it has there
 			if !slices.Contains(v.Names, q.name) || slices.Contains(r.recipe.Requires.Allow, q.name) || inBase {
 				continue
 			}
@@ -272,11 +272,11 @@ func (r *resolver) renames(direct []requirement) map[string]string {
 func (r *resolver) variant(v compat.VariantRow, q requirement) string {
 	a := r.recipe.Accelerator
 	switch {
-	case a.Kind == "cuda" && strings.Contains(q.extras, "cuda"):
+	case a.Kind == recipe.CUDA && strings.Contains(q.extras, "cuda"):
 		return q.name + q.extras // the project chose its CUDA build itself
-	case a.Kind == "cuda" && v.CUDA13 != "" && compat.MajorOf(a.CUDA) == "13":
+	case a.Kind == recipe.CUDA && v.CUDA13 != "" && compat.MajorOf(a.CUDA) == "13":
 		return v.CUDA13
-	case a.Kind == "cuda":
+	case a.Kind == recipe.CUDA:
 		return v.CUDA
 	case v.CPUArm != "" && r.recipe.Platform == "linux/arm64":
 		return v.CPUArm

@@ -60,7 +60,7 @@ func (r *resolver) env() []recipe.Pair {
 	if r.srcLayout() {
 		defaults = append(defaults, recipe.Pair{Name: "PYTHONPATH", Value: path.Join(r.recipe.App.Workdir, "src")})
 	}
-	if r.recipe.Accelerator.Kind == "cuda" {
+	if r.recipe.Accelerator.Kind == recipe.CUDA {
 		defaults = append(defaults, compat.NvidiaEnv...)
 	}
 	for _, t := range r.trainers() {

@@ -15,25 +15,20 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
-// The kinds of base that have a meaning beyond this file.
-const (
-	imageKind = "image"
-)
-
 // baseKind is a value of base.kind.
 type baseKind struct {
 	keys   []string // of base that go with it, beside kind
 	decide func(*resolver)
 }
 
-var baseKinds = map[string]baseKind{
-	imageKind:         {[]string{"image", "interpreter", "glibc", "python", "packages"}, (*resolver).imageBase},
-	pythonKind:        {[]string{"variant", "suite"}, (*resolver).pythonBase},
-	recipe.BaseDebian: {[]string{"suite", "shell", "repositories"}, (*resolver).debianBase},
-	distrolessKind:    {[]string{"variant", "suite", "python"}, (*resolver).distrolessBase},
-	cudaKind:          {[]string{"variant", "version", "distro", "python"}, (*resolver).cudaBase},
-	pytorchKind:       {[]string{"variant", "version"}, (*resolver).pytorchBase},
-	tensorflowKind:    {[]string{"version"}, (*resolver).tensorflowBase},
+var baseKinds = map[recipe.BaseKind]baseKind{
+	imageKind:             {[]string{"image", "interpreter", "glibc", "python", "packages"}, (*resolver).imageBase},
+	pythonKind:            {[]string{"variant", "suite"}, (*resolver).pythonBase},
+	recipe.BaseDebian:     {[]string{"suite", "shell", "repositories"}, (*resolver).debianBase},
+	recipe.BaseDistroless: {[]string{"variant", "suite", "python"}, (*resolver).distrolessBase},
+	recipe.BaseCUDA:       {[]string{"variant", "version", "distro", "python"}, (*resolver).cudaBase},
+	recipe.BasePyTorch:    {[]string{"variant", "version"}, (*resolver).pytorchBase},
+	recipe.BaseTensorFlow: {[]string{"version"}, (*resolver).tensorflowBase},
 }
 
 // longBase writes a base as a mapping. One that names its kind takes away what was said of another kind before, in the top level or by a profile that
@@ -42,20 +37,20 @@ func longBase(n *yamldoc.Node) *yamldoc.Node {
 	long := &yamldoc.Node{Kind: yamldoc.Mapping, At: n.At, Keys: slices.Clone(n.Keys)}
 	kind := long.Get("kind")
 	if n.Kind == yamldoc.Text {
-		kind = &yamldoc.Node{Kind: yamldoc.Text, Text: imageKind, At: n.At}
-		if _, known := baseKinds[n.Text]; known {
+		kind = &yamldoc.Node{Kind: yamldoc.Text, Text: string(imageKind), At: n.At}
+		if _, known := baseKinds[recipe.BaseKind(n.Text)]; known {
 			kind = n
 		} else {
 			long.Keys = []yamldoc.Entry{{Name: "image", At: n.At, Value: n}}
 		}
 		long.Keys = append(long.Keys, yamldoc.Entry{Name: "kind", At: n.At, Value: kind})
 	}
-	if kind == nil || baseKinds[kind.Text].keys == nil {
+	if kind == nil || baseKinds[recipe.BaseKind(kind.Text)].keys == nil {
 		return long
 	}
 	for _, name := range slices.Sorted(maps.Keys(baseKinds)) {
 		for _, key := range baseKinds[name].keys {
-			if !slices.Contains(baseKinds[kind.Text].keys, key) && long.Get(key) == nil {
+			if !slices.Contains(baseKinds[recipe.BaseKind(kind.Text)].keys, key) && long.Get(key) == nil {
 				long.Keys = append(long.Keys, yamldoc.Entry{Name: key, At: n.At, Value: &yamldoc.Node{At: n.At}})
 			}
 		}
@@ -66,11 +61,11 @@ func longBase(n *yamldoc.Node) *yamldoc.Node {
 // base decides what the image stands on, and where its Python is.
 func (r *resolver) base() {
 	s := r.spec.base
-	name := s.kind.Or(imageKind)
+	name := recipe.BaseKind(s.kind.Or(string(imageKind)))
 	kind, known := baseKinds[name]
 	if !known {
 		f := fault.New(fault.Spec, "the kind of base %q does not exist", name).In(s.kind.At)
-		yamldoc.DidYouMean(f, name, slices.Sorted(maps.Keys(baseKinds)))
+		yamldoc.DidYouMean(f, string(name), slices.Sorted(maps.Keys(baseKinds)))
 		r.Add(f)
 		return
 	}

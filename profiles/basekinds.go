@@ -11,13 +11,10 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
-// The kinds of base that name a family of images.
+// The kinds of base that only the project file knows: in the recipe both are plain images.
 const (
-	pythonKind     = "python"
-	cudaKind       = "cuda"
-	pytorchKind    = "pytorch"
-	tensorflowKind = "tensorflow"
-	distrolessKind = "distroless"
+	imageKind  recipe.BaseKind = "image"
+	pythonKind recipe.BaseKind = "python"
 )
 
 // pythonBase is the official image of the project's Python: python:3.11-slim, python:3.11-slim-bookworm.
@@ -46,7 +43,7 @@ func (r *resolver) pythonBase() {
 func (r *resolver) cudaBase() {
 	s, a := r.spec.base, r.recipe.Accelerator
 	variant, ok := r.variantOf(s.variant, "runtime", "base", "cudnn-runtime", "devel", "cudnn-devel")
-	if !ok || r.onlyForCUDA(cudaKind) {
+	if !ok || r.onlyForCUDA(recipe.BaseCUDA) {
 		return
 	}
 	version := s.version.Or(a.CUDA)
@@ -61,7 +58,7 @@ func (r *resolver) cudaBase() {
 		return
 	}
 	glibc, _, _ := compat.GlibcOf(ref, nil, nil)
-	r.recipe.Base = recipe.BaseImage{Kind: cudaKind, Ref: ref, Glibc: glibc, Interpreter: "/usr/local/bin/python" + r.recipe.Python.Version}
+	r.recipe.Base = recipe.BaseImage{Kind: recipe.BaseCUDA, Ref: ref, Glibc: glibc, Interpreter: "/usr/local/bin/python" + r.recipe.Python.Version}
 	r.layPython(glibc)
 }
 
@@ -79,14 +76,14 @@ func (r *resolver) noNvidiaImage(version, ref string) {
 		return
 	}
 	var near []string
-	for _, row := range compat.Tables().NvidiaImages {
+	for _, row := range compat.Known().NvidiaImages {
 		for _, full := range row.CUDA {
 			if compat.MajorOf(full) == compat.MajorOf(version) {
 				near = append(near, full)
 			}
 		}
 	}
-	f := fault.New(fault.Cuda, "nvidia/cuda is not known to have an image of CUDA %s (tables of %s)", version, compat.Tables().AsOf).In(at)
+	f := fault.New(fault.Cuda, "nvidia/cuda is not known to have an image of CUDA %s (tables of %s)", version, compat.Known().AsOf).In(at)
 	if len(near) > 0 {
 		f.Hint("It has %s.", strings.Join(near, ", "))
 	}
@@ -97,7 +94,7 @@ func (r *resolver) noNvidiaImage(version, ref string) {
 func (r *resolver) pytorchBase() {
 	s, a := r.spec.base, r.recipe.Accelerator
 	variant, ok := r.variantOf(s.variant, "runtime", "devel")
-	if !ok || r.onlyForCUDA(pytorchKind) {
+	if !ok || r.onlyForCUDA(recipe.BasePyTorch) {
 		return
 	}
 	version, ok := r.frameworkVersion("torch")
@@ -105,12 +102,12 @@ func (r *resolver) pytorchBase() {
 		return
 	}
 	cuda := a.CUDA
-	row := compat.Tables().TorchRowOf(version)
+	row := compat.Known().TorchRowOf(version)
 	if cuda == "" && row != nil {
 		cuda = compat.CUDAOfTag(row.Default)
 	}
 	if cuda == "" {
-		r.Specf(s.kind.At, "the tables of this mlbuild (%s) do not know the CUDA of torch %s", compat.Tables().AsOf, version).
+		r.Specf(s.kind.At, "the tables of this mlbuild (%s) do not know the CUDA of torch %s", compat.Known().AsOf, version).
 			Hint("Name it: accelerator: {cuda: \"12.8\"}.")
 		return
 	}
@@ -125,7 +122,7 @@ func (r *resolver) pytorchBase() {
 		cudnn = "cudnn8"
 	}
 	ref := fmt.Sprintf("docker.io/pytorch/pytorch:%s-cuda%s-%s-%s", version, cuda, cudnn, variant)
-	r.frameworkBase(pytorchKind, ref, "/opt/conda/bin")
+	r.frameworkBase(recipe.BasePyTorch, ref, "/opt/conda/bin")
 }
 
 // tensorflowBase is TensorFlow's image of a release. Its packages are not installed again.
@@ -135,14 +132,14 @@ func (r *resolver) tensorflowBase() {
 		return
 	}
 	ref := "docker.io/tensorflow/tensorflow:" + version
-	if r.recipe.Accelerator.Kind == "cuda" {
+	if r.recipe.Accelerator.Kind == recipe.CUDA {
 		ref += "-gpu"
 	}
-	r.frameworkBase(tensorflowKind, ref, "/usr/bin")
+	r.frameworkBase(recipe.BaseTensorFlow, ref, "/usr/bin")
 }
 
 // frameworkBase is an image with a framework in it. Where its Python is and which packages it has is read from it.
-func (r *resolver) frameworkBase(kind, ref, bin string) {
+func (r *resolver) frameworkBase(kind recipe.BaseKind, ref, bin string) {
 	glibc, _, _ := compat.GlibcOf(ref, nil, nil)
 	r.recipe.Base = recipe.BaseImage{
 		Kind: kind, Ref: ref, Glibc: glibc, Interpreter: bin + "/python" + r.recipe.Python.Version, Look: true, Packages: true,
@@ -179,7 +176,7 @@ func SameProject(a, b string) bool { return slices.Contains(sameProject(a), b) }
 
 // sameProject lists the names under which one framework is published: tensorflow, tensorflow-cpu, tensorflow-gpu.
 func sameProject(name string) []string {
-	for _, v := range compat.Tables().Variants {
+	for _, v := range compat.Known().Variants {
 		if slices.Contains(v.Names, name) {
 			return v.Names
 		}
@@ -204,7 +201,7 @@ func (r *resolver) distrolessBase() {
 		return
 	}
 	glibc := compat.DebianReleases[suite].Glibc
-	b := recipe.BaseImage{Kind: distrolessKind, Glibc: glibc, Ref: "gcr.io/distroless/python3-debian" + number + ":" + tag, Interpreter: "/usr/bin/python" + python}
+	b := recipe.BaseImage{Kind: recipe.BaseDistroless, Glibc: glibc, Ref: "gcr.io/distroless/python3-debian" + number + ":" + tag, Interpreter: "/usr/bin/python" + python}
 	own := compat.DebianReleases[suite].Python == python
 	if !own {
 		b.Ref, b.Interpreter = "gcr.io/distroless/cc-debian"+number+":"+tag, "/usr/local/bin/python"+python
@@ -253,9 +250,9 @@ func suiteFor(python, glibc string) string {
 	if glibc == "" {
 		glibc = compat.DebianReleases["bookworm"].Glibc
 	}
-	for _, row := range slices.Backward(compat.Tables().PythonSuites) {
+	for _, row := range slices.Backward(compat.Known().PythonSuites) {
 		has, _, _ := compat.GlibcOf("docker.io/library/python:slim-"+row.Suite, nil, nil)
-		newest := row.Suite == compat.Tables().PythonSuites[len(compat.Tables().PythonSuites)-1].Suite
+		newest := row.Suite == compat.Known().PythonSuites[len(compat.Known().PythonSuites)-1].Suite
 		fits := compat.CompareVersions(python, row.Python[0]) >= 0 && (newest || compat.CompareVersions(python, row.Python[1]) <= 0)
 		if fits && compat.CompareVersions(has, glibc) <= 0 {
 			return row.Suite
@@ -265,16 +262,16 @@ func suiteFor(python, glibc string) string {
 }
 
 func pythonSuite(name string) (compat.SuiteRow, bool) {
-	i := slices.IndexFunc(compat.Tables().PythonSuites, func(s compat.SuiteRow) bool { return s.Suite == name })
+	i := slices.IndexFunc(compat.Known().PythonSuites, func(s compat.SuiteRow) bool { return s.Suite == name })
 	if i < 0 {
 		return compat.SuiteRow{}, false
 	}
-	return compat.Tables().PythonSuites[i], true
+	return compat.Known().PythonSuites[i], true
 }
 
 func (r *resolver) unknownSuite(s yamldoc.String) {
 	var known []string
-	for _, row := range compat.Tables().PythonSuites {
+	for _, row := range compat.Known().PythonSuites {
 		known = append(known, row.Suite)
 	}
 	f := fault.New(fault.Spec, "no base of kind %s stands on the Debian release %q", r.spec.base.kind.Value, s.Value).In(s.At)
@@ -295,8 +292,8 @@ func (r *resolver) variantOf(s yamldoc.String, words ...string) (value string, o
 }
 
 // onlyForCUDA refuses a base with CUDA in a CPU profile.
-func (r *resolver) onlyForCUDA(kind string) bool {
-	if r.recipe.Accelerator.Kind == "cuda" {
+func (r *resolver) onlyForCUDA(kind recipe.BaseKind) bool {
+	if r.recipe.Accelerator.Kind == recipe.CUDA {
 		return false
 	}
 	r.Add(fault.New(fault.Variant, "the profile %s is for CPU, and a base of kind %s brings CUDA, several GB of it", r.sel.Profile, kind).In(r.spec.base.kind.At).

@@ -30,7 +30,7 @@ func CheckWheels(r *recipe.Recipe, wheels []WheelInfo, via func(name string) []s
 	}
 	c := &wheelCheck{recipe: r, wheels: wheels, via: via}
 	c.frameworks()
-	if r.Accelerator.Kind == "cuda" {
+	if r.Accelerator.Kind == recipe.CUDA {
 		c.cuda()
 	} else {
 		c.variant()
@@ -53,7 +53,7 @@ func (c *wheelCheck) notef(format string, args ...any) {
 // frameworks checks torch and TensorFlow against their tables.
 func (c *wheelCheck) frameworks() {
 	cuda := ""
-	if c.recipe.Accelerator.Kind == "cuda" {
+	if c.recipe.Accelerator.Kind == recipe.CUDA {
 		cuda = c.recipe.Accelerator.CUDA
 	}
 	for _, w := range c.wheels {
@@ -69,9 +69,9 @@ func (c *wheelCheck) frameworks() {
 func frameworkFaults(name, version, python, cuda string) (faults fault.List, note string) {
 	switch name {
 	case "torch":
-		row := compat.Tables().TorchRowOf(version)
+		row := compat.Known().TorchRowOf(version)
 		if row == nil {
-			return nil, unknownRow("torch", version, compat.Tables().Torch[len(compat.Tables().Torch)-1].Version)
+			return nil, unknownRow("torch", version, compat.Known().Torch[len(compat.Known().Torch)-1].Version)
 		}
 		if f := pythonRange("torch", version, python, row.Python, torchFor(python)); f != nil {
 			faults = append(faults, f)
@@ -80,9 +80,9 @@ func frameworkFaults(name, version, python, cuda string) (faults fault.List, not
 			faults = append(faults, f)
 		}
 	case "tensorflow", "tensorflow-cpu":
-		row := compat.Tables().TensorFlowRowOf(version)
+		row := compat.Known().TensorFlowRowOf(version)
 		if row == nil {
-			return nil, unknownRow(name, version, compat.Tables().TensorFlow[len(compat.Tables().TensorFlow)-1].Version)
+			return nil, unknownRow(name, version, compat.Known().TensorFlow[len(compat.Known().TensorFlow)-1].Version)
 		}
 		if f := pythonRange(name, version, python, row.Python, tensorFlowFor(python)); f != nil {
 			faults = append(faults, f)
@@ -100,12 +100,12 @@ func unknownRow(name, version, newest string) string {
 	if compat.CompareVersions(compat.MinorOf(version), newest) <= 0 {
 		return ""
 	}
-	return fmt.Sprintf("%s %s is newer than the tables of this mlbuild (%s), which cannot check it", name, version, compat.Tables().AsOf)
+	return fmt.Sprintf("%s %s is newer than the tables of this mlbuild (%s), which cannot check it", name, version, compat.Known().AsOf)
 }
 
 // pythonRange is nil if a Python lies in a row's range or above all Pythons that the tables know.
 func pythonRange(name, version, python string, span, fits []string) *fault.Fault {
-	newest := compat.Tables().Slim[len(compat.Tables().Slim)-1]
+	newest := compat.Known().Slim[len(compat.Known().Slim)-1]
 	if compat.CompareVersions(python, span[0]) >= 0 && compat.CompareVersions(python, span[1]) <= 0 || compat.CompareVersions(python, newest) > 0 {
 		return nil
 	}
@@ -126,7 +126,7 @@ func nearestPython(python string, span []string) string {
 
 func torchFor(python string) []string {
 	var fits []string
-	for _, row := range compat.Tables().Torch {
+	for _, row := range compat.Known().Torch {
 		if compat.CompareVersions(python, row.Python[0]) >= 0 && compat.CompareVersions(python, row.Python[1]) <= 0 {
 			fits = append(fits, row.Version)
 		}
@@ -136,7 +136,7 @@ func torchFor(python string) []string {
 
 func tensorFlowFor(python string) []string {
 	var fits []string
-	for _, row := range compat.Tables().TensorFlow {
+	for _, row := range compat.Known().TensorFlow {
 		if compat.CompareVersions(python, row.Python[0]) >= 0 && compat.CompareVersions(python, row.Python[1]) <= 0 {
 			fits = append(fits, row.Version)
 		}
@@ -155,7 +155,7 @@ func torchPair(version, cuda string, row *compat.TorchRow) *fault.Fault {
 	for _, tag := range row.CUDA {
 		cudas = append(cudas, compat.CUDAOfTag(tag))
 	}
-	for _, other := range compat.Tables().Torch {
+	for _, other := range compat.Known().Torch {
 		if slices.Contains(other.CUDA, compat.CUDATag(cuda)) {
 			torches = append(torches, other.Version)
 		}
@@ -223,7 +223,7 @@ func (c *wheelCheck) variantFault(culprit string, names, chain []string) *fault.
 	f := fault.New(fault.Variant, "the profile %s is for CPU, but %s brings %s: %s",
 		c.recipe.Profile, culprit, what, strings.Join(chain, " → "))
 	for _, name := range slices.Backward(chain) {
-		if instead := compat.Tables().CPUNames[name]; instead != "" {
+		if instead := compat.Known().CPUNames[name]; instead != "" {
 			f.Hint("Require %s instead of %s: it does the same without CUDA.", instead, name)
 			break
 		}
@@ -296,7 +296,7 @@ func (c *wheelCheck) cuda() {
 		}
 	}
 	if _, known := compat.MinDriver(brought); !known && brought != "" {
-		c.notef("CUDA %s is not in the tables of this mlbuild (%s): its driver floor is not known", brought, compat.Tables().AsOf)
+		c.notef("CUDA %s is not in the tables of this mlbuild (%s): its driver floor is not known", brought, compat.Known().AsOf)
 	}
 }
 
@@ -336,7 +336,7 @@ func (c *wheelCheck) against(a recipe.Accelerator, brought, base string) {
 	if a.CUDA != "" && !c.fits(brought, a.CUDA) {
 		f := fault.New(fault.Cuda, "the packages bring CUDA %s, the profile %s wants CUDA %s", brought, c.recipe.Profile, a.CUDA)
 		for _, w := range c.wheels {
-			if row := compat.Tables().TorchRowOf(w.Version); w.Name == "torch" && row != nil {
+			if row := compat.Known().TorchRowOf(w.Version); w.Name == "torch" && row != nil {
 				f.Hints = append(f.Hints, pairHint(row))
 			}
 		}

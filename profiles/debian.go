@@ -29,7 +29,7 @@ func (r *resolver) debianBase() {
 		return
 	}
 	r.recipe.Base = recipe.BaseImage{
-		Kind: recipe.BaseDebian, Ref: recipe.BaseDebian + " " + suite, Suite: suite, Shell: s.shell,
+		Kind: recipe.BaseDebian, Ref: "debian " + suite, Suite: suite, Shell: s.shell,
 		Interpreter: "/usr/bin/python" + release.Python, Glibc: release.Glibc,
 	}
 	p := r.recipe.Python
@@ -57,7 +57,7 @@ func (r *resolver) debianSuite() string {
 
 // suitePython is the Python of the release that the base is made of, "" if the base is none of kind debian or names no release.
 func (r *resolver) suitePython() string {
-	if s := r.spec.base; s.kind.Value == recipe.BaseDebian && s.suite.Set {
+	if s := r.spec.base; s.kind.Value == string(recipe.BaseDebian) && s.suite.Set {
 		return compat.DebianReleases[s.suite.Value].Python
 	}
 	return ""

@@ -47,7 +47,7 @@ var notebooks = []struct {
 func (r *resolver) dev() {
 	s := r.spec.dev
 	if s == nil {
-		if r.sel.Target != "dev" {
+		if r.sel.Target != recipe.StageDev {
 			return
 		}
 		s = &devSpec{}
@@ -58,7 +58,7 @@ func (r *resolver) dev() {
 		r.Specf(s.shell.At, "dev.shell %q %s", d.Shell, why).Hint("For example shell: /bin/zsh, with zsh in dev.system.")
 	}
 	var direct []requirement
-	d.Requires, direct = r.stageRequirements("dev", s.stageSpec, devUsual)
+	d.Requires, direct = r.stageRequirements(recipe.StageDev, s.stageSpec, devUsual)
 	d.Ports = readPorts(r.Report, s.ports)
 	if s.command == nil {
 		d.Command = []string{d.Shell}

@@ -52,7 +52,7 @@ func TestFaultsOfStages(t *testing.T) {
 }
 
 // stagesOf resolves files for a target.
-func stagesOf(t *testing.T, target string, files map[string]string) *recipe.Recipe {
+func stagesOf(t *testing.T, target recipe.Stage, files map[string]string) *recipe.Recipe {
 	t.Helper()
 	r, err := resolveDir(project(t, files), Selection{Target: target})
 	if err != nil {
@@ -158,7 +158,7 @@ func TestTrainIsTheirs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Accelerator.Kind != "none" || len(r.System) > 0 || slices.Contains(r.App.Command, "torchrun") {
+	if r.Accelerator.Kind != recipe.NoAccelerator || len(r.System) > 0 || slices.Contains(r.App.Command, "torchrun") {
 		t.Errorf("%+v, system %q, command %q", r.Accelerator, r.System, r.App.Command)
 	}
 }

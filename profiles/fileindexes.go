@@ -208,7 +208,7 @@ func (r *resolver) strategy() {
 func (r *resolver) cudaOfRequirements() {
 	a := &r.recipe.Accelerator
 	line := r.found.torch
-	if a.Kind == "cuda" && a.CUDA == "" {
+	if a.Kind == recipe.CUDA && a.CUDA == "" {
 		a.CUDA = compat.CUDAOfTag(line.tag)
 		if a.CUDA != "" {
 			r.Notef("CUDA %s is taken from the index in %s", a.CUDA, line.at)
@@ -223,12 +223,12 @@ func (r *resolver) cudaOfRequirements() {
 		}
 	}
 	wanted := "cpu"
-	if a.Kind == "cuda" {
+	if a.Kind == recipe.CUDA {
 		wanted = compat.CUDATag(a.CUDA)
 	}
 	switch {
 	case line.tag == "" || line.tag == wanted:
-	case a.CUDA == "" && a.Kind == "cuda":
+	case a.CUDA == "" && a.Kind == recipe.CUDA:
 		r.Notef("the profile %s takes torch from the default index, not from %s/%s (%s)", r.sel.Profile, line.root, line.tag, line.at)
 	default:
 		r.Notef("the profile %s takes torch from %s/%s, not from %s (%s)", r.sel.Profile, line.root, wanted, line.tag, line.at)

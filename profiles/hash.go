@@ -16,7 +16,7 @@ func (r *resolver) hash() {
 	inputs := struct {
 		Requires recipe.Requirements
 		Python   string
-		Kind     string
+		Kind     recipe.AcceleratorKind
 		CUDA     string
 		Glibc    string
 		Base     string `json:",omitempty"` // where its packages are constraints

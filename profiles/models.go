@@ -115,8 +115,8 @@ var (
 // urlSource reads an http, s3 or gs URL.
 func (r *resolver) urlSource(s yamldoc.String, src *recipe.ModelSource) {
 	scheme, rest, _ := strings.Cut(s.Value, "://")
-	if scheme == recipe.ModelS3 || scheme == recipe.ModelGS {
-		src.Kind = scheme
+	if kind := recipe.ModelKind(scheme); kind == recipe.ModelS3 || kind == recipe.ModelGS {
+		src.Kind = kind
 		src.Repo, src.Path, _ = strings.Cut(rest, "/")
 		if !bucketText.MatchString(src.Repo) || src.Path == "" || strings.HasSuffix(src.Path, "/") || strings.ContainsAny(src.Path, "\n\x00") {
 			r.Specf(s.At, "%q does not name an object", s.Value).Hint("Write %s://bucket/key; every object is a model of its own.", scheme)

@@ -52,7 +52,7 @@ func (r *resolver) presets() []recipe.Pair {
 			r.Add(f)
 			continue
 		}
-		if Presets[i].GPU && r.recipe.Accelerator.Kind != "cuda" {
+		if Presets[i].GPU && r.recipe.Accelerator.Kind != recipe.CUDA {
 			continue
 		}
 		for _, p := range Presets[i].Env {

@@ -62,7 +62,7 @@ profiles:
 	if want := (recipe.BaseImage{Ref: "docker.io/library/python:3.11-slim-bookworm", Interpreter: "/opt/bin/python3.11", Glibc: "2.36"}); r.Base != want {
 		t.Errorf("the base is %+v, want %+v", r.Base, want)
 	}
-	if r.Accelerator.Kind != "cuda" || r.Suffix != "-big" {
+	if r.Accelerator.Kind != recipe.CUDA || r.Suffix != "-big" {
 		t.Errorf("accelerator %s, suffix %s", r.Accelerator.Kind, r.Suffix)
 	}
 }
@@ -181,7 +181,7 @@ func TestSnippet(t *testing.T) {
 // TestNamesOfDigits: a profile and an extends that YAML reads as numbers are names, and a byte order mark is no text.
 func TestNamesOfDigits(t *testing.T) {
 	files := memory{"requirements.txt": "flask\n", FileName: "\ufeffprofiles: {126: {extends: gpu}, 127: {extends: 126}}\n"}
-	if r := resolveMemory(t, files, Selection{Profile: "127"}); r.Accelerator.Kind != "cuda" {
+	if r := resolveMemory(t, files, Selection{Profile: "127"}); r.Accelerator.Kind != recipe.CUDA {
 		t.Errorf("the accelerator is %s, want cuda", r.Accelerator.Kind)
 	}
 }

@@ -33,10 +33,10 @@ func cudaWheelPatterns(libraries ...string) []string {
 // cudaRule fits the rule to the base; without patterns it leaves nothing out. The libraries of an older CUDA cannot stand for those of the wheels.
 func (r *resolver) cudaRule(rule recipe.PruneRule, s yamldoc.String) recipe.PruneRule {
 	a, base := r.recipe.Accelerator, r.spec.base
-	if a.Kind != "cuda" {
+	if a.Kind != recipe.CUDA {
 		return recipe.PruneRule{}
 	}
-	if r.recipe.Base.Kind != cudaKind {
+	if r.recipe.Base.Kind != recipe.BaseCUDA {
 		r.Notef("%s leaves nothing out: the base has no CUDA of its own", cudaLibraries)
 		return recipe.PruneRule{}
 	}

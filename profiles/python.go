@@ -81,7 +81,7 @@ func (r *resolver) minor(s yamldoc.String) string {
 // fromRequiresPython takes the default if it is allowed, else the lowest allowed version that has a slim image.
 func (r *resolver) fromRequiresPython(wanted string) string {
 	at := r.py.at(wanted)
-	candidates := slices.Insert(slices.Clone(compat.Tables().Slim), 0, compat.DefaultPython)
+	candidates := slices.Insert(slices.Clone(compat.Known().Slim), 0, compat.DefaultPython)
 	for _, v := range candidates {
 		fits, err := satisfies(v, wanted)
 		if err != nil {
@@ -93,7 +93,7 @@ func (r *resolver) fromRequiresPython(wanted string) string {
 		}
 	}
 	r.Specf(at, "no known Python satisfies requires-python %q", wanted).
-		Hint("Known: %s. Name another with python: {version: …}.", strings.Join(compat.Tables().Slim, ", "))
+		Hint("Known: %s. Name another with python: {version: …}.", strings.Join(compat.Known().Slim, ", "))
 	return compat.DefaultPython
 }
 

@@ -14,7 +14,7 @@ import (
 // Selection says which profile and platform to resolve, and what the command line sets over the file.
 type Selection struct {
 	Profile  string            // "" = cpu
-	Target   string            // the stage that is wanted: testing and dev are decided without their keys if asked for; "" = runtime
+	Target   recipe.Stage      // the stage that is wanted: testing and dev are decided without their keys if asked for; "" = runtime
 	Platform string            // "" = linux/amd64
 	Args     map[string]string // values of build arguments, by declared name
 	Python   string            // replaces python.version
@@ -28,15 +28,12 @@ type Selection struct {
 // Platforms are the platforms that images can be built for.
 var Platforms = []string{"linux/amd64", "linux/arm64"}
 
-// Compressions are the values of the key compression.
-var Compressions = []string{"estargz", "gzip", "uncompressed", "zstd"}
-
 // The defaults of a recipe. A user sees them in docs/mlbuild-yaml.md.
 const (
 	defaultTool = "docker.io/library/python:3-slim"
 
 	defaultWorkdir     = "/app"
-	defaultCompression = "zstd"
+	defaultCompression = recipe.Zstd
 	defaultPyTorch     = "https://download.pytorch.org/whl"
 	defaultProfile     = "cpu"
 )
@@ -173,10 +170,10 @@ func (r *resolver) identity() {
 			Hint("Use letters, digits, '.', '_' and '-'.")
 	}
 	r.recipe.Tool = readReference(r.Report, r.spec.tool, defaultTool)
-	r.recipe.Compression = r.spec.compression.Or(defaultCompression)
-	if !slices.Contains(Compressions, r.recipe.Compression) {
+	r.recipe.Compression = recipe.Compression(r.spec.compression.Or(string(defaultCompression)))
+	if !slices.Contains(recipe.Compressions, r.recipe.Compression) {
 		f := fault.New(fault.Spec, "the compression %q does not exist", r.recipe.Compression).In(r.spec.compression.At)
-		yamldoc.DidYouMean(f, r.recipe.Compression, Compressions)
+		yamldoc.DidYouMean(f, string(r.recipe.Compression), recipe.Compressions)
 		r.Add(f)
 	}
 }

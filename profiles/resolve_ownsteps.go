@@ -44,11 +44,11 @@ func (r *resolver) ownSteps() {
 		r.recipe.Bake = append(r.recipe.Bake, b)
 	}
 	for i, s := range r.spec.run {
-		h := recipe.Hook{Script: r.script(s.scriptSpec, "run"), After: s.after.Or("packages"), User: !r.runsAsRoot(s.user, true)}
+		h := recipe.Hook{Script: r.script(s.scriptSpec, "run"), After: recipe.HookPoint(s.after.Or(string(recipe.AfterPackages))), User: !r.runsAsRoot(s.user, true)}
 		h.Name = r.stepName(s.scriptSpec, "run", i, names)
 		if !slices.Contains(recipe.HookPoints, h.After) {
 			f := fault.New(fault.Spec, "there is no point %q to run commands after", h.After).In(s.after.At)
-			yamldoc.DidYouMean(f, h.After, recipe.HookPoints)
+			yamldoc.DidYouMean(f, string(h.After), recipe.HookPoints)
 			r.Add(f)
 		}
 		r.recipe.Run = append(r.recipe.Run, h)

@@ -170,7 +170,7 @@ func (r *resolver) localDirectory(dir string, at fault.Position) (recipe.LocalSo
 // cudaArchitectures lists the compute capabilities that a CUDA compiles for, as TORCH_CUDA_ARCH_LIST wants them: the newest also as PTX.
 func cudaArchitectures(cuda string) string {
 	capabilities := map[string]bool{"7.5": true, "8.0": true, "8.6": true, "8.9": true} // every CUDA from 11.8 on compiles for these
-	for _, row := range compat.Tables().GPUs {
+	for _, row := range compat.Known().GPUs {
 		if compat.CompareVersions(compat.CUDAOfTag(row.CUDA), cuda) <= 0 {
 			capabilities[row.Capability] = true
 		}

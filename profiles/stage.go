@@ -37,7 +37,7 @@ func (s stageSpec) named() bool {
 type usual struct{ files, groups []string }
 
 // stageRequirements gathers what a stage wants: what the file names, else what lies in a usual place. direct is what it asks for by name.
-func (r *resolver) stageRequirements(stage string, s stageSpec, places usual) (q recipe.StageRequirements, direct []requirement) {
+func (r *resolver) stageRequirements(stage recipe.Stage, s stageSpec, places usual) (q recipe.StageRequirements, direct []requirement) {
 	runtime, hashed, found := r.direct, r.hashed, r.found.lines
 	r.direct, r.hashed, r.found.lines = nil, nil, nil
 	defer func() { r.direct, r.hashed, r.found.lines = runtime, hashed, found }()
@@ -56,12 +56,12 @@ func (r *resolver) stageRequirements(stage string, s stageSpec, places usual) (q
 	}
 	q.Hashes = pinnedHashes(r.hashed)
 	q.Rename = r.renames(r.direct)
-	q.Lock = "pylock." + r.sel.Profile + "_" + stage + ".toml" // no profile's name holds an underscore
+	q.Lock = "pylock." + r.sel.Profile + "_" + string(stage) + ".toml" // no profile's name holds an underscore
 	return q, r.direct
 }
 
 // usualRequirements finds the requirements of a stage for which the file names none.
-func (r *resolver) usualRequirements(stage string, s stageSpec, places usual) stageSpec {
+func (r *resolver) usualRequirements(stage recipe.Stage, s stageSpec, places usual) stageSpec {
 	for _, name := range places.files {
 		if r.exists(name) {
 			r.Notef("%s.requirements is not given: %s is used", stage, name)
@@ -81,7 +81,7 @@ func (r *resolver) usualRequirements(stage string, s stageSpec, places usual) st
 
 // knownIndex refuses an index that only a stage's requirements file names: a stage chooses among the same indexes as the runtime, because
 // the packages of both are resolved together.
-func (r *resolver) knownIndex(l indexLine, stage string) {
+func (r *resolver) knownIndex(l indexLine, stage recipe.Stage) {
 	req := r.recipe.Requires
 	known := slices.Contains(req.FindLinks, l.url) || slices.ContainsFunc(req.Indexes, func(ix recipe.Index) bool {
 		return strings.TrimRight(ix.URL, "/") == strings.TrimRight(l.url, "/")
@@ -92,7 +92,7 @@ func (r *resolver) knownIndex(l indexLine, stage string) {
 	}
 }
 
-func (r *resolver) stageExtras(q *recipe.StageRequirements, stage string, extras []yamldoc.String) {
+func (r *resolver) stageExtras(q *recipe.StageRequirements, stage recipe.Stage, extras []yamldoc.String) {
 	switch {
 	case len(extras) == 0:
 	case r.recipe.Requires.Project == nil || !r.py.hasProject():
@@ -106,7 +106,7 @@ func (r *resolver) stageExtras(q *recipe.StageRequirements, stage string, extras
 
 // stageGroups takes dependency groups. A group needs nothing else of the project, so without python.project its requirements are
 // written out.
-func (r *resolver) stageGroups(q *recipe.StageRequirements, stage string, groups []yamldoc.String) {
+func (r *resolver) stageGroups(q *recipe.StageRequirements, stage recipe.Stage, groups []yamldoc.String) {
 	switch {
 	case len(groups) == 0:
 	case r.py == nil:

@@ -15,9 +15,6 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
-// Strategies are the values of system.strategy.
-var Strategies = []string{"apt", "layers"}
-
 type systemSpec struct {
 	at           fault.Position
 	runtime      []yamldoc.String
@@ -134,10 +131,10 @@ func (r *resolver) system() {
 	}
 	r.recipe.System, r.recipe.Builder.System = recipe.SortedUnique(r.recipe.System), recipe.SortedUnique(r.recipe.Builder.System)
 	twoVersions(r.Report, slices.Concat(s.build, dev))
-	a := recipe.Apt{Strategy: s.strategy.Value, Docs: s.docs, Debconf: r.debconf(s.debconf)}
-	if s.strategy.Set && !slices.Contains(Strategies, a.Strategy) {
+	a := recipe.Apt{Strategy: recipe.AptStrategy(s.strategy.Value), Docs: s.docs, Debconf: r.debconf(s.debconf)}
+	if s.strategy.Set && !slices.Contains(recipe.AptStrategies, a.Strategy) {
 		f := fault.New(fault.Spec, "the strategy %q does not exist", a.Strategy).In(s.strategy.At)
-		yamldoc.DidYouMean(f, a.Strategy, Strategies)
+		yamldoc.DidYouMean(f, string(a.Strategy), recipe.AptStrategies)
 		r.Add(f)
 	}
 	if r.recipe.Base.Kind == recipe.BaseDebian {
@@ -193,7 +190,7 @@ func (r *resolver) unnamed(packages []string, named []yamldoc.String) []string {
 
 // withoutApt refuses what needs apt on the base.
 func (r *resolver) withoutApt(s systemSpec, dev []yamldoc.String) {
-	if s.strategy.Value == "apt" {
+	if s.strategy.Value == string(recipe.AptAlone) {
 		r.Specf(s.strategy.At, "a base of kind %s has no apt", recipe.BaseDebian).Hint("Leave out system.strategy: all packages are layers there.")
 	}
 	if tools := slices.Concat(s.build, dev); len(tools) > 0 {

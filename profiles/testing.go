@@ -50,7 +50,7 @@ var (
 func (r *resolver) testing() {
 	s := r.spec.testing
 	if s == nil {
-		if r.sel.Target != "testing" {
+		if r.sel.Target != recipe.StageTesting {
 			return
 		}
 		s = &testingSpec{}
@@ -58,7 +58,7 @@ func (r *resolver) testing() {
 	t := &recipe.Testing{Network: s.network, Env: recipe.Over(nil, readPairs(r.Report, s.env, "environment variable", envName))}
 	r.recipe.Testing = t
 	var direct []requirement
-	t.Requires, direct = r.stageRequirements("testing", s.stageSpec, testUsual)
+	t.Requires, direct = r.stageRequirements(recipe.StageTesting, s.stageSpec, testUsual)
 	for _, words := range s.command {
 		if len(words) == 0 {
 			r.Specf(s.at, "a command of testing has no words")

@@ -185,11 +185,11 @@ func (r *resolver) leaveOut() {
 // uvHasBuild tells whether the lock has the build of torch that the profile wants, or no torch at all.
 func (r *resolver) uvHasBuild() bool {
 	a := r.recipe.Accelerator
-	if a.Kind == "cuda" && a.CUDA == "" {
+	if a.Kind == recipe.CUDA && a.CUDA == "" {
 		return true
 	}
 	wanted := "cpu"
-	if a.Kind == "cuda" {
+	if a.Kind == recipe.CUDA {
 		wanted = compat.CUDATag(a.CUDA)
 	}
 	has := true

@@ -5,12 +5,13 @@ import (
 
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // addCompletion teaches the shell the values of flags that have few.
 func addCompletion(cmd *cobra.Command) {
 	values := map[string][]string{
-		"target": ops.Targets, "platform": profiles.Platforms, "compression": profiles.Compressions, "no-cache": ops.CacheStages(), "progress": progressModes,
+		"target": ops.Targets, "platform": profiles.Platforms, "compression": texts(recipe.Compressions), "no-cache": ops.CacheStages(), "progress": progressModes,
 	}
 	for _, flag := range sortedKeys(values) {
 		if cmd.Flags().Lookup(flag) != nil {

@@ -12,8 +12,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mlbuild/mlbuild/builder"
-	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // inputFlags are what a run is given beside the project: secrets, agents, caches.
@@ -200,29 +200,38 @@ func setDefault(m map[string]string, key, value string) {
 
 // parseCompression reads a codec. Without the flag the project's holds. A level is refused: the daemon keeps the first blob that it makes of a
 // layer, so a level would hold for new layers only, and an image's digest would depend on what its daemon built before.
-func parseCompression(text string, variants []builder.Variant) (string, error) {
+func parseCompression(text string, variants []builder.Variant) (recipe.Compression, error) {
 	if text == "" {
 		return projectCompression(variants), nil
 	}
-	if kind, _, ok := strings.Cut(text, ","); ok && slices.Contains(profiles.Compressions, kind) {
+	if kind, _, ok := strings.Cut(text, ","); ok && slices.Contains(recipe.Compressions, recipe.Compression(kind)) {
 		return "", fault.New(fault.Usage, "--compression %s: a level cannot be chosen", text).
 			Hint("a daemon keeps the first blob of a layer, so a level would make digests depend on what it built before; write --compression %s", kind)
 	}
-	if !slices.Contains(profiles.Compressions, text) {
+	if !slices.Contains(recipe.Compressions, recipe.Compression(text)) {
 		return "", fault.New(fault.Usage, "--compression %s: there is no type %q", text, text).
-			Hint("the types are: %s", strings.Join(profiles.Compressions, ", "))
+			Hint("the types are: %s", strings.Join(texts(recipe.Compressions), ", "))
 	}
-	return text, nil
+	return recipe.Compression(text), nil
 }
 
-func projectCompression(variants []builder.Variant) string {
-	kind := ""
+func projectCompression(variants []builder.Variant) recipe.Compression {
+	kind := recipe.Compression("")
 	for _, v := range variants {
 		for _, r := range v.Recipes {
 			kind = cmp.Or(kind, r.Compression)
 		}
 	}
 	return kind
+}
+
+// texts returns the values of a type of words as the words that they are.
+func texts[S ~string](list []S) []string {
+	texts := make([]string, len(list))
+	for i, s := range list {
+		texts[i] = string(s)
+	}
+	return texts
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

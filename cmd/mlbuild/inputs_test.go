@@ -10,6 +10,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/builder"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 func TestSecretForms(t *testing.T) {
@@ -65,7 +66,7 @@ func TestCacheForms(t *testing.T) {
 func TestCompressionForms(t *testing.T) {
 	vs := variants("", "cpu")
 	vs[0].Recipes[0].Compression = "gzip"
-	for text, want := range map[string]string{"": "gzip", "zstd": "zstd", "estargz": "estargz"} {
+	for text, want := range map[string]recipe.Compression{"": "gzip", "zstd": "zstd", "estargz": "estargz"} {
 		if got, err := parseCompression(text, vs); err != nil || got != want {
 			t.Errorf("%q: %v, %v; want %v", text, got, err, want)
 		}

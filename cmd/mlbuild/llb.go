@@ -14,6 +14,7 @@ import (
 	"github.com/mlbuild/mlbuild/llb/helper"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 func llbCommand(e *env) *cobra.Command {
@@ -81,7 +82,7 @@ func (p *planFlags) buildctl(e *env, s *session, helperDir string) []string {
 	for _, secret := range p.inputs.secrets {
 		line = append(line, "--secret", quoted(secret))
 	}
-	codec := cmp.Or(projectCompression(s.request.Variants), "zstd")
+	codec := cmp.Or(projectCompression(s.request.Variants), recipe.Zstd)
 	return append(line, "--output", fmt.Sprintf("type=oci,dest=image.tar,compression=%s,source-date-epoch=%d", codec, s.request.Epoch.Unix()))
 }
 

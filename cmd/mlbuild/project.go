@@ -134,7 +134,7 @@ func (p *projectFlags) selection(e *env) (profiles.Selection, error) {
 		}
 		args[name] = value
 	}
-	return profiles.Selection{Target: p.target, Args: args, Labels: labels, Python: p.python, Base: p.base}, faults.Err()
+	return profiles.Selection{Target: recipe.Stage(p.target), Args: args, Labels: labels, Python: p.python, Base: p.base}, faults.Err()
 }
 
 // pairs reads NAME=value flags.

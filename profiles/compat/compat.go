@@ -14,16 +14,16 @@ import (
 //go:embed compat.json
 var compatData []byte
 
-// compatTables is compat.yaml.
-type Table struct {
+// Tables is compat.yaml.
+type Tables struct {
 	AsOf            string            `yaml:"as_of"`
 	Torch           []TorchRow        `yaml:"torch"`
 	TorchArm        []string          `yaml:"torch_aarch64"`
 	Drivers         []driverRow       `yaml:"drivers"`
 	NewestDriverRow string            `yaml:"newest_driver_row"`
 	GPUs            []gpuRow          `yaml:"gpus"`
-	TensorFlow      []tensorFlowRow   `yaml:"tensorflow"`
-	NvidiaImages    []nvidiaImageRow  `yaml:"nvidia_images"`
+	TensorFlow      []TensorFlowRow   `yaml:"tensorflow"`
+	NvidiaImages    []NvidiaImageRow  `yaml:"nvidia_images"`
 	Libc            []libcRow         `yaml:"libc"`
 	Slim            []string          `yaml:"slim"`
 	PythonSuites    []SuiteRow        `yaml:"python_suites"`
@@ -31,6 +31,7 @@ type Table struct {
 	CPUNames        map[string]string `yaml:"cpu_names"`
 }
 
+// TorchRow is a minor version of PyTorch.
 type TorchRow struct {
 	Version     string   `yaml:"version"` // "2.9": the row holds for every 2.9.x
 	Torchvision string   `yaml:"torchvision"`
@@ -52,14 +53,16 @@ type gpuRow struct {
 	CUDA       string `yaml:"cuda"`
 }
 
-type tensorFlowRow struct {
+// TensorFlowRow is a minor version of TensorFlow.
+type TensorFlowRow struct {
 	Version string   `yaml:"version"`
 	Python  []string `yaml:"python"`
 	CuDNN   string   `yaml:"cudnn"`
 	CUDA    string   `yaml:"cuda"`
 }
 
-type nvidiaImageRow struct {
+// NvidiaImageRow is some CUDAs with an image of NVIDIA's, and the Ubuntus that it stands on.
+type NvidiaImageRow struct {
 	CUDA   []string `yaml:"cuda"`
 	CuDNN  string   `yaml:"cudnn"`
 	Ubuntu []string `yaml:"ubuntu"`
@@ -71,11 +74,13 @@ type libcRow struct {
 	Musl  bool     `yaml:"musl"`
 }
 
+// SuiteRow is a Debian release that official Python images stand on.
 type SuiteRow struct {
 	Suite  string   `yaml:"suite"`
 	Python []string `yaml:"python"` // lowest and highest with a slim image of it
 }
 
+// VariantRow is a framework that has other names for CPU and for CUDA.
 type VariantRow struct {
 	Names  []string `yaml:"names"`
 	CPU    string   `yaml:"cpu"`
@@ -84,17 +89,17 @@ type VariantRow struct {
 	CUDA13 string   `yaml:"cuda13"`
 }
 
-// compat gives the embedded tables. That they parse is a property of the program, held by a test.
-var Tables = sync.OnceValue(func() *Table {
-	t := &Table{}
+// Known returns the embedded tables. That they parse is a property of the program, held by a test.
+var Known = sync.OnceValue(func() *Tables {
+	t := &Tables{}
 	if err := json.Unmarshal(compatData, t); err != nil {
 		panic("profiles: compat.json: " + err.Error())
 	}
 	return t
 })
 
-// TorchRowOf gives the row of a torch version such as 2.9.1+cu128, nil if the table has none.
-func (t *Table) TorchRowOf(version string) *TorchRow {
+// TorchRowOf returns the row of a torch version such as 2.9.1+cu128, nil if the table has none.
+func (t *Tables) TorchRowOf(version string) *TorchRow {
 	i := slices.IndexFunc(t.Torch, func(r TorchRow) bool { return r.Version == MinorOf(version) })
 	if i < 0 {
 		return nil
@@ -102,17 +107,17 @@ func (t *Table) TorchRowOf(version string) *TorchRow {
 	return &t.Torch[i]
 }
 
-// TensorFlowRowOf gives the row of a TensorFlow version, nil if the table has none.
-func (t *Table) TensorFlowRowOf(version string) *tensorFlowRow {
-	i := slices.IndexFunc(t.TensorFlow, func(r tensorFlowRow) bool { return r.Version == MinorOf(version) })
+// TensorFlowRowOf returns the row of a TensorFlow version, nil if the table has none.
+func (t *Tables) TensorFlowRowOf(version string) *TensorFlowRow {
+	i := slices.IndexFunc(t.TensorFlow, func(r TensorFlowRow) bool { return r.Version == MinorOf(version) })
 	if i < 0 {
 		return nil
 	}
 	return &t.TensorFlow[i]
 }
 
-// TorchTags gives every CUDA tag that some torch has, sorted by CUDA.
-func (t *Table) TorchTags() []string {
+// TorchTags returns every CUDA tag that some torch has, sorted by CUDA.
+func (t *Tables) TorchTags() []string {
 	var tags []string
 	for _, row := range t.Torch {
 		tags = append(tags, row.CUDA...)
@@ -121,7 +126,7 @@ func (t *Table) TorchTags() []string {
 	return slices.Compact(tags)
 }
 
-// CUDATag gives the PyTorch index's tag of a CUDA: 12.6 → cu126.
+// CUDATag returns the PyTorch index's tag of a CUDA: 12.6 → cu126.
 func CUDATag(cuda string) string {
 	major, rest, _ := strings.Cut(cuda, ".")
 	minor, _, _ := strings.Cut(rest, ".")
@@ -137,10 +142,10 @@ func CUDAOfTag(tag string) string {
 	return digits[:len(digits)-1] + "." + digits[len(digits)-1:]
 }
 
-// MinDriver gives the lowest Linux driver that runs a CUDA ("12.6" → "525.60.13"). Known is false for a CUDA
+// MinDriver returns the lowest Linux driver that runs a CUDA ("12.6" → "525.60.13"). Known is false for a CUDA
 // beyond the table; the driver is then the newest row's, a floor that may be too low.
 func MinDriver(cuda string) (driver string, known bool) {
-	t := Tables()
+	t := Known()
 	for _, row := range t.Drivers {
 		if CompareVersions(cuda, row.CUDA) >= 0 {
 			driver = row.Driver
@@ -149,11 +154,11 @@ func MinDriver(cuda string) (driver string, known bool) {
 	return driver, driver != "" && CompareVersions(MinorOf(cuda), t.NewestDriverRow) <= 0
 }
 
-// NvidiaImage gives the nvidia/cuda image of a CUDA with two or three parts for an Ubuntu ("" = the newest that
+// NvidiaImage returns the nvidia/cuda image of a CUDA with two or three parts for an Ubuntu ("" = the newest that
 // the tables have): flavor is base, runtime, devel, cudnn-runtime or cudnn-devel. Ok is false if the tables know
 // no such tag.
 func NvidiaImage(cuda, flavor, ubuntu string) (ref string, ok bool) {
-	for _, row := range slices.Backward(Tables().NvidiaImages) {
+	for _, row := range slices.Backward(Known().NvidiaImages) {
 		i := row.find(cuda)
 		if i < 0 {
 			continue
@@ -167,15 +172,15 @@ func NvidiaImage(cuda, flavor, ubuntu string) (ref string, ok bool) {
 	return "", false
 }
 
-// find gives the index of a CUDA with two or three parts, -1 if the row has none.
-func (row *nvidiaImageRow) find(cuda string) int {
+// find returns the index of a CUDA with two or three parts, -1 if the row has none.
+func (row *NvidiaImageRow) find(cuda string) int {
 	return lastIndex(row.CUDA, func(full string) bool { return full == cuda || MinorOf(full) == cuda })
 }
 
-// NvidiaRow gives the newest row with a CUDA, nil if there is none.
-func NvidiaRow(cuda string) *nvidiaImageRow {
-	rows := Tables().NvidiaImages
-	if i := lastIndex(rows, func(row nvidiaImageRow) bool { return row.find(cuda) >= 0 }); i >= 0 {
+// NvidiaRow returns the newest row with a CUDA, nil if there is none.
+func NvidiaRow(cuda string) *NvidiaImageRow {
+	rows := Known().NvidiaImages
+	if i := lastIndex(rows, func(row NvidiaImageRow) bool { return row.find(cuda) >= 0 }); i >= 0 {
 		return &rows[i]
 	}
 	return nil
@@ -190,9 +195,9 @@ func lastIndex[T any](list []T, match func(T) bool) int {
 	return -1
 }
 
-// GPUFloor gives the lowest torch and CUDA tag with kernels for a compute capability ("9.0"), and the GPU's name.
+// GPUFloor returns the lowest torch and CUDA tag with kernels for a compute capability ("9.0"), and the GPU's name.
 func GPUFloor(capability string) (torch, tag, name string, known bool) {
-	for _, row := range Tables().GPUs {
+	for _, row := range Known().GPUs {
 		if row.Capability == capability {
 			return row.Torch, row.CUDA, row.Name, true
 		}

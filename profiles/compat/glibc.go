@@ -43,8 +43,8 @@ func libcByReference(ref string) *libcRow {
 		tag = tagged.Tag()
 	}
 	words := slices.Concat(strings.Split(tag, "-"), strings.Split(repository, "-"), []string{repository, repository + majorTag(repository, tag)})
-	for i := range Tables().Libc {
-		row := &Tables().Libc[i]
+	for i := range Known().Libc {
+		row := &Known().Libc[i]
 		for _, word := range words {
 			for _, known := range row.Words {
 				// alpine3.20 is Alpine; the other words stand alone.
@@ -76,8 +76,8 @@ func libcByHistory(createdBy string) *libcRow {
 	if !debian && !ubuntu && !alpine {
 		return nil
 	}
-	for i := range Tables().Libc {
-		row := &Tables().Libc[i]
+	for i := range Known().Libc {
+		row := &Known().Libc[i]
 		for _, word := range row.Words {
 			release, isUbuntu := strings.CutPrefix(word, "ubuntu")
 			if debian && strings.Contains(createdBy, word) || alpine && row.Musl ||
@@ -105,7 +105,7 @@ func GlibcOfRelease(osRelease string) (glibc string, musl bool) {
 	case "rocky":
 		id = "rockylinux"
 	}
-	for _, row := range Tables().Libc {
+	for _, row := range Known().Libc {
 		if slices.Contains(row.Words, id+version) || row.Musl && slices.Contains(row.Words, id) {
 			return row.Glibc, row.Musl
 		}

@@ -15,7 +15,7 @@ var NvidiaEnv = []recipe.Pair{{Name: "NVIDIA_DRIVER_CAPABILITIES", Value: "compu
 // whose driver is too old. As in NVIDIA's own images a space separates alternatives: the driver knows this CUDA,
 // or it is new enough for the CUDA's major (minor version compatibility).
 func Env(r *recipe.Recipe, cuda string) []recipe.Pair {
-	if r.Accelerator.Kind != "cuda" || cuda == "" {
+	if r.Accelerator.Kind != recipe.CUDA || cuda == "" {
 		return slices.Clone(r.App.Env)
 	}
 	if !strings.Contains(cuda, ".") {

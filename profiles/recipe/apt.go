@@ -8,7 +8,7 @@ import (
 // Apt says where apt finds a recipe's system packages and how they come into the image. What is not set here is the base's own.
 type Apt struct {
 	Docs         bool         `json:"docs,omitempty"`         // keep manual pages, documentation and translations
-	Strategy     string       `json:"strategy,omitempty"`     // layers, apt; "" = each package in the way that its scripts allow
+	Strategy     AptStrategy  `json:"strategy,omitempty"`     // "" = each package in the way that its scripts allow
 	Repositories []Repository `json:"repositories,omitempty"` // beside the base's own, in order of the file
 	Only         bool         `json:"only,omitempty"`         // Repositories are all there are: the base's own do not count
 	Snapshot     *Snapshot    `json:"snapshot,omitempty"`     // the base's own repositories as they were at a time
@@ -38,7 +38,7 @@ type Snapshot struct {
 	Date string `json:"date"` // 20260131T000000Z
 }
 
-// Answers tells whether the project answers what a package asks.
+// Answers reports whether the project answers what a package asks.
 func (a Apt) Answers(name string) bool {
 	return slices.ContainsFunc(a.Debconf, func(line string) bool { return strings.HasPrefix(line, name+" ") })
 }

@@ -25,31 +25,20 @@ type Model struct {
 	Inputs  string      `json:"inputs"`           // sha256 (hex) over Source: what makes an entry of mlbuild.lock stale
 }
 
-// The kinds of sources.
-const (
-	ModelHTTP  = "http"
-	ModelGit   = "git"
-	ModelHub   = "huggingface"
-	ModelS3    = "s3"
-	ModelGS    = "gs"
-	ModelDrive = "gdrive"
-	ModelFile  = "file"
-)
-
 // ModelSource says what to fetch. Kind decides which of the others are set.
 type ModelSource struct {
-	Kind     string   `json:"kind"`
-	URL      string   `json:"url,omitempty"`      // http: of the file; git: of the repository
-	Repo     string   `json:"repo,omitempty"`     // huggingface: org/name, datasets/org/name; s3, gs: the bucket; gdrive: the id
-	Path     string   `json:"path,omitempty"`     // s3, gs: the object's key; file: slash path in the project
-	Revision string   `json:"revision,omitempty"` // huggingface, git: branch, tag or commit
-	Files    []string `json:"files,omitempty"`    // huggingface, git: patterns, none = all; file: every file at or below Path, sorted
-	Endpoint string   `json:"endpoint,omitempty"` // URL of the server where it is not the usual one, without a slash at the end
-	Region   string   `json:"region,omitempty"`   // s3
-	SHA256   string   `json:"sha256,omitempty"`   // hex, of a source that is one file; "" = mlbuild.lock has it
+	Kind     ModelKind `json:"kind"`
+	URL      string    `json:"url,omitempty"`      // http: of the file; git: of the repository
+	Repo     string    `json:"repo,omitempty"`     // huggingface: org/name, datasets/org/name; s3, gs: the bucket; gdrive: the id
+	Path     string    `json:"path,omitempty"`     // s3, gs: the object's key; file: slash path in the project
+	Revision string    `json:"revision,omitempty"` // huggingface, git: branch, tag or commit
+	Files    []string  `json:"files,omitempty"`    // huggingface, git: patterns, none = all; file: every file at or below Path, sorted
+	Endpoint string    `json:"endpoint,omitempty"` // URL of the server where it is not the usual one, without a slash at the end
+	Region   string    `json:"region,omitempty"`   // s3
+	SHA256   string    `json:"sha256,omitempty"`   // hex, of a source that is one file; "" = mlbuild.lock has it
 }
 
-// Tree tells that the model is a directory, and To its place; else it is one file.
+// Tree reports whether the model is a directory, and To its place; else it is one file.
 func (m Model) Tree() bool {
 	switch m.Source.Kind {
 	case ModelGit, ModelHub:
@@ -60,7 +49,7 @@ func (m Model) Tree() bool {
 	return m.Unpack
 }
 
-// Pinned tells that the project file alone says which bytes the model has, so that mlbuild.lock has no entry for it.
+// Pinned reports whether the project file alone says which bytes the model has, so that mlbuild.lock has no entry for it.
 func (m Model) Pinned() bool { return m.Source.SHA256 != "" || m.Source.Kind == ModelFile }
 
 // String is the source as people write it: huggingface:org/name@main, s3://bucket/key, git:https://…@v1.
@@ -69,7 +58,7 @@ func (s ModelSource) String() string {
 	case ModelHTTP:
 		return s.URL
 	case ModelS3, ModelGS:
-		return s.Kind + "://" + s.Repo + "/" + s.Path
+		return string(s.Kind) + "://" + s.Repo + "/" + s.Path
 	case ModelFile:
 		return "file:" + s.Path
 	case ModelGit:
@@ -77,10 +66,10 @@ func (s ModelSource) String() string {
 	case ModelDrive:
 		return "gdrive:" + s.Repo
 	}
-	return s.Kind + ":" + s.Repo + "@" + s.Revision
+	return string(s.Kind) + ":" + s.Repo + "@" + s.Revision
 }
 
-// Select gives the names that a source's patterns choose, in order. A pattern that begins with ! takes names away again; no pattern chooses
+// Select returns the names that a source's patterns choose, in order. A pattern that begins with ! takes names away again; no pattern chooses
 // all. A pattern that chooses nothing, and a choice that is empty, is a fault.Spec.
 func (s ModelSource) Select(names []string) ([]string, error) {
 	var faults fault.List

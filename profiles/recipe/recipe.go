@@ -34,7 +34,7 @@ type Recipe struct {
 	Layers      LayerBudget  `json:"layers"`
 	Prune       Pruning      `json:"prune,omitzero"`     // what is left out of the packages
 	Bytecode    bool         `json:"bytecode,omitempty"` // packages and the project's files are compiled, in layers of their own
-	Compression string       `json:"compression"`        // of the image's new layers: zstd, gzip, estargz, uncompressed
+	Compression Compression  `json:"compression"`        // of the image's new layers
 	Secrets     []string     `json:"secrets,omitempty"`  // ids of the secrets that the build needs or the project declares, sorted
 	Notes       []string     `json:"notes,omitempty"`    // what a user should know; nothing is wrong
 }
@@ -43,7 +43,7 @@ type Recipe struct {
 type BaseImage struct {
 	// Kind is "" for an image; cuda, pytorch, tensorflow and distroless are images too. "debian" is a base that is made of packages alone: System
 	// has them, and no image is looked up.
-	Kind string `json:"kind,omitempty"`
+	Kind BaseKind `json:"kind,omitempty"`
 	// Ref is the image as the user or the defaults name it, fully qualified: docker.io/library/python:3.11-slim. Of kind debian: its name, "debian bookworm".
 	Ref   string `json:"ref"`
 	Suite string `json:"suite,omitempty"` // of kind debian: bookworm
@@ -60,7 +60,7 @@ type BaseImage struct {
 	Packages bool `json:"packages,omitempty"`
 }
 
-// Bare tells that there is no image: packages alone are the base.
+// Bare reports whether there is no image: packages alone are the base.
 func (b BaseImage) Bare() bool { return b.Kind == BaseDebian }
 
 // Python says which interpreter the wheels are chosen for.
@@ -71,8 +71,8 @@ type Python struct {
 
 // Accelerator is none or cuda. Exactly one arm: Kind decides.
 type Accelerator struct {
-	Kind string `json:"kind"`           // "none" or "cuda"
-	CUDA string `json:"cuda,omitempty"` // "12.6" when the profile names a version, "" = whatever the lock brings
+	Kind AcceleratorKind `json:"kind"`
+	CUDA string          `json:"cuda,omitempty"` // "12.6" when the profile names a version, "" = whatever the lock brings
 	// MinDriver is the lowest driver that the profile promises to run on ("550"), "" = none declared.
 	MinDriver string `json:"min_driver,omitempty"`
 }
@@ -212,9 +212,7 @@ func SortedUnique(list []string) []string {
 	return slices.Compact(sorted)
 }
 
-const BaseDebian = "debian"
-
-// Over gives the pairs of both lists sorted by name; those of top win.
+// Over returns the pairs of both lists sorted by name; those of top win.
 func Over(under, top []Pair) []Pair {
 	merged := map[string]string{}
 	for _, p := range slices.Concat(under, top) {

@@ -17,7 +17,7 @@ type StageRequirements struct {
 	Inputs   string            `json:"inputs"`             // sha256 (hex) over all of this and Requirements.Inputs: what makes that lock stale
 }
 
-// With gives the recipe of a stage: its requirements are the runtime's and the stage's, and its lock is the stage's.
+// With returns the recipe of a stage: its requirements are the runtime's and the stage's, and its lock is the stage's.
 func (r *Recipe) With(q StageRequirements) *Recipe {
 	stage := *r
 	s := &stage.Requires

@@ -52,14 +52,11 @@ type Bake struct {
 
 // Hook runs commands on the image as it is at one point. All that they change is a layer.
 type Hook struct {
-	Name  string `json:"name"`
-	After string `json:"after"` // system, packages, app
+	Name  string    `json:"name"`
+	After HookPoint `json:"after"`
 	Script
 	User bool `json:"user,omitempty"` // run as the image's user and not as root
 }
-
-// HookPoints are the values of Hook.After, in order.
-var HookPoints = []string{"system", "packages", "app"}
 
 // SourceHeader names the secret that holds the Authorization header for a build step's source.
 func (s Source) SourceHeader() string { return "mlbuild-source-" + s.Secret }

@@ -10,14 +10,14 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
 
-// str is a text of the project file with its place. The zero str was not given.
+// String is a scalar of the project file, as text, with its place. The zero String was not given.
 type String struct {
 	Value string
 	At    fault.Position
 	Set   bool
 }
 
-// Or gives the text, or fallback if none was given.
+// Or returns the text, or fallback if none was given.
 func (s String) Or(fallback string) string {
 	if s.Set {
 		return s.Value
@@ -66,11 +66,12 @@ func (d *Decoder) Mapping(n *Node, what string, f Fields) {
 	}
 }
 
+// Wrong adds an E-SPEC fault for a node that is not what its key wants, and returns it for hints.
 func (d *Decoder) Wrong(n *Node, what, want string) *fault.Fault {
 	return d.Report.Specf(n.At, "%s must be %s, this is %s", what, want, n.Kind)
 }
 
-// str reads a scalar as the text that is written, so that a version 3.10 keeps its zero.
+// String reads a scalar as the text that is written, so that a version 3.10 keeps its zero.
 func (d *Decoder) String(to *String, what string) func(*Node) {
 	return func(n *Node) {
 		if n.Kind == List || n.Kind == Mapping {
@@ -81,7 +82,7 @@ func (d *Decoder) String(to *String, what string) func(*Node) {
 	}
 }
 
-// strs reads a list of texts. A single text stands for a list of one.
+// Strings reads a list of texts. A single text stands for a list of one.
 func (d *Decoder) Strings(to *[]String, what string) func(*Node) {
 	return func(n *Node) {
 		if n.Kind == Mapping {
@@ -107,7 +108,7 @@ func (d *Decoder) Strings(to *[]String, what string) func(*Node) {
 	}
 }
 
-// named is a name with a text, as env and labels hold.
+// Pair is a name with a text, as env and labels hold.
 type Pair struct {
 	Name  String
 	Value String
@@ -161,7 +162,7 @@ func (d *Decoder) Integer(to *Number, what string) func(*Node) {
 func (d *Decoder) Flag(to *bool, what string) func(*Node) {
 	return func(n *Node) {
 		v, err := strconv.ParseBool(n.Text)
-		if n.Kind != boolean || err != nil {
+		if n.Kind != Boolean || err != nil {
 			d.Wrong(n, what, "true or false")
 			return
 		}
@@ -171,7 +172,9 @@ func (d *Decoder) Flag(to *bool, what string) func(*Node) {
 
 var (
 	argReference = lazyregexp.New(`\$?\$\{[^}]*\}`)
-	ArgName      = lazyregexp.New(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+	// ArgName is what a build argument can be named.
+	ArgName = lazyregexp.New(`^[A-Za-z_][A-Za-z0-9_]*$`)
 )
 
 // expand replaces ${NAME} by the build argument's value. $${NAME} stays as ${NAME} for whoever reads it later.

@@ -6,6 +6,7 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
 
+// URLWithUser finds a URL with a user or a password in it: its first group is the scheme, its second what stands before the @.
 var URLWithUser = lazyregexp.New(`([A-Za-z][A-Za-z0-9+.-]*)://([^/\s@"'?#]+)@`)
 
 // secretShapes are values that are secrets whatever their name is.
@@ -22,7 +23,7 @@ var secretShapes = []struct {
 	{"a URL with credentials", lazyregexp.New(`[A-Za-z][A-Za-z0-9+.-]*://[^/\s:@"']*:[^/\s@"']+@`)},
 }
 
-// HasUserInfo tells whether a text holds a URL with a user or password. The user of an ssh URL is no secret.
+// HasUserInfo reports whether a text holds a URL with a user or password. The user of an ssh URL is no secret.
 func HasUserInfo(s string) bool {
 	for _, m := range URLWithUser.FindAllStringSubmatch(s, -1) {
 		if !strings.HasSuffix(strings.ToLower(m[1]), "ssh") || strings.Contains(m[2], ":") {

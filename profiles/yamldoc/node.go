@@ -6,28 +6,29 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/fault"
 )
 
-// kind is what a node of the project file is.
-type kind uint8
+// Kind is what a node of the project file is.
+type Kind uint8
 
+// The kinds of nodes.
 const (
-	Null kind = iota
-	boolean
+	Null Kind = iota
+	Boolean
 	Integer
-	float
+	Float
 	Text
 	List
 	Mapping
 )
 
 // String is the kind in a user's words.
-func (k kind) String() string {
+func (k Kind) String() string {
 	return [...]string{"nothing", "true or false", "a whole number", "a number", "a text", "a list", "a mapping"}[k]
 }
 
 // Node is one value of the project file with its place. Aliases are expanded in it. A node is never changed
 // after it was read: merging makes new ones.
 type Node struct {
-	Kind  kind
+	Kind  Kind
 	At    fault.Position
 	Text  string  // a scalar as it is written, without its quotes
 	Items []*Node // of a list
@@ -41,7 +42,7 @@ type Entry struct {
 	Value *Node
 }
 
-// Get gives the value of a key, nil if n has no such key.
+// Get returns the value of a key, nil if n has no such key.
 func (n *Node) Get(name string) *Node {
 	if n == nil {
 		return nil
@@ -64,7 +65,7 @@ func (n *Node) KeyAt(name string) fault.Position {
 	return n.At
 }
 
-// Without gives n less the named keys.
+// Without returns n less the named keys.
 func (n *Node) Without(names ...string) *Node {
 	if n == nil {
 		return nil

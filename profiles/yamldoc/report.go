@@ -16,6 +16,7 @@ type Report struct {
 	sources map[string][]string // lines by file
 }
 
+// NewReport returns an empty report that knows no file.
 func NewReport() *Report { return &Report{sources: map[string][]string{}} }
 
 // Source remembers a file's lines for snippets.
@@ -23,7 +24,7 @@ func (r *Report) Source(file string, data []byte) {
 	r.sources[file] = strings.Split(string(data), "\n")
 }
 
-// Fork gives an empty report that draws snippets from the same files.
+// Fork returns an empty report that draws snippets from the same files.
 func (r *Report) Fork() *Report {
 	fresh := NewReport()
 	for file, lines := range r.sources {
@@ -108,7 +109,7 @@ func Redact(message string) string {
 	return URLWithUser.ReplaceAllString(message, "$1://***@")
 }
 
-// Nearest gives the name of known that is at most two edits (a third of a long name) from name, "" if none is.
+// Nearest returns the name of known that is at most two edits (a third of a long name) from name, "" if none is.
 func Nearest(name string, known []string) string {
 	best, limit := "", max(2, len(name)/3)+1
 	for _, candidate := range known {
@@ -144,7 +145,11 @@ func distance(a, b string) int {
 }
 
 // DidYouMean hints at the nearest known name, and lists all of them if they are few.
-func DidYouMean(f *fault.Fault, name string, known []string) {
+func DidYouMean[S ~string](f *fault.Fault, name string, list []S) {
+	known := make([]string, len(list))
+	for i, s := range list {
+		known[i] = string(s)
+	}
 	if near := Nearest(name, known); near != "" {
 		f.Hint("Did you mean %q?", near)
 		return

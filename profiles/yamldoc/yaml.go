@@ -34,7 +34,7 @@ type reader struct {
 	report  *Report
 }
 
-// readYAML parses data strictly. What is wrong goes to rep; the node is nil if nothing can be read.
+// Read parses data strictly. What is wrong goes to the report; the node is nil if nothing can be read.
 func Read(file string, data []byte, rep *Report) *Node {
 	if len(data) > MaxFileBytes {
 		rep.Add(fault.New(fault.Spec, "the file has %d bytes, the limit is %d bytes (1 MiB)", len(data), MaxFileBytes).
@@ -145,6 +145,7 @@ func addSyntax(file string, data []byte, err error, rep *Report) {
 	rep.Add(f)
 }
 
+// FirstLine returns a text up to its first line break.
 func FirstLine(s string) string {
 	line, _, _ := strings.Cut(s, "\n")
 	return line
@@ -191,11 +192,11 @@ func (r *reader) scalar(n ast.Node, at fault.Position) *Node {
 	case *ast.NullNode:
 		value.Kind = Null
 	case *ast.BoolNode:
-		value.Kind = boolean
+		value.Kind = Boolean
 	case *ast.IntegerNode:
 		value.Kind = Integer
 	case *ast.FloatNode:
-		value.Kind = float
+		value.Kind = Float
 	case *ast.StringNode:
 		value.Kind, value.Text = Text, n.Value
 	case *ast.LiteralNode:
