@@ -1,7 +1,16 @@
 package builder
 
 import (
+	"crypto/ed25519"
+	"encoding/base64"
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
 	"testing"
+
+	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/knownhosts"
 )
 
 func TestKeysOf(t *testing.T) {
@@ -36,4 +45,66 @@ func TestKeysOf(t *testing.T) {
 	if got := keysOf(lines["list"], []string{"10.0.0.1"}); got != "10.0.0.1,git.example.com ssh-rsa AAAA2 a comment\n" {
 		t.Errorf("a list of names: %q", got)
 	}
+}
+
+// TestKeysOfAsSSH compares with the Go team's reading of known_hosts: a line is passed on if its key counts for the server.
+func TestKeysOfAsSSH(t *testing.T) {
+	key := newKey(t)
+	line := " " + key.Type() + " " + base64.StdEncoding.EncodeToString(key.Marshal()) + "\n"
+	hosts := []string{"git.example.com:22", "git.example.com:2222", "gitlab.example.com:22", "example.com:22", "10.0.0.1:22", "10.0.0.1:2222", "[fd00::1]:2222"}
+	fields := []string{
+		"git.example.com", "[git.example.com]:2222", "*.example.com", "*example.com", "git*.example.com", "g?t.example.com", "[*.example.com]:2222", "[10.0.0.*]:2222",
+		"10.0.0.?", "[fd00::1]:2222", "git.example.com,10.0.0.1", "*.example.com,!git.example.com", "!git.example.com,*.example.com", "!git.example.com",
+	}
+	for _, host := range hosts {
+		fields = append(fields, knownhosts.HashHostname(knownhosts.Normalize(host)))
+	}
+	for _, field := range fields {
+		for _, host := range hosts {
+			want := knows(t, field+line, host, key)
+			if got := keysOf(field+line, []string{knownhosts.Normalize(host)}) != ""; got != want {
+				t.Errorf("%s for %s: %t, want %t", field, host, got, want)
+			}
+		}
+	}
+}
+
+// A pattern that ends in a star is about every port too: ssh compares it with "[git.example.com]:2222" as a whole, and the Go team's package with the host alone.
+func TestKeysOfAnyPort(t *testing.T) {
+	for _, field := range []string{"*", "*,!*.example.com"} {
+		if keysOf(field+" ssh-ed25519 AAAA\n", []string{"[git.example.com]:2222"}) == "" {
+			t.Errorf("%s is not about port 2222", field)
+		}
+	}
+}
+
+func newKey(t *testing.T) ssh.PublicKey {
+	t.Helper()
+	public, _, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := ssh.NewPublicKey(public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+// knows reports whether the key is the host's, by a known_hosts of these lines.
+func knows(t *testing.T, lines, host string, key ssh.PublicKey) bool {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "known_hosts")
+	if err := os.WriteFile(file, []byte(lines), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	check, err := knownhosts.New(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = check(host, &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 22}, key)
+	if _, unknown := errors.AsType[*knownhosts.KeyError](err); err != nil && !unknown {
+		t.Fatal(err)
+	}
+	return err == nil
 }
