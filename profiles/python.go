@@ -6,11 +6,10 @@ import (
 	"slices"
 	"strings"
 
-	pep440 "github.com/aquasecurity/go-pep440-version"
-
 	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
+	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
@@ -100,16 +99,16 @@ func (r *resolver) fromRequiresPython(wanted string) string {
 // satisfies tells whether some release of a minor version satisfies a PEP 440 specifier. The highest patch
 // number stands for all, so that >=3.11.4 allows 3.11; the first is tried for <=3.11.
 func satisfies(minor, specifier string) (bool, error) {
-	specifiers, err := pep440.NewSpecifiers(specifier)
+	specifiers, err := pypi.ParseSpecifiers(specifier)
 	if err != nil {
 		return false, err
 	}
 	for _, patch := range []string{".99", ".0"} {
-		v, err := pep440.Parse(minor + patch)
+		v, err := pypi.ParseVersion(minor + patch)
 		if err != nil {
 			return false, err
 		}
-		if specifiers.Check(v) {
+		if specifiers.Admit(v) {
 			return true, nil
 		}
 	}

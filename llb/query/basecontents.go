@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	pep440 "github.com/aquasecurity/go-pep440-version"
 	"github.com/moby/buildkit/solver/pb"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
@@ -48,12 +47,12 @@ func BaseConstraints(r *recipe.Recipe, packages []profiles.WheelInfo) string {
 
 // allows tells whether a version satisfies every specifier; what is no version or no specifier is the resolver's business.
 func allows(all []string, version string) bool {
-	v, err := pep440.Parse(version)
+	v, err := pypi.ParseVersion(version)
 	if err != nil {
 		return false
 	}
 	for _, text := range all {
-		if s, err := pep440.NewSpecifiers(text); err == nil && !s.Check(v) {
+		if s, err := pypi.ParseSpecifiers(text); err == nil && !s.Admit(v) {
 			return false
 		}
 	}

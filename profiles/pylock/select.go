@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	pep440 "github.com/aquasecurity/go-pep440-version"
-
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pypi"
 )
@@ -42,8 +40,8 @@ type selection struct {
 	lock    *Lock
 	target  pypi.Target
 	tags    *pypi.TagSet
-	source  map[string]bool  // packages that are built although a wheel fits
-	patches []pep440.Version // the Python versions that the target may turn out to have, lowest first
+	source  map[string]bool // packages that are built although a wheel fits
+	patches []pypi.Version  // the Python versions that the target may turn out to have, lowest first
 	env     *pypi.Environment
 	holds   map[string]bool // marker → whether it holds: in a universal lock many packages share one
 	faults  fault.List
@@ -60,7 +58,7 @@ func newSelection(l *Lock, t pypi.Target) (*selection, error) {
 		return nil, fault.New(fault.Lock, "requires-python of the lock is malformed: %w", err).In(fault.Position{File: l.Name})
 	}
 	for _, v := range patchReleases(t.Python) {
-		if pypi.Admits(required, v) {
+		if required.Admit(v) {
 			s.patches = append(s.patches, v)
 		}
 	}
@@ -79,7 +77,7 @@ func newSelection(l *Lock, t pypi.Target) (*selection, error) {
 const maxPatch = 40
 
 // patchReleases are the versions that "3.11" may stand for, or "3.11.9" alone.
-func patchReleases(python string) []pep440.Version {
+func patchReleases(python string) []pypi.Version {
 	texts := []string{python}
 	if strings.Count(python, ".") == 1 {
 		texts = texts[:0]
@@ -87,9 +85,9 @@ func patchReleases(python string) []pep440.Version {
 			texts = append(texts, fmt.Sprintf("%s.%d", python, patch))
 		}
 	}
-	var all []pep440.Version
+	var all []pypi.Version
 	for _, text := range texts {
-		if v, err := pep440.Parse(text); err == nil {
+		if v, err := pypi.ParseVersion(text); err == nil {
 			all = append(all, v)
 		}
 	}
@@ -177,7 +175,7 @@ func (s *selection) wheel(p *Package) (Wheel, bool) {
 		s.fail(fault.Lock, p.At, "requires-python of %s is malformed: %w", p.label(), err)
 		return Wheel{}, false
 	}
-	if p.RequiresPython != "" && !slices.ContainsFunc(s.patches, func(v pep440.Version) bool { return pypi.Admits(required, v) }) {
+	if p.RequiresPython != "" && !slices.ContainsFunc(s.patches, func(v pypi.Version) bool { return required.Admit(v) }) {
 		s.faults = append(s.faults, s.wrongPython(p.label(), p.RequiresPython, required).In(p.At))
 		return Wheel{}, false
 	}

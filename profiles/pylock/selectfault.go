@@ -5,8 +5,6 @@ import (
 	"strconv"
 	"strings"
 
-	pep440 "github.com/aquasecurity/go-pep440-version"
-
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pypi"
 )
@@ -120,10 +118,10 @@ func (s *selection) twice(a, b *Package) {
 var pythons = []string{"3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14", "3.15"}
 
 // wrongPython is the fault of a requires-python that refuses the target.
-func (s *selection) wrongPython(whose, list string, required []pypi.Specifier) *fault.Fault {
+func (s *selection) wrongPython(whose, list string, required pypi.Specifiers) *fault.Fault {
 	f := fault.New(fault.Wheel, "%s requires Python %s, the image has %s", whose, list, s.target.Python)
 	fits := slices.DeleteFunc(slices.Clone(pythons), func(python string) bool {
-		return !slices.ContainsFunc(patchReleases(python), func(v pep440.Version) bool { return pypi.Admits(required, v) })
+		return !slices.ContainsFunc(patchReleases(python), func(v pypi.Version) bool { return required.Admit(v) })
 	})
 	if len(fits) > 0 {
 		f.Hint("Python versions that would do: %s", strings.Join(fits, ", "))

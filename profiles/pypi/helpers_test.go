@@ -3,8 +3,6 @@ package pypi
 import (
 	"strings"
 	"testing"
-
-	pep440 "github.com/aquasecurity/go-pep440-version"
 )
 
 // wanted maps the words of yes to true and those of no to false.
@@ -19,9 +17,9 @@ func wanted(yes, no string) map[string]bool {
 	return m
 }
 
-func mustVersion(t *testing.T, text string) pep440.Version {
+func mustVersion(t *testing.T, text string) Version {
 	t.Helper()
-	v, err := pep440.Parse(text)
+	v, err := ParseVersion(text)
 	if err != nil {
 		t.Fatal(err)
 	}

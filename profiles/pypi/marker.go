@@ -9,27 +9,28 @@ import (
 // maxNesting bounds the parentheses of a marker, so that parsing a hostile one cannot exhaust the stack.
 const maxNesting = 100
 
-// marker is a parsed environment marker (PEP 508, with PEP 751's extras and dependency_groups).
-type marker interface {
+// Marker is a parsed environment marker (PEP 508, with PEP 751's extras and dependency_groups).
+type Marker interface {
+	// Holds reports whether the marker is true in env.
 	Holds(env *Environment) bool
 }
 
 type (
-	anyOf []marker // or
-	allOf []marker // and
+	anyOf []Marker // or
+	allOf []Marker // and
 )
 
 func (m anyOf) Holds(env *Environment) bool {
-	return slices.ContainsFunc(m, func(part marker) bool { return part.Holds(env) })
+	return slices.ContainsFunc(m, func(part Marker) bool { return part.Holds(env) })
 }
 
 func (m allOf) Holds(env *Environment) bool {
-	return !slices.ContainsFunc(m, func(part marker) bool { return !part.Holds(env) })
+	return !slices.ContainsFunc(m, func(part Marker) bool { return !part.Holds(env) })
 }
 
 // ParseMarker reads a marker; an empty one always holds. The error says what is wrong and at which character,
 // counted from 1.
-func ParseMarker(text string) (marker, error) {
+func ParseMarker(text string) (Marker, error) {
 	if strings.TrimSpace(text) == "" {
 		return allOf(nil), nil
 	}
@@ -126,16 +127,16 @@ func wordByte(c byte) bool {
 
 func (p *markerParser) word(w string) bool { return p.kind == wordToken && p.value == w }
 
-func (p *markerParser) or(depth int) (marker, error) {
-	parts, err := p.list("or", func() (marker, error) { return p.and(depth) })
+func (p *markerParser) or(depth int) (Marker, error) {
+	parts, err := p.list("or", func() (Marker, error) { return p.and(depth) })
 	if len(parts) == 1 {
 		return parts[0], err
 	}
 	return anyOf(parts), err
 }
 
-func (p *markerParser) and(depth int) (marker, error) {
-	parts, err := p.list("and", func() (marker, error) { return p.item(depth) })
+func (p *markerParser) and(depth int) (Marker, error) {
+	parts, err := p.list("and", func() (Marker, error) { return p.item(depth) })
 	if len(parts) == 1 {
 		return parts[0], err
 	}
@@ -143,8 +144,8 @@ func (p *markerParser) and(depth int) (marker, error) {
 }
 
 // list reads parts with the word between them.
-func (p *markerParser) list(word string, part func() (marker, error)) ([]marker, error) {
-	var parts []marker
+func (p *markerParser) list(word string, part func() (Marker, error)) ([]Marker, error) {
+	var parts []Marker
 	for {
 		m, err := part()
 		if err != nil {
@@ -159,7 +160,7 @@ func (p *markerParser) list(word string, part func() (marker, error)) ([]marker,
 }
 
 // item reads a marker in parentheses or a comparison.
-func (p *markerParser) item(depth int) (marker, error) {
+func (p *markerParser) item(depth int) (Marker, error) {
 	if p.kind != markToken || p.value != "(" {
 		return p.comparison()
 	}
@@ -178,7 +179,7 @@ func (p *markerParser) item(depth int) (marker, error) {
 	return m, nil
 }
 
-func (p *markerParser) comparison() (marker, error) {
+func (p *markerParser) comparison() (Marker, error) {
 	left, err := p.operand()
 	if err != nil {
 		return nil, err

@@ -119,7 +119,7 @@ func TestSpecifiers(t *testing.T) {
 			continue
 		}
 		for text, want := range wanted(test.yes, test.no) {
-			if got := Admits(all, mustVersion(t, text)); got != want {
+			if got := all.Admit(mustVersion(t, text)); got != want {
 				t.Errorf("%s on %s: got %v", test.list, text, got)
 			}
 		}

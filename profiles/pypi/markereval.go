@@ -3,8 +3,6 @@ package pypi
 import (
 	"fmt"
 	"strings"
-
-	pep440 "github.com/aquasecurity/go-pep440-version"
 )
 
 // variables are the names a marker may use, with the spellings that PEP 508 keeps from PEP 345.
@@ -31,7 +29,7 @@ var variables = map[string]string{
 // Environment is what a marker is evaluated against: CPython on linux.
 type Environment struct {
 	values   map[string]string
-	versions map[string]pep440.Version // the variables that hold a version
+	versions map[string]Version // the variables that hold a version
 	sets     map[string]map[string]bool
 }
 
@@ -47,17 +45,18 @@ func NewEnvironment(t Target, full string, groups []string) *Environment {
 			"platform_python_implementation": "CPython", "implementation_name": "cpython",
 			"python_version": short, "python_full_version": full, "implementation_version": full,
 		},
-		versions: map[string]pep440.Version{},
+		versions: map[string]Version{},
 		sets:     map[string]map[string]bool{"extras": NameSet(t.Extras), "dependency_groups": NameSet(groups)},
 	}
 	for _, name := range []string{"python_version", "python_full_version", "implementation_version"} {
-		if v, err := pep440.Parse(env.values[name]); err == nil {
+		if v, err := ParseVersion(env.values[name]); err == nil {
 			env.versions[name] = v
 		}
 	}
 	return env
 }
 
+// NameSet returns the normalized names as the keys of a map.
 func NameSet(names []string) map[string]bool {
 	set := make(map[string]bool, len(names))
 	for _, n := range names {
@@ -91,7 +90,7 @@ type versionComparison struct {
 
 // reversedComparison has the version on the left: "3.8" <= python_version.
 type reversedComparison struct {
-	version  pep440.Version
+	version  Version
 	op       string
 	variable string
 }
@@ -103,7 +102,7 @@ type membership struct {
 }
 
 // newComparison checks that the sides and the operator go together and reads versions once.
-func newComparison(left operand, op string, right operand) (marker, error) {
+func newComparison(left operand, op string, right operand) (Marker, error) {
 	if left.isSet() || right.isSet() {
 		return newMembership(left, op, right)
 	}
@@ -115,7 +114,7 @@ func newComparison(left operand, op string, right operand) (marker, error) {
 		return versionComparison{left.variable, spec}, err
 	}
 	if right.isVersion() && left.variable == "" {
-		v, err := pep440.Parse(left.literal)
+		v, err := ParseVersion(left.literal)
 		if err != nil {
 			return nil, fmt.Errorf("%q is not a version", left.literal)
 		}
@@ -136,7 +135,7 @@ func (o operand) isVersion() bool {
 }
 
 // newMembership takes `extra == "x"` (PEP 508) and `"x" in extras` (PEP 751); nothing else has a meaning.
-func newMembership(left operand, op string, right operand) (marker, error) {
+func newMembership(left operand, op string, right operand) (Marker, error) {
 	if left.variable == "extra" {
 		left, right = right, left
 	}

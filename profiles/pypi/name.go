@@ -2,7 +2,7 @@ package pypi
 
 import "strings"
 
-// Normalize gives the normalised form of a package's name (PEP 503): lower case, every run of "-", "_" and "."
+// Normalize returns the normalised form of a package's name (PEP 503): lower case, every run of "-", "_" and "."
 // one "-".
 func Normalize(name string) string {
 	if isNormal(name) {
@@ -31,7 +31,7 @@ func Normalize(name string) string {
 	return b.String()
 }
 
-// isNormal tells that Normalize would change nothing.
+// isNormal reports whether Normalize would change nothing.
 func isNormal(name string) bool {
 	for i := range len(name) {
 		switch c := name[i]; {
@@ -44,7 +44,7 @@ func isNormal(name string) bool {
 	return true
 }
 
-// ValidName tells whether name may name a package: letters and digits, with "-", "_" and "." between them
+// ValidName reports whether name may name a package: letters and digits, with "-", "_" and "." between them
 // (PEP 508).
 func ValidName(name string) bool {
 	for i := range len(name) {

@@ -93,6 +93,7 @@ func NewTagSet(t Target) (*TagSet, error) {
 	return s, nil
 }
 
+// Rank returns the place of each value in a list that is ordered best first.
 func Rank[T comparable](ordered []T) map[T]int {
 	m := make(map[T]int, len(ordered))
 	for i, v := range ordered {
@@ -127,6 +128,7 @@ func NativePairs(minor int) []PyABI {
 	return append(pairs, genericPairs(minor)...)
 }
 
+// PurePairs are cp311-none, then py311-none, py3-none, py310-none, …: those of wheels for every platform.
 func PurePairs(minor int) []PyABI {
 	return append([]PyABI{{fmt.Sprintf("cp3%d", minor), "none"}}, genericPairs(minor)...)
 }

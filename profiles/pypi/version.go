@@ -1,167 +1,249 @@
 package pypi
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
-
-	pep440 "github.com/aquasecurity/go-pep440-version"
 )
 
-// operators are those of PEP 440, each before its prefixes.
-var operators = []string{"===", "==", "~=", "!=", "<=", ">=", "<", ">"}
-
-// Specifier is one clause of a version specifier (PEP 440): ">=3.11". Matching is done here and not by the
-// library's Specifiers, which take "3" for a match of "==3.0.*".
-type Specifier struct {
-	op      string
-	text    string         // the version as written, without ".*"
-	version pep440.Version // not set for ===
-	prefix  bool           // the version ended in ".*"
+// Version is a parsed version (PEP 440). Numbers of any length are kept as they are.
+type Version struct {
+	text    string // as written
+	epoch   number
+	release []number
+	letter  string // of a pre-release: a, b, rc; "" = it is none
+	pre     number // behind letter
+	post    number // "" = no post-release
+	dev     number // "" = no development release
+	local   []string
 }
 
-// newSpecifier joins an operator and a version; the error says what is wrong with the version.
-func newSpecifier(op, text string) (Specifier, error) {
-	text = strings.TrimSpace(text)
-	s := Specifier{op: op, text: text}
-	if op == "===" {
-		return s, nil
+// number is a non-negative decimal number without leading zeros; "" is none.
+type number string
+
+func (n number) compare(m number) int {
+	return cmp.Or(cmp.Compare(len(n), len(m)), strings.Compare(string(n), string(m)))
+}
+
+// ParseVersion reads a version in any spelling that PEP 440 admits, "v1.0-RC.1" included. The error says that it is none.
+func ParseVersion(text string) (Version, error) {
+	s := &versionScanner{rest: lower(strings.TrimSpace(text))}
+	v := Version{text: strings.TrimSpace(text)}
+	s.cut("v")
+	v.epoch = "0"
+	first := s.number()
+	if s.cut("!") {
+		v.epoch, first = first, s.number()
 	}
-	if cut, ok := strings.CutSuffix(text, ".*"); ok {
-		if op != "==" && op != "!=" {
-			return s, fmt.Errorf("%s%s: .* only goes with == and !=", op, text)
+	v.release = []number{first}
+	for s.digitAfter(".") {
+		s.cut(".")
+		v.release = append(v.release, s.number())
+	}
+	v.letter, v.pre = s.segment("alpha", "a", "beta", "b", "preview", "pre", "c", "rc")
+	v.letter = preLetters[v.letter]
+	if s.digitAfter("-") {
+		s.cut("-")
+		v.post = s.number()
+	} else {
+		_, v.post = s.segment("post", "rev", "r")
+	}
+	_, v.dev = s.segment("dev")
+	if s.cut("+") {
+		v.local = s.local()
+	}
+	if v.epoch == "" || first == "" || s.rest != "" {
+		return Version{}, fmt.Errorf("%q is not a version", text)
+	}
+	return v, nil
+}
+
+// preLetters are the normal forms of what stands before a pre-release's number.
+var preLetters = map[string]string{"alpha": "a", "a": "a", "beta": "b", "b": "b", "preview": "rc", "pre": "rc", "c": "rc", "rc": "rc"}
+
+// lower writes ASCII letters in lower case, and no others: no other letter stands in a version.
+func lower(s string) string {
+	return strings.Map(func(c rune) rune {
+		if c >= 'A' && c <= 'Z' {
+			return c + 'a' - 'A'
 		}
-		s.text, s.prefix = cut, true
+		return c
+	}, s)
+}
+
+// versionScanner takes a version apart from the left.
+type versionScanner struct{ rest string }
+
+func (s *versionScanner) cut(prefix string) bool {
+	rest, found := strings.CutPrefix(s.rest, prefix)
+	s.rest = rest
+	return found
+}
+
+// digitAfter reports whether prefix and a digit come next.
+func (s *versionScanner) digitAfter(prefix string) bool {
+	return strings.HasPrefix(s.rest, prefix) && Digit(s.rest, len(prefix))
+}
+
+// number takes digits; "" if there are none.
+func (s *versionScanner) number() number {
+	end := 0
+	for Digit(s.rest, end) {
+		end++
 	}
-	v, err := pep440.Parse(s.text)
-	if err != nil {
-		return s, fmt.Errorf("%q is not a version", text)
+	digits := s.rest[:end]
+	s.rest = s.rest[end:]
+	if trimmed := strings.TrimLeft(digits, "0"); trimmed != "" || digits == "" {
+		return number(trimmed)
 	}
-	s.version = v
+	return "0"
+}
+
+// segment takes one of the words and its number, 0 if none is written, with a separator before each; nothing if none of the words comes next.
+func (s *versionScanner) segment(words ...string) (word string, n number) {
+	const separators = "._-"
+	rest := s.rest
+	if rest != "" && strings.IndexByte(separators, rest[0]) >= 0 {
+		rest = rest[1:]
+	}
+	i := slices.IndexFunc(words, func(w string) bool { return strings.HasPrefix(rest, w) })
+	if i < 0 {
+		return "", ""
+	}
+	s.rest = rest[len(words[i]):]
+	if s.rest != "" && strings.IndexByte(separators, s.rest[0]) >= 0 {
+		s.rest = s.rest[1:]
+	}
+	return words[i], cmp.Or(s.number(), "0")
+}
+
+// local takes a local version: letters and digits, with separators between them. What is none stays in rest.
+func (s *versionScanner) local() []string {
+	parts := strings.FieldsFunc(s.rest, func(c rune) bool { return c == '.' || c == '_' || c == '-' })
+	plain := func(part string) bool {
+		return strings.Trim(part, "abcdefghijklmnopqrstuvwxyz0123456789") == ""
+	}
+	if len(parts) == 0 || len(strings.Join(parts, ".")) != len(s.rest) || slices.ContainsFunc(parts, func(p string) bool { return !plain(p) }) {
+		s.rest = "+" + s.rest
+		return nil
+	}
+	s.rest = ""
+	for i, part := range parts {
+		if n := (&versionScanner{rest: part}); isDigits(part) {
+			parts[i] = string(n.number())
+		}
+	}
+	return parts
+}
+
+func isDigits(s string) bool { return strings.Trim(s, "0123456789") == "" }
+
+// String returns the normal form: "1.0rc1.post2.dev3+ubuntu.1".
+func (v Version) String() string {
+	var b strings.Builder
+	if v.epoch != "0" {
+		b.WriteString(string(v.epoch) + "!")
+	}
+	for i, n := range v.release {
+		if i > 0 {
+			b.WriteByte('.')
+		}
+		b.WriteString(string(n))
+	}
+	if v.letter != "" {
+		b.WriteString(v.letter + string(v.pre))
+	}
+	if v.post != "" {
+		b.WriteString(".post" + string(v.post))
+	}
+	if v.dev != "" {
+		b.WriteString(".dev" + string(v.dev))
+	}
+	if v.local != nil {
+		b.WriteString("+" + strings.Join(v.local, "."))
+	}
+	return b.String()
+}
+
+// Public returns v without its local part.
+func (v Version) Public() Version {
+	v.local = nil
+	v.text = v.String()
+	return v
+}
+
+// Base returns the epoch and the release numbers of v alone.
+func (v Version) Base() Version {
+	v = Version{epoch: v.epoch, release: v.release}
+	v.text = v.String()
+	return v
+}
+
+// Local returns the local part, "cu126" of 2.9.1+cu126, "" if there is none.
+func (v Version) Local() string { return strings.Join(v.local, ".") }
+
+// IsPreRelease reports whether v is an alpha, beta, release candidate or development release.
+func (v Version) IsPreRelease() bool { return v.letter != "" || v.dev != "" }
+
+// Compare orders versions by PEP 440: negative if v comes before w, 0 if they are equal (1.0 and 1).
+func (v Version) Compare(w Version) int {
+	return cmp.Or(v.epoch.compare(w.epoch), compareReleases(v.release, w.release), cmp.Compare(v.suffixRank(), w.suffixRank()), v.pre.compare(w.pre),
+		v.post.compare(w.post), compareDev(v.dev, w.dev), compareLocal(v.local, w.local))
+}
+
+// suffixRank orders development releases without another suffix before alphas, and these before betas, candidates and releases.
+func (v Version) suffixRank() int {
 	switch {
-	case op == "~=" && len(segments(v)) < 3:
-		return s, fmt.Errorf("~=%s needs at least two numbers", text)
-	case s.prefix && v.String() != v.BaseVersion():
-		return s, fmt.Errorf("%s%s: .* only goes behind numbers", op, text)
-	case op != "==" && op != "!=" && v.Local() != "":
-		return s, fmt.Errorf("%s%s: a local version only goes with == and !=", op, text)
+	case v.letter == "" && v.post == "" && v.dev != "":
+		return 0
+	case v.letter == "":
+		return 4
 	}
-	return s, nil
+	return 1 + strings.Index("abr", v.letter[:1])
 }
 
-// ParseSpecifiers reads a comma-separated list; an empty one admits everything.
-func ParseSpecifiers(list string) ([]Specifier, error) {
-	var all []Specifier
-	for clause := range strings.SplitSeq(list, ",") {
-		clause = strings.TrimSpace(clause)
-		if clause == "" {
-			continue
+// compareReleases compares number by number; missing ones are 0.
+func compareReleases(a, b []number) int {
+	for i := range max(len(a), len(b)) {
+		x, y := number("0"), number("0")
+		if i < len(a) {
+			x = a[i]
 		}
-		i := slices.IndexFunc(operators, func(op string) bool { return strings.HasPrefix(clause, op) })
-		if i < 0 {
-			return nil, fmt.Errorf("%q has no operator such as >= or ==", clause)
+		if i < len(b) {
+			y = b[i]
 		}
-		s, err := newSpecifier(operators[i], clause[len(operators[i]):])
-		if err != nil {
-			return nil, err
+		if c := x.compare(y); c != 0 {
+			return c
 		}
-		all = append(all, s)
 	}
-	return all, nil
+	return 0
 }
 
-// Satisfies tells whether a version is one that specifiers (PEP 440) admit, ">=2,<3". What is no version or no specifier decides nothing and passes.
-func Satisfies(version, specifiers string) bool {
-	all, err := ParseSpecifiers(specifiers)
-	if err != nil {
-		return true
+// compareDev puts a development release before what it leads to.
+func compareDev(a, b number) int {
+	if a == "" || b == "" {
+		return -cmp.Compare(len(a), len(b))
 	}
-	v, err := pep440.Parse(version)
-	return err != nil || Admits(all, v)
+	return a.compare(b)
 }
 
-// Admits tells whether v satisfies every clause. Pre-releases are not treated apart: the resolver chose already.
-func Admits(all []Specifier, v pep440.Version) bool {
-	return !slices.ContainsFunc(all, func(s Specifier) bool { return !s.match(v) })
+// compareLocal compares part by part: numbers are above texts, and a longer one is above its beginning.
+func compareLocal(a, b []string) int {
+	return slices.CompareFunc(a, b, func(x, y string) int {
+		switch {
+		case isDigits(x) && isDigits(y):
+			return number(x).compare(number(y))
+		case isDigits(x):
+			return 1
+		case isDigits(y):
+			return -1
+		}
+		return strings.Compare(x, y)
+	})
 }
 
-// match follows "Version specifiers" of PEP 440, operator by operator.
-func (s Specifier) match(v pep440.Version) bool {
-	switch s.op {
-	case "===":
-		return strings.EqualFold(v.String(), s.text)
-	case "==":
-		return s.equal(v)
-	case "!=":
-		return !s.equal(v)
-	case "<=":
-		return public(v).Compare(s.version) <= 0
-	case ">=":
-		return public(v).Compare(s.version) >= 0
-	case "~=":
-		release := segments(s.version)
-		return public(v).Compare(s.version) >= 0 && hasPrefix(v, release[:len(release)-1])
-	case "<":
-		return v.Compare(s.version) < 0 && !preReleaseOf(v, s.version)
-	default: // >
-		return public(v).Compare(s.version) > 0 && !postReleaseOf(v, s.version)
-	}
-}
-
-// preReleaseOf tells that v is a pre-release of base, which "<base" does not admit.
-func preReleaseOf(v, base pep440.Version) bool {
-	if base.IsPreRelease() || !v.IsPreRelease() || base.IsPostRelease() && !v.IsPostRelease() {
-		return false
-	}
-	return CompareVersions(v.BaseVersion(), base.BaseVersion()) == 0
-}
-
-// postReleaseOf tells that v is a post-release of base, which ">base" does not admit.
-func postReleaseOf(v, base pep440.Version) bool {
-	before, _, post := strings.Cut(v.Public(), ".post")
-	return post && !base.IsPostRelease() && CompareVersions(before, base.String()) == 0
-}
-
-func (s Specifier) equal(v pep440.Version) bool {
-	if s.prefix {
-		return hasPrefix(v, segments(s.version))
-	}
-	if s.version.Local() == "" {
-		v = public(v)
-	}
-	return v.Compare(s.version) == 0
-}
-
-// public is v without its local part.
-func public(v pep440.Version) pep440.Version {
-	if v.Local() == "" {
-		return v
-	}
-	p, err := pep440.Parse(v.Public())
-	if err != nil {
-		return v
-	}
-	return p
-}
-
-// hasPrefix tells whether v begins with the release numbers; a shorter v is padded with zeros.
-func hasPrefix(v pep440.Version, release []string) bool {
-	have := segments(v)
-	for len(have) < len(release) {
-		have = append(have, "0")
-	}
-	return slices.Equal(have[:len(release)], release)
-}
-
-// segments gives the epoch and the release numbers of v.
-func segments(v pep440.Version) []string {
-	base, epoch := v.BaseVersion(), "0"
-	if e, after, ok := strings.Cut(base, "!"); ok {
-		epoch, base = e, after
-	}
-	return append([]string{epoch}, strings.Split(base, ".")...)
-}
-
+// Digit reports whether s has an ASCII digit at i.
 func Digit(s string, i int) bool { return i < len(s) && s[i] >= '0' && s[i] <= '9' }
 
 // CompareVersions orders two versions by PEP 440, as text where one of them is none.
@@ -169,8 +251,8 @@ func CompareVersions(a, b string) int {
 	if a == b {
 		return 0
 	}
-	va, errA := pep440.Parse(a)
-	vb, errB := pep440.Parse(b)
+	va, errA := ParseVersion(a)
+	vb, errB := ParseVersion(b)
 	if errA != nil || errB != nil {
 		return strings.Compare(a, b)
 	}
