@@ -15,6 +15,7 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/mlbuild/mlbuild/builder/daemon"
+	"github.com/mlbuild/mlbuild/builder/registry"
 	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/llb/helper"
 	"github.com/mlbuild/mlbuild/llb/ops"
@@ -71,7 +72,7 @@ type build struct {
 	locals    *locals
 	second    func() (*locals, error) // another session with the same files, opened when first asked for
 	opened    *locals
-	registry  *registry
+	registry  *registry.Client
 	turns     *turns
 	portable  bool // graphs are for another client: they name no session
 	plans     bool // nothing is built
@@ -121,7 +122,7 @@ func (b *Builder) start(ctx context.Context, req Request) (*build, error) {
 	}
 	run := &build{
 		req: req, daemon: b.daemon, worker: worker, helpers: helpers, reference: reference, store: store, system: system,
-		registry: newRegistry(req.Auth, req.CA), turns: newTurns(), watchers: map[string]*watcher{},
+		registry: registry.New(req.Auth, req.CA), turns: newTurns(), watchers: map[string]*watcher{},
 	}
 	run.ctx, run.stop = b.daemon.Watch(ctx)
 	if run.locals, err = openLocals(run.ctx, b.daemon.Client, req.Dir, run.sharedKey()); err != nil {

@@ -8,10 +8,10 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/distribution/reference"
 	bkclient "github.com/moby/buildkit/client"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 
+	"github.com/mlbuild/mlbuild/builder/registry"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
@@ -129,7 +129,7 @@ func (b *build) firstBlobs() bkclient.ExportEntry {
 // ownCaches are where a profile's cache lives, beside its image. A target other than the runtime writes one of its own, the first, and reads the
 // runtime's too: they share the packages.
 func ownCaches(req Request, v Variant) []string {
-	runtime := repository(v.Tags[0]) + ":buildcache-" + v.Profile
+	runtime := registry.Repository(v.Tags[0]) + ":buildcache-" + v.Profile
 	if req.Target == "" || req.Target == "runtime" {
 		return []string{runtime}
 	}
@@ -194,13 +194,4 @@ func gatewayCaches(caches []Cache) []gateway.CacheOptionsEntry {
 		all = append(all, gateway.CacheOptionsEntry{Type: c.Type, Attrs: maps.Clone(c.Attrs)})
 	}
 	return all
-}
-
-// repository is a reference without tag and digest.
-func repository(ref string) string {
-	named, err := reference.ParseNormalizedNamed(ref)
-	if err != nil {
-		return ref
-	}
-	return named.Name()
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/opencontainers/go-digest"
 
+	"github.com/mlbuild/mlbuild/builder/registry"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
@@ -157,7 +158,7 @@ func TestLook(t *testing.T) {
 	host := strings.TrimPrefix(server.URL, "http://")
 	ref := host + "/team/app:1"
 	b := running(t, Request{Outputs: []Output{{Type: "image", Push: true}}})
-	b.registry = newRegistry(nil, nil)
+	b.registry = registry.New(nil, nil)
 	v := tagged(t, ref)
 	if s := b.look(t.Context(), b.req, v); s.digest != "" || s.caches != nil || s.unknown || len(s.layers) != 0 {
 		t.Errorf("an empty registry holds %+v", s)
@@ -183,12 +184,12 @@ func TestLook(t *testing.T) {
 		t.Errorf("got %+v, want %s with 4 layers", s, want)
 	}
 
-	desc, data, err := b.registry.manifest(t.Context(), ref)
+	desc, data, err := b.registry.Manifest(t.Context(), ref)
 	if err != nil || digest.FromBytes(data) != desc.Digest {
 		t.Fatalf("%v, %v", desc, err)
 	}
 	for range 2 { // a tag that is there is no error
-		if err := b.registry.tag(t.Context(), host+"/team/app:buildcache-cpu", desc, data); err != nil {
+		if err := b.registry.Tag(t.Context(), host+"/team/app:buildcache-cpu", desc, data); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -207,7 +208,7 @@ func TestRepository(t *testing.T) {
 		"app:1": "docker.io/library/app", "registry.example:5000/team/app:1": "registry.example:5000/team/app",
 		"a.example/b@sha256:" + zeros: "a.example/b", "Not A Ref": "Not A Ref",
 	} {
-		if got := repository(ref); got != want {
+		if got := registry.Repository(ref); got != want {
 			t.Errorf("%s: %s, want %s", ref, got, want)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/mlbuild/mlbuild/builder/registry"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/llb/query"
 	"github.com/mlbuild/mlbuild/profiles"
@@ -36,7 +37,7 @@ func (b *build) lookInto(ctx context.Context, gw gateway.Client, r *recipe.Recip
 	if !r.Base.Look && !r.Base.Packages {
 		return inBase{interpreter: r.Base.Interpreter}, nil
 	}
-	seen := b.system.Contents(r.Base.Ref, digestOf(base.Ref), r.Platform, r.Python.Version)
+	seen := b.system.Contents(r.Base.Ref, registry.DigestOf(base.Ref), r.Platform, r.Python.Version)
 	if seen == nil {
 		var err error
 		if seen, err = b.readBase(ctx, gw, r, base, p); err != nil {
@@ -66,7 +67,7 @@ func (b *build) readBase(ctx context.Context, gw gateway.Client, r *recipe.Recip
 	if err != nil {
 		return nil, fmt.Errorf("the files of %s: %w", r.Base.Ref, err)
 	}
-	seen := &syslock.Contents{Image: r.Base.Ref, Digest: digestOf(base.Ref), Platform: r.Platform, Python: r.Python.Version, Interpreter: r.Base.Interpreter}
+	seen := &syslock.Contents{Image: r.Base.Ref, Digest: registry.DigestOf(base.Ref), Platform: r.Platform, Python: r.Python.Version, Interpreter: r.Base.Interpreter}
 	release, _ := readFile(ctx, ref, "/etc/os-release") // absent = nothing tells
 	if seen.Glibc, err = compat.CheckLook(r, string(release)); err != nil {
 		return nil, err
@@ -91,7 +92,7 @@ func (b *build) lockContents(ctx context.Context, gw gateway.Client, r *recipe.R
 	if err != nil {
 		return err
 	}
-	seen := to.Contents(r.Base.Ref, digestOf(base.Ref), r.Platform, r.Python.Version)
+	seen := to.Contents(r.Base.Ref, registry.DigestOf(base.Ref), r.Platform, r.Python.Version)
 	if seen == nil {
 		if seen, err = b.readBase(ctx, gw, r, base, p); err != nil {
 			return err

@@ -12,6 +12,7 @@ import (
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/mlbuild/mlbuild/builder/registry"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
@@ -95,20 +96,12 @@ func explainBase(ref, platform string, err error) error {
 	case denied.MatchString(msg), notFound.MatchString(msg):
 		return fault.New(fault.Base, "cannot find %s: it does not exist, or it is private and the credentials of the docker config do not open it: %w", ref, err).
 			Hint("check the name and the tag").
-			Hint("docker login %s, if it is private", registryHost(ref))
+			Hint("docker login %s, if it is private", registry.Host(ref))
 	}
 	if f := explainNetwork(err); f != nil {
 		return f
 	}
 	return fault.New(fault.Base, "cannot look up %s: %w", ref, err).Retryable()
-}
-
-func registryHost(ref string) string {
-	named, err := reference.ParseNormalizedNamed(ref)
-	if err != nil {
-		return ""
-	}
-	return reference.Domain(named)
 }
 
 // parsePlatform reads "linux/arm64".

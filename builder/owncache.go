@@ -145,7 +145,7 @@ func (m *making) noteLast(ctx context.Context, desc ocispecs.Descriptor, data []
 	if m.req.NoOwnCache || m.before.unknown || len(m.graphs) != 1 || !m.usualLayers() || m.startsFrom(layers) {
 		return
 	}
-	_ = m.registry.tag(ctx, lastOf(ownCaches(m.req, m.v)[0]), desc, data)
+	_ = m.registry.Tag(ctx, lastOf(ownCaches(m.req, m.v)[0]), desc, data)
 }
 
 // startsFrom tells whether the image that the registry had before the build holds all layers but the project's files. Where the layers are not known there is nothing to note.

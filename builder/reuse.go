@@ -14,6 +14,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/mlbuild/mlbuild/builder/registry"
 	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/llb/layerplan"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
@@ -92,7 +93,7 @@ func (m *making) onlyPushes() bool {
 	if len(m.req.Outputs) != 1 || len(m.req.CacheTo) > 0 || !m.pushes(m.v) || !m.usualLayers() {
 		return false
 	}
-	return !slices.ContainsFunc(m.v.Tags, func(t string) bool { return repository(t) != repository(m.v.Tags[0]) })
+	return !slices.ContainsFunc(m.v.Tags, func(t string) bool { return registry.Repository(t) != registry.Repository(m.v.Tags[0]) })
 }
 
 // usualLayers tells whether the layers are zstd, as the exporter makes them unless it is told more.
@@ -252,7 +253,7 @@ func (r *reuse) partConfig(g *llb.Graph) ([]byte, error) {
 
 // sendPart has the daemon push the layers that were made, as an image of their own that has no tag, and pushes what is left of the whole one from here.
 func (m *making) sendPart(ctx context.Context, w *watcher) error {
-	entry := m.pushEntry(repository(m.v.Tags[0]))
+	entry := m.pushEntry(registry.Repository(m.v.Tags[0]))
 	entry.Attrs["push-by-digest"] = "true"
 	resp, err := m.export(ctx, w, []bkclient.ExportEntry{entry}, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
 		return m.solvePart(ctx, gw, m.partImports())

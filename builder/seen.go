@@ -4,10 +4,11 @@ import (
 	"context"
 	"slices"
 
-	"github.com/containerd/errdefs"
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/mlbuild/mlbuild/builder/registry"
 )
 
 // seen is what a repository held before the build.
@@ -23,11 +24,11 @@ type seen struct {
 // look asks the registry what is there already: BuildKit does not say which layers it pushed.
 func (b *build) look(ctx context.Context, req Request, v Variant) *seen {
 	refs := b.interesting(req, v)
-	all := make([]*found, len(refs))
+	all := make([]*registry.Found, len(refs))
 	eg, egctx := errgroup.WithContext(ctx)
 	for i, ref := range refs {
 		eg.Go(func() (err error) {
-			all[i], err = b.registry.find(egctx, ref, ref == v.Tags[0])
+			all[i], err = b.registry.Find(egctx, ref, ref == v.Tags[0])
 			return err
 		})
 	}
@@ -50,9 +51,9 @@ func (b *build) look(ctx context.Context, req Request, v Variant) *seen {
 // lookFurther finds an image to start from, where the first tag is new: that of another tag of the variant, as a branch's beside a commit's, or the last one that was noted.
 func (b *build) lookFurther(ctx context.Context, req Request, v Variant, s *seen) {
 	for _, ref := range starts(req, v) {
-		if f, err := b.registry.find(ctx, ref, true); err == nil && f != nil {
-			s.image = f.image
-			s.know(f.layers)
+		if f, err := b.registry.Find(ctx, ref, true); err == nil && f != nil {
+			s.image = placed{f.Desc, f.Data, f.Config}
+			s.know(f.Layers)
 			return
 		}
 	}
@@ -60,7 +61,7 @@ func (b *build) lookFurther(ctx context.Context, req Request, v Variant, s *seen
 
 // starts lists the references of images that a build may start from.
 func starts(req Request, v Variant) []string {
-	all := slices.DeleteFunc(slices.Clone(v.Tags[1:]), func(t string) bool { return repository(t) != repository(v.Tags[0]) })
+	all := slices.DeleteFunc(slices.Clone(v.Tags[1:]), func(t string) bool { return registry.Repository(t) != registry.Repository(v.Tags[0]) })
 	if req.NoOwnCache {
 		return all
 	}
@@ -70,37 +71,14 @@ func starts(req Request, v Variant) []string {
 	return all
 }
 
-// found is what a reference of a registry names.
-type found struct {
-	image  placed
-	layers []ocispecs.Descriptor
-}
-
-// find reads what a reference names, nil if it does not exist; the config only of the image.
-func (r *registry) find(ctx context.Context, ref string, isImage bool) (*found, error) {
-	desc, data, err := r.manifest(ctx, ref)
-	if errdefs.IsNotFound(err) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	f := &found{image: placed{desc: desc, data: data}}
+func (s *seen) add(ref string, f *registry.Found, isImage bool) {
 	if isImage {
-		f.image.config = r.configOf(ctx, ref, desc, data)
-	}
-	f.layers, err = r.layersOf(ctx, ref, desc, data)
-	return f, err
-}
-
-func (s *seen) add(ref string, f *found, isImage bool) {
-	if isImage {
-		s.digest, s.image = f.image.desc.Digest.String(), f.image
+		s.digest, s.image = f.Desc.Digest.String(), placed{f.Desc, f.Data, f.Config}
 	} else {
 		s.caches = append(s.caches, ref)
 	}
-	s.know(f.layers)
-	for _, l := range f.layers {
+	s.know(f.Layers)
+	for _, l := range f.Layers {
 		if !isImage {
 			s.cached[l.Digest] = true
 		}
@@ -124,7 +102,7 @@ func (b *build) interesting(req Request, v Variant) []string {
 		return v.Tags[:1]
 	case b.pushes(v):
 		return append(v.Tags[:1:1], ownCaches(req, v)...)
-	case req.NoOwnCache || registryHost(v.Tags[0]) == "docker.io":
+	case req.NoOwnCache || registry.Host(v.Tags[0]) == "docker.io":
 		return nil
 	}
 	return ownCaches(req, v)

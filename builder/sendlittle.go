@@ -31,14 +31,14 @@ func (m *making) sendLittle(ctx context.Context, brought map[digest.Digest]bool)
 	if err != nil {
 		return err
 	}
-	eg, egctx := errgroup.WithContext(silent(ctx))
+	eg, egctx := errgroup.WithContext(ctx)
 	for _, desc := range missing {
-		eg.Go(func() error { return m.registry.copy(egctx, m.v.Tags[0], desc, store) })
+		eg.Go(func() error { return m.registry.Copy(egctx, m.v.Tags[0], desc, store) })
 	}
 	if err := eg.Wait(); err != nil {
 		return err
 	}
-	if err := m.registry.tag(ctx, m.v.Tags[0], m.exported, data); err != nil {
+	if err := m.registry.Tag(ctx, m.v.Tags[0], m.exported, data); err != nil {
 		return err
 	}
 	m.sent = data
@@ -64,13 +64,4 @@ func missingBlobs(manifest []byte, there, brought map[digest.Digest]bool) ([]oci
 		return nil, fmt.Errorf("%d bytes of layers are new", size)
 	}
 	return missing, nil
-}
-
-// copy brings a blob from a store to the repository of ref.
-func (r *registry) copy(ctx context.Context, ref string, desc ocispecs.Descriptor, from content.Provider) error {
-	data, err := content.ReadBlob(ctx, from, desc)
-	if err != nil {
-		return fmt.Errorf("read %s from the daemon: %w", desc.Digest, err)
-	}
-	return r.put(ctx, ref, desc, data)
 }

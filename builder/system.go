@@ -6,10 +6,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/distribution/reference"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/mlbuild/mlbuild/builder/registry"
 	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/llb/query"
@@ -63,7 +63,7 @@ func checkSystemLock(req Request, lock *syslock.Lock, v Variant) error {
 
 // moves gives the base that a recipe names without its digest, "" if it has none.
 func moves(r *recipe.Recipe) string {
-	if r.Base.Bare() || digestOf(r.Base.Ref) != "" {
+	if r.Base.Bare() || registry.DigestOf(r.Base.Ref) != "" {
 		return ""
 	}
 	return r.Base.Ref
@@ -118,22 +118,10 @@ func question(r *recipe.Recipe, digest string) syslock.Question {
 
 // pinOf is the digest that a base is pinned to: by its own reference, else by the lock; "" = by none.
 func pinOf(lock *syslock.Lock, ref string) string {
-	if digest := digestOf(ref); digest != "" {
+	if digest := registry.DigestOf(ref); digest != "" {
 		return digest
 	}
 	return lock.Digest(ref)
-}
-
-// digestOf is the digest in a reference, "" if there is none.
-func digestOf(ref string) string {
-	named, err := reference.ParseNormalizedNamed(ref)
-	if err != nil {
-		return ""
-	}
-	if pinned, ok := named.(reference.Digested); ok {
-		return pinned.Digest().String()
-	}
-	return ""
 }
 
 // lookupBase looks up a recipe's base. One of packages is not looked up.
@@ -147,7 +135,7 @@ func (b *build) lookupBase(ctx context.Context, gw gateway.Client, r *recipe.Rec
 // lookupPinned looks up an image by the digest that mlbuild.lock pins it to.
 func (b *build) lookupPinned(ctx context.Context, gw gateway.Client, ref string, p ocispecs.Platform) (ops.Base, error) {
 	pin := b.system.Digest(ref)
-	if pin == "" || digestOf(ref) != "" {
+	if pin == "" || registry.DigestOf(ref) != "" {
 		return lookupImage(ctx, gw, ref, p)
 	}
 	base, err := lookupImage(ctx, gw, ref+"@"+pin, p)
@@ -178,7 +166,7 @@ func (b *build) systemPackages(ctx context.Context, gw gateway.Client, r *recipe
 	if len(r.System) == 0 {
 		return nil, false, nil
 	}
-	if s, reason := b.system.Lookup(question(r, digestOf(base.Ref))); reason == "" {
+	if s, reason := b.system.Lookup(question(r, registry.DigestOf(base.Ref))); reason == "" {
 		return s, false, nil
 	}
 	if r.Apt.Strategy == "apt" {
@@ -220,7 +208,7 @@ func (b *build) askApt(ctx context.Context, gw gateway.Client, r *recipe.Recipe,
 	if s, err = query.ParseSystemAnswer(r.System, data); err != nil {
 		return s, err
 	}
-	s.Image, s.Digest, s.Platform, s.Inputs = r.Base.Ref, digestOf(in.Base.Ref), r.Platform, r.Apt.Inputs
+	s.Image, s.Digest, s.Platform, s.Inputs = r.Base.Ref, registry.DigestOf(in.Base.Ref), r.Platform, r.Apt.Inputs
 	if in.Base.Bare {
 		s.Links = ops.BareLinks(s.Architecture)
 	}

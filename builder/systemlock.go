@@ -8,6 +8,7 @@ import (
 
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 
+	"github.com/mlbuild/mlbuild/builder/registry"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/llb/query"
 	"github.com/mlbuild/mlbuild/profiles"
@@ -102,13 +103,13 @@ func (b *build) lockImages(ctx context.Context, gw gateway.Client, r *recipe.Rec
 		return err
 	}
 	refs := []string{r.Base.Ref}
-	if !r.Base.Bare() && digestOf(r.Base.Ref) == "" {
-		to.PutImage(r.Profile, r.Base.Ref, digestOf(base.Ref))
+	if !r.Base.Bare() && registry.DigestOf(r.Base.Ref) == "" {
+		to.PutImage(r.Profile, r.Base.Ref, registry.DigestOf(base.Ref))
 	}
 	for _, ref := range r.Images() {
 		refs = append(refs, ref)
-		if digestOf(ref) == "" {
-			to.PutImage(r.Profile, ref, digestOf(images[ref].Ref))
+		if registry.DigestOf(ref) == "" {
+			to.PutImage(r.Profile, ref, registry.DigestOf(images[ref].Ref))
 		}
 	}
 	to.KeepImages(r.Profile, refs)
@@ -127,7 +128,7 @@ func (b *build) lockOne(ctx context.Context, gw gateway.Client, r *recipe.Recipe
 	if _, err = profiles.CheckBase(r, "", createdBy(base), base.Config.Config.Env); err != nil {
 		return base, nil, err
 	}
-	q := question(r, digestOf(base.Ref))
+	q := question(r, registry.DigestOf(base.Ref))
 	in := query.SystemInputs{Base: base, Platform: p, Nonce: o.Nonce}
 	if !o.All && !o.System {
 		if s, reason := old.Lookup(q); reason == "" {

@@ -6,10 +6,11 @@ import (
 	"encoding/json"
 	"slices"
 
-	"github.com/containerd/containerd/v2/core/images"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/mlbuild/mlbuild/builder/registry"
 )
 
 // A push asks the registry for every layer, even where the tag names the very image already. The digest is known only after the export, and
@@ -98,11 +99,11 @@ func (m *making) pushed(ctx context.Context) (ocispecs.Descriptor, []byte, error
 	case m.sent != nil:
 		return m.exported, m.sent, nil
 	}
-	ref := repository(m.v.Tags[0]) + "@" + m.image.Digest
+	ref := registry.Repository(m.v.Tags[0]) + "@" + m.image.Digest
 	if m.exported.Digest.String() != m.image.Digest {
-		return m.registry.manifest(ctx, ref)
+		return m.registry.Manifest(ctx, ref)
 	}
-	data, err := m.registry.blob(silent(ctx), ref, m.exported)
+	data, err := m.registry.Blob(ctx, ref, m.exported)
 	return m.exported, data, err
 }
 
@@ -112,17 +113,4 @@ func descriptorOf(answer string) (desc ocispecs.Descriptor) {
 		_ = json.Unmarshal(data, &desc) // without one, the registry is asked
 	}
 	return desc
-}
-
-// configOf reads the config of one image, nil for an index and where it cannot be had.
-func (r *registry) configOf(ctx context.Context, name string, desc ocispecs.Descriptor, data []byte) []byte {
-	var m ocispecs.Manifest
-	if !images.IsManifestType(desc.MediaType) || json.Unmarshal(data, &m) != nil {
-		return nil
-	}
-	config, err := r.blob(silent(ctx), name, m.Config)
-	if err != nil {
-		return nil
-	}
-	return config
 }

@@ -10,6 +10,7 @@ import (
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/mlbuild/mlbuild/builder/registry"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 )
 
@@ -176,7 +177,7 @@ func (m *making) function(ctx context.Context, gw gateway.Client) (*gateway.Resu
 // takeTurn waits until no other variant pushes to the repository. It is kept to the end, also by a second try.
 func (m *making) takeTurn(ctx context.Context) (err error) {
 	if m.release == nil {
-		m.release, err = m.turns.take(ctx, repository(m.v.Tags[0]))
+		m.release, err = m.turns.take(ctx, registry.Repository(m.v.Tags[0]))
 	}
 	return err
 }
@@ -198,11 +199,11 @@ func (m *making) afterPush(ctx context.Context, w *watcher) error {
 	if err := m.confirm(ctx, w); err != nil {
 		return err
 	}
-	repo := repository(m.v.Tags[0])
+	repo := registry.Repository(m.v.Tags[0])
 	desc, data, err := m.pushed(ctx)
 	var layers []ocispecs.Descriptor
 	if err == nil {
-		layers, _ = m.registry.layersOf(ctx, repo+"@"+m.image.Digest, desc, data) // none = unknown
+		layers, _ = m.registry.Layers(ctx, repo+"@"+m.image.Digest, desc, data) // none = unknown
 		m.image.Size, m.image.Layers = m.countLayers(repo, desc, layers)
 	}
 	if err := m.putTags(ctx, w, desc, data, err); err != nil {
@@ -247,8 +248,8 @@ func (m *making) countLayers(repo string, desc ocispecs.Descriptor, layers []oci
 // putTags puts the further tags on the pushed manifest. Where the client cannot reach the registry, the daemon pushes them.
 func (m *making) putTags(ctx context.Context, w *watcher, desc ocispecs.Descriptor, data []byte, unreachable error) error {
 	for _, t := range m.v.Tags[1:] {
-		if unreachable == nil && repository(t) == repository(m.v.Tags[0]) {
-			if err := m.registry.tag(ctx, t, desc, data); err == nil {
+		if unreachable == nil && registry.Repository(t) == registry.Repository(m.v.Tags[0]) {
+			if err := m.registry.Tag(ctx, t, desc, data); err == nil {
 				continue
 			}
 		}

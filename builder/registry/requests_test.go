@@ -1,4 +1,4 @@
-package builder
+package registry
 
 import (
 	"context"
@@ -55,7 +55,7 @@ func TestManifestIsOneRequest(t *testing.T) {
 			test.answer(w)
 			_, _ = io.WriteString(w, body)
 		})
-		desc, data, err := newRegistry(nil, nil).manifest(t.Context(), a.ref)
+		desc, data, err := New(nil, nil).Manifest(t.Context(), a.ref)
 		if len(*a.log) != 1 || (*a.log)[0] != "GET /v2/team/app/manifests/1" {
 			t.Errorf("%s: asked %q", test.name, *a.log)
 		}
@@ -74,11 +74,11 @@ func TestManifestIsOneRequest(t *testing.T) {
 func TestBlobIsChecked(t *testing.T) {
 	a := askedRegistry(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "blob") })
 	desc := ocispecs.Descriptor{MediaType: ocispecs.MediaTypeImageConfig, Digest: digest.FromString("blob"), Size: 4}
-	if data, err := newRegistry(nil, nil).blob(t.Context(), a.ref, desc); err != nil || string(data) != "blob" {
+	if data, err := New(nil, nil).Blob(t.Context(), a.ref, desc); err != nil || string(data) != "blob" {
 		t.Errorf("%q, %v", data, err)
 	}
 	desc.Digest = digest.FromString("another")
-	if _, err := newRegistry(nil, nil).blob(t.Context(), a.ref, desc); err == nil || !strings.Contains(err.Error(), "the registry sent") {
+	if _, err := New(nil, nil).Blob(t.Context(), a.ref, desc); err == nil || !strings.Contains(err.Error(), "the registry sent") {
 		t.Errorf("another blob: %v", err)
 	}
 }
@@ -108,7 +108,7 @@ func TestUpload(t *testing.T) {
 		w.Header().Set("Location", to)
 		w.WriteHeader(http.StatusAccepted)
 	})
-	r := newRegistry(fixedLogin(a.host), nil)
+	r := New(fixedLogin(a.host), nil)
 	want := "digest=sha256%3A" + desc.Digest.Encoded() + "&state=a%2Bb data"
 	if err := r.put(t.Context(), a.ref, desc, data); err != nil || got != want || credential == "" {
 		t.Errorf("a path: %q with %q, %v; want %q", got, credential, err, want)
@@ -148,12 +148,12 @@ func TestTagWithToken(t *testing.T) {
 		}
 	})
 	desc := ocispecs.Descriptor{MediaType: ocispecs.MediaTypeImageManifest, Digest: digest.FromString("{}"), Size: 2}
-	r := newRegistry(fixedLogin(a.host), nil)
-	if err := r.tag(t.Context(), a.ref, desc, []byte("{}")); err != nil || !strings.Contains(scope, "repository:team/app:pull,push") {
+	r := New(fixedLogin(a.host), nil)
+	if err := r.Tag(t.Context(), a.ref, desc, []byte("{}")); err != nil || !strings.Contains(scope, "repository:team/app:pull,push") {
 		t.Errorf("scope %q, %v", scope, err)
 	}
 	status = http.StatusInsufficientStorage
-	if err := r.tag(t.Context(), a.ref, desc, []byte("{}")); err == nil || !strings.Contains(err.Error(), "507 Insufficient Storage no room") {
+	if err := r.Tag(t.Context(), a.ref, desc, []byte("{}")); err == nil || !strings.Contains(err.Error(), "507 Insufficient Storage no room") {
 		t.Errorf("a full registry: %v", err)
 	}
 }

@@ -1,34 +1,30 @@
-package builder
+package registry
 
 import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"sync"
 
-	"github.com/containerd/containerd/v2/core/images"
 	"github.com/containerd/containerd/v2/core/remotes/docker"
 	"github.com/containerd/log"
 	"github.com/moby/buildkit/session/auth/authprovider"
-	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/sirupsen/logrus"
 )
 
 // maxManifest bounds what is read of a manifest, in bytes (the distribution spec asks registries to take 4 MiB).
 const maxManifest = 4 << 20
 
-// registry is the client's own view of the registries: it reads manifests, puts tags, and brings small layers. Large ones never pass through it.
-type registry struct{ hosts docker.RegistryHosts }
+// Client is the client's own view of the registries: it reads manifests, puts tags, and brings small layers. Large ones never pass through it.
+type Client struct{ hosts docker.RegistryHosts }
 
-// newRegistry takes the credentials of the docker config and the CA bundle (PEM, nil = the system's). Loopback is plain HTTP.
-func newRegistry(auth authprovider.AuthConfigProvider, ca []byte) *registry {
+// New takes the credentials of the docker config and the CA bundle (PEM, nil = the system's). Loopback is plain HTTP.
+func New(auth authprovider.AuthConfigProvider, ca []byte) *Client {
 	client := &http.Client{Transport: &transports{plain: transport(nil), secure: sync.OnceValue(func() *http.Transport { return transport(ca) })}}
 	authorizer := docker.NewDockerAuthorizer(docker.WithAuthClient(client), docker.WithAuthCreds(credentials(auth)))
-	return &registry{docker.ConfigureDefaultRegistries(docker.WithClient(client), docker.WithAuthorizer(authorizer), docker.WithPlainHTTP(docker.MatchLocalhost))}
+	return &Client{docker.ConfigureDefaultRegistries(docker.WithClient(client), docker.WithAuthorizer(authorizer), docker.WithPlainHTTP(docker.MatchLocalhost))}
 }
 
 // transports keeps plain HTTP from the certificates: parsing the system's takes longer than a request to a registry nearby.
@@ -87,36 +83,4 @@ func silent(ctx context.Context) context.Context {
 	l := logrus.New()
 	l.SetOutput(io.Discard)
 	return log.WithLogger(ctx, logrus.NewEntry(l))
-}
-
-// layersOf lists the layers below a manifest that was read, those of every platform and of a cache included.
-func (r *registry) layersOf(ctx context.Context, name string, desc ocispecs.Descriptor, data []byte) ([]ocispecs.Descriptor, error) {
-	if !images.IsIndexType(desc.MediaType) {
-		var m ocispecs.Manifest
-		if err := json.Unmarshal(data, &m); err != nil {
-			return nil, fmt.Errorf("manifest %s: %w", desc.Digest, err)
-		}
-		return m.Layers, nil
-	}
-	var index ocispecs.Index
-	if err := json.Unmarshal(data, &index); err != nil {
-		return nil, fmt.Errorf("index %s: %w", desc.Digest, err)
-	}
-	var all []ocispecs.Descriptor
-	for _, m := range index.Manifests {
-		if !images.IsManifestType(m.MediaType) {
-			all = append(all, m)
-			continue
-		}
-		child, err := r.blob(ctx, name, m)
-		if err != nil {
-			return nil, err
-		}
-		layers, err := r.layersOf(ctx, name, m, child)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, layers...)
-	}
-	return all, nil
 }

@@ -1,4 +1,4 @@
-package builder
+package registry
 
 import (
 	"bytes"
@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/images"
 	"github.com/containerd/containerd/v2/core/remotes/docker"
 	"github.com/containerd/errdefs"
@@ -30,7 +31,7 @@ type repo struct {
 	what  string // the tag or digest of the reference
 }
 
-func (r *registry) repo(ref string, push bool) (repo, error) {
+func (r *Client) repo(ref string, push bool) (repo, error) {
 	named, err := reference.ParseNormalizedNamed(ref)
 	if err != nil {
 		return repo{}, fmt.Errorf("image reference %q: %w", ref, err)
@@ -110,8 +111,8 @@ var manifestTypes = strings.Join([]string{
 	ocispecs.MediaTypeImageManifest, ocispecs.MediaTypeImageIndex, images.MediaTypeDockerSchema2Manifest, images.MediaTypeDockerSchema2ManifestList,
 }, ", ")
 
-// manifest reads what a reference names: its descriptor and bytes. A reference that does not exist gives errdefs.ErrNotFound.
-func (r *registry) manifest(ctx context.Context, ref string) (desc ocispecs.Descriptor, data []byte, err error) {
+// Manifest reads what a reference names: its descriptor and bytes. A reference that does not exist is an errdefs.ErrNotFound.
+func (r *Client) Manifest(ctx context.Context, ref string) (desc ocispecs.Descriptor, data []byte, err error) {
 	p, err := r.repo(ref, false)
 	if err != nil {
 		return desc, nil, err
@@ -131,8 +132,8 @@ func (r *registry) manifest(ctx context.Context, ref string) (desc ocispecs.Desc
 	return desc, data, checkDigest(ref, desc.Digest, p.what, resp.Header.Get("Docker-Content-Digest"))
 }
 
-// blob reads a small blob or manifest of the repository of a reference.
-func (r *registry) blob(ctx context.Context, ref string, desc ocispecs.Descriptor) ([]byte, error) {
+// Blob reads a small blob or manifest of the repository of a reference.
+func (r *Client) Blob(ctx context.Context, ref string, desc ocispecs.Descriptor) ([]byte, error) {
 	p, err := r.repo(ref, false)
 	if err != nil {
 		return nil, err
@@ -152,7 +153,7 @@ func (r *registry) blob(ctx context.Context, ref string, desc ocispecs.Descripto
 	return data, checkDigest(ref, digest.FromBytes(data), desc.Digest.String())
 }
 
-// read gives the body of an answer that is 200 OK.
+// read returns the body of an answer that is 200 OK.
 func read(resp *http.Response) ([]byte, error) {
 	if resp.StatusCode != http.StatusOK {
 		return nil, wantStatus(resp)
@@ -187,8 +188,8 @@ func checkDigest(ref string, got digest.Digest, names ...string) error {
 	return nil
 }
 
-// tag puts a manifest whose blobs the repository holds under a tag. It is no error if it is there.
-func (r *registry) tag(ctx context.Context, ref string, desc ocispecs.Descriptor, data []byte) error {
+// Tag puts a manifest whose blobs the repository holds under a tag. It is no error if it is there.
+func (r *Client) Tag(ctx context.Context, ref string, desc ocispecs.Descriptor, data []byte) error {
 	p, err := r.repo(ref, true)
 	if err != nil {
 		return err
@@ -201,7 +202,7 @@ func (r *registry) tag(ctx context.Context, ref string, desc ocispecs.Descriptor
 }
 
 // put sends a blob to the repository of a reference.
-func (r *registry) put(ctx context.Context, ref string, desc ocispecs.Descriptor, data []byte) error {
+func (r *Client) put(ctx context.Context, ref string, desc ocispecs.Descriptor, data []byte) error {
 	p, err := r.repo(ref, true)
 	if err != nil {
 		return err
@@ -221,6 +222,15 @@ func (r *registry) put(ctx context.Context, ref string, desc ocispecs.Descriptor
 		return err
 	}
 	return wantStatus(resp, http.StatusCreated, http.StatusNoContent)
+}
+
+// Copy brings a blob from a store to the repository of ref.
+func (r *Client) Copy(ctx context.Context, ref string, desc ocispecs.Descriptor, from content.Provider) error {
+	data, err := content.ReadBlob(ctx, from, desc)
+	if err != nil {
+		return fmt.Errorf("read %s from the daemon: %w", desc.Digest, err)
+	}
+	return r.put(ctx, ref, desc, data)
 }
 
 // uploadURL is where an upload that was begun is to be sent.
