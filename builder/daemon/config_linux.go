@@ -103,9 +103,9 @@ var proxyVars = []string{"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"}
 // environment is what the started daemon sees. USER and XDG_RUNTIME_DIR make runc keep its state out of
 // /run, which a rootless daemon cannot write (runc shouldHonorXDGRuntimeDir).
 func (o Options) environment() []string {
-	env := []string{"HOME=" + o.StateDir, "PATH=" + strings.Join(o.toolDirs(), ":")}
+	env := []string{"HOME=" + o.StateDir, "PATH=" + strings.Join(o.machine().toolDirs(), ":")}
 	if o.UID != 0 {
-		env = append(env, "USER="+o.userName(), "XDG_RUNTIME_DIR="+o.runtimeDir())
+		env = append(env, "USER="+o.machine().userName(), "XDG_RUNTIME_DIR="+o.state().runtimeDir())
 	}
 	if o.SSLCertFile != "" {
 		env = append(env, "SSL_CERT_FILE="+o.SSLCertFile)
@@ -120,23 +120,23 @@ func (o Options) environment() []string {
 	return slices.Compact(env)
 }
 
-func (o Options) userName() string {
-	if o.User != "" {
-		return o.User
+func (m machine) userName() string {
+	if m.user != "" {
+		return m.user
 	}
-	if u, err := user.LookupId(strconv.Itoa(o.UID)); err == nil {
+	if u, err := user.LookupId(strconv.Itoa(m.uid)); err == nil {
 		return u.Username
 	}
-	return strconv.Itoa(o.UID)
+	return strconv.Itoa(m.uid)
 }
 
 // toolDirs is the user's PATH and the directories of system tools: Debian has runc in /usr/sbin, which
 // an ordinary user's PATH lacks.
-func (o Options) toolDirs() []string {
+func (m machine) toolDirs() []string {
 	var dirs []string
-	for _, dir := range append(filepath.SplitList(o.Path), "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin") {
-		if filepath.IsAbs(dir) && !slices.Contains(dirs, o.sysroot+dir) {
-			dirs = append(dirs, o.sysroot+dir)
+	for _, dir := range append(filepath.SplitList(m.path), "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin") {
+		if filepath.IsAbs(dir) && !slices.Contains(dirs, m.sysroot+dir) {
+			dirs = append(dirs, m.sysroot+dir)
 		}
 	}
 	return dirs

@@ -19,33 +19,33 @@ const lockPatience = 60 * time.Second
 const minFree = 1e9
 
 // prepareDirs makes the directories and refuses those on which the daemon would fail later.
-func (o Options) prepareDirs() error {
-	if !filepath.IsAbs(o.StateDir) {
-		return fault.New(fault.Embedded, "the state directory %q is not an absolute path", o.StateDir).Hint("set HOME or --state-dir")
+func (s state) prepareDirs() error {
+	if !filepath.IsAbs(s.dir) {
+		return fault.New(fault.Embedded, "the state directory %q is not an absolute path", s.dir).Hint("set HOME or --state-dir")
 	}
-	if need := o.needLocalFS(); !need.OK {
+	if need := needLocalFS(s.dir); !need.OK {
 		return fault.New(fault.Embedded, "the local daemon cannot keep its state there: %s", need.Detail).Hint("%s", need.Fix)
 	}
-	for _, dir := range []string{o.StateDir, filepath.Join(o.StateDir, "root")} {
+	for _, dir := range []string{s.dir, filepath.Join(s.dir, "root")} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return o.dirFault("state directory", dir, err)
+			return s.dirFault("state directory", dir, err)
 		}
 	}
-	if owner := ownerOf(o.StateDir); owner >= 0 && owner != o.UID {
-		return fault.New(fault.Embedded, "the state directory %s belongs to uid %d, not to you (uid %d)", o.StateDir, owner, o.UID).
+	if owner := ownerOf(s.dir); owner >= 0 && owner != s.uid {
+		return fault.New(fault.Embedded, "the state directory %s belongs to uid %d, not to you (uid %d)", s.dir, owner, s.uid).
 			Hint("run as that user, or choose another directory with --state-dir")
 	}
-	if err := os.MkdirAll(o.runtimeDir(), 0o700); err != nil {
-		return o.dirFault("socket directory", o.runtimeDir(), err).Hint("log in as this user, or unset XDG_RUNTIME_DIR if it is another user's")
+	if err := os.MkdirAll(s.runtimeDir(), 0o700); err != nil {
+		return s.dirFault("socket directory", s.runtimeDir(), err).Hint("log in as this user, or unset XDG_RUNTIME_DIR if it is another user's")
 	}
-	if len(o.socket()) > maxSocketPath {
-		return fault.New(fault.Embedded, "the socket path %s is longer than 107 bytes", o.socket()).Hint("choose a shorter --state-dir or XDG_RUNTIME_DIR")
+	if len(s.socket()) > maxSocketPath {
+		return fault.New(fault.Embedded, "the socket path %s is longer than 107 bytes", s.socket()).Hint("choose a shorter --state-dir or XDG_RUNTIME_DIR")
 	}
 	// The sticky bit keeps cleaners away (XDG base directory specification).
-	return os.Chmod(o.runtimeDir(), 0o700|os.ModeSticky)
+	return os.Chmod(s.runtimeDir(), 0o700|os.ModeSticky)
 }
 
-func (o Options) dirFault(what, dir string, err error) *fault.Fault {
+func (s state) dirFault(what, dir string, err error) *fault.Fault {
 	f := fault.New(fault.Embedded, "cannot write the %s %s: %w", what, dir, err)
 	switch {
 	case errors.Is(err, syscall.EROFS):
@@ -59,11 +59,11 @@ func (o Options) dirFault(what, dir string, err error) *fault.Fault {
 }
 
 // lock takes the start lock, for which other runs wait. The kernel frees it when its holder dies.
-func (o Options) lock(ctx context.Context) (unlock func(), err error) {
-	path := filepath.Join(o.StateDir, "start.lock")
+func (s state) lock(ctx context.Context) (unlock func(), err error) {
+	path := filepath.Join(s.dir, "start.lock")
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return nil, o.dirFault("lock file", path, err)
+		return nil, s.dirFault("lock file", path, err)
 	}
 	deadline := time.After(lockPatience)
 	for {

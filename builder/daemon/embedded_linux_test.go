@@ -67,8 +67,8 @@ func TestStateLockedByOtherDaemon(t *testing.T) {
 	t.Parallel()
 	o := localOptions(t)
 	d := mustLocal(t, o)
-	rec := o.readRecord()
-	for _, path := range []string{o.recordPath(), o.socket()} {
+	rec := o.state().readRecord()
+	for _, path := range []string{o.state().recordPath(), o.state().socket()} {
 		if err := os.Remove(path); err != nil {
 			t.Fatal(err)
 		}
@@ -98,7 +98,7 @@ func TestWhyTheDaemonEnds(t *testing.T) {
 		put(t, o.Binary, "#!/bin/sh\necho '"+text+"' >&2\nexit 1\n")
 		_, err := o.startLocal(t.Context())
 		wantFault(t, err, fault.Embedded, "the local daemon does not start", want, LogPath(o))
-		if rec := o.readRecord(); rec.PID != 0 {
+		if rec := o.state().readRecord(); rec.PID != 0 {
 			t.Errorf("record %+v of a dead daemon is left", rec)
 		}
 	}
@@ -115,7 +115,7 @@ func TestLogMessagesDropStacks(t *testing.T) {
 
 func TestUnreadableCA(t *testing.T) {
 	t.Parallel()
-	o := machine(t)
+	o := madeUpMachine(t)
 	o.UID, o.SSLCertFile = os.Getuid(), "/nonexistent/ca.pem"
 	_, err := o.startLocal(t.Context())
 	wantFault(t, err, fault.Embedded, "cannot read the CA file", "/nonexistent/ca.pem", "--ca-cert")

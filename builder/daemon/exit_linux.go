@@ -23,18 +23,18 @@ var exitCauses = []struct{ text, cause, fix string }{
 }
 
 // explainExit says from the log why the daemon ended at once.
-func (o Options) explainExit() error {
-	lines := logMessages(LogPath(o))
+func (s state) explainExit() error {
+	lines := logMessages(s.logPath())
 	text := strings.ToLower(strings.Join(lines, "\n"))
 	for _, c := range exitCauses {
 		if strings.Contains(text, c.text) {
-			fix := strings.ReplaceAll(c.fix, "{root}", filepath.Join(o.StateDir, "root"))
+			fix := strings.ReplaceAll(c.fix, "{root}", filepath.Join(s.dir, "root"))
 			return fault.New(fault.Embedded, "the local daemon does not start: %s", c.cause).
-				Hint("%s", fix).Hint("its log: %s", LogPath(o))
+				Hint("%s", fix).Hint("its log: %s", s.logPath())
 		}
 	}
 	return fault.New(fault.Embedded, "the local daemon does not start; its log ends with:\n%s",
-		strings.Join(lines[max(0, len(lines)-10):], "\n")).Hint("its log: %s", LogPath(o))
+		strings.Join(lines[max(0, len(lines)-10):], "\n")).Hint("its log: %s", s.logPath())
 }
 
 // logMessages gives the lines of a log without Go's stack traces: each frame there is a function's name and

@@ -85,7 +85,7 @@ func (f finder) candidates() []candidate {
 		}
 		return f.probe(ctx, composed, SourceCompose)
 	}})
-	return append(all, candidate{"the local default (" + f.localAddr() + ")", f.local})
+	return append(all, candidate{"the local default (" + f.state().localAddr() + ")", f.local})
 }
 
 // sockets are the addresses on which packaged buildkitds listen (buildkit util/appdefaults).

@@ -75,7 +75,7 @@ func existing(path string) string {
 }
 
 // LogPath is the file that the local default writes its log to.
-func LogPath(o Options) string { return filepath.Join(o.StateDir, "buildkitd.log") }
+func LogPath(o Options) string { return o.state().logPath() }
 
 // Logs copies the log of the local default's last start to w.
 func Logs(o Options, w io.Writer) error {
@@ -93,12 +93,23 @@ func Logs(o Options, w io.Writer) error {
 	return nil
 }
 
-func (o Options) runtimeDir() string {
-	if o.RuntimeDir == "" {
-		return filepath.Join(o.StateDir, "run")
-	}
-	return o.RuntimeDir
+// state is where the local default keeps what it has, and where it listens.
+type state struct {
+	dir     string // absolute
+	sockets string // directory of its sockets; "" = run/ in dir
+	uid     int    // who owns both
 }
 
-func (o Options) socket() string    { return filepath.Join(o.runtimeDir(), "buildkitd.sock") }
-func (o Options) localAddr() string { return "unix://" + o.socket() }
+func (o Options) state() state { return state{dir: o.StateDir, sockets: o.RuntimeDir, uid: o.UID} }
+
+func (s state) logPath() string { return filepath.Join(s.dir, "buildkitd.log") }
+
+func (s state) runtimeDir() string {
+	if s.sockets == "" {
+		return filepath.Join(s.dir, "run")
+	}
+	return s.sockets
+}
+
+func (s state) socket() string    { return filepath.Join(s.runtimeDir(), "buildkitd.sock") }
+func (s state) localAddr() string { return "unix://" + s.socket() }

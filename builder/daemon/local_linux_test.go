@@ -40,7 +40,7 @@ func TestLocalStartsIsReusedAndStops(t *testing.T) {
 	if err := syscall.Kill(d.PID, 0); !errors.Is(err, syscall.ESRCH) {
 		t.Errorf("the daemon lives after Stop: %v", err)
 	}
-	if _, err := os.Stat(o.socket()); !os.IsNotExist(err) {
+	if _, err := os.Stat(o.state().socket()); !os.IsNotExist(err) {
 		t.Errorf("the socket is left: %v", err)
 	}
 	if err := Stop(t.Context(), o); err != nil {
@@ -87,10 +87,10 @@ func TestDeadDaemonIsReplaced(t *testing.T) {
 	if err := syscall.Kill(-first.PID, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	if !o.readRecord().gone(t.Context(), killPatience) {
+	if !o.state().readRecord().gone(t.Context(), killPatience) {
 		t.Fatal("does not die")
 	}
-	if _, err := os.Stat(o.socket()); err != nil {
+	if _, err := os.Stat(o.state().socket()); err != nil {
 		t.Fatalf("the test needs a stale socket: %v", err)
 	}
 	second := mustLocal(t, o)
@@ -103,7 +103,7 @@ func TestDaemonWithoutSocketIsReplaced(t *testing.T) {
 	t.Parallel()
 	o := localOptions(t)
 	first := mustLocal(t, o)
-	if err := os.Remove(o.socket()); err != nil { // as logind removes /run/user/<uid>
+	if err := os.Remove(o.state().socket()); err != nil { // as logind removes /run/user/<uid>
 		t.Fatal(err)
 	}
 	second := mustLocal(t, o)
@@ -119,10 +119,10 @@ func TestDaemonWithoutSocketIsReplaced(t *testing.T) {
 func TestReusedPIDIsNotOurs(t *testing.T) {
 	t.Parallel()
 	o := localOptions(t)
-	if err := o.prepareDirs(); err != nil {
+	if err := o.state().prepareDirs(); err != nil {
 		t.Fatal(err)
 	}
-	if err := o.writeRecord(record{PID: os.Getpid(), Start: 1}); err != nil {
+	if err := o.state().writeRecord(record{PID: os.Getpid(), Start: 1}); err != nil {
 		t.Fatal(err)
 	}
 	if d := mustLocal(t, o); d.PID == os.Getpid() {
@@ -210,7 +210,7 @@ func TestCancelledStartLeavesNothing(t *testing.T) {
 	if _, err := o.startLocal(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
-	if rec := o.readRecord(); rec.PID != 0 {
+	if rec := o.state().readRecord(); rec.PID != 0 {
 		t.Errorf("record %+v is left", rec)
 	}
 }

@@ -19,7 +19,7 @@ func (o Options) startLocal(context.Context) (*Daemon, error) {
 
 // Inspect reports that there is no local default here.
 func Inspect(_ context.Context, o Options) (Status, error) {
-	return Status{Addr: o.localAddr(), StateDir: o.StateDir, LogPath: LogPath(o), InodeFree: -1,
+	return Status{Addr: o.state().localAddr(), StateDir: o.StateDir, LogPath: LogPath(o), InodeFree: -1,
 		Needs: []Need{{Name: "Linux", Detail: errLinuxOnly.Error(), Fix: "docker compose up -d"}}}, nil
 }
 

@@ -15,27 +15,44 @@ import (
 // idsWanted is the size of the id range that images use (rootlesscontaine.rs recommends 65536).
 const idsWanted = 65536
 
-// Needs checks what the local default needs of this machine, all of it at once.
-func (o Options) Needs() []Need {
-	needs := []Need{o.needBinary(), o.needTool("runc", "runc", "buildkit-runc", "runc"), o.needLocalFS(), o.needOverlay()}
-	if o.UID == 0 {
-		return append(needs, o.needCapability())
+// machine is what is known of the computer, and of the user, that the local default runs for.
+type machine struct {
+	uid        int    // 0 = a rootful daemon
+	user       string // "" = looked up by uid
+	path       string // $PATH
+	executable string // path of the running mlbuild
+	daemon     string // path of the buildkitd to start; "" = beside executable, then in path
+	dir        string // the local default's state
+	sysroot    string // prefix of /proc and /etc in tests
+}
+
+func (o Options) machine() machine {
+	return machine{uid: o.UID, user: o.User, path: o.Path, executable: o.Executable, daemon: o.Binary, dir: o.StateDir, sysroot: o.sysroot}
+}
+
+// Needs returns what the local default needs of this machine, with what was found of each.
+func (o Options) Needs() []Need { return o.machine().needs() }
+
+func (m machine) needs() []Need {
+	needs := []Need{m.needBinary(), m.needTool("runc", "runc", "buildkit-runc", "runc"), needLocalFS(m.dir), m.needOverlay()}
+	if m.uid == 0 {
+		return append(needs, m.needCapability())
 	}
 	return append(needs,
-		o.needTool("rootlesskit", "rootlesskit", "rootlesskit"),
-		o.needTool("newuidmap", "uidmap", "newuidmap"),
-		o.needTool("newgidmap", "uidmap", "newgidmap"),
-		o.needIDs("/etc/subuid", "--add-subuids"),
-		o.needIDs("/etc/subgid", "--add-subgids"),
-		o.needUserNS(),
-		o.needAppArmor(),
-		o.needPrivs(),
-		o.needProc(),
+		m.needTool("rootlesskit", "rootlesskit", "rootlesskit"),
+		m.needTool("newuidmap", "uidmap", "newuidmap"),
+		m.needTool("newgidmap", "uidmap", "newgidmap"),
+		m.needIDs("/etc/subuid", "--add-subuids"),
+		m.needIDs("/etc/subgid", "--add-subgids"),
+		m.needUserNS(),
+		m.needAppArmor(),
+		m.needPrivs(),
+		m.needProc(),
 	)
 }
 
-func (o Options) needBinary() Need {
-	n := Need{Name: "buildkitd", Detail: o.binary(), OK: o.binary() != ""}
+func (m machine) needBinary() Need {
+	n := Need{Name: "buildkitd", Detail: m.binary(), OK: m.binary() != ""}
 	if !n.OK {
 		n.Detail = "not found beside mlbuild nor in PATH"
 		n.Fix = "put buildkitd beside mlbuild (`make build` does), or in PATH"
@@ -44,60 +61,60 @@ func (o Options) needBinary() Need {
 }
 
 // binary is the buildkitd to start, "" if there is none.
-func (o Options) binary() string {
-	if o.Binary != "" {
-		return lookIn([]string{filepath.Dir(o.Binary)}, filepath.Base(o.Binary))
+func (m machine) binary() string {
+	if m.daemon != "" {
+		return lookIn([]string{filepath.Dir(m.daemon)}, filepath.Base(m.daemon))
 	}
 	var dirs []string
-	if o.Executable != "" {
-		dirs = append(dirs, filepath.Dir(o.Executable))
+	if m.executable != "" {
+		dirs = append(dirs, filepath.Dir(m.executable))
 	}
-	return lookIn(append(dirs, o.toolDirs()...), "buildkitd")
+	return lookIn(append(dirs, m.toolDirs()...), "buildkitd")
 }
 
 // needTool looks for the first of several commands.
-func (o Options) needTool(name, pkg string, commands ...string) Need {
+func (m machine) needTool(name, pkg string, commands ...string) Need {
 	for _, command := range commands {
-		if path := lookIn(o.toolDirs(), command); path != "" {
+		if path := lookIn(m.toolDirs(), command); path != "" {
 			return Need{Name: name, OK: true, Detail: path}
 		}
 	}
-	return Need{Name: name, Detail: "not installed", Fix: o.sudo() + "apt-get install -y " + pkg}
+	return Need{Name: name, Detail: "not installed", Fix: m.sudo() + "apt-get install -y " + pkg}
 }
 
-func (o Options) sudo() string {
-	if o.UID == 0 {
+func (m machine) sudo() string {
+	if m.uid == 0 {
 		return ""
 	}
 	return "sudo "
 }
 
-func (o Options) needLocalFS() Need {
-	n := Need{Name: "local file system", OK: true, Detail: o.StateDir}
-	if fs := networkType(o.StateDir); fs != "" {
-		n.OK, n.Detail = false, o.StateDir+" is on "+fs
+func needLocalFS(dir string) Need {
+	n := Need{Name: "local file system", OK: true, Detail: dir}
+	if fs := networkType(dir); fs != "" {
+		n.OK, n.Detail = false, dir+" is on "+fs
 		n.Fix = "choose a state directory on a local disk: --state-dir or XDG_DATA_HOME"
 	}
 	return n
 }
 
-func (o Options) needOverlay() Need {
+func (m machine) needOverlay() Need {
 	n := Need{Name: "overlayfs", OK: true, Weak: true}
-	if !slices.Contains(strings.Fields(o.read("/proc/filesystems")), "overlay") {
+	if !slices.Contains(strings.Fields(m.read("/proc/filesystems")), "overlay") {
 		n.OK, n.Detail = false, "the kernel does not list it: snapshots may become full copies, slow and large"
-		n.Fix = o.sudo() + "modprobe overlay"
-	} else if o.UID != 0 && !kernelAtLeast(o.read("/proc/sys/kernel/osrelease"), 5, 11) {
+		n.Fix = m.sudo() + "modprobe overlay"
+	} else if m.uid != 0 && !kernelAtLeast(m.read("/proc/sys/kernel/osrelease"), 5, 11) {
 		n.OK, n.Detail = false, "the kernel is older than 5.11, which rootless overlayfs needs"
-		n.Fix = o.sudo() + "apt-get install -y fuse-overlayfs"
+		n.Fix = m.sudo() + "apt-get install -y fuse-overlayfs"
 	}
 	return n
 }
 
 // needCapability: root in an unprivileged container cannot mount.
-func (o Options) needCapability() Need {
+func (m machine) needCapability() Need {
 	const sysAdmin = 21 // CAP_SYS_ADMIN, linux/capability.h
 	n := Need{Name: "CAP_SYS_ADMIN", OK: true}
-	bits, err := strconv.ParseUint(o.procStatus("CapEff"), 16, 64)
+	bits, err := strconv.ParseUint(m.procStatus("CapEff"), 16, 64)
 	if err == nil && bits&(1<<sysAdmin) == 0 {
 		n.OK, n.Detail = false, "root without the right to mount, as in an unprivileged container"
 		n.Fix = "run the container with --privileged, or use a daemon outside it with --addr"
@@ -105,42 +122,42 @@ func (o Options) needCapability() Need {
 	return n
 }
 
-func (o Options) needIDs(file, flag string) Need {
+func (m machine) needIDs(file, flag string) Need {
 	n := Need{Name: strings.TrimPrefix(file, "/etc/")}
 	total := 0
-	for line := range strings.Lines(o.read(file)) {
+	for line := range strings.Lines(m.read(file)) {
 		fields := strings.Split(strings.TrimSpace(line), ":")
-		if len(fields) == 3 && (fields[0] == o.userName() || fields[0] == strconv.Itoa(o.UID)) {
+		if len(fields) == 3 && (fields[0] == m.userName() || fields[0] == strconv.Itoa(m.uid)) {
 			count, _ := strconv.Atoi(fields[2])
 			total += count
 		}
 	}
-	n.OK, n.Detail = total >= idsWanted, fmt.Sprintf("%d ids for %s", total, o.userName())
+	n.OK, n.Detail = total >= idsWanted, fmt.Sprintf("%d ids for %s", total, m.userName())
 	if !n.OK {
-		n.Fix = fmt.Sprintf("sudo usermod %s 100000-165535 %s", flag, o.userName())
+		n.Fix = fmt.Sprintf("sudo usermod %s 100000-165535 %s", flag, m.userName())
 	}
 	return n
 }
 
-func (o Options) needUserNS() Need {
+func (m machine) needUserNS() Need {
 	n := Need{Name: "user namespaces", OK: true}
-	if o.read("/proc/sys/user/max_user_namespaces") == "0" {
+	if m.read("/proc/sys/user/max_user_namespaces") == "0" {
 		n.OK, n.Detail, n.Fix = false, "user.max_user_namespaces is 0", "sudo sysctl -w user.max_user_namespaces=63359"
 	}
-	if o.read("/proc/sys/kernel/unprivileged_userns_clone") == "0" {
+	if m.read("/proc/sys/kernel/unprivileged_userns_clone") == "0" {
 		n.OK, n.Detail, n.Fix = false, "kernel.unprivileged_userns_clone is 0", "sudo sysctl -w kernel.unprivileged_userns_clone=1"
 	}
 	return n
 }
 
 // needAppArmor: Ubuntu 24.04 lets only programs with a profile make user namespaces.
-func (o Options) needAppArmor() Need {
+func (m machine) needAppArmor() Need {
 	n := Need{Name: "AppArmor", OK: true}
-	if o.read("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") != "1" {
+	if m.read("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") != "1" {
 		return n
 	}
 	for _, profile := range []string{"rootlesskit", "usr.bin.rootlesskit"} {
-		if _, err := os.Stat(o.sysroot + "/etc/apparmor.d/" + profile); err == nil {
+		if _, err := os.Stat(m.sysroot + "/etc/apparmor.d/" + profile); err == nil {
 			n.Detail = "profile " + profile
 			return n
 		}
@@ -150,9 +167,9 @@ func (o Options) needAppArmor() Need {
 	return n
 }
 
-func (o Options) needPrivs() Need {
+func (m machine) needPrivs() Need {
 	n := Need{Name: "setuid programs", OK: true}
-	if o.procStatus("NoNewPrivs") == "1" {
+	if m.procStatus("NoNewPrivs") == "1" {
 		n.OK, n.Detail = false, "no_new_privs is set, so newuidmap gets no rights"
 		n.Fix = "allow privilege escalation in the container's security context, or use a daemon outside it with --addr"
 	}
@@ -160,9 +177,9 @@ func (o Options) needPrivs() Need {
 }
 
 // needProc: where parts of /proc are covered (a container's default), steps cannot mount their own.
-func (o Options) needProc() Need {
+func (m machine) needProc() Need {
 	n := Need{Name: "own /proc for steps", OK: true, Weak: true}
-	for line := range strings.Lines(o.read("/proc/self/mountinfo")) {
+	for line := range strings.Lines(m.read("/proc/self/mountinfo")) {
 		fields := strings.Fields(line)
 		if len(fields) > 4 && strings.HasPrefix(fields[4], "/proc/") && fields[4] != "/proc/sys/fs/binfmt_misc" {
 			n.OK, n.Detail = false, fields[4]+" is covered: steps share the daemon's processes and could stop it"
@@ -174,16 +191,16 @@ func (o Options) needProc() Need {
 }
 
 // read gives a small file of the system without surrounding space, "" if it cannot be read.
-func (o Options) read(path string) string {
-	data, err := os.ReadFile(o.sysroot + path)
+func (m machine) read(path string) string {
+	data, err := os.ReadFile(m.sysroot + path)
 	if err != nil {
 		return ""
 	}
 	return strings.TrimSpace(string(data))
 }
 
-func (o Options) procStatus(field string) string {
-	for line := range strings.Lines(o.read("/proc/self/status")) {
+func (m machine) procStatus(field string) string {
+	for line := range strings.Lines(m.read("/proc/self/status")) {
 		if name, value, ok := strings.Cut(line, ":"); ok && name == field {
 			return strings.TrimSpace(value)
 		}
@@ -200,9 +217,9 @@ func kernelAtLeast(release string, major, minor int) bool {
 }
 
 // checkNeeds is one fault.Embedded for all that is missing; missing packages become one install line.
-func (o Options) checkNeeds() error {
+func (m machine) checkNeeds() error {
 	var missing, fixes, packages []string
-	for _, n := range o.Needs() {
+	for _, n := range m.needs() {
 		if n.OK || n.Weak {
 			continue
 		}
@@ -218,7 +235,7 @@ func (o Options) checkNeeds() error {
 	}
 	f := fault.New(fault.Embedded, "the local daemon cannot start here: %s", strings.Join(missing, ", "))
 	if len(packages) > 0 {
-		f.Hint("%sapt-get install -y %s", o.sudo(), strings.Join(slices.Compact(packages), " "))
+		f.Hint("%sapt-get install -y %s", m.sudo(), strings.Join(slices.Compact(packages), " "))
 	}
 	for _, fix := range fixes {
 		f.Hint("%s", fix)

@@ -12,8 +12,8 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/fault"
 )
 
-// machine is a made-up root directory on which everything is in order for uid 1000.
-func machine(t *testing.T) Options {
+// madeUpMachine is a made-up root directory on which everything is in order for uid 1000.
+func madeUpMachine(t *testing.T) Options {
 	t.Helper()
 	root := t.TempDir()
 	for path, text := range map[string]string{
@@ -49,7 +49,7 @@ func put(t *testing.T, path, text string) {
 
 func TestNeedsInOrder(t *testing.T) {
 	t.Parallel()
-	o := machine(t)
+	o := madeUpMachine(t)
 	for _, uid := range []int{0, 1000} {
 		o.UID = uid
 		for _, n := range o.Needs() {
@@ -81,7 +81,7 @@ func TestMissingNeeds(t *testing.T) {
 		"no new privs":    {1000, "", "/proc/self/status", "NoNewPrivs:\t1\n", []string{"no_new_privs is set"}},
 		"weak root":       {0, "", "/proc/self/status", "CapEff:\t00000000a80425fb\n", []string{"CAP_SYS_ADMIN", "--privileged"}},
 	} {
-		o := machine(t)
+		o := madeUpMachine(t)
 		o.UID = c.uid
 		if c.remove != "" {
 			if err := os.Remove(o.sysroot + c.remove); err != nil {
@@ -90,17 +90,17 @@ func TestMissingNeeds(t *testing.T) {
 		} else {
 			put(t, o.sysroot+c.path, c.text)
 		}
-		t.Run(name, func(t *testing.T) { wantFault(t, o.checkNeeds(), fault.Embedded, c.want...) })
+		t.Run(name, func(t *testing.T) { wantFault(t, o.machine().checkNeeds(), fault.Embedded, c.want...) })
 	}
 }
 
 func TestMissingPackagesAreOneLine(t *testing.T) {
 	t.Parallel()
-	o := machine(t)
+	o := madeUpMachine(t)
 	if err := os.RemoveAll(o.sysroot + "/usr"); err != nil {
 		t.Fatal(err)
 	}
-	err := o.checkNeeds()
+	err := o.machine().checkNeeds()
 	wantFault(t, err, fault.Embedded, "runc (not installed), rootlesskit (not installed), newuidmap (not installed)")
 	if got := fault.All(err)[0].Hints[0]; got != "sudo apt-get install -y runc rootlesskit uidmap" {
 		t.Errorf("hint %q", got)
@@ -109,10 +109,10 @@ func TestMissingPackagesAreOneLine(t *testing.T) {
 
 func TestWeakNeedsStopNothing(t *testing.T) {
 	t.Parallel()
-	o := machine(t)
+	o := madeUpMachine(t)
 	put(t, o.sysroot+"/proc/sys/kernel/osrelease", "5.10.0-9-amd64\n")
 	put(t, o.sysroot+"/proc/self/mountinfo", "22 1 0:1 / /proc rw - proc proc rw\n30 22 0:2 / /proc/kcore rw - tmpfs t rw\n")
-	if err := o.checkNeeds(); err != nil {
+	if err := o.machine().checkNeeds(); err != nil {
 		t.Error(err)
 	}
 	var weak []string
@@ -131,10 +131,10 @@ func TestWeakNeedsStopNothing(t *testing.T) {
 
 func TestAppArmorProfileServes(t *testing.T) {
 	t.Parallel()
-	o := machine(t)
+	o := madeUpMachine(t)
 	put(t, o.sysroot+"/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1\n")
 	put(t, o.sysroot+"/etc/apparmor.d/rootlesskit", "")
-	if n := o.needAppArmor(); !n.OK {
+	if n := o.machine().needAppArmor(); !n.OK {
 		t.Errorf("%+v", n)
 	}
 }

@@ -20,28 +20,28 @@ type record struct {
 	Settings string `json:"settings"`
 }
 
-func (o Options) recordPath() string { return filepath.Join(o.StateDir, "daemon.json") }
+func (s state) recordPath() string { return filepath.Join(s.dir, "daemon.json") }
 
 // readRecord gives the zero record where there is none or it is damaged.
-func (o Options) readRecord() record {
+func (s state) readRecord() record {
 	var r record
-	data, err := os.ReadFile(o.recordPath())
+	data, err := os.ReadFile(s.recordPath())
 	if err != nil || json.Unmarshal(data, &r) != nil {
 		return record{}
 	}
 	return r
 }
 
-func (o Options) writeRecord(r record) error {
+func (s state) writeRecord(r record) error {
 	data, err := json.Marshal(r)
 	if err != nil {
 		return err
 	}
-	part := o.recordPath() + ".part"
+	part := s.recordPath() + ".part"
 	if err := os.WriteFile(part, data, 0o600); err != nil {
 		return err
 	}
-	return os.Rename(part, o.recordPath())
+	return os.Rename(part, s.recordPath())
 }
 
 // alive tells whether the recorded process still runs. A zombie does not.

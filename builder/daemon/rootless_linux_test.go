@@ -81,7 +81,7 @@ func newUser(t *testing.T) otherUser {
 	needRoot(t)
 	binary := builtDaemon(t)
 	for _, tool := range []string{"useradd", "rootlesskit", "newuidmap"} {
-		if lookIn(Options{Path: os.Getenv("PATH")}.toolDirs(), tool) == "" {
+		if lookIn(Options{Path: os.Getenv("PATH")}.machine().toolDirs(), tool) == "" {
 			needTestbed(t, tool+" is missing", "run: apt-get install -y passwd rootlesskit uidmap")
 		}
 	}

@@ -20,15 +20,15 @@ var errNotRunning = errors.New("no socket there, so none runs")
 
 // findLocal connects to a local default that runs already.
 func (o Options) findLocal(ctx context.Context) (*Daemon, error) {
-	if _, err := os.Stat(o.socket()); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(o.state().socket()); errors.Is(err, fs.ErrNotExist) {
 		return nil, fault.New(fault.Daemon, "%w", errNotRunning)
 	}
-	d, err := o.connect(ctx, o.localAddr(), SourceLocal)
+	d, err := o.connect(ctx, o.state().localAddr(), SourceLocal)
 	if err != nil {
 		return nil, err
 	}
 	d.Local = true
-	if rec := o.readRecord(); rec.alive() {
+	if rec := o.state().readRecord(); rec.alive() {
 		d.PID = rec.PID
 		o.noteDifferences(d, rec)
 	}
@@ -49,10 +49,10 @@ func (o Options) noteDifferences(d *Daemon, rec record) {
 
 // startLocal starts the local default, or connects to the one that another run has just started.
 func (o Options) startLocal(ctx context.Context) (*Daemon, error) {
-	if err := o.prepareDirs(); err != nil {
+	if err := o.state().prepareDirs(); err != nil {
 		return nil, err
 	}
-	unlock, err := o.lock(ctx)
+	unlock, err := o.state().lock(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +64,7 @@ func (o Options) startLocal(ctx context.Context) (*Daemon, error) {
 	if err := o.clearOld(ctx, err); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(o.checkNeeds(), CheckDisk(o.StateDir, minFree), o.checkCA()); err != nil {
+	if err := errors.Join(o.machine().checkNeeds(), CheckDisk(o.StateDir, minFree), o.checkCA()); err != nil {
 		return nil, fault.All(err).Err()
 	}
 	rec, exited, err := o.launch()
@@ -77,7 +77,7 @@ func (o Options) startLocal(ctx context.Context) (*Daemon, error) {
 // clearOld removes what a dead daemon left and stops one that cannot serve. A daemon that only does not
 // answer may be busy with someone's build: that is a fault.
 func (o Options) clearOld(ctx context.Context, why error) error {
-	if rec := o.readRecord(); rec.alive() {
+	if rec := o.state().readRecord(); rec.alive() {
 		replace := errors.Is(why, errNotRunning) || errors.Is(why, syscall.ECONNREFUSED) || fault.Is(why, fault.DaemonVersion)
 		if !replace {
 			return fault.New(fault.Embedded, "the local daemon (pid %d) runs but cannot be used: %s", rec.PID, reason(why)).
@@ -88,15 +88,15 @@ func (o Options) clearOld(ctx context.Context, why error) error {
 			return fault.New(fault.Embedded, "cannot stop the old local daemon: %w", err).Hint("kill %d", rec.PID)
 		}
 	}
-	return o.removeTraces()
+	return o.state().removeTraces()
 }
 
 // removeTraces deletes record, sockets and rootlesskit's state.
-func (o Options) removeTraces() error {
-	dir := o.runtimeDir()
-	for _, path := range []string{o.recordPath(), o.socket(), filepath.Join(dir, "otel.sock"), filepath.Join(dir, "rk")} {
+func (s state) removeTraces() error {
+	dir := s.runtimeDir()
+	for _, path := range []string{s.recordPath(), s.socket(), filepath.Join(dir, "otel.sock"), filepath.Join(dir, "rk")} {
 		if err := os.RemoveAll(path); err != nil {
-			return o.dirFault("old file", path, err)
+			return s.dirFault("old file", path, err)
 		}
 	}
 	return nil
@@ -121,24 +121,24 @@ func (o Options) config() (string, error) {
 	if err != nil {
 		return "", fault.New(fault.Embedded, "cannot read the size of %s: %w", o.StateDir, err)
 	}
-	covered := o.UID != 0 && !o.needProc().OK
+	covered := o.UID != 0 && !o.machine().needProc().OK
 	return mergeConfig(ownConfig(space.Total, covered), o.Config)
 }
 
 // command is the daemon's command line: rootlesskit gives an ordinary user a namespace in which it is root.
 // The network stays the host's, as for the rootful daemon.
 func (o Options) command() []string {
-	dir := o.runtimeDir()
-	args := []string{o.binary(),
+	dir := o.state().runtimeDir()
+	args := []string{o.machine().binary(),
 		"--config", filepath.Join(o.StateDir, "buildkitd.toml"),
 		"--root", filepath.Join(o.StateDir, "root"),
-		"--addr", o.localAddr(),
+		"--addr", o.state().localAddr(),
 		"--otel-socket-path", filepath.Join(dir, "otel.sock"),
 		"--containerd-worker=false"}
 	if o.UID == 0 {
 		return args
 	}
-	return append([]string{lookIn(o.toolDirs(), "rootlesskit"), "--net=host", "--state-dir=" + filepath.Join(dir, "rk")}, args...)
+	return append([]string{lookIn(o.machine().toolDirs(), "rootlesskit"), "--net=host", "--state-dir=" + filepath.Join(dir, "rk")}, args...)
 }
 
 // launch starts the daemon in a session of its own, so that it outlives this process and its terminal.
@@ -149,9 +149,9 @@ func (o Options) launch() (rec record, exited <-chan error, err error) {
 		return rec, nil, err
 	}
 	if err := os.WriteFile(filepath.Join(o.StateDir, "buildkitd.toml"), []byte(config), 0o600); err != nil {
-		return rec, nil, o.dirFault("configuration", o.StateDir, err)
+		return rec, nil, o.state().dirFault("configuration", o.StateDir, err)
 	}
-	log, err := o.newLog()
+	log, err := o.state().newLog()
 	if err != nil {
 		return rec, nil, err
 	}
@@ -169,17 +169,17 @@ func (o Options) launch() (rec record, exited <-chan error, err error) {
 	go func() { done <- cmd.Wait() }()
 	rec = record{PID: cmd.Process.Pid, Settings: settings(config, cmd.Env)}
 	if _, rec.Start, err = procStat(rec.PID); err != nil {
-		return rec, done, o.explainExit()
+		return rec, done, o.state().explainExit()
 	}
-	return rec, done, o.writeRecord(rec)
+	return rec, done, o.state().writeRecord(rec)
 }
 
 // newLog opens an empty log and keeps the last one beside it.
-func (o Options) newLog() (*os.File, error) {
-	_ = os.Rename(LogPath(o), LogPath(o)+".1")
-	log, err := os.OpenFile(LogPath(o), os.O_CREATE|os.O_WRONLY|os.O_TRUNC|os.O_APPEND, 0o600)
+func (s state) newLog() (*os.File, error) {
+	_ = os.Rename(s.logPath(), s.logPath()+".1")
+	log, err := os.OpenFile(s.logPath(), os.O_CREATE|os.O_WRONLY|os.O_TRUNC|os.O_APPEND, 0o600)
 	if err != nil {
-		return nil, o.dirFault("log", LogPath(o), err)
+		return nil, s.dirFault("log", s.logPath(), err)
 	}
 	return log, nil
 }
@@ -198,8 +198,8 @@ func (o Options) awaitReady(ctx context.Context, rec record, exited <-chan error
 		}
 		select {
 		case <-exited:
-			_ = o.removeTraces()
-			return nil, o.explainExit()
+			_ = o.state().removeTraces()
+			return nil, o.state().explainExit()
 		case <-ctx.Done():
 			_ = o.abandon(rec)
 			return nil, context.Cause(ctx)
@@ -216,7 +216,7 @@ func (o Options) abandon(rec record) error {
 	if err := rec.terminate(context.Background()); err != nil {
 		return fault.New(fault.Embedded, "cannot stop the local daemon: %w", err).Hint("kill %d", rec.PID)
 	}
-	return o.removeTraces()
+	return o.state().removeTraces()
 }
 
 func (o Options) noteSnapshotter(d *Daemon) {

@@ -12,11 +12,11 @@ import (
 // Inspect tells about the local default without starting it. An unusable daemon is no error: Problem says
 // what is wrong with it.
 func Inspect(ctx context.Context, o Options) (Status, error) {
-	s := Status{Addr: o.localAddr(), StateDir: o.StateDir, LogPath: LogPath(o), Rootless: o.UID != 0, Needs: o.Needs(), InodeFree: -1}
+	s := Status{Addr: o.state().localAddr(), StateDir: o.StateDir, LogPath: LogPath(o), Rootless: o.UID != 0, Needs: o.Needs(), InodeFree: -1}
 	if space, err := DiskFree(o.StateDir); err == nil {
 		s.DiskFree, s.InodeFree = space.Free, space.FreeInodes
 	}
-	if rec := o.readRecord(); rec.alive() {
+	if rec := o.state().readRecord(); rec.alive() {
 		s.Running, s.PID, s.Uptime = true, rec.PID, rec.uptime()
 	}
 	d, err := o.findLocal(ctx)
@@ -47,12 +47,12 @@ func Stop(ctx context.Context, o Options) error {
 	if _, err := os.Stat(o.StateDir); os.IsNotExist(err) {
 		return nil
 	}
-	unlock, err := o.lock(ctx)
+	unlock, err := o.state().lock(ctx)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	if rec := o.readRecord(); rec.alive() {
+	if rec := o.state().readRecord(); rec.alive() {
 		err := rec.terminate(ctx)
 		if errors.Is(err, syscall.EPERM) {
 			return fault.New(fault.Embedded, "the local daemon (pid %d) belongs to another user", rec.PID).Hint("sudo kill %d", rec.PID)
@@ -61,5 +61,5 @@ func Stop(ctx context.Context, o Options) error {
 			return fault.New(fault.Embedded, "cannot stop the local daemon (pid %d): %w", rec.PID, err).Hint("kill -9 %d", rec.PID)
 		}
 	}
-	return o.removeTraces()
+	return o.state().removeTraces()
 }
