@@ -207,9 +207,9 @@ func plannedAs(t *testing.T, own ...string) compiled {
 	history := []ocispecs.History{{CreatedBy: "base"}, {CreatedBy: "CMD sh", EmptyLayer: true}}
 	sources := []string{"base"}
 	for i := 0; i < len(own); i += 2 {
-		kind := "wheels"
+		kind := layerplan.KindWheels
 		if strings.HasSuffix(own[i], "files") {
-			kind = "app"
+			kind = layerplan.KindApp
 		}
 		plan.Layers = append(plan.Layers, layerplan.Layer{Kind: kind, Name: own[i]})
 		sources = append(sources, own[i])

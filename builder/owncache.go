@@ -25,7 +25,7 @@ func (m *making) cacheServes(layers []ocispecs.Descriptor) bool {
 	lacking, all := m.lacking(layers)
 	var bytes int64
 	for _, l := range lacking {
-		if !quick(m.graphs[0].graph.Plan, l.Layer) && l.Kind != "bytecode" {
+		if !quick(m.graphs[0].graph.Plan, l.Layer) && l.Kind != layerplan.KindBytecode {
 			return false
 		}
 		bytes += l.size
@@ -35,7 +35,7 @@ func (m *making) cacheServes(layers []ocispecs.Descriptor) bool {
 
 // onlyFiles tells whether nothing was made but layers of the project's files.
 func (m *making) onlyFiles() bool {
-	return !slices.ContainsFunc(m.reuse.made, func(i int) bool { return !m.graphs[0].graph.Plan.Layers[i].Sent() })
+	return !slices.ContainsFunc(m.reuse.made, func(i int) bool { return !m.graphs[0].graph.Plan.Layers[i].FromContext() })
 }
 
 // maxLacking is the share of an image's packages that its cache may lack: one in so many bytes.
@@ -70,7 +70,7 @@ func (m *making) lacking(layers []ocispecs.Descriptor) (lacking []sized, all int
 		}
 		for i, own := range plan.Layers {
 			l := layers[plan.BaseLayers+i]
-			if own.Sent() {
+			if own.FromContext() {
 				continue
 			}
 			all += l.Size
@@ -159,7 +159,7 @@ func (m *making) startsFrom(layers []ocispecs.Descriptor) bool {
 		return true
 	}
 	for i, l := range layers {
-		if own := i - plan.BaseLayers; own >= 0 && plan.Layers[own].Sent() {
+		if own := i - plan.BaseLayers; own >= 0 && plan.Layers[own].FromContext() {
 			continue
 		}
 		if !slices.ContainsFunc(before, func(b ocispecs.Descriptor) bool { return b.Digest == l.Digest }) {

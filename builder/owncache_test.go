@@ -131,11 +131,11 @@ func TestStartsFrom(t *testing.T) {
 
 // TestPartImports: a cache is read where more is to be made than what is made as fast.
 func TestPartImports(t *testing.T) {
-	wheels, files := layerplan.Layer{Kind: "wheels", Size: 10 << 20}, layerplan.Layer{Kind: "app"}
+	wheels, files := layerplan.Layer{Kind: layerplan.KindWheels, Size: 10 << 20}, layerplan.Layer{Kind: layerplan.KindApp}
 	for _, test := range []struct {
 		name   string
 		layers []layerplan.Layer // that are made, after one that is not
-		below  string            // its kind
+		below  layerplan.Kind    // its kind
 		want   bool
 	}{
 		{"files", []layerplan.Layer{files}, "system", false},

@@ -104,7 +104,7 @@ func (m *making) usualLayers() bool {
 // allKeyed tells whether every layer that is not sent is known by a key in the history.
 func allKeyed(plan *layerplan.Plan, own []ocispecs.History) bool {
 	for i, l := range plan.Layers {
-		if !l.Sent() && own[i].Comment == "" {
+		if !l.FromContext() && own[i].Comment == "" {
 			return false
 		}
 	}
@@ -208,7 +208,7 @@ func (m *making) partImports() []Cache {
 	plan, files, bytes := m.graphs[0].graph.Plan, 0, int64(0)
 	for _, i := range m.reuse.made {
 		l := plan.Layers[i]
-		if l.Sent() {
+		if l.FromContext() {
 			files++
 		} else if !quick(plan, l) {
 			return m.imports()
@@ -224,12 +224,12 @@ func (m *making) partImports() []Cache {
 // quick tells whether a layer that is not sent is soon made again. Accounts are made on the system packages and on what hooks leave, where there are any.
 func quick(plan *layerplan.Plan, l layerplan.Layer) bool {
 	switch l.Kind {
-	case "wheels":
+	case layerplan.KindWheels:
 		return l.Size > 0
-	case "skeleton":
+	case layerplan.KindSkeleton:
 		return true
-	case "account":
-		return !slices.ContainsFunc(plan.Layers, func(l layerplan.Layer) bool { return l.Kind == "system" || l.Kind == "run" })
+	case layerplan.KindAccount:
+		return !slices.ContainsFunc(plan.Layers, func(l layerplan.Layer) bool { return l.Kind == layerplan.KindSystem || l.Kind == layerplan.KindRun })
 	}
 	return false
 }

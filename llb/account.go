@@ -14,7 +14,7 @@ import (
 // depends on those files alone: another base with the same accounts gives the same layer. The step's cache key is the base's digest and not the
 // contents of its /etc, because reading them would pull the base on a daemon that has the layer from a cache.
 func accountLayer(root, base bkllb.State, u recipe.User, in Inputs) bkllb.State {
-	s := ops.Group{ID: "account", Title: "user", NoCache: in.NoCache}
+	s := ops.Group{ID: ops.GroupAccount, NoCache: in.NoCache}
 	args := []string{"account", "-etc", "/base", "-out", "/out", "-name", u.Name,
 		"-uid", strconv.Itoa(u.UID), "-gid", strconv.Itoa(u.GID), "-home", u.Home}
 	step := ops.HelperStep(root, in.Worker, s, fmt.Sprintf("add user %s (%d:%d)", u.Name, u.UID, u.GID), args,

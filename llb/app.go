@@ -15,7 +15,7 @@ import (
 
 // appLayer is the project's own files, placed as the copy rules say. Only what a rule names is sent.
 func appLayer(r *recipe.Recipe, table ops.DirTable, in Inputs) bkllb.State {
-	return filesLayer(r.App.Copy, r.App.Ignore, r.User, table, in, ops.Group{ID: "app", Title: "app"})
+	return filesLayer(r.App.Copy, r.App.Ignore, r.User, table, in, ops.Group{ID: ops.GroupApp})
 }
 
 // filesLayer is files of the project where rules place them.
@@ -41,7 +41,7 @@ func projectFiles(rules []recipe.CopyRule, ignore []string, in Inputs, s ops.Gro
 	for _, rule := range rules {
 		names = append(names, rule.Files...)
 	}
-	opts := append(in.Session.Local(in.Session.SharedKey+"-"+s.ID+"-"+ops.SelectionKey(names, ignore)),
+	opts := append(in.Session.Local(in.Session.SharedKey+"-"+string(s.ID)+"-"+ops.SelectionKey(names, ignore)),
 		bkllb.FollowPaths(names), bkllb.ExcludePatterns(ignore), s.Named("send the project's files"))
 	return bkllb.Local(ops.ProjectLocal, opts...)
 }

@@ -14,7 +14,7 @@ import (
 func (m *image) bakes(table ops.DirTable) {
 	for _, b := range m.recipe.Bake {
 		s := m.onImage(b.Script, b.Root)
-		s.stage = ops.Group{ID: "bake", Title: "files that the project makes", NoCache: m.in.NoCache}
+		s.stage = ops.Group{ID: ops.GroupBake, NoCache: m.in.NoCache}
 		s.name, s.id = "bake "+b.Name, "bake/"+b.Name
 		root := m.merged()
 		if len(b.Inputs) > 0 {
@@ -22,7 +22,7 @@ func (m *image) bakes(table ops.DirTable) {
 			info := &bkllb.CopyInfo{CopyDirContentsOnly: true}
 			root = root.File(bkllb.Copy(inputs, "/", "/", info, bkllb.WithCreatedTime(wheel.ModTime)), s.stage.Named("inputs of %s", b.Name))
 		}
-		l := layerplan.Layer{Kind: "bake", Name: b.Name, Runs: "on the image: the base and all packages are unpacked once for it"}
+		l := layerplan.Layer{Kind: layerplan.KindBake, Name: b.Name, Runs: "on the image: the base and all packages are unpacked once for it"}
 		m.add(l, m.collect(m.runScript(root, s).Root(), s, "bake step "+b.Name, b.Outputs, table))
 	}
 }

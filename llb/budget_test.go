@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/mlbuild/mlbuild/llb/layerplan"
 	"github.com/mlbuild/mlbuild/llb/llbtest"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
@@ -40,7 +41,7 @@ func TestBudgetOfABaseThatFillsIt(t *testing.T) {
 	g := compile(t, func(_ *recipe.Recipe, in *Inputs) { in.Base = llbtest.Base(llbtest.BaseRef, 120) })
 	var made int
 	for _, l := range g.Plan.Layers {
-		if l.Kind == "wheels" {
+		if l.Kind == layerplan.KindWheels {
 			made++
 		}
 	}

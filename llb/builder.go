@@ -18,7 +18,7 @@ func NeedsPackages(target string) bool {
 
 // builderStage is the progress group of what is compiled.
 func builderStage(in Inputs) ops.Group {
-	return ops.Group{ID: "builder", Title: "builder", NoCache: in.NoCache}
+	return ops.Group{ID: ops.GroupBuilder, NoCache: in.NoCache}
 }
 
 // builder is the stage in which things are compiled: the base with the packages of system.build, in the base's own environment, as root.
@@ -57,7 +57,7 @@ func (m *image) builderImage() error {
 	m.laidPython()
 	base, tools := m.builderTools()
 	if packages := m.recipe.Builder.System; len(packages) > 0 {
-		m.add(layerplan.Layer{Kind: "builder", Name: strings.Join(packages, " ")}, systemLayer(base, tools, builderStage(m.in)))
+		m.add(layerplan.Layer{Kind: layerplan.KindBuilder, Name: strings.Join(packages, " ")}, systemLayer(base, tools, builderStage(m.in)))
 	}
 	return nil
 }

@@ -33,7 +33,7 @@ func (m *image) buildSteps(table ops.DirTable) (map[string]built, error) {
 		}
 		steps[b.Name] = done
 		if len(b.Outputs) > 0 {
-			l := layerplan.Layer{Kind: "build", Name: b.Name, Runs: "in the builder, when its source or commands change"}
+			l := layerplan.Layer{Kind: layerplan.KindBuild, Name: b.Name, Runs: "in the builder, when its source or commands change"}
 			m.add(l, m.collect(done.root, done.scripted, done.who, b.Outputs, table))
 		}
 	}
@@ -45,7 +45,7 @@ func (m *image) buildSteps(table ops.DirTable) (map[string]built, error) {
 func (m *image) buildStep(b recipe.BuildStep) (built, error) {
 	s := scripted{
 		Script: b.Script, name: "build " + b.Name, id: "build/" + b.Name, dir: recipe.SourceDir,
-		stage: ops.Group{ID: "build", Title: "libraries from source", NoCache: m.in.NoCache},
+		stage: ops.Group{ID: ops.GroupBuild, NoCache: m.in.NoCache},
 		env:   []recipe.Pair{{Name: "HOME", Value: "/root"}, {Name: "SOURCE_DATE_EPOCH", Value: strconv.FormatInt(wheel.ModTime.Unix(), 10)}},
 	}
 	root, err := m.buildRoot(b, s.stage)

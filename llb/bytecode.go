@@ -16,7 +16,7 @@ import (
 // addBytecode adds a layer of bytecode for each wheel layer that has Python files to speak of, so that one wheel still changes one layer and its bytecode. The
 // parts of a large wheel share one. NVIDIA's libraries have none: their Python files are empty.
 func (m *image) addBytecode(python bkllb.State) {
-	s := ops.Group{ID: "bytecode", Title: "bytecode", NoCache: m.in.NoCache}
+	s := ops.Group{ID: ops.GroupBytecode, NoCache: m.in.NoCache}
 	type source struct {
 		name   string
 		states []bkllb.State
@@ -24,7 +24,7 @@ func (m *image) addBytecode(python bkllb.State) {
 	var all []source
 	for i, l := range m.layers {
 		switch {
-		case l.Kind != "wheels" || layerplan.Rank(l.Wheels[0].Name) == 0 && len(l.Wheels) == 1:
+		case l.Kind != layerplan.KindWheels || layerplan.Rank(l.Wheels[0].Name) == 0 && len(l.Wheels) == 1:
 			continue
 		case l.Part.K > 0:
 			last := &all[len(all)-1]
@@ -36,15 +36,15 @@ func (m *image) addBytecode(python bkllb.State) {
 		all = append(all, source{l.Name, []bkllb.State{m.states[i]}})
 	}
 	for _, from := range all {
-		m.add(layerplan.Layer{Kind: "bytecode", Name: "bytecode of " + from.name}, m.bytecode(python, s, from.name, from.states))
+		m.add(layerplan.Layer{Kind: layerplan.KindBytecode, Name: "bytecode of " + from.name}, m.bytecode(python, s, from.name, from.states))
 	}
 }
 
 // appBytecode adds the bytecode of the project's own files. It is as little worth a cache as they are.
 func (m *image) appBytecode(python, app bkllb.State) {
-	s := ops.Group{ID: "app", Title: "app", NoCache: m.in.NoCache}
+	s := ops.Group{ID: ops.GroupApp, NoCache: m.in.NoCache}
 	const name = "the project's files"
-	m.add(layerplan.Layer{Kind: "app", Name: "bytecode of " + name}, m.bytecode(python, s, name, []bkllb.State{app}))
+	m.add(layerplan.Layer{Kind: layerplan.KindApp, Name: "bytecode of " + name}, m.bytecode(python, s, name, []bkllb.State{app}))
 }
 
 // bytecode compiles the Python files of some trees by the image's own Python, onto nothing. The result depends on the interpreter's version alone, not on
@@ -66,7 +66,7 @@ func (m *image) interpreter() bkllb.State {
 	states := []bkllb.State{m.withPython(m.in.Base.ToRead(m.platform, m.links()))}
 	if strings.HasPrefix(m.recipe.Base.Interpreter, "/usr/bin/") {
 		for i, l := range m.layers {
-			if l.Kind == "system" {
+			if l.Kind == layerplan.KindSystem {
 				states = append(states, m.states[i])
 			}
 		}
@@ -74,5 +74,5 @@ func (m *image) interpreter() bkllb.State {
 	if len(states) == 1 {
 		return states[0]
 	}
-	return bkllb.Merge(slices.Clip(states), ops.Group{ID: "bytecode", Title: "bytecode"}.Named("the Python that compiles"))
+	return bkllb.Merge(slices.Clip(states), ops.Group{ID: ops.GroupBytecode}.Named("the Python that compiles"))
 }

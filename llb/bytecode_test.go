@@ -7,6 +7,7 @@ import (
 
 	"github.com/moby/buildkit/solver/pb"
 
+	"github.com/mlbuild/mlbuild/llb/layerplan"
 	"github.com/mlbuild/mlbuild/llb/llbtest"
 	"github.com/mlbuild/mlbuild/llb/query"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
@@ -26,7 +27,7 @@ func TestBytecodeLayers(t *testing.T) {
 	var want []string
 	for _, l := range compile(t, nil).Plan.Layers {
 		switch {
-		case l.Kind != "wheels" || strings.HasPrefix(l.Name, "nvidia-") || l.Part.K > 0:
+		case l.Kind != layerplan.KindWheels || strings.HasPrefix(l.Name, "nvidia-") || l.Part.K > 0:
 		case l.Part.N > 1:
 			want = append(want, l.Wheels[0].Name+" "+l.Wheels[0].Version)
 		default:

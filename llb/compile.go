@@ -108,9 +108,9 @@ func (m *image) packagesAndFiles(accounts bkllb.State) error {
 	models := m.planModels(m.room() / 2)
 	m.kept = len(models) + len(r.Bake) + len(r.Run) + 1
 	if r.User.UID != 0 {
-		m.add(layerplan.Layer{Kind: "account", Name: "user " + r.User.Name}, accountLayer(helper, accounts, r.User, in))
+		m.add(layerplan.Layer{Kind: layerplan.KindAccount, Name: "user " + r.User.Name}, accountLayer(helper, accounts, r.User, in))
 	}
-	m.add(layerplan.Layer{Kind: "skeleton", Name: "python environment, directories"}, skeletonLayer(r, table))
+	m.add(layerplan.Layer{Kind: layerplan.KindSkeleton, Name: "python environment, directories"}, skeletonLayer(r, table))
 	if err := m.filesFromElsewhere(table); err != nil {
 		return err
 	}
@@ -127,7 +127,7 @@ func (m *image) packagesAndFiles(accounts bkllb.State) error {
 	m.bakes(table)
 	if len(r.App.Copy) > 0 {
 		app := appLayer(r, table, in)
-		m.add(layerplan.Layer{Kind: "app", Name: "the project's files"}, app)
+		m.add(layerplan.Layer{Kind: layerplan.KindApp, Name: "the project's files"}, app)
 		if r.Bytecode && m.target != "dev" { // it is not compared with its source, which is edited there
 			m.appBytecode(m.interpreter(), app)
 		}
@@ -142,16 +142,16 @@ func (m *image) systemPackages() (accounts bkllb.State) {
 	m.laidPython()
 	accounts = in.Base.ToRead(m.platform, m.links())
 	if in.Base.Bare {
-		m.add(layerplan.Layer{Kind: "base", Name: "directories, links and accounts of " + in.Base.Ref}, accounts)
+		m.add(layerplan.Layer{Kind: layerplan.KindBase, Name: "directories, links and accounts of " + in.Base.Ref}, accounts)
 	}
 	switch {
 	case in.System != nil:
 		accounts = m.packages(accounts)
 	case len(r.System) > 0:
-		s := systemStage
+		s := systemGroup
 		s.NoCache = in.NoCache
 		installed := ops.AptInstalled(accounts, r.System, r.Apt, in.Base, in.Network, m.platform, s)
-		m.add(layerplan.Layer{Kind: "system", Name: strings.Join(r.System, " ")}, systemLayer(accounts, installed, s))
+		m.add(layerplan.Layer{Kind: layerplan.KindSystem, Name: strings.Join(r.System, " ")}, systemLayer(accounts, installed, s))
 		accounts = installed
 	}
 	if m.hooks(recipe.AfterSystem) {
@@ -180,7 +180,7 @@ func (m *image) filesFromElsewhere(table ops.DirTable) error {
 func (m *image) room() int {
 	left := m.recipe.Layers.Max - len(m.in.Base.Config.RootFS.DiffIDs) - max(m.kept, 1)
 	for _, l := range m.layers {
-		if l.Kind != "dev" {
+		if l.Kind != layerplan.KindDev {
 			left--
 		}
 	}
@@ -251,5 +251,5 @@ func (m *image) marshal() (*bkllb.Definition, error) {
 }
 
 func (m *image) merge(inputs []bkllb.State) bkllb.State {
-	return bkllb.Merge(inputs, ops.Group{ID: "image", Title: "image"}.Named("%s for %s", m.recipe.Profile, m.recipe.Platform))
+	return bkllb.Merge(inputs, ops.Group{ID: ops.GroupImage}.Named("%s for %s", m.recipe.Profile, m.recipe.Platform))
 }

@@ -171,7 +171,7 @@ func healthcheck(h *recipe.Healthcheck) *dockerspec.HealthcheckConfig {
 func history(m *image, keys []string) []ocispecs.History {
 	all := baseHistory(m.in.Base.Config, m.in.Epoch)
 	for i, l := range m.layers {
-		all = append(all, ocispecs.History{Created: &m.in.Epoch, CreatedBy: "mlbuild " + l.Kind + ": " + l.Name, Comment: keys[i]})
+		all = append(all, ocispecs.History{Created: &m.in.Epoch, CreatedBy: "mlbuild " + string(l.Kind) + ": " + l.Name, Comment: keys[i]})
 	}
 	return all
 }

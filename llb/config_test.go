@@ -103,7 +103,7 @@ func TestHistory(t *testing.T) {
 			}
 			want := c.want
 			for _, l := range graph.Plan.Layers {
-				want = append(want, "mlbuild "+l.Kind+": "+l.Name)
+				want = append(want, "mlbuild "+string(l.Kind)+": "+l.Name)
 			}
 			checkHistory(t, want, got.History, graph.Plan)
 		})

@@ -28,17 +28,17 @@ func (m *image) copyLayers(table ops.DirTable, steps map[string]built) {
 		}
 		bySource[from] = append(bySource[from], c.Output)
 	}
-	s := ops.Group{ID: "copy", Title: "files of other images", NoCache: m.in.NoCache}
+	s := ops.Group{ID: ops.GroupCopy, NoCache: m.in.NoCache}
 	for _, from := range order {
 		outputs := bySource[from]
 		if from.step != "" {
 			done := steps[from.step]
-			m.add(layerplan.Layer{Kind: "copy", Name: outputNames(outputs) + " from the " + done.who}, m.collect(done.root, done.scripted, done.who, outputs, table))
+			m.add(layerplan.Layer{Kind: layerplan.KindCopy, Name: outputNames(outputs) + " from the " + done.who}, m.collect(done.root, done.scripted, done.who, outputs, table))
 			continue
 		}
 		image := bkllb.Image(m.in.Images[from.image].Ref, bkllb.Platform(m.platform), s.Named("%s", m.in.Images[from.image].Ref))
 		name := outputNames(outputs) + " from " + from.image
-		m.add(layerplan.Layer{Kind: "copy", Name: name}, outputLayer(image, outputs, table, s, "copy "+name))
+		m.add(layerplan.Layer{Kind: layerplan.KindCopy, Name: name}, outputLayer(image, outputs, table, s, "copy "+name))
 	}
 }
 

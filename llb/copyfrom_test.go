@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/moby/buildkit/solver/pb"
 
+	"github.com/mlbuild/mlbuild/llb/layerplan"
 	"github.com/mlbuild/mlbuild/llb/llbtest"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
@@ -27,7 +28,7 @@ func TestCopyFrom(t *testing.T) {
 	plan := compile(t, change).Plan
 	var layers []string
 	for _, l := range plan.Layers {
-		if l.Kind == "copy" {
+		if l.Kind == layerplan.KindCopy {
 			layers = append(layers, l.Name)
 		}
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
-var systemStage = ops.Group{ID: "system", Title: "system packages"}
+var systemGroup = ops.Group{ID: ops.GroupSystem}
 
 // packages adds the layers of the locked system packages, and gives the state whose /etc says which accounts there are. base is for
 // steps that read files of the base.
@@ -32,18 +32,19 @@ func (m *image) packages(base bkllb.State) bkllb.State {
 	accounts := base
 	if len(ruled) > 0 {
 		s := m.rulesLayer(helper, base, ruled)
-		m.add(layerplan.Layer{Kind: "system", Name: fmt.Sprintf("what %s would set up", counts.Plural(len(ruled), "system package")), Packages: ruled}, s)
+		name := fmt.Sprintf("what %s would set up", counts.Plural(len(ruled), "system package"))
+		m.add(layerplan.Layer{Kind: layerplan.KindSystem, Name: name, Packages: ruled, Handling: syslock.Rules}, s)
 		over = append(over, s)
-		accounts = bkllb.Merge([]bkllb.State{base, s}, systemStage.Named("accounts of the system packages"))
+		accounts = bkllb.Merge([]bkllb.State{base, s}, systemGroup.Named("accounts of the system packages"))
 	}
 	if len(configured) > 0 {
 		below := base
 		if len(over) > 1 {
-			below = bkllb.Merge(over, systemStage.Named("what dpkg configures on"))
+			below = bkllb.Merge(over, systemGroup.Named("what dpkg configures on"))
 		}
 		accounts = m.configure(below, configured)
-		l := layerplan.Layer{Kind: "system", Name: "configured by dpkg: " + packageNames(configured), Packages: configured}
-		m.add(l, bkllb.Diff(below, accounts, systemStage.Named("files of the packages that dpkg configured")))
+		l := layerplan.Layer{Kind: layerplan.KindSystem, Name: "configured by dpkg: " + packageNames(configured), Packages: configured, Handling: syslock.Dpkg}
+		m.add(l, bkllb.Diff(below, accounts, systemGroup.Named("files of the packages that dpkg configured")))
 	}
 	return accounts
 }
@@ -91,7 +92,7 @@ func CheckPackages(r *recipe.Recipe, sys *syslock.System) error {
 
 // debLayer unpacks the layer's packages onto nothing. It is a function of their bytes, the helper, and the base's symbolic links of directories.
 func (m *image) debLayer(helper bkllb.State, l layerplan.Layer) bkllb.State {
-	s := systemStage
+	s := systemGroup
 	s.NoCache = m.in.NoCache
 	files, mounts := ops.PackageMounts(l.Packages)
 	args := append(m.debArgs("install"), files...)
@@ -101,7 +102,7 @@ func (m *image) debLayer(helper bkllb.State, l layerplan.Layer) bkllb.State {
 // rulesLayer holds what the scripts of these packages would have made: alternatives, users, links. It reads the base's accounts and alternatives; the
 // key is the base's digest, see accountLayer.
 func (m *image) rulesLayer(helper, base bkllb.State, packages []syslock.Package) bkllb.State {
-	s := systemStage
+	s := systemGroup
 	s.NoCache = m.in.NoCache
 	files, mounts := ops.PackageMounts(packages)
 	args := append(append(m.debArgs("state"), "-base", "/base"), files...)
@@ -124,7 +125,7 @@ func (m *image) debArgs(command string) []string {
 
 // configure has dpkg unpack and configure packages on a state that has everything else.
 func (m *image) configure(below bkllb.State, packages []syslock.Package) bkllb.State {
-	s := systemStage
+	s := systemGroup
 	s.NoCache = m.in.NoCache
 	files, mounts := ops.PackageMounts(packages)
 	opts := []bkllb.RunOption{

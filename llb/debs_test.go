@@ -61,7 +61,7 @@ func TestLayersOfPackages(t *testing.T) {
 	if got := other.Named("unpack libbig 1").Digest; got != step.Digest {
 		t.Error("another base gives another step")
 	}
-	kinds := map[string]string{}
+	kinds := map[string]layerplan.Kind{}
 	for _, l := range compile(t, change).Plan.Layers {
 		kinds[l.Name] = l.Kind
 	}

@@ -22,14 +22,14 @@ func (m *image) dev() error {
 	if err := m.check(); err != nil {
 		return err
 	}
-	s := ops.Group{ID: "dev", Title: "dev", NoCache: m.in.NoCache}
+	s := ops.Group{ID: ops.GroupDev, NoCache: m.in.NoCache}
 	accounts := m.systemPackages()
 	if tools := DevPackages(m.recipe); len(tools) > 0 {
 		if err := m.needImage(); err != nil {
 			return err
 		}
 		installed := ops.AptInstalled(accounts, tools, m.recipe.Apt, m.in.Base, m.in.Network, m.platform, s)
-		m.add(layerplan.Layer{Kind: "dev", Name: strings.Join(tools, " ")}, systemLayer(accounts, installed, s))
+		m.add(layerplan.Layer{Kind: layerplan.KindDev, Name: strings.Join(tools, " ")}, systemLayer(accounts, installed, s))
 		accounts = installed
 	}
 	if err := m.packagesAndFiles(accounts); err != nil {
@@ -39,7 +39,7 @@ func (m *image) dev() error {
 		return err
 	}
 	if m.recipe.User.UID != 0 {
-		m.add(layerplan.Layer{Kind: "dev", Name: "an environment that " + m.recipe.User.Name + " may change"}, m.writableEnvironment())
+		m.add(layerplan.Layer{Kind: layerplan.KindDev, Name: "an environment that " + m.recipe.User.Name + " may change"}, m.writableEnvironment())
 	}
 	return nil
 }
@@ -57,7 +57,7 @@ func DevPackages(r *recipe.Recipe) []string {
 // writableEnvironment gives the directories of the virtual environment to the image's user, as entries that lie over those of the wheels:
 // packages can be added, and those of the lock cannot be removed.
 func (m *image) writableEnvironment() bkllb.State {
-	s := ops.Group{ID: "dev", Title: "dev"}
+	s := ops.Group{ID: ops.GroupDev}
 	a := &ops.Actions{Last: bkllb.Mkdir("/", 0o755, bkllb.WithParents(true))}
 	for _, d := range wheel.ParentDirs(m.recipe.Python.Version) {
 		dir := recipe.Dir{Path: d.Path, Mode: d.Mode, UID: d.UID, GID: d.GID}

@@ -41,10 +41,10 @@ type input struct {
 // merged is the image so far, to run something on. Merging has the daemon link every file of the layers into one tree, so the
 // project's own files, which change most, are copied over that tree and not merged into it: an edit leaves it as it is.
 func (m *image) merged() bkllb.State {
-	s := ops.Group{ID: "merged", Title: "image to run in"}
+	s := ops.Group{ID: ops.GroupMerged}
 	inputs, project := m.baseInputs(), []bkllb.State(nil)
 	for i, l := range m.layers {
-		if l.Sent() {
+		if l.FromContext() {
 			project = append(project, m.states[i])
 		} else {
 			inputs = append(inputs, m.states[i])

@@ -32,12 +32,12 @@ func ran(t *testing.T, c command, what func(m *image, run bkllb.ExecState) bkllb
 // TestCommand: it runs as the image would, and only its output is kept.
 func TestCommand(t *testing.T) {
 	c := command{
-		stage: ops.Group{ID: "bake", Title: "bake"}, name: "make weights", args: []string{"python", "make.py"},
+		stage: ops.Group{ID: ops.GroupBake}, name: "make weights", args: []string{"python", "make.py"},
 		env:    []recipe.Pair{{Name: "OMP_NUM_THREADS", Value: "1"}, {Name: "A", Value: "b"}},
 		mounts: []input{{at: "/in", from: bkllb.Image(llbtest.OtherRef), path: "/etc"}},
 	}
 	g := ran(t, c, func(m *image, run bkllb.ExecState) bkllb.State { return m.output(run, c, "/out") })
-	v := g.Named("[bake] make weights")
+	v := g.Named("[files that the project makes] make weights")
 	e := v.Op.GetExec()
 	env := []string{"A=b", "HOME=/home/app", "LANG=C.UTF-8", "OMP_NUM_THREADS=1",
 		"PATH=/opt/venv/bin:/usr/local/bin:/usr/bin:/bin", "PYTHONUNBUFFERED=1", "VIRTUAL_ENV=/opt/venv"}
@@ -65,9 +65,9 @@ func TestCommand(t *testing.T) {
 
 // TestCommandAsRoot: what differs where root and the network are asked for.
 func TestCommandAsRoot(t *testing.T) {
-	c := command{stage: ops.Group{ID: "run", Title: "run"}, name: "prepare", shell: "a | b", dir: "/srv", root: true, network: true}
+	c := command{stage: ops.Group{ID: ops.GroupRun}, name: "prepare", shell: "a | b", dir: "/srv", root: true, network: true}
 	g := ran(t, c, func(m *image, run bkllb.ExecState) bkllb.State { return m.output(run, c, "/out") })
-	v := g.Named("[run] prepare")
+	v := g.Named("[commands on the image] prepare")
 	e := v.Op.GetExec()
 	if d := cmp.Diff([]string{"/bin/sh", "-euc", "a | b"}, e.Meta.Args); d != "" || e.Meta.Cwd != "/srv" || e.Meta.User != "" || e.Network != pb.NetMode_UNSET {
 		t.Errorf("args %q in %s as %q with network %s", e.Meta.Args, e.Meta.Cwd, e.Meta.User, e.Network)
@@ -86,7 +86,7 @@ func TestCommandAsRoot(t *testing.T) {
 
 // TestMerged: the project's files lie over the tree of the merge, so that an edit of them merges nothing again.
 func TestMerged(t *testing.T) {
-	c := command{stage: ops.Group{ID: "run", Title: "run"}, name: "look", args: []string{"true"}}
+	c := command{stage: ops.Group{ID: ops.GroupRun}, name: "look", args: []string{"true"}}
 	keep := func(m *image, run bkllb.ExecState) bkllb.State { return run.Root() }
 	g := ran(t, c, keep)
 	merges := g.Kinds("merge")
@@ -98,7 +98,7 @@ func TestMerged(t *testing.T) {
 			t.Error("the app's files are merged")
 		}
 	}
-	over := g.Inputs(g.Named("[run] look"))[0]
+	over := g.Inputs(g.Named("[commands on the image] look"))[0]
 	if over.Name != "[image to run in] the project's files" || g.Inputs(over)[0].Digest != merges[0].Digest {
 		t.Errorf("the command runs on %s", over.Name)
 	}
@@ -106,11 +106,11 @@ func TestMerged(t *testing.T) {
 
 // TestOutputs: what a command leaves at declared places becomes a layer with fixed times.
 func TestOutputs(t *testing.T) {
-	c := command{stage: ops.Group{ID: "bake", Title: "bake"}, name: "weights", args: []string{"true"}}
+	c := command{stage: ops.Group{ID: ops.GroupBake}, name: "weights", args: []string{"true"}}
 	g := ran(t, c, func(m *image, run bkllb.ExecState) bkllb.State {
 		return m.outputs(run, c, newDirTable(m.recipe), []string{"/app/cache/model.bin", "/data/x"})
 	})
-	v := g.Named("[bake] keep what weights made")
+	v := g.Named("[files that the project makes] keep what weights made")
 	var did []string
 	for _, a := range v.Op.GetFile().Actions {
 		did = append(did, llbtest.Action(a))

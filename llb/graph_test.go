@@ -54,7 +54,7 @@ func TestOrderOfLayers(t *testing.T) {
 	graph := compile(t, nil)
 	var kinds, names []string
 	for _, l := range graph.Plan.Layers {
-		kinds, names = append(kinds, l.Kind), append(names, l.Name)
+		kinds, names = append(kinds, string(l.Kind)), append(names, l.Name)
 	}
 	wantNames := []string{
 		"libgomp1 libsndfile1", "user app", "python environment, directories",

@@ -21,14 +21,14 @@ func (m *image) hooks(point recipe.HookPoint) (any bool) {
 		}
 		any = true
 		s := m.onImage(h.Script, !h.User)
-		s.stage = ops.Group{ID: "run", Title: "commands on the image", NoCache: m.in.NoCache}
+		s.stage = ops.Group{ID: ops.GroupRun, NoCache: m.in.NoCache}
 		s.name, s.id, s.dir = "run "+h.Name, "run/"+h.Name, "/"
 		if point != recipe.AfterSystem {
 			s.dir = m.recipe.App.Workdir
 		}
 		s.settle = &step.Settle{Root: "/", Time: wheel.ModTime.Unix(), Drop: m.dropped()}
 		below := m.below()
-		l := layerplan.Layer{Kind: "run", Name: h.Name, Runs: "on the image: the base and the layers below are unpacked once for it, and it runs again when one of them changes"}
+		l := layerplan.Layer{Kind: layerplan.KindRun, Name: h.Name, Runs: "on the image: the base and the layers below are unpacked once for it, and it runs again when one of them changes"}
 		m.add(l, bkllb.Diff(below, m.runScript(below, s).Root(), s.stage.Named("what %s changed", h.Name)))
 	}
 	return any
@@ -37,8 +37,8 @@ func (m *image) hooks(point recipe.HookPoint) (any bool) {
 // below is the image so far, in the order of its layers. Where the project's files are the last of them, they are copied over the rest.
 func (m *image) below() bkllb.State {
 	for i, l := range m.layers {
-		if l.Kind == "app" && i < len(m.layers)-1 {
-			return bkllb.Merge(append(m.baseInputs(), m.states...), ops.Group{ID: "merged", Title: "image to run in"}.Named("%s for %s", m.recipe.Profile, m.recipe.Platform))
+		if l.Kind == layerplan.KindApp && i < len(m.layers)-1 {
+			return bkllb.Merge(append(m.baseInputs(), m.states...), ops.Group{ID: ops.GroupMerged}.Named("%s for %s", m.recipe.Profile, m.recipe.Platform))
 		}
 	}
 	return m.merged()

@@ -19,7 +19,7 @@ var pythonLibraries = []string{
 // libraries go to /usr/lib, where the loader of Debian and Ubuntu looks last (ld.so(8), and no cache has to list them): what the base has
 // itself in its own directories wins, and nothing of the base is replaced.
 func interpreterLayer(python ops.Base, r *recipe.Recipe, table ops.DirTable, p ocispecs.Platform) bkllb.State {
-	s := ops.Group{ID: "python", Title: "python"}
+	s := ops.Group{ID: ops.GroupPython}
 	from := bkllb.Image(python.Ref, bkllb.Platform(p), s.Named("%s", python.Ref))
 	name := "python" + r.Python.Version
 	lib := "/usr/local/lib/" + name
@@ -42,7 +42,7 @@ func interpreterLayer(python ops.Base, r *recipe.Recipe, table ops.DirTable, p o
 func (m *image) laidPython() {
 	if r := m.recipe; r.Base.Python != "" {
 		l := interpreterLayer(m.in.Images[r.Base.Python], r, newDirTable(r), m.platform)
-		m.add(layerplan.Layer{Kind: "python", Name: "Python " + r.Python.Version + " of " + r.Base.Python}, l)
+		m.add(layerplan.Layer{Kind: layerplan.KindPython, Name: "Python " + r.Python.Version + " of " + r.Base.Python}, l)
 	}
 }
 
@@ -52,7 +52,7 @@ func (m *image) withPython(base bkllb.State) bkllb.State {
 		return base
 	}
 	python := interpreterLayer(m.in.Images[m.recipe.Base.Python], m.recipe, newDirTable(m.recipe), m.platform)
-	return bkllb.Merge([]bkllb.State{base, python}, ops.Group{ID: "python", Title: "python"}.Named("%s with its Python", m.recipe.Base.Ref))
+	return bkllb.Merge([]bkllb.State{base, python}, ops.Group{ID: ops.GroupPython}.Named("%s with its Python", m.recipe.Base.Ref))
 }
 
 // triplet is Debian's name of a platform in the paths of libraries.

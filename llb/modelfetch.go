@@ -33,7 +33,7 @@ func (m *image) modelState(p modelPart, f syslock.ModelFile) (from bkllb.State, 
 	case p.model.Source.Kind == recipe.ModelFile:
 		return m.localModel(p.model), "/" + p.model.Source.Path, nil
 	case FetchedByStep(p.model, f):
-		from, err = m.tool.fetch(p.model, f, ops.Group{ID: "download", Title: "download"}.Named("%s", ModelStep(p.model, f)))
+		from, err = m.tool.fetch(p.model, f, ops.Group{ID: ops.GroupDownload}.Named("%s", ModelStep(p.model, f)))
 		return from, FetchedFile, err
 	case p.model.Source.Kind == recipe.ModelGit:
 		return gitState(p.model, p.found.Revision), "/" + f.Path, nil
@@ -51,7 +51,7 @@ func knownByKey(s bkllb.State) bkllb.CopyInput {
 // httpState is one file over HTTP, at FetchedFile. Without a sha256 (hex) the daemon asks the server whether its copy is the newest. auth is the id of the secret
 // with the Authorization header, "" = none.
 func httpState(from, sha256, auth, name string) bkllb.State {
-	s := ops.Group{ID: "download", Title: "download"}
+	s := ops.Group{ID: ops.GroupDownload}
 	opts := []bkllb.HTTPOption{bkllb.Filename(strings.TrimPrefix(FetchedFile, "/")), bkllb.Chmod(0o644), s.Named("%s", name)}
 	if sha256 != "" {
 		opts = append(opts, bkllb.Checksum(digest.NewDigestFromEncoded(digest.SHA256, sha256)))
@@ -63,7 +63,7 @@ func httpState(from, sha256, auth, name string) bkllb.State {
 }
 
 func gitState(model *recipe.Model, commit string) bkllb.State {
-	s := ops.Group{ID: "download", Title: "download"}
+	s := ops.Group{ID: ops.GroupDownload}
 	if commit == "HEAD" {
 		commit = "" // the daemon's word for the default branch
 	}

@@ -60,7 +60,7 @@ func modelParts(model *recipe.Model, found syslock.Model, own int64) []modelPart
 }
 
 func newModelPart(model *recipe.Model, found syslock.Model, files []syslock.ModelFile) modelPart {
-	p := modelPart{model: model, found: found, files: files, layer: layerplan.Layer{Kind: "model", Name: model.Name}}
+	p := modelPart{model: model, found: found, files: files, layer: layerplan.Layer{Kind: layerplan.KindModel, Name: model.Name}}
 	for _, f := range files {
 		p.layer.Size += f.Size
 	}
@@ -75,7 +75,7 @@ func newModelPart(model *recipe.Model, found syslock.Model, files []syslock.Mode
 
 // modelLayer lays files of a model down onto nothing. It is a function of the bytes, the place, the owner and the mode.
 func (m *image) modelLayer(p modelPart, table ops.DirTable) (bkllb.State, error) {
-	s := ops.Group{ID: "models", Title: "models", NoCache: m.in.NoCache}
+	s := ops.Group{ID: ops.GroupModels, NoCache: m.in.NoCache}
 	var parents []string
 	tree := len(p.files) == 0 || p.model.Unpack // its files only the daemon will see
 	for _, f := range p.files {
@@ -124,7 +124,7 @@ func (m *image) modelTree(p modelPart) (tree bkllb.State, src string, err error)
 }
 
 func (m *image) localModel(model *recipe.Model) bkllb.State {
-	s := ops.Group{ID: "models", Title: "models"}
+	s := ops.Group{ID: ops.GroupModels}
 	files := model.Source.Files
 	opts := append(m.in.Session.Local(m.in.Session.SharedKey+"-model-"+ops.SelectionKey(files, nil)),
 		bkllb.FollowPaths(files), s.Named("send %s", model.Source.Path))

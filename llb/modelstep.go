@@ -52,13 +52,13 @@ type modelTool struct {
 }
 
 func newModelTool(tool ops.Base, worker ocispecs.Platform, n ops.Network) (modelTool, error) {
-	root, err := ops.ToolState(tool, worker, ops.Group{ID: "models", Title: "models"})
+	root, err := ops.ToolState(tool, worker, ops.Group{ID: ops.GroupModels})
 	return modelTool{root, worker, n}, err
 }
 
 // run runs a script of ours that reads a job and writes to /out.
 func (t modelTool) run(text string, job any, opts ...bkllb.RunOption) (bkllb.State, error) {
-	files, err := script(text, "job.json", job, nil, ops.Group{ID: "models", Title: "models"}.Named("what is to be done"))
+	files, err := script(text, "job.json", job, nil, ops.Group{ID: ops.GroupModels}.Named("what is to be done"))
 	if err != nil {
 		return bkllb.State{}, err
 	}
@@ -96,7 +96,7 @@ func (t modelTool) unpack(from bkllb.State, src string, model *recipe.Model) (bk
 		opts = append(opts, byKey)
 	}
 	in := bkllb.AddMount("/in/model", from, opts...)
-	return t.run(scripts.UnpackModel, struct{}{}, in, bkllb.Network(pb.NetMode_NONE), ops.Group{ID: "models", Title: "models"}.Named("%s", UnpackStep(model)))
+	return t.run(scripts.UnpackModel, struct{}{}, in, bkllb.Network(pb.NetMode_NONE), ops.Group{ID: ops.GroupModels}.Named("%s", UnpackStep(model)))
 }
 
 // UnpackStep names the step that unpacks a model's archive.
@@ -108,7 +108,7 @@ func MeasureModel(model *recipe.Model, tool ops.Base, worker ocispecs.Platform, 
 	if err != nil {
 		return nil, err
 	}
-	s := ops.Group{ID: "download", Title: "download"}
+	s := ops.Group{ID: ops.GroupDownload}
 	st, err := t.fetch(model, syslock.ModelFile{}, ops.Constraints{s.Named("%s", ModelStep(model, syslock.ModelFile{})), bkllb.IgnoreCache})
 	if err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/moby/buildkit/solver/pb"
 
+	"github.com/mlbuild/mlbuild/llb/layerplan"
 	"github.com/mlbuild/mlbuild/llb/llbtest"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/llb/step"
@@ -44,13 +45,13 @@ func withSteps(r *recipe.Recipe, in *Inputs) {
 func TestStepLayers(t *testing.T) {
 	var got []string
 	for _, l := range compile(t, withSteps).Plan.Layers {
-		if kind := l.Kind; len(got) == 0 || got[len(got)-1] != "wheels" || kind != "wheels" {
+		if kind := string(l.Kind); len(got) == 0 || got[len(got)-1] != "wheels" || kind != "wheels" {
 			if kind != "wheels" && kind != "system" {
 				kind += " " + l.Name
 			}
 			got = append(got, kind)
 		}
-		if runs := l.Kind == "run" || l.Kind == "bake" || l.Kind == "build"; runs != (l.Runs != "") {
+		if runs := l.Kind == layerplan.KindRun || l.Kind == layerplan.KindBake || l.Kind == layerplan.KindBuild; runs != (l.Runs != "") {
 			t.Errorf("%s %s says that it runs %q", l.Kind, l.Name, l.Runs)
 		}
 	}

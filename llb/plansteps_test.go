@@ -51,7 +51,7 @@ func TestLayerKeys(t *testing.T) {
 		}
 		byName := map[string]string{}
 		for i, l := range g.Plan.Layers {
-			byName[l.Kind+" "+l.Name] = all[i]
+			byName[string(l.Kind)+" "+l.Name] = all[i]
 		}
 		return byName
 	}
@@ -81,10 +81,10 @@ func TestWhy(t *testing.T) {
 	}
 	for _, l := range compile(t, nil).Plan.Layers {
 		why := l.Why(llbtest.Budget)
-		if why == "" || !strings.HasPrefix(why, want[l.Kind+" "+l.Name]) {
+		if why == "" || !strings.HasPrefix(why, want[string(l.Kind)+" "+l.Name]) {
 			t.Errorf("%s %s: %q", l.Kind, l.Name, why)
 		}
-		delete(want, l.Kind+" "+l.Name)
+		delete(want, string(l.Kind)+" "+l.Name)
 	}
 	if len(want) > 0 {
 		t.Errorf("not in the plan: %v", want)

@@ -31,7 +31,7 @@ const DefaultSSH = "default"
 
 // stepProgram is a root that holds mlbuild-step alone, for the platform of a digest.
 func stepProgram(digest string) bkllb.State {
-	s := ops.Group{ID: "helper", Title: "helper"}
+	s := ops.Group{ID: ops.GroupHelper}
 	return bkllb.OCILayoutBlob(ops.HelperStore+"@"+digest, bkllb.ImageBlobOCIStore("", ops.HelperStore),
 		bkllb.Filename(StepFile), bkllb.Chmod(0o755), s.Named("send the program that runs steps"))
 }

@@ -13,7 +13,7 @@ import (
 
 // skeletonLayer is the empty virtual environment (PEP 405) and the directories of the user and the application.
 func skeletonLayer(r *recipe.Recipe, table ops.DirTable) bkllb.State {
-	s := ops.Group{ID: "skeleton", Title: "python environment"}
+	s := ops.Group{ID: ops.GroupSkeleton}
 	venv := wheel.ParentDirs(r.Python.Version)
 	dirs := make([]string, 0, len(table))
 	for _, d := range venv {

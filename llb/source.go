@@ -79,20 +79,20 @@ func (m *image) buildWheels(sources []pylock.Wheel) error {
 	b := &wheelBuilder{
 		image: m, root: root, made: map[string]bkllb.State{},
 		uv:     ops.UVState(tool, m.in.Worker, m.platform, m.in.Network, m.sourceStage()),
-		system: m.kind("system"),
+		system: m.kind(layerplan.KindSystem),
 	}
 	for _, w := range sources {
 		state, err := b.layer(w, nil)
 		if err != nil {
 			return err
 		}
-		m.add(layerplan.Layer{Kind: "built", Name: w.Label(), Wheels: []pylock.Wheel{w}}, state)
+		m.add(layerplan.Layer{Kind: layerplan.KindBuilt, Name: w.Label(), Wheels: []pylock.Wheel{w}}, state)
 	}
 	return nil
 }
 
 // kind gives the layers of a kind that the image has so far.
-func (m *image) kind(kind string) []bkllb.State {
+func (m *image) kind(kind layerplan.Kind) []bkllb.State {
 	var states []bkllb.State
 	for i, l := range m.layers {
 		if l.Kind == kind {
@@ -110,7 +110,7 @@ const (
 )
 
 func (m *image) sourceStage() ops.Group {
-	return ops.Group{ID: "source", Title: "source", NoCache: m.in.NoCache}
+	return ops.Group{ID: ops.GroupSource, NoCache: m.in.NoCache}
 }
 
 // wheelBuilder makes wheels from source, on the builder stage.
@@ -236,13 +236,13 @@ func (b *wheelBuilder) fits(how recipe.PackageBuild, chain []string) error {
 func (b *wheelBuilder) laid(w pylock.Wheel) []bkllb.State {
 	var own []bkllb.State
 	for i, l := range b.layers {
-		if l.Kind == "wheels" && len(l.Wheels) == 1 && l.Wheels[0].Name == w.Name { // one of several where a large wheel is split
+		if l.Kind == layerplan.KindWheels && len(l.Wheels) == 1 && l.Wheels[0].Name == w.Name { // one of several where a large wheel is split
 			own = append(own, b.states[i])
 		}
 	}
 	if own != nil {
 		return own
 	}
-	l := layerplan.Layer{Kind: "wheels", Name: w.Label(), Wheels: []pylock.Wheel{w}}
+	l := layerplan.Layer{Kind: layerplan.KindWheels, Name: w.Label(), Wheels: []pylock.Wheel{w}}
 	return []bkllb.State{wheelLayer(ops.HelperRoot(b.in.Helpers.Wheels), l, b.recipe, b.in)}
 }

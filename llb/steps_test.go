@@ -300,7 +300,7 @@ func TestNoCache(t *testing.T) {
 func TestStages(t *testing.T) {
 	for _, c := range []struct {
 		stages ops.Stages
-		id     string
+		id     ops.GroupID
 		want   bool
 	}{
 		{nil, "wheels", false},

@@ -48,8 +48,8 @@ func (m *image) testing() error {
 		return err
 	}
 	if len(t.Copy) > 0 {
-		files := filesLayer(t.Copy, t.Ignore, m.recipe.User, newDirTable(m.recipe), m.in, ops.Group{ID: "tests", Title: "tests"})
-		m.add(layerplan.Layer{Kind: "tests", Name: "the project's tests"}, files)
+		files := filesLayer(t.Copy, t.Ignore, m.recipe.User, newDirTable(m.recipe), m.in, ops.Group{ID: ops.GroupTests})
+		m.add(layerplan.Layer{Kind: layerplan.KindTests, Name: "the project's tests"}, files)
 	}
 	return nil
 }
@@ -64,14 +64,14 @@ func (m *image) tests() (*pb.Definition, error) {
 	if m.target != "testing" {
 		return nil, nil
 	}
-	s := ops.Group{ID: "testing", Title: "testing", NoCache: m.in.NoCache}
+	s := ops.Group{ID: ops.GroupTesting, NoCache: m.in.NoCache}
 	task, err := json.Marshal(map[string]any{"commands": t.Commands, "reports": append([]string{}, t.Reports...)})
 	if err != nil {
 		return nil, fmt.Errorf("encode the test commands: %w", err)
 	}
 	const dir = "/run/mlbuild/tests"
 	files := bkllb.Scratch().File(bkllb.Mkfile("/run.py", 0o644, []byte(scripts.RunTests), bkllb.WithCreatedTime(wheel.ModTime)).
-		Mkfile("/task.json", 0o644, task, bkllb.WithCreatedTime(wheel.ModTime)), ops.Group{ID: s.ID, Title: s.Title}.Named("what is to be run"))
+		Mkfile("/task.json", 0o644, task, bkllb.WithCreatedTime(wheel.ModTime)), ops.Group{ID: s.ID}.Named("what is to be run"))
 	c := command{
 		stage: s, name: testNames(t.Commands), env: t.Env, network: t.Network,
 		args:    []string{wheel.Venv + "/bin/python", "-I", "-B", dir + "/run.py", dir + "/task.json", "/run/mlbuild/results"},

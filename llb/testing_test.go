@@ -49,7 +49,7 @@ func configOf(t *testing.T, g *Graph) dockerspec.DockerOCIImageConfig {
 func kindsAndNames(g *Graph) []string {
 	var names []string
 	for _, l := range g.Plan.Layers {
-		names = append(names, l.Kind+": "+l.Name)
+		names = append(names, string(l.Kind)+": "+l.Name)
 	}
 	return names
 }

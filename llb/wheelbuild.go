@@ -9,6 +9,7 @@ import (
 
 	bkllb "github.com/moby/buildkit/client/llb"
 
+	"github.com/mlbuild/mlbuild/llb/layerplan"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/llb/scripts"
 	"github.com/mlbuild/mlbuild/llb/wheel"
@@ -33,7 +34,7 @@ func (b *wheelBuilder) build(w pylock.Wheel, how recipe.PackageBuild, locked []b
 		bkllb.AddMount(buildCache, bkllb.Scratch(), bkllb.AsPersistentCacheDir("mlbuild/build/"+b.in.Base.CacheName()+"/"+b.platform.Architecture, bkllb.CacheMountShared)),
 	}
 	if len(locked) > 0 {
-		merged := bkllb.Merge(slices.Concat(b.kind("skeleton"), locked), s.Named("locked packages for the build of %s", w.Name))
+		merged := bkllb.Merge(slices.Concat(b.kind(layerplan.KindSkeleton), locked), s.Named("locked packages for the build of %s", w.Name))
 		opts = append(opts, bkllb.AddMount(wheel.Venv, merged, bkllb.SourcePath(wheel.Venv), bkllb.Readonly, byKey))
 	}
 	opts = append(opts, b.toolkit(how)...)

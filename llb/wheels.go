@@ -19,7 +19,7 @@ import (
 // wheelLayer unpacks the layer's wheels onto nothing. It is a function of the wheels' bytes, the Python version and the helper: no base
 // image, no Python, no pip. What the recipe prunes is left out.
 func wheelLayer(root bkllb.State, l layerplan.Layer, r *recipe.Recipe, in Inputs) bkllb.State {
-	s := ops.Group{ID: "wheels", Title: "wheels", NoCache: in.NoCache}
+	s := ops.Group{ID: ops.GroupWheels, NoCache: in.NoCache}
 	args := []string{"-python", r.Python.Version, "-out", "/out"}
 	if l.Part.N > 1 {
 		args = append(args, "-part", fmt.Sprintf("%d/%d", l.Part.K, l.Part.N))
@@ -76,7 +76,7 @@ func wheelFile(w pylock.Wheel, r *recipe.Recipe, in Inputs) bkllb.State {
 	if w.URL != "" {
 		return download(w, r.Requires.Indexes)
 	}
-	s := ops.Group{ID: "download", Title: "download"}
+	s := ops.Group{ID: ops.GroupDownload}
 	files := ops.LocalFiles([]string{w.Path}, r, in.Session, s)
 	info := &bkllb.CopyInfo{Mode: &bkllb.ChmodOpt{Mode: 0o644}}
 	return bkllb.Scratch().File(bkllb.Copy(files, "/"+w.Path, "/"+w.Filename, info, bkllb.WithCreatedTime(wheel.ModTime)), s.Named("%s", w.Path))
@@ -84,7 +84,7 @@ func wheelFile(w pylock.Wheel, r *recipe.Recipe, in Inputs) bkllb.State {
 
 // download fetches one wheel. File name and mode are fixed, because both are part of the cache key; the URL is not.
 func download(w pylock.Wheel, indexes []recipe.Index) bkllb.State {
-	s := ops.Group{ID: "download", Title: "download"}
+	s := ops.Group{ID: ops.GroupDownload}
 	opts := []bkllb.HTTPOption{
 		bkllb.Checksum(digest.NewDigestFromEncoded(digest.SHA256, w.SHA256)),
 		bkllb.Filename(w.Filename), bkllb.Chmod(0o644), s.Named("%s", downloadName(w)),

@@ -209,7 +209,7 @@ func printSteps(w io.Writer, steps []llb.Step) {
 func bytesOf(p *layerplan.Plan) (known int64, unknown int) {
 	for _, l := range p.Layers {
 		known += l.Size
-		if l.Size == 0 && (l.Kind == "wheels" || len(l.Packages) > 0) {
+		if l.Size == 0 && (l.Kind == layerplan.KindWheels || len(l.Packages) > 0) {
 			unknown++
 		}
 	}
@@ -271,7 +271,7 @@ func layerSize(l layerplan.Layer) string {
 	switch {
 	case l.Size > 0:
 		return counts.Bytes(l.Size)
-	case l.Kind == "wheels":
+	case l.Kind == layerplan.KindWheels:
 		return "unknown"
 	}
 	return "-"
@@ -279,7 +279,7 @@ func layerSize(l layerplan.Layer) string {
 
 // contents names a layer, and what is in a bin.
 func contents(l layerplan.Layer) string {
-	if l.Kind == "built" {
+	if l.Kind == layerplan.KindBuilt {
 		return l.Name + ", built from source: " + l.Wheels[0].Why
 	}
 	var names []string
@@ -289,7 +289,7 @@ func contents(l layerplan.Layer) string {
 	for _, p := range l.Packages {
 		names = append(names, p.Name+" "+p.Version)
 	}
-	if l.Size == 0 && l.Kind != "wheels" || len(names) == 0 || strings.HasPrefix(l.Name, names[0]) {
+	if single := len(names) == 1 && l.Bin == 0; l.Size == 0 && l.Kind != layerplan.KindWheels || len(names) == 0 || single {
 		return l.Name
 	}
 	return l.Name + ": " + strings.Join(names, ", ")

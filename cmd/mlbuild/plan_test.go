@@ -25,8 +25,8 @@ func TestPlanShowsWays(t *testing.T) {
 			{Stage: "system packages", Name: "unpack libgomp1", Does: llb.DoesUnpack}, {Stage: "system packages", Name: "apt-get install git", Does: llb.DoesRun, Network: true},
 		},
 		Graph: &llb.Graph{Plan: &layerplan.Plan{BaseLayers: 4, Layers: []layerplan.Layer{
-			{Kind: "system", Name: "2 system packages (bin 1)", Packages: []syslock.Package{ruled, small}, Size: 315_772},
-			{Kind: "system", Name: "what 1 system package would set up", Packages: []syslock.Package{ruled}},
+			{Kind: "system", Name: "2 system packages (bin 1)", Bin: 1, Packages: []syslock.Package{ruled, small}, Size: 315_772},
+			{Kind: "system", Name: "what 1 system package would set up", Packages: []syslock.Package{ruled}, Handling: syslock.Rules},
 			{Kind: "wheels", Name: "numpy 2.4", Wheels: []pylock.Wheel{{Name: "numpy", Version: "2.4"}}},
 			{Kind: "built", Name: "fastadd 2.0", Wheels: []pylock.Wheel{{Name: "fastadd", Version: "2.0", Why: "it has no wheel"}}},
 			{Kind: "run", Name: "fonts", Runs: "on the image"}, {Kind: "bake", Name: "model", Runs: "on a copy"},

@@ -11,6 +11,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/mlbuild/mlbuild/llb/counts"
+	"github.com/mlbuild/mlbuild/llb/layerplan"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 )
 
@@ -29,12 +30,12 @@ type planDiff struct {
 
 // layerChange is one layer that is not as it was.
 type layerChange struct {
-	Change string `json:"change"` // added, removed, changed
-	Kind   string `json:"kind"`
-	Name   string `json:"name"`
-	What   string `json:"what,omitempty"` // changed: packages then and now, "numpy 2.4.5 → 2.4.6"
-	Before int64  `json:"before,omitempty"`
-	After  int64  `json:"after,omitempty"`
+	Change string         `json:"change"` // added, removed, changed
+	Kind   layerplan.Kind `json:"kind"`
+	Name   string         `json:"name"`
+	What   string         `json:"what,omitempty"` // changed: packages then and now, "numpy 2.4.5 → 2.4.6"
+	Before int64          `json:"before,omitempty"`
+	After  int64          `json:"after,omitempty"`
 }
 
 // readPlans reads what "mlbuild plan --json" printed.
@@ -106,19 +107,20 @@ func (d *planDiff) add(c layerChange) {
 
 // place is what a layer is for, whatever versions it holds.
 func (l layerJSON) place() string {
-	_, bin, binned := strings.Cut(l.Name, " (bin ")
+	kind := string(l.Kind)
 	switch {
-	case binned:
-		return l.Kind + " bin " + bin
-	case l.Kind == "wheels" && len(l.Wheels) == 1:
+	case l.Bin > 0:
+		return fmt.Sprintf("%s bin %d", kind, l.Bin)
+	case l.Handling != "":
+		return fmt.Sprintf("%s %s", kind, l.Handling)
+	case l.Kind == layerplan.KindWheels && len(l.Wheels) == 1:
 		return fmt.Sprintf("wheels %s %d", l.Wheels[0].Name, l.Part.K)
 	case len(l.Packages) == 1:
-		return l.Kind + " " + l.Packages[0].Name
-	case l.Kind == "system", l.Kind == "python", l.Kind == "account":
-		first, _, _ := strings.Cut(l.Name, " ")
-		return l.Kind + " " + first
+		return kind + " " + l.Packages[0].Name
+	case l.Kind == layerplan.KindSystem, l.Kind == layerplan.KindPython, l.Kind == layerplan.KindAccount: // at most one is none of the above
+		return kind
 	}
-	return l.Kind + " " + l.Name
+	return kind + " " + l.Name
 }
 
 // contained lists the packages of a layer, name and version.

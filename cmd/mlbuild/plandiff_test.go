@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -18,20 +19,21 @@ func planOf(base string, layers ...layerJSON) planJSON {
 
 func wheelLayer(name, version, key string, size int64) layerJSON {
 	w := pylock.Wheel{Name: name, Version: version}
-	return layerJSON{Layer: layerplan.Layer{Kind: "wheels", Name: name + " " + version, Wheels: []pylock.Wheel{w}, Size: size}, Key: key}
+	return layerJSON{Layer: layerplan.Layer{Kind: layerplan.KindWheels, Name: name + " " + version, Wheels: []pylock.Wheel{w}, Size: size}, Key: key}
 }
 
-func bin(title, key string, size int64, wheels ...pylock.Wheel) layerJSON {
-	return layerJSON{Layer: layerplan.Layer{Kind: "wheels", Name: title, Wheels: wheels, Size: size}, Key: key}
+func bin(n int, key string, size int64, wheels ...pylock.Wheel) layerJSON {
+	title := fmt.Sprintf("%d small wheels (bin %d)", len(wheels), n)
+	return layerJSON{Layer: layerplan.Layer{Kind: layerplan.KindWheels, Name: title, Bin: n, Wheels: wheels, Size: size}, Key: key}
 }
 
 func TestDiffPlans(t *testing.T) {
 	idna, click, rich := pylock.Wheel{Name: "idna", Version: "3.10"}, pylock.Wheel{Name: "click", Version: "8"}, pylock.Wheel{Name: "rich", Version: "14"}
-	files := layerJSON{Layer: layerplan.Layer{Kind: "app", Name: "the project's files"}}
+	files := layerJSON{Layer: layerplan.Layer{Kind: layerplan.KindApp, Name: "the project's files"}}
 	before := planOf("base@sha256:1", wheelLayer("numpy", "2.4.5", "a", 16_000_000), wheelLayer("pandas", "2.2", "b", 12_000_000), wheelLayer("torch", "2.9", "c", 800_000_000),
-		bin("2 small wheels (bin 3)", "d", 300_000, idna, click), files)
+		bin(3, "d", 300_000, idna, click), files)
 	after := planOf("base@sha256:2", wheelLayer("numpy", "2.4.6", "A", 17_000_000), wheelLayer("scipy", "1.14", "s", 33_000_000), wheelLayer("torch", "2.9", "c", 800_000_000),
-		bin("2 small wheels (bin 3)", "D", 350_000, pylock.Wheel{Name: "idna", Version: "3.11"}, rich), files)
+		bin(3, "D", 350_000, pylock.Wheel{Name: "idna", Version: "3.11"}, rich), files)
 	got := diffPlans([]planJSON{before}, []planJSON{after})
 	want := []planDiff{{
 		Profile: "cpu", Platform: "linux/amd64", Base: "base@sha256:1 → base@sha256:2", Same: 1, Unknown: 1, New: 50_350_000, Gone: 28_300_000,

@@ -15,7 +15,7 @@ const (
 	PackageBins = 4
 )
 
-// PlanPackages decides which system package goes into which layer, as planWheels does for wheels: a large one has a layer of its own, the others share
+// PlanPackages decides which system package goes into which layer, as PlanWheels does for wheels: a large one has a layer of its own, the others share
 // bins by a hash of their name. limit is the number of layers there is room for; too many large ones send the smallest of them to the bins.
 func PlanPackages(packages []syslock.Package, limit int) []Layer {
 	bySize := slices.SortedFunc(slices.Values(packages), func(a, b syslock.Package) int {
@@ -32,7 +32,7 @@ func PlanPackages(packages []syslock.Package, limit int) []Layer {
 func ownPackages(packages []syslock.Package) []Layer {
 	var layers []Layer
 	for _, p := range sortedPackages(packages) {
-		layers = append(layers, Layer{Kind: "system", Name: p.Name + " " + p.Version, Packages: []syslock.Package{p}, Size: p.Size})
+		layers = append(layers, Layer{Kind: KindSystem, Name: p.Name + " " + p.Version, Packages: []syslock.Package{p}, Size: p.Size})
 	}
 	return layers
 }
@@ -47,7 +47,8 @@ func binPackages(packages []syslock.Package) []Layer {
 	var layers []Layer
 	for i, l := range bins {
 		if len(l.Packages) > 0 {
-			l.Kind, l.Name = "system", fmt.Sprintf("%s (bin %d)", counts.Plural(len(l.Packages), "system package"), i+1)
+			l.Kind, l.Bin = KindSystem, i+1
+			l.Name = fmt.Sprintf("%s (bin %d)", counts.Plural(len(l.Packages), "system package"), l.Bin)
 			layers = append(layers, l)
 		}
 	}

@@ -22,19 +22,22 @@ type Plan struct {
 
 // Layer is one layer that mlbuild makes.
 type Layer struct {
-	Kind   string         `json:"kind"` // python, system, account, skeleton, build, copy, wheels, built, run, model, bake, app, tests, dev, builder
-	Name   string         `json:"name"` // for people: "numpy 2.4.6", "12 small wheels (bin 3)"
+	Kind   Kind           `json:"kind"`
+	Name   string         `json:"name"`          // for people: "numpy 2.4.6", "12 small wheels (bin 3)"
+	Bin    int            `json:"bin,omitempty"` // which of the layers that small wheels or packages share, from 1; 0 = none of them
 	Wheels []pylock.Wheel `json:"wheels,omitempty"`
 	// Packages are the system packages of the layer, sorted by name.
 	Packages []syslock.Package `json:"packages,omitempty"`
+	// Handling is what more than unpacking is done with Packages: rules set them up, or dpkg configures them.
+	Handling syslock.Way `json:"handling,omitempty"`
 	// Runs says in words what runs to make the layer, and when, where that is more than unpacking and copying: "on the image: …".
 	Runs string     `json:"runs,omitempty"`
 	Part wheel.Part `json:"part,omitzero"`  // which part of its one wheel
 	Size int64      `json:"size,omitempty"` // bytes of the wheels or packages as downloaded, the part's share; 0 = unknown
 }
 
-// Sent tells whether the layer is made of files that the client sends, and of nothing that took work.
-func (l Layer) Sent() bool { return l.Kind == "app" || l.Kind == "tests" }
+// FromContext reports whether the layer is made of files that the client sends, and of nothing that took work.
+func (l Layer) FromContext() bool { return l.Kind == KindApp || l.Kind == KindTests }
 
 // PlanWheels decides which wheel goes into which layer: a large one, and one of unknown size, has a layer of its own; a very
 // large one is split; the others share bins by a hash of their name, so that adding or bumping one package touches one layer.
@@ -108,12 +111,12 @@ func ownLayers(own []pylock.Wheel, split int64) []Layer {
 func wheelLayers(w pylock.Wheel, n int) []Layer {
 	name := w.Name + " " + w.Version
 	if n == 1 {
-		return []Layer{{Kind: "wheels", Name: name, Wheels: []pylock.Wheel{w}, Size: w.Size}}
+		return []Layer{{Kind: KindWheels, Name: name, Wheels: []pylock.Wheel{w}, Size: w.Size}}
 	}
 	layers := make([]Layer, n)
 	for k := range n {
 		layers[k] = Layer{
-			Kind: "wheels", Name: fmt.Sprintf("%s (part %d of %d)", name, k+1, n),
+			Kind: KindWheels, Name: fmt.Sprintf("%s (part %d of %d)", name, k+1, n),
 			Wheels: []pylock.Wheel{w}, Part: wheel.Part{K: k, N: n}, Size: w.Size / int64(n),
 		}
 	}
@@ -144,7 +147,8 @@ func binLayers(small []pylock.Wheel, bins int) []Layer {
 			continue
 		}
 		slices.SortFunc(l.Wheels, func(x, y pylock.Wheel) int { return cmp.Compare(x.Name, y.Name) })
-		l.Kind, l.Name = "wheels", fmt.Sprintf("%s (bin %d)", counts.Plural(len(l.Wheels), "small wheel"), i+1)
+		l.Kind, l.Bin = KindWheels, i+1
+		l.Name = fmt.Sprintf("%s (bin %d)", counts.Plural(len(l.Wheels), "small wheel"), l.Bin)
 		layers = append(layers, l)
 	}
 	return layers

@@ -36,7 +36,7 @@ func foundation(links []syslock.Link) bkllb.State {
 	a.Symlink("/etc/ssl/certs", "/usr/lib/ssl/certs")
 	a.Mkfile("/etc/passwd", scripts.DebianPasswd)
 	a.Mkfile("/etc/group", scripts.DebianGroup)
-	return Settled(bkllb.Scratch().File(a.Last, baseStage.Named("directories, links and accounts")), baseStage)
+	return Settled(bkllb.Scratch().File(a.Last, baseGroup.Named("directories, links and accounts")), baseGroup)
 }
 
 // ToRead is the base for steps that read its files. links are those of the list of packages.

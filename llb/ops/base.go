@@ -5,11 +5,11 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-var baseStage = Group{ID: "base", Title: "base"}
+var baseGroup = Group{ID: GroupBase}
 
 // BaseState is the image by digest. Nothing pulls it until something reads its files.
 func BaseState(b Base, p ocispecs.Platform) bkllb.State {
-	return bkllb.Image(b.Ref, bkllb.Platform(p), baseStage.Named("%s", b.Ref))
+	return bkllb.Image(b.Ref, bkllb.Platform(p), baseGroup.Named("%s", b.Ref))
 }
 
 // BaseToRead is the same image as a vertex of its own, for steps that read its files. The solver unpacks an input as soon as its result exists
@@ -17,5 +17,5 @@ func BaseState(b Base, p ocispecs.Platform) bkllb.State {
 // answer is in a cache. A limit of all its layers changes the key and nothing else.
 func BaseToRead(b Base, p ocispecs.Platform) bkllb.State {
 	layers := len(b.Config.RootFS.DiffIDs)
-	return bkllb.Image(b.Ref, bkllb.Platform(p), bkllb.WithLayerLimit(layers), baseStage.Named("%s, to read", b.Ref))
+	return bkllb.Image(b.Ref, bkllb.Platform(p), bkllb.WithLayerLimit(layers), baseGroup.Named("%s, to read", b.Ref))
 }

@@ -2,6 +2,7 @@ package ops
 
 import (
 	"cmp"
+	"io/fs"
 	"path"
 	"slices"
 
@@ -85,3 +86,5 @@ func (a *Actions) Settle(empty bkllb.State, dirs []recipe.Dir) {
 		a.Last = a.Last.Copy(empty, "/empty", d.Path, &bkllb.CopyInfo{CopyDirContentsOnly: true}, bkllb.WithCreatedTime(wheel.ModTime))
 	}
 }
+
+func fileMode(bits int) fs.FileMode { return fs.FileMode(uint32(bits) & 0o777) }

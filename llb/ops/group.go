@@ -1,29 +1,130 @@
 package ops
 
 import (
-	"io/fs"
+	"slices"
 
 	bkllb "github.com/moby/buildkit/client/llb"
 )
 
-func fileMode(bits int) fs.FileMode { return fs.FileMode(uint32(bits) & 0o777) }
+// GroupID names a progress group: what a user sees as one part of the build.
+type GroupID string
 
-// LayerGroups are the ids of the progress groups whose steps do work that a cache saves.
-var LayerGroups = []string{"mlbuild-account", "mlbuild-bake", "mlbuild-build", "mlbuild-bytecode", "mlbuild-copy", "mlbuild-models", "mlbuild-python", "mlbuild-run", "mlbuild-source", "mlbuild-system", "mlbuild-wheels"}
+// The groups, in the order of an image's making.
+const (
+	GroupResolve       GroupID = "resolve"
+	GroupResolveSystem GroupID = "resolve-system"
+	GroupInspect       GroupID = "inspect"
+	GroupHelper        GroupID = "helper"
+	GroupDownload      GroupID = "download"
+	GroupBase          GroupID = "base"
+	GroupPython        GroupID = "python"
+	GroupSystem        GroupID = "system"
+	GroupAccount       GroupID = "account"
+	GroupSkeleton      GroupID = "skeleton"
+	GroupBuilder       GroupID = "builder"
+	GroupBuild         GroupID = "build"
+	GroupCopy          GroupID = "copy"
+	GroupWheels        GroupID = "wheels"
+	GroupSource        GroupID = "source"
+	GroupBytecode      GroupID = "bytecode"
+	GroupModels        GroupID = "models"
+	GroupBake          GroupID = "bake"
+	GroupApp           GroupID = "app"
+	GroupRun           GroupID = "run"
+	GroupTests         GroupID = "tests"
+	GroupTesting       GroupID = "testing"
+	GroupDev           GroupID = "dev"
+	GroupMerged        GroupID = "merged"
+	GroupImage         GroupID = "image"
+)
 
-// stage is a progress group: what a user sees as one part of the build. Names and groups are no part of a vertex's digest.
-type Group struct {
-	ID, Title string
-	NoCache   Stages // run again whatever the daemon has
+// groups says of each group what people read, whether its steps do work that a cache saves, and by which names of --no-cache they run again.
+var groups = map[GroupID]struct {
+	title   string
+	works   bool
+	noCache []string
+}{
+	GroupResolve:       {title: "resolve", noCache: []string{"resolve"}},
+	GroupResolveSystem: {title: "resolve", noCache: []string{"resolve"}},
+	GroupInspect:       {title: "resolve", noCache: []string{"resolve"}},
+	GroupHelper:        {title: "helper"},
+	GroupDownload:      {title: "download"},
+	GroupBase:          {title: "base"},
+	GroupPython:        {title: "python", works: true},
+	GroupSystem:        {title: "system packages", works: true, noCache: []string{"system", "runtime"}},
+	GroupAccount:       {title: "user", works: true, noCache: []string{"runtime"}},
+	GroupSkeleton:      {title: "python environment"},
+	GroupBuilder:       {title: "builder", noCache: []string{"builder"}},
+	GroupBuild:         {title: "libraries from source", works: true},
+	GroupCopy:          {title: "files of other images", works: true},
+	GroupWheels:        {title: "wheels", works: true, noCache: []string{"wheels", "runtime"}},
+	GroupSource:        {title: "source", works: true, noCache: []string{"builder"}},
+	GroupBytecode:      {title: "bytecode", works: true, noCache: []string{"bytecode", "runtime"}},
+	GroupModels:        {title: "models", works: true, noCache: []string{"models"}},
+	GroupBake:          {title: "files that the project makes", works: true},
+	GroupApp:           {title: "app"},
+	GroupRun:           {title: "commands on the image", works: true},
+	GroupTests:         {title: "tests"},
+	GroupTesting:       {title: "testing", noCache: []string{"testing"}},
+	GroupDev:           {title: "dev", noCache: []string{"dev"}},
+	GroupMerged:        {title: "image to run in"},
+	GroupImage:         {title: "image"},
 }
 
-// Named gives a vertex the name that people read, inside the stage's group.
-func (s Group) Named(format string, args ...any) bkllb.ConstraintsOpt {
-	opts := Constraints{
-		bkllb.WithCustomNamef("["+s.Title+"] "+format, args...),
-		bkllb.ProgressGroup("mlbuild-"+s.ID, s.Title, false),
+// LayerGroups are the ids, as a daemon reports them, of the progress groups whose steps do work that a cache saves; sorted.
+var LayerGroups = layerGroups()
+
+func layerGroups() []string {
+	var ids []string
+	for id, g := range groups {
+		if g.works {
+			ids = append(ids, id.reported())
+		}
 	}
-	if s.NoCache.Has(s.ID) {
+	slices.Sort(ids)
+	return ids
+}
+
+// reported is the group's id among those of other clients of a daemon.
+func (id GroupID) reported() string { return "mlbuild-" + string(id) }
+
+// Stages names parts of a build, as CacheStages lists them. Nil is none.
+type Stages []string
+
+// AllStages is every part of a build.
+var AllStages = Stages{"*"}
+
+// CacheStages returns the names of which --no-cache takes a list, sorted: every stage that runs steps, and the parts of runtime.
+func CacheStages() []string {
+	var names []string
+	for _, g := range groups {
+		names = append(names, g.noCache...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// Has reports whether a progress group is among the stages.
+func (s Stages) Has(id GroupID) bool {
+	return slices.ContainsFunc(s, func(name string) bool {
+		return name == AllStages[0] || slices.Contains(groups[id].noCache, name)
+	})
+}
+
+// Group is a progress group of one build. Names and groups are no part of a vertex's digest.
+type Group struct {
+	ID      GroupID
+	NoCache Stages // run again whatever the daemon has
+}
+
+// Named returns the option that gives a vertex the name that people read, inside the group.
+func (g Group) Named(format string, args ...any) Constraints {
+	title := groups[g.ID].title
+	opts := Constraints{
+		bkllb.WithCustomNamef("["+title+"] "+format, args...),
+		bkllb.ProgressGroup(g.ID.reported(), title, false),
+	}
+	if g.NoCache.Has(g.ID) {
 		opts = append(opts, bkllb.IgnoreCache)
 	}
 	return opts

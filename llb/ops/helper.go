@@ -9,7 +9,7 @@ import (
 // HelperRoot is an otherwise empty root that holds one of the helpers. The daemon knows it by its digest and asks the client for it only where it
 // has to run a step: neither a session nor a transfer stands in the keys of the steps on it.
 func HelperRoot(digest string) bkllb.State {
-	s := Group{ID: "helper", Title: "helper"}
+	s := Group{ID: GroupHelper}
 	return bkllb.OCILayoutBlob(HelperStore+"@"+digest, bkllb.ImageBlobOCIStore("", HelperStore),
 		bkllb.Filename(HelperFile), bkllb.Chmod(0o755), s.Named("send the unpacker"))
 }

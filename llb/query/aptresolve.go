@@ -32,7 +32,7 @@ type SystemInputs struct {
 // SystemResolution compiles the step in which apt says which packages the recipe's system packages bring: the base's own, or for a base of packages that
 // of the tool image, which then answers for an empty system of the base's release and architecture. Nothing is installed. Its result holds SystemAnswer.
 func SystemResolution(r *recipe.Recipe, in SystemInputs) (*pb.Definition, error) {
-	s := ops.Group{ID: "resolve-system", Title: "resolve", NoCache: in.NoCache}
+	s := ops.Group{ID: ops.GroupResolveSystem, NoCache: in.NoCache}
 	from, runs, script, files := in.Base, in.Platform, scripts.AptResolve, map[string]string(nil)
 	if in.Base.Bare {
 		from, runs, script, files = in.Tool, in.Worker, scripts.AptBare+script, bareFiles(r, in.Platform)

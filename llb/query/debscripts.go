@@ -31,7 +31,7 @@ type ReadInputs struct {
 // SystemReading compiles the step that reads the maintainer scripts of packages and says which way each goes. Packages that replace one of the base's
 // own are not read: dpkg has to. Nothing of the packages is run. Its result holds SystemWays.
 func SystemReading(sys *syslock.System, in ReadInputs, p ocispecs.Platform) (*pb.Definition, error) {
-	s := ops.Group{ID: "resolve-system", Title: "resolve", NoCache: in.NoCache}
+	s := ops.Group{ID: ops.GroupResolveSystem, NoCache: in.NoCache}
 	files, mounts := ops.PackageMounts(read(sys.Packages))
 	args := []string{"ways", "-out", "/out" + SystemWays, "-arch", sys.Architecture, "-base", "/base"}
 	mounts = append(mounts, bkllb.AddMount("/base", in.Base.ToRead(p, sys.Links), bkllb.Readonly, bkllb.ContentCache(bkllb.MountContentCacheOff)))

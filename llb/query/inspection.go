@@ -31,7 +31,7 @@ type Inspected struct {
 // Inspection compiles the step that looks into wheels where they lie: their sizes, which a plain HTML index does not give, and paths that two
 // of them write with different bytes. It asks for the end of each file only.
 func Inspection(r *recipe.Recipe, wheels []pylock.Wheel, in ResolveInputs) (*pb.Definition, error) {
-	s := ops.Group{ID: "inspect", Title: "resolve", NoCache: in.NoCache}
+	s := ops.Group{ID: ops.GroupInspect, NoCache: in.NoCache}
 	tool, err := ops.ToolState(in.Tool, in.Worker, s)
 	if err != nil {
 		return nil, err

@@ -40,7 +40,7 @@ type ResolveInputs struct {
 
 // Resolution compiles the step in which uv turns the recipe's requirements into a lock. Its result holds ResolvedLock and ResolvedVia.
 func Resolution(r *recipe.Recipe, in ResolveInputs) (*pb.Definition, error) {
-	s := ops.Group{ID: "resolve", Title: "resolve", NoCache: in.NoCache}
+	s := ops.Group{ID: ops.GroupResolve, NoCache: in.NoCache}
 	tool, err := ops.ToolState(in.Tool, in.Worker, s)
 	if err != nil {
 		return nil, err
