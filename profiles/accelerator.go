@@ -12,82 +12,130 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
+type acceleratorSpec struct {
+	kind, cuda, minDriver yamldoc.String
+}
+
+// decodeAccelerator reads none, cuda, or {cuda: version, min_driver: version}.
+func decodeAccelerator(d *yamldoc.Decoder, n *yamldoc.Node, a *acceleratorSpec) {
+	if n.Kind != yamldoc.Mapping {
+		d.String(&a.kind, "accelerator")(n)
+		return
+	}
+	a.kind = yamldoc.String{Value: "cuda", At: n.At, Set: true}
+	d.Mapping(n, "accelerator", yamldoc.Fields{
+		"kind":       d.String(&a.kind, "accelerator.kind"),
+		"cuda":       d.String(&a.cuda, "accelerator.cuda"),
+		"min_driver": d.String(&a.minDriver, "accelerator.min_driver"),
+	})
+}
+
 var (
 	cudaVersion   = lazyregexp.New(`^[0-9]{1,2}\.[0-9]$`)
 	driverVersion = lazyregexp.New(`^[0-9]{3}(\.[0-9]+){0,2}$`)
 )
 
-// accelerator decides between CPU and CUDA, and what follows for the packages.
-func (r *resolver) accelerator() {
-	s := r.spec.accelerator
-	a := &r.recipe.Accelerator
-	a.Kind, a.CUDA, a.MinDriver = recipe.AcceleratorKind(s.kind.Or(string(recipe.NoAccelerator))), s.cuda.Value, s.minDriver.Value
+// acceleratorQuestion is what the accelerator is decided by, beside its key.
+type acceleratorQuestion struct {
+	profile, platform string
+	torch             torchLine     // the index of PyTorch that the requirements name
+	direct            []requirement // what the project asks for by name
+}
+
+// resolveAccelerator decides between CPU and CUDA; ok is false if what the file says of it means nothing.
+func resolveAccelerator(report *yamldoc.Report, s acceleratorSpec, q acceleratorQuestion) (a recipe.Accelerator, ok bool) {
+	a = recipe.Accelerator{Kind: recipe.AcceleratorKind(s.kind.Or(string(recipe.NoAccelerator))), CUDA: s.cuda.Value, MinDriver: s.minDriver.Value}
 	if a.Kind != recipe.NoAccelerator && a.Kind != recipe.CUDA {
 		f := fault.New(fault.Spec, "the accelerator %q does not exist", a.Kind).In(s.kind.At)
-		r.Add(f.Hint("Use none, cuda, or {cuda: \"12.6\"} for a version."))
-		return
+		report.Add(f.Hint("Use none, cuda, or {cuda: \"12.6\"} for a version."))
+		return a, false
 	}
 	if a.Kind == recipe.NoAccelerator && (s.cuda.Set || s.minDriver.Set) {
-		r.Specf(s.kind.At, "the accelerator none has no cuda and no min_driver")
-		return
+		report.Specf(s.kind.At, "the accelerator none has no cuda and no min_driver")
+		return a, false
 	}
 	if s.minDriver.Set && !driverVersion.MatchString(a.MinDriver) {
-		r.Specf(s.minDriver.At, "%q is not a driver version", a.MinDriver).Hint("For example min_driver: \"550\".")
+		report.Specf(s.minDriver.At, "%q is not a driver version", a.MinDriver).Hint("For example min_driver: \"550\".")
 		a.MinDriver = ""
 	}
 	if s.cuda.Set && !cudaVersion.MatchString(a.CUDA) {
-		r.Specf(s.cuda.At, "%q is not a CUDA version", a.CUDA).
-			Hint("Name the major and minor version, for example cuda: %q; cuda without a version takes what the packages bring.", r.cudaLike(a.CUDA))
-		return
+		report.Specf(s.cuda.At, "%q is not a CUDA version", a.CUDA).
+			Hint("Name the major and minor version, for example cuda: %q; cuda without a version takes what the packages bring.", cudaLike(a.CUDA))
+		return a, false
 	}
-	r.cudaOfRequirements()
-	r.checkDriver()
-	r.checkArm()
-	r.recipe.Requires.Rename = r.renames(r.direct)
-	r.useUV()
-	if r.recipe.Requires.From == "" {
-		r.uvSettings()
-		r.bindTorch()
+	if a.Kind == recipe.CUDA && a.CUDA == "" {
+		a.CUDA = cudaOfRequirements(report, q)
 	}
-	r.pinUV()
-	r.pinPoetry()
-	r.projectText()
+	noteOtherIndex(report, a, q)
+	checkDriver(report, a, s.minDriver)
+	checkArm(report, a, s.cuda, q)
+	return a, true
+}
+
+// cudaOfRequirements is the CUDA that the requirements name, by an index of PyTorch or by a pin such as torch==2.9.1+cu126; "" = none.
+func cudaOfRequirements(report *yamldoc.Report, q acceleratorQuestion) string {
+	if cuda := compat.CUDAOfTag(q.torch.tag); cuda != "" {
+		report.Notef("CUDA %s is taken from the index in %s", cuda, q.torch.at)
+		return cuda
+	}
+	for _, d := range q.direct {
+		_, local, _ := strings.Cut(d.pin, "+")
+		if cuda := compat.CUDAOfTag(local); cuda != "" && slices.Contains(compat.TorchFamily, d.name) {
+			report.Notef("CUDA %s is taken from %s==%s in %s", cuda, d.name, d.pin, d.at)
+			return cuda
+		}
+	}
+	return ""
+}
+
+// noteOtherIndex says where the profile decides against the index of PyTorch that the requirements name.
+func noteOtherIndex(report *yamldoc.Report, a recipe.Accelerator, q acceleratorQuestion) {
+	wanted, line := "cpu", q.torch
+	if a.Kind == recipe.CUDA {
+		wanted = compat.CUDATag(a.CUDA)
+	}
+	switch {
+	case line.tag == "" || line.tag == wanted:
+	case a.CUDA == "" && a.Kind == recipe.CUDA:
+		report.Notef("the profile %s takes torch from the default index, not from %s/%s (%s)", q.profile, line.root, line.tag, line.at)
+	default:
+		report.Notef("the profile %s takes torch from %s/%s, not from %s (%s)", q.profile, line.root, wanted, line.tag, line.at)
+	}
 }
 
 // checkPins holds the pinned versions of frameworks against the tables before anything is resolved.
-func (r *resolver) checkPins() {
-	a := r.recipe.Accelerator
-	for _, q := range r.direct {
-		if q.pin == "" || !minorVersion.MatchString(r.recipe.Python.Version) {
+func checkPins(report *yamldoc.Report, direct []requirement, a recipe.Accelerator, python, profile string) {
+	for _, q := range direct {
+		if q.pin == "" || !minorVersion.MatchString(python) {
 			continue
 		}
 		cuda := ""
 		if a.Kind == recipe.CUDA && slices.Contains(compat.Known().TorchTags(), compat.CUDATag(a.CUDA)) || q.name != "torch" {
 			cuda = a.CUDA
 		}
-		if f := r.localPin(q); f != nil {
-			r.Add(f.In(q.at))
+		if f := localPin(q, a, profile); f != nil {
+			report.Add(f.In(q.at))
 			continue
 		}
-		faults, note := frameworkFaults(q.name, q.pin, r.recipe.Python.Version, cuda)
+		faults, note := frameworkFaults(q.name, q.pin, python, cuda)
 		for _, f := range faults {
-			r.Add(f.In(q.at))
+			report.Add(f.In(q.at))
 		}
 		if note != "" {
-			r.Notef("%s", note)
+			report.Notef("%s", note)
 		}
 	}
-	r.checkTorchvision()
+	checkTorchvision(report, direct)
 }
 
 // checkTorchvision compares a pinned torchvision with a pinned torch: each is built against exactly one minor version.
-func (r *resolver) checkTorchvision() {
+func checkTorchvision(report *yamldoc.Report, direct []requirement) {
 	pin := func(name string) requirement {
-		i := slices.IndexFunc(r.direct, func(q requirement) bool { return q.name == name && q.pin != "" })
+		i := slices.IndexFunc(direct, func(q requirement) bool { return q.name == name && q.pin != "" })
 		if i < 0 {
 			return requirement{}
 		}
-		return r.direct[i]
+		return direct[i]
 	}
 	torch, vision := pin("torch"), pin("torchvision")
 	row := compat.Known().TorchRowOf(torch.pin)
@@ -95,35 +143,33 @@ func (r *resolver) checkTorchvision() {
 	if row == nil || i < 0 || row.Torchvision == compat.MinorOf(vision.pin) {
 		return
 	}
-	r.Add(fault.New(fault.Resolve, "torchvision %s is built for torch %s, the project wants torch %s", vision.pin, compat.Known().Torch[i].Version, torch.pin).
+	report.Add(fault.New(fault.Resolve, "torchvision %s is built for torch %s, the project wants torch %s", vision.pin, compat.Known().Torch[i].Version, torch.pin).
 		In(vision.at).Hint("With torch %s goes torchvision %s.", row.Version, row.Torchvision))
 }
 
 // localPin is nil unless a torch is pinned to a build (2.9.1+cu128) that the profile does not take.
-func (r *resolver) localPin(q requirement) *fault.Fault {
+func localPin(q requirement, a recipe.Accelerator, profile string) *fault.Fault {
 	version, local, pinned := strings.Cut(q.pin, "+")
-	a := r.recipe.Accelerator
 	if q.name != "torch" || !pinned || local != "cpu" && compat.CUDAOfTag(local) == "" || a.Kind == recipe.NoAccelerator && local == "cpu" {
 		return nil
 	}
 	hint := fmt.Sprintf("Write torch==%s: each profile then takes its own build of it.", version)
 	switch {
 	case a.Kind == recipe.NoAccelerator:
-		return fault.New(fault.Variant, "torch is pinned to the CUDA build %s, the profile %s is for CPU", q.pin, r.sel.Profile).Hint("%s", hint)
+		return fault.New(fault.Variant, "torch is pinned to the CUDA build %s, the profile %s is for CPU", q.pin, profile).Hint("%s", hint)
 	case local == "cpu":
-		return fault.New(fault.Cuda, "torch is pinned to the CPU build %s, the profile %s is for CUDA", q.pin, r.sel.Profile).Hint("%s", hint)
+		return fault.New(fault.Cuda, "torch is pinned to the CPU build %s, the profile %s is for CUDA", q.pin, profile).Hint("%s", hint)
 	case a.CUDA != compat.CUDAOfTag(local):
-		return fault.New(fault.Cuda, "torch is pinned to the build %s, the profile %s wants CUDA %s", q.pin, r.sel.Profile, orElse(a.CUDA, "of the default index")).
+		return fault.New(fault.Cuda, "torch is pinned to the build %s, the profile %s wants CUDA %s", q.pin, profile, orElse(a.CUDA, "of the default index")).
 			Hint("%s", hint).Hint("Or write accelerator: {cuda: %q}.", compat.CUDAOfTag(local))
 	}
 	return nil
 }
 
 // checkArm refuses a CUDA for which torch has no aarch64 wheels.
-func (r *resolver) checkArm() {
-	a := r.recipe.Accelerator
+func checkArm(report *yamldoc.Report, a recipe.Accelerator, s yamldoc.String, q acceleratorQuestion) {
 	arm := compat.Known().TorchArm
-	if r.recipe.Platform != "linux/arm64" || a.CUDA == "" || !r.asksFor("torch") ||
+	if q.platform != "linux/arm64" || a.CUDA == "" || !asksIn(q.direct, "torch") ||
 		slices.Contains(arm, compat.CUDATag(a.CUDA)) || compat.CompareVersions(a.CUDA, compat.CUDAOfTag(arm[len(arm)-1])) > 0 {
 		return
 	}
@@ -131,17 +177,12 @@ func (r *resolver) checkArm() {
 	for _, tag := range arm {
 		known = append(known, compat.CUDAOfTag(tag))
 	}
-	r.Add(fault.New(fault.Wheel, "torch has no wheels for CUDA %s on linux/arm64", a.CUDA).In(r.spec.accelerator.cuda.At).
+	report.Add(fault.New(fault.Wheel, "torch has no wheels for CUDA %s on linux/arm64", a.CUDA).In(s.At).
 		Hint("There are wheels for CUDA %s.", strings.Join(known, ", ")))
 }
 
-// asksFor tells whether the project names a package itself.
-func (r *resolver) asksFor(name string) bool {
-	return slices.ContainsFunc(r.direct, func(q requirement) bool { return q.name == name })
-}
-
 // cudaLike guesses the version that was meant by "12", "12.6.3" or "cu126".
-func (r *resolver) cudaLike(s string) string {
+func cudaLike(s string) string {
 	if v := compat.CUDAOfTag(s); v != "" {
 		return v
 	}
@@ -158,13 +199,12 @@ func (r *resolver) cudaLike(s string) string {
 }
 
 // checkDriver compares the promised driver with the floor of the wanted CUDA.
-func (r *resolver) checkDriver() {
-	a := r.recipe.Accelerator
+func checkDriver(report *yamldoc.Report, a recipe.Accelerator, s yamldoc.String) {
 	if a.CUDA == "" || a.MinDriver == "" {
 		return
 	}
 	if f := driverFault(a.CUDA, a.MinDriver); f != nil {
-		r.Add(f.In(r.spec.accelerator.minDriver.At))
+		report.Add(f.In(s.At))
 	}
 }
 
@@ -186,6 +226,23 @@ func driverFault(cuda, driver string) *fault.Fault {
 		f.Hint("Driver %s runs CUDA up to %s: cuda: %q.", driver, newest, newest)
 	}
 	return f.Hint("Or raise min_driver to %s.", floor)
+}
+
+// fitRequirements takes the requirements to the accelerator: the names of frameworks, the locks of other tools, and the index of PyTorch.
+func (r *resolver) fitRequirements() {
+	r.recipe.Requires.Rename = renames(r.direct, r.renameQuestion())
+	r.useUV()
+	if r.recipe.Requires.From == "" {
+		r.uvSettings()
+		r.bindTorch()
+	}
+	r.pinUV()
+	r.pinPoetry()
+	r.projectText()
+}
+
+func (r *resolver) renameQuestion() renameQuestion {
+	return renameQuestion{r.recipe.Accelerator, r.recipe.Platform, recipe.BaseKind(r.spec.base.kind.Value), r.recipe.Requires.Allow}
 }
 
 // bindTorch binds torch and its family to an index of PyTorch: cpu, or the one of the wanted CUDA. Without a
@@ -229,7 +286,7 @@ func (r *resolver) knownTag(tag string) bool {
 		r.Notef("CUDA %s is newer than the tables of this mlbuild (%s), which cannot check it", wanted, compat.Known().AsOf)
 		return true
 	}
-	if !r.asksFor("torch") {
+	if !asksIn(r.direct, "torch") {
 		r.Notef("no torch was ever built for CUDA %s; only the CUDA major is held for the other frameworks", wanted)
 		return false
 	}
@@ -238,7 +295,7 @@ func (r *resolver) knownTag(tag string) bool {
 	return false
 }
 
-// nearestCUDA gives up to two versions below and two above the wanted one.
+// nearestCUDA returns up to two versions below and two above the wanted one.
 func nearestCUDA(wanted string, tags []string) []string {
 	i, _ := slices.BinarySearchFunc(tags, wanted, func(tag, w string) int { return compat.CompareVersions(compat.CUDAOfTag(tag), w) })
 	var near []string
@@ -248,29 +305,37 @@ func nearestCUDA(wanted string, tags []string) []string {
 	return near
 }
 
-// renames gives frameworks that have one package per accelerator the right one's name; nil for none of them.
-func (r *resolver) renames(direct []requirement) map[string]string {
-	renames := map[string]string{}
+// renameQuestion is what the names of frameworks are decided by.
+type renameQuestion struct {
+	accelerator recipe.Accelerator
+	platform    string
+	base        recipe.BaseKind // base.kind as the project names it
+	allowed     []string        // packages that the project wants as they are
+}
+
+// renames returns the names for this accelerator of frameworks that have one package for each; nil for none of them.
+func renames(direct []requirement, names renameQuestion) map[string]string {
+	found := map[string]string{}
 	for _, q := range direct {
 		for _, v := range compat.Known().Variants {
-			inBase := r.spec.base.kind.Value == string(recipe.BaseTensorFlow) && slices.Contains(v.Names, "tensorflow") // under the name that it has there
-			if !slices.Contains(v.Names, q.name) || slices.Contains(r.recipe.Requires.Allow, q.name) || inBase {
+			inBase := names.base == recipe.BaseTensorFlow && slices.Contains(v.Names, "tensorflow") // under the name that it has there
+			if !slices.Contains(v.Names, q.name) || slices.Contains(names.allowed, q.name) || inBase {
 				continue
 			}
-			if to := r.variant(v, q); to != q.name+q.extras {
-				renames[q.name] = to
+			if to := variant(v, q, names); to != q.name+q.extras {
+				found[q.name] = to
 			}
 		}
 	}
-	if len(renames) == 0 {
+	if len(found) == 0 {
 		return nil
 	}
-	return renames
+	return found
 }
 
 // variant chooses among the names of one framework.
-func (r *resolver) variant(v compat.VariantRow, q requirement) string {
-	a := r.recipe.Accelerator
+func variant(v compat.VariantRow, q requirement, names renameQuestion) string {
+	a := names.accelerator
 	switch {
 	case a.Kind == recipe.CUDA && strings.Contains(q.extras, "cuda"):
 		return q.name + q.extras // the project chose its CUDA build itself
@@ -278,7 +343,7 @@ func (r *resolver) variant(v compat.VariantRow, q requirement) string {
 		return v.CUDA13
 	case a.Kind == recipe.CUDA:
 		return v.CUDA
-	case v.CPUArm != "" && r.recipe.Platform == "linux/arm64":
+	case v.CPUArm != "" && names.platform == "linux/arm64":
 		return v.CPUArm
 	case !strings.Contains(q.extras, "cuda") && q.name == v.CPU:
 		return q.name + q.extras

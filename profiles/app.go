@@ -6,46 +6,126 @@ import (
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/compat"
+	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
-// app decides what runs in the image and what it finds there.
-func (r *resolver) app() {
-	s := r.spec.app
-	a := &r.recipe.App
-	a.Workdir = r.workdir(s.workdir)
-	r.files()
-	a.Entrypoint = yamldoc.Values(s.entrypoint)
-	r.command()
-	r.initEntrypoint()
-	a.Env = r.env()
-	a.Labels = r.labels()
-	a.Annotations = readPairs(r.Report, s.annotations, "annotation", labelName)
-	a.Ports = readPorts(r.Report, s.ports)
-	a.Volumes = r.volumes()
-	a.Dirs = r.dirs()
-	a.StopSignal = r.stopSignal()
-	a.Healthcheck = r.healthcheck()
+type appSpec struct {
+	copy        []copySpec
+	copySet     bool
+	workdir     yamldoc.String
+	entrypoint  []yamldoc.String
+	command     []yamldoc.String
+	ports       []yamldoc.String
+	env         []yamldoc.Pair
+	labels      []yamldoc.Pair
+	annotations []yamldoc.Pair
+	volumes     []yamldoc.String
+	dirs        []dirSpec
+	stopSignal  yamldoc.String
+	presets     []yamldoc.String
+	init        bool // a PID 1 that forwards signals and reaps
+	initAt      fault.Position
+	healthcheck *healthSpec
 }
 
-func (r *resolver) workdir(s yamldoc.String) string {
-	if !s.Set {
-		return defaultWorkdir
+type dirSpec struct {
+	path, mode, owner yamldoc.String
+}
+
+func decodeApp(d *yamldoc.Decoder, n *yamldoc.Node, a *appSpec) {
+	d.Mapping(n, "app", yamldoc.Fields{
+		"copy":        func(n *yamldoc.Node) { a.copySet, a.copy = true, decodeCopies(d, n, "app.copy") },
+		"workdir":     d.String(&a.workdir, "app.workdir"),
+		"entrypoint":  decodeWords(d, &a.entrypoint, "app.entrypoint"),
+		"command":     decodeWords(d, &a.command, "app.command"),
+		"ports":       d.Strings(&a.ports, "app.ports"),
+		"env":         d.Pairs(&a.env, "app.env"),
+		"labels":      d.Pairs(&a.labels, "app.labels"),
+		"annotations": d.Pairs(&a.annotations, "app.annotations"),
+		"volumes":     d.Strings(&a.volumes, "app.volumes"),
+		"dirs":        func(n *yamldoc.Node) { decodeDirs(d, n, a) },
+		"stop_signal": d.String(&a.stopSignal, "app.stop_signal"),
+		"presets":     d.Strings(&a.presets, "app.presets"),
+		"init": func(n *yamldoc.Node) {
+			d.Flag(&a.init, "app.init")(n)
+			a.initAt = n.At
+		},
+		"healthcheck": func(n *yamldoc.Node) { decodeHealth(d, n, a) },
+	})
+}
+
+// decodeDirs reads app.dirs: a list of paths and of {path, mode, owner}.
+func decodeDirs(d *yamldoc.Decoder, n *yamldoc.Node, a *appSpec) {
+	a.dirs = nil
+	if n.Kind != yamldoc.List {
+		d.Wrong(n, "app.dirs", "a list of paths")
+		return
 	}
-	why := badDirectory(s.Value)
-	if why == "" && path.Clean(s.Value) == "/" {
-		why = "is the root of the image"
+	for _, item := range n.Items {
+		var dir dirSpec
+		if item.Kind != yamldoc.Mapping {
+			d.String(&dir.path, "an item of app.dirs")(item)
+		} else {
+			d.Mapping(item, "app.dirs", yamldoc.Fields{
+				"path": d.String(&dir.path, "path"), "mode": d.String(&dir.mode, "mode"), "owner": d.String(&dir.owner, "owner"),
+			})
+			if !dir.path.Set {
+				d.Report.Specf(item.At, "an item of app.dirs has no path")
+			}
+		}
+		if dir.path.Set {
+			a.dirs = append(a.dirs, dir)
+		}
 	}
-	if why == "" && under(s.Value, systemTrees) != "" {
-		why = "lies in " + under(s.Value, systemTrees) + ", which belongs to the system"
+}
+
+// appQuestion is what the app is decided by, beside the key app.
+type appQuestion struct {
+	name        string // the project's
+	public      []string
+	user        recipe.User
+	accelerator recipe.Accelerator
+	models      []recipe.Model
+	direct      []requirement // what the project asks for by name
+	training    bool          // the profile is train or extends it
+	trainers    []trainer
+	file        string // the project file
+	py          *pyproject
+	wheel       bool // the project itself is installed
+}
+
+// resolveApp decides what runs in the image and what it finds there.
+func resolveApp(t tree, s appSpec, q appQuestion) recipe.App {
+	a := recipe.App{Workdir: readWorkdir(t.Report, s.workdir)}
+	a.Copy, a.Ignore = appFiles(t, s, placement{a.Workdir, q.user}, q)
+	command := commandQuestion{file: q.file, py: q.py, wheel: q.wheel, copied: a}
+	if q.training {
+		command.train = trainScript(t, a, q.direct)
 	}
-	if why != "" {
-		r.Specf(s.At, "app.workdir %q %s", s.Value, why).Hint("For example workdir: %s.", defaultWorkdir)
-		return defaultWorkdir
+	a.Command, a.CommandFrom = resolveCommand(t, s, command)
+	a.Entrypoint = initEntrypoint(t.Report, s, yamldoc.Values(s.entrypoint), a.Command)
+	a.Env = appEnv(t, s, q, a)
+	a.Labels = appLabels(t.Report, s, q)
+	a.Annotations = readPairs(t.Report, s.annotations, "annotation", labelName)
+	a.Ports = readPorts(t.Report, s.ports)
+	a.Volumes = volumes(t.Report, s.volumes, a.Workdir)
+	a.Dirs = dirs(t.Report, s.dirs, placement{a.Workdir, q.user})
+	a.StopSignal = stopSignal(t.Report, s.stopSignal)
+	a.Healthcheck = resolveHealth(t.Report, s.healthcheck, s.ports)
+	return a
+}
+
+// appFiles decides which files of the project the image has, and what is left out of them.
+func appFiles(t tree, s appSpec, side placement, q appQuestion) (rules []recipe.CopyRule, ignored []string) {
+	wanted := s.copy
+	ignore := readIgnores(t, wanted, q.public)
+	if !s.copySet && !q.wheel { // the wheel has the project's code
+		wanted = detectApp(t, ignore)
 	}
-	return path.Clean(s.Value)
+	return copied(t, side, wanted, ignore), ignore.patterns
 }
 
 var (
@@ -53,84 +133,63 @@ var (
 	labelName = lazyregexp.New(`^[A-Za-z0-9][A-Za-z0-9._/-]*$`)
 )
 
-// env gives the environment: the defaults, the presets over them, and the project's own over both.
-func (r *resolver) env() []recipe.Pair {
-	env := readPairs(r.Report, r.spec.app.env, "environment variable", envName)
+// appEnv returns the environment: the defaults, the presets over them, and the project's own over both.
+func appEnv(t tree, s appSpec, q appQuestion, a recipe.App) []recipe.Pair {
+	env := readPairs(t.Report, s.env, "environment variable", envName)
 	defaults := []recipe.Pair{{Name: "PYTHONUNBUFFERED", Value: "1"}}
-	if r.srcLayout() {
-		defaults = append(defaults, recipe.Pair{Name: "PYTHONPATH", Value: path.Join(r.recipe.App.Workdir, "src")})
+	if srcLayout(t, a) {
+		defaults = append(defaults, recipe.Pair{Name: "PYTHONPATH", Value: path.Join(a.Workdir, "src")})
 	}
-	if r.recipe.Accelerator.Kind == recipe.CUDA {
+	if q.accelerator.Kind == recipe.CUDA {
 		defaults = append(defaults, compat.NvidiaEnv...)
 	}
-	for _, t := range r.trainers() {
+	for _, t := range q.trainers {
 		defaults = append(defaults, t.env...)
 	}
-	return recipe.Over(recipe.Over(defaults, r.presets()), env)
+	return recipe.Over(recipe.Over(defaults, presetEnv(t.Report, s.presets, q.accelerator.Kind)), env)
 }
 
-func (r *resolver) labels() []recipe.Pair {
-	defaults := []recipe.Pair{{Name: "org.opencontainers.image.title", Value: r.recipe.Name}}
-	return recipe.Over(append(defaults, r.modelLabels()...), readPairs(r.Report, r.spec.app.labels, "label", labelName))
+func appLabels(report *yamldoc.Report, s appSpec, q appQuestion) []recipe.Pair {
+	defaults := []recipe.Pair{{Name: "org.opencontainers.image.title", Value: q.name}}
+	return recipe.Over(append(defaults, modelLabels(q.models)...), readPairs(report, s.labels, "label", labelName))
 }
 
-// readInImage reads a path in the image: absolute, or below the working directory.
-func (r *resolver) inImage(s yamldoc.String, what string) (string, bool) {
-	p := s.Value
-	if !path.IsAbs(p) && !hasDotDot(p) {
-		p = path.Join(r.recipe.App.Workdir, p)
-	}
-	why := badDirectory(p)
-	if why == "" && under(p, systemTrees) != "" {
-		why = "lies in " + under(p, systemTrees) + ", which belongs to the system"
-	}
-	if why == "" && path.Clean(p) == "/" {
-		why = "is the root of the image"
-	}
-	if why != "" {
-		r.Specf(s.At, "%s %q %s", what, s.Value, why)
-		return p, false
-	}
-	return path.Clean(p), true
-}
-
-func (r *resolver) volumes() []string {
-	var volumes []string
-	for _, s := range r.spec.app.volumes {
+func volumes(report *yamldoc.Report, list []yamldoc.String, workdir string) []string {
+	var all []string
+	for _, s := range list {
 		if path.Clean(s.Value) == "/tmp" { // nothing is written there: a volume may lie over it
-			volumes = append(volumes, "/tmp")
-		} else if p, ok := r.inImage(s, "the volume"); ok {
-			volumes = append(volumes, p)
+			all = append(all, "/tmp")
+		} else if p, ok := readPlace(report, s, workdir, "the volume"); ok {
+			all = append(all, p)
 		}
 	}
-	return recipe.SortedUnique(volumes)
+	return recipe.SortedUnique(all)
 }
 
-// dirs gives the directories that the image has for the user to write in.
-func (r *resolver) dirs() []recipe.Dir {
-	var dirs []recipe.Dir
-	for _, s := range r.spec.app.dirs {
-		p, ok := r.inImage(s.path, "the directory")
-		uid, gid := readOwner(r.Report, s.owner, r.recipe.User)
-		mode := readMode(r.Report, s.mode, 0o755)
-		if slices.ContainsFunc(dirs, func(d recipe.Dir) bool { return d.Path == p }) {
-			r.Specf(s.path.At, "the directory %s is named twice", p)
+// dirs returns the directories that the image has for the user to write in.
+func dirs(report *yamldoc.Report, list []dirSpec, side placement) []recipe.Dir {
+	var all []recipe.Dir
+	for _, s := range list {
+		p, ok := readPlace(report, s.path, side.workdir, "the directory")
+		uid, gid := readOwner(report, s.owner, side.user)
+		mode := readMode(report, s.mode, 0o755)
+		if slices.ContainsFunc(all, func(d recipe.Dir) bool { return d.Path == p }) {
+			report.Specf(s.path.At, "the directory %s is named twice", p)
 			ok = false
 		}
 		if ok {
-			dirs = append(dirs, recipe.Dir{Path: p, Mode: mode, UID: uid, GID: gid})
+			all = append(all, recipe.Dir{Path: p, Mode: mode, UID: uid, GID: gid})
 		}
 	}
-	slices.SortFunc(dirs, func(a, b recipe.Dir) int { return strings.Compare(a.Path, b.Path) })
-	return dirs
+	slices.SortFunc(all, func(a, b recipe.Dir) int { return strings.Compare(a.Path, b.Path) })
+	return all
 }
 
 var signalText = lazyregexp.New(`^(SIG[A-Z0-9+-]{2,12}|[0-9]{1,2})$`)
 
-func (r *resolver) stopSignal() string {
-	s := r.spec.app.stopSignal
+func stopSignal(report *yamldoc.Report, s yamldoc.String) string {
 	if s.Set && !signalText.MatchString(s.Value) {
-		r.Specf(s.At, "%q is not a signal", s.Value).Hint("For example SIGTERM or SIGINT.")
+		report.Specf(s.At, "%q is not a signal", s.Value).Hint("For example SIGTERM or SIGINT.")
 	}
 	return s.Value
 }

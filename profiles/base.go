@@ -15,20 +15,52 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
+type baseSpec struct {
+	given                     []yamldoc.String // the names of its keys
+	kind                      yamldoc.String
+	image, interpreter, glibc yamldoc.String
+	variant, version, distro  yamldoc.String
+	python                    yamldoc.String // image whose Python is laid over the base
+	packages                  bool           // the base's own packages count
+	suite                     yamldoc.String
+	shell                     bool
+	repositories              []repositorySpec
+}
+
+// decodeBase reads an image reference, or a mapping with it or a kind.
+func decodeBase(d *yamldoc.Decoder, n *yamldoc.Node, b *baseSpec) {
+	if n.Kind != yamldoc.Mapping {
+		d.String(&b.image, "base")(n)
+		return
+	}
+	for _, e := range n.Keys {
+		if e.Value.Kind != yamldoc.Null {
+			b.given = append(b.given, yamldoc.String{Value: e.Name, At: e.At, Set: true})
+		}
+	}
+	d.Mapping(n, "base", yamldoc.Fields{
+		"kind": d.String(&b.kind, "base.kind"), "image": d.String(&b.image, "base.image"), "interpreter": d.String(&b.interpreter, "base.interpreter"),
+		"glibc": d.String(&b.glibc, "base.glibc"), "suite": d.String(&b.suite, "base.suite"), "shell": d.Flag(&b.shell, "base.shell"),
+		"repositories": decodeRepositories(d, &b.repositories, "base.repositories"),
+		"variant":      d.String(&b.variant, "base.variant"), "version": d.String(&b.version, "base.version"), "distro": d.String(&b.distro, "base.distro"),
+		"python": d.String(&b.python, "base.python"), "packages": d.Flag(&b.packages, "base.packages"),
+	})
+}
+
 // baseKind is a value of base.kind.
 type baseKind struct {
 	keys   []string // of base that go with it, beside kind
-	decide func(*resolver)
+	decide func(baseQuestion) recipe.BaseImage
 }
 
 var baseKinds = map[recipe.BaseKind]baseKind{
-	imageKind:             {[]string{"image", "interpreter", "glibc", "python", "packages"}, (*resolver).imageBase},
-	pythonKind:            {[]string{"variant", "suite"}, (*resolver).pythonBase},
-	recipe.BaseDebian:     {[]string{"suite", "shell", "repositories"}, (*resolver).debianBase},
-	recipe.BaseDistroless: {[]string{"variant", "suite", "python"}, (*resolver).distrolessBase},
-	recipe.BaseCUDA:       {[]string{"variant", "version", "distro", "python"}, (*resolver).cudaBase},
-	recipe.BasePyTorch:    {[]string{"variant", "version"}, (*resolver).pytorchBase},
-	recipe.BaseTensorFlow: {[]string{"version"}, (*resolver).tensorflowBase},
+	imageKind:             {[]string{"image", "interpreter", "glibc", "python", "packages"}, baseQuestion.image},
+	pythonKind:            {[]string{"variant", "suite"}, baseQuestion.python},
+	recipe.BaseDebian:     {[]string{"suite", "shell", "repositories"}, baseQuestion.debian},
+	recipe.BaseDistroless: {[]string{"variant", "suite", "python"}, baseQuestion.distroless},
+	recipe.BaseCUDA:       {[]string{"variant", "version", "distro", "python"}, baseQuestion.cuda},
+	recipe.BasePyTorch:    {[]string{"variant", "version"}, baseQuestion.pytorch},
+	recipe.BaseTensorFlow: {[]string{"version"}, baseQuestion.tensorflow},
 }
 
 // longBase writes a base as a mapping. One that names its kind takes away what was said of another kind before, in the top level or by a profile that
@@ -58,53 +90,66 @@ func longBase(n *yamldoc.Node) *yamldoc.Node {
 	return long
 }
 
-// base decides what the image stands on, and where its Python is.
-func (r *resolver) base() {
-	s := r.spec.base
+// baseQuestion is what a base is decided by.
+type baseQuestion struct {
+	*yamldoc.Report
+	spec        baseSpec
+	profile     string
+	wanted      recipe.Python
+	wantedAt    yamldoc.String // python.version as the project names it
+	accelerator recipe.Accelerator
+	cudaAt      yamldoc.String   // accelerator.cuda as the project names it
+	direct      []requirement    // what the project asks for by name
+	system      []yamldoc.String // Debian packages that the image is to have
+}
+
+// resolveBase decides what the image stands on, and where its Python is.
+func resolveBase(q baseQuestion) recipe.BaseImage {
+	s := q.spec
 	name := recipe.BaseKind(s.kind.Or(string(imageKind)))
 	kind, known := baseKinds[name]
 	if !known {
 		f := fault.New(fault.Spec, "the kind of base %q does not exist", name).In(s.kind.At)
 		yamldoc.DidYouMean(f, string(name), slices.Sorted(maps.Keys(baseKinds)))
-		r.Add(f)
-		return
+		q.Add(f)
+		return recipe.BaseImage{}
 	}
 	for _, key := range s.given {
 		if key.Value != "kind" && !slices.Contains(kind.keys, key.Value) {
-			r.Specf(key.At, "the key %q does not go with a base of kind %s", key.Value, name).Hint("Its keys: %s.", strings.Join(kind.keys, ", "))
+			q.Specf(key.At, "the key %q does not go with a base of kind %s", key.Value, name).Hint("Its keys: %s.", strings.Join(kind.keys, ", "))
 		}
 	}
-	kind.decide(r)
+	return kind.decide(q)
 }
 
-// imageBase is an image: the one that the project names, or the official one of its Python.
-func (r *resolver) imageBase() {
-	s := r.spec.base
-	b := &r.recipe.Base
-	version := r.recipe.Python.Version
-	b.Ref = readReference(r.Report, s.image, "docker.io/library/python:"+version+"-slim")
+// image is an image: the one that the project names, or the official one of its Python.
+func (q baseQuestion) image() recipe.BaseImage {
+	var b recipe.BaseImage
+	s, version := q.spec, q.wanted.Version
+	b.Ref = readReference(q.Report, s.image, "docker.io/library/python:"+version+"-slim")
 	b.Interpreter = s.interpreter.Or(interpreterOf(b.Ref, version))
 	if !path.IsAbs(b.Interpreter) || path.Clean(b.Interpreter) != b.Interpreter {
-		r.Specf(s.interpreter.At, "base.interpreter %q is not an absolute path", b.Interpreter)
+		q.Specf(s.interpreter.At, "base.interpreter %q is not an absolute path", b.Interpreter)
 	}
 	b.Packages = s.packages
 	b.Look = s.packages || s.image.Set && !s.interpreter.Set && !s.python.Set && !isPythonImage(b.Ref)
 	if s.glibc.Set && !glibcVersion.MatchString(s.glibc.Value) {
-		r.Specf(s.glibc.At, "%q is not a glibc version", s.glibc.Value).Hint("For example glibc: \"2.36\".")
+		q.Specf(s.glibc.At, "%q is not a glibc version", s.glibc.Value).Hint("For example glibc: \"2.36\".")
 	}
 	glibc, musl, _ := compat.GlibcOf(b.Ref, nil, nil)
 	b.Glibc = s.glibc.Or(glibc)
 	if musl {
-		r.Add(compat.MuslFault(b.Ref).In(s.image.At))
+		q.Add(compat.MuslFault(b.Ref).In(s.image.At))
 	}
-	r.checkPythonTag(s.image, version)
+	q.checkPythonTag(s.image)
 	if s.python.Set {
 		if b.Interpreter = "/usr/local/bin/python" + version; s.interpreter.Set || s.packages {
-			r.Specf(s.python.At, "base.python brings a Python, so that the base's own interpreter and packages do not count").
+			q.Specf(s.python.At, "base.python brings a Python, so that the base's own interpreter and packages do not count").
 				Hint("Leave out python, or interpreter and packages.")
 		}
-		r.layPython(b.Glibc)
+		return q.layPython(b)
 	}
+	return b
 }
 
 var glibcVersion = lazyregexp.New(`^2\.[0-9]{1,2}$`)
@@ -129,7 +174,7 @@ func isPythonImage(ref string) bool {
 var pythonTag = lazyregexp.New(`^(3\.[0-9]{1,2})(?:[.-]|$)`)
 
 // checkPythonTag compares the Python in the base's tag with the one that the wheels are for.
-func (r *resolver) checkPythonTag(image yamldoc.String, version string) {
+func (q baseQuestion) checkPythonTag(image yamldoc.String) {
 	if !image.Set || !isPythonImage(image.Value) {
 		return
 	}
@@ -141,8 +186,8 @@ func (r *resolver) checkPythonTag(image yamldoc.String, version string) {
 	if !ok {
 		return
 	}
-	if m := pythonTag.FindStringSubmatch(tagged.Tag()); m != nil && m[1] != version {
-		r.Add(pythonFault(image.Value, m[1], version, r.recipe.Python.From).In(image.At))
+	if m := pythonTag.FindStringSubmatch(tagged.Tag()); m != nil && m[1] != q.wanted.Version {
+		q.Add(pythonFault(image.Value, m[1], q.wanted.Version, q.wanted.From).In(image.At))
 	}
 }
 

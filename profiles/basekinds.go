@@ -17,61 +17,62 @@ const (
 	pythonKind recipe.BaseKind = "python"
 )
 
-// pythonBase is the official image of the project's Python: python:3.11-slim, python:3.11-slim-bookworm.
-func (r *resolver) pythonBase() {
-	s := r.spec.base
-	variant, ok := r.variantOf(s.variant, "slim", "full")
+// python is the official image of the project's Python: python:3.11-slim, python:3.11-slim-bookworm.
+func (q baseQuestion) python() recipe.BaseImage {
+	s := q.spec
+	variant, ok := q.variantOf(s.variant, "slim", "full")
 	if !ok {
-		return
+		return recipe.BaseImage{}
 	}
-	tag := r.recipe.Python.Version
+	tag := q.wanted.Version
 	if variant == "slim" {
 		tag += "-slim"
 	}
 	if s.suite.Set {
 		if _, known := pythonSuite(s.suite.Value); !known {
-			r.unknownSuite(s.suite)
-			return
+			q.unknownSuite(s.suite)
+			return recipe.BaseImage{}
 		}
 		tag += "-" + s.suite.Value
 	}
-	r.recipe.Base = recipe.BaseImage{Ref: "docker.io/library/python:" + tag, Interpreter: "/usr/local/bin/python" + r.recipe.Python.Version}
-	r.recipe.Base.Glibc, _, _ = compat.GlibcOf(r.recipe.Base.Ref, nil, nil)
+	b := recipe.BaseImage{Ref: "docker.io/library/python:" + tag, Interpreter: "/usr/local/bin/python" + q.wanted.Version}
+	b.Glibc, _, _ = compat.GlibcOf(b.Ref, nil, nil)
+	return b
 }
 
-// cudaBase is NVIDIA's image of a CUDA, by the rules of its tags, with the Python of an official image laid over it: it has none of its own.
-func (r *resolver) cudaBase() {
-	s, a := r.spec.base, r.recipe.Accelerator
-	variant, ok := r.variantOf(s.variant, "runtime", "base", "cudnn-runtime", "devel", "cudnn-devel")
-	if !ok || r.onlyForCUDA(recipe.BaseCUDA) {
-		return
+// cuda is NVIDIA's image of a CUDA, by the rules of its tags, with the Python of an official image laid over it: it has none of its own.
+func (q baseQuestion) cuda() recipe.BaseImage {
+	s, a := q.spec, q.accelerator
+	variant, ok := q.variantOf(s.variant, "runtime", "base", "cudnn-runtime", "devel", "cudnn-devel")
+	if !ok || q.onlyForCUDA(recipe.BaseCUDA) {
+		return recipe.BaseImage{}
 	}
 	version := s.version.Or(a.CUDA)
 	if version == "" {
-		r.Specf(s.kind.At, "a base of kind cuda needs the version of CUDA").
+		q.Specf(s.kind.At, "a base of kind cuda needs the version of CUDA").
 			Hint("Write base: {kind: cuda, version: \"12.6\"}, or accelerator: {cuda: \"12.6\"}.")
-		return
+		return recipe.BaseImage{}
 	}
 	ref, ok := compat.NvidiaImage(version, variant, strings.TrimPrefix(s.distro.Value, "ubuntu"))
 	if !ok {
-		r.noNvidiaImage(version, ref)
-		return
+		q.noNvidiaImage(version, ref)
+		return recipe.BaseImage{}
 	}
 	glibc, _, _ := compat.GlibcOf(ref, nil, nil)
-	r.recipe.Base = recipe.BaseImage{Kind: recipe.BaseCUDA, Ref: ref, Glibc: glibc, Interpreter: "/usr/local/bin/python" + r.recipe.Python.Version}
-	r.layPython(glibc)
+	b := recipe.BaseImage{Kind: recipe.BaseCUDA, Ref: ref, Glibc: glibc, Interpreter: "/usr/local/bin/python" + q.wanted.Version}
+	return q.layPython(b)
 }
 
 // noNvidiaImage says which images of nvidia/cuda there are instead. A ref is what the tag would be.
-func (r *resolver) noNvidiaImage(version, ref string) {
-	s := r.spec.base
+func (q baseQuestion) noNvidiaImage(version, ref string) {
+	s := q.spec
 	at := s.version.At
 	if !s.version.Set {
-		at = r.spec.accelerator.cuda.At
+		at = q.cudaAt.At
 	}
 	if ref != "" {
 		row := compat.NvidiaRow(version)
-		r.Add(fault.New(fault.Cuda, "nvidia/cuda has no CUDA %s on %s", version, s.distro.Value).In(s.distro.At).
+		q.Add(fault.New(fault.Cuda, "nvidia/cuda has no CUDA %s on %s", version, s.distro.Value).In(s.distro.At).
 			Hint("It has it on ubuntu%s.", strings.Join(row.Ubuntu, ", ubuntu")))
 		return
 	}
@@ -87,19 +88,19 @@ func (r *resolver) noNvidiaImage(version, ref string) {
 	if len(near) > 0 {
 		f.Hint("It has %s.", strings.Join(near, ", "))
 	}
-	r.Add(f.Hint("An image that is newer than the tables: base: {image: \"nvidia/cuda:<tag>\", python: \"python:%s-slim\"}.", r.recipe.Python.Version))
+	q.Add(f.Hint("An image that is newer than the tables: base: {image: \"nvidia/cuda:<tag>\", python: \"python:%s-slim\"}.", q.wanted.Version))
 }
 
-// pytorchBase is PyTorch's image of a release. Its packages are not installed again.
-func (r *resolver) pytorchBase() {
-	s, a := r.spec.base, r.recipe.Accelerator
-	variant, ok := r.variantOf(s.variant, "runtime", "devel")
-	if !ok || r.onlyForCUDA(recipe.BasePyTorch) {
-		return
+// pytorch is PyTorch's image of a release. Its packages are not installed again.
+func (q baseQuestion) pytorch() recipe.BaseImage {
+	s, a := q.spec, q.accelerator
+	variant, ok := q.variantOf(s.variant, "runtime", "devel")
+	if !ok || q.onlyForCUDA(recipe.BasePyTorch) {
+		return recipe.BaseImage{}
 	}
-	version, ok := r.frameworkVersion("torch")
+	version, ok := q.frameworkVersion("torch")
 	if !ok {
-		return
+		return recipe.BaseImage{}
 	}
 	cuda := a.CUDA
 	row := compat.Known().TorchRowOf(version)
@@ -107,14 +108,14 @@ func (r *resolver) pytorchBase() {
 		cuda = compat.CUDAOfTag(row.Default)
 	}
 	if cuda == "" {
-		r.Specf(s.kind.At, "the tables of this mlbuild (%s) do not know the CUDA of torch %s", compat.Known().AsOf, version).
+		q.Specf(s.kind.At, "the tables of this mlbuild (%s) do not know the CUDA of torch %s", compat.Known().AsOf, version).
 			Hint("Name it: accelerator: {cuda: \"12.8\"}.")
-		return
+		return recipe.BaseImage{}
 	}
 	if row != nil {
 		if f := torchPair(version, cuda, row); f != nil {
-			r.Add(f.In(r.spec.accelerator.cuda.At))
-			return
+			q.Add(f.In(q.cudaAt.At))
+			return recipe.BaseImage{}
 		}
 	}
 	cudnn := "cudnn9"
@@ -122,50 +123,50 @@ func (r *resolver) pytorchBase() {
 		cudnn = "cudnn8"
 	}
 	ref := fmt.Sprintf("docker.io/pytorch/pytorch:%s-cuda%s-%s-%s", version, cuda, cudnn, variant)
-	r.frameworkBase(recipe.BasePyTorch, ref, "/opt/conda/bin")
+	return q.framework(recipe.BasePyTorch, ref, "/opt/conda/bin")
 }
 
-// tensorflowBase is TensorFlow's image of a release. Its packages are not installed again.
-func (r *resolver) tensorflowBase() {
-	version, ok := r.frameworkVersion("tensorflow")
+// tensorflow is TensorFlow's image of a release. Its packages are not installed again.
+func (q baseQuestion) tensorflow() recipe.BaseImage {
+	version, ok := q.frameworkVersion("tensorflow")
 	if !ok {
-		return
+		return recipe.BaseImage{}
 	}
 	ref := "docker.io/tensorflow/tensorflow:" + version
-	if r.recipe.Accelerator.Kind == recipe.CUDA {
+	if q.accelerator.Kind == recipe.CUDA {
 		ref += "-gpu"
 	}
-	r.frameworkBase(recipe.BaseTensorFlow, ref, "/usr/bin")
+	return q.framework(recipe.BaseTensorFlow, ref, "/usr/bin")
 }
 
-// frameworkBase is an image with a framework in it. Where its Python is and which packages it has is read from it.
-func (r *resolver) frameworkBase(kind recipe.BaseKind, ref, bin string) {
+// framework is an image with a framework in it. Where its Python is and which packages it has is read from it.
+func (q baseQuestion) framework(kind recipe.BaseKind, ref, bin string) recipe.BaseImage {
 	glibc, _, _ := compat.GlibcOf(ref, nil, nil)
-	r.recipe.Base = recipe.BaseImage{
-		Kind: kind, Ref: ref, Glibc: glibc, Interpreter: bin + "/python" + r.recipe.Python.Version, Look: true, Packages: true,
+	return recipe.BaseImage{
+		Kind: kind, Ref: ref, Glibc: glibc, Interpreter: bin + "/python" + q.wanted.Version, Look: true, Packages: true,
 	}
 }
 
 // frameworkVersion is the release whose image is the base: the one that base names, else the one that the project pins.
-func (r *resolver) frameworkVersion(name string) (version string, ok bool) {
-	s := r.spec.base
+func (q baseQuestion) frameworkVersion(name string) (version string, ok bool) {
+	s := q.spec
 	at := s.version.At
 	if version = s.version.Value; !s.version.Set {
 		at = s.kind.At
-		for _, q := range r.direct {
-			if slices.Contains(sameProject(q.name), name) && q.pin != "" {
-				version, at = q.pin, q.at
+		for _, d := range q.direct {
+			if slices.Contains(sameProject(d.name), name) && d.pin != "" {
+				version, at = d.pin, d.at
 			}
 		}
 	}
 	version, _, _ = strings.Cut(version, "+")
 	if version == "" {
-		r.Specf(at, "a base of kind %s needs the version of %s", s.kind.Value, name).
+		q.Specf(at, "a base of kind %s needs the version of %s", s.kind.Value, name).
 			Hint("Pin %s in the requirements, or write base: {kind: %s, version: …}.", name, s.kind.Value)
 		return "", false
 	}
 	if strings.Count(version, ".") != 2 {
-		r.Specf(at, "%s %s is not a whole version: the images are tagged by three numbers", name, version).Hint("For example %s.0.", compat.MinorOf(version))
+		q.Specf(at, "%s %s is not a whole version: the images are tagged by three numbers", name, version).Hint("For example %s.0.", compat.MinorOf(version))
 		return "", false
 	}
 	return version, true
@@ -187,62 +188,61 @@ func sameProject(name string) []string {
 // distrolessNumbers are the numbers by which distroless images name the releases of Debian.
 var distrolessNumbers = map[string]string{"bookworm": "12", "trixie": "13"}
 
-// distrolessBase is an image without a shell and without apt: with the Python of its Debian, else with one that is laid over it.
-func (r *resolver) distrolessBase() {
-	s, python := r.spec.base, r.recipe.Python.Version
-	tag, ok := r.variantOf(s.variant, "latest", "nonroot", "debug", "debug-nonroot")
+// distroless is an image without a shell and without apt: with the Python of its Debian, else with one that is laid over it.
+func (q baseQuestion) distroless() recipe.BaseImage {
+	s, python := q.spec, q.wanted.Version
+	tag, ok := q.variantOf(s.variant, "latest", "nonroot", "debug", "debug-nonroot")
 	if !ok {
-		return
+		return recipe.BaseImage{}
 	}
 	suite := s.suite.Or(orElse(suiteOf(python), "bookworm"))
 	number, known := distrolessNumbers[suite]
 	if !known {
-		r.unknownSuite(s.suite)
-		return
+		q.unknownSuite(s.suite)
+		return recipe.BaseImage{}
 	}
 	glibc := compat.DebianReleases[suite].Glibc
 	b := recipe.BaseImage{Kind: recipe.BaseDistroless, Glibc: glibc, Ref: "gcr.io/distroless/python3-debian" + number + ":" + tag, Interpreter: "/usr/bin/python" + python}
 	own := compat.DebianReleases[suite].Python == python
 	if !own {
 		b.Ref, b.Interpreter = "gcr.io/distroless/cc-debian"+number+":"+tag, "/usr/local/bin/python"+python
+		b = q.layPython(b)
 	}
-	r.recipe.Base = b
-	if !own {
-		r.layPython(glibc)
-	}
-	if len(r.spec.system.runtime) > 0 {
-		r.Specf(r.spec.system.runtime[0].At, "a distroless base has no apt that could say what these packages need").
+	if len(q.system) > 0 {
+		q.Specf(q.system[0].At, "a distroless base has no apt that could say what these packages need").
 			Hint("base: {kind: debian} is as small, and made of packages.")
 	}
+	return b
 }
 
-// layPython lays the Python of an official slim image over a base whose glibc is known ("" = not known).
-func (r *resolver) layPython(glibc string) {
-	version := r.recipe.Python.Version
-	if s := r.spec.base.python; s.Set {
-		r.recipe.Base.Python = readReference(r.Report, s, "")
+// layPython returns the base with the Python of an official slim image laid over it.
+func (q baseQuestion) layPython(b recipe.BaseImage) recipe.BaseImage {
+	version, glibc := q.wanted.Version, b.Glibc
+	if s := q.spec.python; s.Set {
+		b.Python = readReference(q.Report, s, "")
 	} else if suite := suiteFor(version, glibc); suite != "" {
-		r.recipe.Base.Python = "docker.io/library/python:" + version + "-slim-" + suite
+		b.Python = "docker.io/library/python:" + version + "-slim-" + suite
 	} else {
-		r.Specf(r.spec.base.kind.At, "no official image of Python %s is built for a glibc as old as %s, which the base %s has", version, glibc, r.recipe.Base.Ref).
+		q.Specf(q.spec.kind.At, "no official image of Python %s is built for a glibc as old as %s, which the base %s has", version, glibc, b.Ref).
 			Hint("Take a newer base, or another Python.").Hint("Or name an image with a Python in /usr/local: base: {python: image}.")
-		return
+		return b
 	}
-	r.checkLaidPython(glibc)
+	q.checkLaidPython(b)
+	return b
 }
 
 // checkLaidPython refuses a Python that the base cannot run.
-func (r *resolver) checkLaidPython(glibc string) {
-	b, at := r.recipe.Base, r.spec.base.python.At
+func (q baseQuestion) checkLaidPython(b recipe.BaseImage) {
+	at := q.spec.python.At
 	needs, musl, known := compat.GlibcOf(b.Python, nil, nil)
 	switch {
 	case musl:
-		r.Add(compat.MuslFault(b.Python).In(at))
-	case known && glibc != "" && compat.CompareVersions(needs, glibc) > 0:
-		r.Add(fault.New(fault.ABI, "the Python of %s is built for glibc %s, the base %s has %s", b.Python, needs, b.Ref, glibc).In(at).
-			Hint("Take an image of an older Debian: python:%s-slim-bookworm has glibc 2.36.", r.recipe.Python.Version))
+		q.Add(compat.MuslFault(b.Python).In(at))
+	case known && b.Glibc != "" && compat.CompareVersions(needs, b.Glibc) > 0:
+		q.Add(fault.New(fault.ABI, "the Python of %s is built for glibc %s, the base %s has %s", b.Python, needs, b.Ref, b.Glibc).In(at).
+			Hint("Take an image of an older Debian: python:%s-slim-bookworm has glibc 2.36.", q.wanted.Version))
 	}
-	r.checkPythonTag(r.spec.base.python, r.recipe.Python.Version)
+	q.checkPythonTag(q.spec.python)
 }
 
 // suiteFor is the newest Debian whose official image of a Python runs on a glibc, "" if there is none. On an unknown glibc it is bookworm.
@@ -269,34 +269,34 @@ func pythonSuite(name string) (compat.SuiteRow, bool) {
 	return compat.Known().PythonSuites[i], true
 }
 
-func (r *resolver) unknownSuite(s yamldoc.String) {
+func (q baseQuestion) unknownSuite(s yamldoc.String) {
 	var known []string
 	for _, row := range compat.Known().PythonSuites {
 		known = append(known, row.Suite)
 	}
-	f := fault.New(fault.Spec, "no base of kind %s stands on the Debian release %q", r.spec.base.kind.Value, s.Value).In(s.At)
+	f := fault.New(fault.Spec, "no base of kind %s stands on the Debian release %q", q.spec.kind.Value, s.Value).In(s.At)
 	yamldoc.DidYouMean(f, s.Value, known)
-	r.Add(f)
+	q.Add(f)
 }
 
 // variantOf reads base.variant, one of some words; the first is the default.
-func (r *resolver) variantOf(s yamldoc.String, words ...string) (value string, ok bool) {
+func (q baseQuestion) variantOf(s yamldoc.String, words ...string) (value string, ok bool) {
 	value = s.Or(words[0])
 	if !slices.Contains(words, value) {
 		f := fault.New(fault.Spec, "base.variant %q does not exist", value).In(s.At)
 		yamldoc.DidYouMean(f, value, words)
-		r.Add(f.Hint("There are: %s.", strings.Join(words, ", ")))
+		q.Add(f.Hint("There are: %s.", strings.Join(words, ", ")))
 		return value, false
 	}
 	return value, true
 }
 
 // onlyForCUDA refuses a base with CUDA in a CPU profile.
-func (r *resolver) onlyForCUDA(kind recipe.BaseKind) bool {
-	if r.recipe.Accelerator.Kind == recipe.CUDA {
+func (q baseQuestion) onlyForCUDA(kind recipe.BaseKind) bool {
+	if q.accelerator.Kind == recipe.CUDA {
 		return false
 	}
-	r.Add(fault.New(fault.Variant, "the profile %s is for CPU, and a base of kind %s brings CUDA, several GB of it", r.sel.Profile, kind).In(r.spec.base.kind.At).
+	q.Add(fault.New(fault.Variant, "the profile %s is for CPU, and a base of kind %s brings CUDA, several GB of it", q.profile, kind).In(q.spec.kind.At).
 		Hint("Give it to the profile that wants it: profiles: {gpu: {base: {kind: %s}}}.", kind))
 	return true
 }

@@ -17,50 +17,42 @@ var (
 	debianShell    = []string{"coreutils", "dash"}
 )
 
-// debianBase is made of packages alone: the release's Python and what it needs.
-func (r *resolver) debianBase() {
-	s := r.spec.base
-	suite := r.debianSuite()
+// debian is a base that is made of packages alone: the release's Python and what it needs.
+func (q baseQuestion) debian() recipe.BaseImage {
+	s, p := q.spec, q.wanted
+	suite := q.debianSuite()
 	release, known := compat.DebianReleases[suite]
 	if !known {
 		f := fault.New(fault.Spec, "no base can be made of the Debian release %q", suite).In(s.suite.At)
 		yamldoc.DidYouMean(f, suite, slices.Sorted(maps.Keys(compat.DebianReleases)))
-		r.Add(f)
-		return
+		q.Add(f)
+		return recipe.BaseImage{}
 	}
-	r.recipe.Base = recipe.BaseImage{
+	b := recipe.BaseImage{
 		Kind: recipe.BaseDebian, Ref: "debian " + suite, Suite: suite, Shell: s.shell,
 		Interpreter: "/usr/bin/python" + release.Python, Glibc: release.Glibc,
 	}
-	p := r.recipe.Python
 	if p.Version == release.Python || !minorVersion.MatchString(p.Version) {
-		return
+		return b
 	}
-	at := r.spec.python.version.At
-	if !r.spec.python.version.Set {
+	at := q.wantedAt.At
+	if !q.wantedAt.Set {
 		at = s.suite.At
 	}
-	f := r.Specf(at, "Debian %s has Python %s and no other, the project wants %s (%s)", suite, release.Python, p.Version, p.From)
+	f := q.Specf(at, "Debian %s has Python %s and no other, the project wants %s (%s)", suite, release.Python, p.Version, p.From)
 	if other := suiteOf(p.Version); other != "" {
 		f.Hint("Debian %s has Python %s: base: {kind: debian, suite: %s}.", other, p.Version, other)
 	}
 	f.Hint("An image has every Python: base: docker.io/library/python:%s-slim.", p.Version)
+	return b
 }
 
 // debianSuite is the release of a base of kind debian: the one that is named, else the one with the Python that is named.
-func (r *resolver) debianSuite() string {
-	if s := r.spec.base.suite; s.Set {
+func (q baseQuestion) debianSuite() string {
+	if s := q.spec.suite; s.Set {
 		return s.Value
 	}
-	return orElse(suiteOf(r.recipe.Python.Version), compat.DefaultSuite)
-}
-
-// suitePython is the Python of the release that the base is made of, "" if the base is none of kind debian or names no release.
-func (r *resolver) suitePython() string {
-	if s := r.spec.base; s.kind.Value == string(recipe.BaseDebian) && s.suite.Set {
-		return compat.DebianReleases[s.suite.Value].Python
-	}
-	return ""
+	return orElse(suiteOf(q.wanted.Version), compat.DefaultSuite)
 }
 
 // suiteOf is the release that has a Python, "" if none has.
@@ -74,15 +66,23 @@ func suiteOf(python string) string {
 }
 
 // basePackages are what the base itself is made of, without those that the project names in a version.
-func (r *resolver) basePackages(named []string) []string {
-	if r.recipe.Base.Kind != recipe.BaseDebian {
+func basePackages(b recipe.BaseImage, named []string) []string {
+	if b.Kind != recipe.BaseDebian {
 		return nil
 	}
-	all := append(slices.Clone(debianPackages), "python"+compat.DebianReleases[r.recipe.Base.Suite].Python)
-	if r.recipe.Base.Shell {
+	all := append(slices.Clone(debianPackages), "python"+compat.DebianReleases[b.Suite].Python)
+	if b.Shell {
 		all = append(all, debianShell...)
 	}
 	return slices.DeleteFunc(all, func(p string) bool {
 		return slices.ContainsFunc(named, func(n string) bool { return strings.HasPrefix(n, p+"=") })
 	})
+}
+
+// namedSuite is the release that a base of kind debian is named to be made of; not set for any other base.
+func namedSuite(s baseSpec) yamldoc.String {
+	if s.kind.Value != string(recipe.BaseDebian) {
+		return yamldoc.String{}
+	}
+	return s.suite
 }

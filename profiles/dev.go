@@ -43,37 +43,45 @@ var notebooks = []struct {
 	{"jupyter", []string{"jupyter", "lab", "--ip=0.0.0.0", "--port=8888", "--no-browser"}},
 }
 
-// dev decides the dev stage. Without the key nothing is decided unless the stage is asked for.
-func (r *resolver) dev() {
-	s := r.spec.dev
+// resolveDev decides the dev stage. It is nil if the file has no such key and the stage is not asked for.
+func resolveDev(report *yamldoc.Report, s *devSpec, q stageQuestion) *recipe.Dev {
 	if s == nil {
-		if r.sel.Target != recipe.StageDev {
-			return
+		if q.target != recipe.StageDev {
+			return nil
 		}
 		s = &devSpec{}
 	}
 	d := &recipe.Dev{Shell: s.shell.Or("/bin/bash"), Command: yamldoc.Values(s.command), System: recipe.SortedUnique(yamldoc.Values(s.system))}
-	r.recipe.Dev = d
 	if why := badDirectory(d.Shell); why != "" {
-		r.Specf(s.shell.At, "dev.shell %q %s", d.Shell, why).Hint("For example shell: /bin/zsh, with zsh in dev.system.")
+		report.Specf(s.shell.At, "dev.shell %q %s", d.Shell, why).Hint("For example shell: /bin/zsh, with zsh in dev.system.")
 	}
-	var direct []requirement
-	d.Requires, direct = r.stageRequirements(recipe.StageDev, s.stageSpec, devUsual)
-	d.Ports = readPorts(r.Report, s.ports)
+	requires, direct := q.requires(recipe.StageDev, s.stageSpec, devUsual)
+	d.Requires = requires
+	d.Ports = readPorts(report, s.ports)
 	if s.command == nil {
 		d.Command = []string{d.Shell}
-		r.notebook(d, append(slices.Clone(direct), r.direct...))
-	}
-	d.Env = recipe.Over([]recipe.Pair{{Name: "SHELL", Value: d.Shell}}, readPairs(r.Report, s.env, "environment variable", envName))
-}
-
-// notebook makes the image serve notebooks if a package for that is asked for.
-func (r *resolver) notebook(d *recipe.Dev, direct []requirement) {
-	for _, n := range notebooks {
-		if asksIn(direct, n.name) {
-			d.Command = n.command
-			d.Ports = recipe.SortedUnique(append(d.Ports, "8888/tcp"))
-			return
+		if command := notebook(append(slices.Clone(direct), q.direct...)); command != nil {
+			d.Command, d.Ports = command, recipe.SortedUnique(append(d.Ports, "8888/tcp"))
 		}
 	}
+	d.Env = recipe.Over([]recipe.Pair{{Name: "SHELL", Value: d.Shell}}, readPairs(report, s.env, "environment variable", envName))
+	return d
+}
+
+// notebook is the command that serves notebooks, nil if no package for that is asked for.
+func notebook(direct []requirement) []string {
+	for _, n := range notebooks {
+		if asksIn(direct, n.name) {
+			return n.command
+		}
+	}
+	return nil
+}
+
+// devPackages are the Debian packages that the dev stage adds, with their places.
+func devPackages(s *devSpec) []yamldoc.String {
+	if s == nil {
+		return nil
+	}
+	return s.system
 }

@@ -18,36 +18,36 @@ const maxScript = 1 << 20
 
 var shells = []string{"sh", "bash", "dash", "ash", "ksh", "zsh"}
 
-// entrypointScript checks the file of the project that the image starts with, if it is one: that it can be executed, says by what, and has the line ends of Linux.
+// checkEntrypoint checks the file of the project that the image starts with, if it is one: that it can be executed, says by what, and has the line ends of Linux.
 // Each of these is found only when the container starts otherwise, with "exec format error", "permission denied" or "no such file or directory".
-func (r *resolver) entrypointScript() {
-	words := slices.Concat(r.spec.app.entrypoint, r.spec.app.command)
+func checkEntrypoint(t tree, s appSpec, a recipe.App) {
+	words := slices.Concat(s.entrypoint, s.command)
 	if len(words) == 0 {
 		return
 	}
 	if slices.Contains(shells, path.Base(words[0].Value)) {
 		i := slices.IndexFunc(words[1:], func(w yamldoc.String) bool { return !strings.HasPrefix(w.Value, "-") })
 		if i >= 0 && !slices.ContainsFunc(words[1:i+1], func(w yamldoc.String) bool { return strings.Contains(w.Value, "c") }) {
-			r.checkScript(words[1+i], false)
+			checkScript(t, a, words[1+i], false)
 		}
 		return
 	}
-	r.checkScript(words[0], true)
+	checkScript(t, a, words[0], true)
 }
 
-// checkScript checks one word of the command, if it names a file of the project. executed tells whether the kernel starts the file itself.
-func (r *resolver) checkScript(word yamldoc.String, executed bool) {
-	name, rule, ok := r.projectFile(word.Value)
+// checkScript checks one word of the command, if it names a file of the project. executed says whether the kernel starts the file itself.
+func checkScript(t tree, a recipe.App, word yamldoc.String, executed bool) {
+	name, rule, ok := projectFile(t, a, word.Value)
 	if !ok {
 		return
 	}
 	if executed && !strings.Contains(word.Value, "/") {
 		if path.Ext(name) != "" {
-			r.Specf(word.At, "%s is looked for on PATH, and not in the working directory %s", word.Value, r.recipe.App.Workdir).Hint("Write ./%s.", word.Value)
+			t.Specf(word.At, "%s is looked for on PATH, and not in the working directory %s", word.Value, a.Workdir).Hint("Write ./%s.", word.Value)
 		}
 		return
 	}
-	head, mode, ok := r.readHead(name)
+	head, mode, ok := readHead(t, name)
 	if !ok || bytes.HasPrefix(head, []byte("\x7fELF")) && executed && mode&0o111 != 0 {
 		return
 	}
@@ -55,25 +55,25 @@ func (r *resolver) checkScript(word yamldoc.String, executed bool) {
 	shell := !executed || path.Ext(name) == ".sh" || slices.ContainsFunc(shells, func(s string) bool { return bytes.HasSuffix(bytes.TrimSpace(first), []byte("/"+s)) })
 	switch {
 	case bytes.HasSuffix(first, []byte("\r")), shell && bytes.Contains(head, []byte("\r\n")):
-		r.scriptFault(word, "%s has the line ends of Windows, and Linux takes the carriage return for a part of each line", name).
+		scriptFault(t.Report, word, "%s has the line ends of Windows, and Linux takes the carriage return for a part of each line", name).
 			Hint("sed -i 's/\\r$//' %s", name).Hint("In .gitattributes: *.sh text eol=lf.")
 	case executed && !bytes.HasPrefix(head, []byte("#!")):
-		r.scriptFault(word, "%s has no first line that says what runs it", name).Hint("For example #!/bin/sh or #!/usr/bin/env python.").
+		scriptFault(t.Report, word, "%s has no first line that says what runs it", name).Hint("For example #!/bin/sh or #!/usr/bin/env python.").
 			Hint("Or name what runs it: [python, %s].", word.Value)
 	}
 	if executed && !executable(rule, mode) {
-		r.scriptFault(word, "%s is not executable", name).
+		scriptFault(t.Report, word, "%s is not executable", name).
 			Hint("chmod +x %s; git update-index --chmod=+x %s", name, name).Hint("Or in app.copy: {from: %s, mode: \"0755\"}.", name)
 	}
 }
 
-func (r *resolver) scriptFault(word yamldoc.String, format string, args ...any) *fault.Fault {
+func scriptFault(report *yamldoc.Report, word yamldoc.String, format string, args ...any) *fault.Fault {
 	f := fault.New(fault.Context, format, args...).In(word.At)
-	r.Add(f)
+	report.Add(f)
 	return f
 }
 
-// executable tells whether a file is so in the image: as its rule says, else as it is in the project.
+// executable reports whether a file is so in the image: as its rule says, else as it is in the project.
 func executable(rule recipe.CopyRule, mode fs.FileMode) bool {
 	if rule.Mode != "" {
 		return strings.ContainsAny(rule.Mode, "1357")
@@ -82,12 +82,12 @@ func executable(rule recipe.CopyRule, mode fs.FileMode) bool {
 }
 
 // projectFile finds the file of the project that a path of the image is copied from. The last rule that copies it wins.
-func (r *resolver) projectFile(inImage string) (name string, by recipe.CopyRule, ok bool) {
+func projectFile(t tree, a recipe.App, inImage string) (name string, by recipe.CopyRule, ok bool) {
 	if !path.IsAbs(inImage) {
-		inImage = path.Join(r.recipe.App.Workdir, inImage)
+		inImage = path.Join(a.Workdir, inImage)
 	}
 	inImage = path.Clean(inImage)
-	for _, rule := range slices.Backward(r.recipe.App.Copy) {
+	for _, rule := range slices.Backward(a.Copy) {
 		for _, file := range slices.Backward(rule.Files) {
 			to := path.Clean(target(rule, file))
 			below := strings.TrimPrefix(inImage, strings.TrimSuffix(to, "/")+"/")
@@ -99,7 +99,7 @@ func (r *resolver) projectFile(inImage string) (name string, by recipe.CopyRule,
 			default:
 				continue
 			}
-			if info, err := fs.Stat(r.fsys, name); err == nil && info.Mode().IsRegular() {
+			if info, err := fs.Stat(t.fsys, name); err == nil && info.Mode().IsRegular() {
 				return name, rule, true
 			}
 		}
@@ -107,9 +107,9 @@ func (r *resolver) projectFile(inImage string) (name string, by recipe.CopyRule,
 	return "", recipe.CopyRule{}, false
 }
 
-// readHead gives the beginning of a file and its mode.
-func (r *resolver) readHead(name string) (head []byte, mode fs.FileMode, ok bool) {
-	f, err := r.fsys.Open(name)
+// readHead returns the beginning of a file and its mode.
+func readHead(t tree, name string) (head []byte, mode fs.FileMode, ok bool) {
+	f, err := t.fsys.Open(name)
 	if err != nil {
 		return nil, 0, false
 	}

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
@@ -201,36 +200,4 @@ func (r *resolver) strategy() {
 		return
 	}
 	r.recipe.Requires.Strategy = s.Value
-}
-
-// cudaOfRequirements gives a CUDA profile without a version the one that the requirements name: by an index of PyTorch, or by a pin such as
-// torch==2.9.1+cu126. It says where the profile decides against such an index.
-func (r *resolver) cudaOfRequirements() {
-	a := &r.recipe.Accelerator
-	line := r.found.torch
-	if a.Kind == recipe.CUDA && a.CUDA == "" {
-		a.CUDA = compat.CUDAOfTag(line.tag)
-		if a.CUDA != "" {
-			r.Notef("CUDA %s is taken from the index in %s", a.CUDA, line.at)
-			return
-		}
-		for _, q := range r.direct {
-			_, local, _ := strings.Cut(q.pin, "+")
-			if a.CUDA == "" && slices.Contains(compat.TorchFamily, q.name) && compat.CUDAOfTag(local) != "" {
-				a.CUDA = compat.CUDAOfTag(local)
-				r.Notef("CUDA %s is taken from %s==%s in %s", a.CUDA, q.name, q.pin, q.at)
-			}
-		}
-	}
-	wanted := "cpu"
-	if a.Kind == recipe.CUDA {
-		wanted = compat.CUDATag(a.CUDA)
-	}
-	switch {
-	case line.tag == "" || line.tag == wanted:
-	case a.CUDA == "" && a.Kind == recipe.CUDA:
-		r.Notef("the profile %s takes torch from the default index, not from %s/%s (%s)", r.sel.Profile, line.root, line.tag, line.at)
-	default:
-		r.Notef("the profile %s takes torch from %s/%s, not from %s (%s)", r.sel.Profile, line.root, wanted, line.tag, line.at)
-	}
 }

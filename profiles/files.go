@@ -14,6 +14,38 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
+type copySpec struct {
+	at                    fault.Position
+	from, to, mode, owner yamldoc.String
+}
+
+// decodeCopies reads app.copy, or another list of the same form: texts and {from, to, mode, owner}. It gives an empty list for none.
+func decodeCopies(d *yamldoc.Decoder, n *yamldoc.Node, what string) []copySpec {
+	rules := []copySpec{}
+	items := []*yamldoc.Node{n}
+	if n.Kind == yamldoc.List {
+		items = n.Items
+	}
+	for _, item := range items {
+		rule := copySpec{at: item.At}
+		if item.Kind != yamldoc.Mapping {
+			d.String(&rule.from, "an item of "+what)(item)
+		} else {
+			d.Mapping(item, what, yamldoc.Fields{
+				"from": d.String(&rule.from, "from"), "to": d.String(&rule.to, "to"),
+				"mode": d.String(&rule.mode, "mode"), "owner": d.String(&rule.owner, "owner"),
+			})
+			if !rule.from.Set {
+				d.Report.Specf(item.At, "an item of %s has no from", what)
+			}
+		}
+		if rule.from.Set {
+			rules = append(rules, rule)
+		}
+	}
+	return rules
+}
+
 // The sizes from which data belongs into a volume or a model source, not into the app layer.
 const (
 	maxAppFile  = 4 << 30
@@ -23,7 +55,8 @@ const (
 
 // copier turns the copy rules of the project into CopyRules and checks every file that they bring.
 type copier struct {
-	*resolver
+	tree
+	side    placement
 	ignore  *ignores
 	placed  map[string]string // path in the image → path in the project
 	folded  map[string]string // the same path in lower case → path in the image
@@ -33,20 +66,15 @@ type copier struct {
 	full    bool              // a limit on all files is exceeded and reported
 }
 
-// files decides App.Copy and App.Ignore.
-func (r *resolver) files() {
-	rules := r.spec.app.copy
-	ignore := r.readIgnores(rules)
-	if !r.spec.app.copySet {
-		rules = r.detectApp(ignore)
-	}
-	r.recipe.App.Copy = r.copied(rules, ignore)
-	r.recipe.App.Ignore = ignore.patterns
+// placement is where the project's files come to lie if no rule says otherwise: below the working directory, as the image's user.
+type placement struct {
+	workdir string
+	user    recipe.User
 }
 
 // copied resolves copy rules.
-func (r *resolver) copied(rules []copySpec, ignore *ignores) []recipe.CopyRule {
-	c := &copier{resolver: r, ignore: ignore, placed: map[string]string{}, folded: map[string]string{}, counted: map[string]bool{}}
+func copied(t tree, side placement, rules []copySpec, ignore *ignores) []recipe.CopyRule {
+	c := &copier{tree: t, side: side, ignore: ignore, placed: map[string]string{}, folded: map[string]string{}, counted: map[string]bool{}}
 	for _, rule := range rules {
 		c.rule(rule)
 	}
@@ -72,13 +100,13 @@ func (c *copier) rule(s copySpec) {
 		base.Mode = fmt.Sprintf("%04o", readMode(c.Report, s.mode, 0))
 	}
 	if s.owner.Set {
-		uid, gid := readOwner(c.Report, s.owner, c.recipe.User)
+		uid, gid := readOwner(c.Report, s.owner, c.side.user)
 		base.Owner = fmt.Sprintf("%d:%d", uid, gid)
 	}
 	for _, rule := range c.destinations(base, found, s) {
 		c.rules = append(c.rules, rule)
 		for _, file := range rule.Files {
-			c.tree(file, target(rule, file), s.from.At)
+			c.check(file, target(rule, file), s.from.At)
 		}
 	}
 }
@@ -90,7 +118,7 @@ func (c *copier) linkTarget(s copySpec, from string, found []string) yamldoc.Str
 		return s.to
 	}
 	if !s.to.Set {
-		return yamldoc.String{Value: path.Join(c.recipe.App.Workdir, from), At: s.from.At, Set: true}
+		return yamldoc.String{Value: path.Join(c.side.workdir, from), At: s.from.At, Set: true}
 	}
 	if strings.HasSuffix(s.to.Value, "/") {
 		return yamldoc.String{Value: s.to.Value + path.Base(from), At: s.to.At, Set: true}
@@ -112,7 +140,7 @@ func (c *copier) destinations(base recipe.CopyRule, found []string, s copySpec) 
 	if len(found) == 0 {
 		return nil
 	}
-	workdir := c.recipe.App.Workdir
+	workdir := c.side.workdir
 	if s.to.Set {
 		to, ok := c.destination(s.to)
 		if !ok {
@@ -148,17 +176,14 @@ func (c *copier) destinations(base recipe.CopyRule, found []string, s copySpec) 
 
 // destination reads "to": absolute or below the working directory; a trailing slash is kept.
 func (c *copier) destination(s yamldoc.String) (string, bool) {
-	p := s.Value
-	if !path.IsAbs(p) && !hasDotDot(p) {
-		p = path.Join(c.recipe.App.Workdir, p)
-	}
+	p := below(c.side.workdir, s.Value)
 	if why := badDirectory(p); why != "" {
 		c.Specf(s.At, "the destination %q %s", s.Value, why)
 		return "", false
 	}
 	if tree := under(p, systemTrees); tree != "" {
 		c.Specf(s.At, "the destination %q lies in %s, which belongs to the system", s.Value, tree).
-			Hint("Copy below the working directory %s.", c.recipe.App.Workdir)
+			Hint("Copy below the working directory %s.", c.side.workdir)
 		return "", false
 	}
 	clean := path.Clean(p)
@@ -168,8 +193,8 @@ func (c *copier) destination(s yamldoc.String) (string, bool) {
 	return clean, true
 }
 
-// tree checks a file, or everything below a directory, and where it comes to lie.
-func (c *copier) tree(source, to string, at fault.Position) {
+// check checks a file, or everything below a directory, and where it comes to lie.
+func (c *copier) check(source, to string, at fault.Position) {
 	if tree := under(to, systemTrees); tree != "" {
 		c.Specf(at, "%s would be copied to %s, over %s of the system", source, to, tree)
 		return

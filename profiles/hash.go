@@ -7,12 +7,13 @@ import (
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
-// hash fills Requires.Inputs: what a lock was made from. It changes with everything that can change the chosen
-// packages, and with nothing else. MinDriver is only checked, Hashes are in the files, and Rename follows from the rest and the platform: a
-// lock for several platforms has one hash.
-func (r *resolver) hash() {
+// requiresInputs is what makes a lock stale: the hash of what it was made from. It changes with everything that can change the chosen packages, and
+// with nothing else. MinDriver is only checked, Hashes are in the files, and Rename follows from the rest and the platform: a lock for several platforms
+// has one hash. glibc is base.glibc as the project names it.
+func requiresInputs(report *yamldoc.Report, r *recipe.Recipe, glibc string) string {
 	inputs := struct {
 		Requires recipe.Requirements
 		Python   string
@@ -20,17 +21,30 @@ func (r *resolver) hash() {
 		CUDA     string
 		Glibc    string
 		Base     string `json:",omitempty"` // where its packages are constraints
-	}{r.recipe.Requires, r.recipe.Python.Version, r.recipe.Accelerator.Kind, r.recipe.Accelerator.CUDA, r.spec.base.glibc.Value, ""}
-	if r.recipe.Base.Packages {
-		inputs.Base = r.recipe.Base.Ref
+	}{r.Requires, r.Python.Version, r.Accelerator.Kind, r.Accelerator.CUDA, glibc, ""}
+	if r.Base.Packages {
+		inputs.Base = r.Base.Ref
 	}
 	inputs.Requires.Inputs, inputs.Requires.Lock, inputs.Requires.Rename, inputs.Requires.Hashes = "", "", nil, nil
 	// The struct has only texts, lists and maps of texts: its JSON is canonical, maps are written sorted.
 	data, err := json.Marshal(inputs)
 	if err != nil {
-		r.Add(fault.New(fault.Internal, "hash the inputs: %w", err))
-		return
+		report.Add(fault.New(fault.Internal, "hash the inputs: %w", err))
 	}
 	sum := sha256.Sum256(data)
-	r.recipe.Requires.Inputs = hex.EncodeToString(sum[:])
+	return hex.EncodeToString(sum[:])
+}
+
+// stageInputs is what makes a stage's lock stale: everything that it asks for, and the inputs of the runtime.
+func stageInputs(report *yamldoc.Report, runtime string, q recipe.StageRequirements) string {
+	q.Inputs, q.Lock, q.Rename = "", "", nil
+	data, err := json.Marshal(struct {
+		Runtime string
+		Stage   recipe.StageRequirements
+	}{runtime, q})
+	if err != nil {
+		report.Add(fault.New(fault.Internal, "hash the inputs of a stage: %w", err))
+	}
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
 }

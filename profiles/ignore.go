@@ -40,37 +40,37 @@ type ignores struct {
 }
 
 // readIgnores joins the clutter and .dockerignore. Rules without wildcards and the list public take a secret file back.
-func (r *resolver) readIgnores(rules []copySpec) *ignores {
+func readIgnores(t tree, rules []copySpec, public []string) *ignores {
 	user := slices.Clone(clutter)
-	if data, err := fs.ReadFile(r.fsys, ".dockerignore"); err == nil {
+	if data, err := fs.ReadFile(t.fsys, ".dockerignore"); err == nil {
 		lines, err := ignorefile.ReadAll(bytes.NewReader(data))
 		if err != nil {
-			r.Add(fault.New(fault.Context, ".dockerignore cannot be read: %w", err).In(fault.Position{File: ".dockerignore"}))
+			t.Add(fault.New(fault.Context, ".dockerignore cannot be read: %w", err).In(fault.Position{File: ".dockerignore"}))
 		}
 		user = append(user, lines...)
 	}
 	var wanted []string
-	for _, name := range r.exactly(rules) {
+	for _, name := range exactly(rules, public) {
 		if clean, ok := secretFile(name); ok {
 			wanted = append(wanted, "!"+clean)
-			r.Notef("%s is copied because the project names it; everyone who has the image can read it", clean)
+			t.Notef("%s is copied because the project names it; everyone who has the image can read it", clean)
 		}
 	}
-	i := &ignores{patterns: user, user: r.matcher(user), secret: r.matcher(slices.Concat(secretFiles, wanted))}
+	i := &ignores{patterns: user, user: newMatcher(t.Report, user), secret: newMatcher(t.Report, slices.Concat(secretFiles, wanted))}
 	i.exceptions = i.user.Exclusions() || len(wanted) > 0
 	return i
 }
 
 // exactly lists the paths that app.copy and public name without a wildcard.
-func (r *resolver) exactly(rules []copySpec) []string {
-	names := yamldoc.Values(r.spec.public)
+func exactly(rules []copySpec, public []string) []string {
+	names := slices.Clone(public)
 	for _, rule := range rules {
 		names = append(names, rule.from.Value)
 	}
 	return slices.DeleteFunc(names, func(n string) bool { return recipe.IsGlob(n) || path.Clean(n) == "." })
 }
 
-// secretFile tells whether a path is one of secretFiles or below one, and gives it clean.
+// secretFile reports whether a path is one of secretFiles or below one, and gives it clean.
 func secretFile(name string) (clean string, is bool) {
 	clean = path.Clean(name)
 	matches, err := patternmatcher.MatchesOrParentMatches(clean, secretFiles)
@@ -83,17 +83,17 @@ type matcher struct {
 	dirs map[string]patternmatcher.MatchInfo
 }
 
-func (r *resolver) matcher(patterns []string) *matcher {
+func newMatcher(report *yamldoc.Report, patterns []string) *matcher {
 	m, err := patternmatcher.New(patterns)
 	if err != nil {
-		r.Add(fault.New(fault.Context, ".dockerignore holds a pattern that is not valid: %w", err).
+		report.Add(fault.New(fault.Context, ".dockerignore holds a pattern that is not valid: %w", err).
 			In(fault.Position{File: ".dockerignore"}))
 		m, _ = patternmatcher.New(nil)
 	}
 	return &matcher{m, map[string]patternmatcher.MatchInfo{}}
 }
 
-// matches tells whether a path or a directory that it lies in is one of the patterns, and no later one takes it back.
+// matches reports whether a path or a directory that it lies in is one of the patterns, and no later one takes it back.
 func (m *matcher) matches(name string) bool {
 	ok, _, err := m.MatchesUsingParentResults(name, m.dir(path.Dir(name)))
 	return err == nil && ok
@@ -111,15 +111,15 @@ func (m *matcher) dir(name string) patternmatcher.MatchInfo {
 	return info
 }
 
-// byUser tells whether .dockerignore or the clutter list leaves a path out.
+// byUser reports whether .dockerignore or the clutter list leaves a path out.
 func (i *ignores) byUser(name string) bool {
 	return name != "." && i.user.matches(name)
 }
 
-// isSecret tells whether a path is a secret file, or below a secret directory, and the project does not name it.
+// isSecret reports whether a path is a secret file, or below a secret directory, and the project does not name it.
 func (i *ignores) isSecret(name string) bool { return i.secret.matches(name) }
 
-// leaves tells whether a path below a copied directory stays behind, and remembers a secret one. Of a secret directory in which the project may name a
+// leaves reports whether a path below a copied directory stays behind, and remembers a secret one. Of a secret directory in which the project may name a
 // file, the files are remembered.
 func (i *ignores) leaves(name string, d fs.DirEntry) bool {
 	if i.byUser(name) {
@@ -150,7 +150,7 @@ func (c *copier) refuseSecrets(at fault.Position) {
 		Hint("One that holds no secret goes by its exact path into app.copy, or into public: [%s].", met[0]))
 }
 
-// anyLeft tells whether something below an ignored directory is taken back by an exception.
+// anyLeft reports whether something below an ignored directory is taken back by an exception.
 func (c *copier) anyLeft(dir string) bool {
 	left := false
 	err := fs.WalkDir(c.fsys, dir, func(name string, d fs.DirEntry, err error) error {

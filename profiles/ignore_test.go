@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
@@ -16,11 +15,11 @@ func copiedOf(t *testing.T, files memory) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &resolver{tree: tree{yamldoc.NewReport(), p.fsys}, project: p, recipe: &recipe.Recipe{App: recipe.App{Workdir: defaultWorkdir}}}
-	r.spec = decodeSpec((&yamldoc.Decoder{Report: r.Report}), p.merged("cpu").Without("extends", "description"))
-	ignore := r.readIgnores(r.spec.app.copy)
-	c := &copier{resolver: r, ignore: ignore, placed: map[string]string{}, folded: map[string]string{}, counted: map[string]bool{}}
-	for _, rule := range r.spec.app.copy {
+	r := tree{yamldoc.NewReport(), p.fsys}
+	s := decodeSpec((&yamldoc.Decoder{Report: r.Report}), p.merged("cpu").Without("extends", "description"))
+	ignore := readIgnores(r, s.app.copy, yamldoc.Values(s.public))
+	c := &copier{tree: r, side: placement{workdir: defaultWorkdir}, ignore: ignore, placed: map[string]string{}, folded: map[string]string{}, counted: map[string]bool{}}
+	for _, rule := range s.app.copy {
 		c.rule(rule)
 	}
 	if err := r.Faults.Err(); err != nil {

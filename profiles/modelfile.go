@@ -11,22 +11,43 @@ import (
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
-// fileSource finds a model that is a file or a directory of the project. It is named exactly, so .dockerignore, which keeps files out of the
-// app, does not count; files that usually hold secrets are left out of a directory.
-func (r *resolver) fileSource(s modelSpec, src *recipe.ModelSource) {
-	src.Kind = recipe.ModelFile
-	name, ok := r.inside(s.file.Value, s.file.At, "model")
+// fileModel is a file or a directory of the project.
+var fileModel = modelSource{kind: recipe.ModelFile, key: "file", keys: []string{"sha256", "unpack"}, read: readFileModel}
+
+// readFileModel finds the files. They are named exactly, so .dockerignore, which keeps files out of the app, does not count; files that usually hold
+// secrets are left out of a directory.
+func readFileModel(t tree, s modelSpec, value yamldoc.String) recipe.ModelSource {
+	name, ok := t.inside(value.Value, value.At, "model")
 	if !ok {
-		return
+		return recipe.ModelSource{}
 	}
-	if name, ok = r.follow(name, s.file.At); !ok {
-		return
+	if name, ok = t.follow(name, value.At); !ok {
+		return recipe.ModelSource{}
 	}
-	src.Path = name
-	var left []string
-	err := fs.WalkDir(r.fsys, name, func(p string, d fs.DirEntry, err error) error {
+	files, left, err := modelTree(t, name, value.At)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		t.Add(t.missing(name, value.At, "model"))
+	case err != nil:
+		t.Add(fault.New(fault.Context, "%s cannot be read: %w", name, err).In(value.At))
+	case len(files) == 0:
+		t.Add(fault.New(fault.Context, "the directory %s of a model holds no file", name).In(value.At).Hint("Name the directory that holds the model."))
+	case s.sha256.Value != "":
+		checkModelSum(t, s.sha256, value.At, name, files)
+	}
+	if len(left) > 0 {
+		t.Notef("not copied with the model %s, because they usually hold secrets: %s", name, strings.Join(left, ", "))
+	}
+	slices.Sort(files)
+	return recipe.ModelSource{Path: name, Files: files}
+}
+
+// modelTree lists the files at or below a path of the project, and what is left out because it usually holds secrets.
+func modelTree(t tree, name string, at fault.Position) (files, left []string, err error) {
+	err = fs.WalkDir(t.fsys, name, func(p string, d fs.DirEntry, err error) error {
 		_, secret := secretFile(p)
 		switch {
 		case err != nil:
@@ -37,26 +58,13 @@ func (r *resolver) fileSource(s modelSpec, src *recipe.ModelSource) {
 		case d.IsDir():
 			return nil
 		case !d.Type().IsRegular():
-			r.Add(modelIrregular(p, d.Type()).In(s.file.At))
+			t.Add(modelIrregular(p, d.Type()).In(at))
 			return nil
 		}
-		src.Files = append(src.Files, p)
+		files = append(files, p)
 		return nil
 	})
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		r.Add(r.missing(name, s.file.At, "model"))
-	case err != nil:
-		r.Add(fault.New(fault.Context, "%s cannot be read: %w", name, err).In(s.file.At))
-	case len(src.Files) == 0:
-		r.Add(fault.New(fault.Context, "the directory %s of a model holds no file", name).In(s.file.At).Hint("Name the directory that holds the model."))
-	case src.SHA256 != "":
-		r.checkModelSum(s, src)
-	}
-	if len(left) > 0 {
-		r.Notef("not copied with the model %s, because they usually hold secrets: %s", name, strings.Join(left, ", "))
-	}
-	slices.Sort(src.Files)
+	return files, left, err
 }
 
 func modelIrregular(name string, mode fs.FileMode) *fault.Fault {
@@ -66,24 +74,24 @@ func modelIrregular(name string, mode fs.FileMode) *fault.Fault {
 	return irregular(name, mode)
 }
 
-// checkModelSum holds a file of the project against the sha256 that the project file promises.
-func (r *resolver) checkModelSum(s modelSpec, src *recipe.ModelSource) {
-	if !slices.Equal(src.Files, []string{src.Path}) {
-		r.Specf(s.sha256.At, "a directory has no sha256").Hint("Leave it out: the daemon knows the files by their contents.")
+// checkModelSum holds a file of the project, which is named at a place, against the sha256 that the project file promises.
+func checkModelSum(t tree, sum yamldoc.String, at fault.Position, name string, files []string) {
+	if !slices.Equal(files, []string{name}) {
+		t.Specf(sum.At, "a directory has no sha256").Hint("Leave it out: the daemon knows the files by their contents.")
 		return
 	}
-	f, err := r.fsys.Open(src.Path)
+	f, err := t.fsys.Open(name)
 	if err != nil {
-		r.Add(fault.New(fault.Context, "the model %s cannot be read: %w", src.Path, err).In(s.file.At))
+		t.Add(fault.New(fault.Context, "the model %s cannot be read: %w", name, err).In(at))
 		return
 	}
 	defer f.Close()
 	h := sha256.New()
 	if _, err := io.Copy(h, f); err != nil {
-		r.Add(fault.New(fault.Context, "the model %s cannot be read: %w", src.Path, err).In(s.file.At))
+		t.Add(fault.New(fault.Context, "the model %s cannot be read: %w", name, err).In(at))
 		return
 	}
-	if got := hex.EncodeToString(h.Sum(nil)); got != src.SHA256 {
-		r.Add(fault.New(fault.Digest, "the model %s has the sha256 %s", src.Path, got).In(s.sha256.At).Hint("If the file is the right one, correct sha256."))
+	if got := hex.EncodeToString(h.Sum(nil)); got != strings.ToLower(sum.Value) {
+		t.Add(fault.New(fault.Digest, "the model %s has the sha256 %s", name, got).In(sum.At).Hint("If the file is the right one, correct sha256."))
 	}
 }

@@ -5,224 +5,219 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"net/url"
 	"path"
 	"slices"
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
-	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
+// modelSpec is an item of models.
+type modelSpec struct {
+	at                       fault.Position
+	name                     yamldoc.String
+	sources                  map[string]*yamldoc.String // by the keys of modelSources; one that is not given is not Set
+	sha256                   yamldoc.String
+	revision                 yamldoc.String
+	files                    []yamldoc.String
+	endpoint, region, secret yamldoc.String
+	to, owner, mode, version yamldoc.String
+	unpack                   bool
+}
+
+// modelSource is a kind of source that models come from. Each has a file of its own: a new one is such a file and a row of modelSources, and what
+// recipe.ModelSource, llb/query and builder/lookup say of its kind.
+type modelSource struct {
+	kind   recipe.ModelKind
+	key    string   // of an item of models
+	scheme string   // what its values begin with, where several kinds share the key: "s3"; "" = anything
+	keys   []string // the further keys that say something of it
+	// read checks the value of key and of the further keys, and returns what is to be fetched without its kind.
+	read func(t tree, s modelSpec, value yamldoc.String) recipe.ModelSource
+}
+
+// modelSources are the kinds of sources. Of those that share a key the first whose scheme fits is taken.
+var modelSources = []modelSource{s3Model, gsModel, httpModel, gitModel, hubModel, driveModel, fileModel}
+
+// modelKeys are the keys that name a source, each once.
+func modelKeys() []string {
+	var keys []string
+	for _, m := range modelSources {
+		if !slices.Contains(keys, m.key) {
+			keys = append(keys, m.key)
+		}
+	}
+	return keys
+}
+
+// decodeModels reads a list of mappings, and of texts: a URL, or the path of a file.
+func decodeModels(d *yamldoc.Decoder, n *yamldoc.Node, s *spec) {
+	if n.Kind != yamldoc.List {
+		d.Wrong(n, "models", "a list of models")
+		return
+	}
+	s.models = nil
+	for _, item := range n.Items {
+		m := modelSpec{at: item.At, sources: map[string]*yamldoc.String{}}
+		for _, key := range modelKeys() {
+			m.sources[key] = &yamldoc.String{}
+		}
+		if item.Kind == yamldoc.Mapping {
+			decodeModel(d, item, &m)
+		} else {
+			var written yamldoc.String
+			if d.String(&written, "an item of models")(item); !written.Set {
+				continue
+			}
+			key := fileModel.key
+			if strings.Contains(written.Value, "://") {
+				key = httpModel.key
+			}
+			m.sources[key] = &written
+		}
+		s.models = append(s.models, m)
+	}
+}
+
+func decodeModel(d *yamldoc.Decoder, n *yamldoc.Node, m *modelSpec) {
+	keys := yamldoc.Fields{
+		"name":   d.String(&m.name, "name"),
+		"sha256": d.String(&m.sha256, "sha256"), "revision": d.String(&m.revision, "revision"), "files": d.Strings(&m.files, "files"),
+		"endpoint": d.String(&m.endpoint, "endpoint"), "region": d.String(&m.region, "region"), "secret": d.String(&m.secret, "secret"),
+		"to": d.String(&m.to, "to"), "owner": d.String(&m.owner, "owner"), "mode": d.String(&m.mode, "mode"),
+		"version": d.String(&m.version, "version"), "unpack": d.Flag(&m.unpack, "unpack"),
+	}
+	for _, key := range modelKeys() {
+		keys[key] = d.String(m.sources[key], key)
+	}
+	d.Mapping(n, "models", keys)
+}
+
 // modelRoot is where models lie unless the project says otherwise.
 const modelRoot = "/models"
 
-// models decides Models.
-func (r *resolver) models() {
+// resolveModels decides which models the image has, and where. One without an owner is root's.
+func resolveModels(t tree, list []modelSpec) []recipe.Model {
+	var models []recipe.Model
 	names, places := map[string]bool{}, map[string]string{}
-	for _, s := range r.spec.models {
-		m, ok := r.model(s)
+	for _, s := range list {
+		m, ok := modelOf(t, s)
 		if !ok {
 			continue
 		}
 		if names[m.Name] {
-			r.Specf(s.at, "two models are named %s", m.Name).Hint("Give one of them another name: name: %s-2.", m.Name)
+			t.Specf(s.at, "two models are named %s", m.Name).Hint("Give one of them another name: name: %s-2.", m.Name)
 		}
 		if other, taken := places[m.To]; taken {
-			r.Specf(s.at, "the models %s and %s would both become %s", other, m.Name, m.To).Hint("Give one of them another destination with to:.")
+			t.Specf(s.at, "the models %s and %s would both become %s", other, m.Name, m.To).Hint("Give one of them another destination with to:.")
 		}
 		names[m.Name], places[m.To] = true, m.Name
-		r.recipe.Models = append(r.recipe.Models, m)
+		models = append(models, m)
 	}
+	return models
 }
 
-func (r *resolver) model(s modelSpec) (m recipe.Model, ok bool) {
-	before := len(r.Faults)
-	m.Source = r.modelSource(s)
+// modelOf decides one model; ok is false if something is wrong with it.
+func modelOf(t tree, s modelSpec) (m recipe.Model, ok bool) {
+	before := len(t.Faults)
+	m.Source = modelSourceOf(t, s)
 	m.Version, m.Secret, m.Unpack = s.version.Value, s.secret.Value, s.unpack
-	if len(r.Faults) > before {
+	if len(t.Faults) > before {
 		return m, false
 	}
-	r.modelKeys(s, m)
+	checkModelKeys(t.Report, s, m)
 	base := m.Source.Base()
 	m.Name = orElse(cleanName(m.Source.Stem()), "model")
 	if s.name.Set {
 		m.Name = s.name.Value
 		if !projectName.MatchString(m.Name) {
-			r.Specf(s.name.At, "%q cannot name a model", m.Name).Hint("Use lower-case letters, digits and single dashes: %s.", orElse(cleanName(m.Name), "model"))
+			t.Specf(s.name.At, "%q cannot name a model", m.Name).Hint("Use lower-case letters, digits and single dashes: %s.", orElse(cleanName(m.Name), "model"))
 		}
 	}
-	m.To = r.modelPlace(s, m, base)
+	m.To = modelPlace(t.Report, s, m, base)
 	if s.owner.Set {
-		m.UID, m.GID = readOwner(r.Report, s.owner, r.recipe.User)
+		m.UID, m.GID = readOwner(t.Report, s.owner, recipe.User{})
 	}
 	if s.mode.Set {
-		m.Mode = fmt.Sprintf("%04o", readMode(r.Report, s.mode, 0))
+		m.Mode = fmt.Sprintf("%04o", readMode(t.Report, s.mode, 0))
 	}
 	if s.secret.Set && !secretID.MatchString(m.Secret) {
-		r.Specf(s.secret.At, "%q is not the id of a secret", m.Secret)
+		t.Specf(s.secret.At, "%q is not the id of a secret", m.Secret)
 	}
-	m.Inputs = r.modelInputs(m.Source)
-	return m, len(r.Faults) == before
+	m.Inputs = modelInputs(t.Report, m.Source)
+	return m, len(t.Faults) == before
 }
 
-// modelSource reads where the model comes from: exactly one key says so.
-func (r *resolver) modelSource(s modelSpec) recipe.ModelSource {
-	var given []yamldoc.String
-	for _, key := range []yamldoc.String{s.url, s.git, s.hub, s.drive, s.file} {
-		if key.Set {
+// modelSourceOf reads where the model comes from: exactly one key says so.
+func modelSourceOf(t tree, s modelSpec) recipe.ModelSource {
+	var given []string
+	for _, key := range modelKeys() {
+		if s.sources[key].Set {
 			given = append(given, key)
 		}
 	}
 	if len(given) != 1 {
-		r.Specf(s.at, "a model has one source, this one has %d", len(given)).Hint("Write one of url, git, huggingface, gdrive and file.")
+		keys := modelKeys()
+		t.Specf(s.at, "a model has one source, this one has %d", len(given)).
+			Hint("Write one of %s and %s.", strings.Join(keys[:len(keys)-1], ", "), keys[len(keys)-1])
 		return recipe.ModelSource{}
 	}
-	src := recipe.ModelSource{SHA256: strings.ToLower(s.sha256.Value), Region: s.region.Value, Endpoint: strings.TrimRight(s.endpoint.Value, "/")}
-	if s.sha256.Set && !sha256Hex.MatchString(src.SHA256) {
-		r.Specf(s.sha256.At, "%q is not a sha256: 64 hexadecimal digits", s.sha256.Value)
+	sum, endpoint := strings.ToLower(s.sha256.Value), strings.TrimRight(s.endpoint.Value, "/")
+	if s.sha256.Set && !sha256Hex.MatchString(sum) {
+		t.Specf(s.sha256.At, "%q is not a sha256: 64 hexadecimal digits", s.sha256.Value)
 	}
 	if s.endpoint.Set {
-		checkURL(r.Report, s.endpoint, "the endpoint")
+		checkURL(t.Report, s.endpoint, "the endpoint")
 	}
-	switch {
-	case s.url.Set:
-		r.urlSource(s.url, &src)
-	case s.git.Set:
-		r.gitSource(s, &src)
-	case s.hub.Set:
-		r.hubSource(s, &src)
-	case s.drive.Set:
-		r.driveSource(s.drive, &src)
-	default:
-		r.fileSource(s, &src)
-	}
+	value := *s.sources[given[0]]
+	kind := modelSources[slices.IndexFunc(modelSources, func(m modelSource) bool {
+		return m.key == given[0] && (m.scheme == "" || strings.HasPrefix(value.Value, m.scheme+"://"))
+	})]
+	src := kind.read(t, s, value)
+	src.Kind, src.SHA256, src.Region, src.Endpoint = kind.kind, sum, s.region.Value, endpoint
 	return src
 }
 
-// signedQuery are parameters that give whoever has the URL access to the file, and nobody else.
-var signedQuery = lazyregexp.New(`(?i)^(x-amz-signature|x-amz-security-token|x-goog-signature|signature|sig|token|access_token|api_key|apikey|key)$`)
-
-var (
-	bucketText   = lazyregexp.New(`^[A-Za-z0-9][A-Za-z0-9._-]{1,221}$`)
-	hubRepo      = lazyregexp.New(`^((datasets|spaces)/[A-Za-z0-9][A-Za-z0-9._-]*/)?([A-Za-z0-9][A-Za-z0-9._-]*/)?[A-Za-z0-9][A-Za-z0-9._-]*$`)
-	revisionText = lazyregexp.New(`^[A-Za-z0-9][A-Za-z0-9._/+-]*$`)
-	driveID      = lazyregexp.New(`^[A-Za-z0-9_-]{10,128}$`)
-)
-
-// urlSource reads an http, s3 or gs URL.
-func (r *resolver) urlSource(s yamldoc.String, src *recipe.ModelSource) {
-	scheme, rest, _ := strings.Cut(s.Value, "://")
-	if kind := recipe.ModelKind(scheme); kind == recipe.ModelS3 || kind == recipe.ModelGS {
-		src.Kind = kind
-		src.Repo, src.Path, _ = strings.Cut(rest, "/")
-		if !bucketText.MatchString(src.Repo) || src.Path == "" || strings.HasSuffix(src.Path, "/") || strings.ContainsAny(src.Path, "\n\x00") {
-			r.Specf(s.At, "%q does not name an object", s.Value).Hint("Write %s://bucket/key; every object is a model of its own.", scheme)
-		}
-		return
-	}
-	src.Kind, src.URL = recipe.ModelHTTP, s.Value
-	checkURL(r.Report, s, "the model")
-	u, err := url.Parse(s.Value)
-	if err != nil {
-		return
-	}
-	for name := range u.Query() {
-		if signedQuery.MatchString(name) {
-			leakAt(r.Report, s.At, "the URL of the model is signed: its parameter %s opens the file to whoever reads it", name).
-				Hint("Write s3://bucket/key or gs://bucket/key, or the URL without it, and secret: id beside it; the secret holds the credentials.")
-			return
-		}
-	}
-}
-
-func (r *resolver) gitSource(s modelSpec, src *recipe.ModelSource) {
-	src.Kind, src.URL = recipe.ModelGit, s.git.Value
-	if strings.HasPrefix(s.git.Value, "git@") || strings.HasPrefix(s.git.Value, "ssh://") {
-		r.Specf(s.git.At, "the repository %q is reached over ssh, and models come over https", s.git.Value).
-			Hint("Write its https URL, and secret: id beside it if it is private.")
-		return
-	}
-	checkURL(r.Report, s.git, "the repository")
-	src.Revision = r.revision(s, "HEAD")
-	src.Files = r.modelFiles(s)
-}
-
-func (r *resolver) hubSource(s modelSpec, src *recipe.ModelSource) {
-	src.Kind, src.Repo = recipe.ModelHub, s.hub.Value
-	if !hubRepo.MatchString(src.Repo) {
-		r.Specf(s.hub.At, "%q is not a repository of the hub", src.Repo).Hint("For example huggingface: distilbert/distilbert-base-uncased.")
-	}
-	src.Revision = r.revision(s, "main")
-	src.Files = r.modelFiles(s)
-}
-
-func (r *resolver) revision(s modelSpec, fallback string) string {
-	v := s.revision.Or(fallback)
-	if !revisionText.MatchString(v) || strings.Contains(v, "..") {
-		r.Specf(s.revision.At, "%q is not a branch, tag or commit", v)
-	}
-	return v
-}
-
-func (r *resolver) modelFiles(s modelSpec) []string {
-	for _, p := range s.files {
-		pattern := strings.TrimPrefix(p.Value, "!")
-		if _, err := recipe.GlobRegexp(pattern); err != nil || pattern == "" || path.IsAbs(pattern) || hasDotDot(pattern) {
-			r.Specf(p.At, "%q is not a pattern of files in the repository", p.Value).Hint("For example files: [config.json, \"*.safetensors\"].")
-		}
-	}
-	return yamldoc.Values(s.files)
-}
-
-func (r *resolver) driveSource(s yamldoc.String, src *recipe.ModelSource) {
-	src.Kind, src.Repo = recipe.ModelDrive, s.Value
-	if !driveID.MatchString(src.Repo) {
-		r.Specf(s.At, "%q is not the id of a file in Google Drive", s.Value).Hint("It is the part behind /d/ in the link that Drive shares.")
-	}
-}
-
-// modelKeys refuses keys that say nothing of this kind of source.
-func (r *resolver) modelKeys(s modelSpec, m recipe.Model) {
-	kind := m.Source.Kind
-	repository := kind == recipe.ModelGit || kind == recipe.ModelHub
+// checkModelKeys refuses keys that say nothing of this kind of source.
+func checkModelKeys(report *yamldoc.Report, s modelSpec, m recipe.Model) {
+	kind := modelSources[slices.IndexFunc(modelSources, func(row modelSource) bool { return row.kind == m.Source.Kind })]
+	repository := slices.Contains(kind.keys, "revision")
 	for _, key := range []struct {
 		name string
 		set  bool
-		fits bool
 		at   fault.Position
 	}{
-		{"sha256", s.sha256.Set, !repository, s.sha256.At},
-		{"revision", s.revision.Set, repository, s.revision.At},
-		{"files", s.files != nil, repository, s.at},
-		{"endpoint", s.endpoint.Set, kind == recipe.ModelHub || kind == recipe.ModelS3 || kind == recipe.ModelGS || kind == recipe.ModelDrive, s.endpoint.At},
-		{"region", s.region.Set, kind == recipe.ModelS3, s.region.At},
-		{"secret", s.secret.Set, kind != recipe.ModelFile, s.secret.At},
-		{"unpack", s.unpack, !repository, s.at},
+		{"sha256", s.sha256.Set, s.sha256.At},
+		{"revision", s.revision.Set, s.revision.At},
+		{"files", s.files != nil, s.at},
+		{"endpoint", s.endpoint.Set, s.endpoint.At},
+		{"region", s.region.Set, s.region.At},
+		{"secret", s.secret.Set, s.secret.At},
+		{"unpack", s.unpack, s.at},
 	} {
-		if key.set && !key.fits {
-			f := r.Specf(key.at, "the key %s means nothing for the model %s", key.name, m.Source)
+		if key.set && !slices.Contains(kind.keys, key.name) {
+			f := report.Specf(key.at, "the key %s means nothing for the model %s", key.name, m.Source)
 			if repository && key.name == "sha256" {
 				f.Hint("mlbuild.lock has the sha256 of each of its files.")
 			}
 		}
 	}
-	if m.Unpack && recipe.ArchiveStem(m.Source.Base()) == m.Source.Base() && kind != recipe.ModelDrive {
-		r.Specf(s.at, "%s has no name of an archive that mlbuild unpacks", m.Source).Hint("It unpacks .tar, .tar.gz, .tgz, .tar.bz2, .tar.xz and .zip.")
+	if m.Unpack && recipe.ArchiveStem(m.Source.Base()) == m.Source.Base() && m.Source.Kind != recipe.ModelDrive {
+		report.Specf(s.at, "%s has no name of an archive that mlbuild unpacks", m.Source).Hint("It unpacks .tar, .tar.gz, .tgz, .tar.bz2, .tar.xz and .zip.")
 	}
 }
 
 // modelPlace reads "to": absolute or below /models; with a slash at the end a file keeps its name below it.
-func (r *resolver) modelPlace(s modelSpec, m recipe.Model, base string) string {
+func modelPlace(report *yamldoc.Report, s modelSpec, m recipe.Model, base string) string {
 	if m.Unpack {
 		base = recipe.ArchiveStem(base)
 	}
 	to, at := s.to.Value, s.to.At
 	switch {
 	case !s.to.Set && base == "" && !s.name.Set:
-		r.Specf(s.at, "the model %s needs a destination: its source names none", m.Source).Hint("Write to: model.pt, which is /models/model.pt.")
+		report.Specf(s.at, "the model %s needs a destination: its source names none", m.Source).Hint("Write to: model.pt, which is /models/model.pt.")
 		return ""
 	case !s.to.Set:
 		to, at = orElse(base, m.Name), s.at
@@ -232,33 +227,26 @@ func (r *resolver) modelPlace(s modelSpec, m recipe.Model, base string) string {
 	if !path.IsAbs(to) && !hasDotDot(to) {
 		to = path.Join(modelRoot, to)
 	}
-	why := badDirectory(to)
-	if why == "" && under(to, systemTrees) != "" {
-		why = "lies in " + under(to, systemTrees) + ", which belongs to the system"
-	}
-	if why == "" && path.Clean(to) == "/" {
-		why = "is the root of the image"
-	}
-	if why != "" {
-		r.Specf(at, "the model's destination %q %s", to, why).Hint("Without a slash at the beginning it lies below %s.", modelRoot)
+	if why := badPlace(to); why != "" {
+		report.Specf(at, "the model's destination %q %s", to, why).Hint("Without a slash at the beginning it lies below %s.", modelRoot)
 	}
 	return path.Clean(to)
 }
 
 // modelInputs is the hash of what a source is asked.
-func (r *resolver) modelInputs(s recipe.ModelSource) string {
+func modelInputs(report *yamldoc.Report, s recipe.ModelSource) string {
 	data, err := json.Marshal(s)
 	if err != nil {
-		r.Add(fault.New(fault.Internal, "hash the model: %w", err))
+		report.Add(fault.New(fault.Internal, "hash the model: %w", err))
 	}
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:])
 }
 
 // modelLabels say of each model where it comes from, and its version.
-func (r *resolver) modelLabels() []recipe.Pair {
+func modelLabels(models []recipe.Model) []recipe.Pair {
 	var labels []recipe.Pair
-	for _, m := range r.recipe.Models {
+	for _, m := range models {
 		labels = append(labels, recipe.Pair{Name: ModelLabel(m.Name, "source"), Value: m.Source.String()})
 		if m.Version != "" {
 			labels = append(labels, recipe.Pair{Name: ModelLabel(m.Name, "version"), Value: m.Version})
@@ -270,7 +258,7 @@ func (r *resolver) modelLabels() []recipe.Pair {
 // ModelLabel names the label of a model: org.mlbuild.model.<name>.<key>.
 func ModelLabel(name, key string) string { return "org.mlbuild.model." + name + "." + key }
 
-// modelSecrets gives the ids of secrets that models use, with their places.
+// modelSecrets returns the ids of secrets that models use, with their places.
 func (s *spec) modelSecrets() []yamldoc.String {
 	var ids []yamldoc.String
 	for _, m := range s.models {

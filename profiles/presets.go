@@ -40,24 +40,24 @@ var Presets = []Preset{
 		"https://github.com/tensorflow/tensorflow/blob/master/third_party/xla/xla/tsl/platform/default/logging.cc"},
 }
 
-// presets gives the variables of app.presets. Two of them that set one variable differently are a fault.
-func (r *resolver) presets() []recipe.Pair {
+// presetEnv returns the variables of app.presets. Two of them that set one variable differently are a fault.
+func presetEnv(report *yamldoc.Report, names []yamldoc.String, accelerator recipe.AcceleratorKind) []recipe.Pair {
 	var env []recipe.Pair
 	from := map[string]string{} // variable → preset
-	for _, s := range r.spec.app.presets {
+	for _, s := range names {
 		i := slices.IndexFunc(Presets, func(p Preset) bool { return p.Name == s.Value })
 		if i < 0 {
 			f := fault.New(fault.Spec, "the preset %q does not exist", s.Value).In(s.At)
 			yamldoc.DidYouMean(f, s.Value, presetNames())
-			r.Add(f)
+			report.Add(f)
 			continue
 		}
-		if Presets[i].GPU && r.recipe.Accelerator.Kind != recipe.CUDA {
+		if Presets[i].GPU && accelerator != recipe.CUDA {
 			continue
 		}
 		for _, p := range Presets[i].Env {
 			if other := from[p.Name]; other != "" && other != s.Value && !slices.Contains(env, p) {
-				r.Specf(s.At, "the presets %s and %s set %s to different values", other, s.Value, p.Name)
+				report.Specf(s.At, "the presets %s and %s set %s to different values", other, s.Value, p.Name)
 			}
 			from[p.Name] = s.Value
 			env = append(env, p)

@@ -41,46 +41,47 @@ func decodePrune(d *yamldoc.Decoder, n *yamldoc.Node, p *pruneSpec) {
 
 var ruleName = lazyregexp.New(`^[A-Za-z_-]+$`)
 
-// prune decides what is left out of the installed packages.
-func (r *resolver) prune() {
-	p := &r.recipe.Prune
-	for _, s := range r.spec.prune.remove {
-		if rule := r.pruneRule(s); rule.Name != "" && !slices.ContainsFunc(p.Rules, func(o recipe.PruneRule) bool { return o.Name == rule.Name }) {
+// resolvePrune decides what is left out of the installed packages.
+func resolvePrune(report *yamldoc.Report, s pruneSpec, has baseCUDA) recipe.Pruning {
+	var p recipe.Pruning
+	for _, s := range s.remove {
+		if rule := pruneRule(report, s, has); rule.Name != "" && !slices.ContainsFunc(p.Rules, func(o recipe.PruneRule) bool { return o.Name == rule.Name }) {
 			p.Rules = append(p.Rules, rule)
 		}
 	}
-	for _, s := range r.spec.prune.keep {
-		if r.prunePattern(s) {
+	for _, s := range s.keep {
+		if prunePattern(report, s) {
 			p.Keep = append(p.Keep, s.Value)
 		}
 	}
 	p.Keep = recipe.SortedUnique(p.Keep)
 	if len(p.Rules) == 0 {
-		*p = recipe.Pruning{} // what is kept of nothing
+		return recipe.Pruning{} // what is kept of nothing
 	}
+	return p
 }
 
-// pruneRule gives a rule by its name, or makes one of a pattern.
-func (r *resolver) pruneRule(s yamldoc.String) recipe.PruneRule {
+// pruneRule returns a rule by its name, or makes one of a pattern.
+func pruneRule(report *yamldoc.Report, s yamldoc.String, has baseCUDA) recipe.PruneRule {
 	i := slices.IndexFunc(PruneRules, func(rule recipe.PruneRule) bool { return rule.Name == s.Value })
 	switch {
 	case i >= 0 && s.Value == cudaLibraries:
-		return r.cudaRule(PruneRules[i], s)
+		return cudaRule(report, PruneRules[i], s, has)
 	case i >= 0:
 		return PruneRules[i]
 	case ruleName.MatchString(s.Value):
 		f := fault.New(fault.Spec, "the pruning rule %q does not exist", s.Value).In(s.At)
 		yamldoc.DidYouMean(f, s.Value, pruneNames())
-		r.Add(f.Hint("A pattern has a slash or a dot: %s/**.", s.Value))
+		report.Add(f.Hint("A pattern has a slash or a dot: %s/**.", s.Value))
 		return recipe.PruneRule{}
-	case !r.prunePattern(s):
+	case !prunePattern(report, s):
 		return recipe.PruneRule{}
 	}
 	return recipe.PruneRule{Name: s.Value, Patterns: []string{s.Value}}
 }
 
 // prunePattern checks a pattern of the project's.
-func (r *resolver) prunePattern(s yamldoc.String) bool {
+func prunePattern(report *yamldoc.Report, s yamldoc.String) bool {
 	_, err := path.Match(s.Value, "x")
 	why := ""
 	switch {
@@ -96,7 +97,7 @@ func (r *resolver) prunePattern(s yamldoc.String) bool {
 		why = "matches everything"
 	}
 	if why != "" {
-		r.Specf(s.At, "the pattern %q %s", s.Value, why).Hint(`For example prune: {remove: [tests, "torch/include/**"], keep: ["pandas/tests/**"]}.`)
+		report.Specf(s.At, "the pattern %q %s", s.Value, why).Hint(`For example prune: {remove: [tests, "torch/include/**"], keep: ["pandas/tests/**"]}.`)
 	}
 	return why == ""
 }

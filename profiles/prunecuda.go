@@ -30,24 +30,30 @@ func cudaWheelPatterns(libraries ...string) []string {
 	return all
 }
 
+// baseCUDA is what the rule needs to know of the base and of what the packages want.
+type baseCUDA struct {
+	accelerator      recipe.Accelerator
+	kind             recipe.BaseKind
+	version, variant yamldoc.String // as the project names them
+}
+
 // cudaRule fits the rule to the base; without patterns it leaves nothing out. The libraries of an older CUDA cannot stand for those of the wheels.
-func (r *resolver) cudaRule(rule recipe.PruneRule, s yamldoc.String) recipe.PruneRule {
-	a, base := r.recipe.Accelerator, r.spec.base
-	if a.Kind != recipe.CUDA {
+func cudaRule(report *yamldoc.Report, rule recipe.PruneRule, s yamldoc.String, has baseCUDA) recipe.PruneRule {
+	if has.accelerator.Kind != recipe.CUDA {
 		return recipe.PruneRule{}
 	}
-	if r.recipe.Base.Kind != recipe.BaseCUDA {
-		r.Notef("%s leaves nothing out: the base has no CUDA of its own", cudaLibraries)
+	if has.kind != recipe.BaseCUDA {
+		report.Notef("%s leaves nothing out: the base has no CUDA of its own", cudaLibraries)
 		return recipe.PruneRule{}
 	}
-	has := base.version.Or(a.CUDA)
+	version, wanted := has.version.Or(has.accelerator.CUDA), has.accelerator.CUDA
 	switch {
-	case a.CUDA == "":
-		r.Specf(s.At, "%s needs to know the CUDA of the packages, to hold it against the base's %s", cudaLibraries, has).Hint("Write accelerator: {cuda: %q}.", compat.MinorOf(has))
-	case compat.MajorOf(has) != compat.MajorOf(a.CUDA) || compat.CompareVersions(compat.MinorOf(has), compat.MinorOf(a.CUDA)) < 0:
-		r.Add(fault.New(fault.Cuda, "the base has CUDA %s, whose libraries cannot stand for those of CUDA %s in the packages", has, a.CUDA).In(s.At).
+	case wanted == "":
+		report.Specf(s.At, "%s needs to know the CUDA of the packages, to hold it against the base's %s", cudaLibraries, version).Hint("Write accelerator: {cuda: %q}.", compat.MinorOf(version))
+	case compat.MajorOf(version) != compat.MajorOf(wanted) || compat.CompareVersions(compat.MinorOf(version), compat.MinorOf(wanted)) < 0:
+		report.Add(fault.New(fault.Cuda, "the base has CUDA %s, whose libraries cannot stand for those of CUDA %s in the packages", version, wanted).In(s.At).
 			Hint("Take %s out of prune, or leave out base.version: it follows accelerator.cuda.", cudaLibraries))
-	case base.variant.Or("runtime") == "base":
+	case has.variant.Or("runtime") == "base":
 		rule.Patterns = slices.Clone(cudaRuntimePatterns)
 	}
 	return rule

@@ -19,56 +19,57 @@ var (
 	patchVersion = lazyregexp.New(`^(3\.[0-9]{1,2})\.[0-9]+$`)
 )
 
-// pythonVersion decides which Python the wheels are for: the file's, .python-version, the one of the Debian release
-// that the base is made of, requires-python, else the default.
-func (r *resolver) pythonVersion() {
-	p := &r.recipe.Python
-	p.Version, p.From = r.chosenPython()
+// resolvePython decides which Python the wheels are for: the file's (s), .python-version, the one of the Debian release that the base is made of
+// (suite), requires-python, else the default.
+func resolvePython(t tree, s, suite yamldoc.String, py *pyproject) recipe.Python {
+	p := chosenPython(t, s, suite, py)
 	wanted := ""
-	if r.py.hasProject() {
-		wanted = r.py.Project.RequiresPython
+	if py.hasProject() {
+		wanted = py.Project.RequiresPython
 	}
 	if wanted == "" || p.From == "requires-python" || !minorVersion.MatchString(p.Version) {
-		return
+		return p
 	}
-	at := r.spec.python.version.At
+	at := s.At
 	if p.From == "base.suite" {
-		at = r.spec.base.suite.At
+		at = suite.At
 	}
 	if ok, err := satisfies(p.Version, wanted); err == nil && !ok {
-		r.Specf(at, "Python %s (%s) is not what %s asks for: requires-python %q", p.Version, p.From, r.py.path, wanted)
+		t.Specf(at, "Python %s (%s) is not what %s asks for: requires-python %q", p.Version, p.From, py.path, wanted)
 	}
+	return p
 }
 
-func (r *resolver) chosenPython() (version, from string) {
-	if v := r.spec.python.version; v.Set {
-		return r.minor(v), orElse(v.At.File, "default")
+func chosenPython(t tree, s, suite yamldoc.String, py *pyproject) recipe.Python {
+	if s.Set {
+		return recipe.Python{Version: minorPython(t.Report, s), From: orElse(s.At.File, "default")}
 	}
-	if data, err := fs.ReadFile(r.fsys, ".python-version"); err == nil {
+	if data, err := fs.ReadFile(t.fsys, ".python-version"); err == nil {
 		line := strings.TrimPrefix(strings.TrimSpace(yamldoc.FirstLine(string(data))), "cpython-")
-		r.Source(".python-version", data)
-		return r.minor(yamldoc.String{Value: line, At: fault.Position{File: ".python-version", Line: 1, Column: 1}, Set: true}), ".python-version"
+		t.Source(".python-version", data)
+		written := yamldoc.String{Value: line, At: fault.Position{File: ".python-version", Line: 1, Column: 1}, Set: true}
+		return recipe.Python{Version: minorPython(t.Report, written), From: ".python-version"}
 	}
-	if v := r.suitePython(); v != "" {
-		return v, "base.suite"
+	if v := compat.DebianReleases[suite.Value].Python; v != "" {
+		return recipe.Python{Version: v, From: "base.suite"}
 	}
-	if r.py.hasProject() && r.py.Project.RequiresPython != "" {
-		return r.fromRequiresPython(r.py.Project.RequiresPython), "requires-python"
+	if py.hasProject() && py.Project.RequiresPython != "" {
+		return recipe.Python{Version: fromRequiresPython(t.Report, py), From: "requires-python"}
 	}
-	r.Notef("no Python version is named: %s is taken; set python: {version: %q}", compat.DefaultPython, compat.DefaultPython)
-	return compat.DefaultPython, "default"
+	t.Notef("no Python version is named: %s is taken; set python: {version: %q}", compat.DefaultPython, compat.DefaultPython)
+	return recipe.Python{Version: compat.DefaultPython, From: "default"}
 }
 
-// minor reads "3.11". A patch version is cut: wheels and base tags go by the minor version.
-func (r *resolver) minor(s yamldoc.String) string {
+// minorPython reads "3.11". A patch version is cut: wheels and base tags go by the minor version.
+func minorPython(report *yamldoc.Report, s yamldoc.String) string {
 	if minorVersion.MatchString(s.Value) {
 		return s.Value
 	}
 	if m := patchVersion.FindStringSubmatch(s.Value); m != nil {
-		r.Notef("Python %s is read as %s; the base image decides the patch release", s.Value, m[1])
+		report.Notef("Python %s is read as %s; the base image decides the patch release", s.Value, m[1])
 		return m[1]
 	}
-	f := r.Specf(s.At, "%q is not a Python version", s.Value)
+	f := report.Specf(s.At, "%q is not a Python version", s.Value)
 	if strings.HasSuffix(s.Value, "t") {
 		f.Hint("Free-threaded Python has no official base image; name its normal build: %q.", strings.TrimSuffix(s.Value, "t"))
 	} else {
@@ -78,20 +79,21 @@ func (r *resolver) minor(s yamldoc.String) string {
 }
 
 // fromRequiresPython takes the default if it is allowed, else the lowest allowed version that has a slim image.
-func (r *resolver) fromRequiresPython(wanted string) string {
-	at := r.py.at(wanted)
+func fromRequiresPython(report *yamldoc.Report, py *pyproject) string {
+	wanted := py.Project.RequiresPython
+	at := py.at(wanted)
 	candidates := slices.Insert(slices.Clone(compat.Known().Slim), 0, compat.DefaultPython)
 	for _, v := range candidates {
 		fits, err := satisfies(v, wanted)
 		if err != nil {
-			r.Specf(at, "requires-python %q is not a version specifier: %s", wanted, err)
+			report.Specf(at, "requires-python %q is not a version specifier: %s", wanted, err)
 			return compat.DefaultPython
 		}
 		if fits {
 			return v
 		}
 	}
-	r.Specf(at, "no known Python satisfies requires-python %q", wanted).
+	report.Specf(at, "no known Python satisfies requires-python %q", wanted).
 		Hint("Known: %s. Name another with python: {version: …}.", strings.Join(compat.Known().Slim, ", "))
 	return compat.DefaultPython
 }

@@ -237,3 +237,33 @@ func leakedURL(report *yamldoc.Report, at fault.Position) {
 	leakAt(report, at, "a URL here holds credentials").
 		Hint("Name the index in %s: python: {indexes: [{name: …, url: …, secret: id}]}, and give --secret id=….", FileName)
 }
+
+// decodeWords reads a command: a list of words. A single text is refused, because whether a shell splits it would
+// be a guess.
+func decodeWords(d *yamldoc.Decoder, to *[]yamldoc.String, what string) func(*yamldoc.Node) {
+	return func(n *yamldoc.Node) {
+		if n.Kind != yamldoc.List {
+			d.Wrong(n, what, "a list of words").
+				Hint("For example [python, main.py]; for a shell write [sh, -c, \"…\"].")
+			return
+		}
+		d.Strings(to, what)(n)
+	}
+}
+
+// eachMapping gives the items of a list that must be mappings.
+func eachMapping(d *yamldoc.Decoder, n *yamldoc.Node, what, with string) []*yamldoc.Node {
+	if n.Kind != yamldoc.List {
+		d.Wrong(n, what, "a list of mappings with "+with)
+		return nil
+	}
+	var good []*yamldoc.Node
+	for _, item := range n.Items {
+		if item.Kind != yamldoc.Mapping {
+			d.Wrong(item, "an item of "+what, "a mapping with "+with)
+			continue
+		}
+		good = append(good, item)
+	}
+	return good
+}

@@ -25,7 +25,7 @@ func leakAt(r *yamldoc.Report, at fault.Position, format string, args ...any) *f
 	return f
 }
 
-// secretLike tells whether a name is one that a secret usually has. Dots and dashes separate words too.
+// secretLike reports whether a name is one that a secret usually has. Dots and dashes separate words too.
 func secretLike(name string) bool {
 	name = strings.NewReplacer(".", "_", "-", "_").Replace(name)
 	return secretName.MatchString(name) && !publicName.MatchString(name)
@@ -33,101 +33,86 @@ func secretLike(name string) bool {
 
 // leaks looks for secrets where they would be published: environment, labels, annotations, commands, build
 // arguments.
-func (r *resolver) leaks() {
-	public := yamldoc.Values(r.spec.public)
-	a := r.spec.app
+func leaks(report *yamldoc.Report, s *spec, args []yamldoc.Pair) {
+	public := yamldoc.Values(s.public)
+	a := s.app
 	for _, group := range []struct {
 		what  string
 		pairs []yamldoc.Pair
-	}{{"environment variable", a.env}, {"label", a.labels}, {"annotation", a.annotations}, {"build argument", r.argPairs()}} {
+	}{{"environment variable", a.env}, {"label", a.labels}, {"annotation", a.annotations}, {"build argument", args}} {
 		for _, p := range group.pairs {
-			r.leakOf(group.what, p, public)
+			leakOf(report, group.what, p, public)
 		}
 	}
-	r.stepLeaks()
-	r.leaksOfCommand(a.entrypoint)
-	r.leaksOfCommand(a.command)
-	r.leaksOfStages(public)
+	stepLeaks(report, s)
+	leaksOfCommand(report, a.entrypoint)
+	leaksOfCommand(report, a.command)
+	leaksOfStages(report, s, public)
 }
 
-func (r *resolver) leaksOfCommand(words []yamldoc.String) {
+func leaksOfCommand(report *yamldoc.Report, words []yamldoc.String) {
 	for _, word := range words {
 		if shape := yamldoc.ShapeOf(word.Value); shape != "" {
-			leakAt(r.Report, word.At, "the command holds %s, which everyone who has the image can read", shape)
+			leakAt(report, word.At, "the command holds %s, which everyone who has the image can read", shape)
 		}
 	}
 }
 
 // leaksOfStages looks into what the testing and the dev stage add. Tests have keys that open nothing, so there a name alone is no sign.
-func (r *resolver) leaksOfStages(public []string) {
-	if d := r.spec.dev; d != nil {
+func leaksOfStages(report *yamldoc.Report, s *spec, public []string) {
+	if d := s.dev; d != nil {
 		for _, p := range d.env {
-			r.leakOf("environment variable", p, public)
+			leakOf(report, "environment variable", p, public)
 		}
-		r.leaksOfCommand(d.command)
+		leaksOfCommand(report, d.command)
 	}
-	if t := r.spec.testing; t != nil {
+	if t := s.testing; t != nil {
 		for _, p := range t.env {
 			if yamldoc.ShapeOf(p.Value.Value) != "" {
-				r.leakOf("environment variable", p, public)
+				leakOf(report, "environment variable", p, public)
 			}
 		}
 		for _, words := range t.command {
-			r.leaksOfCommand(words)
+			leaksOfCommand(report, words)
 		}
 	}
 }
 
 // stepLeaks looks for secrets in what the project's own steps run: the daemon's records keep it.
-func (r *resolver) stepLeaks() {
+func stepLeaks(report *yamldoc.Report, s *spec) {
 	var scripts []scriptSpec
-	for _, b := range r.spec.build {
+	for _, b := range s.build {
 		scripts = append(scripts, b.scriptSpec)
 	}
-	for _, b := range r.spec.bake {
+	for _, b := range s.bake {
 		scripts = append(scripts, b.scriptSpec)
 	}
-	for _, h := range r.spec.run {
+	for _, h := range s.run {
 		scripts = append(scripts, h.scriptSpec)
 	}
-	for _, s := range scripts {
-		texts := slices.Clone(s.commands)
-		for _, p := range s.env {
+	for _, script := range scripts {
+		texts := slices.Clone(script.commands)
+		for _, p := range script.env {
 			texts = append(texts, p.Value)
 		}
 		for _, t := range texts {
 			if shape := yamldoc.ShapeOf(t.Value); shape != "" {
-				leakAt(r.Report, t.At, "a step holds %s, which the daemon's records keep", shape).Hint("Name it under secrets: of the step, and give it with --secret.")
+				leakAt(report, t.At, "a step holds %s, which the daemon's records keep", shape).Hint("Name it under secrets: of the step, and give it with --secret.")
 			}
 		}
 	}
 }
 
-// argPairs gives the declared build arguments with their values.
-func (r *resolver) argPairs() []yamldoc.Pair {
-	var pairs []yamldoc.Pair
-	declared := r.project.root.Get("args")
-	for _, name := range slices.Sorted(maps.Keys(r.project.args)) {
-		at := declared.KeyAt(name)
-		value := r.project.args[name]
-		if given, ok := r.sel.Args[name]; ok {
-			value, at = given, fault.Position{File: "--build-arg"}
-		}
-		pairs = append(pairs, yamldoc.Pair{Name: yamldoc.String{Value: name, At: at, Set: true}, Value: yamldoc.String{Value: value, At: at, Set: true}})
-	}
-	return pairs
-}
-
-func (r *resolver) leakOf(what string, p yamldoc.Pair, public []string) {
+func leakOf(report *yamldoc.Report, what string, p yamldoc.Pair, public []string) {
 	if shape := yamldoc.ShapeOf(p.Value.Value); shape != "" {
-		leakAt(r.Report, p.Value.At, "the %s %s holds %s, which everyone who has the image can read", what, p.Name.Value, shape).
+		leakAt(report, p.Value.At, "the %s %s holds %s, which everyone who has the image can read", what, p.Name.Value, shape).
 			Hint("Pass it when the container starts; revoke it if it was ever published.")
 		return
 	}
 	if p.Value.Value == "" || !secretLike(p.Name.Value) || slices.Contains(public, p.Name.Value) {
 		return
 	}
-	leakAt(r.Report, p.Name.At, "the %s %s has the name of a secret, and everyone who has the image can read its value", what, p.Name.Value).
+	leakAt(report, p.Name.At, "the %s %s has the name of a secret, and everyone who has the image can read its value", what, p.Name.Value).
 		Hint("Pass it when the container starts. If it is no secret, write public: [%s] at the top level.", p.Name.Value)
 }
 
@@ -189,4 +174,55 @@ func stageEnv(r *recipe.Recipe) []recipe.Pair {
 		all = append(all, r.Dev.Env...)
 	}
 	return all
+}
+
+// resolveSecrets joins the declared secrets with those that indexes, models and steps use. If any are declared, all must be, and each must be used.
+func (p *Project) resolveSecrets(report *yamldoc.Report, s *spec) []string {
+	declared := yamldoc.Values(s.secrets)
+	for _, s := range s.secrets {
+		if !secretID.MatchString(s.Value) {
+			report.Specf(s.At, "%q is not the id of a secret", s.Value)
+		}
+	}
+	used, undeclared := []string{}, false
+	for _, id := range s.usedSecrets() {
+		used = append(used, id.Value)
+		if len(declared) > 0 && !slices.Contains(declared, id.Value) {
+			f := fault.New(fault.Secret, "the secret %q is used here and not declared under secrets", id.Value).In(id.At)
+			yamldoc.DidYouMean(f, id.Value, declared)
+			report.Add(f)
+			undeclared = true
+		}
+	}
+	if !undeclared { // else one typing error would be two faults
+		p.unusedSecrets(report, s.secrets, used)
+	}
+	return recipe.SortedUnique(append(used, declared...))
+}
+
+// unusedSecrets refuses a declared secret that no profile uses: most likely the step that needs it does not get it. used are the ids of this profile.
+func (p *Project) unusedSecrets(report *yamldoc.Report, declared []yamldoc.String, used []string) {
+	for _, name := range p.names() {
+		d := &yamldoc.Decoder{Report: report.Fork(), Args: p.args} // what is wrong in another profile is told when it is built
+		for _, id := range decodeSpec(d, p.merged(name).Without("extends", "description")).usedSecrets() {
+			used = append(used, id.Value)
+		}
+	}
+	for _, s := range declared {
+		if !slices.Contains(used, s.Value) {
+			report.Add(fault.New(fault.Secret, "the secret %q is declared and nothing uses it", s.Value).In(s.At).
+				Hint("Name it where it is needed, as in secrets: of a step or secret: of an index, or remove it here."))
+		}
+	}
+}
+
+// usedSecrets lists the ids that indexes, models and steps name, with their places.
+func (s *spec) usedSecrets() []yamldoc.String {
+	ids := append(s.modelSecrets(), s.stepSecrets()...)
+	for _, index := range s.python.indexes {
+		if index.secret.Set {
+			ids = append(ids, index.secret)
+		}
+	}
+	return ids
 }

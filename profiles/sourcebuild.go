@@ -65,75 +65,87 @@ func decodeSourceBuild(d *yamldoc.Decoder, n *yamldoc.Node, b *sourceBuildSpec) 
 // maxJobs bounds the compilers that run at once.
 const maxJobs = 1024
 
-// sourceBuilds decides how packages are built from source.
-func (r *resolver) sourceBuilds() {
-	b, req := &r.recipe.Builder, &r.recipe.Requires
+// sourceBuilds is what python.build is decided into.
+type sourceBuilds struct {
+	packages []recipe.PackageBuild // sorted by name
+	metadata []recipe.Metadata     // sorted by name
+	names    []string              // of the packages
+}
+
+// resolveSourceBuilds decides how packages are built from source.
+func resolveSourceBuilds(report *yamldoc.Report, list []sourceBuildSpec, public []string) sourceBuilds {
+	var all sourceBuilds
 	seen := map[string]bool{}
-	for _, s := range r.spec.python.build {
+	for _, s := range list {
 		name := pypi.Normalize(s.name.Value)
 		if !requirementName.MatchString(s.name.Value) || strings.ContainsAny(s.name.Value, " [=<>~!@;/") {
-			r.Specf(s.name.At, "%q is not the name of a package", s.name.Value).Hint("Write the name alone; its version stands in the requirements.")
+			report.Specf(s.name.At, "%q is not the name of a package", s.name.Value).Hint("Write the name alone; its version stands in the requirements.")
 			continue
 		}
 		if seen[name] {
-			r.Specf(s.name.At, "%s stands in python.build twice", name)
+			report.Specf(s.name.At, "%s stands in python.build twice", name)
 		}
 		seen[name] = true
-		b.Packages = append(b.Packages, r.packageBuild(name, s))
+		all.packages = append(all.packages, packageBuild(report, name, s, public))
 		if s.dependsIn {
-			req.Metadata = append(req.Metadata, recipe.Metadata{Name: name, Requires: yamldoc.Values(s.depends)})
+			all.metadata = append(all.metadata, recipe.Metadata{Name: name, Requires: yamldoc.Values(s.depends)})
 		}
-		req.Source = append(req.Source, name)
+		all.names = append(all.names, name)
 	}
-	slices.SortFunc(b.Packages, func(x, y recipe.PackageBuild) int { return cmp.Compare(x.Name, y.Name) })
-	slices.SortFunc(req.Metadata, func(x, y recipe.Metadata) int { return cmp.Compare(x.Name, y.Name) })
-	req.Source = recipe.SortedUnique(req.Source)
-	slices.SortFunc(req.Local, func(x, y recipe.LocalSource) int { return cmp.Compare(x.Path, y.Path) })
-	req.Local = slices.CompactFunc(req.Local, func(x, y recipe.LocalSource) bool { return x.Path == y.Path })
-	b.Constraints = r.readRequirements(r.spec.python.buildConstraints, true)
-	r.install()
+	slices.SortFunc(all.packages, func(x, y recipe.PackageBuild) int { return cmp.Compare(x.Name, y.Name) })
+	slices.SortFunc(all.metadata, func(x, y recipe.Metadata) int { return cmp.Compare(x.Name, y.Name) })
+	return all
 }
 
-func (r *resolver) packageBuild(name string, s sourceBuildSpec) recipe.PackageBuild {
+// withBuilds returns the requirements with the packages that are built from source, each once.
+func withBuilds(req recipe.Requirements, builds sourceBuilds) recipe.Requirements {
+	req.Metadata = builds.metadata
+	req.Source = recipe.SortedUnique(append(req.Source, builds.names...))
+	slices.SortFunc(req.Local, func(x, y recipe.LocalSource) int { return cmp.Compare(x.Path, y.Path) })
+	req.Local = slices.CompactFunc(req.Local, func(x, y recipe.LocalSource) bool { return x.Path == y.Path })
+	return req
+}
+
+func packageBuild(report *yamldoc.Report, name string, s sourceBuildSpec, public []string) recipe.PackageBuild {
 	p := recipe.PackageBuild{
 		Name: name, Shared: !s.isolation, Requires: yamldoc.Values(s.requires), CUDA: s.cuda,
-		Jobs: int(numberBetween(r.Report, s.jobs, "python.build."+name+".jobs", 0, 1, maxJobs)),
+		Jobs: int(numberBetween(report, s.jobs, "python.build."+name+".jobs", 0, 1, maxJobs)),
 	}
 	if len(s.requires) > 0 && s.isolation {
-		r.Specf(s.requires[0].At, "requires goes with isolation: false; with isolation the build gets what its own pyproject.toml requires").
+		report.Specf(s.requires[0].At, "requires goes with isolation: false; with isolation the build gets what its own pyproject.toml requires").
 			Hint("Write isolation: false beside it, or leave it out.")
 	}
 	for _, e := range s.env {
 		if !envName.MatchString(e.Name.Value) {
-			r.Specf(e.Name.At, "%q is not the name of a variable", e.Name.Value)
+			report.Specf(e.Name.At, "%q is not the name of a variable", e.Name.Value)
 		}
-		r.leakOf("environment variable", e, yamldoc.Values(r.spec.public))
+		leakOf(report, "environment variable", e, public)
 		p.Env = append(p.Env, recipe.Pair{Name: e.Name.Value, Value: e.Value.Value})
 	}
 	return p
 }
 
-// install has the project itself built as a wheel.
-func (r *resolver) install() {
-	p := r.spec.python
+// installed is the project itself, which is built as a wheel; nil if that is not wanted, or a fault.
+func installed(t tree, p pythonSpec, name string) *recipe.LocalSource {
 	if !p.install {
-		return
+		return nil
 	}
 	dir := "."
 	if p.project.Set {
-		clean, ok := r.inside(p.project.Value, p.project.At, "project")
+		clean, ok := t.inside(p.project.Value, p.project.At, "project")
 		if !ok {
-			return
+			return nil
 		}
 		dir = strings.TrimSuffix(strings.TrimSuffix(clean, "pyproject.toml"), "/")
 		dir = orElse(dir, ".")
 	}
-	local, ok := r.localDirectory(dir, p.at)
-	if ok {
-		local.Name = orElse(local.Name, pypi.Normalize(r.recipe.Name))
-		local.Meta = nil // its requirements are asked for by python.project
-		r.recipe.Builder.Project = &local
+	local, ok := localDirectory(t, dir, p.at)
+	if !ok {
+		return nil
 	}
+	local.Name = orElse(local.Name, pypi.Normalize(name))
+	local.Meta = nil // its requirements are asked for by python.project
+	return &local
 }
 
 // metaFiles say what a source tree needs and how it is built.
@@ -143,14 +155,14 @@ var metaFiles = []string{"pyproject.toml", "setup.py", "setup.cfg"}
 var byGitTags = lazyregexp.New(`setuptools[_-]scm|hatch-vcs|pdm.*scm|versioningit|dunamai|poetry-dynamic-versioning|vcs-versioning`)
 
 // localDirectory reads the metadata of a package in the project's files.
-func (r *resolver) localDirectory(dir string, at fault.Position) (recipe.LocalSource, bool) {
+func localDirectory(t tree, dir string, at fault.Position) (recipe.LocalSource, bool) {
 	local := recipe.LocalSource{Path: dir}
 	for _, name := range metaFiles {
 		file := path.Join(dir, name)
-		if !r.exists(file) {
+		if !t.exists(file) {
 			continue
 		}
-		data, ok := r.smallFile(file, at, "file")
+		data, ok := t.smallFile(file, at, "file")
 		if !ok {
 			return local, false
 		}
@@ -158,7 +170,7 @@ func (r *resolver) localDirectory(dir string, at fault.Position) (recipe.LocalSo
 		local.Git = local.Git || byGitTags.Match(data)
 	}
 	if len(local.Meta) == 0 || len(local.Meta) == 1 && local.Meta[0].Path == path.Join(dir, "setup.cfg") {
-		r.Specf(at, "%s is no Python package: it has neither pyproject.toml nor setup.py", dir)
+		t.Specf(at, "%s is no Python package: it has neither pyproject.toml nor setup.py", dir)
 		return local, false
 	}
 	if py, err := readPyproject(local.Meta[0]); err == nil && py.hasProject() {

@@ -74,7 +74,7 @@ func (r *resolver) localRequirement(word string, at fault.Position) {
 	}
 	local := recipe.LocalSource{Path: clean}
 	if info.IsDir() {
-		local, ok = r.localDirectory(clean, at)
+		local, ok = localDirectory(r.tree, clean, at)
 	} else {
 		local.SHA256, ok = r.sumOf(real, at)
 	}

@@ -35,10 +35,6 @@ type spec struct {
 	secrets      []yamldoc.String
 }
 
-type acceleratorSpec struct {
-	kind, cuda, minDriver yamldoc.String
-}
-
 type pythonSpec struct {
 	at           fault.Position
 	version      yamldoc.String
@@ -77,68 +73,6 @@ type indexSpec struct {
 	packages []yamldoc.String
 	secret   yamldoc.String
 	standard bool // key default
-}
-
-type baseSpec struct {
-	given                     []yamldoc.String // the names of its keys
-	kind                      yamldoc.String
-	image, interpreter, glibc yamldoc.String
-	variant, version, distro  yamldoc.String
-	python                    yamldoc.String // image whose Python is laid over the base
-	packages                  bool           // the base's own packages count
-	suite                     yamldoc.String
-	shell                     bool
-	repositories              []repositorySpec
-}
-
-type userSpec struct {
-	at       fault.Position
-	name     yamldoc.String
-	uid, gid yamldoc.Number
-	home     yamldoc.String
-}
-
-type appSpec struct {
-	copy        []copySpec
-	copySet     bool
-	workdir     yamldoc.String
-	entrypoint  []yamldoc.String
-	command     []yamldoc.String
-	ports       []yamldoc.String
-	env         []yamldoc.Pair
-	labels      []yamldoc.Pair
-	annotations []yamldoc.Pair
-	volumes     []yamldoc.String
-	dirs        []dirSpec
-	stopSignal  yamldoc.String
-	presets     []yamldoc.String
-	init        bool // a PID 1 that forwards signals and reaps
-	initAt      fault.Position
-	healthcheck *healthSpec
-}
-
-type copySpec struct {
-	at                    fault.Position
-	from, to, mode, owner yamldoc.String
-}
-
-type dirSpec struct {
-	path, mode, owner yamldoc.String
-}
-
-type healthSpec struct {
-	at                             fault.Position
-	http                           yamldoc.String
-	port                           yamldoc.Number
-	command                        []yamldoc.String
-	interval, timeout, startPeriod yamldoc.String
-	startInterval                  yamldoc.String
-	retries                        yamldoc.Number
-}
-
-type layersSpec struct {
-	max, bins  yamldoc.Number
-	own, split yamldoc.String
 }
 
 // topOnly are keys that the project has once; profileOnly are keys that only a profile has.
@@ -185,27 +119,8 @@ func specFields(d *yamldoc.Decoder, s *spec) yamldoc.Fields {
 		"prune":    func(n *yamldoc.Node) { decodePrune(d, n, &s.prune) },
 		"bytecode": d.Flag(&s.bytecode, "bytecode"),
 		"models":   func(n *yamldoc.Node) { decodeModels(d, n, s) },
-		"layers": func(n *yamldoc.Node) {
-			d.Mapping(n, "layers", yamldoc.Fields{
-				"max": d.Integer(&s.layers.max, "layers.max"), "bins": d.Integer(&s.layers.bins, "layers.bins"),
-				"own": d.String(&s.layers.own, "layers.own"), "split": d.String(&s.layers.split, "layers.split"),
-			})
-		},
+		"layers":   func(n *yamldoc.Node) { decodeLayers(d, n, &s.layers) },
 	}
-}
-
-// decodeAccelerator reads none, cuda, or {cuda: version, min_driver: version}.
-func decodeAccelerator(d *yamldoc.Decoder, n *yamldoc.Node, a *acceleratorSpec) {
-	if n.Kind != yamldoc.Mapping {
-		d.String(&a.kind, "accelerator")(n)
-		return
-	}
-	a.kind = yamldoc.String{Value: "cuda", At: n.At, Set: true}
-	d.Mapping(n, "accelerator", yamldoc.Fields{
-		"kind":       d.String(&a.kind, "accelerator.kind"),
-		"cuda":       d.String(&a.cuda, "accelerator.cuda"),
-		"min_driver": d.String(&a.minDriver, "accelerator.min_driver"),
-	})
 }
 
 func decodePython(d *yamldoc.Decoder, n *yamldoc.Node, p *pythonSpec) {
@@ -274,37 +189,4 @@ func decodeIndexes(d *yamldoc.Decoder, n *yamldoc.Node, p *pythonSpec) {
 		})
 		p.indexes = append(p.indexes, index)
 	}
-}
-
-// decodeBase reads an image reference, or a mapping with it or a kind.
-func decodeBase(d *yamldoc.Decoder, n *yamldoc.Node, b *baseSpec) {
-	if n.Kind != yamldoc.Mapping {
-		d.String(&b.image, "base")(n)
-		return
-	}
-	for _, e := range n.Keys {
-		if e.Value.Kind != yamldoc.Null {
-			b.given = append(b.given, yamldoc.String{Value: e.Name, At: e.At, Set: true})
-		}
-	}
-	d.Mapping(n, "base", yamldoc.Fields{
-		"kind": d.String(&b.kind, "base.kind"), "image": d.String(&b.image, "base.image"), "interpreter": d.String(&b.interpreter, "base.interpreter"),
-		"glibc": d.String(&b.glibc, "base.glibc"), "suite": d.String(&b.suite, "base.suite"), "shell": d.Flag(&b.shell, "base.shell"),
-		"repositories": decodeRepositories(d, &b.repositories, "base.repositories"),
-		"variant":      d.String(&b.variant, "base.variant"), "version": d.String(&b.version, "base.version"), "distro": d.String(&b.distro, "base.distro"),
-		"python": d.String(&b.python, "base.python"), "packages": d.Flag(&b.packages, "base.packages"),
-	})
-}
-
-// decodeUser reads "root", or a mapping.
-func decodeUser(d *yamldoc.Decoder, n *yamldoc.Node, u *userSpec) {
-	u.at = n.At
-	if n.Kind == yamldoc.Text {
-		d.String(&u.name, "user")(n)
-		return
-	}
-	d.Mapping(n, "user", yamldoc.Fields{
-		"name": d.String(&u.name, "user.name"), "home": d.String(&u.home, "user.home"),
-		"uid": d.Integer(&u.uid, "user.uid"), "gid": d.Integer(&u.gid, "user.gid"),
-	})
 }

@@ -1,10 +1,6 @@
 package profiles
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
-	"path"
 	"slices"
 	"strings"
 
@@ -28,13 +24,23 @@ func stageFields(d *yamldoc.Decoder, s *stageSpec, what string) yamldoc.Fields {
 	}
 }
 
-// named tells whether the file says what the stage wants.
+// named reports whether the file says what the stage wants.
 func (s stageSpec) named() bool {
 	return s.requirements != nil || s.packages != nil || s.extras != nil || s.groups != nil
 }
 
 // usual is where projects keep the requirements of a stage, the most usual place first.
 type usual struct{ files, groups []string }
+
+// stageQuestion is what the stages testing and dev are decided by, beside their keys.
+type stageQuestion struct {
+	placement
+	target recipe.Stage // the stage that is wanted
+	public []string
+	direct []requirement // what the runtime asks for by name
+	// requires gathers what a stage asks for beyond the runtime: for the recipe, and by name.
+	requires func(stage recipe.Stage, s stageSpec, places usual) (recipe.StageRequirements, []requirement)
+}
 
 // stageRequirements gathers what a stage wants: what the file names, else what lies in a usual place. direct is what it asks for by name.
 func (r *resolver) stageRequirements(stage recipe.Stage, s stageSpec, places usual) (q recipe.StageRequirements, direct []requirement) {
@@ -55,7 +61,7 @@ func (r *resolver) stageRequirements(stage recipe.Stage, s stageSpec, places usu
 		r.knownIndex(l, stage)
 	}
 	q.Hashes = pinnedHashes(r.hashed)
-	q.Rename = r.renames(r.direct)
+	q.Rename = renames(r.direct, r.renameQuestion())
 	q.Lock = "pylock." + r.sel.Profile + "_" + string(stage) + ".toml" // no profile's name holds an underscore
 	return q, r.direct
 }
@@ -141,59 +147,7 @@ func (r *resolver) groupLines(name string, chain []string) []string {
 	return lines
 }
 
-// hashStages fills the Inputs of the stages, which hold the runtime's.
-func (r *resolver) hashStages() {
-	if t := r.recipe.Testing; t != nil {
-		t.Requires.Inputs = r.hashStage(t.Requires)
-	}
-	if d := r.recipe.Dev; d != nil {
-		d.Requires.Inputs = r.hashStage(d.Requires)
-	}
-}
-
-func (r *resolver) hashStage(q recipe.StageRequirements) string {
-	q.Inputs, q.Lock, q.Rename = "", "", nil
-	data, err := json.Marshal(struct {
-		Runtime string
-		Stage   recipe.StageRequirements
-	}{r.recipe.Requires.Inputs, q})
-	if err != nil {
-		r.Add(fault.New(fault.Internal, "hash the inputs of a stage: %w", err))
-	}
-	sum := sha256.Sum256(data)
-	return hex.EncodeToString(sum[:])
-}
-
-// asksIn tells whether one of the packages is asked for by name.
+// asksIn reports whether one of the packages is asked for by name.
 func asksIn(direct []requirement, names ...string) bool {
 	return slices.ContainsFunc(direct, func(q requirement) bool { return slices.Contains(names, q.name) })
-}
-
-// decodeCommands reads one command, or a list of them.
-func decodeCommands(d *yamldoc.Decoder, to *[][]yamldoc.String, what string) func(*yamldoc.Node) {
-	return func(n *yamldoc.Node) {
-		if n.Kind != yamldoc.List || len(n.Items) == 0 || n.Items[0].Kind != yamldoc.List {
-			var one []yamldoc.String
-			decodeWords(d, &one, what)(n)
-			*to = [][]yamldoc.String{one}
-			return
-		}
-		*to = nil
-		for _, item := range n.Items {
-			var one []yamldoc.String
-			decodeWords(d, &one, "an item of "+what)(item)
-			*to = append(*to, one)
-		}
-	}
-}
-
-// reportPath is a file, a directory or a pattern below the working directory, as a slash path.
-func (r *resolver) reportPath(s yamldoc.String) string {
-	clean := path.Clean(s.Value)
-	if s.Value == "" || path.IsAbs(s.Value) || hasDotDot(clean) || clean == "." {
-		r.Specf(s.At, "the report %q is no path below the working directory", s.Value).Hint("For example reports: [junit.xml, coverage.xml].")
-	} else if _, err := path.Match(clean, "x"); err != nil {
-		r.Specf(s.At, "the report %q is not a valid pattern", s.Value)
-	}
-	return clean
 }

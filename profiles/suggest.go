@@ -24,15 +24,18 @@ type Suggestion struct {
 // its packages load. directory names the project where pyproject.toml does not. What is proposed is a start: Suggest runs nothing and reads at most some
 // hundred Python files.
 func Suggest(fsys fs.FS, directory string) Suggestion {
+	t := tree{yamldoc.NewReport(), fsys}
 	r := &resolver{
-		tree: tree{yamldoc.NewReport(), fsys}, sel: Selection{Profile: defaultProfile}, spec: &spec{}, recipe: &recipe.Recipe{Profile: defaultProfile},
+		tree: t, sel: Selection{Profile: defaultProfile}, spec: &spec{}, recipe: &recipe.Recipe{Profile: defaultProfile},
 		project: &Project{fsys: fsys, root: &yamldoc.Node{Kind: yamldoc.Mapping}, DefaultName: directory},
 	}
 	r.pyprojectFile()
 	r.requirements()
-	r.pythonVersion()
-	r.Faults, r.Notes = nil, nil // they are told when the project is built
-	s := &suggester{resolver: r, has: map[string]bool{}}
+	s := &suggester{
+		tree: t, direct: r.direct, has: map[string]bool{}, name: resolveName(t.Report, yamldoc.String{}, r.py.name(), directory), described: r.py.hasProject(),
+		python: resolvePython(t, yamldoc.String{}, yamldoc.String{}, r.py).Version,
+	}
+	t.Faults, t.Notes = nil, nil // they are told when the project is built
 	for _, d := range r.direct {
 		s.has[d.name] = true
 	}
@@ -43,15 +46,19 @@ func Suggest(fsys fs.FS, directory string) Suggestion {
 
 // suggester gathers what a suggestion says.
 type suggester struct {
-	*resolver
-	has     map[string]bool // packages that the project asks for
-	sources []pythonFile
-	copy    []string
-	command []string
-	port    int
-	health  string
-	env     [][2]string
-	venvs   []string // virtual environments in the project
+	tree
+	name      string // the project's
+	python    string // its Python
+	described bool   // by a pyproject.toml
+	direct    []requirement
+	has       map[string]bool // packages that the project asks for
+	sources   []pythonFile
+	copy      []string
+	command   []string
+	port      int
+	health    string
+	env       [][2]string
+	venvs     []string // virtual environments in the project
 }
 
 // pythonFile is a Python file of the app.
@@ -72,8 +79,8 @@ const (
 
 // files chooses what is copied and reads the Python files among it.
 func (s *suggester) files() {
-	ignore := s.readIgnores(nil)
-	for _, rule := range s.detectApp(ignore) {
+	ignore := readIgnores(s.tree, nil, nil)
+	for _, rule := range detectApp(s.tree, ignore) {
 		s.copy = append(s.copy, rule.from.Value)
 	}
 	for _, e := range s.entries() {
@@ -347,10 +354,10 @@ func (s *suggester) requirementsText() string {
 	switch {
 	case s.exists("requirements.txt"):
 		from = "requirements: [requirements.txt]"
-	case s.py.hasProject():
+	case s.described:
 		from = "project: ."
 	default:
 		s.Notef("there is no requirements.txt: name the packages in python.packages or a file in python.requirements")
 	}
-	return fmt.Sprintf("{version: %q, %s}", s.recipe.Python.Version, from)
+	return fmt.Sprintf("{version: %q, %s}", s.python, from)
 }

@@ -11,11 +11,10 @@ import (
 // render writes the project file.
 func (s *suggester) render() string {
 	var b strings.Builder
-	name := orElse(cleanName(s.py.name()), orElse(cleanName(s.project.DefaultName), "app"))
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("version: 1")
-	line("name: %s", yamlWord(name))
-	line("# image: registry.example.com/team/%s   # then: mlbuild --tag 1.2 --push", name)
+	line("name: %s", yamlWord(s.name))
+	line("# image: registry.example.com/team/%s   # then: mlbuild --tag 1.2 --push", s.name)
 	line("python: %s", s.requirementsText())
 	if debs, because := s.system(); len(debs) > 0 {
 		line("system: {runtime: %s}   # for %s", yamlList(debs), because)

@@ -109,68 +109,86 @@ var (
 	sha256Hex     = lazyregexp.New(`^[0-9a-f]{64}$`)
 )
 
-// system decides System and Apt.
-func (r *resolver) system() {
-	s := r.spec.system
-	var dev []yamldoc.String
-	if r.spec.dev != nil {
-		dev = r.spec.dev.system
+// systemQuestion is what the system packages are decided by, beside the key system.
+type systemQuestion struct {
+	base     recipe.BaseImage
+	own      []repositorySpec // base.repositories
+	dev      []yamldoc.String // dev.system
+	init     bool             // app.init
+	trainers []trainer
+}
+
+// systemPackages is what is decided of them.
+type systemPackages struct {
+	image, builder []string // as apt is asked for them, sorted
+	apt            recipe.Apt
+}
+
+// resolveSystem decides which Debian packages the image and the builder have, and how they are found.
+func resolveSystem(t tree, s systemSpec, q systemQuestion) systemPackages {
+	checkPackages(t.Report, slices.Concat(s.runtime, s.build, q.dev))
+	named := yamldoc.Values(s.runtime)
+	p := systemPackages{image: slices.Concat(named, basePackages(q.base, named), initPackage(q.init, named)), builder: yamldoc.Values(s.build)}
+	twoVersions(t.Report, s.runtime)
+	for _, trainer := range q.trainers {
+		p.image = append(p.image, unnamed(trainer.system, s.runtime)...)
+		p.builder = append(p.builder, unnamed(trainer.build, s.build)...)
 	}
-	for _, p := range slices.Concat(s.runtime, s.build, dev) {
+	p.image, p.builder = recipe.SortedUnique(p.image), recipe.SortedUnique(p.builder)
+	twoVersions(t.Report, slices.Concat(s.build, q.dev))
+	a := recipe.Apt{Strategy: aptStrategy(t.Report, s.strategy), Docs: s.docs, Debconf: debconf(t.Report, s.debconf), Only: len(q.own) > 0}
+	if q.base.Bare() {
+		withoutApt(t.Report, s, q.dev)
+	}
+	for _, repo := range slices.Concat(q.own, s.repositories) {
+		a.Repositories = append(a.Repositories, repositoryOf(t, repo))
+	}
+	a.Snapshot = snapshotOf(t.Report, s.snapshot)
+	if len(p.image)+len(p.builder)+len(q.dev) > 0 {
+		a.Inputs = systemInputs(t.Report, p.image, a)
+		p.apt = a
+	}
+	return p
+}
+
+func checkPackages(report *yamldoc.Report, names []yamldoc.String) {
+	for _, p := range names {
 		if !debianPackage.MatchString(p.Value) {
-			r.Specf(p.At, "%q is not the name of a Debian package", p.Value).Hint("Write a name, or a name and a version: libgomp1=12.2.0-14.")
+			report.Specf(p.At, "%q is not the name of a Debian package", p.Value).Hint("Write a name, or a name and a version: libgomp1=12.2.0-14.")
 		}
 	}
-	runtime := yamldoc.Values(s.runtime)
-	r.recipe.System = slices.Concat(runtime, r.basePackages(runtime), r.initPackage(runtime))
-	twoVersions(r.Report, s.runtime)
-	r.recipe.Builder.System = yamldoc.Values(s.build)
-	for _, t := range r.trainers() {
-		r.recipe.System = append(r.recipe.System, r.unnamed(t.system, s.runtime)...)
-		r.recipe.Builder.System = append(r.recipe.Builder.System, r.unnamed(t.build, s.build)...)
+}
+
+// aptStrategy reads system.strategy, "" where it is not given.
+func aptStrategy(report *yamldoc.Report, s yamldoc.String) recipe.AptStrategy {
+	strategy := recipe.AptStrategy(s.Value)
+	if s.Set && !slices.Contains(recipe.AptStrategies, strategy) {
+		f := fault.New(fault.Spec, "the strategy %q does not exist", strategy).In(s.At)
+		yamldoc.DidYouMean(f, string(strategy), recipe.AptStrategies)
+		report.Add(f)
 	}
-	r.recipe.System, r.recipe.Builder.System = recipe.SortedUnique(r.recipe.System), recipe.SortedUnique(r.recipe.Builder.System)
-	twoVersions(r.Report, slices.Concat(s.build, dev))
-	a := recipe.Apt{Strategy: recipe.AptStrategy(s.strategy.Value), Docs: s.docs, Debconf: r.debconf(s.debconf)}
-	if s.strategy.Set && !slices.Contains(recipe.AptStrategies, a.Strategy) {
-		f := fault.New(fault.Spec, "the strategy %q does not exist", a.Strategy).In(s.strategy.At)
-		yamldoc.DidYouMean(f, string(a.Strategy), recipe.AptStrategies)
-		r.Add(f)
-	}
-	if r.recipe.Base.Kind == recipe.BaseDebian {
-		r.withoutApt(s, dev)
-	}
-	own := r.spec.base.repositories
-	a.Only = len(own) > 0
-	for _, repo := range slices.Concat(own, s.repositories) {
-		a.Repositories = append(a.Repositories, r.repositoryOf(repo))
-	}
-	a.Snapshot = r.snapshot(s.snapshot)
-	if len(r.recipe.System)+len(r.recipe.Builder.System)+len(dev) > 0 {
-		a.Inputs = r.systemInputs(a)
-		r.recipe.Apt = a
-	}
+	return strategy
 }
 
 // debconfAnswer is a line of debconf-set-selections(1): the package, its question, the question's type, and the answer.
 var debconfAnswer = lazyregexp.New(`^([a-z0-9][a-z0-9+.-]+)\s+([A-Za-z0-9][A-Za-z0-9.+_-]*/[A-Za-z0-9.+_/-]+)\s+(\S+)(?:\s+(.*))?$`)
 
 // debconf checks the answers to what packages ask when they are configured.
-func (r *resolver) debconf(lines []yamldoc.String) []string {
+func debconf(report *yamldoc.Report, lines []yamldoc.String) []string {
 	var all []string
 	first := map[string]fault.Position{}
 	for _, line := range lines {
 		m := debconfAnswer.FindStringSubmatch(line.Value)
 		switch {
 		case m == nil || !slices.Contains([]string{"string", "boolean", "select", "multiselect", "note", "text", "password"}, m[3]):
-			r.Specf(line.At, "%q is not an answer for debconf", line.Value).
+			report.Specf(line.At, "%q is not an answer for debconf", line.Value).
 				Hint("Package, question, type and answer: \"ttf-mscorefonts-installer msttcorefonts/accepted-mscorefonts-eula boolean true\".")
 		case m[3] == "password":
-			leakAt(r.Report, line.At, "the answer to %s is a password, and everyone who has the image can read debconf's answers", m[2])
+			leakAt(report, line.At, "the answer to %s is a password, and everyone who has the image can read debconf's answers", m[2])
 		case m[3] == "boolean" && m[4] != "true" && m[4] != "false":
-			r.Specf(line.At, "the answer to %s is %q, it must be true or false", m[2], m[4])
+			report.Specf(line.At, "the answer to %s is %q, it must be true or false", m[2], m[4])
 		case first[m[2]].File != "":
-			r.Specf(line.At, "the question %s is answered twice", m[2])
+			report.Specf(line.At, "the question %s is answered twice", m[2])
 		default:
 			all = append(all, strings.Join(strings.Fields(line.Value), " "))
 		}
@@ -182,19 +200,19 @@ func (r *resolver) debconf(lines []yamldoc.String) []string {
 }
 
 // unnamed leaves out the packages that the project names itself, perhaps with a version.
-func (r *resolver) unnamed(packages []string, named []yamldoc.String) []string {
+func unnamed(packages []string, named []yamldoc.String) []string {
 	return slices.DeleteFunc(slices.Clone(packages), func(p string) bool {
 		return slices.ContainsFunc(named, func(s yamldoc.String) bool { return s.Value == p || strings.HasPrefix(s.Value, p+"=") })
 	})
 }
 
 // withoutApt refuses what needs apt on the base.
-func (r *resolver) withoutApt(s systemSpec, dev []yamldoc.String) {
+func withoutApt(report *yamldoc.Report, s systemSpec, dev []yamldoc.String) {
 	if s.strategy.Value == string(recipe.AptAlone) {
-		r.Specf(s.strategy.At, "a base of kind %s has no apt", recipe.BaseDebian).Hint("Leave out system.strategy: all packages are layers there.")
+		report.Specf(s.strategy.At, "a base of kind %s has no apt", recipe.BaseDebian).Hint("Leave out system.strategy: all packages are layers there.")
 	}
 	if tools := slices.Concat(s.build, dev); len(tools) > 0 {
-		r.Specf(tools[0].At, "a base of kind %s has no apt to install %s with", recipe.BaseDebian, tools[0].Value).
+		report.Specf(tools[0].At, "a base of kind %s has no apt to install %s with", recipe.BaseDebian, tools[0].Value).
 			Hint("Publish the wheels that have to be compiled, or take an image as the base.")
 	}
 }
@@ -213,27 +231,27 @@ func twoVersions(report *yamldoc.Report, packages []yamldoc.String) {
 	}
 }
 
-func (r *resolver) repositoryOf(s repositorySpec) recipe.Repository {
+func repositoryOf(t tree, s repositorySpec) recipe.Repository {
 	repo := recipe.Repository{URL: strings.TrimRight(s.url.Value, "/"), Suite: s.suite.Value, Components: yamldoc.Values(s.components)}
 	if !s.url.Set || !s.suite.Set {
-		r.Specf(s.at, "a repository needs a url and a suite")
+		t.Specf(s.at, "a repository needs a url and a suite")
 		return repo
 	}
-	aptURL(r.Report, s.url, "the repository")
+	aptURL(t.Report, s.url, "the repository")
 	if !repoSuite.MatchString(repo.Suite) || strings.Contains(repo.Suite, "..") {
-		r.Specf(s.suite.At, "%q is not a suite", repo.Suite)
+		t.Specf(s.suite.At, "%q is not a suite", repo.Suite)
 	}
 	if exact := strings.HasSuffix(repo.Suite, "/"); exact == (len(repo.Components) > 0) {
-		r.Specf(s.suite.At, "a suite needs components, and an exact path, which ends in a slash, has none").
+		t.Specf(s.suite.At, "a suite needs components, and an exact path, which ends in a slash, has none").
 			Hint("For example suite: bookworm, components: [main]; or suite: ./.")
 	}
 	for _, c := range s.components {
 		if !repoComponent.MatchString(c.Value) {
-			r.Specf(c.At, "%q is not a component", c.Value)
+			t.Specf(c.At, "%q is not a component", c.Value)
 		}
 	}
 	if s.key != nil {
-		repo.Key = r.key(s.key)
+		repo.Key = keyOf(t, s.key)
 	}
 	return repo
 }
@@ -246,23 +264,23 @@ func aptURL(report *yamldoc.Report, s yamldoc.String, what string) {
 	}
 }
 
-// key reads a repository's key from the project, or checks where it is to be fetched.
-func (r *resolver) key(s *keySpec) *recipe.Key {
+// keyOf reads a repository's key from the project, or checks where it is to be fetched.
+func keyOf(t tree, s *keySpec) *recipe.Key {
 	k := &recipe.Key{URL: s.url.Value, SHA256: strings.ToLower(s.sha256.Value)}
 	if s.sha256.Set && !sha256Hex.MatchString(k.SHA256) {
-		r.Specf(s.sha256.At, "%q is not a sha256: 64 hexadecimal digits", s.sha256.Value)
+		t.Specf(s.sha256.At, "%q is not a sha256: 64 hexadecimal digits", s.sha256.Value)
 		return k
 	}
 	switch {
 	case s.file.Set == s.url.Set:
-		r.Specf(s.at, "a key is either a file or a url")
+		t.Specf(s.at, "a key is either a file or a url")
 	case s.url.Set:
-		aptURL(r.Report, s.url, "the key")
+		aptURL(t.Report, s.url, "the key")
 		if k.SHA256 == "" {
-			r.Specf(s.url.At, "the key at a URL has no sha256, and whoever answers could send another").Hint("curl -fsSL %s | sha256sum", s.url.Value)
+			t.Specf(s.url.At, "the key at a URL has no sha256, and whoever answers could send another").Hint("curl -fsSL %s | sha256sum", s.url.Value)
 		}
 	default:
-		r.keyFile(s, k)
+		readKeyFile(t, s, k)
 	}
 	return k
 }
@@ -270,52 +288,53 @@ func (r *resolver) key(s *keySpec) *recipe.Key {
 // maxKeyBytes bounds a keyring; real ones have up to some 60 kB.
 const maxKeyBytes = 1 << 20
 
-func (r *resolver) keyFile(s *keySpec, k *recipe.Key) {
-	name, ok := r.inside(s.file.Value, s.file.At, "key")
+// readKeyFile fills in the key of a file of the project.
+func readKeyFile(t tree, s *keySpec, k *recipe.Key) {
+	name, ok := t.inside(s.file.Value, s.file.At, "key")
 	if !ok {
 		return
 	}
-	data, err := fs.ReadFile(r.fsys, name)
+	data, err := fs.ReadFile(t.fsys, name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		r.Add(r.missing(name, s.file.At, "key"))
+		t.Add(t.missing(name, s.file.At, "key"))
 		return
 	case err != nil:
-		r.Add(fault.New(fault.Context, "the key %s cannot be read: %w", name, err).In(s.file.At))
+		t.Add(fault.New(fault.Context, "the key %s cannot be read: %w", name, err).In(s.file.At))
 		return
 	case len(data) == 0 || len(data) > maxKeyBytes:
-		r.Specf(s.file.At, "the key %s has %d bytes: it is no OpenPGP key", name, len(data))
+		t.Specf(s.file.At, "the key %s has %d bytes: it is no OpenPGP key", name, len(data))
 		return
 	case strings.Contains(string(data), "PRIVATE KEY BLOCK"):
-		r.Add(fault.New(fault.SecretLeak, "the key %s is a private key", name).In(s.file.At).Hint("gpg --armor --export NAME writes the public one"))
+		t.Add(fault.New(fault.SecretLeak, "the key %s is a private key", name).In(s.file.At).Hint("gpg --armor --export NAME writes the public one"))
 		return
 	}
 	sum := sha256.Sum256(data)
 	if got := hex.EncodeToString(sum[:]); k.SHA256 != "" && got != k.SHA256 {
-		r.Specf(s.sha256.At, "the key %s has the sha256 %s", name, got)
+		t.Specf(s.sha256.At, "the key %s has the sha256 %s", name, got)
 	} else {
 		k.SHA256 = got
 	}
 	k.File, k.Data = name, data
 }
 
-func (r *resolver) snapshot(s *snapshotSpec) *recipe.Snapshot {
+func snapshotOf(report *yamldoc.Report, s *snapshotSpec) *recipe.Snapshot {
 	if s == nil {
 		return nil
 	}
 	if !s.url.Set || !s.date.Set {
-		r.Specf(s.at, "a snapshot needs a url and a date").
+		report.Specf(s.at, "a snapshot needs a url and a date").
 			Hint(`For example snapshot: {url: "https://snapshot.example.org/{archive}/{date}", date: 20260131T000000Z}.`)
 		return nil
 	}
 	plain := strings.NewReplacer("{archive}", "archive", "{date}", "date").Replace(s.url.Value)
-	aptURL(r.Report, yamldoc.String{Value: plain, At: s.url.At, Set: true}, "the snapshot")
+	aptURL(report, yamldoc.String{Value: plain, At: s.url.At, Set: true}, "the snapshot")
 	if !strings.Contains(s.url.Value, "{date}") {
-		r.Specf(s.url.At, "the URL of a snapshot has no {date}").Hint("{archive} stands for the last part of a repository's own URL, such as debian-security.")
+		report.Specf(s.url.At, "the URL of a snapshot has no {date}").Hint("{archive} stands for the last part of a repository's own URL, such as debian-security.")
 	}
 	m := snapshotDate.FindStringSubmatch(s.date.Value)
 	if m == nil {
-		r.Specf(s.date.At, "%q is not a date", s.date.Value).Hint("For example 2026-01-31 or 20260131T120000Z.")
+		report.Specf(s.date.At, "%q is not a date", s.date.Value).Hint("For example 2026-01-31 or 20260131T120000Z.")
 		return nil
 	}
 	return &recipe.Snapshot{URL: strings.TrimRight(s.url.Value, "/"),
@@ -324,7 +343,7 @@ func (r *resolver) snapshot(s *snapshotSpec) *recipe.Snapshot {
 
 // systemInputs is the hash of what apt is asked. A key counts by its bytes, not by its path, and the strategy does not count: it changes
 // nothing in the list.
-func (r *resolver) systemInputs(a recipe.Apt) string {
+func systemInputs(report *yamldoc.Report, system []string, a recipe.Apt) string {
 	a.Strategy = ""
 	a.Repositories = slices.Clone(a.Repositories)
 	for i, repo := range a.Repositories {
@@ -335,9 +354,9 @@ func (r *resolver) systemInputs(a recipe.Apt) string {
 	data, err := json.Marshal(struct {
 		System []string
 		Apt    recipe.Apt
-	}{r.recipe.System, a})
+	}{system, a})
 	if err != nil {
-		r.Add(fault.New(fault.Internal, "hash the system packages: %w", err))
+		report.Add(fault.New(fault.Internal, "hash the system packages: %w", err))
 	}
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:])

@@ -45,68 +45,63 @@ var (
 	testCommand = []string{"python", "-m", "pytest", "--junitxml=junit.xml"}
 )
 
-// testing decides the testing stage: what the file says, and for the rest what pytest and most projects agree on. Without the key nothing is
-// decided unless the stage is asked for.
-func (r *resolver) testing() {
-	s := r.spec.testing
+// resolveTesting decides the testing stage: what the file says, and for the rest what pytest and most projects agree on. It is nil if the file has no
+// such key and the stage is not asked for.
+func resolveTesting(t tree, s *testingSpec, q stageQuestion) *recipe.Testing {
 	if s == nil {
-		if r.sel.Target != recipe.StageTesting {
-			return
+		if q.target != recipe.StageTesting {
+			return nil
 		}
 		s = &testingSpec{}
 	}
-	t := &recipe.Testing{Network: s.network, Env: recipe.Over(nil, readPairs(r.Report, s.env, "environment variable", envName))}
-	r.recipe.Testing = t
-	var direct []requirement
-	t.Requires, direct = r.stageRequirements(recipe.StageTesting, s.stageSpec, testUsual)
+	a := &recipe.Testing{Network: s.network, Env: recipe.Over(nil, readPairs(t.Report, s.env, "environment variable", envName))}
+	requires, direct := q.requires(recipe.StageTesting, s.stageSpec, testUsual)
 	for _, words := range s.command {
 		if len(words) == 0 {
-			r.Specf(s.at, "a command of testing has no words")
+			t.Specf(s.at, "a command of testing has no words")
 		}
-		t.Commands = append(t.Commands, yamldoc.Values(words))
+		a.Commands = append(a.Commands, yamldoc.Values(words))
 	}
 	for _, report := range s.reports {
-		t.Reports = append(t.Reports, r.reportPath(report))
+		a.Reports = append(a.Reports, reportPath(t.Report, report))
 	}
-	t.Copy, t.Ignore = r.tests(s)
-	if t.Commands == nil {
-		r.pytest(t, direct)
+	a.Copy, a.Ignore = testFiles(t, s, q)
+	if a.Commands == nil {
+		a.Commands = [][]string{testCommand}
+		a.Reports = append(a.Reports, "junit.xml")
+		if !asksIn(append(direct, q.direct...), "pytest") {
+			requires.Packages = append(requires.Packages, "pytest")
+		}
 	}
-	t.Reports = recipe.SortedUnique(t.Reports)
+	a.Requires = requires
+	a.Reports = recipe.SortedUnique(a.Reports)
+	return a
 }
 
-// pytest is what runs where the file names no command.
-func (r *resolver) pytest(t *recipe.Testing, direct []requirement) {
-	t.Commands = [][]string{testCommand}
-	t.Reports = append(t.Reports, "junit.xml")
-	if !asksIn(append(direct, r.direct...), "pytest") {
-		t.Requires.Packages = append(t.Requires.Packages, "pytest")
-	}
-}
-
-// tests decides which files the stage adds.
-func (r *resolver) tests(s *testingSpec) (rules []recipe.CopyRule, ignore []string) {
-	i := r.readIgnores(s.copy)
+// testFiles decides which files the stage adds.
+func testFiles(t tree, s *testingSpec, q stageQuestion) (rules []recipe.CopyRule, ignored []string) {
+	ignore := readIgnores(t, s.copy, q.public)
 	wanted := s.copy
 	if wanted == nil {
-		wanted = r.usualTests(i)
+		wanted = usualTests(t, ignore)
 		if s.command == nil && !slices.ContainsFunc(wanted, isTest) {
-			r.Add(fault.New(fault.Context, "there are no tests: no tests/, no test_*.py").In(s.at).
+			t.Add(fault.New(fault.Context, "there are no tests: no tests/, no test_*.py").In(s.at).
 				Hint("Name them in testing.copy, or say in testing.command what is to run."))
 		}
 	}
-	return r.copied(wanted, i), i.patterns
+	return copied(t, q.placement, wanted, ignore), ignore.patterns
 }
 
+// isTest reports whether a copy rule brings tests.
 func isTest(s copySpec) bool {
 	name := s.from.Value
 	return name == "tests" || name == "test" || strings.HasPrefix(name, "test_") || strings.HasSuffix(name, "_test.py")
 }
 
 // usualTests finds the tests and the configuration of a project that does not name them.
-func (r *resolver) usualTests(ignore *ignores) []copySpec {
+func usualTests(t tree, ignore *ignores) []copySpec {
 	var rules []copySpec
-	for _, e := range r.entries() {
+	for _, e := range t.entries() {
 		name := e.Name()
 		is := func(pattern string) bool {
 			ok, _ := path.Match(pattern, name)
@@ -117,4 +112,33 @@ func (r *resolver) usualTests(ignore *ignores) []copySpec {
 		}
 	}
 	return rules
+}
+
+// reportPath is a file, a directory or a pattern below the working directory, as a slash path.
+func reportPath(report *yamldoc.Report, s yamldoc.String) string {
+	clean := path.Clean(s.Value)
+	if s.Value == "" || path.IsAbs(s.Value) || hasDotDot(clean) || clean == "." {
+		report.Specf(s.At, "the report %q is no path below the working directory", s.Value).Hint("For example reports: [junit.xml, coverage.xml].")
+	} else if _, err := path.Match(clean, "x"); err != nil {
+		report.Specf(s.At, "the report %q is not a valid pattern", s.Value)
+	}
+	return clean
+}
+
+// decodeCommands reads one command, or a list of them.
+func decodeCommands(d *yamldoc.Decoder, to *[][]yamldoc.String, what string) func(*yamldoc.Node) {
+	return func(n *yamldoc.Node) {
+		if n.Kind != yamldoc.List || len(n.Items) == 0 || n.Items[0].Kind != yamldoc.List {
+			var one []yamldoc.String
+			decodeWords(d, &one, what)(n)
+			*to = [][]yamldoc.String{one}
+			return
+		}
+		*to = nil
+		for _, item := range n.Items {
+			var one []yamldoc.String
+			decodeWords(d, &one, "an item of "+what)(item)
+			*to = append(*to, one)
+		}
+	}
 }

@@ -3,6 +3,8 @@ package profiles
 import (
 	"slices"
 	"strings"
+
+	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
 // Tini is the init of Debian's package of that name: a small PID 1 that forwards signals and reaps orphans (https://github.com/krallin/tini). The base
@@ -13,23 +15,22 @@ const (
 )
 
 // initPackage is tini for an image with an init that names no version of it.
-func (r *resolver) initPackage(named []string) []string {
+func initPackage(init bool, named []string) []string {
 	own := slices.ContainsFunc(named, func(p string) bool { return p == tiniPackage || strings.HasPrefix(p, tiniPackage+"=") })
-	if !r.spec.app.init || own {
+	if !init || own {
 		return nil
 	}
 	return []string{tiniPackage}
 }
 
 // initEntrypoint puts tini before what the image runs.
-func (r *resolver) initEntrypoint() {
-	a := &r.recipe.App
-	if !r.spec.app.init {
-		return
+func initEntrypoint(report *yamldoc.Report, s appSpec, entrypoint, command []string) []string {
+	if !s.init {
+		return entrypoint
 	}
-	if len(a.Entrypoint) == 0 && len(a.Command) == 0 {
-		r.Specf(r.spec.app.initAt, "app.init starts the image's command, and there is none").Hint("For example command: [python, main.py].")
-		return
+	if len(entrypoint) == 0 && len(command) == 0 {
+		report.Specf(s.initAt, "app.init starts the image's command, and there is none").Hint("For example command: [python, main.py].")
+		return entrypoint
 	}
-	a.Entrypoint = append([]string{tiniPath, "--"}, a.Entrypoint...)
+	return append([]string{tiniPath, "--"}, entrypoint...)
 }

@@ -38,25 +38,22 @@ var horovodWith = []struct{ name, variable string }{
 	{"mxnet", "HOROVOD_WITH_MXNET"}, {"tensorflow", "HOROVOD_WITH_TENSORFLOW"}, {"torch", "HOROVOD_WITH_PYTORCH"},
 }
 
-// trains tells whether the profile is train or extends it.
-func (r *resolver) trains() bool {
-	return slices.Contains(r.project.chain(r.sel.Profile), "train") && r.project.builtIn("train") != nil
+// trains reports whether a profile is train or extends it.
+func (p *Project) trains(profile string) bool {
+	return slices.Contains(p.chain(profile), "train") && p.builtIn("train") != nil
 }
 
-// trainers gives the rows of the table that the project's packages call for; none outside of the train profile.
-func (r *resolver) trainers() []trainer {
-	if !r.trains() {
-		return nil
-	}
+// trainersFor returns the rows of the table that the project's packages call for.
+func trainersFor(direct []requirement) []trainer {
 	rows := []trainer{{env: trainEnv}}
 	for _, t := range trainers {
-		if asksIn(r.direct, t.names...) {
+		if asksIn(direct, t.names...) {
 			rows = append(rows, t)
 		}
 	}
-	if asksIn(r.direct, "horovod") {
+	if asksIn(direct, "horovod") {
 		for _, with := range horovodWith {
-			if asksIn(r.direct, with.name) {
+			if asksIn(direct, with.name) {
 				rows = append(rows, trainer{env: []recipe.Pair{{Name: with.variable, Value: "1"}}})
 			}
 		}
@@ -66,12 +63,12 @@ func (r *resolver) trainers() []trainer {
 
 // trainScript is the file that a training image runs on every GPU of its machine where the project names no command: "" if there is none, or
 // no torchrun.
-func (r *resolver) trainScript() string {
-	if !r.trains() || !asksIn(r.direct, "torch") {
+func trainScript(t tree, a recipe.App, direct []requirement) string {
+	if !asksIn(direct, "torch") {
 		return ""
 	}
 	for _, name := range []string{"train.py", "main.py"} {
-		if r.isCopied(name) {
+		if isCopied(t, a, name) {
 			return name
 		}
 	}

@@ -176,7 +176,7 @@ func (r *resolver) useUV() {
 func (r *resolver) leaveOut() {
 	for _, p := range r.uv.lock.Packages {
 		dir, own := p.Source.local()
-		if own && r.asksFor(pypi.Normalize(p.Name)) {
+		if own && asksIn(r.direct, pypi.Normalize(p.Name)) {
 			r.Notef("%s is code of the project (%s) and is not installed: copy it with app.copy", p.Name, path.Join(path.Dir(r.uv.name), dir))
 		}
 	}

@@ -1,0 +1,82 @@
+package profiles
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/yamldoc"
+)
+
+// Platforms are the platforms that images can be built for.
+var Platforms = []string{"linux/amd64", "linux/arm64"}
+
+// resolvePlatform reads --platform.
+func resolvePlatform(report *yamldoc.Report, given string) string {
+	platform := orElse(given, Platforms[0])
+	if !slices.Contains(Platforms, platform) {
+		report.Add(fault.New(fault.Platform, "the platform %q cannot be built", given).
+			In(fault.Position{File: "--platform"}).Hint("Allowed: %s.", strings.Join(Platforms, ", ")))
+	}
+	return platform
+}
+
+var (
+	tagSuffix   = lazyregexp.New(`^[A-Za-z0-9_.-]{0,64}$`)
+	projectName = lazyregexp.New(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+	notInName   = lazyregexp.New(`[^a-z0-9]+`)
+)
+
+// resolveName decides the project's name: the file's, else the first of the others that a name can be made of.
+func resolveName(report *yamldoc.Report, s yamldoc.String, others ...string) string {
+	if s.Set {
+		if !projectName.MatchString(s.Value) || len(s.Value) > 63 {
+			report.Specf(s.At, "the name %q is not made of lower-case letters, digits and single dashes", s.Value).
+				Hint("For example name: %s.", orElse(cleanName(s.Value), "app"))
+		}
+		return s.Value
+	}
+	for _, other := range others {
+		if name := cleanName(other); name != "" {
+			return name
+		}
+	}
+	return "app"
+}
+
+// cleanName makes a project name of any text, "" if nothing is left.
+func cleanName(s string) string {
+	clean := strings.Trim(notInName.ReplaceAllString(strings.ToLower(s), "-"), "-")
+	return strings.Trim(clean[:min(63, len(clean))], "-")
+}
+
+// resolveImage reads the repository that images are pushed to, "" if the project names none.
+func resolveImage(report *yamldoc.Report, s yamldoc.String) string {
+	if !s.Set {
+		return ""
+	}
+	return readRepository(report, s)
+}
+
+// resolveSuffix decides what a bare tag gets.
+func resolveSuffix(report *yamldoc.Report, s yamldoc.String, profile string) string {
+	suffix := s.Or("-" + profile)
+	if !tagSuffix.MatchString(suffix) {
+		report.Specf(s.At, "the suffix %q cannot stand in an image tag", suffix).
+			Hint("Use letters, digits, '.', '_' and '-'.")
+	}
+	return suffix
+}
+
+// resolveCompression reads how the image's layers are compressed.
+func resolveCompression(report *yamldoc.Report, s yamldoc.String) recipe.Compression {
+	compression := recipe.Compression(s.Or(string(recipe.Zstd)))
+	if !slices.Contains(recipe.Compressions, compression) {
+		f := fault.New(fault.Spec, "the compression %q does not exist", compression).In(s.At)
+		yamldoc.DidYouMean(f, string(compression), recipe.Compressions)
+		report.Add(f)
+	}
+	return compression
+}

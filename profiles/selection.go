@@ -1,0 +1,104 @@
+package profiles
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/yamldoc"
+)
+
+// Selection says which profile and platform to resolve, and what the command line sets over the file.
+type Selection struct {
+	Profile  string            // "" = cpu
+	Target   recipe.Stage      // the stage that is wanted: testing and dev are decided without their keys if asked for; "" = runtime
+	Platform string            // "" = linux/amd64
+	Args     map[string]string // values of build arguments, by declared name
+	Python   string            // replaces python.version
+	Base     string            // replaces base.image
+	Tool     string            // replaces tool
+	Image    string            // replaces image
+	Env      map[string]string // added to app.env, and wins
+	Labels   map[string]string // added to app.labels, and wins
+}
+
+// node returns what the flags say in the shape of the project file.
+func (s Selection) node() *yamldoc.Node {
+	n := &yamldoc.Node{Kind: yamldoc.Mapping}
+	set := func(name, flag string, value *yamldoc.Node) {
+		n.Keys = append(n.Keys, yamldoc.Entry{Name: name, At: fault.Position{File: flag}, Value: value})
+	}
+	if s.Python != "" {
+		set("python", "--python", yamldoc.Object("--python", "version", s.Python))
+	}
+	if s.Base != "" {
+		set("base", "--base", longBase(yamldoc.Scalar(s.Base, "--base")))
+	}
+	if s.Tool != "" {
+		set("tool", "--tool", yamldoc.Scalar(s.Tool, "--tool"))
+	}
+	if s.Image != "" {
+		set("image", "--image", yamldoc.Scalar(s.Image, "--image"))
+	}
+	app := yamldoc.Object("flags")
+	for _, part := range []struct {
+		key, flag string
+		Values    map[string]string
+	}{{"env", "--env", s.Env}, {"labels", "--label", s.Labels}} {
+		value := yamldoc.Object(part.flag)
+		for _, name := range slices.Sorted(maps.Keys(part.Values)) {
+			// A flag's value is literal: ${NAME} in it was the shell's business.
+			literal := strings.ReplaceAll(part.Values[name], "${", "$${")
+			value.Keys = append(value.Keys, yamldoc.Entry{Name: name, At: value.At, Value: yamldoc.Scalar(literal, part.flag)})
+		}
+		if len(value.Keys) > 0 {
+			app.Keys = append(app.Keys, yamldoc.Entry{Name: part.key, At: value.At, Value: value})
+		}
+	}
+	if len(app.Keys) > 0 {
+		set("app", "flags", app)
+	}
+	return n
+}
+
+// argValues returns every build argument's value: the default, or what the selection says.
+func (p *Project) argValues(report *yamldoc.Report, sel Selection) map[string]string {
+	args := maps.Clone(p.args)
+	declared := slices.Sorted(maps.Keys(args))
+	for _, name := range slices.Sorted(maps.Keys(sel.Args)) {
+		if _, known := args[name]; !known {
+			f := fault.New(fault.Spec, "the build argument %q is not declared in the project", name).
+				In(fault.Position{File: "--build-arg"})
+			if len(declared) > 0 {
+				yamldoc.DidYouMean(f, name, declared)
+			}
+			report.Add(f.Hint("Declare it in %s: args: {%s: default}.", FileName, name))
+			continue
+		}
+		args[name] = sel.Args[name]
+	}
+	for _, name := range p.must {
+		if _, given := sel.Args[name]; !given {
+			report.Specf(p.root.Get("args").KeyAt(name), "the build argument %s has no value", name).
+				Hint("Give --build-arg %s=value, or a default in args.", name)
+		}
+	}
+	return args
+}
+
+// argPairs returns the declared build arguments with their values.
+func (p *Project) argPairs(sel Selection) []yamldoc.Pair {
+	var pairs []yamldoc.Pair
+	declared := p.root.Get("args")
+	for _, name := range slices.Sorted(maps.Keys(p.args)) {
+		at := declared.KeyAt(name)
+		value := p.args[name]
+		if given, ok := sel.Args[name]; ok {
+			value, at = given, fault.Position{File: "--build-arg"}
+		}
+		pairs = append(pairs, yamldoc.Pair{Name: yamldoc.String{Value: name, At: at, Set: true}, Value: yamldoc.String{Value: value, At: at, Set: true}})
+	}
+	return pairs
+}
