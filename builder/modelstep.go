@@ -30,7 +30,7 @@ func (b *build) measureSigned(ctx context.Context, gw gateway.Client, r *recipe.
 	if err != nil {
 		return f, err
 	}
-	def, err := llb.MeasureModel(model, tool, b.worker, b.network())
+	def, _, err := llb.MeasureModel(model, tool, b.worker, b.network())
 	if err != nil {
 		return f, err
 	}

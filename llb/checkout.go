@@ -47,7 +47,7 @@ func SSHServer(w pylock.Wheel) string {
 
 // checkout is a git repository at a commit.
 func (b *wheelBuilder) checkout(w pylock.Wheel, s ops.Group) bkllb.State {
-	opts := []bkllb.GitOption{bkllb.GitRef(w.Source.Commit), s.Named("%s at %.12s", w.Source.URL, w.Source.Commit)}
+	opts := []bkllb.GitOption{bkllb.GitRef(w.Source.Commit), s.Step(ops.StepCheckout, w.Name, "%s at %.12s", w.Source.URL, w.Source.Commit)}
 	if SSHServer(w) != "" {
 		opts = append(opts, bkllb.KnownSSHHosts(b.in.Build.Hosts), bkllb.MountSSHSock("default"))
 	}

@@ -1,9 +1,9 @@
 package llb
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -22,6 +22,7 @@ import (
 type Graph struct {
 	Definition *pb.Definition
 	Tests      *pb.Definition // of the testing stage: what runs the tests; its result holds TestResult and TestReports
+	Steps      ops.Steps      // what the vertices of both are for
 	Config     []byte         // OCI image config with docker's extensions, JSON
 	Plan       *layerplan.Plan
 	Target     string
@@ -205,24 +206,25 @@ func Layers(r *recipe.Recipe, in Inputs) ([]*pb.Definition, error) {
 func (m *image) definitions() ([]*pb.Definition, error) {
 	all := make([]*pb.Definition, len(m.states))
 	for i, s := range m.states {
-		def, err := s.Marshal(context.Background(), bkllb.Platform(m.platform))
+		def, _, err := ops.Marshal(s, m.platform, "layer "+m.layers[i].Name+" of "+m.recipe.Profile)
 		if err != nil {
-			return nil, fmt.Errorf("marshal layer %s of %s: %w", m.layers[i].Name, m.recipe.Profile, err)
+			return nil, err
 		}
-		all[i] = def.ToPB()
+		all[i] = def
 	}
 	return all, nil
 }
 
 func (m *image) graph() (*Graph, error) {
-	def, err := m.marshal()
+	def, steps, err := m.marshal()
 	if err != nil {
 		return nil, err
 	}
-	tests, err := m.tests()
+	tests, testSteps, err := m.tests()
 	if err != nil {
 		return nil, err
 	}
+	maps.Copy(steps, testSteps)
 	keys, err := m.keys(def)
 	if err != nil {
 		return nil, err
@@ -232,22 +234,18 @@ func (m *image) graph() (*Graph, error) {
 		return nil, fmt.Errorf("encode the image config: %w", err)
 	}
 	return &Graph{
-		Definition: def.ToPB(), Tests: tests, Config: config, Target: m.target, Platform: m.platform,
+		Definition: def, Tests: tests, Steps: steps, Config: config, Target: m.target, Platform: m.platform,
 		Plan: &layerplan.Plan{BaseLayers: len(m.in.Base.Config.RootFS.DiffIDs), Layers: slices.Clone(m.layers)},
 	}, nil
 }
 
-// marshal gives the image's definition.
-func (m *image) marshal() (*bkllb.Definition, error) {
+// marshal returns the image's definition and what its steps are for.
+func (m *image) marshal() (*pb.Definition, ops.Steps, error) {
 	state := m.base
 	if len(m.states) > 0 {
 		state = m.merge(append(m.baseInputs(), m.states...))
 	}
-	def, err := state.Marshal(context.Background(), bkllb.Platform(m.platform))
-	if err != nil {
-		return nil, fmt.Errorf("marshal the graph of %s: %w", m.recipe.Profile, err)
-	}
-	return def, nil
+	return ops.Marshal(state, m.platform, "the graph of "+m.recipe.Profile)
 }
 
 func (m *image) merge(inputs []bkllb.State) bkllb.State {

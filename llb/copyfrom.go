@@ -13,9 +13,6 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
-// CopyStep begins the names of steps that copy files of other images.
-const CopyStep = "[files of other images] "
-
 // copyLayers adds the files of other images and of build steps, one layer for each of these. It is a function of the image's digest and of the rules.
 func (m *image) copyLayers(table ops.DirTable, steps map[string]built) {
 	type source struct{ image, step string }
@@ -60,7 +57,7 @@ func outputLayer(from bkllb.State, outputs []recipe.Output, table ops.DirTable, 
 		a.Copy(from, o.From, to, info, uid, gid)
 	}
 	a.Settle(emptyDir(s), table.Chain(parents...))
-	return bkllb.Scratch().File(a.Last, s.Named("%s", name))
+	return bkllb.Scratch().File(a.Last, s.Step(ops.StepCopy, name, "%s", name))
 }
 
 // outputOwner is who a rule names, else the owner of the directory that the files are put into.

@@ -63,7 +63,7 @@ func (m *image) merged() bkllb.State {
 
 // run runs a command on a root that merged gave. What it writes outside of its outputs is lost, unless outputs takes it.
 func (m *image) run(root bkllb.State, c command) bkllb.ExecState {
-	opts := []bkllb.RunOption{bkllb.Args(c.arguments()), bkllb.Dir(m.dirOf(c)), bkllb.Platform(m.platform), c.stage.Named("%s", c.name)}
+	opts := []bkllb.RunOption{bkllb.Args(c.arguments()), bkllb.Dir(m.dirOf(c)), bkllb.Platform(m.platform), c.stage.Step(ops.StepTest, c.name, "%s", c.name)}
 	for _, kv := range m.environment(c) {
 		opts = append(opts, bkllb.AddEnv(kv.Name, kv.Value))
 	}

@@ -12,8 +12,6 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
-const ()
-
 func inputs() Inputs {
 	return Inputs{
 		Base: llbtest.Base(llbtest.BaseRef, 4), Wheels: llbtest.Wheels(), Worker: ocispecs.Platform{OS: "linux", Architecture: "amd64"},

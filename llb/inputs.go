@@ -10,9 +10,6 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
-// Names under which a client offers its files to the daemon: a content store and a local directory.
-const ()
-
 // Inputs is everything that Compile needs beside the recipe: what was looked up, and how this run differs from
 // others (session, daemon). Nothing in it changes the layers but Base, Images, Wheels, Extra and the project's files, nor the config but these, Reference and Epoch.
 type Inputs struct {

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"strings"
 
-	bkllb "github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/solver/pb"
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
@@ -23,7 +22,7 @@ import (
 //
 // The daemon's own platform, the network's CA and proxies, and sessions make no difference to a layer, so the keys are those of a graph
 // for the platform below without any of them.
-func (m *image) keys(def *bkllb.Definition) ([]string, error) {
+func (m *image) keys(def *pb.Definition) ([]string, error) {
 	g, err := m.plain(def)
 	if err != nil {
 		return nil, err
@@ -41,7 +40,7 @@ func (m *image) keys(def *bkllb.Definition) ([]string, error) {
 var anyWorker = ocispecs.Platform{OS: "linux", Architecture: "amd64"}
 
 // plain reads the image's definition on a daemon of that platform, in a network without a CA or proxies: the given one, if that is what it is.
-func (m *image) plain(def *bkllb.Definition) (*operations, error) {
+func (m *image) plain(def *pb.Definition) (*operations, error) {
 	in := m.in
 	in.Worker, in.Network = anyWorker, ops.Network{}
 	if in.Reference != (ops.Helpers{}) {
@@ -58,7 +57,7 @@ func (m *image) plain(def *bkllb.Definition) (*operations, error) {
 	if err != nil {
 		return nil, err
 	}
-	if def, err = same.marshal(); err != nil {
+	if def, _, err = same.marshal(); err != nil {
 		return nil, err
 	}
 	return readOperations(def.Def)

@@ -1,11 +1,11 @@
 package llb
 
 import (
-	"context"
 	"fmt"
 	"net/url"
 	"strings"
 
+	"github.com/containerd/platforms"
 	bkllb "github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/solver/pb"
 	digest "github.com/opencontainers/go-digest"
@@ -33,7 +33,7 @@ func (m *image) modelState(p modelPart, f syslock.ModelFile) (from bkllb.State, 
 	case p.model.Source.Kind == recipe.ModelFile:
 		return m.localModel(p.model), "/" + p.model.Source.Path, nil
 	case FetchedByStep(p.model, f):
-		from, err = m.tool.fetch(p.model, f, ops.Group{ID: ops.GroupDownload}.Named("%s", ModelStep(p.model, f)))
+		from, err = m.tool.fetch(p.model, f, fetchStep(p.model, f))
 		return from, FetchedFile, err
 	case p.model.Source.Kind == recipe.ModelGit:
 		return gitState(p.model, p.found.Revision), "/" + f.Path, nil
@@ -52,7 +52,7 @@ func knownByKey(s bkllb.State) bkllb.CopyInput {
 // with the Authorization header, "" = none.
 func httpState(from, sha256, auth, name string) bkllb.State {
 	s := ops.Group{ID: ops.GroupDownload}
-	opts := []bkllb.HTTPOption{bkllb.Filename(strings.TrimPrefix(FetchedFile, "/")), bkllb.Chmod(0o644), s.Named("%s", name)}
+	opts := []bkllb.HTTPOption{bkllb.Filename(strings.TrimPrefix(FetchedFile, "/")), bkllb.Chmod(0o644), s.Step(ops.StepDownload, name, "%s", name)}
 	if sha256 != "" {
 		opts = append(opts, bkllb.Checksum(digest.NewDigestFromEncoded(digest.SHA256, sha256)))
 	}
@@ -67,7 +67,7 @@ func gitState(model *recipe.Model, commit string) bkllb.State {
 	if commit == "HEAD" {
 		commit = "" // the daemon's word for the default branch
 	}
-	opts := []bkllb.GitOption{bkllb.GitRef(commit), s.Named("%s: %s at %s", model.Name, model.Source.URL, commit)}
+	opts := []bkllb.GitOption{bkllb.GitRef(commit), s.Step(ops.StepModelGit, model.Name, "%s: %s at %s", model.Name, model.Source.URL, commit)}
 	if id := ModelAuth(model); id != "" {
 		opts = append(opts, bkllb.AuthHeaderSecret(id))
 	}
@@ -157,27 +157,21 @@ func escapePath(p string) string {
 
 // Fetch compiles one download, for what a model is made of is asked before the graph is. Its result has FetchedFile.
 func Fetch(from, auth, name string) (*pb.Definition, error) {
-	def, err := httpState(from, "", auth, name).Marshal(context.Background())
-	if err != nil {
-		return nil, fmt.Errorf("marshal the download of %s: %w", name, err)
-	}
-	return def.ToPB(), nil
+	def, _, err := ops.Marshal(httpState(from, "", auth, name), platforms.DefaultSpec(), "the download of "+name)
+	return def, err
 }
 
 // FetchRepository compiles the checkout of a model's git repository at a commit. Its result has the repository's files.
 func FetchRepository(model *recipe.Model, commit string) (*pb.Definition, error) {
-	def, err := gitState(model, commit).Marshal(context.Background())
-	if err != nil {
-		return nil, fmt.Errorf("marshal the checkout of %s: %w", model.Source.URL, err)
-	}
-	return def.ToPB(), nil
+	def, _, err := ops.Marshal(gitState(model, commit), platforms.DefaultSpec(), "the checkout of "+model.Source.URL)
+	return def, err
 }
 
 // GitSource is the source of a model's repository as the recipe names it, branch or tag, to look its commit up.
 func GitSource(model *recipe.Model) (*pb.SourceOp, error) {
-	def, err := gitState(model, model.Source.Revision).Marshal(context.Background())
+	def, _, err := ops.Marshal(gitState(model, model.Source.Revision), platforms.DefaultSpec(), "the source of "+model.Source.URL)
 	if err != nil {
-		return nil, fmt.Errorf("marshal the source of %s: %w", model.Source.URL, err)
+		return nil, err
 	}
 	var op pb.Op
 	if err := op.UnmarshalVT(def.Def[0]); err != nil || op.GetSource() == nil {

@@ -2,8 +2,6 @@ package llb
 
 import (
 	"cmp"
-	"context"
-	"fmt"
 
 	bkllb "github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/solver/pb"
@@ -96,28 +94,26 @@ func (t modelTool) unpack(from bkllb.State, src string, model *recipe.Model) (bk
 		opts = append(opts, byKey)
 	}
 	in := bkllb.AddMount("/in/model", from, opts...)
-	return t.run(scripts.UnpackModel, struct{}{}, in, bkllb.Network(pb.NetMode_NONE), ops.Group{ID: ops.GroupModels}.Named("%s", UnpackStep(model)))
+	return t.run(scripts.UnpackModel, struct{}{}, in, bkllb.Network(pb.NetMode_NONE), ops.Group{ID: ops.GroupModels}.Step(ops.StepUnpackModel, model.Name, "unpack the archive of %s", model.Name))
 }
 
-// UnpackStep names the step that unpacks a model's archive.
-func UnpackStep(model *recipe.Model) string { return "unpack the archive of " + model.Name }
+// fetchStep is the name of the step that fetches a file of a model by a program.
+func fetchStep(model *recipe.Model, f syslock.ModelFile) ops.Constraints {
+	name := ModelStep(model, f)
+	return ops.Group{ID: ops.GroupDownload}.Step(ops.StepFetchModel, name, "%s", name)
+}
 
 // MeasureModel compiles the download of a file whose sha256 is not known. It is never taken from the daemon's cache. Its result has FetchedFile and FetchedSum.
-func MeasureModel(model *recipe.Model, tool ops.Base, worker ocispecs.Platform, n ops.Network) (*pb.Definition, error) {
+func MeasureModel(model *recipe.Model, tool ops.Base, worker ocispecs.Platform, n ops.Network) (*pb.Definition, ops.Steps, error) {
 	t, err := newModelTool(tool, worker, n)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	s := ops.Group{ID: ops.GroupDownload}
-	st, err := t.fetch(model, syslock.ModelFile{}, ops.Constraints{s.Named("%s", ModelStep(model, syslock.ModelFile{})), bkllb.IgnoreCache})
+	st, err := t.fetch(model, syslock.ModelFile{}, append(fetchStep(model, syslock.ModelFile{}), bkllb.IgnoreCache))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	def, err := st.Marshal(context.Background(), bkllb.Platform(worker))
-	if err != nil {
-		return nil, fmt.Errorf("marshal the download of %s: %w", model.Name, err)
-	}
-	return def.ToPB(), nil
+	return ops.Marshal(st, worker, "the download of "+model.Name)
 }
 
 // unpackModel is the contents of a model's archive.

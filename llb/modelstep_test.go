@@ -14,6 +14,11 @@ import (
 // withModels is the models stage of a recipe with an object of a bucket, a git repository with one file in LFS, and an archive.
 func withModels(t *testing.T) llbtest.Graph {
 	t.Helper()
+	return llbtest.Decode(t, modelGraph(t).Definition)
+}
+
+func modelGraph(t *testing.T) *Graph {
+	t.Helper()
 	r, in := llbtest.Recipe(), inputs()
 	in.Target, in.Tool = "models", llbtest.Base(llbtest.OtherRef, 4)
 	r.Models = []recipe.Model{
@@ -30,7 +35,7 @@ func withModels(t *testing.T) llbtest.Graph {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return llbtest.Decode(t, g.Definition)
+	return g
 }
 
 // TestModelSteps: a step sees the secret of its own model alone, is keyed by the sha256, and only those that fetch have a network.

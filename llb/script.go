@@ -55,7 +55,7 @@ func (m *image) runScript(root bkllb.State, s scripted, mounts ...bkllb.RunOptio
 	secrets, opts := s.secrets()
 	spec.Secrets = secrets
 	all := []bkllb.RunOption{
-		bkllb.Args([]string{stepDir + "/" + StepFile, "run", asJSON(spec)}), bkllb.Dir(s.dir), bkllb.Platform(m.platform), s.stage.Named("%s", s.name),
+		bkllb.Args([]string{stepDir + "/" + StepFile, "run", asJSON(spec)}), bkllb.Dir(s.dir), bkllb.Platform(m.platform), s.stage.Step(ops.StepOwn, s.name, "%s", s.name),
 		bkllb.User(fmt.Sprintf("%d:%d", s.user.UID, s.user.GID)),
 		bkllb.AddMount(stepDir, stepProgram(m.in.Helpers.Steps), bkllb.Readonly, byKey),
 		bkllb.AddMount("/tmp", bkllb.Scratch(), bkllb.Tmpfs()),

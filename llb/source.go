@@ -102,13 +102,6 @@ func (m *image) kind(kind layerplan.Kind) []bkllb.State {
 	return states
 }
 
-// SourceStep begins the names of the steps that fetch and build packages, WheelStep those of the builds themselves.
-const (
-	SourceStep = "[source] "
-	WheelStep  = SourceStep + wheelOf
-	wheelOf    = "wheel of "
-)
-
 func (m *image) sourceStage() ops.Group {
 	return ops.Group{ID: ops.GroupSource, NoCache: m.in.NoCache}
 }

@@ -1,7 +1,6 @@
 package llb
 
 import (
-	"context"
 	_ "embed" // the script
 	"encoding/json"
 	"fmt"
@@ -59,15 +58,15 @@ func errNoStage(name string) error {
 }
 
 // tests compiles the run of the tests on the image of the testing stage; nil for every other stage.
-func (m *image) tests() (*pb.Definition, error) {
+func (m *image) tests() (*pb.Definition, ops.Steps, error) {
 	t := m.recipe.Testing
 	if m.target != "testing" {
-		return nil, nil
+		return nil, nil, nil
 	}
 	s := ops.Group{ID: ops.GroupTesting, NoCache: m.in.NoCache}
 	task, err := json.Marshal(map[string]any{"commands": t.Commands, "reports": append([]string{}, t.Reports...)})
 	if err != nil {
-		return nil, fmt.Errorf("encode the test commands: %w", err)
+		return nil, nil, fmt.Errorf("encode the test commands: %w", err)
 	}
 	const dir = "/run/mlbuild/tests"
 	files := bkllb.Scratch().File(bkllb.Mkfile("/run.py", 0o644, []byte(scripts.RunTests), bkllb.WithCreatedTime(wheel.ModTime)).
@@ -79,11 +78,7 @@ func (m *image) tests() (*pb.Definition, error) {
 		secrets: []bkllb.RunOption{bkllb.AddSecretWithDest(RunSecret, nil, bkllb.SecretAsEnvName("MLBUILD_RUN"), bkllb.SecretOptional)},
 	}
 	out := m.output(m.run(m.merged(), c), c, "/run/mlbuild/results")
-	def, err := out.Marshal(context.Background(), bkllb.Platform(m.platform))
-	if err != nil {
-		return nil, fmt.Errorf("marshal the tests of %s: %w", m.recipe.Profile, err)
-	}
-	return def.ToPB(), nil
+	return ops.Marshal(out, m.platform, "the tests of "+m.recipe.Profile)
 }
 
 // testNames is what runs, for people: the first words of each command.

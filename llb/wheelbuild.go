@@ -27,7 +27,7 @@ func (b *wheelBuilder) build(w pylock.Wheel, how recipe.PackageBuild, locked []b
 		return bkllb.State{}, err
 	}
 	opts := []bkllb.RunOption{
-		b.buildCommand(), bkllb.Dir("/"), bkllb.Platform(b.platform), s.Named("%s", b.buildName(w)),
+		b.buildCommand(), bkllb.Dir("/"), bkllb.Platform(b.platform), s.Step(ops.StepBuildWheel, w.Name, "%s", b.buildName(w)),
 		bkllb.AddMount(scriptDir, script, bkllb.Readonly),
 		bkllb.AddMount("/mlbuild/source", source.state, append(source.mount, bkllb.Readonly)...),
 		bkllb.AddMount("/mlbuild/uv", b.uv, bkllb.Readonly, byKey),
@@ -50,7 +50,7 @@ func (b *wheelBuilder) build(w pylock.Wheel, how recipe.PackageBuild, locked []b
 
 // buildName says what is built, and for whom.
 func (b *wheelBuilder) buildName(w pylock.Wheel) string {
-	name := wheelOf + w.Label()
+	name := "wheel of " + w.Label()
 	if asked := b.in.Build.Asked[w.Name]; asked != "" {
 		name += ", required by " + asked
 	}

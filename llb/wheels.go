@@ -87,7 +87,7 @@ func download(w pylock.Wheel, indexes []recipe.Index) bkllb.State {
 	s := ops.Group{ID: ops.GroupDownload}
 	opts := []bkllb.HTTPOption{
 		bkllb.Checksum(digest.NewDigestFromEncoded(digest.SHA256, w.SHA256)),
-		bkllb.Filename(w.Filename), bkllb.Chmod(0o644), s.Named("%s", downloadName(w)),
+		bkllb.Filename(w.Filename), bkllb.Chmod(0o644), s.Step(ops.StepDownload, w.Filename, "%s", downloadName(w)),
 	}
 	if id := ops.AuthSecret(w, indexes); id != "" {
 		opts = append(opts, bkllb.AuthHeaderSecret(id))

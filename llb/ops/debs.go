@@ -23,5 +23,5 @@ func PackageMounts(packages []syslock.Package) (files []string, mounts []bkllb.R
 func downloadPackage(p syslock.Package) bkllb.State {
 	s := Group{ID: GroupDownload}
 	return bkllb.HTTP(p.URL, bkllb.Checksum(digest.NewDigestFromEncoded(digest.SHA256, p.SHA256)),
-		bkllb.Filename(p.File()), bkllb.Chmod(0o644), s.Named("%s (%s)", p.File(), counts.Bytes(p.Size)))
+		bkllb.Filename(p.File()), bkllb.Chmod(0o644), s.Step(StepDownload, p.File(), "%s (%s)", p.File(), counts.Bytes(p.Size)))
 }

@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"fmt"
 	"slices"
 
 	bkllb "github.com/moby/buildkit/client/llb"
@@ -119,11 +120,16 @@ type Group struct {
 
 // Named returns the option that gives a vertex the name that people read, inside the group.
 func (g Group) Named(format string, args ...any) Constraints {
-	title := groups[g.ID].title
-	opts := Constraints{
-		bkllb.WithCustomNamef("["+title+"] "+format, args...),
-		bkllb.ProgressGroup(g.ID.reported(), title, false),
-	}
+	return g.described(map[string]string{describedName: g.name(format, args...)})
+}
+
+func (g Group) name(format string, args ...any) string {
+	return fmt.Sprintf("["+groups[g.ID].title+"] "+format, args...)
+}
+
+// described are the options of a vertex of the group with a description.
+func (g Group) described(description map[string]string) Constraints {
+	opts := Constraints{bkllb.WithDescription(description), bkllb.ProgressGroup(g.ID.reported(), groups[g.ID].title, false)}
 	if g.NoCache.Has(g.ID) {
 		opts = append(opts, bkllb.IgnoreCache)
 	}

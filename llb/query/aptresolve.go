@@ -1,9 +1,6 @@
 package query
 
 import (
-	"context"
-	"fmt"
-
 	bkllb "github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/solver/pb"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
@@ -47,11 +44,8 @@ func SystemResolution(r *recipe.Recipe, in SystemInputs) (*pb.Definition, error)
 	opts = append(opts, ops.AptOptions(script, r.Apt, in.Previous, files, s)...)
 	opts = append(opts, in.Network.Options(ops.AptCA)...)
 	out := ops.BaseToRead(from, runs).Run(opts...).AddMount("/out", bkllb.Scratch())
-	def, err := out.Marshal(context.Background(), bkllb.Platform(in.Platform))
-	if err != nil {
-		return nil, fmt.Errorf("marshal the resolution of the system packages of %s: %w", r.Profile, err)
-	}
-	return def.ToPB(), nil
+	def, _, err := ops.Marshal(out, in.Platform, "the resolution of the system packages of "+r.Profile)
+	return def, err
 }
 
 // bareFiles tell apt of a system that it is not on: its release, its architecture, and which packages it has.

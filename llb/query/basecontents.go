@@ -1,15 +1,11 @@
 package query
 
 import (
-	"context"
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/moby/buildkit/solver/pb"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
-
-	bkllb "github.com/moby/buildkit/client/llb"
 
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles"
@@ -20,11 +16,8 @@ import (
 
 // BaseFiles compiles the base alone, to read its files.
 func BaseFiles(b ops.Base, p ocispecs.Platform) (*pb.Definition, error) {
-	def, err := ops.BaseToRead(b, p).Marshal(context.Background(), bkllb.Platform(p))
-	if err != nil {
-		return nil, fmt.Errorf("marshal the base %s: %w", b.Ref, err)
-	}
-	return def.ToPB(), nil
+	def, _, err := ops.Marshal(ops.BaseToRead(b, p), p, "the base "+b.Ref)
+	return def, err
 }
 
 // packageTools install packages: that a base has one of them says nothing of what the project may have.

@@ -1,7 +1,6 @@
 package query
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -36,11 +35,8 @@ func SystemReading(sys *syslock.System, in ReadInputs, p ocispecs.Platform) (*pb
 	args := []string{"ways", "-out", "/out" + SystemWays, "-arch", sys.Architecture, "-base", "/base"}
 	mounts = append(mounts, bkllb.AddMount("/base", in.Base.ToRead(p, sys.Links), bkllb.Readonly, bkllb.ContentCache(bkllb.MountContentCacheOff)))
 	step := ops.HelperStep(ops.HelperRoot(in.Helpers.Packages), in.Worker, s, "read the maintainer scripts of "+counts.Plural(len(files), "package"), append(args, files...), mounts...)
-	def, err := step.AddMount("/out", bkllb.Scratch()).Marshal(context.Background(), bkllb.Platform(p))
-	if err != nil {
-		return nil, fmt.Errorf("marshal the reading of maintainer scripts: %w", err)
-	}
-	return def.ToPB(), nil
+	def, _, err := ops.Marshal(step.AddMount("/out", bkllb.Scratch()), p, "the reading of maintainer scripts")
+	return def, err
 }
 
 // read lists the packages whose scripts say which way they go.

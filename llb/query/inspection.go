@@ -1,7 +1,6 @@
 package query
 
 import (
-	"context"
 	_ "embed" // the script
 	"encoding/json"
 	"fmt"
@@ -47,11 +46,8 @@ func Inspection(r *recipe.Recipe, wheels []pylock.Wheel, in ResolveInputs) (*pb.
 	}
 	opts = append(opts, in.Network.Options(ops.PythonCA)...)
 	opts = append(opts, ops.IndexSecrets(r.Requires.Indexes)...)
-	def, err := tool.Run(opts...).AddMount("/out", bkllb.Scratch()).Marshal(context.Background(), bkllb.Platform(in.Worker))
-	if err != nil {
-		return nil, fmt.Errorf("marshal the inspection of %s: %w", r.Profile, err)
-	}
-	return def.ToPB(), nil
+	def, _, err := ops.Marshal(tool.Run(opts...).AddMount("/out", bkllb.Scratch()), in.Worker, "the inspection of "+r.Profile)
+	return def, err
 }
 
 // wheelList is the script's input: each wheel with the variable that holds the credentials of its index.

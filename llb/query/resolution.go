@@ -1,7 +1,6 @@
 package query
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -57,11 +56,8 @@ func Resolution(r *recipe.Recipe, in ResolveInputs) (*pb.Definition, error) {
 	}
 	uv = append(uv, ops.UVOptions(in.Worker)...)
 	out := in.withGit(tool, r, s).Run(append(uv, opts...)...).AddMount("/out", bkllb.Scratch())
-	def, err := out.Marshal(context.Background(), bkllb.Platform(in.Worker))
-	if err != nil {
-		return nil, fmt.Errorf("marshal the resolution of %s: %w", r.Profile, err)
-	}
-	return def.ToPB(), nil
+	def, _, err := ops.Marshal(out, in.Worker, "the resolution of "+r.Profile)
+	return def, err
 }
 
 // compile has uv choose packages for the requirements.

@@ -1,0 +1,69 @@
+package ops
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	bkllb "github.com/moby/buildkit/client/llb"
+	"github.com/moby/buildkit/solver/pb"
+	"github.com/opencontainers/go-digest"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// StepKind is what a step does, as far as its failure has causes that can be named.
+type StepKind string
+
+// The kinds.
+const (
+	StepDownload    StepKind = "download"     // the daemon fetches a file; Name is the file's, of a model that of the model's file
+	StepFetchModel  StepKind = "fetch-model"  // a program of ours fetches a file of a model; Name as of StepDownload
+	StepCheckout    StepKind = "checkout"     // the daemon fetches a git repository; Name is the package that is built from it
+	StepModelGit    StepKind = "model-git"    // the daemon fetches a model's git repository; Name is the model
+	StepUnpackModel StepKind = "unpack-model" // a program of ours unpacks the archive of a model; Name is the model
+	StepBuildWheel  StepKind = "build-wheel"  // a package is built from source; Name is the package
+	StepCopy        StepKind = "copy"         // files of another image or of a build step are copied
+	StepOwn         StepKind = "own"          // commands of the project; Name is the step's
+	StepTest        StepKind = "test"         // the project's tests
+)
+
+// Step is what a vertex of a definition is for.
+type Step struct {
+	Kind  StepKind
+	Name  string
+	Title string // what people read of it, without its group
+}
+
+// Steps are the steps of definitions by the digests of their vertices. A vertex whose failure needs no name of its own is not among them.
+type Steps map[digest.Digest]Step
+
+// Keys of a vertex's description. The first is BuildKit's; the others stay on this side.
+const (
+	describedName = "llb.customname"
+	describedKind = "mlbuild.kind"
+	describedOf   = "mlbuild.of"
+)
+
+// Step returns the option that names a vertex as Named does, and notes for Marshal what it is for.
+func (g Group) Step(kind StepKind, name, format string, args ...any) Constraints {
+	return g.described(map[string]string{describedName: g.name(format, args...), describedKind: string(kind), describedOf: name})
+}
+
+// Marshal encodes a state and all that it is made from as a definition for a platform, and returns what its steps are for. what names the state in an
+// error: "the graph of cpu".
+func Marshal(s bkllb.State, p ocispecs.Platform, what string) (*pb.Definition, Steps, error) {
+	def, err := s.Marshal(context.Background(), bkllb.Platform(p))
+	if err != nil {
+		return nil, nil, fmt.Errorf("marshal %s: %w", what, err)
+	}
+	steps := Steps{}
+	for d, m := range def.Metadata {
+		if kind := m.Description[describedKind]; kind != "" {
+			group := "[" + m.ProgressGroup.GetName() + "] "
+			steps[d] = Step{Kind: StepKind(kind), Name: m.Description[describedOf], Title: strings.TrimPrefix(m.Description[describedName], group)}
+			delete(m.Description, describedKind)
+			delete(m.Description, describedOf)
+		}
+	}
+	return def.ToPB(), steps, nil
+}
