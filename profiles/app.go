@@ -86,6 +86,8 @@ func decodeDirs(d *yamldoc.Decoder, n *yamldoc.Node, a *appSpec) {
 type appQuestion struct {
 	name        string // the project's
 	public      []string
+	origin      Origin
+	annotations map[string]string // over app.annotations
 	user        recipe.User
 	accelerator recipe.Accelerator
 	models      []recipe.Model
@@ -109,7 +111,7 @@ func resolveApp(t tree, s appSpec, q appQuestion) recipe.App {
 	a.Entrypoint = initEntrypoint(t.Report, s, yamldoc.Values(s.entrypoint), a.Command)
 	a.Env = appEnv(t, s, q, a)
 	a.Labels = appLabels(t.Report, s, q)
-	a.Annotations = readPairs(t.Report, s.annotations, "annotation", labelName)
+	a.Annotations = appAnnotations(t.Report, s, q, a.Labels)
 	a.Ports = readPorts(t.Report, s.ports)
 	a.Volumes = volumes(t.Report, s.volumes, a.Workdir)
 	a.Dirs = dirs(t.Report, s.dirs, placement{a.Workdir, q.user})
@@ -149,9 +151,20 @@ func appEnv(t tree, s appSpec, q appQuestion, a recipe.App) []recipe.Pair {
 	return recipe.Over(recipe.Over(defaults, presetEnv(t.Report, s.presets, q.accelerator.Kind)), env)
 }
 
+// appLabels returns the labels: those of the project over those that say where the image comes from and which models it has.
 func appLabels(report *yamldoc.Report, s appSpec, q appQuestion) []recipe.Pair {
-	defaults := []recipe.Pair{{Name: "org.opencontainers.image.title", Value: q.name}}
+	defaults := append(q.origin.labels(), recipe.Pair{Name: ociPrefix + "title", Value: q.name})
 	return recipe.Over(append(defaults, modelLabels(q.models)...), readPairs(report, s.labels, "label", labelName))
+}
+
+// appAnnotations returns the annotations: those of the flags over the project's, and both over those of the origin.
+func appAnnotations(report *yamldoc.Report, s appSpec, q appQuestion, labels []recipe.Pair) []recipe.Pair {
+	project := readPairs(report, s.annotations, "annotation", labelName)
+	var flags []recipe.Pair
+	for _, name := range sortedKeys(q.annotations) {
+		flags = append(flags, recipe.Pair{Name: name, Value: q.annotations[name]})
+	}
+	return recipe.Over(q.origin.annotations(labels), recipe.Over(project, flags))
 }
 
 func volumes(report *yamldoc.Report, list []yamldoc.String, workdir string) []string {

@@ -95,7 +95,9 @@ func (p *Project) compose(t tree, s *spec, sel Selection) *recipe.Recipe {
 	r.Layers = resolveLayers(t.Report, s.layers)
 	r.Prune = resolvePrune(t.Report, s.prune, baseCUDA{r.Accelerator, r.Base.Kind, s.base.version, s.base.variant})
 	r.Models = resolveModels(t, s.models)
-	r.App = resolveApp(t, s.app, appQuestion{r.Name, public, r.User, r.Accelerator, r.Models, direct, training, trainers, p.file, py, s.python.install})
+	r.App = resolveApp(t, s.app, appQuestion{
+		r.Name, public, sel.Origin, sel.Annotations, r.User, r.Accelerator, r.Models, direct, training, trainers, p.file, py, s.python.install,
+	})
 	checkEntrypoint(t, s.app, r.App)
 
 	side := placement{r.App.Workdir, r.User}

@@ -22,6 +22,44 @@ type Selection struct {
 	Image    string            // replaces image
 	Env      map[string]string // added to app.env, and wins
 	Labels   map[string]string // added to app.labels, and wins
+
+	Annotations map[string]string // added to app.annotations, and wins
+	Origin      Origin
+}
+
+// Origin is where the project comes from. The images' labels, which tools read from the config, and their manifests' annotations, which registries show,
+// say it (https://specs.opencontainers.org/image-spec/annotations) where the project does not say the same itself.
+type Origin struct {
+	Revision string // of the commit, "" = not known
+	Source   string // URL of the repository, "" = not known
+	Created  string // the images' creation time (RFC 3339), "" = not known
+}
+
+const ociPrefix = "org.opencontainers.image."
+
+// labels returns the labels of an origin.
+func (o Origin) labels() []recipe.Pair {
+	var labels []recipe.Pair
+	for _, p := range []recipe.Pair{{Name: ociPrefix + "revision", Value: o.Revision}, {Name: ociPrefix + "source", Value: o.Source}} {
+		if p.Value != "" {
+			labels = append(labels, p)
+		}
+	}
+	return labels
+}
+
+// annotations returns the annotations of an origin, which say what the labels of the image say. The creation time is an annotation alone: the config has a
+// field for it.
+func (o Origin) annotations(labels []recipe.Pair) []recipe.Pair {
+	var all []recipe.Pair
+	for _, p := range o.labels() {
+		i := slices.IndexFunc(labels, func(l recipe.Pair) bool { return l.Name == p.Name })
+		all = append(all, labels[i])
+	}
+	if o.Created != "" {
+		all = append(all, recipe.Pair{Name: ociPrefix + "created", Value: o.Created})
+	}
+	return all
 }
 
 // node returns what the flags say in the shape of the project file.

@@ -4,15 +4,13 @@ import (
 	"context"
 	"net/url"
 	"os/exec"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/mlbuild/mlbuild/builder"
+	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
-	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // commit is what git knows of the project's directory. The zero value stands for a directory without git.
@@ -89,24 +87,11 @@ func epoch(e *env, c commit) (time.Time, error) {
 	return c.time, nil
 }
 
-// label writes where the project comes from into the images' labels, which tools read from the config, and into the manifests' annotations, which registries
-// show (https://specs.opencontainers.org/image-spec/annotations). What the project says itself stays. The creation time is an annotation alone: the config
-// has a field for it.
-func (c commit) label(variants []builder.Variant, created time.Time) {
-	const prefix = "org.opencontainers.image."
-	for _, v := range variants {
-		for _, r := range v.Recipes {
-			for _, p := range []recipe.Pair{{Name: "revision", Value: c.revision}, {Name: "source", Value: c.source}} {
-				if p.Value == "" {
-					continue
-				}
-				r.App.Labels = setPair(r.App.Labels, prefix+p.Name, p.Value, false)
-				i := slices.IndexFunc(r.App.Labels, func(l recipe.Pair) bool { return l.Name == prefix+p.Name })
-				r.App.Annotations = setPair(r.App.Annotations, prefix+p.Name, r.App.Labels[i].Value, false)
-			}
-			if created.Unix() > 0 {
-				r.App.Annotations = setPair(r.App.Annotations, prefix+"created", created.Format(time.RFC3339), false)
-			}
-		}
+// origin is what the images say of where they come from.
+func (c commit) origin(created time.Time) profiles.Origin {
+	o := profiles.Origin{Revision: c.revision, Source: c.source}
+	if created.Unix() > 0 {
+		o.Created = created.Format(time.RFC3339)
 	}
+	return o
 }

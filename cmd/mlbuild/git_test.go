@@ -10,8 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/mlbuild/mlbuild/builder"
-	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles"
 )
 
 // The creation time and the revision come from the commit; a changed file shows.
@@ -61,31 +60,12 @@ func TestLabelsOfTheCommit(t *testing.T) {
 	const revision = "0123456789abcdef0123456789abcdef01234567"
 	answers := map[string]string{"log": "1714557600 " + revision, "status": " M main.py", "config": "https://user:password@git.example/team/app.git"}
 	c := askGit(func(args ...string) string { return answers[args[0]] })
-	r := &recipe.Recipe{}
-	r.App.Labels = []recipe.Pair{{Name: "org.opencontainers.image.source", Value: "mine"}, {Name: "z", Value: "1"}}
-	other := &recipe.Recipe{}
-	c.label([]builder.Variant{{Recipes: []*recipe.Recipe{r, other}}}, c.time)
-	want := []recipe.Pair{
-		{Name: "org.opencontainers.image.revision", Value: revision + "-dirty"},
-		{Name: "org.opencontainers.image.source", Value: "mine"}, {Name: "z", Value: "1"},
-	}
-	if diff := cmp.Diff(want, r.App.Labels); diff != "" {
+	want := profiles.Origin{Revision: revision + "-dirty", Source: "https://git.example/team/app.git", Created: "2024-05-01T10:00:00Z"}
+	if diff := cmp.Diff(want, c.origin(c.time)); diff != "" {
 		t.Error(diff)
 	}
-	want = []recipe.Pair{
-		{Name: "org.opencontainers.image.created", Value: "2024-05-01T10:00:00Z"},
-		{Name: "org.opencontainers.image.revision", Value: revision + "-dirty"},
-		{Name: "org.opencontainers.image.source", Value: "mine"}, // as the label says
-	}
-	if diff := cmp.Diff(want, r.App.Annotations); diff != "" {
-		t.Error(diff)
-	}
-	if i := len(other.App.Annotations) - 1; other.App.Annotations[i].Value != "https://git.example/team/app.git" {
-		t.Errorf("annotations %v", other.App.Annotations)
-	}
-	r.App = recipe.App{}
-	if commit.label(commit{}, []builder.Variant{{Recipes: []*recipe.Recipe{r}}}, time.Unix(0, 0)); r.App.Labels != nil || r.App.Annotations != nil {
-		t.Errorf("without git: %+v", r.App)
+	if o := (commit{}).origin(time.Unix(0, 0)); o != (profiles.Origin{}) {
+		t.Errorf("without git: %+v", o)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 )
 
@@ -63,7 +64,7 @@ func showCommand(e *env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := p.resolve(e, flags, cmd); err != nil {
+			if err := p.resolve(e, flags, cmd, profiles.Origin{}); err != nil {
 				return err
 			}
 			for _, r := range p.variants[0].Recipes {

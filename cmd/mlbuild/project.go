@@ -87,11 +87,10 @@ func (p *projectFlags) fileIn(dir string) (string, error) {
 }
 
 // resolve decides every profile on every platform. All faults come at once.
-func (p *project) resolve(e *env, flags *projectFlags, cmd *cobra.Command) error {
+func (p *project) resolve(e *env, flags *projectFlags, cmd *cobra.Command, origin profiles.Origin) error {
 	var faults fault.List
 	sel, err := flags.selection(e)
-	faults = append(faults, fault.All(err)...)
-	annotations, err := pairs("--annotation", flags.annotations)
+	sel.Origin = origin
 	faults = append(faults, fault.All(err)...)
 	names, err := listed(cmd, "profile", flags.profiles, fault.Spec)
 	faults = append(faults, fault.All(err)...)
@@ -109,9 +108,6 @@ func (p *project) resolve(e *env, flags *projectFlags, cmd *cobra.Command) error
 				faults = append(faults, fault.All(err)...)
 				continue
 			}
-			for k, value := range annotations {
-				recipe.App.Annotations = setPair(recipe.App.Annotations, k, value, true)
-			}
 			v.Recipes = append(v.Recipes, recipe)
 		}
 		p.variants = append(p.variants, v)
@@ -124,6 +120,8 @@ func (p *projectFlags) selection(e *env) (profiles.Selection, error) {
 	var faults fault.List
 	labels, err := pairs("--label", p.labels)
 	faults = append(faults, fault.All(err)...)
+	annotations, err := pairs("--annotation", p.annotations)
+	faults = append(faults, fault.All(err)...)
 	args := map[string]string{}
 	for _, a := range p.args {
 		name, value, given := strings.Cut(a, "=")
@@ -134,7 +132,7 @@ func (p *projectFlags) selection(e *env) (profiles.Selection, error) {
 		}
 		args[name] = value
 	}
-	return profiles.Selection{Target: recipe.Stage(p.target), Args: args, Labels: labels, Python: p.python, Base: p.base}, faults.Err()
+	return profiles.Selection{Target: recipe.Stage(p.target), Args: args, Labels: labels, Annotations: annotations, Python: p.python, Base: p.base}, faults.Err()
 }
 
 // pairs reads NAME=value flags.
@@ -171,19 +169,6 @@ func listed(cmd *cobra.Command, flag string, values []string, code fault.Code) (
 		return nil, f.Hint("the platforms are: %s", strings.Join(profiles.Platforms, ", "))
 	}
 	return nil, f.Hint("%s profiles lists them", cmd.Root().Name())
-}
-
-// setPair adds a pair to a list sorted by name; one that is there is replaced only if that is wanted.
-func setPair(list []recipe.Pair, name, value string, replace bool) []recipe.Pair {
-	i, found := slices.BinarySearchFunc(list, name, func(p recipe.Pair, n string) int { return strings.Compare(p.Name, n) })
-	switch {
-	case !found:
-		return slices.Insert(slices.Clone(list), i, recipe.Pair{Name: name, Value: value})
-	case replace:
-		list = slices.Clone(list)
-		list[i].Value = value
-	}
-	return list
 }
 
 func isDir(path string) bool {

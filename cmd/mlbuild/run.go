@@ -40,17 +40,23 @@ type session struct {
 
 // prepare reads the project and everything that flags and variables say. All faults come at once; no daemon is asked yet.
 func (r *runFlags) prepare(ctx context.Context, e *env, cmd *cobra.Command, args []string) (*session, error) {
+	dir, err := projectDir(args)
+	if err != nil {
+		return nil, err
+	}
+	commit := readCommit(ctx, e, dir) // while the project is read
 	p, err := r.project.open(args)
 	if err != nil {
 		return nil, err
 	}
-	commit := readCommit(ctx, e, p.dir)
-	faults := fault.All(p.resolve(e, &r.project, cmd))
+	c := commit()
+	created, noEpoch := epoch(e, c)
+	faults := fault.All(p.resolve(e, &r.project, cmd, c.origin(created)))
 	s := &session{project: p}
 	collect := func(err error) { faults = append(faults, fault.All(err)...) }
 	s.progress, err = newProgress(e, r.progress, len(p.variants))
 	collect(err)
-	s.request = builder.Request{Dir: p.dir, Proxy: e.proxy(), Note: s.note}
+	s.request = builder.Request{Dir: p.dir, Proxy: e.proxy(), Note: s.note, Version: c.version, Epoch: created}
 	if s.progress != nil {
 		s.request.Status = s.progress.status
 	}
@@ -62,14 +68,10 @@ func (r *runFlags) prepare(ctx context.Context, e *env, cmd *cobra.Command, args
 	collect(err)
 	s.request.Auth, err = registryAuth(e)
 	collect(err)
-	c := commit()
-	s.request.Version = c.version
 	if len(s.request.SSH) > 0 {
 		s.request.KnownHosts = knownHosts(e)
 	}
-	s.request.Epoch, err = epoch(e, c)
-	collect(err)
-	c.label(p.variants, s.request.Epoch)
+	collect(noEpoch)
 	collect(p.readLocks())
 	s.request.Variants, s.request.SystemLock = p.variants, p.systemLock
 	return s, faults.Err()
