@@ -14,7 +14,6 @@ import (
 	"github.com/mlbuild/mlbuild/builder/registry"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/llb/query"
-	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
@@ -26,9 +25,9 @@ import (
 
 // inBase is what looking into a base showed.
 type inBase struct {
-	interpreter string               // absolute path of its Python
-	packages    []profiles.WheelInfo // of that Python, sorted by name; nil unless the recipe asks for them
-	glibc       string               // of its release; "" = not known
+	interpreter string           // absolute path of its Python
+	packages    []compat.Package // of that Python, sorted by name; nil unless the recipe asks for them
+	glibc       string           // of its release; "" = not known
 }
 
 // lookInto says where the Python of a base is, and which packages it has if the recipe wants them to count: mlbuild.lock knows, else the daemon pulls the
@@ -47,7 +46,7 @@ func (b *build) lookInto(ctx context.Context, gw gateway.Client, r *recipe.Recip
 	found := inBase{interpreter: seen.Interpreter, glibc: seen.Glibc}
 	for _, text := range seen.Packages {
 		if name, version, ok := strings.Cut(text, "=="); ok && r.Base.Packages {
-			found.packages = append(found.packages, profiles.WheelInfo{Name: name, Version: version})
+			found.packages = append(found.packages, compat.Package{Name: name, Version: version})
 		}
 	}
 	return found, nil
@@ -230,7 +229,7 @@ func (l *looking) packages(interpreter string) []string {
 func (b inBase) subtract(lock *pylock.Lock, wheels []pylock.Wheel, roots []string) (kept, dropped []pylock.Wheel, notes []string) {
 	there := map[string]bool{}
 	for _, w := range wheels {
-		i := slices.IndexFunc(b.packages, func(p profiles.WheelInfo) bool { return profiles.SameProject(p.Name, w.Name) })
+		i := slices.IndexFunc(b.packages, func(p compat.Package) bool { return compat.SameProject(p.Name, w.Name) })
 		switch {
 		case i < 0:
 		case sameVersion(b.packages[i].Version, w.Version):

@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mlbuild/mlbuild/llb/ops"
-	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 	"github.com/mlbuild/mlbuild/profiles/pypi"
@@ -71,7 +71,7 @@ func TestPackagesOfABase(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []profiles.WheelInfo{{Name: "numpy", Version: "1.26.4"}, {Name: "pyyaml", Version: "6.0.1"}, {Name: "torch", Version: "2.9.1+cu128"}, {Name: "typing-extensions", Version: "4.12.2"}}
+	want := []compat.Package{{Name: "numpy", Version: "1.26.4"}, {Name: "pyyaml", Version: "6.0.1"}, {Name: "torch", Version: "2.9.1+cu128"}, {Name: "typing-extensions", Version: "4.12.2"}}
 	if d := cmp.Diff(want, found.packages); d != "" {
 		t.Errorf("packages of /opt/conda (-want +got):\n%s", d)
 	}
@@ -112,7 +112,7 @@ func TestLockedContents(t *testing.T) {
 	}
 	b.system = lock
 	found, err := b.lookInto(t.Context(), gw, r, base, b.worker)
-	want := inBase{"/opt/conda/bin/python3.11", []profiles.WheelInfo{{Name: "numpy", Version: "1.26.4"}}, "2.35"}
+	want := inBase{"/opt/conda/bin/python3.11", []compat.Package{{Name: "numpy", Version: "1.26.4"}}, "2.35"}
 	if d := cmp.Diff(want, found, cmp.AllowUnexported(inBase{})); d != "" || err != nil || asked != 1 {
 		t.Errorf("after %d looks, %v (-want +got):\n%s", asked, err, d)
 	}
@@ -141,7 +141,7 @@ func TestSubtract(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	base := inBase{packages: []profiles.WheelInfo{{Name: "flask", Version: "2.0"}, {Name: "tensorflow", Version: "2.20.0"}, {Name: "torch", Version: "2.9.1+cu128"}}}
+	base := inBase{packages: []compat.Package{{Name: "flask", Version: "2.0"}, {Name: "tensorflow", Version: "2.20.0"}, {Name: "torch", Version: "2.9.1+cu128"}}}
 	names := func(ws []pylock.Wheel) string {
 		var all []string
 		for _, w := range ws {

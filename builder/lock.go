@@ -12,7 +12,7 @@ import (
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 
 	"github.com/mlbuild/mlbuild/llb"
-	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
@@ -163,7 +163,7 @@ func (b *build) lookAtBases(ctx context.Context, gw gateway.Client, v Variant) (
 		if err != nil {
 			return "", has, err
 		}
-		glibc, err := profiles.CheckBase(r, "", createdBy(base), base.Config.Config.Env)
+		glibc, err := compat.CheckBase(r, "", createdBy(base), base.Config.Config.Env)
 		if err != nil {
 			return "", has, err
 		}

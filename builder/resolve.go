@@ -10,7 +10,7 @@ import (
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 
 	"github.com/mlbuild/mlbuild/llb/query"
-	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
@@ -93,7 +93,7 @@ type asking struct {
 	recipe    *recipe.Recipe
 	platforms []string
 	glibc     string
-	has       []profiles.WheelInfo // packages of the base that count
+	has       []compat.Package // packages of the base that count
 	previous  string
 	keep      string // constraints, one a line
 	upgrade   []string

@@ -21,7 +21,6 @@ import (
 	"github.com/mlbuild/mlbuild/llb/helper"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/llb/query"
-	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
@@ -252,7 +251,7 @@ func (b *build) lookup(ctx context.Context, gw gateway.Client, r *recipe.Recipe,
 	if err != nil {
 		return compiled{}, base, err
 	}
-	glibc, err := profiles.CheckBase(r, "", createdBy(base), base.Config.Config.Env)
+	glibc, err := compat.CheckBase(r, "", createdBy(base), base.Config.Config.Env)
 	if err != nil {
 		return compiled{}, base, err
 	}
@@ -282,7 +281,7 @@ func (b *build) lookup(ctx context.Context, gw gateway.Client, r *recipe.Recipe,
 	if err = c.choose(lock, glibc); err != nil {
 		return c, base, err
 	}
-	if _, err = profiles.CheckBase(r, c.cuda, createdBy(base), base.Config.Config.Env); err != nil {
+	if _, err = compat.CheckBase(r, c.cuda, createdBy(base), base.Config.Config.Env); err != nil {
 		return c, base, err
 	}
 	return c, base, b.stageWheels(ctx, gw, &c, lock, glibc)
@@ -300,11 +299,11 @@ func (c *compiled) choose(lock *pylock.Lock, glibc string) error {
 		return err
 	}
 	c.wheels, c.cuda, c.glibc = wheels, pylock.CUDA(wheels), glibc
-	infos := make([]profiles.WheelInfo, len(wheels))
+	infos := make([]compat.Package, len(wheels))
 	for i, w := range wheels {
-		infos[i] = profiles.WheelInfo{Name: w.Name, Version: w.Version}
+		infos[i] = compat.Package{Name: w.Name, Version: w.Version}
 	}
-	if c.notes, err = profiles.CheckWheels(r, infos, lock.PathTo); err != nil {
+	if c.notes, err = compat.CheckWheels(r, infos, lock.PathTo); err != nil {
 		return err
 	}
 	c.notes = append(c.notes, sourceNotes(wheels)...)

@@ -15,6 +15,7 @@ import (
 	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/llb/query"
 	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 	"github.com/mlbuild/mlbuild/profiles/pypi"
@@ -190,7 +191,7 @@ func (b *build) lookupTools(ctx context.Context, gw gateway.Client, c *compiled)
 		return t, nil
 	}
 	t.CUDA = cmp.Or(c.cuda, r.Accelerator.CUDA)
-	image, _, _ := profiles.CUDABuild(t.CUDA)
+	image, _, _ := compat.CUDABuild(t.CUDA)
 	if image == "" {
 		return t, fault.New(fault.Cuda, "a package is to be compiled with CUDA %q, and the tables know no image with its toolkit", t.CUDA).
 			Hint("name the version: accelerator: {cuda: \"12.6\"}")

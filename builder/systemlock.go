@@ -11,7 +11,7 @@ import (
 	"github.com/mlbuild/mlbuild/builder/registry"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/llb/query"
-	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
@@ -125,7 +125,7 @@ func (b *build) lockOne(ctx context.Context, gw gateway.Client, r *recipe.Recipe
 	if base, err = b.lookupBase(ctx, gw, r, p); err != nil || len(r.System) == 0 {
 		return base, nil, err
 	}
-	if _, err = profiles.CheckBase(r, "", createdBy(base), base.Config.Config.Env); err != nil {
+	if _, err = compat.CheckBase(r, "", createdBy(base), base.Config.Config.Env); err != nil {
 		return base, nil, err
 	}
 	q := question(r, registry.DigestOf(base.Ref))

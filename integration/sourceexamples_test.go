@@ -24,7 +24,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/builder"
 	"github.com/mlbuild/mlbuild/integration/testbed"
-	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 )
 
@@ -44,7 +44,7 @@ var fakeToolkit = map[string]string{"bin/nvcc": fakeNVCC, "lib64/libcudart_stati
 // pushDevel puts a stand-in of NVIDIA's devel image into the registry, under the name that the tables give it, with these files in the toolkit's directory.
 func pushDevel(t *testing.T, reg *testbed.Registry, cuda string, files map[string]string) {
 	t.Helper()
-	image, dir, _ := profiles.CUDABuild(cuda)
+	image, dir, _ := compat.CUDABuild(cuda)
 	var b bytes.Buffer
 	tw := tar.NewWriter(&b)
 	for _, file := range slices.Sorted(maps.Keys(files)) {
@@ -190,7 +190,7 @@ func TestFlashExtensionWithNVCC(t *testing.T) {
 	p.write("mlbuild.yaml", strings.Replace(p.read("mlbuild.yaml"), `{cuda: "12.6"}`, `{cuda: "13.0"}`, 1))
 	ref := tb.Registry.Ref("flash-nvcc:1.0-gpu")
 	mustBuild(t, b, p.request(p.variant("gpu", ref)))
-	_, _, architectures := profiles.CUDABuild("13.0")
+	_, _, architectures := compat.CUDABuild("13.0")
 	if out := inImage(t, tb, ref); out != "[ 5. 13. 17.] CUDA "+architectures+"\n" {
 		t.Errorf("the image says %q", out)
 	}

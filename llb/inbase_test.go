@@ -10,7 +10,7 @@ import (
 	"github.com/mlbuild/mlbuild/llb/llbtest"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/llb/query"
-	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
@@ -20,7 +20,7 @@ func TestBaseConstraints(t *testing.T) {
 	r.Requires.Packages = []string{"pillow @ https://files.example/pillow.whl", "tensorflow"}
 	r.Requires.Rename = map[string]string{"tensorflow": "tensorflow-cpu"}
 	r.Requires.Project = &recipe.ProjectSource{File: recipe.File{Data: "[project]\ndependencies = ['requests<2']\n"}}
-	have := []profiles.WheelInfo{
+	have := []compat.Package{
 		{Name: "numpy", Version: "1.26.4"}, {Name: "pandas", Version: "2.2.3"}, {Name: "pillow", Version: "11.0"}, {Name: "pip", Version: "24.0"},
 		{Name: "lib", Version: "3"}, {Name: "requests", Version: "2.32.3"}, {Name: "scipy", Version: "1.14.1"}, {Name: "torch", Version: "2.9.1+cu128"}, {Name: "odd", Version: "unknown"},
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/llb/scripts"
 	"github.com/mlbuild/mlbuild/llb/wheel"
-	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
@@ -87,7 +87,7 @@ func (b *wheelBuilder) buildEnv(w pylock.Wheel, how recipe.PackageBuild) map[str
 		env["MAX_JOBS"], env["CMAKE_BUILD_PARALLEL_LEVEL"], env["MAKEFLAGS"] = jobs, jobs, "-j"+jobs
 	}
 	if b.withCUDA(how) {
-		_, _, architectures := profiles.CUDABuild(b.in.Build.CUDA)
+		_, _, architectures := compat.CUDABuild(b.in.Build.CUDA)
 		env["CUDA_HOME"], env["FORCE_CUDA"], env["TORCH_CUDA_ARCH_LIST"] = cudaHome, "1", architectures
 		env["PATH"] = cudaHome + "/bin:" + env["PATH"]
 	}
@@ -135,7 +135,7 @@ func (b *wheelBuilder) toolkit(how recipe.PackageBuild) []bkllb.RunOption {
 	if !b.withCUDA(how) {
 		return nil
 	}
-	_, dir, _ := profiles.CUDABuild(b.in.Build.CUDA)
+	_, dir, _ := compat.CUDABuild(b.in.Build.CUDA)
 	return []bkllb.RunOption{bkllb.AddMount(cudaHome, ops.BaseToRead(b.in.Build.Devel, b.platform), bkllb.SourcePath(dir), bkllb.Readonly, byKey)}
 }
 

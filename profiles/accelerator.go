@@ -117,7 +117,7 @@ func checkPins(report *yamldoc.Report, direct []requirement, a recipe.Accelerato
 			report.Add(f.In(q.at))
 			continue
 		}
-		faults, note := frameworkFaults(q.name, q.pin, python, cuda)
+		faults, note := compat.FrameworkFaults(q.name, q.pin, python, cuda)
 		for _, f := range faults {
 			report.Add(f.In(q.at))
 		}
@@ -203,29 +203,9 @@ func checkDriver(report *yamldoc.Report, a recipe.Accelerator, s yamldoc.String)
 	if a.CUDA == "" || a.MinDriver == "" {
 		return
 	}
-	if f := driverFault(a.CUDA, a.MinDriver); f != nil {
+	if f := compat.DriverFault(a.CUDA, a.MinDriver); f != nil {
 		report.Add(f.In(s.At))
 	}
-}
-
-// driverFault is nil if the driver runs the CUDA, as far as the tables know.
-func driverFault(cuda, driver string) *fault.Fault {
-	floor, _ := compat.MinDriver(cuda)
-	if floor == "" || compat.CompareVersions(driver, floor) >= 0 {
-		return nil
-	}
-	f := fault.New(fault.Cuda, "CUDA %s needs driver %s or newer, the profile promises to run on %s", cuda, floor, driver)
-	newest := ""
-	for _, tag := range compat.Known().TorchTags() {
-		candidate := compat.CUDAOfTag(tag)
-		if need, _ := compat.MinDriver(candidate); compat.CompareVersions(driver, need) >= 0 {
-			newest = candidate
-		}
-	}
-	if newest != "" {
-		f.Hint("Driver %s runs CUDA up to %s: cuda: %q.", driver, newest, newest)
-	}
-	return f.Hint("Or raise min_driver to %s.", floor)
 }
 
 // fitRequirements takes the requirements to the accelerator: the names of frameworks, the locks of other tools, and the index of PyTorch.

@@ -187,11 +187,6 @@ func (q baseQuestion) checkPythonTag(image yamldoc.String) {
 		return
 	}
 	if m := pythonTag.FindStringSubmatch(tagged.Tag()); m != nil && m[1] != q.wanted.Version {
-		q.Add(pythonFault(image.Value, m[1], q.wanted.Version, q.wanted.From).In(image.At))
+		q.Add(compat.PythonFault(image.Value, m[1], q.wanted.Version, q.wanted.From).In(image.At))
 	}
-}
-
-func pythonFault(base, has, wanted, from string) *fault.Fault {
-	return fault.New(fault.Spec, "the base %s has Python %s, the project wants %s (%s)", base, has, wanted, from).
-		Hint("Set python: {version: %q}, or take a base with Python %s.", has, wanted)
 }

@@ -113,7 +113,7 @@ func (q baseQuestion) pytorch() recipe.BaseImage {
 		return recipe.BaseImage{}
 	}
 	if row != nil {
-		if f := torchPair(version, cuda, row); f != nil {
+		if f := compat.TorchPair(version, cuda, row); f != nil {
 			q.Add(f.In(q.cudaAt.At))
 			return recipe.BaseImage{}
 		}
@@ -154,7 +154,7 @@ func (q baseQuestion) frameworkVersion(name string) (version string, ok bool) {
 	if version = s.version.Value; !s.version.Set {
 		at = s.kind.At
 		for _, d := range q.direct {
-			if slices.Contains(sameProject(d.name), name) && d.pin != "" {
+			if slices.Contains(compat.NamesOf(d.name), name) && d.pin != "" {
 				version, at = d.pin, d.at
 			}
 		}
@@ -170,19 +170,6 @@ func (q baseQuestion) frameworkVersion(name string) (version string, ok bool) {
 		return "", false
 	}
 	return version, true
-}
-
-// SameProject tells whether two normalized names are the same framework's: tensorflow and tensorflow-cpu have the same modules.
-func SameProject(a, b string) bool { return slices.Contains(sameProject(a), b) }
-
-// sameProject lists the names under which one framework is published: tensorflow, tensorflow-cpu, tensorflow-gpu.
-func sameProject(name string) []string {
-	for _, v := range compat.Known().Variants {
-		if slices.Contains(v.Names, name) {
-			return v.Names
-		}
-	}
-	return []string{name}
 }
 
 // distrolessNumbers are the numbers by which distroless images name the releases of Debian.

@@ -66,11 +66,11 @@ func TestNewerThanTheTables(t *testing.T) {
 	}
 }
 
-func wheels(list ...string) []WheelInfo {
-	var infos []WheelInfo
+func wheels(list ...string) []compat.Package {
+	var infos []compat.Package
 	for _, item := range list {
 		name, version, _ := strings.Cut(item, "==")
-		infos = append(infos, WheelInfo{name, version})
+		infos = append(infos, compat.Package{Name: name, Version: version})
 	}
 	return infos
 }
@@ -87,7 +87,7 @@ func TestCheckWheels(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		recipe recipe.Recipe
-		wheels []WheelInfo
+		wheels []compat.Package
 		want   []string
 		note   string
 	}{
@@ -114,7 +114,7 @@ func TestCheckWheels(t *testing.T) {
 		{"newer", gpu, wheels("torch==4.0+cu151"), nil, "torch 4.0+cu151 is newer"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			notes, err := CheckWheels(&c.recipe, c.wheels, func(name string) []string { return paths[name] })
+			notes, err := compat.CheckWheels(&c.recipe, c.wheels, func(name string) []string { return paths[name] })
 			checkFaults(t, fault.All(err), c.want)
 			if !strings.Contains(strings.Join(notes, "\n"), c.note) || c.note == "" && len(notes) > 0 {
 				t.Errorf("the notes are %q, want %q", notes, c.note)
@@ -145,17 +145,17 @@ func TestEnv(t *testing.T) {
 func TestCheckBase(t *testing.T) {
 	r := &recipe.Recipe{Profile: "gpu", Python: recipe.Python{Version: "3.11", From: "mlbuild.yaml"}, Base: recipe.BaseImage{Ref: "registry.example/own:1"}}
 	debian := []string{"# debian.sh --arch 'amd64' out/ 'bookworm' '@1757289600'"}
-	glibc, err := CheckBase(r, "13.0", debian, []string{"PYTHON_VERSION=3.12.4", "CUDA_VERSION=12.6.3"})
+	glibc, err := compat.CheckBase(r, "13.0", debian, []string{"PYTHON_VERSION=3.12.4", "CUDA_VERSION=12.6.3"})
 	if glibc != "2.36" {
 		t.Errorf("glibc is %q, want 2.36", glibc)
 	}
 	checkFaults(t, fault.All(err), []string{
 		"E-SPEC : the base registry.example/own:1 has Python 3.12, the project wants 3.11 | version: \"3.12\"",
 		"E-CUDA : has CUDA 12.6.3, the profile gpu needs CUDA 13.0 | nvidia/cuda:13.0.3-runtime"})
-	_, err = CheckBase(r, "", []string{"ADD alpine-minirootfs-3.22.1-x86_64.tar.gz / # buildkit"}, nil)
+	_, err = compat.CheckBase(r, "", []string{"ADD alpine-minirootfs-3.22.1-x86_64.tar.gz / # buildkit"}, nil)
 	checkFaults(t, fault.All(err), []string{"E-ABI : has musl"})
 	r.Base.Glibc = "2.35"
-	if glibc, err := CheckBase(r, "", nil, []string{"PYTHON_VERSION=3.11.9"}); glibc != "2.35" || err != nil {
+	if glibc, err := compat.CheckBase(r, "", nil, []string{"PYTHON_VERSION=3.11.9"}); glibc != "2.35" || err != nil {
 		t.Errorf("got %q, %v; the project's own glibc must win", glibc, err)
 	}
 }

@@ -1,7 +1,6 @@
 package profiles
 
 import (
-	"fmt"
 	"io/fs"
 	"slices"
 	"strings"
@@ -115,42 +114,4 @@ func satisfies(minor, specifier string) (bool, error) {
 		}
 	}
 	return false, nil
-}
-
-// CheckBase compares a base's image config with the recipe before anything is built: env are its environment
-// entries ("PYTHON_VERSION=3.11.9"), history the created_by texts of its history, cuda the CUDA that the lock
-// brings ("" = not known, and the profile's own version counts). It gives the base's glibc ("" = not known), and
-// fails with E-SPEC for another Python, E-ABI for musl and E-CUDA for another CUDA major.
-func CheckBase(r *recipe.Recipe, cuda string, history, env []string) (glibc string, err error) {
-	var faults fault.List
-	if v := envValue(env, "PYTHON_VERSION"); v != "" && compat.MinorOf(v) != r.Python.Version {
-		faults = append(faults, pythonFault(r.Base.Ref, compat.MinorOf(v), r.Python.Version, r.Python.From))
-	}
-	found, musl, _ := compat.GlibcOf(r.Base.Ref, history, env)
-	if musl {
-		faults = append(faults, compat.MuslFault(r.Base.Ref))
-	}
-	wanted := orElse(cuda, r.Accelerator.CUDA)
-	if has := envValue(env, "CUDA_VERSION"); has != "" && wanted != "" && compat.MajorOf(has) != compat.MajorOf(wanted) {
-		faults = append(faults, fault.New(fault.Cuda, "the base %s has CUDA %s, the profile %s needs CUDA %s",
-			r.Base.Ref, has, r.Profile, wanted).Hint("%s", baseHint(wanted)))
-	}
-	return orElse(r.Base.Glibc, found), faults.Err()
-}
-
-// baseHint names a base that fits a CUDA.
-func baseHint(cuda string) string {
-	if ref, ok := compat.NvidiaImage(compat.MinorOf(cuda), "runtime", ""); ok {
-		return fmt.Sprintf("Use %s, or no CUDA base at all: the Python packages bring their CUDA.", ref)
-	}
-	return "Use a base without CUDA: the Python packages bring their own."
-}
-
-func envValue(env []string, name string) string {
-	for _, e := range env {
-		if n, value, _ := strings.Cut(e, "="); n == name {
-			return value
-		}
-	}
-	return ""
 }

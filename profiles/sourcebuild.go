@@ -2,12 +2,10 @@ package profiles
 
 import (
 	"cmp"
-	"maps"
 	"path"
 	"slices"
 	"strings"
 
-	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/pypi"
@@ -177,22 +175,4 @@ func localDirectory(t tree, dir string, at fault.Position) (recipe.LocalSource, 
 		local.Name, local.Version = pypi.Normalize(py.Project.Name), py.Project.Version
 	}
 	return local, true
-}
-
-// cudaArchitectures lists the compute capabilities that a CUDA compiles for, as TORCH_CUDA_ARCH_LIST wants them: the newest also as PTX.
-func cudaArchitectures(cuda string) string {
-	capabilities := map[string]bool{"7.5": true, "8.0": true, "8.6": true, "8.9": true} // every CUDA from 11.8 on compiles for these
-	for _, row := range compat.Known().GPUs {
-		if compat.CompareVersions(compat.CUDAOfTag(row.CUDA), cuda) <= 0 {
-			capabilities[row.Capability] = true
-		}
-	}
-	return strings.Join(slices.SortedFunc(maps.Keys(capabilities), compat.CompareVersions), ";") + "+PTX"
-}
-
-// CUDABuild gives what a package that is compiled with CUDA needs: the image with the toolkit ("" = the tables know none), the toolkit's directory in it, and the
-// compute capabilities to compile for. cuda has two or three parts.
-func CUDABuild(cuda string) (image, dir, architectures string) {
-	image, _ = compat.NvidiaImage(cuda, "devel", "")
-	return image, "/usr/local/cuda-" + compat.MinorOf(cuda), cudaArchitectures(cuda)
 }

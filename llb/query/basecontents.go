@@ -8,7 +8,7 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/mlbuild/mlbuild/llb/ops"
-	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
@@ -25,7 +25,7 @@ var packageTools = []string{"pip", "setuptools", "wheel", "uv"}
 
 // BaseConstraints are the versions of a base's packages as constraints of a resolution, one a line. A package that the project itself asks for
 // in another version is left out: the project wins.
-func BaseConstraints(r *recipe.Recipe, packages []profiles.WheelInfo) string {
+func BaseConstraints(r *recipe.Recipe, packages []compat.Package) string {
 	asked := specifiers(r)
 	var lines strings.Builder
 	for _, p := range packages {

@@ -1,30 +1,30 @@
-package profiles
+package compat
 
 import (
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
 
 	"github.com/distribution/reference"
 
-	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
-// WheelInfo is a package that a lock brings into the image.
-type WheelInfo struct {
+// Package is a package that a lock brings into the image.
+type Package struct {
 	Name    string // normalized
 	Version string // with its local part: 2.9.1+cu126
 }
 
-// CheckWheels holds what a lock brings against the profile and the tables. Via gives the dependency path from a
+// CheckWheels holds what a lock brings against the profile and the tables. Via returns the dependency path from a
 // direct requirement down to a package, both included; it may be nil. All faults are reported at once: E-VARIANT
 // for CUDA libraries in a CPU profile, E-CUDA for CUDA versions, drivers and bases that do not fit, E-WHEEL for a
 // Python that a framework does not support. What the tables do not know is a note.
-func CheckWheels(r *recipe.Recipe, wheels []WheelInfo, via func(name string) []string) (notes []string, err error) {
+func CheckWheels(r *recipe.Recipe, wheels []Package, via func(name string) []string) (notes []string, err error) {
 	if via == nil {
 		via = func(name string) []string { return []string{name} }
 	}
@@ -40,7 +40,7 @@ func CheckWheels(r *recipe.Recipe, wheels []WheelInfo, via func(name string) []s
 
 type wheelCheck struct {
 	recipe *recipe.Recipe
-	wheels []WheelInfo
+	wheels []Package
 	via    func(string) []string
 	notes  []string
 	faults fault.List
@@ -57,7 +57,7 @@ func (c *wheelCheck) frameworks() {
 		cuda = c.recipe.Accelerator.CUDA
 	}
 	for _, w := range c.wheels {
-		faults, note := frameworkFaults(w.Name, w.Version, c.recipe.Python.Version, cuda)
+		faults, note := FrameworkFaults(w.Name, w.Version, c.recipe.Python.Version, cuda)
 		c.faults = append(c.faults, faults...)
 		if note != "" {
 			c.notes = append(c.notes, note)
@@ -65,29 +65,29 @@ func (c *wheelCheck) frameworks() {
 	}
 }
 
-// frameworkFaults holds a version of torch or TensorFlow against Python and a wanted CUDA ("" = none wanted).
-func frameworkFaults(name, version, python, cuda string) (faults fault.List, note string) {
+// FrameworkFaults holds a version of torch or TensorFlow against Python and a wanted CUDA ("" = none wanted).
+func FrameworkFaults(name, version, python, cuda string) (faults fault.List, note string) {
 	switch name {
 	case "torch":
-		row := compat.Known().TorchRowOf(version)
+		row := Known().TorchRowOf(version)
 		if row == nil {
-			return nil, unknownRow("torch", version, compat.Known().Torch[len(compat.Known().Torch)-1].Version)
+			return nil, unknownRow("torch", version, Known().Torch[len(Known().Torch)-1].Version)
 		}
 		if f := pythonRange("torch", version, python, row.Python, torchFor(python)); f != nil {
 			faults = append(faults, f)
 		}
-		if f := torchPair(version, cuda, row); f != nil {
+		if f := TorchPair(version, cuda, row); f != nil {
 			faults = append(faults, f)
 		}
 	case "tensorflow", "tensorflow-cpu":
-		row := compat.Known().TensorFlowRowOf(version)
+		row := Known().TensorFlowRowOf(version)
 		if row == nil {
-			return nil, unknownRow(name, version, compat.Known().TensorFlow[len(compat.Known().TensorFlow)-1].Version)
+			return nil, unknownRow(name, version, Known().TensorFlow[len(Known().TensorFlow)-1].Version)
 		}
 		if f := pythonRange(name, version, python, row.Python, tensorFlowFor(python)); f != nil {
 			faults = append(faults, f)
 		}
-		if name == "tensorflow" && cuda != "" && compat.MajorOf(cuda) != compat.MajorOf(row.CUDA) {
+		if name == "tensorflow" && cuda != "" && MajorOf(cuda) != MajorOf(row.CUDA) {
 			faults = append(faults, fault.New(fault.Cuda, "tensorflow %s is built for CUDA %s, the profile wants CUDA %s", version, row.CUDA, cuda).
 				Hint("Write accelerator: cuda to take the CUDA that it brings, or cuda: %q.", row.CUDA))
 		}
@@ -97,16 +97,16 @@ func frameworkFaults(name, version, python, cuda string) (faults fault.List, not
 
 // unknownRow is a note for a version beyond the table; an older one is not worth a word.
 func unknownRow(name, version, newest string) string {
-	if compat.CompareVersions(compat.MinorOf(version), newest) <= 0 {
+	if CompareVersions(MinorOf(version), newest) <= 0 {
 		return ""
 	}
-	return fmt.Sprintf("%s %s is newer than the tables of this mlbuild (%s), which cannot check it", name, version, compat.Known().AsOf)
+	return fmt.Sprintf("%s %s is newer than the tables of this mlbuild (%s), which cannot check it", name, version, Known().AsOf)
 }
 
 // pythonRange is nil if a Python lies in a row's range or above all Pythons that the tables know.
 func pythonRange(name, version, python string, span, fits []string) *fault.Fault {
-	newest := compat.Known().Slim[len(compat.Known().Slim)-1]
-	if compat.CompareVersions(python, span[0]) >= 0 && compat.CompareVersions(python, span[1]) <= 0 || compat.CompareVersions(python, newest) > 0 {
+	newest := Known().Slim[len(Known().Slim)-1]
+	if CompareVersions(python, span[0]) >= 0 && CompareVersions(python, span[1]) <= 0 || CompareVersions(python, newest) > 0 {
 		return nil
 	}
 	f := fault.New(fault.Wheel, "%s %s has no wheel for Python %s; it has them for %s to %s", name, version, python, span[0], span[1]).
@@ -118,7 +118,7 @@ func pythonRange(name, version, python string, span, fits []string) *fault.Fault
 }
 
 func nearestPython(python string, span []string) string {
-	if compat.CompareVersions(python, span[0]) < 0 {
+	if CompareVersions(python, span[0]) < 0 {
 		return span[0]
 	}
 	return span[1]
@@ -126,8 +126,8 @@ func nearestPython(python string, span []string) string {
 
 func torchFor(python string) []string {
 	var fits []string
-	for _, row := range compat.Known().Torch {
-		if compat.CompareVersions(python, row.Python[0]) >= 0 && compat.CompareVersions(python, row.Python[1]) <= 0 {
+	for _, row := range Known().Torch {
+		if CompareVersions(python, row.Python[0]) >= 0 && CompareVersions(python, row.Python[1]) <= 0 {
 			fits = append(fits, row.Version)
 		}
 	}
@@ -136,27 +136,27 @@ func torchFor(python string) []string {
 
 func tensorFlowFor(python string) []string {
 	var fits []string
-	for _, row := range compat.Known().TensorFlow {
-		if compat.CompareVersions(python, row.Python[0]) >= 0 && compat.CompareVersions(python, row.Python[1]) <= 0 {
+	for _, row := range Known().TensorFlow {
+		if CompareVersions(python, row.Python[0]) >= 0 && CompareVersions(python, row.Python[1]) <= 0 {
 			fits = append(fits, row.Version)
 		}
 	}
 	return fits
 }
 
-// torchPair is nil if a torch was built for a CUDA, as far as the table knows. The fault names the CUDAs of this
+// TorchPair is nil if a torch was built for a CUDA, as far as the table knows. The fault names the CUDAs of this
 // torch and the torches of this CUDA.
-func torchPair(version, cuda string, row *compat.TorchRow) *fault.Fault {
-	if cuda == "" || slices.Contains(row.CUDA, compat.CUDATag(cuda)) {
+func TorchPair(version, cuda string, row *TorchRow) *fault.Fault {
+	if cuda == "" || slices.Contains(row.CUDA, CUDATag(cuda)) {
 		return nil
 	}
 	f := fault.New(fault.Cuda, "torch %s was not built for CUDA %s", version, cuda)
 	var cudas, torches []string
 	for _, tag := range row.CUDA {
-		cudas = append(cudas, compat.CUDAOfTag(tag))
+		cudas = append(cudas, CUDAOfTag(tag))
 	}
-	for _, other := range compat.Known().Torch {
-		if slices.Contains(other.CUDA, compat.CUDATag(cuda)) {
+	for _, other := range Known().Torch {
+		if slices.Contains(other.CUDA, CUDATag(cuda)) {
 			torches = append(torches, other.Version)
 		}
 	}
@@ -170,13 +170,13 @@ func torchPair(version, cuda string, row *compat.TorchRow) *fault.Fault {
 // cudaFree are packages of NVIDIA's that bring no CUDA library.
 var cudaFree = []string{"nvidia-ml-py", "nvidia-ml-py3"}
 
-// isCUDA tells whether a wheel brings CUDA libraries.
-func isCUDA(w WheelInfo) bool {
+// isCUDA reports whether a wheel brings CUDA libraries.
+func isCUDA(w Package) bool {
 	if slices.Contains(cudaFree, w.Name) {
 		return false
 	}
 	_, local, _ := strings.Cut(w.Version, "+")
-	return strings.HasPrefix(w.Name, "nvidia-") || w.Name == "cuda-toolkit" || compat.CUDAOfTag(local) != ""
+	return strings.HasPrefix(w.Name, "nvidia-") || w.Name == "cuda-toolkit" || CUDAOfTag(local) != ""
 }
 
 // variant refuses CUDA libraries in a CPU profile, one fault for each package that pulls them.
@@ -191,7 +191,7 @@ func (c *wheelCheck) variant() {
 			pulled[culprit] = append(pulled[culprit], w.Name)
 		}
 	}
-	for _, culprit := range sortedKeys(pulled) {
+	for _, culprit := range slices.Sorted(maps.Keys(pulled)) {
 		names := slices.Sorted(slices.Values(pulled[culprit]))
 		c.faults = append(c.faults, c.variantFault(culprit, names, c.path(names[0])))
 	}
@@ -208,7 +208,7 @@ func (c *wheelCheck) path(name string) []string {
 // culpritOf is the last package of a path that is no CUDA library itself.
 func culpritOf(chain []string) string {
 	for _, name := range slices.Backward(chain) {
-		if !isCUDA(WheelInfo{Name: name}) {
+		if !isCUDA(Package{Name: name}) {
 			return name
 		}
 	}
@@ -223,7 +223,7 @@ func (c *wheelCheck) variantFault(culprit string, names, chain []string) *fault.
 	f := fault.New(fault.Variant, "the profile %s is for CPU, but %s brings %s: %s",
 		c.recipe.Profile, culprit, what, strings.Join(chain, " → "))
 	for _, name := range slices.Backward(chain) {
-		if instead := compat.Known().CPUNames[name]; instead != "" {
+		if instead := Known().CPUNames[name]; instead != "" {
 			f.Hint("Require %s instead of %s: it does the same without CUDA.", instead, name)
 			break
 		}
@@ -239,15 +239,15 @@ var cudaSuffix = lazyregexp.New(`-cu([0-9]{2})$`)
 
 // cudaMajor reads the CUDA major that a wheel is for, "" if it does not say one. NCCL stands alone: it works
 // beside another CUDA.
-func cudaMajor(w WheelInfo) string {
+func cudaMajor(w Package) string {
 	version, local, _ := strings.Cut(w.Version, "+")
 	switch {
 	case strings.HasPrefix(w.Name, "nvidia-nccl"):
 		return ""
-	case compat.CUDAOfTag(local) != "":
-		return compat.MajorOf(compat.CUDAOfTag(local))
+	case CUDAOfTag(local) != "":
+		return MajorOf(CUDAOfTag(local))
 	case w.Name == "cuda-toolkit" || w.Name == "nvidia-cublas" || w.Name == "nvidia-cuda-runtime":
-		return compat.MajorOf(version)
+		return MajorOf(version)
 	case strings.HasPrefix(w.Name, "nvidia-"):
 		if m := cudaSuffix.FindStringSubmatch(w.Name); m != nil {
 			return m[1]
@@ -257,16 +257,16 @@ func cudaMajor(w WheelInfo) string {
 }
 
 // cudaOf reads the CUDA that the wheels bring: "12.6", or "12" where only the major is known, or "".
-func cudaOf(wheels []WheelInfo) string {
+func cudaOf(wheels []Package) string {
 	best := ""
 	for _, w := range wheels {
 		version, local, _ := strings.Cut(w.Version, "+")
 		found := cudaMajor(w)
-		if tag := compat.CUDAOfTag(local); tag != "" && w.Name == "torch" {
+		if tag := CUDAOfTag(local); tag != "" && w.Name == "torch" {
 			return tag
 		}
 		if w.Name == "cuda-toolkit" || strings.HasPrefix(w.Name, "nvidia-cuda-runtime") {
-			found = compat.MinorOf(version)
+			found = MinorOf(version)
 		}
 		if len(found) > len(best) {
 			best = found
@@ -279,7 +279,7 @@ func cudaOf(wheels []WheelInfo) string {
 func (c *wheelCheck) cuda() {
 	a := c.recipe.Accelerator
 	majors := c.majors()
-	found := sortedKeys(majors)
+	found := slices.Sorted(maps.Keys(majors))
 	brought := cudaOf(c.wheels)
 	base := BaseCUDA(c.recipe.Base.Ref)
 	switch {
@@ -291,28 +291,28 @@ func (c *wheelCheck) cuda() {
 		c.against(a, brought, base)
 	}
 	if a.MinDriver != "" && brought != "" {
-		if f := driverFault(brought, a.MinDriver); f != nil && a.CUDA == "" {
+		if f := DriverFault(brought, a.MinDriver); f != nil && a.CUDA == "" {
 			c.faults = append(c.faults, f)
 		}
 	}
-	if _, known := compat.MinDriver(brought); !known && brought != "" {
-		c.notef("CUDA %s is not in the tables of this mlbuild (%s): its driver floor is not known", brought, compat.Known().AsOf)
+	if _, known := MinDriver(brought); !known && brought != "" {
+		c.notef("CUDA %s is not in the tables of this mlbuild (%s): its driver floor is not known", brought, Known().AsOf)
 	}
 }
 
 // withoutCUDA notes that a CUDA profile came out without CUDA. ONNX Runtime is the one framework whose CUDA package
 // does not require the libraries that it loads.
 func (c *wheelCheck) withoutCUDA() {
-	if slices.ContainsFunc(c.wheels, func(w WheelInfo) bool { return w.Name == "onnxruntime-gpu" }) {
+	if slices.ContainsFunc(c.wheels, func(w Package) bool { return w.Name == "onnxruntime-gpu" }) {
 		c.notef("onnxruntime-gpu finds no CUDA in this image: require onnxruntime-gpu[cuda,cudnn], or use an nvidia/cuda base")
 		return
 	}
 	c.notef("nothing in the profile %s brings CUDA: no package of the lock has CUDA libraries, and neither has the base", c.recipe.Profile)
 }
 
-// majors gives the wheels by the CUDA major that they are for.
-func (c *wheelCheck) majors() map[string][]WheelInfo {
-	majors := map[string][]WheelInfo{}
+// majors returns the wheels by the CUDA major that they are for.
+func (c *wheelCheck) majors() map[string][]Package {
+	majors := map[string][]Package{}
 	for _, w := range c.wheels {
 		if m := cudaMajor(w); m != "" {
 			majors[m] = append(majors[m], w)
@@ -322,9 +322,9 @@ func (c *wheelCheck) majors() map[string][]WheelInfo {
 }
 
 // conflict reports frameworks that want different CUDA majors, each with one dependency path.
-func (c *wheelCheck) conflict(majors map[string][]WheelInfo) {
+func (c *wheelCheck) conflict(majors map[string][]Package) {
 	var sides []string
-	for _, major := range sortedKeys(majors) {
+	for _, major := range slices.Sorted(maps.Keys(majors)) {
 		sides = append(sides, fmt.Sprintf("CUDA %s by %s", major, strings.Join(c.path(majors[major][0].Name), " → ")))
 	}
 	c.faults = append(c.faults, fault.New(fault.Cuda, "the packages want different CUDA majors in one image: %s", strings.Join(sides, "; ")).
@@ -336,7 +336,7 @@ func (c *wheelCheck) against(a recipe.Accelerator, brought, base string) {
 	if a.CUDA != "" && !c.fits(brought, a.CUDA) {
 		f := fault.New(fault.Cuda, "the packages bring CUDA %s, the profile %s wants CUDA %s", brought, c.recipe.Profile, a.CUDA)
 		for _, w := range c.wheels {
-			if row := compat.Known().TorchRowOf(w.Version); w.Name == "torch" && row != nil {
+			if row := Known().TorchRowOf(w.Version); w.Name == "torch" && row != nil {
 				f.Hints = append(f.Hints, pairHint(row))
 			}
 		}
@@ -344,33 +344,33 @@ func (c *wheelCheck) against(a recipe.Accelerator, brought, base string) {
 	}
 	switch {
 	case base == "":
-	case compat.MajorOf(base) != compat.MajorOf(brought):
+	case MajorOf(base) != MajorOf(brought):
 		c.faults = append(c.faults, fault.New(fault.Cuda, "the packages bring CUDA %s, the base %s has CUDA %s", brought, c.recipe.Base.Ref, base).
 			Hint("%s", baseHint(brought)))
 	default:
 		c.notef("the base %s and the Python packages both bring CUDA %s: a base without CUDA makes a smaller image",
-			c.recipe.Base.Ref, compat.MajorOf(brought))
+			c.recipe.Base.Ref, MajorOf(brought))
 	}
 }
 
-// fits tells whether the CUDA that comes is the wanted one. Torch is bound to an exact version; for every other
+// fits reports whether the CUDA that comes is the wanted one. Torch is bound to an exact version; for every other
 // framework, which has one CUDA build, the major is enough.
 func (c *wheelCheck) fits(brought, wanted string) bool {
-	if compat.MajorOf(brought) != compat.MajorOf(wanted) {
+	if MajorOf(brought) != MajorOf(wanted) {
 		return false
 	}
 	for _, w := range c.wheels {
-		if _, local, _ := strings.Cut(w.Version, "+"); w.Name == "torch" && compat.CUDAOfTag(local) != "" {
-			return compat.CUDAOfTag(local) == wanted
+		if _, local, _ := strings.Cut(w.Version, "+"); w.Name == "torch" && CUDAOfTag(local) != "" {
+			return CUDAOfTag(local) == wanted
 		}
 	}
 	return true
 }
 
-func pairHint(row *compat.TorchRow) string {
+func pairHint(row *TorchRow) string {
 	var cudas []string
 	for _, tag := range row.CUDA {
-		cudas = append(cudas, compat.CUDAOfTag(tag))
+		cudas = append(cudas, CUDAOfTag(tag))
 	}
 	return fmt.Sprintf("torch %s exists for CUDA %s.", row.Version, strings.Join(cudas, ", "))
 }
