@@ -5,16 +5,15 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"maps"
 	"path/filepath"
 	"slices"
 	"sync"
 
 	"github.com/containerd/platforms"
-	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/mlbuild/mlbuild/builder/daemon"
+	"github.com/mlbuild/mlbuild/builder/publish"
 	"github.com/mlbuild/mlbuild/builder/registry"
 	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/llb/helper"
@@ -73,15 +72,12 @@ type build struct {
 	second    func() (*locals, error) // another session with the same files, opened when first asked for
 	opened    *locals
 	registry  *registry.Client
-	turns     *turns
+	repoLocks *publish.RepoLocks
+	records   *publish.Records
 	portable  bool // graphs are for another client: they name no session
 	plans     bool // nothing is built
 	mu        sync.Mutex
 	watchers  map[string]*watcher
-
-	recordsOnce sync.Once
-	records     chan struct{}   // closed when held is known; nil = nobody asked
-	held        map[string]bool // descriptions of the results that the daemon has
 }
 
 // referencePlatform is the one by whose helpers layers are known (llb.Inputs.Reference).
@@ -122,9 +118,10 @@ func (b *Builder) start(ctx context.Context, req Request) (*build, error) {
 	}
 	run := &build{
 		req: req, daemon: b.daemon, worker: worker, helpers: helpers, reference: reference, store: store, system: system,
-		registry: registry.New(req.Auth, req.CA), turns: newTurns(), watchers: map[string]*watcher{},
+		registry: registry.New(req.Auth, req.CA), repoLocks: publish.NewRepoLocks(), watchers: map[string]*watcher{},
 	}
 	run.ctx, run.stop = b.daemon.Watch(ctx)
+	run.records = publish.NewRecords(run.ctx, b.daemon.Client)
 	if run.locals, err = openLocals(run.ctx, b.daemon.Client, req.Dir, run.sharedKey()); err != nil {
 		run.stop()
 		return nil, err
@@ -239,47 +236,4 @@ func (b *build) logs(profile string) *watcher {
 		return w
 	}
 	return newWatcher(nil)
-}
-
-// turns lets the pushes to one repository run one after another: side by side, BuildKit uploads every new layer twice. It also knows what
-// the earlier ones brought there.
-type turns struct {
-	mu     sync.Mutex
-	queues map[string]chan struct{}
-	pushed map[string]map[digest.Digest]bool // repository → layers
-}
-
-func newTurns() *turns {
-	return &turns{queues: map[string]chan struct{}{}, pushed: map[string]map[digest.Digest]bool{}}
-}
-
-// take waits for the repository's turn and gives what ends it.
-func (t *turns) take(ctx context.Context, repository string) (release func(), err error) {
-	t.mu.Lock()
-	turn, ok := t.queues[repository]
-	if !ok {
-		turn = make(chan struct{}, 1)
-		t.queues[repository] = turn
-	}
-	t.mu.Unlock()
-	select {
-	case turn <- struct{}{}:
-		return sync.OnceFunc(func() { <-turn }), nil
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
-}
-
-// remember notes layers that are in the repository now, and tells which of them were before.
-func (t *turns) remember(repository string, layers []ocispecs.Descriptor) (before map[digest.Digest]bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	before = maps.Clone(t.pushed[repository])
-	if t.pushed[repository] == nil {
-		t.pushed[repository] = map[digest.Digest]bool{}
-	}
-	for _, l := range layers {
-		t.pushed[repository][l.Digest] = true
-	}
-	return before
 }

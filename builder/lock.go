@@ -111,16 +111,9 @@ func (b *build) ask(ctx context.Context, v Variant, f func(context.Context, gate
 		return err
 	}
 	opt := bkclient.SolveOpt{Session: session, SharedKey: b.sharedKey(), OCIStores: b.stores(), FrontendAttrs: map[string]string{}, Internal: true}
-	ch, drained := w.channel()
-	var failed error
-	_, err = b.daemon.Client.Build(ctx, opt, product, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
-		failed = f(ctx, gw)
-		return gateway.NewResult(), failed
-	}, ch)
-	<-drained
-	if failed != nil {
-		err = failed
-	}
+	_, err = runner{b, v, w}.call(ctx, opt, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
+		return gateway.NewResult(), f(ctx, gw)
+	})
 	if err == nil {
 		return nil
 	}

@@ -2,12 +2,12 @@ package builder
 
 import (
 	"context"
-	"io"
 	"time"
 
 	bkclient "github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/session/auth/authprovider"
 
+	"github.com/mlbuild/mlbuild/builder/publish"
 	"github.com/mlbuild/mlbuild/llb/layerplan"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
@@ -54,20 +54,13 @@ type Variant struct {
 }
 
 // Output is one place a result goes to.
-type Output struct {
-	Type  string            // image, oci, docker, local, tar
-	Attrs map[string]string // of BuildKit's exporter
-	Dir   string            // local: the directory to fill; {profile} stands for the profile's name
-	// Open gives the file for oci, docker and tar, called once the result is ready.
-	Open func(profile string) (io.WriteCloser, error)
-	Push bool // image: send it to the registry
-}
+type Output = publish.Output
 
-// Cache is a cache that BuildKit reads or writes, with its own type and attributes.
-type Cache struct {
-	Type  string
-	Attrs map[string]string
-}
+// Cache is a cache that BuildKit reads or writes.
+type Cache = publish.Cache
+
+// Layers counts the layers of a pushed image.
+type Layers = publish.Layers
 
 // Secret is a value for the steps that name its id: from a file or from a variable that cmd has read.
 type Secret struct {
@@ -109,17 +102,18 @@ type Image struct {
 	Plan      *layerplan.Plan `json:"-"`
 }
 
-// Layers counts the layers of a pushed image. New ones were in none of the repository's images that this build could see.
-type Layers struct {
-	New    int   `json:"new"`
-	Reused int   `json:"reused"`
-	Pushed int64 `json:"pushed_bytes"` // bytes of the new layers, the config and the manifest
-}
-
 // note tells the user something, if anybody listens.
 func (r Request) note(format string, args ...any) {
 	if r.Note != nil {
 		r.Note(format, args...)
+	}
+}
+
+// options are what is wanted of a variant's image.
+func (r Request) options(v Variant) publish.Options {
+	return publish.Options{
+		Profile: v.Profile, Tags: v.Tags, Target: r.Target, Outputs: r.Outputs, Compression: r.Compression, Annotations: v.Recipes[0].App.Annotations,
+		Epoch: r.Epoch, CacheFrom: r.CacheFrom, CacheTo: r.CacheTo, NoOwnCache: r.NoOwnCache, Again: len(r.NoCache) > 0,
 	}
 }
 

@@ -12,79 +12,7 @@ import (
 	bkclient "github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/solver/errdefs"
 	"github.com/opencontainers/go-digest"
-	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
-
-	"github.com/mlbuild/mlbuild/profiles/fault"
 )
-
-// Pushes to one repository run one after another, those to others beside them.
-func TestTurnsSerialise(t *testing.T) {
-	turns := newTurns()
-	first, err := turns.take(t.Context(), "a")
-	if err != nil {
-		t.Fatal(err)
-	}
-	other, err := turns.take(t.Context(), "b")
-	if err != nil {
-		t.Fatal(err)
-	}
-	other()
-
-	ctx, cancel := context.WithCancelCause(t.Context())
-	stopped := fault.New(fault.DaemonLost, "silent")
-	cancel(stopped)
-	if _, err := turns.take(ctx, "a"); !errors.Is(err, stopped) {
-		t.Errorf("a taken turn was given: %v", err)
-	}
-
-	var mu sync.Mutex
-	var order []string
-	note := func(s string) {
-		mu.Lock()
-		defer mu.Unlock()
-		order = append(order, s)
-	}
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		second, err := turns.take(t.Context(), "a")
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		note("second")
-		second()
-	})
-	note("first")
-	first()
-	first() // ends it once
-	wg.Wait()
-	if diff := cmp.Diff([]string{"first", "second"}, order); diff != "" {
-		t.Error(diff)
-	}
-	third, err := turns.take(t.Context(), "a")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := turns.take(ctx, "a"); err == nil {
-		t.Error("a release that was called twice let two in")
-	}
-	third()
-}
-
-func TestTurnsRemember(t *testing.T) {
-	turns := newTurns()
-	layer := func(s string) ocispecs.Descriptor { return ocispecs.Descriptor{Digest: digest.FromString(s)} }
-	if before := turns.remember("a", []ocispecs.Descriptor{layer("1"), layer("2")}); len(before) != 0 {
-		t.Errorf("the first push found %v", before)
-	}
-	want := map[digest.Digest]bool{layer("1").Digest: true, layer("2").Digest: true}
-	if diff := cmp.Diff(want, turns.remember("a", []ocispecs.Descriptor{layer("3")})); diff != "" {
-		t.Error(diff)
-	}
-	if before := turns.remember("b", nil); len(before) != 0 {
-		t.Errorf("another repository has %v", before)
-	}
-}
 
 // The watcher takes everything, whoever reads behind it, and hands it on in order.
 func TestWatcherDrains(t *testing.T) {
@@ -179,17 +107,4 @@ func TestSharedKey(t *testing.T) {
 	if a.sharedKey() == b.sharedKey() || a.sharedKey() != running(t, Request{Dir: "/srv/../srv/a/"}).sharedKey() {
 		t.Errorf("keys %s and %s", a.sharedKey(), b.sharedKey())
 	}
-}
-
-// TestASecondTryKeepsItsTurn: what could not be put together is built whole within the same turn at the repository.
-func TestASecondTryKeepsItsTurn(t *testing.T) {
-	m := &making{build: &build{turns: newTurns()}, v: tagged(t, "registry.example/a:1")}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-	defer cancel()
-	for try := range 2 {
-		if err := m.takeTurn(ctx); err != nil {
-			t.Fatalf("try %d: %v", try+1, err)
-		}
-	}
-	m.release()
 }

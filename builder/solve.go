@@ -3,19 +3,12 @@ package builder
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
-	"github.com/containerd/platforms"
-	"github.com/moby/buildkit/exporter/containerimage/exptypes"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
-	"github.com/moby/buildkit/solver/pb"
-	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/llb/helper"
@@ -47,51 +40,6 @@ type compiled struct {
 	asked  map[string]string   // package that is built → who requires it
 	notes  []string
 	locked bool
-}
-
-// platforms looks up, compiles and solves every platform of the variant.
-func (m *making) platforms(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
-	lock, err := m.usableLocks(m.v)
-	if err != nil {
-		return nil, err
-	}
-	graphs := make([]compiled, len(m.v.Recipes))
-	eg, egctx := errgroup.WithContext(ctx)
-	for i, r := range m.v.Recipes {
-		eg.Go(func() (err error) {
-			graphs[i], err = m.compile(egctx, gw, r, lock)
-			return err
-		})
-	}
-	if err := eg.Wait(); err != nil {
-		return nil, err
-	}
-	m.graphs = graphs
-	m.describe()
-	<-m.looked
-	if m.reuse = m.reuses(); m.reuse == nil {
-		m.askForRecords()
-	}
-	if err := m.test(ctx, gw); err != nil {
-		return nil, err
-	}
-	if m.onlyTests() {
-		return gateway.NewResult(), nil
-	}
-	if m.reuse != nil {
-		return m.solvePart(ctx, gw, m.partImports())
-	}
-	return m.solveGraphs(ctx, gw)
-}
-
-// describe fills what the result says of the graphs.
-func (m *making) describe() {
-	for _, c := range m.graphs {
-		m.image.Locked, m.image.CUDA, m.image.Plan, m.image.Pruned = c.locked, c.cuda, c.graph.Plan, c.pruned
-		for _, n := range c.notes {
-			m.image.note("%s", n)
-		}
-	}
 }
 
 // compile makes the graph of one platform.
@@ -160,81 +108,6 @@ func (b *build) session(l *locals) ops.Session {
 		return ops.Session{SharedKey: b.sharedKey()}
 	}
 	return ops.Session{ID: l.session.ID(), SharedKey: b.sharedKey()}
-}
-
-// throughAnother gives the layers of all platforms with their local files from a second session. Within one session the daemon knows a local source
-// by the session's id and never looks at its contents: a cache exported from such a solve would hold keys that no other build can have.
-func (m *making) throughAnother() ([]*pb.Definition, error) {
-	second, err := m.second()
-	if err != nil {
-		return nil, err
-	}
-	var all []*pb.Definition
-	for _, c := range m.graphs {
-		c.inputs.Session, c.inputs.NoCache = m.session(second), nil
-		layers, err := llb.Layers(c.recipe, c.inputs)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, layers...)
-	}
-	return all, nil
-}
-
-// solveLayers has every layer solved by itself, with what some caches hold, and names them in order.
-func (m *making) solveLayers(ctx context.Context, gw gateway.Client, layers []*pb.Definition, imports []Cache) (*gateway.Result, error) {
-	refs := make([]gateway.Reference, len(layers))
-	eg, egctx := errgroup.WithContext(ctx)
-	for i, def := range layers {
-		eg.Go(func() error {
-			res, err := gw.Solve(egctx, gateway.SolveRequest{Definition: def, Evaluate: true, CacheImports: gatewayCaches(imports)})
-			if err != nil {
-				return err
-			}
-			refs[i], err = res.SingleRef()
-			return err
-		})
-	}
-	if err := eg.Wait(); err != nil {
-		return nil, err
-	}
-	return numbered(refs)
-}
-
-// numbered puts refs that are no images into one result. A result of several refs needs a platform for each, and the daemon warns unless they are
-// those of the request (exporter/verifier): each has one that does not exist.
-func numbered(refs []gateway.Reference) (*gateway.Result, error) {
-	res := gateway.NewResult()
-	var list exptypes.Platforms
-	for i, ref := range refs {
-		p := numberedPlatform(i)
-		res.AddRef(platforms.FormatAll(p), ref)
-		list.Platforms = append(list.Platforms, exptypes.Platform{ID: platforms.FormatAll(p), Platform: p})
-	}
-	return res, withPlatforms(res, list)
-}
-
-func numberedPlatform(i int) ocispecs.Platform {
-	return ocispecs.Platform{OS: "linux", Architecture: "layer", Variant: strconv.Itoa(i)}
-}
-
-// numberedPlatforms are the platforms that a request for n refs names.
-func numberedPlatforms(n int) string {
-	names := make([]string, n)
-	for i := range names {
-		names[i] = platforms.FormatAll(numberedPlatform(i))
-	}
-	return strings.Join(names, ",")
-}
-
-// withPlatforms says which ref of the result is for which platform.
-func withPlatforms(res *gateway.Result, list exptypes.Platforms) error {
-	data, err := json.Marshal(list)
-	if err != nil {
-		return fmt.Errorf("encode the list of platforms: %w", err)
-	}
-	res.AddMeta(exptypes.ExporterPlatformsKey, data)
-	return nil
 }
 
 // lookup finds the base and the wheels of one platform, and checks them against the tables.
@@ -345,46 +218,4 @@ func otherBuilds(r *recipe.Recipe, wheels []pylock.Wheel) []string {
 		}
 	}
 	return notes
-}
-
-// solveGraphs has every platform's graph solved and puts the results together as the exporters want them.
-func (m *making) solveGraphs(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
-	res := gateway.NewResult()
-	refs := make([]gateway.Reference, len(m.graphs))
-	eg, egctx := errgroup.WithContext(ctx)
-	for i, c := range m.graphs {
-		eg.Go(func() (err error) {
-			refs[i], err = m.solveOne(egctx, gw, c)
-			return err
-		})
-	}
-	if err := eg.Wait(); err != nil {
-		return nil, err
-	}
-	if len(refs) == 1 {
-		res.SetRef(refs[0])
-		res.AddMeta(exptypes.ExporterImageConfigKey, m.graphs[0].graph.Config)
-		return res, nil
-	}
-	return res, m.addPlatforms(res, refs)
-}
-
-func (m *making) addPlatforms(res *gateway.Result, refs []gateway.Reference) error {
-	var list exptypes.Platforms
-	for i, c := range m.graphs {
-		id := platforms.FormatAll(c.graph.Platform)
-		res.AddRef(id, refs[i])
-		res.AddMeta(exptypes.ExporterImageConfigKey+"/"+id, c.graph.Config)
-		list.Platforms = append(list.Platforms, exptypes.Platform{ID: id, Platform: c.graph.Platform})
-	}
-	return withPlatforms(res, list)
-}
-
-// solveOne solves one graph to the end, so that a failing step is known here and not in the exporter.
-func (m *making) solveOne(ctx context.Context, gw gateway.Client, c compiled) (gateway.Reference, error) {
-	res, err := gw.Solve(ctx, gateway.SolveRequest{Definition: c.graph.Definition, Evaluate: true, CacheImports: gatewayCaches(m.imports())})
-	if err != nil {
-		return nil, m.explainDownload(ctx, gw, &c, err)
-	}
-	return res.SingleRef()
 }

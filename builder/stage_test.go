@@ -15,11 +15,11 @@ import (
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/moby/buildkit/solver/pb"
 
+	"github.com/mlbuild/mlbuild/builder/publish"
 	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
-	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 const stageYAML = "python: {packages: [numpy]}\ntesting: {packages: [pytest], copy: [main.py], command: [pytest], reports: [junit.xml]}\n"
@@ -176,19 +176,21 @@ func TestRemembered(t *testing.T) {
 			runs.solve = runs.solveTests
 			dir := t.TempDir()
 			r := testRecipe(t, "cpu", stageYAML)
-			m := &making{build: running(t, Request{Target: "testing", Outputs: []Output{{Type: "local", Dir: filepath.Join(dir, "{profile}")}}}), v: variantOf(r), image: &Image{}, before: &seen{}}
+			outputs := []Output{{Type: publish.Local, Dir: filepath.Join(dir, "{profile}")}}
+			m := &imageBuild{build: running(t, Request{Target: "testing", Outputs: outputs}), v: variantOf(r), publish: publish.Publisher{Options: publish.Options{Outputs: outputs}}}
 			m.store = secretStore{llb.RunSecret: []byte("this")}
 			in := llb.Inputs{Base: ops.Base{Ref: "docker.io/library/python@sha256:" + zeros}, Worker: m.worker, Helpers: m.helpers, Target: "testing"}
 			g, err := llb.Compile(r, in)
 			if err != nil {
 				t.Fatal(err)
 			}
-			m.graphs = []compiled{{recipe: r, inputs: in, graph: g}}
-			err = m.test(t.Context(), counted{runs})
+			all := made{platforms: []compiled{{recipe: r, inputs: in, graph: g}}}
+			all.Remote = &publish.RemoteState{}
+			notes, err := m.test(t.Context(), counted{runs}, all)
 			if c.fails != "" {
 				expect(t, err, fault.Step, false, c.fails, "the tests of profile cpu on linux/amd64 failed")
-			} else if err != nil || m.image.Tests != "passed" {
-				t.Errorf("%v, %q", err, m.image.Tests)
+			} else if image := imageOf(m.v, made{platforms: all.platforms, tested: true, notes: append(notes, notes...)}); err != nil || image.Tests != "passed" || !slices.Equal(image.Notes, notes) {
+				t.Errorf("%v, %+v", err, image)
 			}
 			if (runs.again == 1) != c.again || len(runs.answers) != 0 {
 				t.Errorf("asked %d times to run again; answers left: %q", runs.again, runs.answers)
@@ -196,30 +198,10 @@ func TestRemembered(t *testing.T) {
 			if data, _ := os.ReadFile(filepath.Join(dir, "cpu", "junit.xml")); string(data) != "<testsuite/>" {
 				t.Errorf("report %q", data)
 			}
-			if c.name == "passes" && !slices.Equal(m.image.Notes, []string{"the tests wrote no report cov"}) {
-				t.Errorf("notes %q", m.image.Notes)
+			if c.name == "passes" && !slices.Equal(notes, []string{"the tests wrote no report cov"}) {
+				t.Errorf("notes %q", notes)
 			}
 		})
-	}
-}
-
-// The tests alone make no image.
-func TestOnlyTests(t *testing.T) {
-	for want, outputs := range map[bool][][]Output{
-		true:  {nil, {{Type: "local"}}, {{Type: "image"}}},
-		false: {{{Type: "image", Push: true}}, {{Type: "local"}, {Type: "oci"}}},
-	} {
-		for _, o := range outputs {
-			b := running(t, Request{Target: "testing", Outputs: o})
-			entries, err := b.exports(Variant{Recipes: []*recipe.Recipe{{}}, Tags: []string{"r.example/a:1"}})
-			local := slices.ContainsFunc(o, func(o Output) bool { return o.Type == "local" })
-			if b.onlyTests() != want || err != nil || want && len(entries) > 0 || !want && local && len(entries) != len(o)-1 {
-				t.Errorf("%+v: only tests %t, exports %+v, %v", o, b.onlyTests(), entries, err)
-			}
-		}
-	}
-	if running(t, Request{Outputs: []Output{{Type: "local"}}}).onlyTests() {
-		t.Error("the runtime's directory is taken for reports")
 	}
 }
 

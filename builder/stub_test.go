@@ -115,7 +115,7 @@ func running(t *testing.T, req Request) *build {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &build{ctx: t.Context(), req: req, worker: worker, helpers: ops.Helpers{Wheels: "sha256:" + zeros, Packages: "sha256:" + zeros}, turns: newTurns(), watchers: map[string]*watcher{}}
+	return &build{ctx: t.Context(), req: req, worker: worker, helpers: ops.Helpers{Wheels: "sha256:" + zeros, Packages: "sha256:" + zeros}, watchers: map[string]*watcher{}}
 }
 
 // expect checks the code of the only fault, that it may be tried again, and parts of its message and hints.

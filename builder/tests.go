@@ -14,59 +14,51 @@ import (
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/mlbuild/mlbuild/builder/publish"
 	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
-// onlyTests tells whether the request is for the tests alone: no image of the testing stage goes anywhere.
-func (b *build) onlyTests() bool {
-	return b.req.Target == "testing" && !slices.ContainsFunc(b.req.Outputs, func(o Output) bool {
-		return o.Type != "local" && (o.Type != "image" || o.Push)
-	})
-}
+// stageTesting is the stage whose tests are run.
+const stageTesting = string(recipe.StageTesting)
 
-// test runs the tests of every platform and brings their reports back, however they end. Without a testing stage there is nothing to do.
-func (m *making) test(ctx context.Context, gw gateway.Client) error {
-	if m.req.Target != "testing" {
-		return nil
-	}
-	errs := make([]error, len(m.graphs))
+// test runs the tests of every platform and brings their reports back, however they end. It returns notes for the user.
+func (m *imageBuild) test(ctx context.Context, gw gateway.Client, all made) ([]string, error) {
+	imports := m.publish.Imports(all.Remote, all.Graphs)
+	notes, errs := make([][]string, len(all.platforms)), make([]error, len(all.platforms))
 	var eg errgroup.Group // every platform's tests run to their end
-	for i := range m.graphs {
+	for i, c := range all.platforms {
 		eg.Go(func() error {
-			errs[i] = m.testOne(ctx, gw, m.graphs[i])
+			notes[i], errs[i] = m.testOne(ctx, gw, c, imports, len(all.platforms) > 1)
 			return nil
 		})
 	}
 	_ = eg.Wait()
-	if err := errors.Join(errs...); err != nil {
-		return err
-	}
-	m.image.Tests = "passed"
-	return nil
+	return slices.Concat(notes...), errors.Join(errs...)
 }
 
-// testOne runs the tests of one platform. A failure that the daemon remembers is not believed: what failed runs again, a pass does not.
-func (m *making) testOne(ctx context.Context, gw gateway.Client, c compiled) error {
-	end, ref, err := m.runTests(ctx, gw, c)
+// testOne runs the tests of one platform, which is one of several or alone. Cached failures are run again; cached passes are trusted.
+func (m *imageBuild) testOne(ctx context.Context, gw gateway.Client, c compiled, imports []Cache, several bool) (notes []string, err error) {
+	end, ref, err := m.runTests(ctx, gw, c, imports)
 	if err == nil && end.Exit != 0 && end.Run != m.runID() {
-		if c, err = c.again("testing"); err == nil {
-			end, ref, err = m.runTests(ctx, gw, c)
+		if c, err = c.again(stageTesting); err == nil {
+			end, ref, err = m.runTests(ctx, gw, c, imports)
 		}
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := m.bringReports(ctx, ref, c); err != nil {
-		return err
+	if err := m.bringReports(ctx, ref, c, several); err != nil {
+		return nil, err
 	}
 	if end.Exit != 0 {
-		return m.testFault(c, end)
+		return nil, m.testFault(c, end)
 	}
 	for _, report := range end.Missing {
-		m.image.note("the tests wrote no report %s", report)
+		notes = append(notes, fmt.Sprintf("the tests wrote no report %s", report))
 	}
-	return nil
+	return notes, nil
 }
 
 // runID tells this run from others.
@@ -80,13 +72,9 @@ func (c compiled) again(stage string) (compiled, error) {
 	return c, err
 }
 
-func (m *making) runTests(ctx context.Context, gw gateway.Client, c compiled) (end llb.Tested, ref gateway.Reference, err error) {
-	res, err := gw.Solve(ctx, gateway.SolveRequest{Definition: c.graph.Tests, Evaluate: true, CacheImports: gatewayCaches(m.imports())})
-	if err != nil {
-		return end, nil, m.explainDownload(ctx, gw, &c, err)
-	}
-	if ref, err = res.SingleRef(); err != nil {
-		return end, nil, fmt.Errorf("the result of the tests: %w", err)
+func (m *imageBuild) runTests(ctx context.Context, gw gateway.Client, c compiled, imports []Cache) (end llb.Tested, ref gateway.Reference, err error) {
+	if ref, err = m.graphOf(c).Solve(ctx, gw, c.graph.Tests, imports); err != nil {
+		return end, nil, err
 	}
 	data, err := readFile(ctx, ref, llb.TestEnd)
 	if err != nil {
@@ -99,20 +87,20 @@ func (m *making) runTests(ctx context.Context, gw gateway.Client, c compiled) (e
 }
 
 // bringReports writes the reports into the directories of the request; of several platforms each has a directory of its own.
-func (m *making) bringReports(ctx context.Context, ref gateway.Reference, c compiled) error {
+func (m *imageBuild) bringReports(ctx context.Context, ref gateway.Reference, c compiled, several bool) error {
 	for _, o := range m.req.Outputs {
-		if o.Type != "local" {
+		if o.Type.Place() != publish.Directory {
 			continue
 		}
 		data, err := readFile(ctx, ref, llb.TestReports)
 		if err != nil {
 			return err
 		}
-		dir := strings.ReplaceAll(o.Dir, "{profile}", m.v.Profile)
-		if len(m.graphs) > 1 {
+		dir := o.Directory(m.v.Profile)
+		if several {
 			dir = filepath.Join(dir, strings.ReplaceAll(c.recipe.Platform, "/", "_"))
 		}
-		to, err := unpackInto(dir)
+		to, err := publish.Unpack(dir)
 		if err != nil {
 			return err
 		}
@@ -125,7 +113,7 @@ func (m *making) bringReports(ctx context.Context, ref gateway.Reference, c comp
 }
 
 // testFault is a test run that failed, with the end of its output.
-func (m *making) testFault(c compiled, end llb.Tested) *fault.Fault {
+func (m *imageBuild) testFault(c compiled, end llb.Tested) *fault.Fault {
 	f := fault.New(fault.Step, "the tests of profile %s on %s failed: %s ended with exit code %d:\n%s",
 		m.v.Profile, c.recipe.Platform, strings.Join(end.Command, " "), end.Exit, lastLines(end.Output, 40))
 	switch {
@@ -134,7 +122,7 @@ func (m *making) testFault(c compiled, end llb.Tested) *fault.Fault {
 	case end.Exit == 5 && slices.ContainsFunc(end.Command, func(w string) bool { return strings.HasSuffix(w, "pytest") }):
 		f.Hint("pytest found no tests; name them in mlbuild.yaml: testing: {copy: [tests]}")
 	}
-	if len(c.recipe.Testing.Reports) > 0 && !slices.ContainsFunc(m.req.Outputs, func(o Output) bool { return o.Type == "local" }) {
+	if len(c.recipe.Testing.Reports) > 0 && !slices.ContainsFunc(m.req.Outputs, func(o Output) bool { return o.Type.Place() == publish.Directory }) {
 		f.Hint("--output DIR brings the reports back: %s", strings.Join(c.recipe.Testing.Reports, ", "))
 	}
 	return f

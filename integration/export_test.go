@@ -17,14 +17,15 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 
 	"github.com/mlbuild/mlbuild/builder"
+	"github.com/mlbuild/mlbuild/builder/publish"
 	"github.com/mlbuild/mlbuild/integration/testbed"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // toFile is an output that writes an archive into dir.
-func toFile(kind, dir string) builder.Output {
+func toFile(kind publish.Type, dir string) builder.Output {
 	return builder.Output{Type: kind, Open: func(profile string) (io.WriteCloser, error) {
-		return os.Create(filepath.Join(dir, kind+"-"+profile+".tar"))
+		return os.Create(filepath.Join(dir, string(kind)+"-"+profile+".tar"))
 	}}
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/mlbuild/mlbuild/builder"
+	"github.com/mlbuild/mlbuild/builder/publish"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 )
 
@@ -27,9 +28,9 @@ type outputs struct {
 	writers *writers
 }
 
-// outputTypes are the values of type= in docker buildx's --output, with the name that builder has for them.
-var outputTypes = map[string]string{
-	"image": "image", "registry": "image", "oci": "oci", "docker": "docker", "local": "local", "tar": "tar",
+// outputTypes are the values of type= in docker buildx's --output, with the type that they mean.
+var outputTypes = map[string]publish.Type{
+	"image": publish.Image, "registry": publish.Image, "oci": publish.OCI, "docker": publish.Docker, "local": publish.Local, "tar": publish.Tar,
 }
 
 // parse reads --output, --push and --load. Without any of them the image is made and stays with the daemon.
@@ -62,9 +63,9 @@ func (o *outputs) add(text string, variants []builder.Variant) error {
 	}
 	out, dest := builder.Output{Attrs: map[string]string{}}, ""
 	if loneValue(fields) {
-		out.Type, dest = "local", fields[0].value
+		out.Type, dest = publish.Local, fields[0].value
 		if dest == "-" {
-			out.Type = "tar"
+			out.Type = publish.Tar
 		}
 		fields = nil
 	}
@@ -75,7 +76,7 @@ func (o *outputs) add(text string, variants []builder.Variant) error {
 		case "type":
 			out.Type = outputTypes[a.value]
 			if out.Type == "" {
-				return fault.New(fault.Usage, "--output %q: there is no type %q", text, a.value).Hint("the types are: docker, image, local, oci, registry, tar")
+				return fault.New(fault.Usage, "--output %q: there is no type %q", text, a.value).Hint("the types are: %s", join(sortedKeys(outputTypes)))
 			}
 			out.Push = out.Push || a.value == "registry"
 		case "dest":
@@ -98,14 +99,14 @@ func (o *outputs) add(text string, variants []builder.Variant) error {
 
 // place connects an output with its destination.
 func (o *outputs) place(text string, out builder.Output, dest string, variants []builder.Variant) error {
-	switch out.Type {
-	case "":
+	switch out.Type.Place() {
+	case publish.Nowhere:
 		return fault.New(fault.Usage, "--output %q has no type", text).Hint("for example --output type=oci,dest=image.tar")
-	case "image":
+	case publish.Registry:
 		if dest != "" {
 			return fault.New(fault.Usage, "--output %q: an image has no dest; it goes to the registry of its tag", text)
 		}
-	case "local":
+	case publish.Directory:
 		if dest == "" || dest == "-" {
 			return fault.New(fault.Usage, "--output %q: the directory is missing", text).Hint("--output type=local,dest=DIR")
 		}
@@ -115,7 +116,7 @@ func (o *outputs) place(text string, out builder.Output, dest string, variants [
 		if info, err := os.Stat(out.Dir); err == nil && !info.IsDir() {
 			return fault.New(fault.Output, "--output %q: %s is not a directory", text, out.Dir)
 		}
-	default:
+	case publish.File:
 		if dest == "" || dest == "-" {
 			o.stdout = true
 			dest = "-"
@@ -174,7 +175,7 @@ func (o *outputs) addLoad(ctx context.Context, e *env, variants []builder.Varian
 		return err
 	}
 	o.list = append(o.list, builder.Output{
-		Type: "docker", Attrs: map[string]string{"compression": "uncompressed", "force-compression": "true"},
+		Type: publish.Docker, Attrs: map[string]string{"compression": "uncompressed", "force-compression": "true"},
 		Open: o.writers.load(docker),
 	})
 	return nil
@@ -185,7 +186,7 @@ func (o *outputs) addLoad(ctx context.Context, e *env, variants []builder.Varian
 func (o *outputs) addImage() error {
 	images := 0
 	for i := range o.list {
-		if o.list[i].Type == "image" {
+		if o.list[i].Type.Place() == publish.Registry {
 			images++
 			o.list[i].Push = o.list[i].Push || o.push
 			o.push = o.list[i].Push
@@ -195,14 +196,14 @@ func (o *outputs) addImage() error {
 		return fault.New(fault.Usage, "there are %d outputs of type image or registry; one takes every tag", images).Hint("repeat --tag instead")
 	}
 	if images == 0 && (o.push || len(o.list) == 0) {
-		o.list = append(o.list, builder.Output{Type: "image", Attrs: map[string]string{}, Push: o.push})
+		o.list = append(o.list, builder.Output{Type: publish.Image, Attrs: map[string]string{}, Push: o.push})
 	}
 	slices.SortStableFunc(o.list, func(a, b builder.Output) int { return imageLast(a) - imageLast(b) })
 	return nil
 }
 
 func imageLast(o builder.Output) int {
-	if o.Type == "image" {
+	if o.Type.Place() == publish.Registry {
 		return 1
 	}
 	return 0
@@ -210,15 +211,15 @@ func imageLast(o builder.Output) int {
 
 // keepsNothing tells whether the image goes nowhere.
 func (o *outputs) keepsNothing() bool {
-	return len(o.list) == 1 && o.list[0].Type == "image" && !o.push
+	return len(o.list) == 1 && o.list[0].Type.Place() == publish.Registry && !o.push
 }
 
 // describe lists the files of a profile, for the summary.
 func (o *outputs) describe(profile string) []string {
 	var all []string
 	for _, out := range o.list {
-		if out.Type == "local" {
-			all = append(all, "directory "+strings.ReplaceAll(out.Dir, profilePlace, profile))
+		if out.Type.Place() == publish.Directory {
+			all = append(all, "directory "+out.Directory(profile))
 		}
 	}
 	return append(all, o.writers.written[profile]...)

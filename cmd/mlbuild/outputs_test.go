@@ -44,7 +44,7 @@ func TestOutputsOfFlags(t *testing.T) {
 			}
 			var got []string
 			for _, o := range out.list {
-				name := o.Type
+				name := string(o.Type)
 				if o.Push {
 					name += "+push"
 				}

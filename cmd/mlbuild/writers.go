@@ -99,7 +99,7 @@ func (w *writers) finish(built map[string]bool) error {
 				_ = os.Remove(p.temporary)
 				continue
 			}
-			if err := publish(p); err != nil {
+			if err := rename(p); err != nil {
 				faults = append(faults, fault.New(fault.Output, "cannot write %s: %w", p.path, pathCause(err)))
 				continue
 			}
@@ -116,8 +116,8 @@ func (w *writers) finish(built map[string]bool) error {
 	return faults.Err()
 }
 
-// publish gives a finished file its name and the mode of an ordinary file.
-func publish(p pendingFile) error {
+// rename gives a finished file its name and the mode of an ordinary file.
+func rename(p pendingFile) error {
 	if err := os.Chmod(p.temporary, 0o644); err != nil {
 		return err
 	}
@@ -133,7 +133,7 @@ func writeFile(path string, data []byte) error {
 	_, err = f.Write(data)
 	err = errors.Join(err, f.Close())
 	if err == nil {
-		err = publish(pendingFile{f.Name(), path})
+		err = rename(pendingFile{f.Name(), path})
 	}
 	if err != nil {
 		_ = os.Remove(f.Name())

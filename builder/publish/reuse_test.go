@@ -1,7 +1,8 @@
-package builder
+package publish
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,11 +14,10 @@ import (
 
 	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/llb/layerplan"
-	"github.com/mlbuild/mlbuild/llb/ops"
 )
 
 // threeLayers is a graph of a base's layer, one that is known, and the project's files.
-func threeLayers(t *testing.T, key string) compiled {
+func threeLayers(t *testing.T, key string) Graph {
 	t.Helper()
 	late := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 	config, err := json.Marshal(ocispecs.Image{
@@ -31,7 +31,7 @@ func threeLayers(t *testing.T, key string) compiled {
 		t.Fatal(err)
 	}
 	plan := &layerplan.Plan{BaseLayers: 1, Layers: []layerplan.Layer{{Kind: "wheels"}, {Kind: "app"}}}
-	return compiled{graph: &llb.Graph{Config: config, Plan: plan}}
+	return Graph{Graph: &llb.Graph{Config: config, Plan: plan}}
 }
 
 func layer(name string) ocispecs.Descriptor {
@@ -39,7 +39,7 @@ func layer(name string) ocispecs.Descriptor {
 }
 
 // image is a manifest and a config of such layers; they are called by the same names when unpacked.
-func image(t *testing.T, created time.Time, names ...string) (placed, smallImage) {
+func image(t *testing.T, created time.Time, names ...string) (remoteImage, partImage) {
 	t.Helper()
 	config := ocispecs.Image{Created: &created, Platform: ocispecs.Platform{OS: "linux", Architecture: "amd64"}, RootFS: ocispecs.RootFS{Type: "layers"}}
 	m := ocispecs.Manifest{MediaType: ocispecs.MediaTypeImageManifest, Annotations: map[string]string{"a": "b"}}
@@ -55,24 +55,23 @@ func image(t *testing.T, created time.Time, names ...string) (placed, smallImage
 	if err != nil {
 		t.Fatal(err)
 	}
-	return placed{data: manifest, config: data}, smallImage{manifest: m, config: data}
+	return remoteImage{data: manifest, config: data}, partImage{manifest: m, config: data}
 }
 
-func filledWith(name string) filled {
-	return filled{layer(name), digest.FromString("unpacked " + name)}
+func refTo(name string) layerRef {
+	return layerRef{layer(name), digest.FromString("unpacked " + name)}
 }
 
 // fromTag takes all layers but the project's files.
 func fromTag() *reuse {
-	return &reuse{base: []filled{filledWith("base")}, layers: []filled{filledWith("numpy"), {}}, made: []int{1}}
+	return &reuse{base: []layerRef{refTo("base")}, layers: []layerRef{refTo("numpy"), {}}, made: []int{1}}
 }
 
 // TestWhole: the layers that were made take their places, and no entry of the history is later than the image.
 func TestWhole(t *testing.T) {
 	epoch := time.Unix(1_700_000_000, 0).UTC()
 	_, small := image(t, epoch, "new files")
-	m := &making{build: running(t, Request{Epoch: epoch}), reuse: fromTag(), graphs: []compiled{threeLayers(t, "")}}
-	manifest, config, err := m.whole(small)
+	manifest, config, err := fromTag().whole(threeLayers(t, ""), small, epoch)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,9 +108,8 @@ func TestWholeOfOtherLayers(t *testing.T) {
 	_, none := image(t, time.Unix(0, 0))
 	_, two := image(t, time.Unix(0, 0), "files", "more files")
 	_, based := image(t, time.Unix(0, 0), "base", "files")
-	for name, small := range map[string]smallImage{"none": none, "two": two, "one with a base": based, "no config": {config: []byte("<html>")}} {
-		m := &making{build: running(t, Request{}), reuse: fromTag(), graphs: []compiled{threeLayers(t, "")}}
-		if _, _, err := m.whole(small); err == nil {
+	for name, small := range map[string]partImage{"none": none, "two": two, "one with a base": based, "no config": {config: []byte("<html>")}} {
+		if _, _, err := fromTag().whole(threeLayers(t, ""), small, time.Time{}); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
@@ -129,79 +127,87 @@ func TestWholeOnAnotherBase(t *testing.T) {
 	if d := cmp.Diff([]ocispecs.Descriptor{layer("new base"), layer("more of it"), layer("numpy"), layer("new files")}, layers); d != "" {
 		t.Errorf("layers (-want +got):\n%s", d)
 	}
-	if len(diffs) != 4 || diffs[2] != filledWith("numpy").diff || diffs[3] != filledWith("new files").diff {
+	if len(diffs) != 4 || diffs[2] != refTo("numpy").diff || diffs[3] != refTo("new files").diff {
 		t.Errorf("unpacked %v", diffs)
 	}
 }
 
+// facts are what Decide reads.
+type facts struct {
+	opts   Options
+	remote RemoteState
+	graphs []Graph
+	whole  bool
+}
+
 // TestReuses: layers are taken from an image by their keys, wherever in it they are.
 func TestReuses(t *testing.T) {
-	onBase := []filled{filledWith("base")}
+	onBase := []layerRef{refTo("base")}
 	keys := map[string]string{"numpy": digest.FromString("numpy").String(), "rich": digest.FromString("rich").String()}
 	for _, test := range []struct {
 		name   string
-		change func(m *making)
+		change func(m *facts)
 		want   *reuse
 	}{
-		{"other files", func(*making) {}, &reuse{base: onBase, layers: []filled{filledWith("numpy"), {}}, made: []int{1}}},
-		{"a package more", func(m *making) { m.graphs[0] = plannedAs(t, "rich", keys["rich"], "numpy", keys["numpy"], "files", "") },
-			&reuse{base: onBase, layers: []filled{{}, filledWith("numpy"), {}}, made: []int{0, 2}}},
-		{"a package more under the tag", func(m *making) {
-			m.before.image = pushedAs(t, "zstd", "rich", keys["rich"], "numpy", keys["numpy"], "old files", "")
+		{"other files", func(*facts) {}, &reuse{base: onBase, layers: []layerRef{refTo("numpy"), {}}, made: []int{1}}},
+		{"a package more", func(m *facts) { m.graphs[0] = plannedAs(t, "rich", keys["rich"], "numpy", keys["numpy"], "files", "") },
+			&reuse{base: onBase, layers: []layerRef{{}, refTo("numpy"), {}}, made: []int{0, 2}}},
+		{"a package more under the tag", func(m *facts) {
+			m.remote.image = pushedAs(t, "zstd", "rich", keys["rich"], "numpy", keys["numpy"], "old files", "")
 		},
-			&reuse{base: onBase, layers: []filled{filledWith("numpy"), {}}, made: []int{1}}},
-		{"no files", func(m *making) { m.graphs[0] = plannedAs(t, "numpy", keys["numpy"], "rich", keys["rich"]) },
-			&reuse{base: onBase, layers: []filled{filledWith("numpy"), {}}, made: []int{1}}},
-		{"nothing to make", func(m *making) {
-			m.before.image = pushedAs(t, "zstd", "numpy", keys["numpy"], "rich", keys["rich"], "old files", "")
+			&reuse{base: onBase, layers: []layerRef{refTo("numpy"), {}}, made: []int{1}}},
+		{"no files", func(m *facts) { m.graphs[0] = plannedAs(t, "numpy", keys["numpy"], "rich", keys["rich"]) },
+			&reuse{base: onBase, layers: []layerRef{refTo("numpy"), {}}, made: []int{1}}},
+		{"nothing to make", func(m *facts) {
+			m.remote.image = pushedAs(t, "zstd", "numpy", keys["numpy"], "rich", keys["rich"], "old files", "")
 			m.graphs[0] = plannedAs(t, "numpy", keys["numpy"], "rich", keys["rich"])
-		}, &reuse{base: onBase, layers: []filled{filledWith("numpy"), filledWith("rich")}, made: []int{1}}},
-		{"a tag in another repository", func(m *making) { m.v.Tags = append(m.v.Tags, "registry.example/b:1") }, nil},
-		{"nothing but the base", func(m *making) {
+		}, &reuse{base: onBase, layers: []layerRef{refTo("numpy"), refTo("rich")}, made: []int{1}}},
+		{"a tag in another repository", func(m *facts) { m.opts.Tags = append(m.opts.Tags, "registry.example/b:1") }, nil},
+		{"nothing but the base", func(m *facts) {
 			m.graphs[0] = plannedAs(t, "numpy", keys["numpy"])
-			m.graphs[0].inputs.Base.Config.RootFS.DiffIDs[0] = digest.FromString("another")
-		}, &reuse{layers: []filled{filledWith("numpy")}}},
-		{"nothing to take", func(m *making) { m.graphs[0] = plannedAs(t, "rich", keys["rich"], "files", "") }, nil},
-		{"no image", func(m *making) { m.before.image = placed{} }, nil},
-		{"composing failed", func(m *making) { m.full = true }, nil},
-		{"the registry does not answer", func(m *making) { m.before.unknown = true }, nil},
-		{"another output beside", func(m *making) { m.req.Outputs = append(m.req.Outputs, Output{Type: "tar"}) }, nil},
-		{"gzip", func(m *making) { m.req.Compression = "gzip" }, nil},
-		{"an attribute of the exporter", func(m *making) { m.req.Outputs[0].Attrs = map[string]string{"unpack": "true"} }, nil},
-		{"a cache of one's own", func(m *making) { m.req.CacheTo = []Cache{{Type: "local"}} }, nil},
-		{"--no-cache", func(m *making) { m.req.NoCache = ops.AllStages }, nil},
-		{"two platforms", func(m *making) { m.graphs = append(m.graphs, m.graphs[0]) }, nil},
-		{"a layer without a key", func(m *making) { m.graphs[0] = plannedAs(t, "numpy", keys["numpy"], "branch", "", "files", "") }, nil},
-		{"gzip layers under the tag", func(m *making) { m.before.image = pushedAs(t, "gzip", "numpy", keys["numpy"], "old files", "") }, nil},
-		{"another base", func(m *making) { m.graphs[0].inputs.Base.Config.RootFS.DiffIDs[0] = digest.FromString("another") },
-			&reuse{layers: []filled{filledWith("numpy"), {}}, made: []int{1}}},
-		{"another base of more layers", func(m *making) {
-			m.graphs[0].inputs.Base.Config.RootFS.DiffIDs = []digest.Digest{onBase[0].diff, "b", "c", "d"}
+			m.graphs[0].Base[0] = digest.FromString("another")
+		}, &reuse{layers: []layerRef{refTo("numpy")}}},
+		{"nothing to take", func(m *facts) { m.graphs[0] = plannedAs(t, "rich", keys["rich"], "files", "") }, nil},
+		{"no image", func(m *facts) { m.remote.image = remoteImage{} }, nil},
+		{"composing failed", func(m *facts) { m.whole = true }, nil},
+		{"the registry does not answer", func(m *facts) { m.remote.unknown = true }, nil},
+		{"another output beside", func(m *facts) { m.opts.Outputs = append(m.opts.Outputs, Output{Type: "tar"}) }, nil},
+		{"gzip", func(m *facts) { m.opts.Compression = "gzip" }, nil},
+		{"an attribute of the exporter", func(m *facts) { m.opts.Outputs[0].Attrs = map[string]string{"unpack": "true"} }, nil},
+		{"a cache of one's own", func(m *facts) { m.opts.CacheTo = []Cache{{Type: "local"}} }, nil},
+		{"--no-cache", func(m *facts) { m.opts.Again = true }, nil},
+		{"two platforms", func(m *facts) { m.graphs = append(m.graphs, m.graphs[0]) }, nil},
+		{"a layer without a key", func(m *facts) { m.graphs[0] = plannedAs(t, "numpy", keys["numpy"], "branch", "", "files", "") }, nil},
+		{"gzip layers under the tag", func(m *facts) { m.remote.image = pushedAs(t, "gzip", "numpy", keys["numpy"], "old files", "") }, nil},
+		{"another base", func(m *facts) { m.graphs[0].Base[0] = digest.FromString("another") },
+			&reuse{layers: []layerRef{refTo("numpy"), {}}, made: []int{1}}},
+		{"another base of more layers", func(m *facts) {
+			m.graphs[0].Base = []digest.Digest{onBase[0].diff, "b", "c", "d"}
 		},
-			&reuse{layers: []filled{filledWith("numpy"), {}}, made: []int{1}}},
-		{"a graph that does not merge its layers", func(m *making) { m.graphs[0].graph.Definition = &pb.Definition{} }, nil},
+			&reuse{layers: []layerRef{refTo("numpy"), {}}, made: []int{1}}},
+		{"a graph that does not merge its layers", func(m *facts) { m.graphs[0].Definition = &pb.Definition{} }, nil},
 	} {
-		req := Request{NoOwnCache: true, Outputs: []Output{{Type: "image", Push: true}}}
-		m := &making{
-			build: running(t, req), v: tagged(t, "registry.example/a:1"), graphs: []compiled{plannedAs(t, "numpy", keys["numpy"], "files", "")},
-			before: &seen{image: pushedAs(t, "zstd", "numpy", keys["numpy"], "old files", "")},
+		m := &facts{
+			opts:   with(Options{NoOwnCache: true, Outputs: slices.Clone(pushed)}, "registry.example/a:1"),
+			graphs: []Graph{plannedAs(t, "numpy", keys["numpy"], "files", "")},
+			remote: RemoteState{image: pushedAs(t, "zstd", "numpy", keys["numpy"], "old files", "")},
 		}
 		test.change(m)
-		got := m.reuses()
+		got := Decide(m.opts, &m.remote, m.graphs, m.whole).reuse
 		if got != nil {
 			if got.part == nil {
 				t.Errorf("%s: no part", test.name)
 			}
 			got.part = nil
 		}
-		if d := cmp.Diff(test.want, got, cmp.AllowUnexported(reuse{}, filled{})); d != "" {
+		if d := cmp.Diff(test.want, got, cmp.AllowUnexported(reuse{}, layerRef{})); d != "" {
 			t.Errorf("%s (-want +got):\n%s", test.name, d)
 		}
 	}
 }
 
 // plannedAs is a graph of a base's layer and of own ones: names and keys. Those of files are the project's.
-func plannedAs(t *testing.T, own ...string) compiled {
+func plannedAs(t *testing.T, own ...string) Graph {
 	t.Helper()
 	plan := &layerplan.Plan{BaseLayers: 1}
 	history := []ocispecs.History{{CreatedBy: "base"}, {CreatedBy: "CMD sh", EmptyLayer: true}}
@@ -219,9 +225,7 @@ func plannedAs(t *testing.T, own ...string) compiled {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := compiled{graph: &llb.Graph{Config: config, Plan: plan, Definition: merged(t, sources)}}
-	c.inputs.Base.Config.RootFS.DiffIDs = []digest.Digest{digest.FromString("unpacked base")}
-	return c
+	return Graph{Graph: &llb.Graph{Config: config, Plan: plan, Definition: merged(t, sources)}, Base: []digest.Digest{digest.FromString("unpacked base")}}
 }
 
 // merged is a definition that lays sources one over the other.
@@ -246,7 +250,7 @@ func merged(t *testing.T, sources []string) *pb.Definition {
 }
 
 // pushedAs is the image of such a graph in a registry.
-func pushedAs(t *testing.T, codec string, own ...string) placed {
+func pushedAs(t *testing.T, codec string, own ...string) remoteImage {
 	t.Helper()
 	names := []string{"base"}
 	for i := 0; i < len(own); i += 2 {
@@ -256,12 +260,12 @@ func pushedAs(t *testing.T, codec string, own ...string) placed {
 	var all struct {
 		History json.RawMessage `json:"history"`
 	}
-	if err := json.Unmarshal(plannedAs(t, own...).graph.Config, &all); err != nil {
+	if err := json.Unmarshal(plannedAs(t, own...).Config, &all); err != nil {
 		t.Fatal(err)
 	}
 	config, err := withKeys(p.config, map[string]any{"history": all.History})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return placed{data: []byte(strings.ReplaceAll(string(p.data), "+zstd", "+"+codec)), config: config}
+	return remoteImage{data: []byte(strings.ReplaceAll(string(p.data), "+zstd", "+"+codec)), config: config}
 }

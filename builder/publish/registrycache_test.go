@@ -1,4 +1,4 @@
-package builder
+package publish
 
 import (
 	"testing"
@@ -49,36 +49,35 @@ func TestCacheServes(t *testing.T) {
 		{name: "and only files were made", reuse: true, files: true, lacks: []int{system, built}, want: true},
 		{name: "and no cache is wanted", reuse: true, noCache: true, noOwn: true, want: true},
 	} {
-		v := tagged(t, "registry.example/a:1")
-		m := &making{build: running(t, Request{NoOwnCache: test.noOwn}), v: v, image: &Image{}, graphs: []compiled{{graph: &llb.Graph{Plan: plan}}}}
-		m.before = &seen{cached: map[digest.Digest]bool{}}
+		p := publisher(with(Options{NoOwnCache: test.noOwn}, "registry.example/a:1"), nil)
+		m := Made{Decided: Decided{Graphs: []Graph{{Graph: &llb.Graph{Plan: plan}}}, Remote: &RemoteState{cached: map[digest.Digest]bool{}}}}
 		if !test.noCache {
-			m.before.caches = ownCaches(m.req, v)
+			m.Remote.caches = p.OwnCaches()
 			for _, l := range layers {
-				m.before.cached[l.Digest] = true
+				m.Remote.cached[l.Digest] = true
 			}
 		}
 		for _, i := range test.lacks {
-			delete(m.before.cached, layers[i].Digest)
+			delete(m.Remote.cached, layers[i].Digest)
 		}
 		if test.reuse {
-			m.reuse = &reuse{made: []int{2, 4}}
+			m.Plan.reuse = &reuse{made: []int{2, 4}}
 		}
 		if test.files {
-			m.reuse.made = []int{4}
+			m.Plan.reuse.made = []int{4}
 		}
 		all := layers
 		if test.otherPlan {
 			all = layers[1:]
 		}
 		if test.made {
-			m.steps.ran = 1
+			m.Steps.Ran = 1
 		}
-		m.image.Digest = "sha256:new"
-		if got := m.cacheServes(all); got != test.want {
+		m.Digest = "sha256:new"
+		if got := p.cacheServes(m, all); got != test.want {
 			t.Errorf("%s: serves %v", test.name, got)
 		}
-		if got := m.cacheHolds(all); got != test.everything {
+		if got := p.cacheHolds(m, all); got != test.everything {
 			t.Errorf("%s: holds %v", test.name, got)
 		}
 	}
@@ -86,17 +85,16 @@ func TestCacheServes(t *testing.T) {
 
 // TestStarts: a build starts from another of its tags in the repository, else from the last image that was noted.
 func TestStarts(t *testing.T) {
-	v := tagged(t, "registry.example/a:1", "registry.example/b:main", "registry.example/a:main")
 	for _, test := range []struct {
-		req  Request
+		opts Options
 		want []string
 	}{
-		{Request{}, []string{"registry.example/a:main", "registry.example/a:buildcache-cpu_image"}},
-		{Request{NoOwnCache: true}, []string{"registry.example/a:main"}},
-		{Request{Target: "testing"}, []string{"registry.example/a:main", "registry.example/a:buildcache-cpu-testing_image", "registry.example/a:buildcache-cpu_image"}},
+		{Options{}, []string{"registry.example/a:main", "registry.example/a:buildcache-cpu_image"}},
+		{Options{NoOwnCache: true}, []string{"registry.example/a:main"}},
+		{Options{Target: "testing"}, []string{"registry.example/a:main", "registry.example/a:buildcache-cpu-testing_image", "registry.example/a:buildcache-cpu_image"}},
 	} {
-		if d := cmp.Diff(test.want, starts(test.req, v)); d != "" {
-			t.Errorf("%+v (-want +got):\n%s", test.req, d)
+		if d := cmp.Diff(test.want, with(test.opts, "registry.example/a:1", "registry.example/b:main", "registry.example/a:main").starts()); d != "" {
+			t.Errorf("%+v (-want +got):\n%s", test.opts, d)
 		}
 	}
 }
@@ -115,9 +113,9 @@ func TestStartsFrom(t *testing.T) {
 		{"the first image", nil, []string{"base", "numpy", "files"}, false},
 		{"layers that nobody could read", []string{"base"}, nil, true},
 	} {
-		m := &making{before: &seen{}, graphs: []compiled{plannedAs(t, "numpy", "", "files", "")}}
+		m := Decided{Remote: &RemoteState{}, Graphs: []Graph{plannedAs(t, "numpy", "", "files", "")}}
 		if test.before != nil {
-			m.before.image, _ = image(t, time.Unix(0, 0), test.before...)
+			m.Remote.image, _ = image(t, time.Unix(0, 0), test.before...)
 		}
 		var layers []ocispecs.Descriptor
 		for _, name := range test.layers {
@@ -148,14 +146,13 @@ func TestPartImports(t *testing.T) {
 		{"a user on system packages", []layerplan.Layer{{Kind: "account"}}, "system", true},
 		{"a user on what a hook left", []layerplan.Layer{{Kind: "account"}}, "run", true},
 	} {
-		v := tagged(t, "registry.example/a:1")
+		p := publisher(with(Options{}, "registry.example/a:1"), nil)
 		plan := &layerplan.Plan{Layers: append([]layerplan.Layer{{Kind: test.below}}, test.layers...)}
-		m := &making{build: running(t, Request{}), v: v, graphs: []compiled{{graph: &llb.Graph{Plan: plan}}}, reuse: &reuse{}}
-		m.before = &seen{caches: ownCaches(m.req, v)}
+		d := Decided{Graphs: []Graph{{Graph: &llb.Graph{Plan: plan}}}, Remote: &RemoteState{caches: p.OwnCaches()}, Plan: Plan{reuse: &reuse{}}}
 		for i := range test.layers {
-			m.reuse.made = append(m.reuse.made, i+1)
+			d.Plan.reuse.made = append(d.Plan.reuse.made, i+1)
 		}
-		if got := len(m.partImports()) > 0; got != test.want {
+		if got := len(p.partImports(d)) > 0; got != test.want {
 			t.Errorf("%s: %v", test.name, got)
 		}
 	}

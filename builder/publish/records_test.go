@@ -1,4 +1,4 @@
-package builder
+package publish
 
 import (
 	"testing"
@@ -37,14 +37,14 @@ func TestOwnCacheIsReadWhereARecordIsMissing(t *testing.T) {
 		{"the daemon did not answer", nil, 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			b := running(t, Request{Outputs: []Output{{Type: "image", Push: true}}})
-			b.records, b.held = make(chan struct{}), test.held
-			close(b.records)
-			m := &making{build: b, v: tagged(t, "registry.example/a:1"), before: &seen{caches: []string{"registry.example/a:buildcache-cpu"}}}
+			p := publisher(with(Options{Outputs: pushed}, "registry.example/a:1"), &Records{asked: make(chan struct{}), held: test.held})
+			close(p.Records.asked)
+			var graphs []Graph
 			for _, wheel := range []string{"numpy.whl", "scipy.whl"} {
-				m.graphs = append(m.graphs, compiled{graph: &llb.Graph{Definition: execOf(t, "/unpack", wheel)}})
+				graphs = append(graphs, Graph{Graph: &llb.Graph{Definition: execOf(t, "/unpack", wheel)}})
 			}
-			if got := m.imports(); len(got) != test.reads {
+			remote := &RemoteState{caches: []string{"registry.example/a:buildcache-cpu"}}
+			if got := p.Imports(remote, graphs); len(got) != test.reads {
 				t.Errorf("reads %v, want %d caches", got, test.reads)
 			}
 		})

@@ -1,4 +1,4 @@
-package builder
+package publish
 
 import (
 	"encoding/json"
@@ -24,20 +24,25 @@ func TestMissingBlobs(t *testing.T) {
 	there := map[digest.Digest]bool{digest.FromString("torch"): true}
 	torch, app, large := desc("torch", 1<<30), desc("app", 100), desc("large", maxLittle)
 
-	got, err := missingBlobs(manifest(torch, app, app), there, nil)
+	got, _, err := missingBlobs(manifest(torch, app, app), there)
 	if err != nil || len(got) != 2 || got[0].Digest != digest.FromString("config") || got[1].Digest != app.Digest {
 		t.Errorf("%v, %v", got, err)
 	}
-	if got, err := missingBlobs(manifest(torch, large), there, nil); err != nil || len(got) != 2 {
+	if got, size, err := missingBlobs(manifest(torch, large), there); err != nil || len(got) != 2 || size > maxLittle {
 		t.Errorf("%d bytes: %v, %v", maxLittle, got, err)
 	}
-	if _, err := missingBlobs(manifest(app, large), there, nil); err == nil || !strings.Contains(err.Error(), "4194404 bytes") {
+	if _, size, err := missingBlobs(manifest(app, large), there); err != nil || size != 4194404 {
+		t.Errorf("more than is little: %d bytes, %v", size, err)
+	}
+	p := publisher(with(Options{}, "registry.example/a:1"), nil)
+	if err := p.clientPush(t.Context(), Made{Decided: Decided{Remote: &RemoteState{layers: there}}}, manifest(app, large), nil); err == nil || !strings.Contains(err.Error(), "4194404 bytes") {
 		t.Errorf("more than is little: %v", err)
 	}
-	if got, err := missingBlobs(manifest(app, large), there, map[digest.Digest]bool{large.Digest: true}); err != nil || len(got) != 2 || got[1].Digest != app.Digest {
+	brought := (&RemoteState{layers: there}).with([]ocispecs.Descriptor{large})
+	if got, _, err := missingBlobs(manifest(app, large), brought); err != nil || len(got) != 2 || got[1].Digest != app.Digest {
 		t.Errorf("after the daemon brought the large one: %v, %v", got, err)
 	}
-	if _, err := missingBlobs([]byte("<html>"), there, nil); err == nil {
+	if _, _, err := missingBlobs([]byte("<html>"), there); err == nil {
 		t.Error("no manifest is taken for one")
 	}
 }

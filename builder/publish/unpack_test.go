@@ -1,4 +1,4 @@
-package builder
+package publish
 
 import (
 	"archive/tar"
@@ -39,7 +39,7 @@ func archive(t *testing.T, headers ...tar.Header) []byte {
 
 func fill(t *testing.T, dir string, data []byte) error {
 	t.Helper()
-	w, err := unpackInto(dir)
+	w, err := Unpack(dir)
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package builder
+package publish
 
 import (
 	"archive/tar"
@@ -20,8 +20,8 @@ type unpacker struct {
 	end chan error
 }
 
-// unpackInto makes the directory and what fills it. Close tells how it went.
-func unpackInto(dir string) (io.WriteCloser, error) {
+// Unpack makes the directory and returns what fills it with the archive that is written. Close reports how it went: fault.Output.
+func Unpack(dir string) (io.WriteCloser, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fault.New(fault.Output, "cannot make the directory: %w", err)
 	}

@@ -1,0 +1,265 @@
+package publish
+
+import (
+	"context"
+	"fmt"
+	"maps"
+
+	"github.com/containerd/containerd/v2/core/content"
+	"github.com/containerd/containerd/v2/core/images"
+	bkclient "github.com/moby/buildkit/client"
+	gateway "github.com/moby/buildkit/frontend/gateway/client"
+	"github.com/opencontainers/go-digest"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/mlbuild/mlbuild/builder/registry"
+)
+
+// Run is what one run of the daemon exports of what its build function returns.
+type Run struct {
+	Exports   []bkclient.ExportEntry
+	Caches    []Cache
+	Platforms string // of the result, where the daemon is to expect others than its own
+}
+
+// Publisher brings one profile's image to its outputs. Nothing in it changes.
+type Publisher struct {
+	Options
+	Registry *registry.Client
+	Content  content.Provider // what the daemon holds
+	Run      func(context.Context, Run, gateway.BuildFunc) (*bkclient.SolveResponse, error)
+	Records  *Records
+	Locks    *RepoLocks
+}
+
+// Decided is an image that is compiled, with what was decided about it.
+type Decided struct {
+	Graphs []Graph // one for each platform
+	Remote *RemoteState
+	Plan   Plan
+}
+
+// Steps counts the steps that make a layer of the image.
+type Steps struct{ Ran, Cached int }
+
+// Made is an image that was exported. The steps are those of the export.
+type Made struct {
+	Decided
+	Exported
+	Steps Steps
+}
+
+// Published is an image that is where it was to go.
+type Published struct {
+	Digest string // of the manifest or index, "" = none was exported
+	Config string // digest of the config, "" = there is not one
+	Route  Route
+	Size   int64   // bytes of the compressed layers; 0 = unknown
+	Layers *Layers // nil = unknown, or nothing was pushed
+}
+
+// Layers counts the layers of a pushed image. New ones were in none of the repository's images that this build could see.
+type Layers struct {
+	New    int   `json:"new"`
+	Reused int   `json:"reused"`
+	Pushed int64 `json:"pushed_bytes"` // bytes of the new layers, the config and the manifest
+}
+
+// StartLook begins to ask the registry, while the daemon is busy with its own look-ups, and returns what waits for the answer.
+func (p Publisher) StartLook(ctx context.Context) func() *RemoteState {
+	var remote *RemoteState
+	looked := make(chan struct{})
+	go func() {
+		defer close(looked)
+		remote = Look(ctx, p.Registry, p.Options)
+		if !remote.keyed() {
+			p.askForRecords()
+		}
+	}()
+	return func() *RemoteState {
+		<-looked
+		return remote
+	}
+}
+
+// Decide decides how the image gets to its outputs, see the function of that name.
+func (p Publisher) Decide(remote *RemoteState, graphs []Graph, whole bool) Decided {
+	d := Decided{graphs, remote, Decide(p.Options, remote, graphs, whole)}
+	if d.Plan.Whole() {
+		p.askForRecords()
+	}
+	return d
+}
+
+// Publish does what is left once the outputs are written: what belongs to a push, and the caches. Without a push only those that the user named
+// are written.
+func (p Publisher) Publish(ctx context.Context, m Made) (Published, error) {
+	done := Published{Digest: m.Digest, Config: m.Exported.Config, Route: m.Plan.Expected}
+	if m.Plan.Expected.Kind == NotPushed {
+		if len(p.CacheTo) == 0 {
+			return done, nil
+		}
+		return done, p.exportCache(ctx, m)
+	}
+	route, m, sent, err := p.push(ctx, m)
+	if err != nil {
+		return done, err
+	}
+	done.Digest, done.Config, done.Route = m.Digest, m.Exported.Config, route
+	desc, data, unreachable := p.manifest(ctx, m, sent)
+	var layers []ocispecs.Descriptor
+	if unreachable == nil {
+		layers, _ = p.Registry.Layers(ctx, p.repository()+"@"+m.Digest, desc, data) // none = unknown
+		done.Size, done.Layers = p.countLayers(m, desc, layers)
+	}
+	if err := p.putTags(ctx, m, desc, data, unreachable); err != nil {
+		return done, err
+	}
+	p.noteLast(ctx, m, desc, data, layers)
+	if p.cacheServes(m, layers) {
+		return done, nil
+	}
+	return done, p.exportCache(ctx, m)
+}
+
+// push carries out the route. Where a way fails the next one is taken, and in the end the daemon pushes everything, which also knows where
+// a new base's layers are. It returns the route that led there, what is in the registry then, and the manifest where the client sent it.
+func (p Publisher) push(ctx context.Context, m Made) (Route, Made, []byte, error) {
+	if !m.Plan.deferred() {
+		return m.Plan.Expected, m, nil, nil // the exporter did
+	}
+	var manifest []byte
+	if m.Digest != m.Remote.digest {
+		manifest, _ = p.exportedManifest(ctx, m.Exported) // then the daemon pushes
+	}
+	route := m.Plan.Route(digest.Digest(m.Digest), manifest, m.Remote)
+	for {
+		var err error
+		switch route.Kind {
+		case Nothing:
+			return route, m, nil, nil
+		case ClientPush:
+			err = p.clientPush(ctx, m, manifest, nil)
+		case PartPush:
+			err = p.partPush(ctx, m, manifest)
+		default:
+			m, err = p.daemonPush(ctx, m)
+			return route, m, nil, err
+		}
+		if err == nil {
+			return route, m, manifest, nil
+		}
+		if ctx.Err() != nil {
+			return route, m, nil, context.Cause(ctx)
+		}
+		route = m.Plan.next(route, err)
+	}
+}
+
+// partPush has the daemon push the layers that were made, as an image of their own that has no tag, and pushes what is left of the whole one from here.
+func (p Publisher) partPush(ctx context.Context, m Made, manifest []byte) error {
+	entry := p.pushEntry(p.repository())
+	entry.Attrs["push-by-digest"] = "true"
+	resp, err := p.Run(ctx, Run{Exports: []bkclient.ExportEntry{entry}}, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
+		return p.solvePart(ctx, gw, m.Decided)
+	})
+	if err != nil {
+		return err
+	}
+	if got := exportedBy(resp).Digest; got != m.part.digest.String() {
+		return fmt.Errorf("the daemon pushed %s, and had made %s", got, m.part.digest)
+	}
+	return p.clientPush(ctx, m, manifest, m.part.manifest.Layers)
+}
+
+// daemonPush has the daemon push the whole image under the first tag.
+func (p Publisher) daemonPush(ctx context.Context, m Made) (Made, error) {
+	resp, err := p.pushAs(ctx, m, p.Tags[0])
+	if err != nil {
+		return m, err
+	}
+	m.Plan.reuse, m.Exported = nil, exportedBy(resp)
+	return m, nil
+}
+
+// pushAs has the daemon push the whole image under a name.
+func (p Publisher) pushAs(ctx context.Context, m Made, tag string) (*bkclient.SolveResponse, error) {
+	return p.Run(ctx, Run{Exports: []bkclient.ExportEntry{p.pushEntry(tag)}}, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
+		return p.solveGraphs(ctx, gw, m.Decided)
+	})
+}
+
+// store holds what the client made itself, and all that the daemon has.
+func (p Publisher) store(e Exported) content.Provider { return layered{e.own, p.Content} }
+
+// exportedManifest reads the manifest of an exported image.
+func (p Publisher) exportedManifest(ctx context.Context, e Exported) ([]byte, error) {
+	if !images.IsManifestType(e.desc.MediaType) {
+		return nil, fmt.Errorf("the daemon exported %q, no image", e.desc.MediaType)
+	}
+	data, err := content.ReadBlob(ctx, p.store(e), e.desc)
+	if err != nil {
+		return nil, fmt.Errorf("read the exported manifest: %w", err)
+	}
+	return data, nil
+}
+
+// manifest returns the one that the tag names now: that which was there, the one that the client sent, or by its descriptor the one that the daemon has pushed.
+func (p Publisher) manifest(ctx context.Context, m Made, sent []byte) (ocispecs.Descriptor, []byte, error) {
+	switch {
+	case m.Digest == m.Remote.digest:
+		return m.Remote.image.desc, m.Remote.image.data, nil
+	case sent != nil:
+		return m.desc, sent, nil
+	}
+	ref := p.repository() + "@" + m.Digest
+	if m.desc.Digest.String() != m.Digest {
+		return p.Registry.Manifest(ctx, ref)
+	}
+	data, err := p.Registry.Blob(ctx, ref, m.desc)
+	return m.desc, data, err
+}
+
+// countLayers adds up the layers of the pushed image, and those of them that the repository did not have. No layers = unknown.
+func (p Publisher) countLayers(m Made, desc ocispecs.Descriptor, layers []ocispecs.Descriptor) (size int64, l *Layers) {
+	if layers == nil {
+		return 0, nil
+	}
+	for _, d := range layers {
+		size += d.Size
+	}
+	if m.Remote.unknown {
+		return size, nil
+	}
+	l = &Layers{}
+	there := p.Locks.Remember(p.repository(), layers)
+	maps.Copy(there, m.Remote.layers)
+	for _, d := range layers {
+		if there[d.Digest] {
+			l.Reused++
+			continue
+		}
+		there[d.Digest] = true
+		l.New++
+		l.Pushed += d.Size
+	}
+	if m.Remote.digest != m.Digest {
+		l.Pushed += desc.Size
+	}
+	return size, l
+}
+
+// putTags puts the further tags on the pushed manifest. Where the client cannot reach the registry, the daemon pushes them.
+func (p Publisher) putTags(ctx context.Context, m Made, desc ocispecs.Descriptor, data []byte, unreachable error) error {
+	for _, t := range p.Tags[1:] {
+		if unreachable == nil && registry.Repository(t) == p.repository() {
+			if err := p.Registry.Tag(ctx, t, desc, data); err == nil {
+				continue
+			}
+		}
+		if _, err := p.pushAs(ctx, m, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
