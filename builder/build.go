@@ -94,6 +94,9 @@ func helpersFor(platform string) (h ops.Helpers, err error) {
 
 // start checks what can be checked before the daemon is asked for anything, and opens the session of the local files.
 func (b *Builder) start(ctx context.Context, req Request) (*build, error) {
+	if err := req.Validate(); err != nil {
+		return nil, err
+	}
 	store, err := loadSecrets(req)
 	if err != nil {
 		return nil, err

@@ -10,6 +10,7 @@ import (
 	"github.com/mlbuild/mlbuild/builder/publish"
 	"github.com/mlbuild/mlbuild/llb/layerplan"
 	"github.com/mlbuild/mlbuild/llb/ops"
+	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
@@ -107,6 +108,28 @@ func (r Request) note(format string, args ...any) {
 	if r.Note != nil {
 		r.Note(format, args...)
 	}
+}
+
+// Validate checks what needs no daemon: that every variant has something to build, and that its outputs can be written. Errors: fault.Internal for a request
+// that no command makes, fault.Usage for an output type that there is not or that
+// cannot hold the platforms, fault.Spec for a push without a tag.
+func (r Request) Validate() error {
+	var faults fault.List
+	for _, v := range r.Variants {
+		if v.Profile == "" || len(v.Recipes) == 0 {
+			faults = append(faults, fault.New(fault.Internal, "the request has a variant %q of %d platforms", v.Profile, len(v.Recipes)))
+			continue
+		}
+		_, err := r.options(v).Entries()
+		faults = append(faults, fault.All(err)...)
+		for _, o := range r.Outputs {
+			if n := len(v.Recipes); n > 1 && o.Type.OnePlatform() {
+				faults = append(faults, fault.New(fault.Usage, "an output of type %s has room for one platform; profile %s is built for %d", o.Type, v.Profile, n).
+					Hint("give one --platform, or --output type=%s,dest=image.tar", publish.OCI))
+			}
+		}
+	}
+	return faults.Err()
 }
 
 // options are what is wanted of a variant's image.

@@ -177,6 +177,9 @@ func withKeys(object []byte, values map[string]any) ([]byte, error) {
 // blobs are contents by their digests.
 type blobs map[digest.Digest][]byte
 
+// over returns what the client made itself, and all that the daemon has.
+func (e Exported) over(daemon content.Provider) content.Provider { return layered{e.own, daemon} }
+
 // layered is a store over another.
 type layered struct {
 	own  blobs

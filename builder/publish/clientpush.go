@@ -26,7 +26,7 @@ func (p Publisher) clientPush(ctx context.Context, m Made, manifest []byte, brou
 	}
 	eg, egctx := errgroup.WithContext(ctx)
 	for _, desc := range missing {
-		eg.Go(func() error { return p.Registry.Copy(egctx, p.Tags[0], desc, p.store(m.Exported)) })
+		eg.Go(func() error { return p.Registry.Copy(egctx, p.Tags[0], desc, m.over(p.Content)) })
 	}
 	if err := eg.Wait(); err != nil {
 		return err

@@ -189,15 +189,12 @@ func (p Publisher) pushAs(ctx context.Context, m Made, tag string) (*bkclient.So
 	})
 }
 
-// store holds what the client made itself, and all that the daemon has.
-func (p Publisher) store(e Exported) content.Provider { return layered{e.own, p.Content} }
-
 // exportedManifest reads the manifest of an exported image.
 func (p Publisher) exportedManifest(ctx context.Context, e Exported) ([]byte, error) {
 	if !images.IsManifestType(e.desc.MediaType) {
 		return nil, fmt.Errorf("the daemon exported %q, no image", e.desc.MediaType)
 	}
-	data, err := content.ReadBlob(ctx, p.store(e), e.desc)
+	data, err := content.ReadBlob(ctx, e.over(p.Content), e.desc)
 	if err != nil {
 		return nil, fmt.Errorf("read the exported manifest: %w", err)
 	}

@@ -61,12 +61,12 @@ func quick(plan *layerplan.Plan, l layerplan.Layer) bool {
 // cacheServes reports whether the profile's own cache may stay as it is. Where everything was built it has to hold every layer, and no step may have run: a
 // layer that it has may have come from other inputs, such as the user's over a new base. Where layers were taken from the tag's image, that image serves the next build;
 // the cache is for those that cannot start from it (another tag, target or output), and may lack a few wheels that are soon unpacked again.
-func (p Publisher) cacheServes(m Made, layers []ocispecs.Descriptor) bool {
+func (o Options) cacheServes(m Made, layers []ocispecs.Descriptor) bool {
 	if m.Plan.Whole() {
-		return m.Steps.Ran == 0 && p.cacheHolds(m, layers)
+		return m.Steps.Ran == 0 && o.cacheHolds(m, layers)
 	}
 	plan := m.Graphs[0].Plan
-	if p.NoOwnCache || m.Plan.reuse.onlyFiles(plan) {
+	if o.NoOwnCache || m.Plan.reuse.onlyFiles(plan) {
 		return true
 	}
 	lacking, all := m.lacking(layers)
@@ -77,21 +77,21 @@ func (p Publisher) cacheServes(m Made, layers []ocispecs.Descriptor) bool {
 		}
 		bytes += l.size
 	}
-	return p.hasCache(m.Remote) && all >= 0 && bytes <= all/maxLacking
+	return o.hasCache(m.Remote) && all >= 0 && bytes <= all/maxLacking
 }
 
 // maxLacking is the share of an image's packages that its cache may lack: one in so many bytes.
 const maxLacking = 4
 
 // hasCache reports whether the profile's own cache is there.
-func (p Publisher) hasCache(remote *RemoteState) bool {
-	return slices.Contains(remote.caches, p.OwnCaches()[0])
+func (o Options) hasCache(remote *RemoteState) bool {
+	return slices.Contains(remote.caches, o.OwnCaches()[0])
 }
 
 // cacheHolds reports whether the profile's own cache has every layer that takes work to make again.
-func (p Publisher) cacheHolds(m Made, layers []ocispecs.Descriptor) bool {
-	if !p.hasCache(m.Remote) || len(p.CacheTo) > 0 {
-		return p.hasCache(m.Remote) && m.Remote.digest == m.Digest
+func (o Options) cacheHolds(m Made, layers []ocispecs.Descriptor) bool {
+	if !o.hasCache(m.Remote) || len(o.CacheTo) > 0 {
+		return o.hasCache(m.Remote) && m.Remote.digest == m.Digest
 	}
 	lacking, all := m.lacking(layers)
 	return all >= 0 && len(lacking) == 0
@@ -168,8 +168,8 @@ func (p Publisher) exportCache(ctx context.Context, m Made) error {
 }
 
 // brought reports whether most of the image was made in this build, so that no other repository has it.
-func (p Publisher) brought(m Made) bool {
-	return p.Pushes() && len(p.CacheTo) == 0 && m.Plan.Whole() && m.Steps.Ran > m.Steps.Cached
+func (o Options) brought(m Made) bool {
+	return o.Pushes() && len(o.CacheTo) == 0 && m.Plan.Whole() && m.Steps.Ran > m.Steps.Cached
 }
 
 // locate has the daemon find the layers in the cache that was just written. It then knows which repository has them, which it does not note of a zstd layer that it

@@ -96,31 +96,35 @@ func (b *buildFlags) build(ctx context.Context, e *env, cmd *cobra.Command, args
 
 // plan turns the flags into a request. All faults come at once.
 func (b *buildFlags) plan(ctx context.Context, e *env, cmd *cobra.Command, args []string) (*session, *outputs, error) {
-	s, err := b.prepare(ctx, e, cmd, args)
-	if s == nil {
-		return nil, nil, err
-	}
-	faults := fault.All(err)
+	var out *outputs
+	s, err := b.prepare(ctx, e, cmd, args, func(variants []builder.Variant) (w wanted, err error) {
+		out, w, err = b.wants(ctx, e, variants)
+		return w, err
+	})
+	return s, out, err
+}
+
+// wants reads the flags that only this command has, and gives the variants their tags.
+func (b *buildFlags) wants(ctx context.Context, e *env, variants []builder.Variant) (*outputs, wanted, error) {
+	var faults fault.List
 	collect := func(err error) { faults = append(faults, fault.All(err)...) }
 	collect(checkTarget(b.project.target))
-	variants := s.request.Variants
 	out, err := b.parse(ctx, e, variants)
 	collect(err)
 	collect(b.tag(variants, out))
-	s.request.NoCache, err = parseStages(b.noCache)
+	w := wanted{target: b.project.target, outputs: out.list, noOwnCache: b.noOwnCache, locked: b.locked}
+	w.noCache, err = parseStages(b.noCache)
 	collect(err)
-	s.request.Compression, err = parseCompression(b.compression, variants)
+	w.compression, err = parseCompression(b.compression, variants)
 	collect(err)
-	s.request.CacheFrom, err = parseCaches(e, "--cache-from", b.cacheFrom)
+	w.cacheFrom, err = parseCaches(e, "--cache-from", b.cacheFrom)
 	collect(err)
-	s.request.CacheTo, err = parseCaches(e, "--cache-to", b.cacheTo)
+	w.cacheTo, err = parseCaches(e, "--cache-to", b.cacheTo)
 	collect(err)
 	if b.json && out.stdout {
 		collect(fault.New(fault.Usage, "--json and an archive cannot share stdout").Hint("name a file: dest=image.tar"))
 	}
-	s.request.Target, s.request.Outputs = b.project.target, out.list
-	s.request.NoOwnCache, s.request.Locked = b.noOwnCache, b.locked
-	return s, out, faults.Err()
+	return out, w, faults.Err()
 }
 
 // tag gives every profile its references.

@@ -28,6 +28,24 @@ func (i *inputFlags) add(cmd *cobra.Command) {
 	f.StringArrayVar(&i.ssh, "ssh", nil, "agent socket or `keys`: default or ID=PATH[,PATH]")
 }
 
+// given are the inputs as they were read.
+type given struct {
+	secrets    []builder.Secret
+	ssh        []builder.SSH
+	knownHosts string // known_hosts(5), for git by ssh
+}
+
+// read reads what the flags name. All faults come at once.
+func (i *inputFlags) read(e *env) (g given, err error) {
+	var secretFaults, sshFaults error
+	g.secrets, secretFaults = parseSecrets(e, i.secrets)
+	g.ssh, sshFaults = parseSSH(e, i.ssh)
+	if len(g.ssh) > 0 {
+		g.knownHosts = knownHosts(e)
+	}
+	return g, fault.List(append(fault.All(secretFaults), fault.All(sshFaults)...)).Err()
+}
+
 // parseSecrets reads --secret. The values of files are read by the builder.
 func parseSecrets(e *env, flags []string) ([]builder.Secret, error) {
 	var all []builder.Secret

@@ -85,7 +85,7 @@ func (l *lockFlags) run(ctx context.Context, e *env, cmd *cobra.Command, args []
 	if err != nil {
 		return err
 	}
-	s, err := l.prepare(ctx, e, cmd, dirs)
+	s, err := l.prepare(ctx, e, cmd, dirs, nil)
 	if err != nil {
 		return err
 	}

@@ -100,7 +100,9 @@ func (p *planFlags) printDiffs(e *env, plans []planJSON) error {
 
 // plans compiles every variant. portable leaves this run's session out of the graphs.
 func (p *planFlags) plans(ctx context.Context, e *env, cmd *cobra.Command, args []string, portable bool) ([]builder.Planned, *session, error) {
-	s, err := p.prepare(ctx, e, cmd, args)
+	s, err := p.prepare(ctx, e, cmd, args, func([]builder.Variant) (wanted, error) {
+		return wanted{target: p.project.target, locked: p.locked}, nil
+	})
 	faults := append(fault.All(err), fault.All(checkTarget(p.project.target))...)
 	if _, err := os.Stat(p.diff); p.diff != "" && err != nil {
 		faults = append(faults, fault.New(fault.Usage, "--diff: cannot read the other plan: %w", err).Hint("make it with: mlbuild plan --json >%s", p.diff))
@@ -112,7 +114,6 @@ func (p *planFlags) plans(ctx context.Context, e *env, cmd *cobra.Command, args 
 	if err := faults.Err(); err != nil {
 		return nil, nil, err
 	}
-	s.request.Target, s.request.Locked = p.project.target, p.locked
 	b, err := s.connect(ctx, e, &p.daemon)
 	if err != nil {
 		return nil, s, err

@@ -11,6 +11,7 @@ import (
 	"github.com/mlbuild/mlbuild/builder/daemon"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // runFlags are what every command that talks to a daemon has.
@@ -38,8 +39,21 @@ type session struct {
 	stopped  bool // by the user
 }
 
-// prepare reads the project and everything that flags and variables say. All faults come at once; no daemon is asked yet.
-func (r *runFlags) prepare(ctx context.Context, e *env, cmd *cobra.Command, args []string) (*session, error) {
+// wanted is what a command wants of the images. Commands that build none leave it empty.
+type wanted struct {
+	target      string // stage; "" = runtime
+	locked      bool
+	outputs     []builder.Output
+	noCache     ops.Stages
+	compression recipe.Compression
+	cacheFrom   []builder.Cache
+	cacheTo     []builder.Cache
+	noOwnCache  bool
+}
+
+// prepare reads the project and everything that flags and variables say; wants reads what a command has beside, nil = nothing. It is the one place where a request is
+// filled. All faults come at once; no daemon is asked yet.
+func (r *runFlags) prepare(ctx context.Context, e *env, cmd *cobra.Command, args []string, wants func([]builder.Variant) (wanted, error)) (*session, error) {
 	dir, err := projectDir(args)
 	if err != nil {
 		return nil, err
@@ -56,24 +70,28 @@ func (r *runFlags) prepare(ctx context.Context, e *env, cmd *cobra.Command, args
 	collect := func(err error) { faults = append(faults, fault.All(err)...) }
 	s.progress, err = newProgress(e, r.progress, len(p.variants))
 	collect(err)
-	s.request = builder.Request{Dir: p.dir, Proxy: e.proxy(), Note: s.note, Version: c.version, Epoch: created}
+	given, err := r.inputs.read(e)
+	collect(err)
+	ca, err := r.daemon.caBundle(e)
+	collect(err)
+	auth, err := registryAuth(e)
+	collect(err)
+	collect(noEpoch)
+	collect(p.readLocks())
+	var w wanted
+	if wants != nil {
+		w, err = wants(p.variants)
+		collect(err)
+	}
+	s.request = builder.Request{
+		Dir: p.dir, Variants: p.variants, SystemLock: p.systemLock, Target: w.target, Outputs: w.outputs, NoCache: w.noCache, Locked: w.locked,
+		Compression: w.compression, CacheFrom: w.cacheFrom, CacheTo: w.cacheTo, NoOwnCache: w.noOwnCache,
+		Version: c.version, KnownHosts: given.knownHosts, Secrets: given.secrets, SSH: given.ssh, CA: ca, Proxy: e.proxy(), Auth: auth,
+		Epoch: created, Note: s.note,
+	}
 	if s.progress != nil {
 		s.request.Status = s.progress.status
 	}
-	s.request.Secrets, err = parseSecrets(e, r.inputs.secrets)
-	collect(err)
-	s.request.SSH, err = parseSSH(e, r.inputs.ssh)
-	collect(err)
-	s.request.CA, err = r.daemon.caBundle(e)
-	collect(err)
-	s.request.Auth, err = registryAuth(e)
-	collect(err)
-	if len(s.request.SSH) > 0 {
-		s.request.KnownHosts = knownHosts(e)
-	}
-	collect(noEpoch)
-	collect(p.readLocks())
-	s.request.Variants, s.request.SystemLock = p.variants, p.systemLock
 	return s, faults.Err()
 }
 

@@ -1,0 +1,31 @@
+package builder
+
+import (
+	"testing"
+
+	"github.com/mlbuild/mlbuild/builder/publish"
+	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
+)
+
+// TestValidate: what no daemon has to be asked for is refused before one is.
+func TestValidate(t *testing.T) {
+	variant := Variant{Profile: "cpu", Recipes: []*recipe.Recipe{{}}}
+	for _, test := range []struct {
+		name string
+		req  Request
+		code fault.Code
+		says string
+	}{
+		{"a push without a tag", Request{Variants: []Variant{variant}, Outputs: []Output{{Type: publish.Image, Push: true}}}, fault.Spec, "has no tag"},
+		{"an unknown output", Request{Variants: []Variant{variant}, Outputs: []Output{{Type: "floppy"}}}, fault.Usage, `"floppy"`},
+		{"two platforms in an archive of one", Request{Variants: []Variant{{Profile: "cpu", Recipes: []*recipe.Recipe{{}, {}}}}, Outputs: []Output{{Type: publish.Docker}}}, fault.Usage,
+			"type docker has room for one platform; profile cpu is built for 2"},
+		{"nothing to build", Request{Variants: []Variant{{Profile: "cpu"}}}, fault.Internal, `variant "cpu" of 0 platforms`},
+	} {
+		t.Run(test.name, func(t *testing.T) { expect(t, test.req.Validate(), test.code, false, test.says) })
+	}
+	if err := (Request{Variants: []Variant{variant}, Outputs: []Output{{Type: publish.Image}}}).Validate(); err != nil {
+		t.Error(err)
+	}
+}
