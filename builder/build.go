@@ -33,6 +33,9 @@ func New(d *daemon.Daemon) *Builder { return &Builder{daemon: d} }
 // Build runs the request: every variant at once, each in a build of its own. It returns the images in the order of the variants. A
 // variant that fails does not stop the others; the error then holds every fault, and Result the images that were made.
 func (b *Builder) Build(ctx context.Context, req Request) (*Result, error) {
+	if err := req.Validate(); err != nil {
+		return nil, err
+	}
 	run, err := b.start(ctx, req)
 	if err != nil {
 		return nil, err
@@ -94,9 +97,6 @@ func helpersFor(platform string) (h ops.Helpers, err error) {
 
 // start checks what can be checked before the daemon is asked for anything, and opens the session of the local files.
 func (b *Builder) start(ctx context.Context, req Request) (*build, error) {
-	if err := req.Validate(); err != nil {
-		return nil, err
-	}
 	store, err := loadSecrets(req)
 	if err != nil {
 		return nil, err

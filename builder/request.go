@@ -110,7 +110,7 @@ func (r Request) note(format string, args ...any) {
 	}
 }
 
-// Validate checks what needs no daemon: that every variant has something to build, and that its outputs can be written. Errors: fault.Internal for a request
+// Validate checks what a build needs no daemon for: that every variant has something to build, and that its outputs can be written. Errors: fault.Internal for a request
 // that no command makes, fault.Usage for an output type that there is not or that
 // cannot hold the platforms, fault.Spec for a push without a tag.
 func (r Request) Validate() error {
