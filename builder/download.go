@@ -31,7 +31,7 @@ type download struct {
 }
 
 // downloads lists what the graph fetches.
-func (c *compiled) downloads() []download {
+func (c *found) downloads() []download {
 	var all []download
 	for _, w := range fetched(slices.Concat(c.wheels, c.extra)) {
 		renew := "mlbuild lock --upgrade " + w.Name
@@ -57,7 +57,7 @@ func (c *compiled) downloads() []download {
 }
 
 // explainDownload finds out what a failed download was; other errors it hands on.
-func (b *build) explainDownload(ctx context.Context, gw gateway.Client, c *compiled, err error) error {
+func (b *build) explainDownload(ctx context.Context, gw gateway.Client, c *found, err error) error {
 	profile := c.recipe.Profile
 	if context.Cause(b.ctx) != nil {
 		return b.explain(profile, err)

@@ -172,14 +172,14 @@ func TestExplainMismatch(t *testing.T) {
 		{"its CA", answers("x509: certificate signed by unknown authority"), fault.CA, false, []string{"SSL_CERT_FILE"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got := running(t, Request{}).explainDownload(t.Context(), &stub{lookup: test.lookup}, &compiled{recipe: r, wheels: []pylock.Wheel{w}}, failed)
+			got := running(t, Request{}).explainDownload(t.Context(), &stub{lookup: test.lookup}, &found{recipe: r, wheels: []pylock.Wheel{w}}, failed)
 			expect(t, got, test.code, test.retry, test.says...)
 			if passes(got) != (test.retry && test.code == fault.Download) {
 				t.Errorf("tried again: %t", passes(got))
 			}
 		})
 	}
-	got := running(t, Request{}).explainDownload(t.Context(), &stub{}, &compiled{recipe: r}, failed)
+	got := running(t, Request{}).explainDownload(t.Context(), &stub{}, &found{recipe: r}, failed)
 	expect(t, got, fault.Digest, false, "a download is not what the lock promises")
 }
 

@@ -136,7 +136,7 @@ func (b *build) lock(ctx context.Context, gw gateway.Client, v Variant, o LockOp
 	}
 	l := Locked{Profile: v.Profile, Path: v.Recipes[0].Requires.Lock, Data: data, Lock: lock}
 	for _, r := range v.Recipes {
-		c := compiled{recipe: r, inBase: has}
+		c := found{recipe: r, inBase: has}
 		if err := c.choose(lock, glibc); err != nil {
 			return Locked{}, err
 		}
@@ -265,7 +265,7 @@ func stepsOf(g *llb.Graph) ([]llb.Step, error) {
 }
 
 // from names the lock that says the versions.
-func (c *compiled) from(lock *pylock.Lock) string {
+func (c *found) from(lock *pylock.Lock) string {
 	switch {
 	case lock != nil:
 		return lock.Name

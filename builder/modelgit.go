@@ -158,7 +158,7 @@ func (b *build) gitFault(profile string, model *recipe.Model, err error) error {
 }
 
 // gitModel is the model whose repository a failed step fetched, nil if it fetched none.
-func (c *compiled) gitModel(step string) *recipe.Model {
+func (c *found) gitModel(step string) *recipe.Model {
 	for i := range c.recipe.Models {
 		m := &c.recipe.Models[i]
 		if m.Source.Kind == recipe.ModelGit && strings.HasPrefix(step, "[download] "+m.Name+": "+m.Source.URL+" at ") {

@@ -17,7 +17,7 @@ import (
 )
 
 // modelTool looks up the image that fetches and unpacks models, where one has to.
-func (b *build) modelTool(ctx context.Context, gw gateway.Client, c *compiled) (ops.Base, error) {
+func (b *build) modelTool(ctx context.Context, gw gateway.Client, c *found) (ops.Base, error) {
 	if !llb.NeedModelTool(c.recipe, c.models) {
 		return ops.Base{}, nil
 	}
@@ -84,7 +84,7 @@ func modelStepFault(d download, said string, err error) *fault.Fault {
 }
 
 // unpackFault says why the archive of a model could not be unpacked; nil if that was not the step.
-func (c *compiled) unpackFault(step, said string) error {
+func (c *found) unpackFault(step, said string) error {
 	for i := range c.recipe.Models {
 		model := &c.recipe.Models[i]
 		m := stepReason.FindStringSubmatch(said)

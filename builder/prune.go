@@ -9,7 +9,7 @@ type Pruned struct {
 }
 
 // countPruned adds up what the lock says of the wheels that were chosen. A lock that was made for other rules says nothing.
-func (c *compiled) countPruned(lock *pylock.Lock) {
+func (c *found) countPruned(lock *pylock.Lock) {
 	rules := c.recipe.Prune.Rules
 	if len(rules) == 0 {
 		return

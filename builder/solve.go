@@ -1,76 +1,42 @@
 package builder
 
 import (
-	"cmp"
 	"context"
-	"fmt"
-	"maps"
-	"slices"
-	"strings"
 
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 
 	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/llb/helper"
 	"github.com/mlbuild/mlbuild/llb/ops"
-	"github.com/mlbuild/mlbuild/llb/query"
-	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
-	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
-// compiled is one platform's graph and what it was made from.
-type compiled struct {
-	recipe *recipe.Recipe
+// platformBuild is one platform's image: what was found for it, and its graph.
+type platformBuild struct {
+	found
 	inputs llb.Inputs
-	images map[string]ops.Base // those beside the base that files are taken from
 	graph  *llb.Graph
-	wheels []pylock.Wheel // to be laid down
-	extra  []pylock.Wheel // those that only the request's stage has
-	inBase inBase
-	spared []pylock.Wheel  // of the lock, which the base makes unnecessary
-	system *syslock.System // nil = none, or not known
-	chosen bool            // apt chose the system packages now: no lock has them
-	models []syslock.Model // what the recipe's models are made of
-	cuda   string
-	pruned []Pruned            // what each rule leaves out; nil = nothing is pruned, or nobody counted
-	glibc  string              // of the base, "" = unknown
-	needs  map[string][]string // of the lock, where something is built
-	asked  map[string]string   // package that is built → who requires it
-	notes  []string
-	locked bool
 }
 
-// compile makes the graph of one platform.
-func (b *build) compile(ctx context.Context, gw gateway.Client, r *recipe.Recipe, lock *pylock.Lock) (compiled, error) {
-	c, base, err := b.lookup(ctx, gw, r, lock)
+// compile looks up what one platform needs and makes its graph.
+func (b *build) compile(ctx context.Context, gw gateway.Client, r *recipe.Recipe, lock *pylock.Lock) (platformBuild, error) {
+	f, err := b.lookup(ctx, gw, r, lock)
 	if err != nil {
-		return compiled{}, err
+		return platformBuild{}, err
 	}
-	if err := b.checkSources(&c); err != nil {
-		return compiled{}, err
-	}
-	tools, err := b.lookupTools(ctx, gw, &c)
-	if err != nil {
-		return compiled{}, err
-	}
-	modelTool, err := b.modelTool(ctx, gw, &c)
-	if err != nil {
-		return compiled{}, err
-	}
-	c.inputs = llb.Inputs{
-		Build: tools,
-		Base:  base, Images: c.images, Wheels: c.wheels, Extra: c.extra, System: c.system, Models: c.models, Tool: modelTool, Worker: b.worker, Helpers: b.helpers, Reference: b.reference, Network: b.network(),
+	in := llb.Inputs{
+		Build: f.tools,
+		Base:  f.base, Images: f.images, Wheels: f.wheels, Extra: f.extra, System: f.system, Models: f.models, Tool: f.modelTool, Worker: b.worker, Helpers: b.helpers, Reference: b.reference, Network: b.network(),
 		Session: b.session(b.locals), Epoch: b.req.Epoch, Target: b.req.Target, NoCache: b.req.NoCache,
 	}
 	if len(r.Steps()) > 0 {
-		if err := addSteps(&c.inputs, imageName(b.worker), r.Platform); err != nil {
-			return c, err
+		if err := addSteps(&in, imageName(b.worker), r.Platform); err != nil {
+			return platformBuild{}, err
 		}
 	}
-	c.graph, err = llb.Compile(c.recipe, c.inputs)
-	return c, err
+	graph, err := llb.Compile(f.recipe, in)
+	return platformBuild{f, in, graph}, err
 }
 
 // addSteps adds the program that runs a project's steps, for the daemon's platform and for the image's.
@@ -86,136 +52,10 @@ func addSteps(in *llb.Inputs, worker, platform string) (err error) {
 	return err
 }
 
-// overlapNotes names packages that bring the same path with different bytes. The plan's order decides whose stays.
-func overlapNotes(lock *pylock.Lock, wheels []pylock.Wheel) []string {
-	have := map[string]bool{}
-	for _, w := range wheels {
-		have[w.Name] = true
-	}
-	var notes []string
-	for _, pair := range slices.Sorted(maps.Keys(lock.Tool.Overlaps)) {
-		if a, b, ok := strings.Cut(pair, " "); ok && have[a] && have[b] {
-			notes = append(notes, fmt.Sprintf("%s and %s both bring %s with different contents; the later layer's stays",
-				a, b, strings.Join(lock.Tool.Overlaps[pair], ", ")))
-		}
-	}
-	return notes
-}
-
 // session names the session of the local files in the graph, unless another client is to send it.
 func (b *build) session(l *locals) ops.Session {
 	if b.portable || l == nil {
 		return ops.Session{SharedKey: b.sharedKey()}
 	}
 	return ops.Session{ID: l.session.ID(), SharedKey: b.sharedKey()}
-}
-
-// lookup finds the base and the wheels of one platform, and checks them against the tables.
-func (b *build) lookup(ctx context.Context, gw gateway.Client, r *recipe.Recipe, lock *pylock.Lock) (compiled, ops.Base, error) {
-	p, err := parsePlatform(r.Platform)
-	if err != nil {
-		return compiled{}, ops.Base{}, err
-	}
-	models, err := b.findModels(ctx, gw, r)
-	if err != nil || b.req.Target == "models" {
-		return compiled{recipe: r, models: models, locked: lock != nil}, ops.Base{}, err
-	}
-	base, err := b.lookupBase(ctx, gw, r, p)
-	if err != nil {
-		return compiled{}, base, err
-	}
-	glibc, err := compat.CheckBase(r, "", createdBy(base), base.Config.Config.Env)
-	if err != nil {
-		return compiled{}, base, err
-	}
-	c := compiled{recipe: r, models: models, locked: lock != nil || r.Requires.UV != nil}
-	if b.req.Target != "base" {
-		if c.images, err = b.lookupImages(ctx, gw, r, p); err != nil {
-			return c, base, err
-		}
-	}
-	needs := llb.NeedsPackages(b.req.Target)
-	if !needs && (!base.Bare || b.req.Target != "base") {
-		return c, base, nil
-	}
-	if c.inBase, err = b.lookInto(ctx, gw, r, base, p); err != nil {
-		return c, base, err
-	}
-	glibc = cmp.Or(glibc, c.inBase.glibc)
-	if c.system, c.chosen, err = b.systemPackages(ctx, gw, r, base, p); err != nil || !needs {
-		return c, base, err
-	}
-	if lock == nil {
-		q := asking{recipe: r, platforms: []string{r.Platform}, glibc: glibc, has: c.inBase.packages}
-		if _, lock, err = b.askUV(ctx, gw, q); err != nil {
-			return c, base, err
-		}
-	}
-	if err = c.choose(lock, glibc); err != nil {
-		return c, base, err
-	}
-	if _, err = compat.CheckBase(r, c.cuda, createdBy(base), base.Config.Config.Env); err != nil {
-		return c, base, err
-	}
-	return c, base, b.stageWheels(ctx, gw, &c, lock, glibc)
-}
-
-// choose picks the wheels, holds them against the compatibility tables, and gives the recipe what follows from them.
-func (c *compiled) choose(lock *pylock.Lock, glibc string) error {
-	r := c.recipe
-	lock, err := lock.Restrict(allowed(r))
-	if err != nil {
-		return err
-	}
-	wheels, err := lock.Select(target(r, glibc))
-	if err != nil {
-		return err
-	}
-	c.wheels, c.cuda, c.glibc = wheels, pylock.CUDA(wheels), glibc
-	infos := make([]compat.Package, len(wheels))
-	for i, w := range wheels {
-		infos[i] = compat.Package{Name: w.Name, Version: w.Version}
-	}
-	if c.notes, err = compat.CheckWheels(r, infos, lock.PathTo); err != nil {
-		return err
-	}
-	c.notes = append(c.notes, sourceNotes(wheels)...)
-	c.notes = append(c.notes, otherBuilds(r, wheels)...)
-	c.notes = append(c.notes, overlapNotes(lock, wheels)...)
-	c.countPruned(lock)
-	if c.chosen {
-		c.notes = append(c.notes, "the system packages were chosen now; \"mlbuild lock\" pins them")
-	}
-	decided := *r
-	decided.App.Env = compat.Env(r, c.cuda)
-	if c.inBase.interpreter != "" {
-		decided.Base.Interpreter = c.inBase.interpreter
-	}
-	var notes []string
-	c.wheels, c.spared, notes = c.inBase.subtract(lock, wheels, query.Mentioned(r))
-	c.notes = append(c.notes, notes...)
-	c.sources(lock)
-	c.recipe = &decided
-	return nil
-}
-
-// allowed are the hashes that the project's requirements files name.
-func allowed(r *recipe.Recipe) []pylock.Allowed {
-	var all []pylock.Allowed
-	for _, h := range r.Requires.Hashes {
-		all = append(all, pylock.Allowed{Name: h.Name, Version: h.Version, SHA256: h.SHA256})
-	}
-	return all
-}
-
-// otherBuilds names packages that come as another build than the one whose hashes the requirements name: torch 2.9.1+cpu for torch 2.9.1.
-func otherBuilds(r *recipe.Recipe, wheels []pylock.Wheel) []string {
-	var notes []string
-	for _, w := range wheels {
-		release, local, _ := strings.Cut(w.Version, "+")
-		if local != "" && slices.ContainsFunc(r.Requires.Hashes, func(h recipe.PinnedHashes) bool { return h.Name == w.Name && h.Version == release }) {
-			notes = append(notes, fmt.Sprintf("the hashes that the requirements name for %s %s are not those of %s, which the profile takes; its own come from its index", w.Name, release, w.Version))
-		}
-	}
-	return notes
 }

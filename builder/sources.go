@@ -31,7 +31,7 @@ func target(r *recipe.Recipe, glibc string) pypi.Target {
 }
 
 // sources adds the project itself where it is installed, and keeps what the lock says about packages that are built.
-func (c *compiled) sources(lock *pylock.Lock) {
+func (c *found) sources(lock *pylock.Lock) {
 	if p := c.recipe.Builder.Project; p != nil {
 		own := pylock.Wheel{Name: p.Name, Version: p.Version, Why: "it is the project itself", Source: &pylock.Source{Type: pylock.Directory, Path: p.Path}}
 		c.wheels = append(slices.DeleteFunc(slices.Clone(c.wheels), func(w pylock.Wheel) bool { return w.Name == p.Name }), own)
@@ -107,7 +107,7 @@ func fetched(wheels []pylock.Wheel) []pylock.Wheel {
 
 // checkSources refuses what could not be built here, before anything is: programs of a platform that the daemon cannot run, and files of the project that are
 // not those of the lock any more.
-func (b *build) checkSources(c *compiled) error {
+func (b *build) checkSources(c *found) error {
 	wheels := slices.Concat(c.wheels, c.extra)
 	if llb.Builds(wheels) && !runsOn(b.daemon.Platforms, c.recipe.Platform) {
 		return fault.New(fault.Platform, "profile %s on %s builds packages from source, and the daemon at %s runs only %v",
@@ -177,7 +177,7 @@ func (b *build) checkFile(path, sum, profile string) error {
 const develImage = "docker.io/nvidia/cuda"
 
 // lookupTools finds what the packages are built with, if any is.
-func (b *build) lookupTools(ctx context.Context, gw gateway.Client, c *compiled) (t llb.BuildInputs, err error) {
+func (b *build) lookupTools(ctx context.Context, gw gateway.Client, c *found) (t llb.BuildInputs, err error) {
 	r := c.recipe
 	wheels := slices.Concat(c.wheels, c.extra)
 	if !llb.Builds(wheels) {

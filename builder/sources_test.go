@@ -19,7 +19,7 @@ func TestProjectIsInstalled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := compiled{recipe: r}
+	c := found{recipe: r}
 	if err := c.choose(lock, "2.36"); err != nil {
 		t.Fatal(err)
 	}

@@ -29,12 +29,12 @@ func requirementsOf(r *recipe.Recipe, stage string) *recipe.StageRequirements {
 
 // stageWheels chooses the wheels that the request's stage has beside the runtime's, which are chosen already: from the stage's lock, else uv is asked,
 // with the versions of the runtime's lock as constraints.
-func (b *build) stageWheels(ctx context.Context, gw gateway.Client, c *compiled, runtime *pylock.Lock, glibc string) error {
+func (b *build) stageWheels(ctx context.Context, gw gateway.Client, c *found, runtime *pylock.Lock, glibc string) error {
 	q := requirementsOf(c.recipe, b.req.Target)
 	if q == nil {
 		return nil
 	}
-	stage := compiled{recipe: c.recipe.With(*q), inBase: c.inBase}
+	stage := found{recipe: c.recipe.With(*q), inBase: c.inBase}
 	lock, err := b.stageLock(&stage, c, glibc)
 	if err != nil {
 		return err
@@ -72,7 +72,7 @@ func (b *build) stageWheels(ctx context.Context, gw gateway.Client, c *compiled,
 
 // stageLock gives the stage's lock if it answers today's inputs and has every package of the runtime as the runtime has it; then
 // the stage's wheels are chosen from it. What is stale or missing is a fault.LockStale under --locked, else a note.
-func (b *build) stageLock(stage, runtime *compiled, glibc string) (*pylock.Lock, error) {
+func (b *build) stageLock(stage, runtime *found, glibc string) (*pylock.Lock, error) {
 	v := Variant{Profile: stage.recipe.Profile, Recipes: []*recipe.Recipe{stage.recipe}}
 	for _, given := range b.req.Variants {
 		if given.Profile == v.Profile {
@@ -101,7 +101,7 @@ func (b *build) stageLock(stage, runtime *compiled, glibc string) (*pylock.Lock,
 }
 
 // changedBy says in words which package of the runtime the stage would have otherwise, "" if none.
-func changedBy(stage, runtime *compiled) string {
+func changedBy(stage, runtime *found) string {
 	for _, w := range runtime.wheels {
 		i := slices.IndexFunc(stage.wheels, func(s pylock.Wheel) bool { return s.Name == w.Name })
 		switch {

@@ -78,7 +78,7 @@ func TestStageWheels(t *testing.T) {
 				}
 				return resolved("", "numpy 2.2.1", "pytest 9.0"), nil
 			}}
-			runtime := compiled{recipe: r, locked: true}
+			runtime := found{recipe: r, locked: true}
 			lock := parsed(t, "pylock.cpu.toml", lockText("numpy 2.2.1"))
 			if err := runtime.choose(lock, "2.36"); err != nil {
 				t.Fatal(err)
@@ -184,7 +184,7 @@ func TestRemembered(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			all := made{platforms: []compiled{{recipe: r, inputs: in, graph: g}}}
+			all := made{platforms: []platformBuild{{found: found{recipe: r}, inputs: in, graph: g}}}
 			all.Remote = &publish.RemoteState{}
 			notes, err := m.test(t.Context(), counted{runs}, all)
 			if c.fails != "" {

@@ -262,7 +262,7 @@ func TestSystemPackages(t *testing.T) {
 func TestExplainSystemDownload(t *testing.T) {
 	r := testRecipe(t, "cpu", someSystem)
 	deb := syslock.Package{Name: "libgomp1", Version: "1:1+b", URL: "http://deb.example/pool/libgomp1_1%2bb_amd64.deb", SHA256: digest.FromString("deb").Encoded()}
-	c := &compiled{recipe: r, system: &syslock.System{Packages: []syslock.Package{deb}}}
+	c := &found{recipe: r, system: &syslock.System{Packages: []syslock.Package{deb}}}
 	failed := fmt.Errorf("digest mismatch %s: sha256:%s", digest.FromString("an error page"), deb.SHA256)
 	for _, test := range []struct {
 		answer string

@@ -23,7 +23,7 @@ func (b *build) readScripts(ctx context.Context, gw gateway.Client, r *recipe.Re
 	}
 	res, err := gw.Solve(ctx, gateway.SolveRequest{Definition: def, Evaluate: true})
 	if err != nil {
-		return b.explainDownload(ctx, gw, &compiled{recipe: r, system: s}, err)
+		return b.explainDownload(ctx, gw, &found{recipe: r, system: s}, err)
 	}
 	ref, err := res.SingleRef()
 	if err != nil {

@@ -39,7 +39,7 @@ func (m *imageBuild) test(ctx context.Context, gw gateway.Client, all made) ([]s
 }
 
 // testOne runs the tests of one platform, which is one of several or alone. Cached failures are run again; cached passes are trusted.
-func (m *imageBuild) testOne(ctx context.Context, gw gateway.Client, c compiled, imports []Cache, several bool) (notes []string, err error) {
+func (m *imageBuild) testOne(ctx context.Context, gw gateway.Client, c platformBuild, imports []Cache, several bool) (notes []string, err error) {
 	end, ref, err := m.runTests(ctx, gw, c, imports)
 	if err == nil && end.Exit != 0 && end.Run != m.runID() {
 		if c, err = c.again(stageTesting); err == nil {
@@ -65,14 +65,14 @@ func (m *imageBuild) testOne(ctx context.Context, gw gateway.Client, c compiled,
 func (b *build) runID() string { return string(b.store[llb.RunSecret]) }
 
 // again compiles the graph so that the steps of a stage run again.
-func (c compiled) again(stage string) (compiled, error) {
+func (c platformBuild) again(stage string) (platformBuild, error) {
 	c.inputs.NoCache = append(slices.Clone(c.inputs.NoCache), stage)
 	graph, err := llb.Compile(c.recipe, c.inputs)
 	c.graph = graph
 	return c, err
 }
 
-func (m *imageBuild) runTests(ctx context.Context, gw gateway.Client, c compiled, imports []Cache) (end llb.Tested, ref gateway.Reference, err error) {
+func (m *imageBuild) runTests(ctx context.Context, gw gateway.Client, c platformBuild, imports []Cache) (end llb.Tested, ref gateway.Reference, err error) {
 	if ref, err = m.graphOf(c).Solve(ctx, gw, c.graph.Tests, imports); err != nil {
 		return end, nil, err
 	}
@@ -87,7 +87,7 @@ func (m *imageBuild) runTests(ctx context.Context, gw gateway.Client, c compiled
 }
 
 // bringReports writes the reports into the directories of the request; of several platforms each has a directory of its own.
-func (m *imageBuild) bringReports(ctx context.Context, ref gateway.Reference, c compiled, several bool) error {
+func (m *imageBuild) bringReports(ctx context.Context, ref gateway.Reference, c platformBuild, several bool) error {
 	for _, o := range m.req.Outputs {
 		if o.Type.Place() != publish.Directory {
 			continue
@@ -113,7 +113,7 @@ func (m *imageBuild) bringReports(ctx context.Context, ref gateway.Reference, c 
 }
 
 // testFault is a test run that failed, with the end of its output.
-func (m *imageBuild) testFault(c compiled, end llb.Tested) *fault.Fault {
+func (m *imageBuild) testFault(c platformBuild, end llb.Tested) *fault.Fault {
 	f := fault.New(fault.Step, "the tests of profile %s on %s failed: %s ended with exit code %d:\n%s",
 		m.v.Profile, c.recipe.Platform, strings.Join(end.Command, " "), end.Exit, lastLines(end.Output, 40))
 	switch {

@@ -34,7 +34,7 @@ type imageBuild struct {
 // made is what the daemon made of a variant.
 type made struct {
 	publish.Made
-	platforms []compiled
+	platforms []platformBuild
 	tested    bool     // the tests ran and passed
 	notes     []string // that a user should know
 }
@@ -170,12 +170,12 @@ func (m *imageBuild) function(ctx context.Context, gw gateway.Client, whole bool
 }
 
 // compileAll looks up and compiles every platform of the variant.
-func (m *imageBuild) compileAll(ctx context.Context, gw gateway.Client) ([]compiled, error) {
+func (m *imageBuild) compileAll(ctx context.Context, gw gateway.Client) ([]platformBuild, error) {
 	lock, err := m.usableLocks(m.v)
 	if err != nil {
 		return nil, err
 	}
-	all := make([]compiled, len(m.v.Recipes))
+	all := make([]platformBuild, len(m.v.Recipes))
 	eg, egctx := errgroup.WithContext(ctx)
 	for i, r := range m.v.Recipes {
 		eg.Go(func() (err error) {
@@ -187,7 +187,7 @@ func (m *imageBuild) compileAll(ctx context.Context, gw gateway.Client) ([]compi
 }
 
 // graphs are what is published of the platforms.
-func (b *build) graphs(platforms []compiled) []publish.Graph {
+func (b *build) graphs(platforms []platformBuild) []publish.Graph {
 	all := make([]publish.Graph, len(platforms))
 	for i, c := range platforms {
 		all[i] = b.graphOf(c)
@@ -195,18 +195,18 @@ func (b *build) graphs(platforms []compiled) []publish.Graph {
 	return all
 }
 
-func (b *build) graphOf(c compiled) publish.Graph {
+func (b *build) graphOf(c platformBuild) publish.Graph {
 	return publish.Graph{
 		Graph: c.graph, Base: c.inputs.Base.Config.RootFS.DiffIDs,
 		Apart: func() ([]*pb.Definition, error) { return b.apart(c) },
 		Explain: func(ctx context.Context, gw gateway.Client, err error) error {
-			return b.explainDownload(ctx, gw, &c, err)
+			return b.explainDownload(ctx, gw, &c.found, err)
 		},
 	}
 }
 
 // apart compiles each layer of a platform by itself, with the project's files from the second session.
-func (b *build) apart(c compiled) ([]*pb.Definition, error) {
+func (b *build) apart(c platformBuild) ([]*pb.Definition, error) {
 	second, err := b.second()
 	if err != nil {
 		return nil, err
