@@ -10,6 +10,7 @@ import (
 	bkclient "github.com/moby/buildkit/client"
 	"github.com/opencontainers/go-digest"
 
+	"github.com/mlbuild/mlbuild/builder/buildertest"
 	"github.com/mlbuild/mlbuild/llb/query"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
@@ -20,18 +21,18 @@ func isInspection(definition string) bool { return !strings.Contains(definition,
 
 // A torch that only another package needs becomes a direct requirement, so that uv takes it from the profile's index.
 func TestAskUVBindsTransitiveTorch(t *testing.T) {
-	r := testRecipe(t, "cpu", "python: {packages: [needs-torch]}\n")
+	r := buildertest.Recipe(t, "cpu", "python: {packages: [needs-torch]}\n")
 	passes := 0
-	gw := &stub{lookup: anImage, solve: func(def string) (map[string]string, error) {
+	gw := &buildertest.Gateway{OnLookup: buildertest.AnImage, OnSolve: func(def string) (map[string]string, error) {
 		if isInspection(def) {
-			return resolved("", ""), nil
+			return buildertest.Resolved("", ""), nil
 		}
 		passes++
 		if strings.Contains(def, "[tool.uv.sources.torch]") {
-			return resolved("needs-torch==1.0\n    # via -r requirements.txt\ntorch==2.9.1+cpu\n    # via\n    #   requirements-of-cpu (pyproject.toml)\n    #   needs-torch\n",
+			return buildertest.Resolved("needs-torch==1.0\n    # via -r requirements.txt\ntorch==2.9.1+cpu\n    # via\n    #   requirements-of-cpu (pyproject.toml)\n    #   needs-torch\n",
 				"needs-torch 1.0", "torch 2.9.1+cpu"), nil
 		}
-		return resolved("", "needs-torch 1.0", "torch 2.9.1"), nil
+		return buildertest.Resolved("", "needs-torch 1.0", "torch 2.9.1"), nil
 	}}
 	data, lock, err := running(t, Request{}).askUV(t.Context(), gw, asking{recipe: r, platforms: []string{"linux/amd64"}, glibc: "2.36"})
 	if err != nil {
@@ -62,13 +63,13 @@ func TestAskUVBindsTransitiveTorch(t *testing.T) {
 
 // A direct torch needs one pass.
 func TestAskUVSettlesAtOnce(t *testing.T) {
-	r := testRecipe(t, "cpu", "python: {packages: [torch]}\n")
+	r := buildertest.Recipe(t, "cpu", "python: {packages: [torch]}\n")
 	passes := 0
-	gw := &stub{lookup: anImage, solve: func(def string) (map[string]string, error) {
+	gw := &buildertest.Gateway{OnLookup: buildertest.AnImage, OnSolve: func(def string) (map[string]string, error) {
 		if !isInspection(def) {
 			passes++
 		}
-		return resolved("", "torch 2.9.1+cpu"), nil
+		return buildertest.Resolved("", "torch 2.9.1+cpu"), nil
 	}}
 	if _, _, err := running(t, Request{}).askUV(t.Context(), gw, asking{recipe: r, platforms: []string{"linux/amd64"}}); err != nil {
 		t.Fatal(err)
@@ -80,18 +81,18 @@ func TestAskUVSettlesAtOnce(t *testing.T) {
 
 // Every pass finds one more package.
 func TestAskUVNeverSettles(t *testing.T) {
-	r := testRecipe(t, "cpu", "python: {packages: [needs-torch]}\n")
+	r := buildertest.Recipe(t, "cpu", "python: {packages: [needs-torch]}\n")
 	family, passes := []string{"torch", "torchvision", "torchaudio", "torchao", "torchtune", "torchrec", "xformers"}, 0
-	gw := &stub{lookup: anImage, solve: func(string) (map[string]string, error) {
+	gw := &buildertest.Gateway{OnLookup: buildertest.AnImage, OnSolve: func(string) (map[string]string, error) {
 		passes++
 		var packages []string
 		for _, name := range family[:passes] {
 			packages = append(packages, name+" 1.0")
 		}
-		return resolved("", packages...), nil
+		return buildertest.Resolved("", packages...), nil
 	}}
 	_, _, err := running(t, Request{}).askUV(t.Context(), gw, asking{recipe: r, platforms: []string{"linux/amd64"}})
-	expect(t, err, fault.Resolve, false, "the resolution of profile cpu does not settle: after 5 passes", "name these packages in the requirements yourself")
+	buildertest.Expect(t, err, fault.Resolve, false, "the resolution of profile cpu does not settle: after 5 passes", "name these packages in the requirements yourself")
 	if passes != maxPasses {
 		t.Errorf("%d passes, want %d", passes, maxPasses)
 	}
@@ -99,7 +100,7 @@ func TestAskUVNeverSettles(t *testing.T) {
 
 // TestExplainResolve feeds what uv 0.13.9 says.
 func TestExplainResolve(t *testing.T) {
-	r := testRecipe(t, "cpu", "python: {packages: [thing]}\n")
+	r := buildertest.Recipe(t, "cpu", "python: {packages: [thing]}\n")
 	const unsolvable = "error: No solution found when resolving dependencies\n  cause: Because "
 	for _, test := range []struct {
 		name, said string
@@ -133,9 +134,9 @@ func TestExplainResolve(t *testing.T) {
 				Vertexes: []*bkclient.Vertex{{Digest: step, Name: "[resolve] uv", Error: "exit code: 1"}},
 				Logs:     []*bkclient.VertexLog{{Vertex: step, Data: []byte(test.said + "\n")}},
 			})
-			gw := &stub{lookup: anImage, solve: func(string) (map[string]string, error) { return nil, errors.New("exit code: 1") }}
+			gw := &buildertest.Gateway{OnLookup: buildertest.AnImage, OnSolve: func(string) (map[string]string, error) { return nil, errors.New("exit code: 1") }}
 			_, _, err := b.askUV(t.Context(), gw, asking{recipe: r, platforms: []string{"linux/amd64"}})
-			expect(t, err, test.code, test.retry, test.says, strings.TrimSpace(strings.Split(test.said, "\n")[0]))
+			buildertest.Expect(t, err, test.code, test.retry, test.says, strings.TrimSpace(strings.Split(test.said, "\n")[0]))
 		})
 	}
 }
@@ -144,16 +145,16 @@ func TestExplainResolve(t *testing.T) {
 func TestReadFileInPieces(t *testing.T) {
 	for _, size := range []int{0, 1, 8 << 20, 20<<20 + 7} {
 		want := strings.Repeat("x", size)
-		ref := &stubRef{files: map[string]string{query.ResolvedLock: want}}
+		ref := &buildertest.Ref{Files: map[string]string{query.ResolvedLock: want}}
 		got, err := readFile(t.Context(), ref, query.ResolvedLock)
 		if err != nil || string(got) != want {
 			t.Errorf("%d bytes, %v; want %d", len(got), err, size)
 		}
-		if pieces := size/(8<<20) + 1; ref.reads != pieces {
-			t.Errorf("%d bytes took %d reads, want %d", size, ref.reads, pieces)
+		if pieces := size/(8<<20) + 1; ref.Reads != pieces {
+			t.Errorf("%d bytes took %d reads, want %d", size, ref.Reads, pieces)
 		}
 	}
-	if _, err := readFile(t.Context(), &stubRef{}, "/nowhere"); err == nil || !strings.Contains(err.Error(), "/nowhere") {
+	if _, err := readFile(t.Context(), &buildertest.Ref{}, "/nowhere"); err == nil || !strings.Contains(err.Error(), "/nowhere") {
 		t.Errorf("got %v", err)
 	}
 }

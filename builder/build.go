@@ -2,10 +2,7 @@ package builder
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
-	"path/filepath"
 	"slices"
 	"sync"
 
@@ -15,6 +12,7 @@ import (
 	"github.com/mlbuild/mlbuild/builder/daemon"
 	"github.com/mlbuild/mlbuild/builder/publish"
 	"github.com/mlbuild/mlbuild/builder/registry"
+	"github.com/mlbuild/mlbuild/builder/session"
 	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/llb/helper"
 	"github.com/mlbuild/mlbuild/llb/ops"
@@ -41,8 +39,10 @@ func (b *Builder) Build(ctx context.Context, req Request) (*Result, error) {
 		return nil, err
 	}
 	defer run.close()
-	if err := run.store.steps(req); err != nil {
-		return nil, err
+	if llb.NeedsPackages(req.Target) {
+		if err := run.store.ForSteps(req.recipes(), req.SSH); err != nil {
+			return nil, err
+		}
 	}
 	images, errs := make([]*Image, len(req.Variants)), make([]error, len(req.Variants))
 	var wg sync.WaitGroup
@@ -69,11 +69,11 @@ type build struct {
 	helpers ops.Helpers
 	// reference are those of referencePlatform.
 	reference ops.Helpers
-	store     secretStore
+	store     session.Store
 	system    *syslock.Lock // the project's mlbuild.lock, nil = there is none
-	locals    *locals
-	second    func() (*locals, error) // another session with the same files, opened when first asked for
-	opened    *locals
+	locals    *session.Files
+	second    func() (*session.Files, error) // another session with the same files, opened when first asked for
+	opened    *session.Files
 	registry  *registry.Client
 	repoLocks *publish.RepoLocks
 	records   *publish.Records
@@ -97,7 +97,7 @@ func helpersFor(platform string) (h ops.Helpers, err error) {
 
 // start checks what can be checked before the daemon is asked for anything, and opens the session of the local files.
 func (b *Builder) start(ctx context.Context, req Request) (*build, error) {
-	store, err := loadSecrets(req)
+	store, err := req.secrets()
 	if err != nil {
 		return nil, err
 	}
@@ -125,13 +125,13 @@ func (b *Builder) start(ctx context.Context, req Request) (*build, error) {
 	}
 	run.ctx, run.stop = b.daemon.Watch(ctx)
 	run.records = publish.NewRecords(run.ctx, b.daemon.Client)
-	if run.locals, err = openLocals(run.ctx, b.daemon.Client, req.Dir, run.sharedKey()); err != nil {
+	if run.locals, err = session.Open(run.ctx, b.daemon.Client, req.Dir, run.sharedKey()); err != nil {
 		run.stop()
 		return nil, err
 	}
-	store[llb.RunSecret] = []byte(run.locals.session.ID())
-	run.second = sync.OnceValues(func() (l *locals, err error) {
-		l, err = openLocals(run.ctx, b.daemon.Client, req.Dir, run.sharedKey())
+	store[llb.RunSecret] = []byte(run.locals.ID())
+	run.second = sync.OnceValues(func() (l *session.Files, err error) {
+		l, err = session.Open(run.ctx, b.daemon.Client, req.Dir, run.sharedKey())
 		run.opened = l
 		return l, err
 	})
@@ -140,15 +140,15 @@ func (b *Builder) start(ctx context.Context, req Request) (*build, error) {
 
 func (b *build) close() {
 	if b.opened != nil {
-		b.opened.close()
+		b.opened.Close()
 	}
-	b.locals.close()
+	b.locals.Close()
 	b.stop()
 }
 
 // preflight gives the daemon's own platform, and refuses what it could not build: a step of a foreign platform without an emulator, a secret's
 // value in the image.
-func (b *Builder) preflight(req Request, store secretStore, system *syslock.Lock) (ocispecs.Platform, error) {
+func (b *Builder) preflight(req Request, store session.Store, system *syslock.Lock) (ocispecs.Platform, error) {
 	var faults fault.List
 	for _, v := range req.Variants {
 		for _, r := range v.Recipes {
@@ -198,15 +198,7 @@ func runsOn(have []string, platform string) bool {
 	})
 }
 
-// sharedKey names the project's directory among all clients of a daemon, so that it finds the last transfer and takes only changes.
-func (b *build) sharedKey() string {
-	dir, err := filepath.Abs(b.req.Dir)
-	if err != nil {
-		dir = b.req.Dir
-	}
-	sum := sha256.Sum256([]byte(dir))
-	return "mlbuild-" + hex.EncodeToString(sum[:8])
-}
+func (b *build) sharedKey() string { return session.SharedKey(b.req.Dir) }
 
 func (b *build) network() ops.Network { return ops.Network{CA: b.req.CA != nil, Proxy: b.req.Proxy} }
 

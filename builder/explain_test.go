@@ -14,6 +14,7 @@ import (
 	"github.com/moby/buildkit/solver/pb"
 	"github.com/opencontainers/go-digest"
 
+	"github.com/mlbuild/mlbuild/builder/buildertest"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 )
@@ -64,7 +65,7 @@ func TestExplain(t *testing.T) {
 		t.Run(test.text, func(t *testing.T) {
 			err := errors.New(test.text)
 			got := running(t, Request{}).explain("cpu", err)
-			expect(t, got, test.code, test.retry, test.says)
+			buildertest.Expect(t, got, test.code, test.retry, test.says)
 			if !errors.Is(got, err) {
 				t.Error("the cause is lost")
 			}
@@ -90,16 +91,16 @@ func TestExplainStep(t *testing.T) {
 	}
 	b, err := failing(t, strings.Join(lines, "\n")+"\n")
 	got := b.explain("cpu", err)
-	expect(t, got, fault.Step, false, `step "[system] install" of profile cpu ended with exit code 100:`, "line 10\n", "line 29")
+	buildertest.Expect(t, got, fault.Step, false, `step "[system] install" of profile cpu ended with exit code 100:`, "line 10\n", "line 29")
 	if strings.Contains(got.Error(), "line 9\n") {
 		t.Errorf("more than the last 20 lines:\n%v", got)
 	}
 
 	b, err = failing(t, "dpkg: error: No space left on device\n")
-	expect(t, b.explain("cpu", err), fault.Disk, false, "the daemon's disk is full")
+	buildertest.Expect(t, b.explain("cpu", err), fault.Disk, false, "the daemon's disk is full")
 
 	b, err = failing(t, "")
-	expect(t, b.explain("cpu", err), fault.Step, false, "ended with exit code 100: process did not complete")
+	buildertest.Expect(t, b.explain("cpu", err), fault.Step, false, "ended with exit code 100: process did not complete")
 
 	b, err = failing(t, "E-WHEEL-UNSAFE: a.whl: \"../x\": its name has a part ..\nnoise\n E-WHEEL-UNSAFE: a.whl: \"b\": it is there twice\n")
 	all := fault.All(b.explain("cpu", err))
@@ -127,17 +128,17 @@ func TestExplainPasses(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	b.ctx = ctx
 	cancel(fault.New(fault.DaemonLost, "went silent").Retryable())
-	expect(t, b.explain("cpu", errors.New("context canceled")), fault.DaemonLost, true, "went silent")
+	buildertest.Expect(t, b.explain("cpu", errors.New("context canceled")), fault.DaemonLost, true, "went silent")
 
 	ctx, stop := context.WithCancel(t.Context())
 	b.ctx = ctx
 	stop()
-	expect(t, b.explain("cpu", errors.New("rpc error: code = Canceled")), fault.Cancelled, false, "the build was stopped")
+	buildertest.Expect(t, b.explain("cpu", errors.New("rpc error: code = Canceled")), fault.Cancelled, false, "the build was stopped")
 }
 
 // TestExplainMismatch answers the question what a server sends now in every way.
 func TestExplainMismatch(t *testing.T) {
-	r := testRecipe(t, "cpu", "python:\n  packages: [x]\n  indexes: [{name: own, url: \"https://files.example/simple\", secret: account}]\n")
+	r := buildertest.Recipe(t, "cpu", "python:\n  packages: [x]\n  indexes: [{name: own, url: \"https://files.example/simple\", secret: account}]\n")
 	good, bad := digest.FromString("good"), digest.FromString("bad")
 	w := pylock.Wheel{Name: "x", Filename: "x-1-py3-none-any.whl", URL: "https://files.example/x-1-py3-none-any.whl", SHA256: good.Encoded()}
 	failed := fmt.Errorf("digest mismatch %s: %s", bad, good)
@@ -172,19 +173,19 @@ func TestExplainMismatch(t *testing.T) {
 		{"its CA", answers("x509: certificate signed by unknown authority"), fault.CA, false, []string{"SSL_CERT_FILE"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got := running(t, Request{}).explainDownload(t.Context(), &stub{lookup: test.lookup}, &found{recipe: r, wheels: []pylock.Wheel{w}}, failed)
-			expect(t, got, test.code, test.retry, test.says...)
+			got := running(t, Request{}).explainDownload(t.Context(), &buildertest.Gateway{OnLookup: test.lookup}, &found{recipe: r, wheels: []pylock.Wheel{w}}, failed)
+			buildertest.Expect(t, got, test.code, test.retry, test.says...)
 			if passes(got) != (test.retry && test.code == fault.Download) {
 				t.Errorf("tried again: %t", passes(got))
 			}
 		})
 	}
-	got := running(t, Request{}).explainDownload(t.Context(), &stub{}, &found{recipe: r}, failed)
-	expect(t, got, fault.Digest, false, "a download is not what the lock promises")
+	got := running(t, Request{}).explainDownload(t.Context(), &buildertest.Gateway{}, &found{recipe: r}, failed)
+	buildertest.Expect(t, got, fault.Digest, false, "a download is not what the lock promises")
 }
 
 func TestExplainBase(t *testing.T) {
-	const zero = "registry.example/x@sha256:" + zeros
+	const zero = "registry.example/x@sha256:" + buildertest.Zeros
 	for _, test := range []struct {
 		ref, text string
 		code      fault.Code
@@ -199,19 +200,19 @@ func TestExplainBase(t *testing.T) {
 		{"registry.example/x:1", "tls: failed to verify certificate: x509: certificate signed by unknown authority", fault.CA, false, "ca= for the registry"},
 		{"registry.example/x:1", "dial tcp: lookup registry.example: no such host", fault.Base, true, "cannot look up registry.example/x:1"},
 	} {
-		gw := &stub{lookup: func(*pb.SourceOp) (*sourceresolver.MetaResponse, error) { return nil, errors.New(test.text) }}
+		gw := &buildertest.Gateway{OnLookup: func(*pb.SourceOp) (*sourceresolver.MetaResponse, error) { return nil, errors.New(test.text) }}
 		p, err := parsePlatform("linux/arm64")
 		if err != nil {
 			t.Fatal(err)
 		}
 		_, err = lookupImage(t.Context(), gw, test.ref, p)
-		expect(t, err, test.code, test.retry, test.says)
+		buildertest.Expect(t, err, test.code, test.retry, test.says)
 	}
 	p, _ := parsePlatform("linux/arm64")
-	_, err := lookupImage(t.Context(), &stub{lookup: anImage}, "registry.example/x:1", p)
-	expect(t, err, fault.Platform, false, "has no image for linux/arm64, only linux/amd64")
-	_, err = lookupImage(t.Context(), &stub{}, "Upper/Case", p)
-	expect(t, err, fault.Ref, false, "Upper/Case")
+	_, err := lookupImage(t.Context(), &buildertest.Gateway{OnLookup: buildertest.AnImage}, "registry.example/x:1", p)
+	buildertest.Expect(t, err, fault.Platform, false, "has no image for linux/arm64, only linux/amd64")
+	_, err = lookupImage(t.Context(), &buildertest.Gateway{}, "Upper/Case", p)
+	buildertest.Expect(t, err, fault.Ref, false, "Upper/Case")
 	_, err = parsePlatform("amiga/")
-	expect(t, err, fault.Platform, false, "amiga/")
+	buildertest.Expect(t, err, fault.Platform, false, "amiga/")
 }

@@ -9,6 +9,7 @@ import (
 	bkclient "github.com/moby/buildkit/client"
 	"github.com/opencontainers/go-digest"
 
+	"github.com/mlbuild/mlbuild/builder/buildertest"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/llb/query"
 	"github.com/mlbuild/mlbuild/profiles/fault"
@@ -17,15 +18,15 @@ import (
 // askingApt lets the step of apt say something and fail with err.
 func askingApt(t *testing.T, yaml, said string, err error) error {
 	t.Helper()
-	r := testRecipe(t, "cpu", yaml)
+	r := buildertest.Recipe(t, "cpu", yaml)
 	b := running(t, Request{})
 	step := digest.FromString("apt")
 	b.watch("cpu").keep(&bkclient.SolveStatus{
 		Vertexes: []*bkclient.Vertex{{Digest: step, Name: "[resolve] apt", Error: err.Error()}},
 		Logs:     []*bkclient.VertexLog{{Vertex: step, Data: []byte(said)}},
 	})
-	gw := &stub{solve: func(string) (map[string]string, error) { return nil, err }}
-	_, got := b.askApt(t.Context(), gw, r, query.SystemInputs{Base: ops.Base{Ref: "docker.io/library/python:3.11-slim@sha256:" + zeros}})
+	gw := &buildertest.Gateway{OnSolve: func(string) (map[string]string, error) { return nil, err }}
+	_, got := b.askApt(t.Context(), gw, r, query.SystemInputs{Base: ops.Base{Ref: "docker.io/library/python:3.11-slim@sha256:" + buildertest.Zeros}})
 	return got
 }
 
@@ -76,7 +77,7 @@ func TestExplainApt(t *testing.T) {
 		{"anything else", "E: dpkg was interrupted\n", fault.Resolve, false, []string{"dpkg was interrupted", "system.runtime"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			expect(t, askingApt(t, someSystem, test.said, errors.New("exit code: 1")), test.code, test.retry, test.says...)
+			buildertest.Expect(t, askingApt(t, someSystem, test.said, errors.New("exit code: 1")), test.code, test.retry, test.says...)
 		})
 	}
 }
@@ -96,13 +97,13 @@ func TestExplainAptTellsAll(t *testing.T) {
 // A base without a shell fails before anything can say why: BuildKit tells it in the step's log, or in the error.
 func TestExplainAptWithoutShell(t *testing.T) {
 	const text = `runc run failed: unable to start container process: exec: "/bin/sh": stat /bin/sh: no such file or directory`
-	expect(t, askingApt(t, someSystem, "", errors.New(text)), fault.Base, false, "has no apt")
-	expect(t, askingApt(t, someSystem, text, errors.New("exit code: 1")), fault.Base, false, "has no apt")
+	buildertest.Expect(t, askingApt(t, someSystem, "", errors.New(text)), fault.Base, false, "has no apt")
+	buildertest.Expect(t, askingApt(t, someSystem, text, errors.New("exit code: 1")), fault.Base, false, "has no apt")
 }
 
 func TestExplainAptKey(t *testing.T) {
 	key := digest.FromString("key")
 	yaml := "python: {requirements: []}\nsystem:\n  runtime: [tool]\n  repositories:\n    - {url: https://apt.example/, suite: ./, key: {url: https://apt.example/key.asc, sha256: " + key.Encoded() + "}}\n"
 	err := askingApt(t, yaml, "", errors.New("digest mismatch "+digest.FromString("other").String()+": "+key.String()))
-	expect(t, err, fault.Digest, false, "the key of the repository https://apt.example is not what mlbuild.yaml promises", "https://apt.example/key.asc", "new sha256")
+	buildertest.Expect(t, err, fault.Digest, false, "the key of the repository https://apt.example is not what mlbuild.yaml promises", "https://apt.example/key.asc", "new sha256")
 }

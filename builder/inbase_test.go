@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/mlbuild/mlbuild/builder/buildertest"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/fault"
@@ -19,10 +20,10 @@ func looked(t *testing.T, yaml string, pathEnv string, files map[string]string) 
 	t.Helper()
 	b := running(t, Request{})
 	asked := 0
-	gw := &stub{solve: func(string) (map[string]string, error) { asked++; return files, nil }}
-	base := ops.Base{Ref: "registry.example/ml:7@sha256:" + zeros}
+	gw := &buildertest.Gateway{OnSolve: func(string) (map[string]string, error) { asked++; return files, nil }}
+	base := ops.Base{Ref: "registry.example/ml:7@sha256:" + buildertest.Zeros}
 	base.Config.Config.Env = []string{"LANG=C", "PATH=" + pathEnv}
-	found, err := b.lookInto(t.Context(), gw, testRecipe(t, "cpu", "python: {packages: [x]}\n"+yaml), base, b.worker)
+	found, err := b.lookInto(t.Context(), gw, buildertest.Recipe(t, "cpu", "python: {packages: [x]}\n"+yaml), base, b.worker)
 	return found, asked, err
 }
 
@@ -56,9 +57,9 @@ func TestPythonOfABase(t *testing.T) {
 
 func TestNoPythonInABase(t *testing.T) {
 	_, _, err := looked(t, anyBase, "/usr/bin", map[string]string{"/usr/bin/perl": ""})
-	expect(t, err, fault.Spec, false, "the base registry.example/ml:7 has no Python", `base: {image: "registry.example/ml:7", python: "python:3.11-slim-bookworm"}`, "interpreter: path")
+	buildertest.Expect(t, err, fault.Spec, false, "the base registry.example/ml:7 has no Python", `base: {image: "registry.example/ml:7", python: "python:3.11-slim-bookworm"}`, "interpreter: path")
 	_, _, err = looked(t, anyBase, "/usr/bin", map[string]string{"/usr/bin/python3.12": "", "/usr/bin/python3.12-config": "", "/usr/local/bin/python3.10": ""})
-	expect(t, err, fault.Spec, false, "has no Python 3.11, which the project wants (default); it has 3.10 at /usr/local/bin/python3.10, 3.12 at /usr/bin/python3.12", `python: {version: "3.10"}`)
+	buildertest.Expect(t, err, fault.Spec, false, "has no Python 3.11, which the project wants (default); it has 3.10 at /usr/local/bin/python3.10, 3.12 at /usr/bin/python3.12", `python: {version: "3.10"}`)
 }
 
 func TestPackagesOfABase(t *testing.T) {
@@ -92,18 +93,18 @@ func TestReleaseOfABase(t *testing.T) {
 		}
 	}
 	_, _, err := looked(t, anyBase, "/usr/bin", map[string]string{"/usr/bin/python3.11": "", "/etc/os-release": "ID=alpine\nVERSION_ID=3.20.3\n"})
-	expect(t, err, fault.ABI, false, "the base registry.example/ml:7 has musl instead of glibc")
+	buildertest.Expect(t, err, fault.ABI, false, "the base registry.example/ml:7 has musl instead of glibc")
 }
 
 // TestLockedContents: what mlbuild.lock says of a base saves looking into it, as long as it is that base.
 func TestLockedContents(t *testing.T) {
 	const yaml = "python: {packages: [x]}\nbase: {image: \"registry.example/ml:7\", packages: true}\n"
-	r := testRecipe(t, "cpu", yaml)
+	r := buildertest.Recipe(t, "cpu", yaml)
 	files := map[string]string{"/opt/conda/bin/python3.11": "", "/opt/conda/lib/python3.11/site-packages/numpy-1.26.4.dist-info/METADATA": "", "/etc/os-release": "ID=ubuntu\nVERSION_ID=22.04\n"}
 	asked := 0
-	gw := &stub{solve: func(string) (map[string]string, error) { asked++; return files, nil }}
+	gw := &buildertest.Gateway{OnSolve: func(string) (map[string]string, error) { asked++; return files, nil }}
 	b := running(t, Request{})
-	base := ops.Base{Ref: "registry.example/ml:7@sha256:" + zeros}
+	base := ops.Base{Ref: "registry.example/ml:7@sha256:" + buildertest.Zeros}
 	lock := &syslock.Lock{}
 	for range 2 {
 		if err := b.lockContents(t.Context(), gw, r, base, lock); err != nil {
@@ -120,13 +121,13 @@ func TestLockedContents(t *testing.T) {
 	if _, err := b.lookInto(t.Context(), gw, r, base, b.worker); err != nil || asked != 2 {
 		t.Errorf("another base was looked into %d times, %v", asked-1, err)
 	}
-	if err := b.lockContents(t.Context(), gw, testRecipe(t, "cpu", "python: {packages: [x]}\n"), base, lock); err != nil || len(lock.Looks) != 0 {
+	if err := b.lockContents(t.Context(), gw, buildertest.Recipe(t, "cpu", "python: {packages: [x]}\n"), base, lock); err != nil || len(lock.Looks) != 0 {
 		t.Errorf("without such a base the lock keeps %+v, %v", lock.Looks, err)
 	}
 }
 
 func TestSubtract(t *testing.T) {
-	text := lockText("torch 2.9.1", "nvidia-cublas-cu12 12.8", "sympy 1.13", "numpy 2.4.6", "flask 3.0", "tensorflow-cpu 2.20.0", "rich 14")
+	text := buildertest.LockText("torch 2.9.1", "nvidia-cublas-cu12 12.8", "sympy 1.13", "numpy 2.4.6", "flask 3.0", "tensorflow-cpu 2.20.0", "rich 14")
 	data, err := pylock.Stamp([]byte(text), pylock.Tool{Via: map[string][]string{
 		"nvidia-cublas-cu12": {"torch"}, "sympy": {"torch", "flask"}, "numpy": {"torch"}, "tensorflow-cpu": {"flask"},
 	}})

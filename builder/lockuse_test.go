@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mlbuild/mlbuild/builder/buildertest"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
@@ -17,7 +18,7 @@ func variantOf(r *recipe.Recipe) Variant {
 // stamped is a lock of one package with mlbuild's table.
 func stamped(t *testing.T, tool pylock.Tool, packages ...string) []byte {
 	t.Helper()
-	data, err := pylock.Stamp([]byte(lockText(packages...)), tool)
+	data, err := pylock.Stamp([]byte(buildertest.LockText(packages...)), tool)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,7 +26,7 @@ func stamped(t *testing.T, tool pylock.Tool, packages ...string) []byte {
 }
 
 func TestUsableLock(t *testing.T) {
-	r := testRecipe(t, "cpu", "python: {version: \"3.12\", packages: [torch, rich]}\n")
+	r := buildertest.Recipe(t, "cpu", "python: {version: \"3.12\", packages: [torch, rich]}\n")
 	fresh := pylock.Tool{Inputs: r.Requires.Inputs, Python: "3.12", Platforms: []string{"linux/amd64"}, Torch: r.Requires.Torch}
 	old := fresh
 	old.Inputs = "other"
@@ -50,7 +51,7 @@ func TestUsableLock(t *testing.T) {
 			tool := old
 			test.change(&tool)
 			v := variantOf(r)
-			v.Lock = []byte(lockText(test.have...))
+			v.Lock = []byte(buildertest.LockText(test.have...))
 			if tool.Inputs != "" {
 				v.Lock = stamped(t, tool, test.have...)
 			}
@@ -71,7 +72,7 @@ func TestUsableLock(t *testing.T) {
 				}
 				return
 			}
-			expect(t, err, fault.LockStale, false, strings.Join(test.reason, "; "), "mlbuild lock --profile cpu")
+			buildertest.Expect(t, err, fault.LockStale, false, strings.Join(test.reason, "; "), "mlbuild lock --profile cpu")
 			if !strings.Contains(notes[0], strings.Join(test.reason, "; ")) || !strings.Contains(notes[0], "pylock.cpu.toml is stale") {
 				t.Errorf("the note is %q", notes[0])
 			}
@@ -80,18 +81,18 @@ func TestUsableLock(t *testing.T) {
 }
 
 func TestNoLock(t *testing.T) {
-	v := variantOf(testRecipe(t, "cpu", "python: {packages: [rich]}\n"))
+	v := variantOf(buildertest.Recipe(t, "cpu", "python: {packages: [rich]}\n"))
 	if lock, err := usableLock(Request{}, v); lock != nil || err != nil {
 		t.Errorf("got %v, %v of no lock", lock, err)
 	}
 	_, err := usableLock(Request{Locked: true}, v)
-	expect(t, err, fault.LockStale, false, "profile cpu has no lock, and --locked forbids to resolve")
+	buildertest.Expect(t, err, fault.LockStale, false, "profile cpu has no lock, and --locked forbids to resolve")
 	if at := fault.All(err)[0].At.File; at != "pylock.cpu.toml" {
 		t.Errorf("at %q", at)
 	}
 	v.Lock = []byte("lock-version = ")
 	_, err = usableLock(Request{}, v)
-	expect(t, err, fault.Lock, false)
+	buildertest.Expect(t, err, fault.Lock, false)
 }
 
 func TestOlder(t *testing.T) {

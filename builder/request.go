@@ -8,6 +8,7 @@ import (
 	"github.com/moby/buildkit/session/auth/authprovider"
 
 	"github.com/mlbuild/mlbuild/builder/publish"
+	"github.com/mlbuild/mlbuild/builder/session"
 	"github.com/mlbuild/mlbuild/llb/layerplan"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/fault"
@@ -57,26 +58,17 @@ type Variant struct {
 // Output is one place a result goes to.
 type Output = publish.Output
 
+// Secret is a value for the steps that name its id: from a file or from a variable that cmd has read.
+type Secret = session.Secret
+
+// SSH is an agent socket or keys for the steps that name its id.
+type SSH = session.SSH
+
 // Cache is a cache that BuildKit reads or writes.
 type Cache = publish.Cache
 
 // Layers counts the layers of a pushed image.
 type Layers = publish.Layers
-
-// Secret is a value for the steps that name its id: from a file or from a variable that cmd has read.
-type Secret struct {
-	ID    string
-	File  string // path; "" = Value
-	Value []byte // of an environment variable
-	Env   string // that variable's name
-	Set   bool   // the variable exists
-}
-
-// SSH is an agent socket or keys for the steps that name its id.
-type SSH struct {
-	ID    string
-	Paths []string
-}
 
 // Result is what a run made.
 type Result struct {
@@ -100,7 +92,6 @@ type Image struct {
 	Ran       int             `json:"steps_run"`
 	Seconds   float64         `json:"seconds"`
 	Notes     []string        `json:"notes,omitempty"`
-	Route     publish.Route   `json:"-"` // how it got to its registry, and why that way
 	Plan      *layerplan.Plan `json:"-"`
 }
 

@@ -3,6 +3,7 @@ package builder
 import (
 	"testing"
 
+	"github.com/mlbuild/mlbuild/builder/buildertest"
 	"github.com/mlbuild/mlbuild/builder/publish"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
@@ -23,7 +24,7 @@ func TestValidate(t *testing.T) {
 			"type docker has room for one platform; profile cpu is built for 2"},
 		{"nothing to build", Request{Variants: []Variant{{Profile: "cpu"}}}, fault.Internal, `variant "cpu" of 0 platforms`},
 	} {
-		t.Run(test.name, func(t *testing.T) { expect(t, test.req.Validate(), test.code, false, test.says) })
+		t.Run(test.name, func(t *testing.T) { buildertest.Expect(t, test.req.Validate(), test.code, false, test.says) })
 	}
 	if err := (Request{Variants: []Variant{variant}, Outputs: []Output{{Type: publish.Image}}}).Validate(); err != nil {
 		t.Error(err)

@@ -9,6 +9,7 @@ import (
 
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 
+	"github.com/mlbuild/mlbuild/builder/session"
 	"github.com/mlbuild/mlbuild/llb/query"
 	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/fault"
@@ -116,7 +117,7 @@ func (b *build) askUV(ctx context.Context, gw gateway.Client, q asking) ([]byte,
 	in := query.ResolveInputs{
 		Tool: tool, Worker: b.worker, Platforms: q.platforms, Glibc: q.glibc, Direct: query.Named(q.recipe),
 		Previous: q.previous, Keep: query.BaseConstraints(q.recipe, q.has) + q.keep, Upgrade: q.upgrade, Nonce: q.nonce, Network: b.network(), NoCache: b.req.NoCache,
-		Session: b.session(b.locals), Version: b.req.Version, Hosts: keysOf(b.req.KnownHosts, servers),
+		Session: b.session(b.locals), Version: b.req.Version, Hosts: session.KnownHosts(b.req.KnownHosts, servers),
 	}
 	bound := query.Bindings(q.recipe)
 	for range maxPasses {

@@ -1,69 +1,25 @@
 package builder
 
 import (
-	"context"
-	"encoding/base64"
-	"errors"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/docker/cli/cli/config/types"
 	"github.com/google/go-cmp/cmp"
-	"github.com/moby/buildkit/session/auth/authprovider"
-	"github.com/moby/buildkit/session/secrets"
 
+	"github.com/mlbuild/mlbuild/builder/buildertest"
 	"github.com/mlbuild/mlbuild/builder/daemon"
-	"github.com/mlbuild/mlbuild/llb/ops"
+	"github.com/mlbuild/mlbuild/builder/session"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
-const value = "hunter2-very-secret"
-
-func TestSecretFaults(t *testing.T) {
-	dir := t.TempDir()
-	file := func(name, data string) string {
-		t.Helper()
-		name = filepath.Join(dir, name)
-		if err := os.WriteFile(name, []byte(data), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return name
-	}
-	for _, test := range []struct {
-		name   string
-		secret Secret
-		says   string
-	}{
-		{"missing file", Secret{ID: "s", File: filepath.Join(dir, "none")}, "none: no such file or directory"},
-		{"a directory", Secret{ID: "s", File: dir}, "is a directory"},
-		{"no permission", Secret{ID: "s", File: "/proc/1/mem"}, "cannot read /proc/1/mem"},
-		{"empty file", Secret{ID: "s", File: file("empty", "")}, "empty is empty"},
-		{"blank file", Secret{ID: "s", File: file("blank", " \n\t\n")}, "blank is empty"},
-		{"large file", Secret{ID: "s", File: file("large", strings.Repeat(value, 30000))}, "large has 570000 bytes, more than the 512000"},
-		{"unset variable", Secret{ID: "s", Env: "TOKEN"}, "the variable TOKEN is not set"},
-		{"empty variable", Secret{ID: "s", Env: "TOKEN", Set: true}, "the variable TOKEN is empty"},
-		{"large variable", Secret{ID: "s", Env: "TOKEN", Set: true, Value: []byte(strings.Repeat(value, 30000))}, "the variable TOKEN has 570000 bytes"},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			_, err := loadSecrets(Request{Secrets: []Secret{test.secret}})
-			expect(t, err, fault.Secret, false, `secret "s": `, test.says)
-			if strings.Contains(err.Error(), value) {
-				t.Error("the fault shows the value")
-			}
-		})
-	}
-}
-
 // All that is wrong with the secrets comes at once, before the daemon is spoken to.
 func TestSecretsComeFirst(t *testing.T) {
-	r := testRecipe(t, "cpu", "python:\n  packages: [x]\n  indexes: [{name: own, url: \"https://index.example/simple\", secret: account}]\n")
+	r := buildertest.Recipe(t, "cpu", "python:\n  packages: [x]\n  indexes: [{name: own, url: \"https://index.example/simple\", secret: account}]\n")
 	b := New(&daemon.Daemon{Platforms: []string{"linux/amd64"}}) // without a client, whatever asks it panics
 	_, err := b.Build(t.Context(), Request{
 		Dir: t.TempDir(), Variants: []Variant{variantOf(r), variantOf(r)},
-		Secrets: []Secret{{ID: "a", Env: "A"}, {ID: "b", File: "/nowhere/b"}},
+		Secrets: []session.Secret{{ID: "a", Env: "A"}, {ID: "b", File: "/nowhere/b"}},
 	})
 	all := fault.All(err)
 	if len(all) != 3 {
@@ -76,100 +32,27 @@ func TestSecretsComeFirst(t *testing.T) {
 	}
 
 	// A secret's value in the image is found as early.
-	leaking := testRecipe(t, "cpu", "python: {packages: [x]}\n")
+	leaking := buildertest.Recipe(t, "cpu", "python: {packages: [x]}\n")
+	const value = "hunter2-very-secret"
 	leaking.App.Env = append(leaking.App.Env, recipe.Pair{Name: "GREETING", Value: value})
-	_, err = b.Build(t.Context(), Request{Dir: t.TempDir(), Variants: []Variant{variantOf(leaking)}, Secrets: []Secret{{ID: "a", Env: "A", Set: true, Value: []byte(value)}}})
-	expect(t, err, fault.SecretLeak, false, "GREETING")
+	_, err = b.Build(t.Context(), Request{Dir: t.TempDir(), Variants: []Variant{variantOf(leaking)}, Secrets: []session.Secret{{ID: "a", Env: "A", Set: true, Value: []byte(value)}}})
+	buildertest.Expect(t, err, fault.SecretLeak, false, "GREETING")
 	if strings.Contains(err.Error(), value) {
 		t.Error("the fault shows the value")
 	}
 
-	armed := testRecipe(t, "cpu", "python: {packages: [x]}\nsystem: {runtime: [libgomp1]}\n")
+	armed := buildertest.Recipe(t, "cpu", "python: {packages: [x]}\nsystem: {runtime: [libgomp1]}\n")
 	armed.Platform = "linux/arm64"
 	_, err = b.Build(t.Context(), Request{Dir: t.TempDir(), Variants: []Variant{variantOf(armed)}})
-	expect(t, err, fault.Platform, false, "installs system packages", "linux/amd64", "qemu-user-static")
+	buildertest.Expect(t, err, fault.Platform, false, "installs system packages", "linux/amd64", "qemu-user-static")
 }
 
-func TestLoadSecrets(t *testing.T) {
-	r := testRecipe(t, "cpu", "python:\n  packages: [x]\n  indexes:\n    - {name: own, url: \"https://a.example/simple\", secret: account}\n    - {name: token, url: \"https://b.example/simple\", secret: bare}\n")
-	file := filepath.Join(t.TempDir(), "token")
-	if err := os.WriteFile(file, []byte("abc\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	store, err := loadSecrets(Request{
-		Variants: []Variant{variantOf(r)}, CA: []byte("PEM"),
-		Secrets: []Secret{{ID: "account", Set: true, Value: []byte("u:p\n")}, {ID: "bare", File: file}},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	basic := func(s string) []byte { return []byte("Basic " + base64.StdEncoding.EncodeToString([]byte(s))) }
-	want := secretStore{
-		"account": []byte("u:p\n"), "bare": []byte("abc\n"), ops.CASecret: []byte("PEM"),
-		ops.IndexSecret("own"): []byte("u:p"), ops.IndexSecret("token"): []byte("__token__:abc"),
-		ops.HeaderSecret("own"): basic("u:p"), ops.HeaderSecret("token"): basic("__token__:abc"),
-	}
-	if diff := cmp.Diff(want, store); diff != "" {
-		t.Error(diff)
-	}
-	if _, err := store.GetSecret(t.Context(), "other"); !errors.Is(err, secrets.ErrNotFound) {
-		t.Errorf("an unknown secret gives %v", err)
-	}
-	if v, err := store.GetSecret(t.Context(), "account"); err != nil || string(v) != "u:p\n" {
-		t.Errorf("got %q, %v", v, err)
-	}
-}
-
-func TestOnlyHosts(t *testing.T) {
-	r := testRecipe(t, "cpu", "python: {packages: [x]}\nbase: {image: \"base.example:5000/x:1\", interpreter: /usr/bin/python3.11, glibc: \"2.36\"}\n")
-	v := variantOf(r)
-	v.Tags = []string{"push.example/a:1", "other.example/b:1"}
+// The references whose registries a variant's session opens are its tags and those of the caches; a cache in a directory has none.
+func TestImagesOfARequest(t *testing.T) {
 	req := Request{CacheFrom: []Cache{{Type: "registry", Attrs: map[string]string{"ref": "from.example/c:1"}}, {Type: "local", Attrs: map[string]string{"src": "/x"}}},
 		CacheTo: []Cache{{Type: "registry", Attrs: map[string]string{"ref": "to.example/c:1"}}}}
-	want := []string{"base.example:5000", "docker.io", "from.example", authprovider.DockerHubRegistryHost, "other.example", "push.example", "to.example"}
-	got := hostsOf(req, v)
-	if diff := cmp.Diff(map[string]bool{}, difference(want, got)); diff != "" {
-		t.Errorf("hosts %v\n%s", got, diff)
+	want := []string{"push.example/a:1", "other.example/b:1", "from.example/c:1", "", "to.example/c:1"}
+	if diff := cmp.Diff(want, req.images(Variant{Tags: []string{"push.example/a:1", "other.example/b:1"}})); diff != "" {
+		t.Error(diff)
 	}
-	var asked []string
-	provider := onlyHosts(func(_ context.Context, host string, _ []string, _ authprovider.ExpireCachedAuthCheck) (types.AuthConfig, error) {
-		asked = append(asked, host)
-		return types.AuthConfig{Username: "u", Password: value}, nil
-	}, got)
-	for host, given := range map[string]bool{"push.example": true, "base.example:5000": true, "evil.example": false, "base.example": false, "": false} {
-		c, err := provider(t.Context(), host, nil, nil)
-		if err != nil || (c.Password == value) != given {
-			t.Errorf("%q: given %t, want %t; %v", host, c.Password == value, given, err)
-		}
-	}
-	if len(asked) != 2 {
-		t.Errorf("the store was asked for %q", asked)
-	}
-}
-
-// difference holds what is in one list alone.
-func difference(a, b []string) map[string]bool {
-	odd := map[string]bool{}
-	for _, s := range append(append([]string{}, a...), b...) {
-		if odd[s] = !odd[s]; !odd[s] {
-			delete(odd, s)
-		}
-	}
-	return odd
-}
-
-func TestAttachables(t *testing.T) {
-	v := variantOf(testRecipe(t, "cpu", "python: {packages: [x]}\n"))
-	all, err := attachables(Request{}, v, secretStore{})
-	if err != nil || len(all) != 1 {
-		t.Errorf("%d services, %v; want the secrets alone", len(all), err)
-	}
-	auth := func(context.Context, string, []string, authprovider.ExpireCachedAuthCheck) (types.AuthConfig, error) {
-		return types.AuthConfig{}, nil
-	}
-	if all, err = attachables(Request{Auth: auth}, v, secretStore{}); err != nil || len(all) != 2 {
-		t.Errorf("%d services, %v; want credentials too", len(all), err)
-	}
-	_, err = attachables(Request{SSH: []SSH{{ID: "default", Paths: []string{"/nowhere/agent"}}}}, v, secretStore{})
-	expect(t, err, fault.Secret, false, "--ssh", "/nowhere/agent")
 }

@@ -5,6 +5,7 @@ import (
 
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 
+	"github.com/mlbuild/mlbuild/builder/session"
 	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/llb/helper"
 	"github.com/mlbuild/mlbuild/llb/ops"
@@ -28,7 +29,7 @@ func (b *build) compile(ctx context.Context, gw gateway.Client, r *recipe.Recipe
 	in := llb.Inputs{
 		Build: f.tools,
 		Base:  f.base, Images: f.images, Wheels: f.wheels, Extra: f.extra, System: f.system, Models: f.models, Tool: f.modelTool, Worker: b.worker, Helpers: b.helpers, Reference: b.reference, Network: b.network(),
-		Session: b.session(b.locals), Epoch: b.req.Epoch, Target: recipe.Stage(b.req.Target), NoCache: b.req.NoCache,
+		Session: b.session(b.locals), Epoch: b.req.Epoch, Target: b.req.Target, NoCache: b.req.NoCache,
 	}
 	if len(r.Steps()) > 0 {
 		if err := addSteps(&in, imageName(b.worker), r.Platform); err != nil {
@@ -53,9 +54,9 @@ func addSteps(in *llb.Inputs, worker, platform string) (err error) {
 }
 
 // session names the session of the local files in the graph, unless another client is to send it.
-func (b *build) session(l *locals) ops.Session {
+func (b *build) session(l *session.Files) ops.Session {
 	if b.portable || l == nil {
 		return ops.Session{SharedKey: b.sharedKey()}
 	}
-	return ops.Session{ID: l.session.ID(), SharedKey: b.sharedKey()}
+	return ops.Session{ID: l.ID(), SharedKey: b.sharedKey()}
 }

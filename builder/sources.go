@@ -12,6 +12,7 @@ import (
 
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 
+	"github.com/mlbuild/mlbuild/builder/session"
 	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/llb/query"
 	"github.com/mlbuild/mlbuild/profiles"
@@ -134,10 +135,10 @@ func (b *build) checkSources(c *found) error {
 // checkSSH tells what is missing to reach a git server by ssh. A plan fetches nothing, but names the server's key.
 func (b *build) checkSSH(what, server string) fault.List {
 	var faults fault.List
-	if !b.plans && !slices.ContainsFunc(b.req.SSH, func(s SSH) bool { return s.ID == "default" }) {
+	if !b.plans && !slices.ContainsFunc(b.req.SSH, func(s session.SSH) bool { return s.ID == "default" }) {
 		faults = append(faults, fault.New(fault.Secret, "%s, and no SSH agent was given", what).Hint("add --ssh default"))
 	}
-	if keysOf(b.req.KnownHosts, []string{server}) == "" {
+	if session.KnownHosts(b.req.KnownHosts, []string{server}) == "" {
 		faults = append(faults, fault.New(fault.Secret, "%s, and ~/.ssh/known_hosts does not say which key %s has", what, server).
 			Hint("connect to it once with ssh, and look at its key: ssh git@%s", server))
 	}
@@ -157,7 +158,7 @@ func serversOf(wheels []pylock.Wheel) []string {
 
 // checkFile holds a file of the project against the lock's sha256 (hex).
 func (b *build) checkFile(path, sum, profile string) error {
-	f, err := b.locals.root.Open(path)
+	f, err := b.locals.Open(path)
 	if err != nil {
 		return fault.New(fault.Context, "a requirement is missing: %w", err).Hint("the lock names %s: put it there, or renew the lock: mlbuild lock --profile %s", path, profile)
 	}
@@ -173,9 +174,6 @@ func (b *build) checkFile(path, sum, profile string) error {
 	return nil
 }
 
-// develImage is the repository of the images with the CUDA toolkit.
-const develImage = "docker.io/nvidia/cuda"
-
 // lookupTools finds what the packages are built with, if any is.
 func (b *build) lookupTools(ctx context.Context, gw gateway.Client, c *found) (t llb.BuildInputs, err error) {
 	r := c.recipe
@@ -183,7 +181,7 @@ func (b *build) lookupTools(ctx context.Context, gw gateway.Client, c *found) (t
 	if !llb.Builds(wheels) {
 		return t, nil
 	}
-	t = llb.BuildInputs{Needs: c.needs, Asked: c.asked, Glibc: c.glibc, Version: b.req.Version, Hosts: keysOf(b.req.KnownHosts, serversOf(wheels))}
+	t = llb.BuildInputs{Needs: c.needs, Asked: c.asked, Glibc: c.glibc, Version: b.req.Version, Hosts: session.KnownHosts(b.req.KnownHosts, serversOf(wheels))}
 	if t.Tool, err = lookupImage(ctx, gw, r.Tool, b.worker); err != nil {
 		return t, err
 	}

@@ -5,16 +5,17 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/mlbuild/mlbuild/builder/buildertest"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // TestProjectIsInstalled: the project itself is one of the packages that are built, its lock knows who requires the others, and only those have a requirement.
 func TestProjectIsInstalled(t *testing.T) {
-	r := testRecipe(t, "cpu", "python: {packages: [x]}\n")
+	r := buildertest.Recipe(t, "cpu", "python: {packages: [x]}\n")
 	r.Requires.Files = []recipe.File{{Path: "a.txt", Data: "# none\n"}, {Path: "b.txt", Data: "\nX[y]>=1 ; python_version > '3'\n./libs/other\n./libs/near[z]\n"}}
 	r.Builder.Project = &recipe.LocalSource{Path: ".", Name: "own"}
-	text := lockText("x 1") + "dependencies = [{ name = \"tree\" }]\n\n[[packages]]\nname = \"tree\"\ndirectory = { path = \"libs/tree\" }\n\n[[packages]]\nname = \"near\"\ndirectory = { path = \"libs/near\" }\n"
+	text := buildertest.LockText("x 1") + "dependencies = [{ name = \"tree\" }]\n\n[[packages]]\nname = \"tree\"\ndirectory = { path = \"libs/tree\" }\n\n[[packages]]\nname = \"near\"\ndirectory = { path = \"libs/near\" }\n"
 	lock, err := pylock.Parse("pylock.cpu.toml", []byte(text))
 	if err != nil {
 		t.Fatal(err)

@@ -15,7 +15,9 @@ import (
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/moby/buildkit/solver/pb"
 
+	"github.com/mlbuild/mlbuild/builder/buildertest"
 	"github.com/mlbuild/mlbuild/builder/publish"
+	"github.com/mlbuild/mlbuild/builder/session"
 	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/fault"
@@ -43,9 +45,9 @@ func names(wheels []pylock.Wheel) string {
 
 // A stage's wheels come from its lock, or from uv with the runtime's versions as constraints; those of the runtime are left out.
 func TestStageWheels(t *testing.T) {
-	r := testRecipe(t, "cpu", stageYAML)
+	r := buildertest.Recipe(t, "cpu", stageYAML)
 	stamped := func(packages ...string) []byte {
-		text, err := pylock.Stamp([]byte(lockText(packages...)), pylock.Tool{Inputs: r.Testing.Requires.Inputs, Python: "3.11", Platforms: []string{"linux/amd64"}, Torch: r.Requires.Torch})
+		text, err := pylock.Stamp([]byte(buildertest.LockText(packages...)), pylock.Tool{Inputs: r.Testing.Requires.Inputs, Python: "3.11", Platforms: []string{"linux/amd64"}, Torch: r.Requires.Torch})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -72,20 +74,20 @@ func TestStageWheels(t *testing.T) {
 			v.StageLocks = map[string][]byte{"testing": c.lock}
 			b := running(t, Request{Target: "testing", Locked: c.locked, Variants: []Variant{v},
 				Note: func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }})
-			gw := &stub{lookup: anImage, solve: func(def string) (map[string]string, error) {
+			gw := &buildertest.Gateway{OnLookup: buildertest.AnImage, OnSolve: func(def string) (map[string]string, error) {
 				if !isInspection(def) && strings.Contains(def, "--constraints\nkeep.txt") && strings.Contains(def, "numpy==2.2.1\n") {
 					asked = "asked "
 				}
-				return resolved("", "numpy 2.2.1", "pytest 9.0"), nil
+				return buildertest.Resolved("", "numpy 2.2.1", "pytest 9.0"), nil
 			}}
 			runtime := found{recipe: r, locked: true}
-			lock := parsed(t, "pylock.cpu.toml", lockText("numpy 2.2.1"))
+			lock := parsed(t, "pylock.cpu.toml", buildertest.LockText("numpy 2.2.1"))
 			if err := runtime.choose(lock, "2.36"); err != nil {
 				t.Fatal(err)
 			}
 			err := b.stageWheels(t.Context(), gw, &runtime, lock, "2.36")
 			if err != nil {
-				expect(t, err, fault.LockStale, false, c.want, "mlbuild lock --profile cpu")
+				buildertest.Expect(t, err, fault.LockStale, false, c.want, "mlbuild lock --profile cpu")
 				return
 			}
 			if got := asked + names(runtime.extra); got != c.want || runtime.locked != (asked == "") || names(runtime.wheels) != "numpy 2.2.1" {
@@ -100,17 +102,17 @@ func TestStageWheels(t *testing.T) {
 
 // The versions of a lock are constraints, each under its marker; what is required by URL holds itself.
 func TestConstraints(t *testing.T) {
-	lock := parsed(t, "pylock.cpu.toml", lockText("torch 2.9.1+cpu")+`
+	lock := parsed(t, "pylock.cpu.toml", buildertest.LockText("torch 2.9.1+cpu")+`
 [[packages]]
 name = "direct"
 version = "1"
-archive = { url = "https://files.example/direct-1-py3-none-any.whl", hashes = { sha256 = "`+zeros+`" } }
+archive = { url = "https://files.example/direct-1-py3-none-any.whl", hashes = { sha256 = "`+buildertest.Zeros+`" } }
 
 [[packages]]
 name = "numpy"
 version = "1.26.4"
 marker = "python_version < '3.12'"
-wheels = [{ url = "https://files.example/numpy-1.26.4-py3-none-any.whl", hashes = { sha256 = "`+zeros+`" } }]
+wheels = [{ url = "https://files.example/numpy-1.26.4-py3-none-any.whl", hashes = { sha256 = "`+buildertest.Zeros+`" } }]
 `)
 	if got, want := constraints(lock), "torch==2.9.1+cpu\nnumpy==1.26.4 ; python_version < '3.12'\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
@@ -121,7 +123,7 @@ wheels = [{ url = "https://files.example/numpy-1.26.4-py3-none-any.whl", hashes 
 func TestStageHint(t *testing.T) {
 	lock := &pylock.Lock{Name: "pylock.cpu.toml"}
 	err := stageHint(fault.New(fault.Resolve, "no solution"), "testing", lock)
-	expect(t, err, fault.Resolve, false, "the stage testing takes the runtime's packages in the versions of pylock.cpu.toml")
+	buildertest.Expect(t, err, fault.Resolve, false, "the stage testing takes the runtime's packages in the versions of pylock.cpu.toml")
 	if other := errors.New("x"); stageHint(other, "testing", lock).Error() != "x" {
 		t.Error("another error has changed")
 	}
@@ -129,7 +131,7 @@ func TestStageHint(t *testing.T) {
 
 // testRuns answers each test run in turn and tells how often it was asked to run without the cache.
 type testRuns struct {
-	stub
+	buildertest.Gateway
 	answers []string // JSON of llb.Tested
 	again   int
 }
@@ -173,13 +175,13 @@ func TestRemembered(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			runs := &testRuns{answers: c.answers}
-			runs.solve = runs.solveTests
+			runs.OnSolve = runs.solveTests
 			dir := t.TempDir()
-			r := testRecipe(t, "cpu", stageYAML)
+			r := buildertest.Recipe(t, "cpu", stageYAML)
 			outputs := []Output{{Type: publish.Local, Dir: filepath.Join(dir, "{profile}")}}
 			m := &imageBuild{build: running(t, Request{Target: "testing", Outputs: outputs}), v: variantOf(r), publish: publish.Publisher{Options: publish.Options{Outputs: outputs}}}
-			m.store = secretStore{llb.RunSecret: []byte("this")}
-			in := llb.Inputs{Base: ops.Base{Ref: "docker.io/library/python@sha256:" + zeros}, Worker: m.worker, Helpers: m.helpers, Target: "testing"}
+			m.store = session.Store{llb.RunSecret: []byte("this")}
+			in := llb.Inputs{Base: ops.Base{Ref: "docker.io/library/python@sha256:" + buildertest.Zeros}, Worker: m.worker, Helpers: m.helpers, Target: "testing"}
 			g, err := llb.Compile(r, in)
 			if err != nil {
 				t.Fatal(err)
@@ -188,7 +190,7 @@ func TestRemembered(t *testing.T) {
 			all.Remote = &publish.RemoteState{}
 			notes, err := m.test(t.Context(), counted{runs}, all)
 			if c.fails != "" {
-				expect(t, err, fault.Step, false, c.fails, "the tests of profile cpu on linux/amd64 failed")
+				buildertest.Expect(t, err, fault.Step, false, c.fails, "the tests of profile cpu on linux/amd64 failed")
 			} else if image := imageOf(m.v, made{platforms: all.platforms, tested: true, notes: append(notes, notes...)}); err != nil || image.Tests != "passed" || !slices.Equal(image.Notes, notes) {
 				t.Errorf("%v, %+v", err, image)
 			}

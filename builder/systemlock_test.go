@@ -13,6 +13,7 @@ import (
 	"github.com/moby/buildkit/solver/pb"
 	"github.com/opencontainers/go-digest"
 
+	"github.com/mlbuild/mlbuild/builder/buildertest"
 	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/llb/query"
@@ -26,14 +27,14 @@ func aptAnswer(removed string, packages ...string) map[string]string {
 	text := "@base\narchitecture amd64\n@os\nID=debian\nVERSION_CODENAME=bookworm\n@links\n/bin -> usr/bin\n@installed\nii  dpkg 1.21.22 amd64\nii  zlib1g 1 amd64\n@removed\n" + removed + "@packages\n"
 	for _, p := range packages {
 		name, version, _ := strings.Cut(p, " ")
-		text += fmt.Sprintf("'http://deb.example/%s_%s_amd64.deb' %s_%s_amd64.deb 7 SHA256:%s\n", name, version, name, version, zeros)
+		text += fmt.Sprintf("'http://deb.example/%s_%s_amd64.deb' %s_%s_amd64.deb 7 SHA256:%s\n", name, version, name, version, buildertest.Zeros)
 	}
 	return map[string]string{query.SystemAnswer: text}
 }
 
 // aptStub answers each question of apt with libgomp1 in a version, and each look-up with an image; it counts and remembers them.
 type aptStub struct {
-	stub
+	buildertest.Gateway
 	version string
 	image   string // what the tag names
 	asked   atomic.Int64
@@ -43,7 +44,7 @@ type aptStub struct {
 
 func newAptStub() *aptStub {
 	s := &aptStub{version: "1", image: "image"}
-	s.solve = func(def string) (map[string]string, error) {
+	s.OnSolve = func(def string) (map[string]string, error) {
 		if strings.Contains(def, query.SystemWays) {
 			return map[string]string{query.SystemWays: `[{"package": "libgomp1", "way": "rules", "reason": "sets an alternative"}]`}, nil
 		}
@@ -51,9 +52,9 @@ func newAptStub() *aptStub {
 		s.last.Store(def)
 		return aptAnswer("", "libgomp1 "+s.version), nil
 	}
-	s.lookup = func(op *pb.SourceOp) (*sourceresolver.MetaResponse, error) {
+	s.OnLookup = func(op *pb.SourceOp) (*sourceresolver.MetaResponse, error) {
 		s.lookups.Store(op.Identifier)
-		resp, err := anImage(op)
+		resp, err := buildertest.AnImage(op)
 		resp.Image.Digest = digest.FromString(s.image)
 		return resp, err
 	}
@@ -77,7 +78,7 @@ func (s *aptStub) again(t *testing.T, old *syslock.Lock, o LockOptions, recipes 
 
 func TestLockSystem(t *testing.T) {
 	const yaml = "python: {requirements: []}\nsystem: {runtime: [libgomp1, zlib1g]}\n"
-	cpu, gpu := testRecipe(t, "cpu", yaml), testRecipe(t, "gpu", yaml)
+	cpu, gpu := buildertest.Recipe(t, "cpu", yaml), buildertest.Recipe(t, "gpu", yaml)
 	s := newAptStub()
 	first, asked := s.again(t, nil, LockOptions{}, cpu, gpu)
 	if asked != 1 {
@@ -89,7 +90,7 @@ func TestLockSystem(t *testing.T) {
 			Image: cpu.Base.Ref, Digest: digest.FromString("image").String(), Platform: "linux/amd64", Profiles: []string{"cpu", "gpu"},
 			Inputs: cpu.Apt.Inputs, Asked: []string{"libgomp1", "zlib1g"}, Distribution: "debian", Suite: "bookworm", Architecture: "amd64", Dpkg: "1.21.22",
 			Links: []syslock.Link{{Path: "/bin", Target: "usr/bin"}}, Present: []string{"zlib1g 1"},
-			Packages: []syslock.Package{{Name: "libgomp1", Version: "1", Architecture: "amd64", Size: 7, SHA256: zeros, URL: "http://deb.example/libgomp1_1_amd64.deb",
+			Packages: []syslock.Package{{Name: "libgomp1", Version: "1", Architecture: "amd64", Size: 7, SHA256: buildertest.Zeros, URL: "http://deb.example/libgomp1_1_amd64.deb",
 				Way: syslock.Rules, Reason: "sets an alternative"}},
 		}},
 	}
@@ -102,24 +103,24 @@ func TestLockSystem(t *testing.T) {
 
 	s.version, s.image = "2", "a newer image"
 	for _, test := range []struct {
-		name       string
-		options    LockOptions
-		testRecipe *recipe.Recipe
-		asked      int64
-		version    string // of libgomp1 in the profile's list afterwards
-		image      string
-		keeps      bool // apt is told the earlier version
+		name    string
+		options LockOptions
+		Recipe  *recipe.Recipe
+		asked   int64
+		version string // of libgomp1 in the profile's list afterwards
+		image   string
+		keeps   bool // apt is told the earlier version
 	}{
 		{"nothing changed", LockOptions{}, cpu, 0, "1", "image", false},
 		{"a Python package is renewed", LockOptions{Upgrade: []string{"numpy"}}, cpu, 0, "1", "image", false},
 		{"system is renewed", LockOptions{System: true}, cpu, 1, "2", "image", false},
 		{"base is renewed", LockOptions{Base: true}, cpu, 1, "2", "a newer image", true},
 		{"all is renewed", LockOptions{All: true}, cpu, 1, "2", "a newer image", false},
-		{"another package", LockOptions{}, testRecipe(t, "cpu", strings.Replace(yaml, "zlib1g", "git", 1)), 1, "2", "image", true},
-		{"no packages", LockOptions{}, testRecipe(t, "cpu", "python: {requirements: []}\n"), 0, "", "image", false},
+		{"another package", LockOptions{}, buildertest.Recipe(t, "cpu", strings.Replace(yaml, "zlib1g", "git", 1)), 1, "2", "image", true},
+		{"no packages", LockOptions{}, buildertest.Recipe(t, "cpu", "python: {requirements: []}\n"), 0, "", "image", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			l, asked := s.again(t, first, test.options, test.testRecipe)
+			l, asked := s.again(t, first, test.options, test.Recipe)
 			if asked != test.asked {
 				t.Errorf("apt was asked %d times, want %d", asked, test.asked)
 			}
@@ -144,7 +145,7 @@ func TestLockSystem(t *testing.T) {
 
 // A base that is pinned is looked up by its digest.
 func TestLookupBase(t *testing.T) {
-	r := testRecipe(t, "cpu", someSystem)
+	r := buildertest.Recipe(t, "cpu", someSystem)
 	s := newAptStub()
 	lock, _ := s.again(t, nil, LockOptions{}, r)
 	s.image = "a newer image"
@@ -155,9 +156,9 @@ func TestLookupBase(t *testing.T) {
 	if err != nil || base.Ref != pinned || s.lookups.Load() != "docker-image://"+pinned {
 		t.Errorf("%s, %v, asked for %s", base.Ref, err, s.lookups.Load())
 	}
-	gone := &stub{lookup: func(*pb.SourceOp) (*sourceresolver.MetaResponse, error) { return nil, errors.New("python: not found") }}
+	gone := &buildertest.Gateway{OnLookup: func(*pb.SourceOp) (*sourceresolver.MetaResponse, error) { return nil, errors.New("python: not found") }}
 	_, err = b.lookupBase(t.Context(), gone, r, b.worker)
-	expect(t, err, fault.BaseGone, false, "mlbuild.lock pins it", "mlbuild lock --upgrade base")
+	buildertest.Expect(t, err, fault.BaseGone, false, "mlbuild.lock pins it", "mlbuild lock --upgrade base")
 
 	b.system = nil
 	if base, err := b.lookupBase(t.Context(), s, r, b.worker); err != nil || base.Ref != r.Base.Ref+"@"+digest.FromString("a newer image").String() {
@@ -166,49 +167,49 @@ func TestLookupBase(t *testing.T) {
 }
 
 func TestCheckSystemLock(t *testing.T) {
-	plain, gomp := testRecipe(t, "cpu", "python: {requirements: []}\n"), testRecipe(t, "cpu", someSystem)
-	byApt := testRecipe(t, "cpu", "python: {requirements: []}\nsystem: {runtime: [libgomp1], strategy: apt}\n")
-	more := testRecipe(t, "cpu", "python: {requirements: []}\nsystem: {runtime: [libgomp1, git]}\n")
-	other := testRecipe(t, "cpu", someSystem+"base: docker.io/library/debian:12\n")
-	fixed := testRecipe(t, "cpu", someSystem+"base: docker.io/library/python:3.11-slim@sha256:"+zeros+"\n")
+	plain, gomp := buildertest.Recipe(t, "cpu", "python: {requirements: []}\n"), buildertest.Recipe(t, "cpu", someSystem)
+	byApt := buildertest.Recipe(t, "cpu", "python: {requirements: []}\nsystem: {runtime: [libgomp1], strategy: apt}\n")
+	more := buildertest.Recipe(t, "cpu", "python: {requirements: []}\nsystem: {runtime: [libgomp1, git]}\n")
+	other := buildertest.Recipe(t, "cpu", someSystem+"base: docker.io/library/debian:12\n")
+	fixed := buildertest.Recipe(t, "cpu", someSystem+"base: docker.io/library/python:3.11-slim@sha256:"+buildertest.Zeros+"\n")
 	lock, _ := newAptStub().again(t, nil, LockOptions{}, gomp)
 	for _, test := range []struct {
-		name       string
-		lock       *syslock.Lock
-		testRecipe *recipe.Recipe
-		reason     string // "" = it fits
-		note       bool
+		name   string
+		lock   *syslock.Lock
+		Recipe *recipe.Recipe
+		reason string // "" = it fits
+		note   bool
 	}{
 		{"fits", lock, gomp, "", false},
 		{"no lock, no packages", nil, plain, "docker.io/library/python:3.11-slim is a tag that may name another image tomorrow", false},
 		{"no lock, plain apt", nil, byApt, "docker.io/library/python:3.11-slim is a tag", false},
-		{"no lock, a base by digest", nil, testRecipe(t, "cpu", "python: {requirements: []}\nbase: {image: \"python:3.11-slim@sha256:"+zeros+"\"}\n"), "", false},
-		{"no lock, no image", nil, testRecipe(t, "cpu", "python: {requirements: []}\nbase: {kind: debian}\n"), "the system packages of profile cpu have no lock", false},
-		{"a Python without a pin", lock, testRecipe(t, "cpu", "python: {requirements: []}\nbase: {image: \"python:3.11-slim\", python: \"python:3.11-slim-bookworm\"}\n"),
+		{"no lock, a base by digest", nil, buildertest.Recipe(t, "cpu", "python: {requirements: []}\nbase: {image: \"python:3.11-slim@sha256:"+buildertest.Zeros+"\"}\n"), "", false},
+		{"no lock, no image", nil, buildertest.Recipe(t, "cpu", "python: {requirements: []}\nbase: {kind: debian}\n"), "the system packages of profile cpu have no lock", false},
+		{"a Python without a pin", lock, buildertest.Recipe(t, "cpu", "python: {requirements: []}\nbase: {image: \"python:3.11-slim\", python: \"python:3.11-slim-bookworm\"}\n"),
 			"it does not pin the image docker.io/library/python:3.11-slim-bookworm", true},
 		{"no lock", nil, gomp, "the system packages of profile cpu have no lock", false},
 		{"another package", lock, more, "it lacks git", true},
 		{"another base", lock, other, "it does not pin the base docker.io/library/debian:12", true},
-		{"a base by digest", lock, fixed, "the base is docker.io/library/python:3.11-slim@sha256:" + zeros, true},
+		{"a base by digest", lock, fixed, "the base is docker.io/library/python:3.11-slim@sha256:" + buildertest.Zeros, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var notes []string
 			req := Request{Note: func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }}
-			if err := checkSystemLock(req, test.lock, variantOf(test.testRecipe)); err != nil {
+			if err := checkSystemLock(req, test.lock, variantOf(test.Recipe)); err != nil {
 				t.Fatal(err)
 			}
 			if (len(notes) > 0) != test.note || test.note && !strings.Contains(notes[0], test.reason) {
 				t.Errorf("notes %q", notes)
 			}
 			req.Locked = true
-			err := checkSystemLock(req, test.lock, variantOf(test.testRecipe))
+			err := checkSystemLock(req, test.lock, variantOf(test.Recipe))
 			if test.reason == "" {
 				if err != nil {
 					t.Errorf("refused under --locked: %v", err)
 				}
 				return
 			}
-			expect(t, err, fault.LockStale, false, test.reason, "mlbuild lock --profile cpu")
+			buildertest.Expect(t, err, fault.LockStale, false, test.reason, "mlbuild lock --profile cpu")
 			if at := fault.All(err)[0].At.File; at != syslock.FileName {
 				t.Errorf("at %q", at)
 			}
@@ -218,11 +219,11 @@ func TestCheckSystemLock(t *testing.T) {
 
 // What apt would take away from the base is refused, unless plain apt is asked for.
 func TestRemovesAreRefused(t *testing.T) {
-	gw := &stub{solve: func(string) (map[string]string, error) { return aptAnswer("mawk 1.3\n", "gawk 5"), nil }}
+	gw := &buildertest.Gateway{OnSolve: func(string) (map[string]string, error) { return aptAnswer("mawk 1.3\n", "gawk 5"), nil }}
 	b := running(t, Request{})
-	_, err := b.askApt(t.Context(), gw, testRecipe(t, "cpu", someSystem), query.SystemInputs{Base: ops.Base{Ref: "docker.io/library/python@sha256:" + zeros}})
-	expect(t, err, fault.Resolve, false, "conflict with the base docker.io/library/python:3.11-slim: apt would remove mawk 1.3", "strategy: apt")
-	s, err := b.askApt(t.Context(), gw, testRecipe(t, "cpu", "python: {requirements: []}\nsystem: {runtime: [gawk], strategy: apt}\n"), query.SystemInputs{Base: ops.Base{Ref: "docker.io/library/python@sha256:" + zeros}})
+	_, err := b.askApt(t.Context(), gw, buildertest.Recipe(t, "cpu", someSystem), query.SystemInputs{Base: ops.Base{Ref: "docker.io/library/python@sha256:" + buildertest.Zeros}})
+	buildertest.Expect(t, err, fault.Resolve, false, "conflict with the base docker.io/library/python:3.11-slim: apt would remove mawk 1.3", "strategy: apt")
+	s, err := b.askApt(t.Context(), gw, buildertest.Recipe(t, "cpu", "python: {requirements: []}\nsystem: {runtime: [gawk], strategy: apt}\n"), query.SystemInputs{Base: ops.Base{Ref: "docker.io/library/python@sha256:" + buildertest.Zeros}})
 	if err != nil || len(s.Removes) != 1 {
 		t.Errorf("%v, %v", s, err)
 	}
@@ -230,28 +231,28 @@ func TestRemovesAreRefused(t *testing.T) {
 
 // TestSystemPackages: a fitting list is used as it is, a build without one asks apt, plain apt needs none.
 func TestSystemPackages(t *testing.T) {
-	r := testRecipe(t, "cpu", someSystem)
+	r := buildertest.Recipe(t, "cpu", someSystem)
 	s := newAptStub()
 	lock, _ := s.again(t, nil, LockOptions{}, r)
 	b := running(t, Request{})
 	base := ops.Base{Ref: r.Base.Ref + "@" + lock.Images[0].Digest}
 	for _, test := range []struct {
-		name       string
-		lock       *syslock.Lock
-		testRecipe *recipe.Recipe
-		base       ops.Base
-		list       bool
-		asked      int64
+		name   string
+		lock   *syslock.Lock
+		Recipe *recipe.Recipe
+		base   ops.Base
+		list   bool
+		asked  int64
 	}{
 		{"locked", lock, r, base, true, 0},
 		{"no lock", nil, r, base, true, 1},
-		{"another base", lock, r, ops.Base{Ref: r.Base.Ref + "@sha256:" + zeros}, true, 1},
-		{"no packages", lock, testRecipe(t, "cpu", "python: {requirements: []}\n"), base, false, 0},
-		{"plain apt", nil, testRecipe(t, "cpu", "python: {requirements: []}\nsystem: {runtime: [libgomp1], strategy: apt}\n"), base, false, 0},
+		{"another base", lock, r, ops.Base{Ref: r.Base.Ref + "@sha256:" + buildertest.Zeros}, true, 1},
+		{"no packages", lock, buildertest.Recipe(t, "cpu", "python: {requirements: []}\n"), base, false, 0},
+		{"plain apt", nil, buildertest.Recipe(t, "cpu", "python: {requirements: []}\nsystem: {runtime: [libgomp1], strategy: apt}\n"), base, false, 0},
 	} {
 		b.system = test.lock
 		before := s.asked.Load()
-		list, chosen, err := b.systemPackages(t.Context(), s, test.testRecipe, test.base, b.worker)
+		list, chosen, err := b.systemPackages(t.Context(), s, test.Recipe, test.base, b.worker)
 		if err != nil || (list != nil) != test.list || s.asked.Load()-before != test.asked || chosen != (test.asked > 0) {
 			t.Errorf("%s: %v, %v, asked %d times", test.name, list, err, s.asked.Load()-before)
 		}
@@ -260,7 +261,7 @@ func TestSystemPackages(t *testing.T) {
 
 // A .deb that its mirror has deleted.
 func TestExplainSystemDownload(t *testing.T) {
-	r := testRecipe(t, "cpu", someSystem)
+	r := buildertest.Recipe(t, "cpu", someSystem)
 	deb := syslock.Package{Name: "libgomp1", Version: "1:1+b", URL: "http://deb.example/pool/libgomp1_1%2bb_amd64.deb", SHA256: digest.FromString("deb").Encoded()}
 	c := &found{recipe: r, system: &syslock.System{Packages: []syslock.Package{deb}}}
 	failed := fmt.Errorf("digest mismatch %s: sha256:%s", digest.FromString("an error page"), deb.SHA256)
@@ -274,13 +275,13 @@ func TestExplainSystemDownload(t *testing.T) {
 		{"invalid response status 503", fault.Download, true, []string{"answers 503"}},
 		{"invalid response status 401", fault.Download, false, []string{"a password"}},
 	} {
-		gw := &stub{lookup: func(*pb.SourceOp) (*sourceresolver.MetaResponse, error) { return nil, errors.New(test.answer) }}
-		expect(t, running(t, Request{}).explainDownload(t.Context(), gw, c, failed), test.code, test.retry, test.says...)
+		gw := &buildertest.Gateway{OnLookup: func(*pb.SourceOp) (*sourceresolver.MetaResponse, error) { return nil, errors.New(test.answer) }}
+		buildertest.Expect(t, running(t, Request{}).explainDownload(t.Context(), gw, c, failed), test.code, test.retry, test.says...)
 	}
-	gw := &stub{lookup: func(*pb.SourceOp) (*sourceresolver.MetaResponse, error) {
+	gw := &buildertest.Gateway{OnLookup: func(*pb.SourceOp) (*sourceresolver.MetaResponse, error) {
 		return &sourceresolver.MetaResponse{HTTP: &sourceresolver.ResolveHTTPResponse{Digest: digest.FromString("other")}}, nil
 	}}
-	expect(t, running(t, Request{}).explainDownload(t.Context(), gw, c, failed), fault.Digest, false, deb.URL+" has changed", "mlbuild lock --upgrade system")
+	buildertest.Expect(t, running(t, Request{}).explainDownload(t.Context(), gw, c, failed), fault.Digest, false, deb.URL+" has changed", "mlbuild lock --upgrade system")
 	if deb.File() != "libgomp1_1+b_amd64.deb" {
 		t.Errorf("its file is %s", deb.File())
 	}
@@ -288,30 +289,30 @@ func TestExplainSystemDownload(t *testing.T) {
 
 // Only what apt or dpkg has to do needs programs of the platform.
 func TestRunsApt(t *testing.T) {
-	r := testRecipe(t, "cpu", someSystem)
-	byApt := testRecipe(t, "cpu", "python: {requirements: []}\nsystem: {runtime: [libgomp1], strategy: apt}\n")
+	r := buildertest.Recipe(t, "cpu", someSystem)
+	byApt := buildertest.Recipe(t, "cpu", "python: {requirements: []}\nsystem: {runtime: [libgomp1], strategy: apt}\n")
 	s := newAptStub()
 	layers, _ := s.again(t, nil, LockOptions{}, r)
 	configured := layers.Clone()
 	configured.Systems[0].Packages = []syslock.Package{{Name: "libgomp1", Way: syslock.Dpkg}}
 	for _, test := range []struct {
-		name       string
-		testRecipe *recipe.Recipe
-		lock       *syslock.Lock
-		target     string
-		want       bool
+		name   string
+		Recipe *recipe.Recipe
+		lock   *syslock.Lock
+		target string
+		want   bool
 	}{
-		{"no packages", testRecipe(t, "cpu", "python: {requirements: []}\n"), nil, "", false},
+		{"no packages", buildertest.Recipe(t, "cpu", "python: {requirements: []}\n"), nil, "", false},
 		{"no lock", r, nil, "runtime", true},
 		{"layers", r, layers, "", false},
 		{"one for dpkg", r, configured, "", true},
 		{"plain apt", byApt, layers, "", true},
-		{"another question", testRecipe(t, "cpu", "python: {requirements: []}\nsystem: {runtime: [git]}\n"), layers, "", true},
+		{"another question", buildertest.Recipe(t, "cpu", "python: {requirements: []}\nsystem: {runtime: [git]}\n"), layers, "", true},
 		{"the base alone", r, nil, "base", false},
 		{"a builder without packages", r, nil, "builder", false},
-		{"a builder", testRecipe(t, "cpu", "python: {requirements: []}\nsystem: {build: [gcc]}\n"), nil, "builder", true},
+		{"a builder", buildertest.Recipe(t, "cpu", "python: {requirements: []}\nsystem: {build: [gcc]}\n"), nil, "builder", true},
 	} {
-		if got := runsApt(test.testRecipe, test.lock, test.target); got != test.want {
+		if got := runsApt(test.Recipe, test.lock, test.target); got != test.want {
 			t.Errorf("%s: %t", test.name, got)
 		}
 	}
@@ -319,7 +320,7 @@ func TestRunsApt(t *testing.T) {
 
 // TestLockBare: the base of packages has no image to look up or to pin; apt answers on the tool image.
 func TestLockBare(t *testing.T) {
-	image, bare := testRecipe(t, "cpu", someSystem), testRecipe(t, "cpu", "python: {requirements: []}\nbase: {kind: debian}\n")
+	image, bare := buildertest.Recipe(t, "cpu", someSystem), buildertest.Recipe(t, "cpu", "python: {requirements: []}\nbase: {kind: debian}\n")
 	s := newAptStub()
 	old, _ := s.again(t, nil, LockOptions{}, image)
 	lock, asked := s.again(t, old, LockOptions{}, bare)
@@ -336,7 +337,7 @@ func TestLockBare(t *testing.T) {
 	if err := checkSystemLock(Request{Locked: true}, lock, variantOf(bare)); err != nil {
 		t.Errorf("the lock does not fit: %v", err)
 	}
-	nobody := &stub{lookup: func(*pb.SourceOp) (*sourceresolver.MetaResponse, error) { return nil, errors.New("no registry") }}
+	nobody := &buildertest.Gateway{OnLookup: func(*pb.SourceOp) (*sourceresolver.MetaResponse, error) { return nil, errors.New("no registry") }}
 	b := running(t, Request{})
 	b.system = lock
 	base, err := b.lookupBase(t.Context(), nobody, bare, b.worker)
@@ -351,15 +352,15 @@ func TestLockBare(t *testing.T) {
 // TestBareNeedsNoDpkg: what only dpkg could configure is refused when it is locked.
 func TestBareNeedsNoDpkg(t *testing.T) {
 	s := newAptStub()
-	answers := s.solve
-	s.solve = func(def string) (map[string]string, error) {
+	answers := s.OnSolve
+	s.OnSolve = func(def string) (map[string]string, error) {
 		if strings.Contains(def, query.SystemWays) {
 			return map[string]string{query.SystemWays: `[{"package": "libgomp1", "way": "dpkg", "reason": "it calls x"}]`}, nil
 		}
 		return answers(def)
 	}
-	r := testRecipe(t, "cpu", "python: {requirements: []}\nbase: {kind: debian}\n")
+	r := buildertest.Recipe(t, "cpu", "python: {requirements: []}\nbase: {kind: debian}\n")
 	b := running(t, Request{})
 	_, err := b.askApt(t.Context(), s, r, query.SystemInputs{Base: llb.NewBare(r, b.worker), Platform: b.worker})
-	expect(t, err, fault.Deb, false, "libgomp1 1 cannot be a layer: it calls x", "the base debian bookworm has no dpkg")
+	buildertest.Expect(t, err, fault.Deb, false, "libgomp1 1 cannot be a layer: it calls x", "the base debian bookworm has no dpkg")
 }

@@ -65,7 +65,7 @@ func (b *build) variant(ctx context.Context, v Variant) (*Image, error) {
 	if err != nil {
 		return nil, b.explain(v.Profile, b.daemon.Explain(ctx, err))
 	}
-	image.Digest, image.Config, image.Size, image.Layers, image.Route = published.Digest, published.Config, published.Size, published.Layers, published.Route
+	image.Digest, image.Config, image.Size, image.Layers = published.Digest, published.Config, published.Size, published.Layers
 	image.Seconds = time.Since(began).Seconds()
 	return image, nil
 }
@@ -224,7 +224,7 @@ type runner struct {
 
 // run is one client.Build. An error of the function itself comes back as it was: on its way through the daemon it loses its type.
 func (r runner) run(ctx context.Context, run publish.Run, f gateway.BuildFunc) (*bkclient.SolveResponse, error) {
-	session, err := attachables(r.req, r.v, r.store)
+	attached, err := r.attachables(r.v)
 	if err != nil {
 		return nil, err
 	}
@@ -233,7 +233,7 @@ func (r runner) run(ctx context.Context, run publish.Run, f gateway.BuildFunc) (
 		attrs["platform"] = run.Platforms
 	}
 	opt := bkclient.SolveOpt{
-		Exports: run.Exports, CacheExports: publish.ClientCaches(run.Caches), Session: session, SharedKey: r.sharedKey(),
+		Exports: run.Exports, CacheExports: publish.ClientCaches(run.Caches), Session: attached, SharedKey: r.sharedKey(),
 		OCIStores:     r.stores(),
 		FrontendAttrs: attrs,
 		CacheImports:  publish.ClientCaches(r.req.CacheFrom), // a cache in a local directory needs the client; the others are named in each solve

@@ -1,6 +1,8 @@
 package llb
 
 import (
+	"encoding/json"
+	"fmt"
 	"path"
 	"strconv"
 	"strings"
@@ -14,54 +16,70 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
-// buildSteps returns the outputs of the build steps, each a layer of its own, and what the steps leave by their names.
-func buildSteps(r *recipe.Recipe, in given, table ops.DirTable) (layers ops.Layers, steps map[string]ran, err error) {
-	steps = map[string]ran{}
-	for _, b := range r.Build {
-		done, err := buildStep(r, in, b)
+// built is what a build step leaves: its root, with the source in it, and the step itself.
+type built struct {
+	root bkllb.State
+	scripted
+	who string
+}
+
+// buildSteps adds the outputs of the build steps, each a layer of its own, and gives what the steps leave by their names.
+func (m *image) buildSteps(table ops.DirTable) (map[string]built, error) {
+	steps := map[string]built{}
+	for _, b := range m.recipe.Build {
+		done, err := m.buildStep(b)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		steps[b.Name] = done
 		if len(b.Outputs) > 0 {
 			l := layerplan.Layer{Kind: layerplan.KindBuild, Name: b.Name, Runs: "in the builder, when its source or commands change"}
-			layers = layers.And(ops.Layer{Layer: l, State: done.collect(b.Outputs, table, in)})
+			m.add(l, m.collect(done.root, done.scripted, done.who, b.Outputs, table))
 		}
 	}
-	return layers, steps, nil
+	return steps, nil
 }
 
 // buildStep runs the commands of one step as root, in the builder stage or in an image of its own. The source is in the step's root, so that
 // outputs may lie in it.
-func buildStep(r *recipe.Recipe, in given, b recipe.BuildStep) (ran, error) {
-	s := script{
-		Script: b.Script, name: "build " + b.Name, cache: r.Name + "/build/" + b.Name, dir: recipe.SourceDir,
-		group: ops.Group{ID: ops.GroupBuild, NoCache: in.NoCache},
+func (m *image) buildStep(b recipe.BuildStep) (built, error) {
+	s := scripted{
+		Script: b.Script, name: "build " + b.Name, id: "build/" + b.Name, dir: recipe.SourceDir,
+		stage: ops.Group{ID: ops.GroupBuild, NoCache: m.in.NoCache},
 		env:   []recipe.Pair{{Name: "HOME", Value: "/root"}, {Name: "SOURCE_DATE_EPOCH", Value: strconv.FormatInt(wheel.ModTime.Unix(), 10)}},
 	}
-	root, err := buildRoot(r, in, b, s.group)
+	root, err := m.buildRoot(b, s.stage)
 	if err != nil {
-		return ran{}, err
+		return built{}, err
 	}
 	if b.Source != nil {
 		s.dir = path.Join(recipe.SourceDir, b.Source.Subdir)
-		root = withSource(r, in, root, b, s.group)
+		root = m.withSource(root, b, s.stage)
 	} else {
-		root = root.File(bkllb.Mkdir(recipe.SourceDir, 0o755, bkllb.WithCreatedTime(wheel.ModTime)), s.group.Named("a directory to build in"))
+		root = root.File(bkllb.Mkdir(recipe.SourceDir, 0o755, bkllb.WithCreatedTime(wheel.ModTime)), s.stage.Named("a directory to build in"))
 	}
-	return ran{root: s.run(root, in).Root(), script: s, who: "build step " + b.Name}, nil
+	return built{m.runScript(root, s).Root(), s, "build step " + b.Name}, nil
 }
 
 // buildRoot is the root in which a step's commands run, with the environment of its image.
-func buildRoot(r *recipe.Recipe, in given, b recipe.BuildStep, s ops.Group) (bkllb.State, error) {
+func (m *image) buildRoot(b recipe.BuildStep, s ops.Group) (bkllb.State, error) {
 	if b.Image == "" {
-		return builderRoot(r, in)
+		return m.builder()
 	}
-	return ops.ToolState(in.Images[b.Image], in.platform, s)
+	from := m.in.Images[b.Image]
+	config, err := json.Marshal(from.Config)
+	if err != nil {
+		return bkllb.State{}, fmt.Errorf("encode the config of %s: %w", from.Ref, err)
+	}
+	root, err := bkllb.Image(from.Ref, bkllb.Platform(m.platform), s.Named("%s", from.Ref)).WithImageConfig(config)
+	if err != nil {
+		return bkllb.State{}, fmt.Errorf("read the config of %s: %w", from.Ref, err)
+	}
+	return root, nil
 }
 
-// withSource puts a step's source into its root. An archive is unpacked; what is none stays a file.
-func withSource(r *recipe.Recipe, in given, root bkllb.State, b recipe.BuildStep, s ops.Group) bkllb.State {
+// withSource lays a step's source down in its root. An archive is unpacked; what is none stays a file.
+func (m *image) withSource(root bkllb.State, b recipe.BuildStep, s ops.Group) bkllb.State {
 	src, info := b.Source, &bkllb.CopyInfo{CopyDirContentsOnly: true, CreateDestPath: true}
 	at := bkllb.WithCreatedTime(wheel.ModTime)
 	switch {
@@ -83,7 +101,7 @@ func withSource(r *recipe.Recipe, in given, root bkllb.State, b recipe.BuildStep
 		from := bkllb.HTTP(src.URL, opts...)
 		return root.File(bkllb.Copy(from, "/"+fileOfURL(src.URL), recipe.SourceDir+"/", info, at), s.Named("source of %s", b.Name))
 	}
-	files := projectFiles(src.Files, r.App.Ignore, in, s)
+	files := projectFiles(src.Files, m.recipe.App.Ignore, m.in, s)
 	a := &ops.Actions{Last: bkllb.Mkdir(recipe.SourceDir, 0o755, at)}
 	for _, rule := range src.Files {
 		copyRule(a, files, rule, recipe.User{})

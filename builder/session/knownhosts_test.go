@@ -1,4 +1,4 @@
-package builder
+package session
 
 import (
 	"crypto/ed25519"
@@ -38,11 +38,11 @@ func TestKeysOf(t *testing.T) {
 		for _, name := range c.want {
 			want += lines[name]
 		}
-		if got := keysOf(all, []string{c.server}); got != want {
+		if got := KnownHosts(all, []string{c.server}); got != want {
 			t.Errorf("%s: got\n%swant\n%s", c.server, got, want)
 		}
 	}
-	if got := keysOf(lines["list"], []string{"10.0.0.1"}); got != "10.0.0.1,git.example.com ssh-rsa AAAA2 a comment\n" {
+	if got := KnownHosts(lines["list"], []string{"10.0.0.1"}); got != "10.0.0.1,git.example.com ssh-rsa AAAA2 a comment\n" {
 		t.Errorf("a list of names: %q", got)
 	}
 }
@@ -62,7 +62,7 @@ func TestKeysOfAsSSH(t *testing.T) {
 	for _, field := range fields {
 		for _, host := range hosts {
 			want := knows(t, field+line, host, key)
-			if got := keysOf(field+line, []string{knownhosts.Normalize(host)}) != ""; got != want {
+			if got := KnownHosts(field+line, []string{knownhosts.Normalize(host)}) != ""; got != want {
 				t.Errorf("%s for %s: %t, want %t", field, host, got, want)
 			}
 		}
@@ -72,7 +72,7 @@ func TestKeysOfAsSSH(t *testing.T) {
 // A pattern that ends in a star is about every port too: ssh compares it with "[git.example.com]:2222" as a whole, and the Go team's package with the host alone.
 func TestKeysOfAnyPort(t *testing.T) {
 	for _, field := range []string{"*", "*,!*.example.com"} {
-		if keysOf(field+" ssh-ed25519 AAAA\n", []string{"[git.example.com]:2222"}) == "" {
+		if KnownHosts(field+" ssh-ed25519 AAAA\n", []string{"[git.example.com]:2222"}) == "" {
 			t.Errorf("%s is not about port 2222", field)
 		}
 	}

@@ -1,7 +1,8 @@
-package builder
+package session
 
 import (
 	"context"
+	"slices"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/errdefs"
@@ -12,17 +13,15 @@ import (
 	"github.com/mlbuild/mlbuild/llb/ops"
 )
 
-// stores are the content stores that every build's session offers.
-func (b *build) stores() map[string]content.Store {
-	own := imageName(b.worker)
+// Stores are the content stores that a session offers, by name: the programs that steps run on the daemon's own platform, "linux/amd64", and those that run a project's steps on
+// the platforms of images.
+func Stores(own string, h ops.Helpers, images []string) map[string]content.Store {
 	programs := map[digest.Digest]program{
-		digest.Digest(b.helpers.Wheels): {helper.Wheels, own}, digest.Digest(b.helpers.Packages): {helper.Packages, own},
+		digest.Digest(h.Wheels): {helper.Wheels, own}, digest.Digest(h.Packages): {helper.Packages, own},
 	}
-	for _, v := range b.req.Variants {
-		for _, p := range append(v.platforms(), own) {
-			if d, err := helper.Digest(helper.Steps, p); err == nil { // without it only graphs with steps fail, when they are compiled
-				programs[digest.Digest(d)] = program{helper.Steps, p}
-			}
+	for _, p := range append(slices.Clone(images), own) {
+		if d, err := helper.Digest(helper.Steps, p); err == nil { // without it only graphs with steps fail, when they are compiled
+			programs[digest.Digest(d)] = program{helper.Steps, p}
 		}
 	}
 	return map[string]content.Store{ops.HelperStore: helperStore{programs}}

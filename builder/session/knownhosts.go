@@ -1,4 +1,4 @@
-package builder
+package session
 
 import (
 	"crypto/hmac"
@@ -9,11 +9,11 @@ import (
 	"strings"
 )
 
-// keysOf returns the lines of a known_hosts(5) that are about one of the servers, "git.example.com" or "[git.example.com]:2222": no others leave this machine.
+// KnownHosts returns the lines of a known_hosts(5) that are about one of the servers, "git.example.com" or "[git.example.com]:2222": no others leave this machine.
 //
 // golang.org/x/crypto/ssh/knownhosts answers whether a key is known and returns no lines; it reads only files, and none of a file in which it cannot parse
 // one key, which may well be of a kind that the build's ssh knows. A test holds the two to the same answers.
-func keysOf(knownHosts string, servers []string) string {
+func KnownHosts(knownHosts string, servers []string) string {
 	var b strings.Builder
 	for line := range strings.Lines(knownHosts) {
 		fields := strings.Fields(line)

@@ -1,4 +1,4 @@
-package builder
+package session
 
 import (
 	"encoding/base64"
@@ -13,7 +13,7 @@ import (
 
 // indexCredentials makes what the steps get for an index of its secret: the pair for uv, the header for downloads. The secret holds user:password, a token,
 // or a netrc file.
-func (s secretStore) indexCredentials(ix recipe.Index) *fault.Fault {
+func (s Store) indexCredentials(ix recipe.Index) *fault.Fault {
 	v, ok := s[ix.Secret]
 	if !ok {
 		return fault.New(fault.Secret, "index %q needs the secret %q, which was not given", ix.Name, ix.Secret).

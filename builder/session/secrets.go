@@ -1,4 +1,4 @@
-package builder
+package session
 
 import (
 	"context"
@@ -19,12 +19,12 @@ import (
 // maxSecret is BuildKit's limit for one secret, in bytes (session/secrets/secretsprovider).
 const maxSecret = 500 << 10
 
-// secretStore holds the values of a run. It is filled and checked before anything is solved, because BuildKit finds a missing
+// Store holds the values of a run. It is filled and checked before anything is solved, because BuildKit finds a missing
 // secret late and takes an unset variable for an empty one.
-type secretStore map[string][]byte
+type Store map[string][]byte
 
-// GetSecret gives the value of an id to the daemon, for the step that mounts it.
-func (s secretStore) GetSecret(_ context.Context, id string) ([]byte, error) {
+// GetSecret returns the value of an id to the daemon, for the step that mounts it.
+func (s Store) GetSecret(_ context.Context, id string) ([]byte, error) {
 	v, ok := s[id]
 	if !ok {
 		return nil, secrets.ErrNotFound
@@ -32,17 +32,11 @@ func (s secretStore) GetSecret(_ context.Context, id string) ([]byte, error) {
 	return v, nil
 }
 
-// CheckSecrets tells what is wrong with the request's secrets before a daemon is looked for: fault.Secret for each that is missing, empty,
-// unreadable, too large, or named by an index and not given.
-func CheckSecrets(req Request) error {
-	_, err := loadSecrets(req)
-	return err
-}
-
-// loadSecrets reads every secret of the request and checks that each one that the recipes name is there. All faults come at once.
-func loadSecrets(req Request) (secretStore, error) {
-	store, faults := secretStore{}, fault.List{}
-	for _, s := range req.Secrets {
+// Load reads every secret that was given and checks that each one that indexes and models of the recipes name is among them. ca is the PEM bundle for the
+// steps, nil = none. All faults come at once, a fault.Secret for each that is missing, empty, unreadable or too large.
+func Load(given []Secret, ca []byte, recipes []*recipe.Recipe) (Store, error) {
+	store, faults := Store{}, fault.List{}
+	for _, s := range given {
 		v, err := s.read()
 		if err != nil {
 			faults = append(faults, err)
@@ -50,24 +44,21 @@ func loadSecrets(req Request) (secretStore, error) {
 		}
 		store[s.ID] = v
 	}
-	if req.CA != nil {
-		store[ops.CASecret] = req.CA
+	if ca != nil {
+		store[ops.CASecret] = ca
 	}
-	for _, ix := range indexesWithSecret(req.Variants) {
+	for _, ix := range indexesWithSecret(recipes) {
 		if f := store.indexCredentials(ix); f != nil {
 			faults = append(faults, f)
 		}
 	}
-	faults = append(faults, modelSecrets(store, req.Variants)...)
+	faults = append(faults, store.modelHeaders(recipes)...)
 	return store, faults.Err()
 }
 
-// steps checks that each secret and agent that the project's own steps name is there, and makes the headers for their sources.
-func (s secretStore) steps(req Request) error {
+// ForSteps checks that each secret and agent that the project's own steps name is there, and makes the headers for their sources.
+func (s Store) ForSteps(recipes []*recipe.Recipe, agents []SSH) error {
 	var faults fault.List
-	if !llb.NeedsPackages(req.Target) {
-		return nil
-	}
 	told := map[string]bool{}
 	need := func(who, id string) {
 		if _, ok := s[id]; ok || told[id] {
@@ -77,31 +68,31 @@ func (s secretStore) steps(req Request) error {
 		faults = append(faults, fault.New(fault.Secret, "the %s needs the secret %q, which was not given", who, id).
 			Hint("add --secret id=%s,env=VARIABLE or --secret id=%s,src=FILE", id, id))
 	}
-	for _, v := range req.Variants {
-		for _, r := range v.Recipes {
-			for _, step := range r.Steps() {
-				for _, secret := range step.Secrets {
-					need(step.Name, secret.ID)
-				}
-				if step.SSH && len(req.SSH) == 0 && !told["ssh"] {
-					told["ssh"] = true
-					faults = append(faults, fault.New(fault.Secret, "the %s needs an SSH agent, which was not given", step.Name).Hint("add --ssh default"))
-				}
+	for _, r := range recipes {
+		for _, step := range r.Steps() {
+			for _, secret := range step.Secrets {
+				need(step.Name, secret.ID)
 			}
-			for _, b := range r.Build {
-				if src := b.Source; src != nil && src.Secret != "" {
-					need("source of the build step "+b.Name, src.Secret)
-					if v, ok := s[src.Secret]; ok {
-						s[src.SourceHeader()] = basicAuth(v)
-					}
-				}
+			if step.SSH && len(agents) == 0 && !told["ssh"] {
+				told["ssh"] = true
+				faults = append(faults, fault.New(fault.Secret, "the %s needs an SSH agent, which was not given", step.Name).Hint("add --ssh default"))
+			}
+		}
+		for _, b := range r.Build {
+			src := b.Source
+			if src == nil || src.Secret == "" {
+				continue
+			}
+			need("source of the build step "+b.Name, src.Secret)
+			if v, ok := s[src.Secret]; ok {
+				s[src.SourceHeader()] = basicAuth(v)
 			}
 		}
 	}
 	return faults.Err()
 }
 
-// read gives the secret's value, or a fault.Secret that never shows it.
+// read returns the secret's value, or a fault.Secret that never shows it.
 func (s Secret) read() ([]byte, *fault.Fault) {
 	v, from := s.Value, "the variable "+s.Env
 	if s.File != "" {
@@ -132,44 +123,40 @@ func unreadable(s Secret, err error) *fault.Fault {
 		Hint("--secret id=%s,src=FILE or id=%s,env=VARIABLE", s.ID, s.ID)
 }
 
-func indexesWithSecret(vs []Variant) []recipe.Index {
+func indexesWithSecret(recipes []*recipe.Recipe) []recipe.Index {
 	var all []recipe.Index
 	seen := map[string]bool{}
-	for _, v := range vs {
-		for _, r := range v.Recipes {
-			for _, ix := range r.Requires.Indexes {
-				if ix.Secret != "" && !seen[ix.Name] {
-					seen[ix.Name] = true
-					all = append(all, ix)
-				}
+	for _, r := range recipes {
+		for _, ix := range r.Requires.Indexes {
+			if ix.Secret != "" && !seen[ix.Name] {
+				seen[ix.Name] = true
+				all = append(all, ix)
 			}
 		}
 	}
 	return all
 }
 
-// modelSecrets adds the Authorization headers of the models' sources to the store, and tells which secrets were not given.
-func modelSecrets(store secretStore, vs []Variant) fault.List {
+// modelHeaders adds the Authorization headers of the models' sources, and returns a fault for each secret that was not given.
+func (s Store) modelHeaders(recipes []*recipe.Recipe) fault.List {
 	var faults fault.List
 	told := map[string]bool{}
-	for _, v := range vs {
-		for _, r := range v.Recipes {
-			for i := range r.Models {
-				model := &r.Models[i]
-				value, ok := store[model.Secret]
-				switch {
-				case model.Secret == "":
-					continue
-				case ok:
-					store[llb.ModelAuth(model)] = modelHeader(model, value)
-					continue
-				case told[model.Name]:
-					continue
-				}
-				told[model.Name] = true
-				faults = append(faults, fault.New(fault.Secret, "the model %s needs the secret %q, which was not given", model.Name, model.Secret).
-					Hint("add --secret id=%s,env=VARIABLE or --secret id=%s,src=FILE with %s", model.Secret, model.Secret, modelCredentials(model)))
+	for _, r := range recipes {
+		for i := range r.Models {
+			model := &r.Models[i]
+			value, ok := s[model.Secret]
+			switch {
+			case model.Secret == "":
+				continue
+			case ok:
+				s[llb.ModelAuth(model)] = modelHeader(model, value)
+				continue
+			case told[model.Name]:
+				continue
 			}
+			told[model.Name] = true
+			faults = append(faults, fault.New(fault.Secret, "the model %s needs the secret %q, which was not given", model.Name, model.Secret).
+				Hint("add --secret id=%s,env=VARIABLE or --secret id=%s,src=FILE with %s", model.Secret, model.Secret, modelCredentials(model)))
 		}
 	}
 	return faults
@@ -198,4 +185,13 @@ func modelCredentials(model *recipe.Model) string {
 		return "an access token"
 	}
 	return "a token or user:password"
+}
+
+// Secret is a value for the steps that name its id: from a file or from a variable that cmd has read.
+type Secret struct {
+	ID    string
+	File  string // path; "" = Value
+	Value []byte // of an environment variable
+	Env   string // that variable's name
+	Set   bool   // the variable exists
 }

@@ -1,12 +1,14 @@
-package builder
+package session
 
 import (
 	"encoding/base64"
 	"strings"
 	"testing"
 
+	"github.com/mlbuild/mlbuild/builder/buildertest"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 const netrcFile = `# of the CI
@@ -42,11 +44,11 @@ func TestNetrcAccount(t *testing.T) {
 
 // TestIndexCredentials: each form of the secret gives uv a pair and the downloads a header, and no line end goes along.
 func TestIndexCredentials(t *testing.T) {
-	r := testRecipe(t, "cpu", "python:\n  packages: [x]\n  indexes: [{name: own, url: \"https://a.example:8443/simple\", secret: s}, {name: other, url: \"https://files.example/simple\", secret: s}]\n")
+	r := buildertest.Recipe(t, "cpu", "python:\n  packages: [x]\n  indexes: [{name: own, url: \"https://a.example:8443/simple\", secret: s}, {name: other, url: \"https://files.example/simple\", secret: s}]\n")
 	for _, c := range []struct{ secret, own, other string }{
 		{"u:p:q\n", "u:p:q", "u:p:q"}, {"tok3n\r\n", "__token__:tok3n", "__token__:tok3n"}, {netrcFile, "me:pa#ss", `robot:"s3:cret`},
 	} {
-		store, err := loadSecrets(Request{Variants: []Variant{variantOf(r)}, Secrets: []Secret{{ID: "s", Set: true, Value: []byte(c.secret)}}})
+		store, err := Load([]Secret{{ID: "s", Set: true, Value: []byte(c.secret)}}, nil, []*recipe.Recipe{r})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -57,8 +59,8 @@ func TestIndexCredentials(t *testing.T) {
 			}
 		}
 	}
-	_, err := loadSecrets(Request{Variants: []Variant{variantOf(r)}, Secrets: []Secret{{ID: "s", Set: true, Value: []byte("machine files.example login u password hunter2hunter2")}}})
-	expect(t, err, fault.Secret, false, `index "own": the netrc file of the secret "s" has no login for a.example`)
+	_, err := Load([]Secret{{ID: "s", Set: true, Value: []byte("machine files.example login u password hunter2hunter2")}}, nil, []*recipe.Recipe{r})
+	buildertest.Expect(t, err, fault.Secret, false, `index "own": the netrc file of the secret "s" has no login for a.example`)
 	if strings.Contains(err.Error(), "hunter2") {
 		t.Error("the fault shows the password")
 	}
