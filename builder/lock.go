@@ -11,12 +11,9 @@ import (
 	bkclient "github.com/moby/buildkit/client"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 
-	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
-	"github.com/mlbuild/mlbuild/profiles/recipe"
-	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
 // LockOptions say how an existing lock is renewed. The zero value keeps every version that still fits.
@@ -172,107 +169,6 @@ func (b *build) lookAtBases(ctx context.Context, gw gateway.Client, v Variant) (
 		}
 	}
 	return lowest, has, nil
-}
-
-// Planned is what one profile on one platform would build.
-type Planned struct {
-	Recipe *recipe.Recipe
-	Wheels []pylock.Wheel    // to be laid down
-	InBase []pylock.Wheel    // of the lock, which the base makes unnecessary
-	System []syslock.Package // the system packages, nil = none, or apt is to find them
-	Graph  *llb.Graph
-	Steps  []llb.Step // what building does, what comes first first
-	Keys   []string   // of the graph's layers, see llb.Graph.LayerKeys
-	Base   string     // the base by its digest
-	CUDA   string
-	Pruned []Pruned
-	Locked bool
-	From   string // lock that says the versions, pylock.gpu.toml or uv.lock; "" = they were chosen now
-	Notes  []string
-}
-
-// Plan looks up and compiles every variant and builds nothing. portable leaves this run's session out of the graphs, so that another
-// client can send them.
-func (b *Builder) Plan(ctx context.Context, req Request, portable bool) ([]Planned, error) {
-	run, err := b.start(ctx, req)
-	if err != nil {
-		return nil, err
-	}
-	defer run.close()
-	run.portable, run.plans = portable, true
-	plans, errs := make([][]Planned, len(req.Variants)), make([]error, len(req.Variants))
-	var wg sync.WaitGroup
-	for i, v := range req.Variants {
-		wg.Go(func() {
-			errs[i] = run.ask(run.ctx, v, func(ctx context.Context, gw gateway.Client) (err error) {
-				plans[i], err = run.plan(ctx, gw, v)
-				return err
-			})
-		})
-	}
-	wg.Wait()
-	var all []Planned
-	for _, p := range plans {
-		all = append(all, p...)
-	}
-	return all, errors.Join(errs...)
-}
-
-func (b *build) plan(ctx context.Context, gw gateway.Client, v Variant) ([]Planned, error) {
-	lock, err := b.usableLocks(v)
-	if err != nil {
-		return nil, err
-	}
-	var all []Planned
-	for _, r := range v.Recipes {
-		c, err := b.compile(ctx, gw, r, lock)
-		if err != nil {
-			return nil, err
-		}
-		var system []syslock.Package
-		if c.system != nil {
-			system = c.system.Packages
-		}
-		steps, err := stepsOf(c.graph)
-		if err != nil {
-			return nil, err
-		}
-		keys, err := c.graph.LayerKeys()
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, Planned{
-			Steps: steps, Keys: keys, Base: c.inputs.Base.Ref, System: system, Recipe: c.recipe, Wheels: slices.Concat(c.wheels, c.extra), InBase: c.spared,
-			Graph: c.graph, CUDA: c.cuda, Pruned: c.pruned, Locked: c.locked, From: c.from(lock), Notes: c.notes,
-		})
-	}
-	return all, nil
-}
-
-// stepsOf lists what making the image does, and what runs on it.
-func stepsOf(g *llb.Graph) ([]llb.Step, error) {
-	steps, err := llb.Steps(g.Definition)
-	if err != nil || g.Tests == nil {
-		return steps, err
-	}
-	tests, err := llb.Steps(g.Tests)
-	for _, s := range tests {
-		if !slices.Contains(steps, s) {
-			steps = append(steps, s)
-		}
-	}
-	return steps, err
-}
-
-// from names the lock that says the versions.
-func (c *found) from(lock *pylock.Lock) string {
-	switch {
-	case lock != nil:
-		return lock.Name
-	case c.recipe.Requires.UV != nil:
-		return c.recipe.Requires.From
-	}
-	return ""
 }
 
 // older compares two glibc versions, "2.31" and "2.36"; an unknown one is never older.

@@ -92,6 +92,7 @@ type Image struct {
 	Ran       int             `json:"steps_run"`
 	Seconds   float64         `json:"seconds"`
 	Notes     []string        `json:"notes,omitempty"`
+	Route     publish.Route   `json:"-"` // how it got to its registry, and why that way
 	Plan      *layerplan.Plan `json:"-"`
 }
 

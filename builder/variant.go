@@ -65,7 +65,7 @@ func (b *build) variant(ctx context.Context, v Variant) (*Image, error) {
 	if err != nil {
 		return nil, b.explain(v.Profile, b.daemon.Explain(ctx, err))
 	}
-	image.Digest, image.Config, image.Size, image.Layers = published.Digest, published.Config, published.Size, published.Layers
+	image.Digest, image.Config, image.Size, image.Layers, image.Route = published.Digest, published.Config, published.Size, published.Layers, published.Route
 	image.Seconds = time.Since(began).Seconds()
 	return image, nil
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/mlbuild/mlbuild/builder"
+	"github.com/mlbuild/mlbuild/builder/publish"
 )
 
 // blobs matches the path of a blob of the test's repository.
@@ -39,6 +40,8 @@ func TestUnchangedImageIsNotPushed(t *testing.T) {
 	if again.Digest != first.Digest || again.Layers == nil || again.Layers.New != 0 || again.Layers.Reused != first.Layers.New+first.Layers.Reused {
 		t.Errorf("again: %+v, layers %+v after %+v", again, again.Layers, first.Layers)
 	}
+	wantRoute(t, first, publish.DaemonPush)
+	wantRoute(t, again, publish.Nothing)
 	if got := n.layerChecks(); got != 0 {
 		t.Errorf("the registry was asked for %d blobs of an image that it has under this tag", got)
 	}
@@ -54,6 +57,7 @@ func TestUnchangedImageIsNotPushed(t *testing.T) {
 	if got := n.layerChecks(); got != 0 {
 		t.Errorf("the registry was asked for %d blobs, although the client knows which are new", got)
 	}
+	wantRoute(t, less, publish.ClientPush)
 	if sent := n.uploads("unchanged"); len(sent) != 1 {
 		t.Errorf("layers sent: %+v, want the project's", sent)
 	}
@@ -65,7 +69,16 @@ func TestUnchangedImageIsNotPushed(t *testing.T) {
 	if more.Layers.New != 1 || more.Layers.Pushed < 5<<20 || n.layerChecks() != 2 {
 		t.Errorf("with 5 MiB more: layers %+v, %d blobs asked for", more.Layers, n.layerChecks())
 	}
+	wantRoute(t, more, publish.PartPush)
 	n.tagged(t, more.Digest)
+}
+
+// wantRoute wants an image to have got to the registry that way, and that a reason is told.
+func wantRoute(t *testing.T, image builder.Image, want publish.Kind) {
+	t.Helper()
+	if image.Route.Kind != want || image.Route.Why == "" {
+		t.Errorf("%s, want %s", image.Route, want)
+	}
 }
 
 // tagged wants the tag to name the image.

@@ -1,42 +1,48 @@
 package llb
 
 import (
-	"io/fs"
 	"path"
 	"strconv"
 	"strings"
 
 	bkllb "github.com/moby/buildkit/client/llb"
 
+	"github.com/mlbuild/mlbuild/llb/layerplan"
 	"github.com/mlbuild/mlbuild/llb/ops"
-	"github.com/mlbuild/mlbuild/llb/wheel"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
-// appLayer is the project's own files, placed as the copy rules say. Only what a rule names is sent.
-func appLayer(r *recipe.Recipe, table ops.DirTable, in Inputs) bkllb.State {
-	return filesLayer(r.App.Copy, r.App.Ignore, r.User, table, in, ops.Group{ID: ops.GroupApp})
+// appLayers returns the project's own files, placed as the copy rules say, and their bytecode, which is as little worth a cache as they are. Only what a rule names is
+// sent. below are the layers of the image so far. The dev stage has no bytecode of files that are edited there, because it is not compared with its source.
+func appLayers(r *recipe.Recipe, in given, table ops.DirTable, below ops.Layers) ops.Layers {
+	if len(r.App.Copy) == 0 {
+		return nil
+	}
+	const name = "the project's files"
+	s := ops.Group{ID: ops.GroupApp, NoCache: in.NoCache}
+	files := placedFiles(r.App.Copy, r.App.Ignore, r.User, table, in, ops.Group{ID: ops.GroupApp})
+	layers := ops.Layers{{Layer: layerplan.Layer{Kind: layerplan.KindApp, Name: name}, State: files}}
+	if r.Bytecode && in.Target != recipe.StageDev {
+		code := bytecode(r, in, interpreter(r, in, below), s, name, []bkllb.State{files})
+		layers = layers.And(ops.Layer{Layer: layerplan.Layer{Kind: layerplan.KindApp, Name: "bytecode of " + name}, State: code})
+	}
+	return layers
 }
 
-// filesLayer is files of the project where rules place them.
-func filesLayer(rules []recipe.CopyRule, ignore []string, u recipe.User, table ops.DirTable, in Inputs, s ops.Group) bkllb.State {
+// placedFiles is files of the project where rules place them.
+func placedFiles(rules []recipe.CopyRule, ignore []string, u recipe.User, table ops.DirTable, in given, s ops.Group) bkllb.State {
 	project := projectFiles(rules, ignore, in, s)
 	parents := parentsOf(rules)
 	a := table.Mkdirs(parents...)
 	for _, rule := range rules {
 		copyRule(a, project, rule, u)
 	}
-	a.Settle(emptyDir(s), table.Chain(parents...))
+	a.Settle(s, table.Chain(parents...))
 	return bkllb.Scratch().File(a.Last, s.Named("copy the project's files"))
 }
 
-// emptyDir holds one empty directory, the same in every build.
-func emptyDir(s ops.Group) bkllb.State {
-	return bkllb.Scratch().File(bkllb.Mkdir("/empty", 0o755, bkllb.WithCreatedTime(wheel.ModTime)), s.Named("an empty directory"))
-}
-
 // projectFiles has the client send the files that the rules name, and no others.
-func projectFiles(rules []recipe.CopyRule, ignore []string, in Inputs, s ops.Group) bkllb.State {
+func projectFiles(rules []recipe.CopyRule, ignore []string, in given, s ops.Group) bkllb.State {
 	var names []string
 	for _, rule := range rules {
 		names = append(names, rule.Files...)
@@ -50,7 +56,7 @@ func projectFiles(rules []recipe.CopyRule, ignore []string, in Inputs, s ops.Gro
 func copyRule(a *ops.Actions, project bkllb.State, rule recipe.CopyRule, u recipe.User) {
 	uid, gid := owner(rule.Owner, u)
 	for _, f := range rule.Files {
-		info := &bkllb.CopyInfo{CopyDirContentsOnly: true, Mode: chmod(rule.Mode)}
+		info := &bkllb.CopyInfo{CopyDirContentsOnly: true, Mode: ops.Chmod(rule.Mode)}
 		a.Copy(project, "/"+f, destination(rule, f), info, uid, gid)
 	}
 }
@@ -71,20 +77,6 @@ func parentsOf(rules []recipe.CopyRule) []string {
 		}
 	}
 	return dirs
-}
-
-// chmod makes files readable for all and keeps what was executable so, unless the rule names a mode. A mode without x is written in
-// symbols, because a number is given to directories too and nobody could enter them.
-func chmod(mode string) *bkllb.ChmodOpt {
-	bits, err := strconv.ParseUint(mode, 8, 32)
-	switch {
-	case err != nil:
-		return &bkllb.ChmodOpt{ModeStr: "u=rwX,go=rX"}
-	case bits&0o111 != 0:
-		return &bkllb.ChmodOpt{Mode: fs.FileMode(bits) & fs.ModePerm}
-	}
-	symbols := []string{"", "X", "wX", "wX", "rX", "rX", "rwX", "rwX"}
-	return &bkllb.ChmodOpt{ModeStr: "u=" + symbols[bits>>6&7] + ",g=" + symbols[bits>>3&7] + ",o=" + symbols[bits&7]}
 }
 
 func owner(o string, u recipe.User) (uid, gid int) {

@@ -88,7 +88,7 @@ func TestChmod(t *testing.T) {
 		"": {ModeStr: "u=rwX,go=rX"}, "0644": {ModeStr: "u=rwX,g=rX,o=rX"}, "600": {ModeStr: "u=rwX,g=,o="}, "0o444": {ModeStr: "u=rwX,go=rX"},
 		"0755": {Mode: 0o755}, "0550": {Mode: 0o550}, "4755": {Mode: 0o755}, "0000": {ModeStr: "u=,g=,o="},
 	} {
-		if d := cmp.Diff(&want, chmod(mode)); d != "" {
+		if d := cmp.Diff(&want, ops.Chmod(mode)); d != "" {
 			t.Errorf("mode %q (-want +got):\n%s", mode, d)
 		}
 	}

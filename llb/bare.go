@@ -22,38 +22,38 @@ func NewBare(r *recipe.Recipe, p ocispecs.Platform) ops.Base {
 }
 
 // links are those that the list of the system packages names.
-func (m *image) links() []syslock.Link {
-	if m.in.System == nil {
+func links(in given) []syslock.Link {
+	if in.System == nil {
 		return nil
 	}
-	return m.in.System.Links
+	return in.System.Links
 }
 
-// baseInputs is what the layers are merged with: the base's image, nothing where the base is made of packages.
-func (m *image) baseInputs() []bkllb.State {
-	if m.in.Base.Bare {
+// baseStates is what the layers of the image are merged with: the base's image; nothing where the base is made of packages, or where there is none.
+func baseStates(in given) []bkllb.State {
+	if in.Base.Bare || in.Base.Ref == "" {
 		return nil
 	}
-	return []bkllb.State{m.base}
+	return []bkllb.State{ops.BaseState(in.Base, in.platform)}
 }
 
-// bareBase makes the stage base an image, where the base is made of packages.
-func (m *image) bareBase() error {
-	if !m.in.Base.Bare {
-		return nil
+// baseStage is the base alone; only one that is made of packages has layers of ours.
+func baseStage(r *recipe.Recipe, in given) (ops.Layers, error) {
+	if !in.Base.Bare {
+		return nil, nil
 	}
-	if err := CheckPackages(m.recipe, m.in.System); err != nil {
-		return err
+	if err := CheckPackages(r, in.System); err != nil {
+		return nil, err
 	}
-	m.systemPackages()
-	return nil
+	layers, _ := systemLayers(r, in)
+	return layers, nil
 }
 
-// needImage refuses to run apt on a base of packages.
-func (m *image) needImage() error {
-	if !m.in.Base.Bare {
+// needsApt refuses to run apt on a base of packages.
+func needsApt(r *recipe.Recipe, in given) error {
+	if !in.Base.Bare {
 		return nil
 	}
-	return fault.New(fault.Spec, "the base %s has no apt, and something has to be compiled", m.recipe.Base.Ref).
-		Hint("publish the wheel, or take an image as the base: base: docker.io/library/python:%s-slim", m.recipe.Python.Version)
+	return fault.New(fault.Spec, "the base %s has no apt, and something has to be compiled", r.Base.Ref).
+		Hint("publish the wheel, or take an image as the base: base: docker.io/library/python:%s-slim", r.Python.Version)
 }

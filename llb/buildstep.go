@@ -1,8 +1,6 @@
 package llb
 
 import (
-	"encoding/json"
-	"fmt"
 	"path"
 	"strconv"
 	"strings"
@@ -16,70 +14,54 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
-// built is what a build step leaves: its root, with the source in it, and the step itself.
-type built struct {
-	root bkllb.State
-	scripted
-	who string
-}
-
-// buildSteps adds the outputs of the build steps, each a layer of its own, and gives what the steps leave by their names.
-func (m *image) buildSteps(table ops.DirTable) (map[string]built, error) {
-	steps := map[string]built{}
-	for _, b := range m.recipe.Build {
-		done, err := m.buildStep(b)
+// buildSteps returns the outputs of the build steps, each a layer of its own, and what the steps leave by their names.
+func buildSteps(r *recipe.Recipe, in given, table ops.DirTable) (layers ops.Layers, steps map[string]ran, err error) {
+	steps = map[string]ran{}
+	for _, b := range r.Build {
+		done, err := buildStep(r, in, b)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		steps[b.Name] = done
 		if len(b.Outputs) > 0 {
 			l := layerplan.Layer{Kind: layerplan.KindBuild, Name: b.Name, Runs: "in the builder, when its source or commands change"}
-			m.add(l, m.collect(done.root, done.scripted, done.who, b.Outputs, table))
+			layers = layers.And(ops.Layer{Layer: l, State: done.collect(b.Outputs, table, in)})
 		}
 	}
-	return steps, nil
+	return layers, steps, nil
 }
 
 // buildStep runs the commands of one step as root, in the builder stage or in an image of its own. The source is in the step's root, so that
 // outputs may lie in it.
-func (m *image) buildStep(b recipe.BuildStep) (built, error) {
-	s := scripted{
-		Script: b.Script, name: "build " + b.Name, id: "build/" + b.Name, dir: recipe.SourceDir,
-		stage: ops.Group{ID: ops.GroupBuild, NoCache: m.in.NoCache},
+func buildStep(r *recipe.Recipe, in given, b recipe.BuildStep) (ran, error) {
+	s := script{
+		Script: b.Script, name: "build " + b.Name, cache: r.Name + "/build/" + b.Name, dir: recipe.SourceDir,
+		group: ops.Group{ID: ops.GroupBuild, NoCache: in.NoCache},
 		env:   []recipe.Pair{{Name: "HOME", Value: "/root"}, {Name: "SOURCE_DATE_EPOCH", Value: strconv.FormatInt(wheel.ModTime.Unix(), 10)}},
 	}
-	root, err := m.buildRoot(b, s.stage)
+	root, err := buildRoot(r, in, b, s.group)
 	if err != nil {
-		return built{}, err
+		return ran{}, err
 	}
 	if b.Source != nil {
 		s.dir = path.Join(recipe.SourceDir, b.Source.Subdir)
-		root = m.withSource(root, b, s.stage)
+		root = withSource(r, in, root, b, s.group)
 	} else {
-		root = root.File(bkllb.Mkdir(recipe.SourceDir, 0o755, bkllb.WithCreatedTime(wheel.ModTime)), s.stage.Named("a directory to build in"))
+		root = root.File(bkllb.Mkdir(recipe.SourceDir, 0o755, bkllb.WithCreatedTime(wheel.ModTime)), s.group.Named("a directory to build in"))
 	}
-	return built{m.runScript(root, s).Root(), s, "build step " + b.Name}, nil
+	return ran{root: s.run(root, in).Root(), script: s, who: "build step " + b.Name}, nil
 }
 
 // buildRoot is the root in which a step's commands run, with the environment of its image.
-func (m *image) buildRoot(b recipe.BuildStep, s ops.Group) (bkllb.State, error) {
+func buildRoot(r *recipe.Recipe, in given, b recipe.BuildStep, s ops.Group) (bkllb.State, error) {
 	if b.Image == "" {
-		return m.builder()
+		return builderRoot(r, in)
 	}
-	from := m.in.Images[b.Image]
-	config, err := json.Marshal(from.Config)
-	if err != nil {
-		return bkllb.State{}, fmt.Errorf("encode the config of %s: %w", from.Ref, err)
-	}
-	root, err := bkllb.Image(from.Ref, bkllb.Platform(m.platform), s.Named("%s", from.Ref)).WithImageConfig(config)
-	if err != nil {
-		return bkllb.State{}, fmt.Errorf("read the config of %s: %w", from.Ref, err)
-	}
-	return root, nil
+	return ops.ToolState(in.Images[b.Image], in.platform, s)
 }
 
-// withSource lays a step's source down in its root. An archive is unpacked; what is none stays a file.
-func (m *image) withSource(root bkllb.State, b recipe.BuildStep, s ops.Group) bkllb.State {
+// withSource puts a step's source into its root. An archive is unpacked; what is none stays a file.
+func withSource(r *recipe.Recipe, in given, root bkllb.State, b recipe.BuildStep, s ops.Group) bkllb.State {
 	src, info := b.Source, &bkllb.CopyInfo{CopyDirContentsOnly: true, CreateDestPath: true}
 	at := bkllb.WithCreatedTime(wheel.ModTime)
 	switch {
@@ -101,7 +83,7 @@ func (m *image) withSource(root bkllb.State, b recipe.BuildStep, s ops.Group) bk
 		from := bkllb.HTTP(src.URL, opts...)
 		return root.File(bkllb.Copy(from, "/"+fileOfURL(src.URL), recipe.SourceDir+"/", info, at), s.Named("source of %s", b.Name))
 	}
-	files := projectFiles(src.Files, m.recipe.App.Ignore, m.in, s)
+	files := projectFiles(src.Files, r.App.Ignore, in, s)
 	a := &ops.Actions{Last: bkllb.Mkdir(recipe.SourceDir, 0o755, at)}
 	for _, rule := range src.Files {
 		copyRule(a, files, rule, recipe.User{})

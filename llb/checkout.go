@@ -21,10 +21,10 @@ func (b *wheelBuilder) source(w pylock.Wheel, s ops.Group) sourceState {
 	from := w.Source
 	switch {
 	case from.Type == pylock.Git:
-		return sourceState{b.checkout(w, s), []bkllb.MountOption{byKey}}
+		return sourceState{b.checkout(w, s), []bkllb.MountOption{ops.ByKey}}
 	case from.Type == pylock.Archive && from.URL != "":
 		file := pylock.Wheel{Name: w.Name, Filename: from.Name, URL: from.URL, Size: from.Size, SHA256: from.SHA256}
-		return sourceState{download(file, b.recipe.Requires.Indexes), []bkllb.MountOption{byKey}}
+		return sourceState{download(file, b.recipe.Requires.Indexes), []bkllb.MountOption{ops.ByKey}}
 	case from.Type == pylock.Archive:
 		file := pylock.Wheel{Filename: from.Name, Path: from.Path}
 		return sourceState{wheelFile(file, b.recipe, b.in), nil}

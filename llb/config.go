@@ -11,32 +11,33 @@ import (
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/llb/wheel"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
-// imageConfig is the config of the image: the base's, with what the recipe says on top. It carries one history entry for each layer, with the layers' keys,
+// config is the config of the image: the base's, with what the recipe says on top. It carries one history entry for each layer, with the layers' keys,
 // and fixed times, because BuildKit fills what is missing with the daemon's state and clock.
-func imageConfig(m *image, keys []string) dockerspec.DockerOCIImage {
+func (m image) config(keys []string) dockerspec.DockerOCIImage {
 	c := m.in.Base.Config
-	c.Platform = m.platform
+	c.Platform = m.in.platform
 	c.Created = &m.in.Epoch
 	c.RootFS = ocispecs.RootFS{Type: "layers"}
-	c.History = history(m, keys)
+	c.History = history(m.in, m.layers, keys)
 	r := *m.recipe
-	switch m.target {
-	case "base", "builder":
+	switch m.in.Target {
+	case recipe.StageBase, recipe.StageBuilder:
 		return c
-	case "models":
-		c.Config.Labels = modelLabels(nil, m)
+	case recipe.StageModels:
+		c.Config.Labels = modelLabels(nil, &r, m.in)
 		return c
-	case "testing":
+	case recipe.StageTesting:
 		r.App = forTesting(r.App, r.Testing)
-	case "dev":
+	case recipe.StageDev:
 		r.App = forDev(r.App, r.Dev)
 	}
 	applyApp(&c.Config, &r)
-	c.Config.Labels = modelLabels(c.Config.Labels, m)
+	c.Config.Labels = modelLabels(c.Config.Labels, &r, m.in)
 	return c
 }
 
@@ -168,10 +169,10 @@ func healthcheck(h *recipe.Healthcheck) *dockerspec.HealthcheckConfig {
 }
 
 // history is the base's entries, made to match its layers one to one, then one for each of ours, with its key for a comment.
-func history(m *image, keys []string) []ocispecs.History {
-	all := baseHistory(m.in.Base.Config, m.in.Epoch)
-	for i, l := range m.layers {
-		all = append(all, ocispecs.History{Created: &m.in.Epoch, CreatedBy: "mlbuild " + string(l.Kind) + ": " + l.Name, Comment: keys[i]})
+func history(in given, layers ops.Layers, keys []string) []ocispecs.History {
+	all := baseHistory(in.Base.Config, in.Epoch)
+	for i, l := range layers {
+		all = append(all, ocispecs.History{Created: &in.Epoch, CreatedBy: "mlbuild " + string(l.Kind) + ": " + l.Name, Comment: keys[i]})
 	}
 	return all
 }

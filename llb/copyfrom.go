@@ -13,34 +13,46 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
-// copyLayers adds the files of other images and of build steps, one layer for each of these. It is a function of the image's digest and of the rules.
-func (m *image) copyLayers(table ops.DirTable, steps map[string]built) {
+// layersFromElsewhere returns the outputs of build steps, and the files of other images and of these steps.
+func layersFromElsewhere(r *recipe.Recipe, in given, table ops.DirTable) (ops.Layers, error) {
+	layers, steps, err := buildSteps(r, in, table)
+	if err != nil {
+		return nil, err
+	}
+	return layers.And(copyLayers(r, in, table, steps)...), nil
+}
+
+// copyLayers returns the files of other images and of build steps, one layer for each of these. It is a function of the image's digest and of the rules.
+func copyLayers(r *recipe.Recipe, in given, table ops.DirTable, steps map[string]ran) (layers ops.Layers) {
 	type source struct{ image, step string }
 	var order []source
 	bySource := map[source][]recipe.Output{}
-	for _, c := range m.recipe.CopyFrom {
+	for _, c := range r.CopyFrom {
 		from := source{c.Image, c.Step}
 		if !slices.Contains(order, from) {
 			order = append(order, from)
 		}
 		bySource[from] = append(bySource[from], c.Output)
 	}
-	s := ops.Group{ID: ops.GroupCopy, NoCache: m.in.NoCache}
+	s := ops.Group{ID: ops.GroupCopy, NoCache: in.NoCache}
 	for _, from := range order {
 		outputs := bySource[from]
 		if from.step != "" {
 			done := steps[from.step]
-			m.add(layerplan.Layer{Kind: layerplan.KindCopy, Name: outputNames(outputs) + " from the " + done.who}, m.collect(done.root, done.scripted, done.who, outputs, table))
+			l := layerplan.Layer{Kind: layerplan.KindCopy, Name: outputNames(outputs) + " from the " + done.who}
+			layers = layers.And(ops.Layer{Layer: l, State: done.collect(outputs, table, in)})
 			continue
 		}
-		image := bkllb.Image(m.in.Images[from.image].Ref, bkllb.Platform(m.platform), s.Named("%s", m.in.Images[from.image].Ref))
-		name := outputNames(outputs) + " from " + from.image
-		m.add(layerplan.Layer{Kind: layerplan.KindCopy, Name: name}, outputLayer(image, outputs, table, s, "copy "+name))
+		ref := in.Images[from.image].Ref
+		image := bkllb.Image(ref, bkllb.Platform(in.platform), s.Named("%s", ref))
+		l := layerplan.Layer{Kind: layerplan.KindCopy, Name: outputNames(outputs) + " from " + from.image}
+		layers = layers.And(ops.Layer{Layer: l, State: placedOutputs(image, outputs, table, s, "copy "+l.Name)})
 	}
+	return layers
 }
 
-// outputLayer is some files of another file system, placed on nothing.
-func outputLayer(from bkllb.State, outputs []recipe.Output, table ops.DirTable, s ops.Group, name string) bkllb.State {
+// placedOutputs is some files of another file system, placed on nothing.
+func placedOutputs(from bkllb.State, outputs []recipe.Output, table ops.DirTable, s ops.Group, name string) bkllb.State {
 	var parents []string
 	for _, o := range outputs {
 		parents = append(parents, o.Parent())
@@ -56,7 +68,7 @@ func outputLayer(from bkllb.State, outputs []recipe.Output, table ops.DirTable, 
 		}
 		a.Copy(from, o.From, to, info, uid, gid)
 	}
-	a.Settle(emptyDir(s), table.Chain(parents...))
+	a.Settle(s, table.Chain(parents...))
 	return bkllb.Scratch().File(a.Last, s.Step(ops.StepCopy, name, "%s", name))
 }
 
@@ -77,7 +89,7 @@ func outputMode(mode string) *bkllb.ChmodOpt {
 	if mode == "" {
 		return nil
 	}
-	return chmod(mode)
+	return ops.Chmod(mode)
 }
 
 // modeBits are the permission bits that a rule names, nil if it names none.

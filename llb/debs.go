@@ -18,50 +18,46 @@ import (
 
 var systemGroup = ops.Group{ID: ops.GroupSystem}
 
-// packages adds the layers of the locked system packages, and gives the state whose /etc says which accounts there are. base is for
-// steps that read files of the base.
-func (m *image) packages(base bkllb.State) bkllb.State {
-	helper := ops.HelperRoot(m.in.Helpers.Packages)
-	laid, ruled, configured := m.ways()
-	over := []bkllb.State{base}
-	for _, l := range layerplan.PlanPackages(laid, m.room()/3) {
-		s := m.debLayer(helper, l)
-		m.add(l, s)
-		over = append(over, s)
+// debLayers returns the layers of the locked system packages, and the state whose /etc says which accounts there are. base is for steps that read files of the
+// base, limit the number of layers that packages may make whose scripts need no dpkg.
+func debLayers(r *recipe.Recipe, in given, base bkllb.State, limit int) (layers ops.Layers, accounts bkllb.State) {
+	helper := ops.HelperRoot(in.Helpers.Packages)
+	unpacked, ruled, configured := byHandling(in.System.Packages, r.Apt.Strategy)
+	for _, l := range layerplan.PlanPackages(unpacked, limit) {
+		layers = layers.And(ops.Layer{Layer: l, State: unpackedDebs(helper, r, in, l)})
 	}
-	accounts := base
+	accounts = base
 	if len(ruled) > 0 {
-		s := m.rulesLayer(helper, base, ruled)
+		s := rulesState(helper, base, r, in, ruled)
 		name := fmt.Sprintf("what %s would set up", counts.Plural(len(ruled), "system package"))
-		m.add(layerplan.Layer{Kind: layerplan.KindSystem, Name: name, Packages: ruled, Handling: syslock.Rules}, s)
-		over = append(over, s)
+		layers = layers.And(ops.Layer{Layer: layerplan.Layer{Kind: layerplan.KindSystem, Name: name, Packages: ruled, Handling: syslock.Rules}, State: s})
 		accounts = bkllb.Merge([]bkllb.State{base, s}, systemGroup.Named("accounts of the system packages"))
 	}
 	if len(configured) > 0 {
 		below := base
-		if len(over) > 1 {
-			below = bkllb.Merge(over, systemGroup.Named("what dpkg configures on"))
+		if len(layers) > 0 {
+			below = bkllb.Merge(append([]bkllb.State{base}, layers.States()...), systemGroup.Named("what dpkg configures on"))
 		}
-		accounts = m.configure(below, configured)
+		accounts = configuredDebs(below, r, in, configured)
 		l := layerplan.Layer{Kind: layerplan.KindSystem, Name: "configured by dpkg: " + packageNames(configured), Packages: configured, Handling: syslock.Dpkg}
-		m.add(l, bkllb.Diff(below, accounts, systemGroup.Named("files of the packages that dpkg configured")))
+		layers = layers.And(ops.Layer{Layer: l, State: bkllb.Diff(below, accounts, systemGroup.Named("files of the packages that dpkg configured"))})
 	}
-	return accounts
+	return layers, accounts
 }
 
-// ways splits the locked packages by how they get into the image. Those that rules set up are laid down like all others first.
-func (m *image) ways() (laid, ruled, configured []syslock.Package) {
-	for _, p := range m.in.System.Packages {
+// byHandling splits packages by how they get into the image. Those that rules set up are unpacked like all others first.
+func byHandling(packages []syslock.Package, strategy recipe.AptStrategy) (unpacked, ruled, configured []syslock.Package) {
+	for _, p := range packages {
 		switch {
-		case p.Way == syslock.Dpkg, m.recipe.Apt.Strategy == "apt":
+		case p.Way == syslock.Dpkg, strategy == recipe.AptAlone:
 			configured = append(configured, p)
 			continue
 		case p.Way == syslock.Rules:
 			ruled = append(ruled, p)
 		}
-		laid = append(laid, p)
+		unpacked = append(unpacked, p)
 	}
-	return laid, ruled, configured
+	return unpacked, ruled, configured
 }
 
 // CheckPackages refuses packages that dpkg has to configure where the project wants layers alone, or where the base has no dpkg. All of them are told at
@@ -71,7 +67,7 @@ func CheckPackages(r *recipe.Recipe, sys *syslock.System) error {
 	switch {
 	case sys == nil && bare:
 		return fault.New(fault.Lock, "the base %s is made of packages, and there is no list of them", r.Base.Ref).Hint("mlbuild lock --profile %s", r.Profile)
-	case sys == nil, r.Apt.Strategy != "layers" && !bare:
+	case sys == nil, r.Apt.Strategy != recipe.AptLayers && !bare:
 		return nil
 	}
 	var faults fault.List
@@ -90,49 +86,49 @@ func CheckPackages(r *recipe.Recipe, sys *syslock.System) error {
 	return faults.Err()
 }
 
-// debLayer unpacks the layer's packages onto nothing. It is a function of their bytes, the helper, and the base's symbolic links of directories.
-func (m *image) debLayer(helper bkllb.State, l layerplan.Layer) bkllb.State {
+// unpackedDebs unpacks the layer's packages onto nothing. It is a function of their bytes, the helper, and the base's symbolic links of directories.
+func unpackedDebs(helper bkllb.State, r *recipe.Recipe, in given, l layerplan.Layer) bkllb.State {
 	s := systemGroup
-	s.NoCache = m.in.NoCache
+	s.NoCache = in.NoCache
 	files, mounts := ops.PackageMounts(l.Packages)
-	args := append(m.debArgs("install"), files...)
-	return ops.HelperStep(helper, m.in.Worker, s, "unpack "+l.Name, args, mounts...).AddMount("/out", bkllb.Scratch())
+	args := append(debArgs("install", r, in), files...)
+	return ops.HelperStep(helper, in.Worker, s, "unpack "+l.Name, args, mounts...).AddMount("/out", bkllb.Scratch())
 }
 
-// rulesLayer holds what the scripts of these packages would have made: alternatives, users, links. It reads the base's accounts and alternatives; the
-// key is the base's digest, see accountLayer.
-func (m *image) rulesLayer(helper, base bkllb.State, packages []syslock.Package) bkllb.State {
+// rulesState holds what the scripts of these packages would have made: alternatives, users, links. It reads the base's accounts and alternatives; the
+// key is the base's digest, see accountLayers.
+func rulesState(helper, base bkllb.State, r *recipe.Recipe, in given, packages []syslock.Package) bkllb.State {
 	s := systemGroup
-	s.NoCache = m.in.NoCache
+	s.NoCache = in.NoCache
 	files, mounts := ops.PackageMounts(packages)
-	args := append(append(m.debArgs("state"), "-base", "/base"), files...)
+	args := append(append(debArgs("state", r, in), "-base", "/base"), files...)
 	mounts = append(mounts, bkllb.AddMount("/tmp", bkllb.Scratch(), bkllb.Tmpfs()),
 		bkllb.AddMount("/base", base, bkllb.Readonly, bkllb.ContentCache(bkllb.MountContentCacheOff)))
-	return ops.HelperStep(helper, m.in.Worker, s, "set up "+packageNames(packages), args, mounts...).AddMount("/out", bkllb.Scratch())
+	return ops.HelperStep(helper, in.Worker, s, "set up "+packageNames(packages), args, mounts...).AddMount("/out", bkllb.Scratch())
 }
 
 // debArgs are the helper's command and what it needs to know of the base.
-func (m *image) debArgs(command string) []string {
-	args := []string{command, "-out", "/out", "-arch", m.in.System.Architecture}
-	for _, l := range m.in.System.Links {
+func debArgs(command string, r *recipe.Recipe, in given) []string {
+	args := []string{command, "-out", "/out", "-arch", in.System.Architecture}
+	for _, l := range in.System.Links {
 		args = append(args, "-link", l.Path+"="+l.Target)
 	}
-	if m.recipe.Apt.Docs {
+	if r.Apt.Docs {
 		args = append(args, "-docs")
 	}
 	return args
 }
 
-// configure has dpkg unpack and configure packages on a state that has everything else.
-func (m *image) configure(below bkllb.State, packages []syslock.Package) bkllb.State {
+// configuredDebs has dpkg unpack and configure packages on a state that has everything else.
+func configuredDebs(below bkllb.State, r *recipe.Recipe, in given, packages []syslock.Package) bkllb.State {
 	s := systemGroup
-	s.NoCache = m.in.NoCache
+	s.NoCache = in.NoCache
 	files, mounts := ops.PackageMounts(packages)
 	opts := []bkllb.RunOption{
-		ops.DebconfAnswers(m.recipe.Apt),
+		ops.DebconfAnswers(r.Apt),
 		bkllb.Args(append([]string{"/bin/sh", "-c", scripts.Dpkg + scripts.AptClean, "sh"}, files...)),
 		bkllb.Network(pb.NetMode_NONE), bkllb.AddMount("/tmp", bkllb.Scratch(), bkllb.Tmpfs()),
-		bkllb.Platform(m.platform), s.Named("dpkg configures %s", packageNames(packages)),
+		bkllb.Platform(in.platform), s.Named("dpkg configures %s", packageNames(packages)),
 	}
 	return below.Run(append(opts, mounts...)...).Root()
 }

@@ -12,43 +12,32 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
-// hooks adds the layers of the commands that run after a point: the difference that each makes to the image as it is there. The published image
-// is merged from it like from any other layer, and unpacked nowhere but for the hook. It tells whether there were any.
-func (m *image) hooks(point recipe.HookPoint) (any bool) {
-	for _, h := range m.recipe.Run {
+// hookLayers returns the layers of the commands that run after a point: the difference that each makes to the image as it is there. The published image
+// is merged from it like from any other layer, and unpacked nowhere but for the hook. below are the layers of the image so far.
+func hookLayers(r *recipe.Recipe, in given, point recipe.HookPoint, below ops.Layers) (layers ops.Layers) {
+	for _, h := range r.Run {
 		if h.After != point {
 			continue
 		}
-		any = true
-		s := m.onImage(h.Script, !h.User)
-		s.stage = ops.Group{ID: ops.GroupRun, NoCache: m.in.NoCache}
-		s.name, s.id, s.dir = "run "+h.Name, "run/"+h.Name, "/"
+		s := onImage(r, in, h.Script, !h.User)
+		s.group = ops.Group{ID: ops.GroupRun, NoCache: in.NoCache}
+		s.name, s.cache, s.dir = "run "+h.Name, r.Name+"/run/"+h.Name, "/"
 		if point != recipe.AfterSystem {
-			s.dir = m.recipe.App.Workdir
+			s.dir = r.App.Workdir
 		}
-		s.settle = &step.Settle{Root: "/", Time: wheel.ModTime.Unix(), Drop: m.dropped()}
-		below := m.below()
+		s.settle = &step.Settle{Root: "/", Time: wheel.ModTime.Unix(), Drop: droppedDirs(r.User)}
+		root := imageSoFar(r, in, below.And(layers...))
 		l := layerplan.Layer{Kind: layerplan.KindRun, Name: h.Name, Runs: "on the image: the base and the layers below are unpacked once for it, and it runs again when one of them changes"}
-		m.add(l, bkllb.Diff(below, m.runScript(below, s).Root(), s.stage.Named("what %s changed", h.Name)))
+		layers = layers.And(ops.Layer{Layer: l, State: bkllb.Diff(root, s.run(root, in).Root(), s.group.Named("what %s changed", h.Name))})
 	}
-	return any
+	return layers
 }
 
-// below is the image so far, in the order of its layers. Where the project's files are the last of them, they are copied over the rest.
-func (m *image) below() bkllb.State {
-	for i, l := range m.layers {
-		if l.Kind == layerplan.KindApp && i < len(m.layers)-1 {
-			return bkllb.Merge(append(m.baseInputs(), m.states...), ops.Group{ID: ops.GroupMerged}.Named("%s for %s", m.recipe.Profile, m.recipe.Platform))
-		}
-	}
-	return m.merged()
-}
-
-// dropped are the directories whose changed files no layer needs: logs, and the caches of package managers.
-func (m *image) dropped() []string {
+// droppedDirs are the directories whose changed files no layer needs: logs, and the caches of package managers.
+func droppedDirs(u recipe.User) []string {
 	dirs := []string{"/var/log", "/var/cache/apt", "/var/lib/apt/lists", "/var/cache/ldconfig", "/var/cache/debconf", "/root/.cache/pip", "/root/.cache/uv"}
-	if home := m.recipe.User.Home; home != "/root" {
-		dirs = append(dirs, path.Join(home, ".cache/pip"), path.Join(home, ".cache/uv"))
+	if u.Home != "/root" {
+		dirs = append(dirs, path.Join(u.Home, ".cache/pip"), path.Join(u.Home, ".cache/uv"))
 	}
 	return dirs
 }

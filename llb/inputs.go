@@ -7,6 +7,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
@@ -27,7 +28,13 @@ type Inputs struct {
 	Reference ops.Helpers
 	Session   ops.Session
 	Network   ops.Network
-	Epoch     time.Time  // the image's creation time
-	Target    string     // stage to build; "" = runtime
-	NoCache   ops.Stages // their steps run again
+	Epoch     time.Time    // the image's creation time
+	Target    recipe.Stage // stage to build; "" = runtime
+	NoCache   ops.Stages   // their steps run again
+}
+
+// given are the inputs of one image: Target is never "".
+type given struct {
+	Inputs
+	platform ocispecs.Platform // the image's own: the recipe's, parsed
 }

@@ -22,7 +22,7 @@ import (
 //
 // The daemon's own platform, the network's CA and proxies, and sessions make no difference to a layer, so the keys are those of a graph
 // for the platform below without any of them.
-func (m *image) keys(def *pb.Definition) ([]string, error) {
+func (m image) keys(def *pb.Definition) ([]string, error) {
 	g, err := m.plain(def)
 	if err != nil {
 		return nil, err
@@ -40,8 +40,8 @@ func (m *image) keys(def *pb.Definition) ([]string, error) {
 var anyWorker = ocispecs.Platform{OS: "linux", Architecture: "amd64"}
 
 // plain reads the image's definition on a daemon of that platform, in a network without a CA or proxies: the given one, if that is what it is.
-func (m *image) plain(def *pb.Definition) (*operations, error) {
-	in := m.in
+func (m image) plain(def *pb.Definition) (*operations, error) {
+	in := m.in.Inputs
 	in.Worker, in.Network = anyWorker, ops.Network{}
 	if in.Reference != (ops.Helpers{}) {
 		in.Helpers = in.Reference

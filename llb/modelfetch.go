@@ -18,20 +18,20 @@ import (
 // FetchedFile is where the result of a download has its file. It is the same for all, so that a file is fetched once whatever it is called.
 const FetchedFile = "/model"
 
-// fetchModel gives what has one file of a model, and its path there.
-func (m *image) fetchModel(p modelPart, f syslock.ModelFile) (from bkllb.CopyInput, src string, err error) {
-	state, src, err := m.modelState(p, f)
+// file returns what has one file of a model, and its path there.
+func (m modelFetcher) file(p modelPart, f syslock.ModelFile) (from bkllb.CopyInput, src string, err error) {
+	state, src, err := m.state(p, f)
 	if p.model.Source.Kind == recipe.ModelFile || err != nil {
 		return state, src, err
 	}
 	return knownByKey(state), src, nil
 }
 
-// modelState is the state that has one file of a model, and its path there.
-func (m *image) modelState(p modelPart, f syslock.ModelFile) (from bkllb.State, src string, err error) {
+// state is the state that has one file of a model, and its path there.
+func (m modelFetcher) state(p modelPart, f syslock.ModelFile) (from bkllb.State, src string, err error) {
 	switch {
 	case p.model.Source.Kind == recipe.ModelFile:
-		return m.localModel(p.model), "/" + p.model.Source.Path, nil
+		return m.local(p.model), "/" + p.model.Source.Path, nil
 	case FetchedByStep(p.model, f):
 		from, err = m.tool.fetch(p.model, f, fetchStep(p.model, f))
 		return from, FetchedFile, err

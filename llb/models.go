@@ -28,13 +28,13 @@ type modelPart struct {
 
 // planModels decides which file of which model goes into which layer. A model has layers of its own: one for each file of own bytes or more, and one
 // for all smaller ones. Where that makes more than limit layers, own is doubled.
-func (m *image) planModels(limit int) []modelPart {
-	for own := m.recipe.Layers.OwnBytes; ; own *= 2 {
+func planModels(r *recipe.Recipe, found []syslock.Model, limit int) []modelPart {
+	for own := r.Layers.OwnBytes; ; own *= 2 {
 		var parts []modelPart
-		for i := range m.recipe.Models {
-			parts = append(parts, modelParts(&m.recipe.Models[i], m.in.Models[i], own)...)
+		for i := range r.Models {
+			parts = append(parts, modelParts(&r.Models[i], found[i], own)...)
 		}
-		if len(parts) <= max(limit, len(m.recipe.Models)) || own > 1<<50 {
+		if len(parts) <= max(limit, len(r.Models)) || own > 1<<50 {
 			return parts
 		}
 	}
@@ -73,9 +73,34 @@ func newModelPart(model *recipe.Model, found syslock.Model, files []syslock.Mode
 	return p
 }
 
-// modelLayer lays files of a model down onto nothing. It is a function of the bytes, the place, the owner and the mode.
-func (m *image) modelLayer(p modelPart, table ops.DirTable) (bkllb.State, error) {
-	s := ops.Group{ID: ops.GroupModels, NoCache: m.in.NoCache}
+// modelLayers returns the layers that planModels decided on.
+func modelLayers(r *recipe.Recipe, in given, parts []modelPart, table ops.DirTable) (layers ops.Layers, err error) {
+	f := modelFetcher{session: in.Session, group: ops.Group{ID: ops.GroupModels, NoCache: in.NoCache}}
+	if NeedModelTool(r, in.Models) {
+		if f.tool, err = newModelTool(in.Tool, in.Worker, in.Network); err != nil {
+			return nil, err
+		}
+	}
+	for _, p := range parts {
+		state, err := f.layer(p, table)
+		if err != nil {
+			return nil, err
+		}
+		layers = layers.And(ops.Layer{Layer: p.layer, State: state})
+	}
+	return layers, nil
+}
+
+// modelFetcher is by what the files of models come into the graph.
+type modelFetcher struct {
+	tool    modelTool // zero where no model needs a program
+	session ops.Session
+	group   ops.Group
+}
+
+// layer puts files of a model onto nothing. It is a function of the bytes, the place, the owner and the mode.
+func (m modelFetcher) layer(p modelPart, table ops.DirTable) (bkllb.State, error) {
+	s := m.group
 	var parents []string
 	tree := len(p.files) == 0 || p.model.Unpack // its files only the daemon will see
 	for _, f := range p.files {
@@ -85,24 +110,24 @@ func (m *image) modelLayer(p modelPart, table ops.DirTable) (bkllb.State, error)
 		parents = []string{p.model.To}
 	}
 	a := table.Mkdirs(parents...)
-	info := &bkllb.CopyInfo{CopyDirContentsOnly: true, Mode: chmod(p.model.Mode)}
+	info := &bkllb.CopyInfo{CopyDirContentsOnly: true, Mode: ops.Chmod(p.model.Mode)}
 	if tree {
-		from, src, err := m.modelTree(p)
+		from, src, err := m.tree(p)
 		if err != nil {
 			return from, err
 		}
 		a.Copy(from, src, p.model.To, info, p.model.UID, p.model.GID)
-	} else if err := m.copyModel(a, p, info); err != nil {
+	} else if err := m.copy(a, p, info); err != nil {
 		return bkllb.State{}, err
 	}
-	a.Settle(emptyDir(s), table.Chain(parents...))
+	a.Settle(s, table.Chain(parents...))
 	return bkllb.Scratch().File(a.Last, s.Named("lay down %s", p.layer.Name)), nil
 }
 
-// copyModel adds the files of a model, each from where it is fetched.
-func (m *image) copyModel(a *ops.Actions, p modelPart, info *bkllb.CopyInfo) error {
+// copy adds the files of a model, each from where it is fetched.
+func (m modelFetcher) copy(a *ops.Actions, p modelPart, info *bkllb.CopyInfo) error {
 	for _, f := range p.files {
-		from, src, err := m.fetchModel(p, f)
+		from, src, err := m.file(p, f)
 		if err != nil {
 			return err
 		}
@@ -114,74 +139,56 @@ func (m *image) copyModel(a *ops.Actions, p modelPart, info *bkllb.CopyInfo) err
 // modelPath is where a file of a model comes to lie.
 func modelPath(model *recipe.Model, f syslock.ModelFile) string { return path.Join(model.To, f.Path) }
 
-// modelTree is the contents of an archive, or a directory of the project as it lies there, and its path in the state.
-func (m *image) modelTree(p modelPart) (tree bkllb.State, src string, err error) {
+// tree is the contents of an archive, or a directory of the project as it lies there, and its path in the state.
+func (m modelFetcher) tree(p modelPart) (tree bkllb.State, src string, err error) {
 	if p.model.Unpack {
-		tree, err = m.unpackModel(p)
+		tree, err = m.unpacked(p)
 		return tree, "/", err
 	}
-	return m.localModel(p.model), "/" + p.model.Source.Path, nil
+	return m.local(p.model), "/" + p.model.Source.Path, nil
 }
 
-func (m *image) localModel(model *recipe.Model) bkllb.State {
+func (m modelFetcher) local(model *recipe.Model) bkllb.State {
 	s := ops.Group{ID: ops.GroupModels}
 	files := model.Source.Files
-	opts := append(m.in.Session.Local(m.in.Session.SharedKey+"-model-"+ops.SelectionKey(files, nil)),
+	opts := append(m.session.Local(m.session.SharedKey+"-model-"+ops.SelectionKey(files, nil)),
 		bkllb.FollowPaths(files), s.Named("send %s", model.Source.Path))
 	return bkllb.Local(ops.ProjectLocal, opts...)
 }
 
-// addModels adds the layers that planModels decided on.
-func (m *image) addModels(parts []modelPart, table ops.DirTable) (err error) {
-	if NeedModelTool(m.recipe, m.in.Models) {
-		if m.tool, err = newModelTool(m.in.Tool, m.in.Worker, m.in.Network); err != nil {
-			return err
-		}
+// modelsStage is the models alone: nothing is below them.
+func modelsStage(r *recipe.Recipe, in given) (ops.Layers, error) {
+	if len(r.Models) == 0 {
+		return nil, fault.New(fault.Spec, "profile %s has no models", r.Profile).Hint("name them: models: [https://models.example/model.pt]")
 	}
-	for _, p := range parts {
-		l, err := m.modelLayer(p, table)
-		if err != nil {
-			return err
-		}
-		m.add(p.layer, l)
+	if err := checkModels(r, in); err != nil {
+		return nil, err
 	}
-	return nil
-}
-
-// modelsImage is the stage of the models alone: nothing is below them.
-func (m *image) modelsImage() error {
-	if len(m.recipe.Models) == 0 {
-		return fault.New(fault.Spec, "profile %s has no models", m.recipe.Profile).Hint("name them: models: [https://models.example/model.pt]")
-	}
-	m.base, m.in.Base = bkllb.Scratch(), ops.Base{}
-	if err := checkModels(m); err != nil {
-		return err
-	}
-	return m.addModels(m.planModels(m.recipe.Layers.Max), newDirTable(m.recipe))
+	return modelLayers(r, in, planModels(r, in.Models, r.Layers.Max), newDirTable(r))
 }
 
 // checkModels refuses two files at one path with fault.Spec: of two models, or of a model and the app. A directory of the project counts by its place.
-func checkModels(m *image) error {
-	if len(m.in.Models) != len(m.recipe.Models) {
-		return fault.New(fault.Internal, "%d models were looked up, the recipe has %d", len(m.in.Models), len(m.recipe.Models))
+func checkModels(r *recipe.Recipe, in given) error {
+	if len(in.Models) != len(r.Models) {
+		return fault.New(fault.Internal, "%d models were looked up, the recipe has %d", len(in.Models), len(r.Models))
 	}
 	type owned struct{ path, by string }
 	var all []owned
-	for i := range m.recipe.Models {
-		model := &m.recipe.Models[i]
+	for i := range r.Models {
+		model := &r.Models[i]
 		by := "the model " + model.Name
-		for _, f := range m.in.Models[i].Files {
+		for _, f := range in.Models[i].Files {
 			if model.Unpack {
 				break
 			}
 			all = append(all, owned{modelPath(model, f), by})
 		}
-		if len(m.in.Models[i].Files) == 0 || model.Unpack {
+		if len(in.Models[i].Files) == 0 || model.Unpack {
 			all = append(all, owned{model.To, by})
 		}
 	}
-	if m.target != "models" {
-		for _, rule := range m.recipe.App.Copy {
+	if in.Target != recipe.StageModels {
+		for _, rule := range r.App.Copy {
 			for _, f := range rule.Files {
 				all = append(all, owned{destination(rule, f), "the project's " + f})
 			}
@@ -200,14 +207,14 @@ func checkModels(m *image) error {
 }
 
 // modelLabels adds to the labels which commit a model's branch or tag was.
-func modelLabels(labels map[string]string, m *image) map[string]string {
+func modelLabels(labels map[string]string, r *recipe.Recipe, in given) map[string]string {
 	var more []recipe.Pair
-	for i, model := range m.recipe.Models {
-		if rev := m.in.Models[i].Revision; rev != "" {
+	for i, model := range r.Models {
+		if rev := in.Models[i].Revision; rev != "" {
 			more = append(more, recipe.Pair{Name: profiles.ModelLabel(model.Name, "revision"), Value: rev})
 		}
-		if m.target == "models" {
-			more = append(more, modelPairs(m.recipe, model.Name)...)
+		if in.Target == recipe.StageModels {
+			more = append(more, modelPairs(r, model.Name)...)
 		}
 	}
 	return mergePairs(labels, more)

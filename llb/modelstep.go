@@ -56,12 +56,12 @@ func newModelTool(tool ops.Base, worker ocispecs.Platform, n ops.Network) (model
 
 // run runs a script of ours that reads a job and writes to /out.
 func (t modelTool) run(text string, job any, opts ...bkllb.RunOption) (bkllb.State, error) {
-	files, err := script(text, "job.json", job, nil, ops.Group{ID: ops.GroupModels}.Named("what is to be done"))
+	files, err := ops.Script(text, "job.json", job, nil, ops.Group{ID: ops.GroupModels}.Named("what is to be done"))
 	if err != nil {
 		return bkllb.State{}, err
 	}
-	opts = append(opts, bkllb.Args([]string{"python3", "-I", "-B", scriptDir + "/run.py", scriptDir + "/job.json"}),
-		bkllb.Dir("/"), bkllb.Platform(t.worker), bkllb.AddMount(scriptDir, files, bkllb.Readonly, byKey))
+	opts = append(opts, bkllb.Args([]string{"python3", "-I", "-B", ops.ScriptDir + "/run.py", ops.ScriptDir + "/job.json"}),
+		bkllb.Dir("/"), bkllb.Platform(t.worker), bkllb.AddMount(ops.ScriptDir, files, bkllb.Readonly, ops.ByKey))
 	return t.root.Run(opts...).AddMount("/out", bkllb.Scratch()), nil
 }
 
@@ -91,7 +91,7 @@ func (t modelTool) fetch(model *recipe.Model, f syslock.ModelFile, c bkllb.Const
 func (t modelTool) unpack(from bkllb.State, src string, model *recipe.Model) (bkllb.State, error) {
 	opts := []bkllb.MountOption{bkllb.SourcePath(src), bkllb.Readonly}
 	if model.Source.Kind != recipe.ModelFile {
-		opts = append(opts, byKey)
+		opts = append(opts, ops.ByKey)
 	}
 	in := bkllb.AddMount("/in/model", from, opts...)
 	return t.run(scripts.UnpackModel, struct{}{}, in, bkllb.Network(pb.NetMode_NONE), ops.Group{ID: ops.GroupModels}.Step(ops.StepUnpackModel, model.Name, "unpack the archive of %s", model.Name))
@@ -116,13 +116,13 @@ func MeasureModel(model *recipe.Model, tool ops.Base, worker ocispecs.Platform, 
 	return ops.Marshal(st, worker, "the download of "+model.Name)
 }
 
-// unpackModel is the contents of a model's archive.
-func (m *image) unpackModel(p modelPart) (bkllb.State, error) {
+// unpacked is the contents of a model's archive.
+func (m modelFetcher) unpacked(p modelPart) (bkllb.State, error) {
 	f := syslock.ModelFile{}
 	if len(p.files) > 0 {
 		f = p.files[0]
 	}
-	from, src, err := m.modelState(p, f)
+	from, src, err := m.state(p, f)
 	if err != nil {
 		return from, err
 	}

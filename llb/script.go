@@ -36,45 +36,52 @@ func stepProgram(digest string) bkllb.State {
 		bkllb.Filename(StepFile), bkllb.Chmod(0o755), s.Named("send the program that runs steps"))
 }
 
-// scripted is a project's step on its way into the graph.
-type scripted struct {
+// script is a project's step on its way into the graph.
+type script struct {
 	recipe.Script
-	stage  ops.Group
+	group  ops.Group
 	name   string        // for people: "build libfoo"
-	id     string        // of its caches: "build/libfoo"
+	cache  string        // begins the ids of its caches: "project/build/libfoo"
 	user   recipe.User   // who runs the commands
 	dir    string        // where they start
 	env    []recipe.Pair // of the step; the script's own go over it
 	settle *step.Settle
 }
 
-// runScript runs a step's commands on a root, by way of mlbuild-step. The key of the result is that of the root, of the commands and of the mounts;
+// ran is what a script leaves: its root, with all that the commands made.
+type ran struct {
+	root   bkllb.State
+	script script
+	who    string // for people: "build step libfoo"
+}
+
+// run runs a step's commands on a root, by way of mlbuild-step. The key of the result is that of the root, of the commands and of the mounts;
 // what a secret or a cache holds is not in it.
-func (m *image) runScript(root bkllb.State, s scripted, mounts ...bkllb.RunOption) bkllb.ExecState {
+func (s script) run(root bkllb.State, in given) bkllb.ExecState {
 	spec := step.Run{Commands: s.Commands, Timeout: s.Timeout, Settle: s.settle}
 	secrets, opts := s.secrets()
 	spec.Secrets = secrets
 	all := []bkllb.RunOption{
-		bkllb.Args([]string{stepDir + "/" + StepFile, "run", asJSON(spec)}), bkllb.Dir(s.dir), bkllb.Platform(m.platform), s.stage.Step(ops.StepOwn, s.name, "%s", s.name),
+		bkllb.Args([]string{stepDir + "/" + StepFile, "run", asJSON(spec)}), bkllb.Dir(s.dir), bkllb.Platform(in.platform), s.group.Step(ops.StepOwn, s.name, "%s", s.name),
 		bkllb.User(fmt.Sprintf("%d:%d", s.user.UID, s.user.GID)),
-		bkllb.AddMount(stepDir, stepProgram(m.in.Helpers.Steps), bkllb.Readonly, byKey),
+		bkllb.AddMount(stepDir, stepProgram(in.Helpers.Steps), bkllb.Readonly, ops.ByKey),
 		bkllb.AddMount("/tmp", bkllb.Scratch(), bkllb.Tmpfs()),
 	}
 	for _, p := range mergeSorted(s.env, s.Env) {
 		all = append(all, bkllb.AddEnv(p.Name, p.Value))
 	}
 	if s.Network {
-		all = append(all, m.in.Network.Options(ops.PythonCA)...)
+		all = append(all, in.Network.Options(ops.PythonCA)...)
 	} else {
 		all = append(all, bkllb.Network(pb.NetMode_NONE))
 	}
 	if s.SSH {
 		all = append(all, bkllb.AddSSHSocket(bkllb.SSHID(DefaultSSH), bkllb.SSHSocketOpt("/run/mlbuild/ssh", s.user.UID, s.user.GID, 0o600)))
 	}
-	return root.Run(slices.Concat(all, s.caches(m), opts, mounts)...)
+	return root.Run(slices.Concat(all, s.caches(in.platform.Architecture), opts)...)
 }
 
-// mergeSorted lays over on top of under, sorted by name.
+// mergeSorted returns the pairs of both, sorted by name; those of over win.
 func mergeSorted(under, over []recipe.Pair) []recipe.Pair {
 	values := map[string]string{}
 	for _, p := range slices.Concat(under, over) {
@@ -89,7 +96,7 @@ func mergeSorted(under, over []recipe.Pair) []recipe.Pair {
 
 // secrets mounts what the step may see, and each secret once more as a file for mlbuild-step, which masks its value in the output and searches what the
 // commands leave for it.
-func (s scripted) secrets() ([]step.Secret, []bkllb.RunOption) {
+func (s script) secrets() ([]step.Secret, []bkllb.RunOption) {
 	var opts []bkllb.RunOption
 	for _, x := range s.Secrets {
 		if x.Env != "" {
@@ -117,12 +124,12 @@ func searchedSecrets(s recipe.Script, u recipe.User) (found []step.Secret, opts 
 
 // caches mounts directories that keep what is in them from build to build on one daemon, of this project's step alone. One build at a time has them, because
 // few tools share a cache with care.
-func (s scripted) caches(m *image) []bkllb.RunOption {
+func (s script) caches(architecture string) []bkllb.RunOption {
 	var opts []bkllb.RunOption
 	for _, dir := range s.Caches {
 		owned := bkllb.Mkdir("/cache", 0o755, bkllb.WithUIDGID(s.user.UID, s.user.GID), bkllb.WithCreatedTime(wheel.ModTime))
-		empty := bkllb.Scratch().File(owned, s.stage.Named("an empty cache"))
-		id := path.Join("mlbuild/step", m.recipe.Name, s.id, m.platform.Architecture, dir)
+		empty := bkllb.Scratch().File(owned, s.group.Named("an empty cache"))
+		id := path.Join("mlbuild/step", s.cache, architecture, dir)
 		opts = append(opts, bkllb.AddMount(dir, empty, bkllb.SourcePath("/cache"), bkllb.AsPersistentCacheDir(id, bkllb.CacheMountLocked)))
 	}
 	return opts
@@ -130,12 +137,12 @@ func (s scripted) caches(m *image) []bkllb.RunOption {
 
 // collect makes a layer of files in the root that commands left. It runs on the daemon's own platform, without network, and fails if a file is not there or
 // if one holds the value of a secret that the commands had: then there is no image.
-func (m *image) collect(root bkllb.State, s scripted, who string, outputs []recipe.Output, table ops.DirTable) bkllb.State {
+func (d ran) collect(outputs []recipe.Output, table ops.DirTable, in given) bkllb.State {
 	var parents []string
 	for _, o := range outputs {
 		parents = append(parents, o.Parent())
 	}
-	c := step.Collection{Step: who, In: collectedIn, Out: collectedOut, Time: wheel.ModTime.Unix()}
+	c := step.Collection{Step: d.who, In: collectedIn, Out: collectedOut, Time: wheel.ModTime.Unix()}
 	for _, d := range table.Chain(parents...) {
 		c.Dirs = append(c.Dirs, step.Dir{Path: d.Path, Mode: uint32(d.Mode), UID: d.UID, GID: d.GID})
 	}
@@ -145,12 +152,12 @@ func (m *image) collect(root bkllb.State, s scripted, who string, outputs []reci
 		c.Files = append(c.Files, f)
 	}
 	var opts []bkllb.RunOption
-	c.Secrets, opts = searchedSecrets(s.Script, recipe.User{})
+	c.Secrets, opts = searchedSecrets(d.script.Script, recipe.User{})
 	opts = append(opts,
 		bkllb.Args([]string{"/" + StepFile, "collect", asJSON(c)}), bkllb.Network(pb.NetMode_NONE), bkllb.ReadonlyRootFS(),
-		bkllb.Platform(m.in.Worker), s.stage.Named("keep %s of the %s", outputNames(outputs), who),
-		bkllb.AddMount(collectedIn, root, bkllb.Readonly, byKey))
-	return stepProgram(m.in.Helpers.OwnSteps).Run(opts...).AddMount(collectedOut, bkllb.Scratch())
+		bkllb.Platform(in.Worker), d.script.group.Named("keep %s of the %s", outputNames(outputs), d.who),
+		bkllb.AddMount(collectedIn, d.root, bkllb.Readonly, ops.ByKey))
+	return stepProgram(in.Helpers.OwnSteps).Run(opts...).AddMount(collectedOut, bkllb.Scratch())
 }
 
 func asJSON(v any) string {

@@ -6,13 +6,14 @@ import (
 
 	bkllb "github.com/moby/buildkit/client/llb"
 
+	"github.com/mlbuild/mlbuild/llb/layerplan"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/llb/wheel"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // skeletonLayer is the empty virtual environment (PEP 405) and the directories of the user and the application.
-func skeletonLayer(r *recipe.Recipe, table ops.DirTable) bkllb.State {
+func skeletonLayer(r *recipe.Recipe, table ops.DirTable) ops.Layer {
 	s := ops.Group{ID: ops.GroupSkeleton}
 	venv := wheel.ParentDirs(r.Python.Version)
 	dirs := make([]string, 0, len(table))
@@ -31,7 +32,8 @@ func skeletonLayer(r *recipe.Recipe, table ops.DirTable) bkllb.State {
 	a.Symlink(r.Base.Interpreter, wheel.Venv+"/bin/python")
 	a.Symlink("python", wheel.Venv+"/bin/python3")
 	a.Symlink("python", wheel.Venv+"/bin/python"+r.Python.Version)
-	return ops.Settled(bkllb.Scratch().File(a.Last, s.Named("environment for Python %s", r.Python.Version)), s)
+	tree := ops.Settled(bkllb.Scratch().File(a.Last, s.Named("environment for Python %s", r.Python.Version)), s)
+	return ops.Layer{Layer: layerplan.Layer{Kind: layerplan.KindSkeleton, Name: "python environment, directories"}, State: tree}
 }
 
 // pyvenv is the configuration file by which Python knows a virtual environment: the directory of the base's interpreter.

@@ -15,9 +15,6 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
-// scriptDir is where a step finds one of these scripts and what it is told.
-const scriptDir = "/run/mlbuild/build"
-
 // sourceEpoch is the time that builds are told to write into archives: the first that a zip can hold, 1980-01-01.
 const sourceEpoch = "315532800"
 
@@ -45,72 +42,49 @@ func ready(wheels []pylock.Wheel) (there, sources []pylock.Wheel) {
 	return there, sources
 }
 
-// wheels adds the layers of the wheels that are there, then those of the packages that are built.
-func (m *image) wheels(wheels []pylock.Wheel) error {
-	there, sources := ready(wheels)
-	helper := ops.HelperRoot(m.in.Helpers.Wheels)
-	for _, l := range layerplan.PlanWheels(there, m.recipe.Layers, m.room()-len(sources)) {
-		m.add(l, wheelLayer(helper, l, m.recipe, m.in))
-	}
-	return m.buildWheels(sources)
-}
-
 // Builds tells whether something has to be built for a stage.
 func Builds(wheels []pylock.Wheel) bool {
 	return slices.ContainsFunc(wheels, func(w pylock.Wheel) bool { return w.Source != nil })
 }
 
-// buildWheels adds the layers of the packages that are built, each by a step of its own and in a layer of its own, sorted by name.
-func (m *image) buildWheels(sources []pylock.Wheel) error {
+// builtLayers returns the layers of the packages that are built, each by a step of its own and in a layer of its own, sorted by name. below are the layers of the
+// image so far.
+func builtLayers(r *recipe.Recipe, in given, sources []pylock.Wheel, below ops.Layers) (ops.Layers, error) {
 	if len(sources) == 0 {
-		return nil
+		return nil, nil
 	}
-	if err := m.needImage(); err != nil {
-		return err
-	}
-	root, err := m.builder()
+	root, err := builderRoot(r, in)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	tool, err := ops.ToolState(m.in.Build.Tool, m.in.Worker, m.sourceStage())
+	s := sourceGroup(in)
+	tool, err := ops.ToolState(in.Build.Tool, in.Worker, s)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	b := &wheelBuilder{
-		image: m, root: root, made: map[string]bkllb.State{},
-		uv:     ops.UVState(tool, m.in.Worker, m.platform, m.in.Network, m.sourceStage()),
-		system: m.kind(layerplan.KindSystem),
+		recipe: r, in: in, below: below, root: root, made: map[string]bkllb.State{},
+		uv: ops.UVState(tool, in.Worker, in.platform, in.Network, s),
 	}
+	var layers ops.Layers
 	for _, w := range sources {
 		state, err := b.layer(w, nil)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		m.add(layerplan.Layer{Kind: layerplan.KindBuilt, Name: w.Label(), Wheels: []pylock.Wheel{w}}, state)
+		layers = layers.And(ops.Layer{Layer: layerplan.Layer{Kind: layerplan.KindBuilt, Name: w.Label(), Wheels: []pylock.Wheel{w}}, State: state})
 	}
-	return nil
+	return layers, nil
 }
 
-// kind gives the layers of a kind that the image has so far.
-func (m *image) kind(kind layerplan.Kind) []bkllb.State {
-	var states []bkllb.State
-	for i, l := range m.layers {
-		if l.Kind == kind {
-			states = append(states, m.states[i])
-		}
-	}
-	return states
-}
-
-func (m *image) sourceStage() ops.Group {
-	return ops.Group{ID: ops.GroupSource, NoCache: m.in.NoCache}
-}
+func sourceGroup(in given) ops.Group { return ops.Group{ID: ops.GroupSource, NoCache: in.NoCache} }
 
 // wheelBuilder makes wheels from source, on the builder stage.
 type wheelBuilder struct {
-	*image
+	recipe   *recipe.Recipe
+	in       given
+	below    ops.Layers // the image so far
 	root, uv bkllb.State
-	system   []bkllb.State          // the layers of system packages
 	made     map[string]bkllb.State // layers, by the package's name
 }
 
@@ -228,14 +202,14 @@ func (b *wheelBuilder) fits(how recipe.PackageBuild, chain []string) error {
 // laid gives the layers of a wheel that is there: those of the image if it has its own, else one that is no part of the image.
 func (b *wheelBuilder) laid(w pylock.Wheel) []bkllb.State {
 	var own []bkllb.State
-	for i, l := range b.layers {
-		if l.Kind == layerplan.KindWheels && len(l.Wheels) == 1 && l.Wheels[0].Name == w.Name { // one of several where a large wheel is split
-			own = append(own, b.states[i])
+	for _, l := range b.below.OfKind(layerplan.KindWheels) {
+		if len(l.Wheels) == 1 && l.Wheels[0].Name == w.Name { // one of several where a large wheel is split
+			own = append(own, l.State)
 		}
 	}
 	if own != nil {
 		return own
 	}
 	l := layerplan.Layer{Kind: layerplan.KindWheels, Name: w.Label(), Wheels: []pylock.Wheel{w}}
-	return []bkllb.State{wheelLayer(ops.HelperRoot(b.in.Helpers.Wheels), l, b.recipe, b.in)}
+	return []bkllb.State{wheelLayer(ops.HelperRoot(b.in.Helpers.Wheels), l, b.recipe, b.in).State}
 }

@@ -62,7 +62,7 @@ func told(g llbtest.Graph, v llbtest.Vertex, file string) map[string]any {
 
 func scriptFiles(g llbtest.Graph, v llbtest.Vertex) map[string]string {
 	g.T.Helper()
-	from := v.Op.Inputs[llbtest.Mount(v, scriptDir).Input]
+	from := v.Op.Inputs[llbtest.Mount(v, ops.ScriptDir).Input]
 	files := map[string]string{}
 	for _, a := range g.ByDigest[from.Digest].Op.GetFile().Actions {
 		if f := a.GetMkfile(); f != nil {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/llb/layerplan"
 	"github.com/mlbuild/mlbuild/llb/ops"
+	"github.com/mlbuild/mlbuild/profiles/pylock"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
@@ -15,19 +16,27 @@ var stageStartup = map[string]string{
 	"pytest-cov": "pytest-cov/pytest-cov.pth",
 }
 
-// stageWheels adds the wheels that only a stage has, whole. Those of the runtime lie in the runtime's own layers.
-func (m *image) stageWheels() error {
-	helper := ops.HelperRoot(m.in.Helpers.Wheels)
-	there, sources := ready(m.in.Extra)
-	for _, l := range layerplan.PlanWheels(there, m.recipe.Layers, m.room()-len(sources)) {
-		r := *m.recipe
-		r.Prune = recipe.Pruning{}
-		for _, w := range l.Wheels {
-			if file := stageStartup[w.Name]; file != "" && !slices.Contains(r.Requires.Allow, file) {
-				r.Requires.Allow = append(slices.Clone(r.Requires.Allow), file)
-			}
-		}
-		m.add(l, wheelLayer(helper, l, &r, m.in))
+// stageWheelLayers returns the layers of the packages that only a stage has, on the runtime's layers. Its wheels are whole; those of the runtime lie in the runtime's own layers.
+func stageWheelLayers(r *recipe.Recipe, in given, runtime ops.Layers) (ops.Layers, error) {
+	there, sources := ready(in.Extra)
+	limit := room(r, in.Base, runtime, reserved(r, len(runtime.OfKind(layerplan.KindModel)))) - len(sources)
+	helper := ops.HelperRoot(in.Helpers.Wheels)
+	var layers ops.Layers
+	for _, l := range layerplan.PlanWheels(there, r.Layers, limit) {
+		layers = layers.And(wheelLayer(helper, l, withStartup(r, l.Wheels), in))
 	}
-	return m.buildWheels(sources)
+	built, err := builtLayers(r, in, sources, runtime.And(layers...))
+	return layers.And(built...), err
+}
+
+// withStartup is a recipe that prunes nothing and allows the well-known startup files of packages.
+func withStartup(r *recipe.Recipe, packages []pylock.Wheel) *recipe.Recipe {
+	stage := *r
+	stage.Prune = recipe.Pruning{}
+	for _, w := range packages {
+		if file := stageStartup[w.Name]; file != "" && !slices.Contains(stage.Requires.Allow, file) {
+			stage.Requires.Allow = append(slices.Clone(stage.Requires.Allow), file)
+		}
+	}
+	return &stage
 }

@@ -1,7 +1,6 @@
 package llb
 
 import (
-	_ "embed" // the script
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"github.com/mlbuild/mlbuild/llb/scripts"
 	"github.com/mlbuild/mlbuild/llb/wheel"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // Files that a test run leaves in its result.
@@ -34,51 +34,72 @@ type Tested struct {
 	Missing []string `json:"missing"` // reports that match nothing
 }
 
-// testing adds to the runtime what the tests need, and the tests.
-func (m *image) testing() error {
-	t := m.recipe.Testing
+// testingStage is the runtime, what the tests need, and the tests.
+func testingStage(r *recipe.Recipe, in given) (ops.Layers, error) {
+	t := r.Testing
 	if t == nil {
-		return errNoStage("testing")
+		return nil, errNoStage(recipe.StageTesting)
 	}
-	if err := m.runtime(); err != nil {
-		return err
+	layers, err := runtimeStage(r, in)
+	if err != nil {
+		return nil, err
 	}
-	if err := m.stageWheels(); err != nil {
-		return err
+	wheels, err := stageWheelLayers(r, in, layers)
+	if err != nil {
+		return nil, err
 	}
+	layers = layers.And(wheels...)
 	if len(t.Copy) > 0 {
-		files := filesLayer(t.Copy, t.Ignore, m.recipe.User, newDirTable(m.recipe), m.in, ops.Group{ID: ops.GroupTests})
-		m.add(layerplan.Layer{Kind: layerplan.KindTests, Name: "the project's tests"}, files)
+		files := placedFiles(t.Copy, t.Ignore, r.User, newDirTable(r), in, ops.Group{ID: ops.GroupTests})
+		layers = layers.And(ops.Layer{Layer: layerplan.Layer{Kind: layerplan.KindTests, Name: "the project's tests"}, State: files})
 	}
-	return nil
+	return layers, nil
 }
 
-func errNoStage(name string) error {
-	return fault.New(fault.Spec, "the recipe has no stage %s", name).Hint("resolve the project for this target")
+func errNoStage(s recipe.Stage) error {
+	return fault.New(fault.Spec, "the recipe has no stage %s", s).Hint("resolve the project for this target")
 }
 
-// tests compiles the run of the tests on the image of the testing stage; nil for every other stage.
-func (m *image) tests() (*pb.Definition, ops.Steps, error) {
-	t := m.recipe.Testing
-	if m.target != "testing" {
-		return nil, nil, nil
+// Where the program that runs the tests finds itself and its task, and where it writes to.
+const (
+	testsDir   = "/run/mlbuild/tests"
+	resultsDir = "/run/mlbuild/results"
+)
+
+// testRun is what a run of the tests on the image leaves at TestEnd and TestReports. They run as the image would, with its user, environment and working directory.
+func testRun(r *recipe.Recipe, in given, layers ops.Layers) (bkllb.State, error) {
+	t, s := r.Testing, ops.Group{ID: ops.GroupTesting, NoCache: in.NoCache}
+	task, err := testTask(t)
+	if err != nil {
+		return bkllb.State{}, err
 	}
-	s := ops.Group{ID: ops.GroupTesting, NoCache: m.in.NoCache}
+	name := testNames(t.Commands)
+	opts := []bkllb.RunOption{
+		bkllb.Args([]string{wheel.Venv + "/bin/python", "-I", "-B", testsDir + "/run.py", testsDir + "/task.json", resultsDir}),
+		bkllb.Dir(r.App.Workdir), bkllb.Platform(in.platform), s.Step(ops.StepTest, name, "%s", name),
+	}
+	for _, kv := range environment(r, in.Base, r.User.Home, t.Env) {
+		opts = append(opts, bkllb.AddEnv(kv.Name, kv.Value))
+	}
+	opts = append(opts, bkllb.User(fmt.Sprintf("%d:%d", r.User.UID, r.User.GID)))
+	if t.Network {
+		opts = append(opts, in.Network.Options(ops.PythonCA)...)
+	} else {
+		opts = append(opts, bkllb.Network(pb.NetMode_NONE))
+	}
+	opts = append(opts, bkllb.AddMount(testsDir, task, bkllb.Readonly), bkllb.AddSecretWithDest(RunSecret, nil, bkllb.SecretAsEnvName("MLBUILD_RUN"), bkllb.SecretOptional))
+	empty := bkllb.Scratch().File(bkllb.Mkdir("/results", 0o755, bkllb.WithUIDGID(r.User.UID, r.User.GID), bkllb.WithCreatedTime(wheel.ModTime)), s.Named("a directory for results"))
+	return merged(r, in, layers).Run(opts...).AddMount(resultsDir, empty, bkllb.SourcePath("/results")), nil
+}
+
+// testTask holds the program that runs the tests, and what it is told.
+func testTask(t *recipe.Testing) (bkllb.State, error) {
 	task, err := json.Marshal(map[string]any{"commands": t.Commands, "reports": append([]string{}, t.Reports...)})
 	if err != nil {
-		return nil, nil, fmt.Errorf("encode the test commands: %w", err)
+		return bkllb.State{}, fmt.Errorf("encode the test commands: %w", err)
 	}
-	const dir = "/run/mlbuild/tests"
-	files := bkllb.Scratch().File(bkllb.Mkfile("/run.py", 0o644, []byte(scripts.RunTests), bkllb.WithCreatedTime(wheel.ModTime)).
-		Mkfile("/task.json", 0o644, task, bkllb.WithCreatedTime(wheel.ModTime)), ops.Group{ID: s.ID}.Named("what is to be run"))
-	c := command{
-		stage: s, name: testNames(t.Commands), env: t.Env, network: t.Network,
-		args:    []string{wheel.Venv + "/bin/python", "-I", "-B", dir + "/run.py", dir + "/task.json", "/run/mlbuild/results"},
-		mounts:  []input{{at: dir, from: files}},
-		secrets: []bkllb.RunOption{bkllb.AddSecretWithDest(RunSecret, nil, bkllb.SecretAsEnvName("MLBUILD_RUN"), bkllb.SecretOptional)},
-	}
-	out := m.output(m.run(m.merged(), c), c, "/run/mlbuild/results")
-	return ops.Marshal(out, m.platform, "the tests of "+m.recipe.Profile)
+	files := bkllb.Mkfile("/run.py", 0o644, []byte(scripts.RunTests), bkllb.WithCreatedTime(wheel.ModTime)).Mkfile("/task.json", 0o644, task, bkllb.WithCreatedTime(wheel.ModTime))
+	return bkllb.Scratch().File(files, ops.Group{ID: ops.GroupTesting}.Named("what is to be run")), nil
 }
 
 // testNames is what runs, for people: the first words of each command.

@@ -18,7 +18,7 @@ import (
 )
 
 // forStage makes the recipe one with the testing and the dev stage, and asks for one of them.
-func forStage(target string) func(*recipe.Recipe, *Inputs) {
+func forStage(target recipe.Stage) func(*recipe.Recipe, *Inputs) {
 	return func(r *recipe.Recipe, in *Inputs) {
 		in.Target, in.Extra = target, []pylock.Wheel{llbtest.Wheel("pluggy", 20_000), llbtest.Wheel("pytest", 350_000)}
 		r.Testing = &recipe.Testing{
@@ -184,7 +184,7 @@ func TestDevStage(t *testing.T) {
 
 // TestDevLayoutIsTheRuntimes: also where the budget is tight, apt's layer takes no room from the wheels.
 func TestDevLayoutIsTheRuntimes(t *testing.T) {
-	tight := func(target string) map[string]string {
+	tight := func(target recipe.Stage) map[string]string {
 		return llbtest.Decode(t, compile(t, func(r *recipe.Recipe, in *Inputs) {
 			forStage(target)(r, in)
 			in.Extra, r.Layers.Max = nil, 14
@@ -224,10 +224,10 @@ func TestRootsDev(t *testing.T) {
 
 // TestMissingStages: a recipe without the stage is refused.
 func TestMissingStages(t *testing.T) {
-	for _, target := range []string{"testing", "dev"} {
+	for _, target := range []recipe.Stage{"testing", "dev"} {
 		in := inputs()
 		in.Target = target
-		if _, err := Compile(llbtest.Recipe(), in); !fault.Is(err, fault.Spec) || !strings.Contains(err.Error(), target) {
+		if _, err := Compile(llbtest.Recipe(), in); !fault.Is(err, fault.Spec) || !strings.Contains(err.Error(), string(target)) {
 			t.Errorf("%s: %v", target, err)
 		}
 	}

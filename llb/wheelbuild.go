@@ -1,7 +1,6 @@
 package llb
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -20,25 +19,25 @@ import (
 
 // build is the step that makes the wheel, in a directory of its own.
 func (b *wheelBuilder) build(w pylock.Wheel, how recipe.PackageBuild, locked []bkllb.State, names []string) (bkllb.State, error) {
-	s := b.sourceStage()
+	s := sourceGroup(b.in)
 	source := b.source(w, s)
 	script, err := b.buildScript(w, how, names, s)
 	if err != nil {
 		return bkllb.State{}, err
 	}
 	opts := []bkllb.RunOption{
-		b.buildCommand(), bkllb.Dir("/"), bkllb.Platform(b.platform), s.Step(ops.StepBuildWheel, w.Name, "%s", b.buildName(w)),
-		bkllb.AddMount(scriptDir, script, bkllb.Readonly),
+		b.buildCommand(), bkllb.Dir("/"), bkllb.Platform(b.in.platform), s.Step(ops.StepBuildWheel, w.Name, "%s", b.buildName(w)),
+		bkllb.AddMount(ops.ScriptDir, script, bkllb.Readonly),
 		bkllb.AddMount("/mlbuild/source", source.state, append(source.mount, bkllb.Readonly)...),
-		bkllb.AddMount("/mlbuild/uv", b.uv, bkllb.Readonly, byKey),
-		bkllb.AddMount(buildCache, bkllb.Scratch(), bkllb.AsPersistentCacheDir("mlbuild/build/"+b.in.Base.CacheName()+"/"+b.platform.Architecture, bkllb.CacheMountShared)),
+		bkllb.AddMount("/mlbuild/uv", b.uv, bkllb.Readonly, ops.ByKey),
+		bkllb.AddMount(buildCache, bkllb.Scratch(), bkllb.AsPersistentCacheDir("mlbuild/build/"+b.in.Base.CacheName()+"/"+b.in.platform.Architecture, bkllb.CacheMountShared)),
 	}
 	if len(locked) > 0 {
-		merged := bkllb.Merge(slices.Concat(b.kind(layerplan.KindSkeleton), locked), s.Named("locked packages for the build of %s", w.Name))
-		opts = append(opts, bkllb.AddMount(wheel.Venv, merged, bkllb.SourcePath(wheel.Venv), bkllb.Readonly, byKey))
+		merged := bkllb.Merge(slices.Concat(b.below.OfKind(layerplan.KindSkeleton).States(), locked), s.Named("locked packages for the build of %s", w.Name))
+		opts = append(opts, bkllb.AddMount(wheel.Venv, merged, bkllb.SourcePath(wheel.Venv), bkllb.Readonly, ops.ByKey))
 	}
 	opts = append(opts, b.toolkit(how)...)
-	opts = append(opts, ops.UVOptions(b.platform)...)
+	opts = append(opts, ops.UVOptions(b.in.platform)...)
 	opts = append(opts, b.in.Network.Options(ops.PythonCA)...)
 	opts = append(opts, ops.IndexSecrets(b.recipe.Requires.Indexes)...)
 	env := b.buildEnv(w, how)
@@ -58,7 +57,7 @@ func (b *wheelBuilder) buildName(w pylock.Wheel) string {
 }
 
 func (b *wheelBuilder) buildCommand() bkllb.RunOption {
-	args := []string{b.recipe.Base.Interpreter, scriptDir + "/run.py"}
+	args := []string{b.recipe.Base.Interpreter, ops.ScriptDir + "/run.py"}
 	if len(ops.IndexSecrets(b.recipe.Requires.Indexes)) == 0 {
 		return bkllb.Args(args)
 	}
@@ -136,7 +135,7 @@ func (b *wheelBuilder) toolkit(how recipe.PackageBuild) []bkllb.RunOption {
 		return nil
 	}
 	_, dir, _ := compat.CUDABuild(b.in.Build.CUDA)
-	return []bkllb.RunOption{bkllb.AddMount(cudaHome, ops.BaseToRead(b.in.Build.Devel, b.platform), bkllb.SourcePath(dir), bkllb.Readonly, byKey)}
+	return []bkllb.RunOption{bkllb.AddMount(cudaHome, ops.BaseToRead(b.in.Build.Devel, b.in.platform), bkllb.SourcePath(dir), bkllb.Readonly, ops.ByKey)}
 }
 
 // buildScript holds the script of the build step, what it is told, the project's indexes and constraints.
@@ -167,17 +166,7 @@ func (b *wheelBuilder) buildScript(w pylock.Wheel, how recipe.PackageBuild, has 
 	if config := indexConfig(b.recipe.Requires); config != "" {
 		files = append(files, recipe.File{Path: "uv.toml", Data: config})
 	}
-	return script(scripts.BuildWheel, "build.json", job, files, s.Named("how to build %s", w.Name))
-}
-
-// script holds a script as run.py, what it is told as JSON, and further files.
-func script(text, name string, job any, files []recipe.File, c bkllb.ConstraintsOpt) (bkllb.State, error) {
-	data, err := json.Marshal(job)
-	if err != nil {
-		return bkllb.State{}, fmt.Errorf("encode %s: %w", name, err)
-	}
-	files = append(files, recipe.File{Path: "run.py", Data: text}, recipe.File{Path: name, Data: string(data)})
-	return bkllb.Scratch().File(ops.FilesOf(files), c), nil
+	return ops.Script(scripts.BuildWheel, "build.json", job, files, s.Named("how to build %s", w.Name))
 }
 
 func noNil(list []string) []string { return append([]string{}, list...) }

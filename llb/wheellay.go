@@ -11,6 +11,7 @@ import (
 	bkllb "github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/solver/pb"
 
+	"github.com/mlbuild/mlbuild/llb/layerplan"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/llb/scripts"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
@@ -18,8 +19,8 @@ import (
 
 // lay is the step that checks a built wheel against the image and unpacks it, as every other wheel is unpacked.
 func (b *wheelBuilder) lay(w pylock.Wheel, built bkllb.State, locked []bkllb.State) (bkllb.State, error) {
-	s := b.sourceStage()
-	base, _ := b.builderTools()
+	s := sourceGroup(b.in)
+	base, _ := builderTools(b.recipe, b.in)
 	args := []string{"/mlbuild/helper/" + ops.HelperFile, "-python", b.recipe.Python.Version, "-out", "/out"}
 	for _, a := range b.recipe.Requires.Allow {
 		if strings.HasSuffix(a, ".pth") {
@@ -28,25 +29,25 @@ func (b *wheelBuilder) lay(w pylock.Wheel, built bkllb.State, locked []bkllb.Sta
 	}
 	args = append(args, pruneArgs(b.recipe.Prune)...)
 	opts := []bkllb.RunOption{
-		bkllb.Args([]string{b.recipe.Base.Interpreter, scriptDir + "/run.py"}), bkllb.Dir("/"),
-		bkllb.Network(pb.NetMode_NONE), bkllb.Platform(b.platform), s.Named("unpack %s", w.Label()),
-		bkllb.AddMount("/mlbuild/wheel", built, bkllb.Readonly, byKey),
-		bkllb.AddMount("/mlbuild/helper", ops.HelperRoot(b.in.Helpers.Wheels), bkllb.Readonly, byKey),
-		bkllb.AddMount("/mlbuild/base", base, bkllb.Readonly, byKey),
+		bkllb.Args([]string{b.recipe.Base.Interpreter, ops.ScriptDir + "/run.py"}), bkllb.Dir("/"),
+		bkllb.Network(pb.NetMode_NONE), bkllb.Platform(b.in.platform), s.Named("unpack %s", w.Label()),
+		bkllb.AddMount("/mlbuild/wheel", built, bkllb.Readonly, ops.ByKey),
+		bkllb.AddMount("/mlbuild/helper", ops.HelperRoot(b.in.Helpers.Wheels), bkllb.Readonly, ops.ByKey),
+		bkllb.AddMount("/mlbuild/base", base, bkllb.Readonly, ops.ByKey),
 	}
-	for i, l := range slices.Concat(b.system, locked) {
-		opts = append(opts, bkllb.AddMount(fmt.Sprintf("/mlbuild/layers/%d", i), l, bkllb.Readonly, byKey))
+	for i, l := range slices.Concat(b.below.OfKind(layerplan.KindSystem).States(), locked) {
+		opts = append(opts, bkllb.AddMount(fmt.Sprintf("/mlbuild/layers/%d", i), l, bkllb.Readonly, ops.ByKey))
 	}
 	if origin := directOrigin(w); origin != nil {
 		args = append(args, "-direct-url", "{wheel}=/mlbuild/origin"+directURLFile)
 		file := bkllb.Scratch().File(bkllb.Mkfile(directURLFile, 0o644, origin), s.Named("where %s comes from", w.Name))
-		opts = append(opts, bkllb.AddMount("/mlbuild/origin", file, bkllb.Readonly, byKey))
+		opts = append(opts, bkllb.AddMount("/mlbuild/origin", file, bkllb.Readonly, ops.ByKey))
 	}
 	script, err := b.layScript(w, append(args, "/mlbuild/wheel/{wheel}"), s)
 	if err != nil {
 		return bkllb.State{}, err
 	}
-	return b.root.Run(append(opts, bkllb.AddMount(scriptDir, script, bkllb.Readonly))...).AddMount("/out", bkllb.Scratch()), nil
+	return b.root.Run(append(opts, bkllb.AddMount(ops.ScriptDir, script, bkllb.Readonly))...).AddMount("/out", bkllb.Scratch()), nil
 }
 
 func (b *wheelBuilder) layScript(w pylock.Wheel, args []string, s ops.Group) (bkllb.State, error) {
@@ -54,14 +55,14 @@ func (b *wheelBuilder) layScript(w pylock.Wheel, args []string, s ops.Group) (bk
 	if _, err := fmt.Sscanf(b.in.Build.Glibc, "2.%d", &minor); err != nil {
 		minor = 0 // unknown
 	}
-	return script(scripts.InstallWheel, "lay.json", struct {
+	return ops.Script(scripts.InstallWheel, "lay.json", struct {
 		Name    string   `json:"name"`
 		Version string   `json:"version"`
 		Machine string   `json:"machine"`
 		Glibc   int      `json:"glibc"` // 2.x, 0 = unknown
 		Needs   []string `json:"needs"` // packages that the image has wherever it has this one
 		Args    []string `json:"args"`
-	}{w.Name, w.Version, ops.Machine(b.platform), minor, noNil(b.beside(w)), args}, nil, s.Named("what the wheel of %s must be", w.Name))
+	}{w.Name, w.Version, ops.Machine(b.in.platform), minor, noNil(b.beside(w)), args}, nil, s.Named("what the wheel of %s must be", w.Name))
 }
 
 // beside names the packages that are there whenever a package is imported, sorted: those that it needs, or all where the lock does not say it.

@@ -16,9 +16,22 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
+// wheelLayers returns the layers of the packages: first those that are there as wheels, then those that are built. limit is the number of layers that they may make, and
+// below are the layers of the image so far.
+func wheelLayers(r *recipe.Recipe, in given, below ops.Layers, limit int) (ops.Layers, error) {
+	there, sources := ready(in.Wheels)
+	helper := ops.HelperRoot(in.Helpers.Wheels)
+	var layers ops.Layers
+	for _, l := range layerplan.PlanWheels(there, r.Layers, limit-len(sources)) {
+		layers = layers.And(wheelLayer(helper, l, r, in))
+	}
+	built, err := builtLayers(r, in, sources, below.And(layers...))
+	return layers.And(built...), err
+}
+
 // wheelLayer unpacks the layer's wheels onto nothing. It is a function of the wheels' bytes, the Python version and the helper: no base
 // image, no Python, no pip. What the recipe prunes is left out.
-func wheelLayer(root bkllb.State, l layerplan.Layer, r *recipe.Recipe, in Inputs) bkllb.State {
+func wheelLayer(root bkllb.State, l layerplan.Layer, r *recipe.Recipe, in given) ops.Layer {
 	s := ops.Group{ID: ops.GroupWheels, NoCache: in.NoCache}
 	args := []string{"-python", r.Python.Version, "-out", "/out"}
 	if l.Part.N > 1 {
@@ -34,17 +47,17 @@ func wheelLayer(root bkllb.State, l layerplan.Layer, r *recipe.Recipe, in Inputs
 	var files []string
 	for i, w := range l.Wheels {
 		dir := fmt.Sprintf("/in/%d", i)
-		mounts = append(mounts, bkllb.AddMount(dir, wheelFile(w, r, in), bkllb.Readonly, byKey))
+		mounts = append(mounts, bkllb.AddMount(dir, wheelFile(w, r, in), bkllb.Readonly, ops.ByKey))
 		if w.Direct {
 			origin := fmt.Sprintf("/origin/%d", i)
 			args = append(args, "-direct-url", w.Filename+"="+origin+directURLFile)
-			mounts = append(mounts, bkllb.AddMount(origin, originOf(w, s), bkllb.Readonly, byKey))
+			mounts = append(mounts, bkllb.AddMount(origin, originOf(w, s), bkllb.Readonly, ops.ByKey))
 		}
 		files = append(files, dir+"/"+w.Filename)
 	}
 	args = append(args, files...)
 	step := ops.HelperStep(root, in.Worker, s, "unpack "+l.Name, args, mounts...)
-	return step.AddMount("/out", bkllb.Scratch())
+	return ops.Layer{Layer: l, State: step.AddMount("/out", bkllb.Scratch())}
 }
 
 // pruneArgs tell the helper what to leave out; none for an image that leaves out nothing, whose layers are those of every other.
@@ -59,9 +72,6 @@ func pruneArgs(p recipe.Pruning) []string {
 	return args
 }
 
-// byKey keeps the daemon from hashing what is mounted: the key of a download with a checksum already stands for its bytes.
-var byKey = bkllb.ContentCache(bkllb.MountContentCacheOff)
-
 const directURLFile = "/direct_url.json"
 
 // originOf is the file by which an installed package that was required by its URL says so (PEP 610).
@@ -72,7 +82,7 @@ func originOf(w pylock.Wheel, s ops.Group) bkllb.State {
 }
 
 // wheelFile holds a wheel under its file name.
-func wheelFile(w pylock.Wheel, r *recipe.Recipe, in Inputs) bkllb.State {
+func wheelFile(w pylock.Wheel, r *recipe.Recipe, in given) bkllb.State {
 	if w.URL != "" {
 		return download(w, r.Requires.Indexes)
 	}

@@ -81,7 +81,8 @@ func (a *Actions) Copy(from bkllb.CopyInput, src, dst string, info *bkllb.CopyIn
 
 // Settle gives directories that files were put into their fixed time again; the root has no entry in a layer. A copy onto a directory that is there sets its
 // time and leaves its mode and owner (fsutil, copy/copy.go), so nothing is copied a second time.
-func (a *Actions) Settle(empty bkllb.State, dirs []recipe.Dir) {
+func (a *Actions) Settle(g Group, dirs []recipe.Dir) {
+	empty := bkllb.Scratch().File(bkllb.Mkdir("/empty", 0o755, bkllb.WithCreatedTime(wheel.ModTime)), g.Named("an empty directory"))
 	for _, d := range dirs {
 		a.Last = a.Last.Copy(empty, "/empty", d.Path, &bkllb.CopyInfo{CopyDirContentsOnly: true}, bkllb.WithCreatedTime(wheel.ModTime))
 	}

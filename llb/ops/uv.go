@@ -41,15 +41,20 @@ done
 
 // ToolState is the tool image with its own environment.
 func ToolState(b Base, p ocispecs.Platform, s Group) (bkllb.State, error) {
+	return WithConfig(bkllb.Image(b.Ref, bkllb.Platform(p), s.Named("%s", b.Ref)), b)
+}
+
+// WithConfig is a state in which programs run with the environment and the working directory of an image.
+func WithConfig(s bkllb.State, b Base) (bkllb.State, error) {
 	config, err := json.Marshal(b.Config)
 	if err != nil {
 		return bkllb.State{}, fmt.Errorf("encode the config of %s: %w", b.Ref, err)
 	}
-	st, err := bkllb.Image(b.Ref, bkllb.Platform(p), s.Named("%s", b.Ref)).WithImageConfig(config)
+	with, err := s.WithImageConfig(config)
 	if err != nil {
 		return bkllb.State{}, fmt.Errorf("read the config of %s: %w", b.Ref, err)
 	}
-	return st, nil
+	return with, nil
 }
 
 // UVState is uv for a platform, brought by the pip of the tool image, which runs on the worker's, and held to its hash.

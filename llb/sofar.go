@@ -1,0 +1,57 @@
+package llb
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	bkllb "github.com/moby/buildkit/client/llb"
+
+	"github.com/mlbuild/mlbuild/llb/layerplan"
+	"github.com/mlbuild/mlbuild/llb/ops"
+	"github.com/mlbuild/mlbuild/llb/wheel"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
+)
+
+// merged is the image so far, to run something on. Merging has the daemon link every file of the layers into one tree, so the
+// project's own files, which change most, are copied over that tree and not merged into it: an edit leaves it as it is.
+func merged(r *recipe.Recipe, in given, layers ops.Layers) bkllb.State {
+	inputs, project := baseStates(in), []bkllb.State(nil)
+	for _, l := range layers {
+		if l.FromContext() {
+			project = append(project, l.State)
+		} else {
+			inputs = append(inputs, l.State)
+		}
+	}
+	root := mergedStates(r, inputs)
+	for _, files := range project {
+		info := &bkllb.CopyInfo{CopyDirContentsOnly: true}
+		root = root.File(bkllb.Copy(files, "/", "/", info, bkllb.WithCreatedTime(wheel.ModTime)), ops.Group{ID: ops.GroupMerged}.Named("the project's files"))
+	}
+	return root
+}
+
+// imageSoFar is the image so far with its layers in their order. Where the project's files are the last of them, they are copied over the rest.
+func imageSoFar(r *recipe.Recipe, in given, layers ops.Layers) bkllb.State {
+	if app := slices.IndexFunc(layers, func(l ops.Layer) bool { return l.Kind == layerplan.KindApp }); app >= 0 && app < len(layers)-1 {
+		return mergedStates(r, append(baseStates(in), layers.States()...))
+	}
+	return merged(r, in, layers)
+}
+
+func mergedStates(r *recipe.Recipe, states []bkllb.State) bkllb.State {
+	return bkllb.Merge(states, ops.Group{ID: ops.GroupMerged}.Named("%s for %s", r.Profile, r.Platform))
+}
+
+// environment is the image's own variables, the home of who runs a command, and those of the command, sorted by name.
+func environment(r *recipe.Recipe, base ops.Base, home string, command []recipe.Pair) []recipe.Pair {
+	ours := append([]recipe.Pair{{Name: "HOME", Value: home}}, withLibraries(r, base.Config.Config.Env)...)
+	var all []recipe.Pair
+	for _, kv := range mergeEnv(base.Config.Config.Env, append(ours, command...)) {
+		name, value, _ := strings.Cut(kv, "=")
+		all = append(all, recipe.Pair{Name: name, Value: value})
+	}
+	slices.SortFunc(all, func(a, b recipe.Pair) int { return cmp.Compare(a.Name, b.Name) })
+	return all
+}
