@@ -34,7 +34,7 @@ func (b *Builder) Build(ctx context.Context, req Request) (*Result, error) {
 	if err := req.Validate(); err != nil {
 		return nil, err
 	}
-	run, err := b.start(ctx, req)
+	run, err := b.start(ctx, req, purpose{})
 	if err != nil {
 		return nil, err
 	}
@@ -59,6 +59,13 @@ func (b *Builder) Build(ctx context.Context, req Request) (*Result, error) {
 	return res, errors.Join(errs...)
 }
 
+// purpose is what a run is for. The zero value builds.
+type purpose struct {
+	plans     bool // nothing is built
+	portable  bool // graphs are for another client: they name no session
+	tagsAgain bool // what mlbuild.lock says of the images' tags is looked up again
+}
+
 // build is one run while it lasts.
 type build struct {
 	ctx     context.Context //nolint:containedctx // ends when the daemon falls silent; a run is one call
@@ -72,13 +79,11 @@ type build struct {
 	store     session.Store
 	system    *syslock.Lock // the project's mlbuild.lock, nil = there is none
 	locals    *session.Files
-	second    func() (*session.Files, error) // another session with the same files, opened when first asked for
-	opened    *session.Files
+	second    *laterFiles // another session with the same files
 	registry  *registry.Client
 	repoLocks *publish.RepoLocks
 	records   *publish.Records
-	portable  bool // graphs are for another client: they name no session
-	plans     bool // nothing is built
+	purpose   purpose
 	mu        sync.Mutex
 	watchers  map[string]*watcher
 }
@@ -96,16 +101,14 @@ func helpersFor(platform string) (h ops.Helpers, err error) {
 }
 
 // start checks what can be checked before the daemon is asked for anything, and opens the session of the local files.
-func (b *Builder) start(ctx context.Context, req Request) (*build, error) {
+func (b *Builder) start(ctx context.Context, req Request, p purpose) (*build, error) {
 	store, err := req.secrets()
 	if err != nil {
 		return nil, err
 	}
-	var system *syslock.Lock
-	if req.SystemLock != nil {
-		if system, err = syslock.Parse(syslock.FileName, req.SystemLock); err != nil {
-			return nil, err
-		}
+	system, err := req.systemLock()
+	if err != nil {
+		return nil, err
 	}
 	worker, err := b.preflight(req, store, system)
 	if err != nil {
@@ -119,8 +122,11 @@ func (b *Builder) start(ctx context.Context, req Request) (*build, error) {
 	if err != nil {
 		return nil, err
 	}
+	if p.tagsAgain {
+		system = system.WithoutImages()
+	}
 	run := &build{
-		req: req, daemon: b.daemon, worker: worker, helpers: helpers, reference: reference, store: store, system: system,
+		req: req, purpose: p, daemon: b.daemon, worker: worker, helpers: helpers, reference: reference, store: store, system: system,
 		registry: registry.New(req.Auth, req.CA), repoLocks: publish.NewRepoLocks(), watchers: map[string]*watcher{},
 	}
 	run.ctx, run.stop = b.daemon.Watch(ctx)
@@ -130,20 +136,40 @@ func (b *Builder) start(ctx context.Context, req Request) (*build, error) {
 		return nil, err
 	}
 	store[llb.RunSecret] = []byte(run.locals.ID())
-	run.second = sync.OnceValues(func() (l *session.Files, err error) {
-		l, err = session.Open(run.ctx, b.daemon.Client, req.Dir, run.sharedKey())
-		run.opened = l
-		return l, err
-	})
+	run.second = &laterFiles{open: func() (*session.Files, error) {
+		return session.Open(run.ctx, b.daemon.Client, req.Dir, run.sharedKey())
+	}}
 	return run, nil
 }
 
 func (b *build) close() {
-	if b.opened != nil {
-		b.opened.Close()
-	}
+	b.second.close()
 	b.locals.Close()
 	b.stop()
+}
+
+// laterFiles are a session of local files that is opened when it is first asked for.
+type laterFiles struct {
+	open  func() (*session.Files, error)
+	mu    sync.Mutex
+	files *session.Files
+}
+
+func (l *laterFiles) get() (files *session.Files, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.files == nil {
+		l.files, err = l.open()
+	}
+	return l.files, err
+}
+
+func (l *laterFiles) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.files != nil {
+		l.files.Close()
+	}
 }
 
 // preflight gives the daemon's own platform, and refuses what it could not build: a step of a foreign platform without an emulator, a secret's

@@ -41,7 +41,7 @@ type Locked struct {
 // Lock resolves every variant of the request and then its stages that have packages of their own, and checks the result as a build would. It
 // writes nothing.
 func (b *Builder) Lock(ctx context.Context, req Request, o LockOptions) ([]Locked, error) {
-	run, err := b.start(ctx, req)
+	run, err := b.start(ctx, req, purpose{})
 	if err != nil {
 		return nil, err
 	}

@@ -34,12 +34,11 @@ type Planned struct {
 // Plan looks up and compiles every variant and builds nothing. portable leaves this run's session out of the graphs, so that another
 // client can send them.
 func (b *Builder) Plan(ctx context.Context, req Request, portable bool) ([]Planned, error) {
-	run, err := b.start(ctx, req)
+	run, err := b.start(ctx, req, purpose{plans: true, portable: portable})
 	if err != nil {
 		return nil, err
 	}
 	defer run.close()
-	run.portable, run.plans = portable, true
 	plans, errs := make([][]Planned, len(req.Variants)), make([]error, len(req.Variants))
 	var wg sync.WaitGroup
 	for i, v := range req.Variants {

@@ -13,6 +13,7 @@ import (
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
 // Request is one run: some profiles of one project, where their results go, and what the run is given.
@@ -94,6 +95,14 @@ type Image struct {
 	Notes     []string        `json:"notes,omitempty"`
 	Route     publish.Route   `json:"-"` // how it got to its registry, and why that way
 	Plan      *layerplan.Plan `json:"-"`
+}
+
+// systemLock parses the project's mlbuild.lock, nil if there is none.
+func (r Request) systemLock() (*syslock.Lock, error) {
+	if r.SystemLock == nil {
+		return nil, nil
+	}
+	return syslock.Parse(syslock.FileName, r.SystemLock)
 }
 
 // note tells the user something, if anybody listens.

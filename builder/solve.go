@@ -55,7 +55,7 @@ func addSteps(in *llb.Inputs, worker, platform string) (err error) {
 
 // session names the session of the local files in the graph, unless another client is to send it.
 func (b *build) session(l *session.Files) ops.Session {
-	if b.portable || l == nil {
+	if b.purpose.portable || l == nil {
 		return ops.Session{SharedKey: b.sharedKey()}
 	}
 	return ops.Session{ID: l.ID(), SharedKey: b.sharedKey()}

@@ -135,7 +135,7 @@ func (b *build) checkSources(c *found) error {
 // checkSSH tells what is missing to reach a git server by ssh. A plan fetches nothing, but names the server's key.
 func (b *build) checkSSH(what, server string) fault.List {
 	var faults fault.List
-	if !b.plans && !slices.ContainsFunc(b.req.SSH, func(s session.SSH) bool { return s.ID == "default" }) {
+	if !b.purpose.plans && !slices.ContainsFunc(b.req.SSH, func(s session.SSH) bool { return s.ID == "default" }) {
 		faults = append(faults, fault.New(fault.Secret, "%s, and no SSH agent was given", what).Hint("add --ssh default"))
 	}
 	if session.KnownHosts(b.req.KnownHosts, []string{server}) == "" {

@@ -26,7 +26,11 @@ type SystemLocked struct {
 // LockSystem pins the base of every variant, and its system packages on every platform. What the lock has already stays as it is, unless o says to renew
 // it: Base and System, or All for both. Packages that are asked for anew leave the versions of the others alone. It writes nothing.
 func (b *Builder) LockSystem(ctx context.Context, req Request, o LockOptions) (*SystemLocked, error) {
-	run, err := b.start(ctx, req)
+	old, err := req.systemLock()
+	if err != nil {
+		return nil, err
+	}
+	run, err := b.start(ctx, req, purpose{tagsAgain: o.All || o.Base})
 	if err != nil {
 		return nil, err
 	}
@@ -35,10 +39,7 @@ func (b *Builder) LockSystem(ctx context.Context, req Request, o LockOptions) (*
 	for _, v := range req.Variants {
 		everything.Recipes = append(everything.Recipes, v.Recipes...)
 	}
-	locked := &SystemLocked{Old: run.system, Lock: run.system.Clone()}
-	if o.All || o.Base {
-		run.system = run.system.WithoutImages() // each tag is looked up again
-	}
+	locked := &SystemLocked{Old: old, Lock: old.Clone()}
 	err = run.ask(run.ctx, everything, func(ctx context.Context, gw gateway.Client) error {
 		run.shareLogs(everything.Profile, req.Variants)
 		return run.lockSystem(ctx, gw, everything, o, locked)

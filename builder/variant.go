@@ -207,7 +207,7 @@ func (b *build) graphOf(c platformBuild) publish.Graph {
 
 // apart compiles each layer of a platform by itself, with the project's files from the second session.
 func (b *build) apart(c platformBuild) ([]*pb.Definition, error) {
-	second, err := b.second()
+	second, err := b.second.get()
 	if err != nil {
 		return nil, err
 	}
