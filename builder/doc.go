@@ -6,7 +6,7 @@
 //
 //	New(*daemon.Daemon) → Build(Request) → Result
 //
-// Lock, LockSystem and Plan end before anything is made.
+// Lock, LockBuild and Plan end before anything is made.
 //
 // Start with build.go, then variant.go, which has these steps in order. request.go is what can be asked for. The packages below have one door each: publish brings an
 // image to its outputs, registry asks a registry, daemon finds the daemon.

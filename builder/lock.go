@@ -20,11 +20,11 @@ import (
 type LockOptions struct {
 	All     bool     // take the newest version of everything
 	Upgrade []string // take the newest version of these packages
-	Base    bool     // of LockSystem: take what the bases' tags name now
-	System  bool     // of LockSystem: take the newest system packages
-	Models  bool     // of LockSystem: take what the models' sources have now
+	Base    bool     // of LockBuild: take what the bases' tags name now
+	System  bool     // of LockBuild: take the newest system packages
+	Models  bool     // of LockBuild: take what the models' sources have now
 	Nonce   string   // differs from run to run, so that the indexes are asked anew
-	// Profiles are all of the project's, built or not: LockSystem forgets others. Nil = keep what is there.
+	// Profiles are all of the project's, built or not: LockBuild forgets others. Nil = keep what is there.
 	Profiles []string
 }
 

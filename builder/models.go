@@ -80,7 +80,7 @@ func (b *build) listModel(ctx context.Context, gw gateway.Client, r *recipe.Reci
 }
 
 // lockModels pins the models of all recipes: those that the lock has stay, unless renew is set. Each source is asked once.
-func (b *build) lockModels(ctx context.Context, gw gateway.Client, all Variant, renew bool, to *SystemLocked) error {
+func (b *build) lockModels(ctx context.Context, gw gateway.Client, all Variant, renew bool, to *BuildLocked) error {
 	asked := map[string]syslock.Model{}
 	byProfile := map[string][]syslock.Model{}
 	for _, r := range all.Recipes {

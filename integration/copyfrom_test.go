@@ -95,7 +95,7 @@ func TestCopyFrom(t *testing.T) {
 		t.Errorf("the program says %q", out)
 	}
 
-	locked, err := b.LockSystem(t.Context(), p.request(p.variant("cpu")), builder.LockOptions{})
+	locked, err := b.LockBuild(t.Context(), p.request(p.variant("cpu")), builder.LockOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -78,7 +78,7 @@ func TestHostilePackages(t *testing.T) {
 		p.packages("3.11", from(strings.Join(names, ", ")))
 		req := p.systemRequest(tb.Registry.Ref("hostile:1.0"))
 		req.SystemLock, req.Locked = nil, false
-		_, locking := b.LockSystem(t.Context(), req, builder.LockOptions{})
+		_, locking := b.LockBuild(t.Context(), req, builder.LockOptions{})
 		for _, err := range []error{locking, p.attempt(b, req)} {
 			for _, h := range hostiles() {
 				if told := err != nil && strings.Contains(err.Error(), h.says[0]); told == h.late {

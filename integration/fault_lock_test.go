@@ -30,7 +30,7 @@ func (p *project) pinFile(b *builder.Builder) {
 // pin gives a request --locked, and an mlbuild.lock that pins its base.
 func (p *project) pin(b *builder.Builder, req *builder.Request) {
 	p.t.Helper()
-	system, err := b.LockSystem(p.t.Context(), *req, builder.LockOptions{})
+	system, err := b.LockBuild(p.t.Context(), *req, builder.LockOptions{})
 	if err != nil {
 		p.t.Fatal(err)
 	}

@@ -78,7 +78,7 @@ func TestSystemPackagesAndSecrets(t *testing.T) {
 	ref := tb.Registry.Ref("fitted:1.0")
 	req := p.request(p.variant("cpu", ref))
 	req.Secrets = []builder.Secret{{ID: "index", Env: "INDEX", Set: true, Value: []byte(indexUser + ":" + indexPassword)}}
-	system, err := b.LockSystem(t.Context(), req, builder.LockOptions{})
+	system, err := b.LockBuild(t.Context(), req, builder.LockOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -134,7 +134,7 @@ func TestModelSources(t *testing.T) {
 	lock := func(o builder.LockOptions) {
 		t.Helper()
 		req := s.given(p.lockRequest())
-		locked, err := n.b.LockSystem(t.Context(), req, o)
+		locked, err := n.b.LockBuild(t.Context(), req, o)
 		if err != nil {
 			t.Fatal(err)
 		}

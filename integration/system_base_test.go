@@ -185,7 +185,7 @@ func TestLockBaseForAnotherPlatform(t *testing.T) {
 	p := packaged(t, "3.11", "{}")
 	p.onPackages("{kind: debian}")
 	req := p.request(p.variantOn("cpu", []string{"linux/arm64"}, tb.Registry.Ref("bare-arm:1.0")))
-	locked, err := b.LockSystem(t.Context(), req, builder.LockOptions{})
+	locked, err := b.LockBuild(t.Context(), req, builder.LockOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

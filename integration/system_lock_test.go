@@ -35,9 +35,9 @@ func (p *project) packages(python, system string) {
 }
 
 // systemLock makes mlbuild.lock and writes it, or gives the fault.
-func (p *project) systemLock(b *builder.Builder, o builder.LockOptions) (*builder.SystemLocked, error) {
+func (p *project) systemLock(b *builder.Builder, o builder.LockOptions) (*builder.BuildLocked, error) {
 	p.t.Helper()
-	locked, err := b.LockSystem(p.t.Context(), p.lockRequest(), o)
+	locked, err := b.LockBuild(p.t.Context(), p.lockRequest(), o)
 	if err == nil {
 		p.write(syslock.FileName, string(locked.Data))
 	}

@@ -111,11 +111,11 @@ func (l *lockFlags) run(ctx context.Context, e *env, cmd *cobra.Command, args []
 }
 
 // lockAll makes mlbuild.lock and then, for the bases that it pins, the Python locks; these stay away if only base, system or models are to be renewed.
-func lockAll(ctx context.Context, s *session, b *builder.Builder, o builder.LockOptions) (*builder.SystemLocked, []builder.Locked, error) {
+func lockAll(ctx context.Context, s *session, b *builder.Builder, o builder.LockOptions) (*builder.BuildLocked, []builder.Locked, error) {
 	for _, p := range s.project.file.Profiles() {
 		o.Profiles = append(o.Profiles, p.Name)
 	}
-	system, err := b.LockSystem(ctx, s.request, o)
+	system, err := b.LockBuild(ctx, s.request, o)
 	if err != nil || (o.Base || o.System || o.Models) && len(o.Upgrade) == 0 {
 		return system, nil, err
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 // writeSystem brings mlbuild.lock to its file, or only compares it under --check.
-func (l *lockFlags) writeSystem(e *env, s *session, locked *builder.SystemLocked) error {
+func (l *lockFlags) writeSystem(e *env, s *session, locked *builder.BuildLocked) error {
 	old := s.request.SystemLock
 	changes := systemChanges(locked.Old, locked.Lock)
 	same := bytes.Equal(old, locked.Data)

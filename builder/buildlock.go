@@ -16,16 +16,16 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
-// SystemLocked is a project's new mlbuild.lock.
-type SystemLocked struct {
+// BuildLocked is a project's new mlbuild.lock.
+type BuildLocked struct {
 	Data []byte // equal to Request.SystemLock if nothing changed
 	Lock *syslock.Lock
 	Old  *syslock.Lock // what Request.SystemLock holds, nil = nothing
 }
 
-// LockSystem pins the base of every variant, and its system packages on every platform. What the lock has already stays as it is, unless o says to renew
+// LockBuild pins the base of every variant, and its system packages on every platform. What the lock has already stays as it is, unless o says to renew
 // it: Base and System, or All for both. Packages that are asked for anew leave the versions of the others alone. It writes nothing.
-func (b *Builder) LockSystem(ctx context.Context, req Request, o LockOptions) (*SystemLocked, error) {
+func (b *Builder) LockBuild(ctx context.Context, req Request, o LockOptions) (*BuildLocked, error) {
 	old, err := req.systemLock()
 	if err != nil {
 		return nil, err
@@ -39,10 +39,10 @@ func (b *Builder) LockSystem(ctx context.Context, req Request, o LockOptions) (*
 	for _, v := range req.Variants {
 		everything.Recipes = append(everything.Recipes, v.Recipes...)
 	}
-	locked := &SystemLocked{Old: old, Lock: old.Clone()}
+	locked := &BuildLocked{Old: old, Lock: old.Clone()}
 	err = run.ask(run.ctx, everything, func(ctx context.Context, gw gateway.Client) error {
 		run.shareLogs(everything.Profile, req.Variants)
-		return run.lockSystem(ctx, gw, everything, o, locked)
+		return run.lockBuild(ctx, gw, everything, o, locked)
 	})
 	if err != nil {
 		return nil, err
@@ -57,8 +57,8 @@ func (b *Builder) LockSystem(ctx context.Context, req Request, o LockOptions) (*
 	return locked, nil
 }
 
-// lockSystem asks once for each distinct question and puts the answers into the lock in the order of the recipes.
-func (b *build) lockSystem(ctx context.Context, gw gateway.Client, all Variant, o LockOptions, to *SystemLocked) error {
+// lockBuild asks once for each distinct question and puts the answers into the lock in the order of the recipes.
+func (b *build) lockBuild(ctx context.Context, gw gateway.Client, all Variant, o LockOptions, to *BuildLocked) error {
 	lists := make([]*syslock.System, len(all.Recipes))
 	bases := make([]ops.Base, len(all.Recipes))
 	first := map[[3]string]int{} // question → the recipe that asks it

@@ -61,7 +61,7 @@ func newAptStub() *aptStub {
 	return s
 }
 
-// again runs LockSystem's work for recipes on an earlier lock, and tells how often apt was asked.
+// again runs LockBuild's work for recipes on an earlier lock, and tells how often apt was asked.
 func (s *aptStub) again(t *testing.T, old *syslock.Lock, o LockOptions, recipes ...*recipe.Recipe) (*syslock.Lock, int64) {
 	t.Helper()
 	b := running(t, Request{})
@@ -69,8 +69,8 @@ func (s *aptStub) again(t *testing.T, old *syslock.Lock, o LockOptions, recipes 
 		b.system = old.WithoutImages()
 	}
 	before := s.asked.Load()
-	to := &SystemLocked{Old: old, Lock: old.Clone()}
-	if err := b.lockSystem(t.Context(), s, Variant{Profile: "cpu", Recipes: recipes}, o, to); err != nil {
+	to := &BuildLocked{Old: old, Lock: old.Clone()}
+	if err := b.lockBuild(t.Context(), s, Variant{Profile: "cpu", Recipes: recipes}, o, to); err != nil {
 		t.Fatal(err)
 	}
 	return to.Lock, s.asked.Load() - before
