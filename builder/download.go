@@ -3,7 +3,6 @@ package builder
 import (
 	"context"
 	"slices"
-	"strings"
 
 	"github.com/moby/buildkit/client/llb/sourceresolver"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
@@ -27,7 +26,6 @@ type download struct {
 	renew       string // command that makes the lock anew
 	account     string // what to do where the server wants credentials
 	gone        string // what to do where the file is gone
-	step        bool   // a program of ours fetches it, and says itself what went wrong
 }
 
 // downloads lists what the graph fetches.
@@ -69,20 +67,25 @@ func (b *build) explainDownload(ctx context.Context, gw gateway.Client, c *found
 		}
 		return fault.New(fault.Digest, "a download is not what the lock promises: %w", err)
 	}
-	step, said := b.logs(profile).failure(err)
-	if model := c.gitModel(step); model != nil {
-		return b.gitFault(profile, model, err)
-	}
-	if name, ok := strings.CutPrefix(step, "[download] "); ok {
-		if i := slices.IndexFunc(all, func(d download) bool { return strings.HasPrefix(name, d.file) }); i >= 0 {
-			if all[i].step {
-				return modelStepFault(all[i], said, err)
-			}
+	failed := b.logs(profile).failure(err)
+	switch failed.step.Kind {
+	case ops.StepModelGit:
+		if model := modelOf(c.recipe, failed.step.Name); model != nil {
+			return b.gitFault(profile, model, err)
+		}
+	case ops.StepUnpackModel:
+		if f := unpackFault(modelOf(c.recipe, failed.step.Name), failed.output); f != nil {
+			return f
+		}
+	case ops.StepDownload, ops.StepFetchModel:
+		i := slices.IndexFunc(all, func(d download) bool { return d.file == failed.step.Name })
+		switch {
+		case i < 0:
+		case failed.step.Kind == ops.StepFetchModel:
+			return modelStepFault(all[i], failed.output, err)
+		default:
 			return downloadFault(all[i], err)
 		}
-	}
-	if f := c.unpackFault(step, said); f != nil {
-		return f
 	}
 	return b.explain(profile, err)
 }

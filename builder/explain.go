@@ -8,7 +8,7 @@ import (
 
 	gatewaypb "github.com/moby/buildkit/frontend/gateway/pb"
 
-	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
@@ -53,7 +53,8 @@ func (b *build) explain(profile string, err error) error {
 	if cause := context.Cause(b.ctx); cause != nil {
 		return cancelled(cause)
 	}
-	step, output := b.logs(profile).failure(err)
+	failed := b.logs(profile).failure(err)
+	output := failed.output
 	if unsafe := helperFaults(output); unsafe != nil {
 		return unsafe
 	}
@@ -67,7 +68,7 @@ func (b *build) explain(profile string, err error) error {
 	if pushing.MatchString(msg) {
 		return explainPush(profile, output, err)
 	}
-	for _, f := range []*fault.Fault{explainCopied(step, err), explainGit(step, err)} {
+	for _, f := range []*fault.Fault{explainCopied(failed.step, err), explainGit(failed, err)} {
 		if f != nil {
 			return f
 		}
@@ -75,11 +76,11 @@ func (b *build) explain(profile string, err error) error {
 	if f := explainContext(err); f != nil {
 		return f
 	}
-	if f := buildFault(profile, step, output, err); f != nil {
+	if f := buildFault(profile, failed.step, output, err); f != nil {
 		return f
 	}
 	if exit, ok := errors.AsType[*gatewaypb.ExitError](err); ok || output != "" || unfinished.MatchString(msg) {
-		return stepFault(profile, step, output, exit, err)
+		return stepFault(profile, failed.name, output, exit, err)
 	}
 	return fault.New(fault.Internal, "build of profile %s: %w", profile, err)
 }
@@ -153,13 +154,12 @@ func explainContext(err error) *fault.Fault {
 var noCopied = lazyregexp.New(`failed to calculate checksum of ref .*?: "?([^"]*)"?: not found|(?:lstat|stat) (\S+): no such file or directory|(/\S+) not found`)
 
 // explainCopied knows that a file of another image, or what a step was to make, is not there.
-func explainCopied(step string, err error) *fault.Fault {
-	what, copies := strings.CutPrefix(step, llb.CopyStep)
+func explainCopied(step ops.Step, err error) *fault.Fault {
 	m := noCopied.FindStringSubmatch(err.Error())
-	if !copies || m == nil {
+	if step.Kind != ops.StepCopy || m == nil {
 		return nil
 	}
-	return fault.New(fault.Context, "%s: nothing is at %s%s%s there: %w", what, m[1], m[2], m[3], err).
+	return fault.New(fault.Context, "%s: nothing is at %s%s%s there: %w", step.Title, m[1], m[2], m[3], err).
 		Hint("from: is a path in the other image, not in the project; a pattern has to match something")
 }
 
@@ -169,16 +169,16 @@ var (
 )
 
 // explainGit knows that a repository or a commit could not be fetched.
-func explainGit(step string, err error) *fault.Fault {
+func explainGit(failed failure, err error) *fault.Fault {
 	m := gitFailed.FindStringSubmatch(err.Error())
 	if m == nil {
 		return nil
 	}
 	private := "a private one needs secret: with user:password or a token"
-	if strings.HasPrefix(step, llb.SourceStep) {
+	if failed.step.Kind == ops.StepCheckout {
 		private = "a private one is reached by ssh: git+ssh://git@host/…, and --ssh default"
 	}
-	f := fault.New(fault.Download, "%s: cannot fetch %s:\n%s", step, m[1], strings.TrimSpace(m[2])).
+	f := fault.New(fault.Download, "%s: cannot fetch %s:\n%s", failed.name, m[1], strings.TrimSpace(m[2])).
 		Hint("check the URL and that the repository has the commit; %s", private)
 	if gitNetwork.MatchString(m[2]) {
 		f.Retryable()

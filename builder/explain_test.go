@@ -15,8 +15,10 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/mlbuild/mlbuild/builder/buildertest"
+	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
+	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
 // TestExplain feeds the texts of BuildKit v0.33, containerd and Go.
@@ -215,4 +217,38 @@ func TestExplainBase(t *testing.T) {
 	buildertest.Expect(t, err, fault.Ref, false, "Upper/Case")
 	_, err = parsePlatform("amiga/")
 	buildertest.Expect(t, err, fault.Platform, false, "amiga/")
+}
+
+// TestAFailedStepIsKnownByItsVertex: what a graph says of the vertex counts, and not the name that people read.
+func TestAFailedStepIsKnownByItsVertex(t *testing.T) {
+	r := buildertest.Recipe(t, "cpu", "python: {packages: [x]}\nmodels: [{name: m, url: \"https://models.example/m.tar\", unpack: true}]\n")
+	w := pylock.Wheel{Name: "x", Filename: "x-1-py3-none-any.whl", URL: "https://files.example/x-1-py3-none-any.whl", SHA256: digest.FromString("x").Encoded()}
+	c := &found{recipe: r, wheels: []pylock.Wheel{w}, models: []syslock.Model{{Name: "m", Files: []syslock.ModelFile{{}}}}}
+	step := digest.FromString("step")
+	for _, test := range []struct {
+		name       string
+		is         ops.Step
+		said, text string
+		code       fault.Code
+		says       string
+	}{
+		{"a wheel", ops.Step{Kind: ops.StepDownload, Name: w.Filename}, "", "invalid response status 404", fault.Download, w.URL + ": the server answers 404"},
+		{"an archive", ops.Step{Kind: ops.StepUnpackModel, Name: "m"}, "mlbuild: it is no archive", "exit code: 1", fault.Context, "cannot unpack https://models.example/m.tar: it is no archive"},
+		{"a copy", ops.Step{Kind: ops.StepCopy, Title: "copy /a of app"}, "", "lstat /a: no such file or directory", fault.Context, "copy /a of app: nothing is at /a there"},
+		{"a checkout", ops.Step{Kind: ops.StepCheckout, Name: "y"}, "", "failed to fetch remote https://git.example/y: git stderr:\ngone", fault.Download, "git+ssh://git@host"},
+		{"a wheel that is built", ops.Step{Kind: ops.StepBuildWheel, Name: "y", Title: "wheel of y 1"}, "no", "exit code: 1", fault.Step, "the wheel of y 1 cannot be built"},
+		{"none that is known", ops.Step{}, "no", "exit code: 1", fault.Step, `step "[download] x-1-py3-none-any.whl" of profile cpu`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			b := running(t, Request{})
+			logs := b.watch("cpu")
+			logs.learn(ops.Steps{step: test.is})
+			logs.keep(&bkclient.SolveStatus{
+				Vertexes: []*bkclient.Vertex{{Digest: step, Name: "[download] " + w.Filename}},
+				Logs:     []*bkclient.VertexLog{{Vertex: step, Data: []byte(test.said)}},
+			})
+			got := b.explainDownload(t.Context(), &buildertest.Gateway{}, c, errdefs.WrapVertex(errors.New(test.text), step))
+			buildertest.Expect(t, got, test.code, false, test.says)
+		})
+	}
 }

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
@@ -41,18 +41,16 @@ var buildHints = []struct {
 }
 
 // buildFault is the build of a package that failed, with the end of what it printed and who requires the package; nil for another step.
-func buildFault(profile, step, output string, err error) *fault.Fault {
-	what, ok := strings.CutPrefix(step, llb.WheelStep)
-	if !ok {
+func buildFault(profile string, step ops.Step, output string, err error) *fault.Fault {
+	if step.Kind != ops.StepBuildWheel {
 		return nil
 	}
-	f := fault.New(fault.Step, "the wheel of %s cannot be built for profile %s:\n%s", what, profile, lastLines(output, 30))
+	f := fault.New(fault.Step, "the %s cannot be built for profile %s:\n%s", step.Title, profile, lastLines(output, 30))
 	if output == "" {
-		f.Message = "the wheel of " + what + " cannot be built for profile " + profile + ": " + err.Error()
+		f.Message = "the " + step.Title + " cannot be built for profile " + profile + ": " + err.Error()
 	}
 	f.Err = err
-	name, _, _ := strings.Cut(strings.ReplaceAll(what, ",", " "), " ")
-	f.Hints = hintsOfBuild(name, output)
+	f.Hints = hintsOfBuild(step.Name, output)
 	return f
 }
 

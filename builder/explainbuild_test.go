@@ -10,7 +10,7 @@ import (
 	"github.com/moby/buildkit/solver/errdefs"
 	"github.com/opencontainers/go-digest"
 
-	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 )
 
@@ -18,8 +18,10 @@ import (
 func buildFails(t *testing.T, output string) *fault.Fault {
 	t.Helper()
 	b, step := running(t, Request{}), digest.FromString("step")
-	b.watch("cpu").keep(&bkclient.SolveStatus{
-		Vertexes: []*bkclient.Vertex{{Digest: step, Name: llb.WheelStep + "fastadd 2.0, required by wants-fastadd (requirements.txt:3)"}},
+	w := b.watch("cpu")
+	w.learn(ops.Steps{step: {Kind: ops.StepBuildWheel, Name: "fastadd", Title: "wheel of fastadd 2.0, required by wants-fastadd (requirements.txt:3)"}})
+	w.keep(&bkclient.SolveStatus{
+		Vertexes: []*bkclient.Vertex{{Digest: step, Name: "any"}},
 		Logs:     []*bkclient.VertexLog{{Vertex: step, Data: []byte(output)}},
 	})
 	all := fault.All(b.explain("cpu", errdefs.WrapVertex(fmt.Errorf("process did not complete: %w", &gatewaypb.ExitError{ExitCode: 1}), step)))

@@ -141,8 +141,7 @@ func (b *build) gitFault(profile string, model *recipe.Model, err error) error {
 		return b.explain(profile, err)
 	}
 	s := model.Source
-	_, said := b.logs(profile).failure(err)
-	text := said + "\n" + err.Error()
+	text := b.logs(profile).failed(err) + "\n" + err.Error()
 	switch {
 	case gitRefused.MatchString(text):
 		return fault.New(fault.Download, "cannot fetch the repository %s of the model %s: it wants credentials", s.URL, model.Name).Hint("%s", modelAccount(model))
@@ -157,12 +156,11 @@ func (b *build) gitFault(profile string, model *recipe.Model, err error) error {
 	return b.explain(profile, err)
 }
 
-// gitModel is the model whose repository a failed step fetched, nil if it fetched none.
-func (c *found) gitModel(step string) *recipe.Model {
-	for i := range c.recipe.Models {
-		m := &c.recipe.Models[i]
-		if m.Source.Kind == recipe.ModelGit && strings.HasPrefix(step, "[download] "+m.Name+": "+m.Source.URL+" at ") {
-			return m
+// modelOf is the recipe's model of a name, nil if it has none.
+func modelOf(r *recipe.Recipe, name string) *recipe.Model {
+	for i := range r.Models {
+		if r.Models[i].Name == name {
+			return &r.Models[i]
 		}
 	}
 	return nil

@@ -192,8 +192,7 @@ func modelDownload(model *recipe.Model, revision string, f syslock.ModelFile) do
 	if model.Source.SHA256 != "" {
 		d.renew = "correct sha256 of the model " + model.Name + " in mlbuild.yaml"
 	}
-	d.step = llb.FetchedByStep(model, f)
-	if d.step && model.Source.Kind == recipe.ModelGit {
+	if llb.FetchedByStep(model, f) && model.Source.Kind == recipe.ModelGit {
 		d.url = f.Path + " of " + model.Source.URL
 	}
 	return d

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 
@@ -30,17 +29,18 @@ func (b *build) measureSigned(ctx context.Context, gw gateway.Client, r *recipe.
 	if err != nil {
 		return f, err
 	}
-	def, _, err := llb.MeasureModel(model, tool, b.worker, b.network())
+	def, steps, err := llb.MeasureModel(model, tool, b.worker, b.network())
 	if err != nil {
 		return f, err
 	}
+	b.logs(r.Profile).learn(steps)
 	res, err := gw.Solve(ctx, gateway.SolveRequest{Definition: def, Evaluate: true})
 	if err != nil {
-		step, said := b.logs(r.Profile).failure(err)
-		if context.Cause(b.ctx) != nil || !strings.HasPrefix(step, "[download] ") {
+		failed := b.logs(r.Profile).failure(err)
+		if context.Cause(b.ctx) != nil || failed.step.Kind != ops.StepFetchModel {
 			return f, b.explain(r.Profile, err)
 		}
-		return f, modelStepFault(modelDownload(model, "", f), said, err)
+		return f, modelStepFault(modelDownload(model, "", f), failed.output, err)
 	}
 	ref, err := res.SingleRef()
 	if err != nil {
@@ -83,14 +83,11 @@ func modelStepFault(d download, said string, err error) *fault.Fault {
 	return downloadFault(d, err)
 }
 
-// unpackFault says why the archive of a model could not be unpacked; nil if that was not the step.
-func (c *found) unpackFault(step, said string) error {
-	for i := range c.recipe.Models {
-		model := &c.recipe.Models[i]
-		m := stepReason.FindStringSubmatch(said)
-		if step == "[models] "+llb.UnpackStep(model) && m != nil {
-			return fault.New(fault.Context, "cannot unpack %s: %s", model.Source, m[1]).Hint("correct the archive, or leave out unpack: the file itself is then the model")
-		}
+// unpackFault says why the archive of a model could not be unpacked; nil if the step did not say it.
+func unpackFault(model *recipe.Model, said string) error {
+	m := stepReason.FindStringSubmatch(said)
+	if model == nil || m == nil {
+		return nil
 	}
-	return nil
+	return fault.New(fault.Context, "cannot unpack %s: %s", model.Source, m[1]).Hint("correct the archive, or leave out unpack: the file itself is then the model")
 }

@@ -2,6 +2,7 @@ package builder
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -23,10 +24,18 @@ type watcher struct {
 	mu   sync.Mutex
 	logs map[digest.Digest][]byte
 	last map[digest.Digest]*bkclient.Vertex
+	are  ops.Steps // what the vertices are for, of all graphs that are known
 }
 
 func newWatcher(next chan<- *bkclient.SolveStatus) *watcher {
-	return &watcher{next: next, logs: map[digest.Digest][]byte{}, last: map[digest.Digest]*bkclient.Vertex{}}
+	return &watcher{next: next, logs: map[digest.Digest][]byte{}, last: map[digest.Digest]*bkclient.Vertex{}, are: ops.Steps{}}
+}
+
+// learn notes what the steps of a graph are for, so that one that fails is known by its vertex.
+func (w *watcher) learn(steps ops.Steps) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	maps.Copy(w.are, steps)
 }
 
 // channel gives the channel for one client.Build. Whatever comes in is taken to the end, because a full channel stops the build; done is
@@ -117,30 +126,33 @@ func (w *watcher) warnings() []string {
 	return slices.Compact(all)
 }
 
-// failed gives what the failed step printed, "" if the error is not a step's or the step said nothing.
-func (w *watcher) failed(err error) string {
-	name, output := w.failure(err)
-	if name == "" {
-		return ""
-	}
-	return output
+// failed returns what the failed step printed, "" if the error is not a step's or the step said nothing.
+func (w *watcher) failed(err error) string { return w.failure(err).output }
+
+// failure is a step that failed.
+type failure struct {
+	name   string   // that people read; "" = no step is known to have failed
+	step   ops.Step // what it is for; the zero value where nothing is known of that
+	output string   // the end of it
 }
 
-// failure gives the name of the failed step and its output.
-func (w *watcher) failure(err error) (name, output string) {
+// failure returns the step that an error is of: the one whose vertex it names, else one that is known to have failed.
+func (w *watcher) failure(err error) failure {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	var ve *errdefs.VertexError
-	if errors.As(err, &ve) {
-		d := digest.Digest(ve.Digest)
-		if v := w.last[d]; v != nil {
-			return v.Name, strings.TrimSpace(string(w.logs[d]))
+	if ve, ok := errors.AsType[*errdefs.VertexError](err); ok {
+		if d := digest.Digest(ve.Digest); w.last[d] != nil {
+			return w.failureOf(d)
 		}
 	}
 	for d, v := range w.last {
 		if v.Error != "" && !strings.Contains(v.Error, "context canceled") {
-			return v.Name, strings.TrimSpace(string(w.logs[d]))
+			return w.failureOf(d)
 		}
 	}
-	return "", ""
+	return failure{}
+}
+
+func (w *watcher) failureOf(d digest.Digest) failure {
+	return failure{w.last[d].Name, w.are[d], strings.TrimSpace(string(w.logs[d]))}
 }

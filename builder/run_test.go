@@ -74,13 +74,14 @@ func TestWatcherKeepsTheEnd(t *testing.T) {
 	}
 	w.keep(&bkclient.SolveStatus{Logs: []*bkclient.VertexLog{{Vertex: step, Data: []byte("\nthe reason\n")}}})
 	for _, err := range []error{errdefs.WrapVertex(errors.New("failed"), step), errors.New("failed")} {
-		name, output := w.failure(err)
+		failed := w.failure(err)
+		name, output := failed.name, failed.output
 		if name != "apt" || !strings.HasSuffix(output, "the reason") || len(output) > maxLog || len(output) < maxLog/2 {
 			t.Errorf("%v: step %q, %d bytes", err, name, len(output))
 		}
 	}
-	if name, output := newWatcher(nil).failure(errors.New("failed")); name != "" || output != "" {
-		t.Errorf("without steps: %q, %q", name, output)
+	if failed := newWatcher(nil).failure(errors.New("failed")); failed != (failure{}) {
+		t.Errorf("without steps: %+v", failed)
 	}
 }
 

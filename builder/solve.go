@@ -37,7 +37,11 @@ func (b *build) compile(ctx context.Context, gw gateway.Client, r *recipe.Recipe
 		}
 	}
 	graph, err := llb.Compile(f.recipe, in)
-	return platformBuild{f, in, graph}, err
+	if err != nil {
+		return platformBuild{}, err
+	}
+	b.logs(r.Profile).learn(graph.Steps)
+	return platformBuild{f, in, graph}, nil
 }
 
 // addSteps adds the program that runs a project's steps, for the daemon's platform and for the image's.

@@ -17,10 +17,11 @@ func (b *build) readScripts(ctx context.Context, gw gateway.Client, r *recipe.Re
 		return nil
 	}
 	in := query.ReadInputs{Base: asked.Base, Worker: b.worker, Helpers: b.helpers, NoCache: b.req.NoCache}
-	def, err := query.SystemReading(s, in, asked.Platform)
+	def, steps, err := query.SystemReading(s, in, asked.Platform)
 	if err != nil {
 		return err
 	}
+	b.logs(r.Profile).learn(steps)
 	res, err := gw.Solve(ctx, gateway.SolveRequest{Definition: def, Evaluate: true})
 	if err != nil {
 		return b.explainDownload(ctx, gw, &found{recipe: r, system: s}, err)

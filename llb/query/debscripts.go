@@ -28,15 +28,15 @@ type ReadInputs struct {
 }
 
 // SystemReading compiles the step that reads the maintainer scripts of packages and says which way each goes. Packages that replace one of the base's
-// own are not read: dpkg has to. Nothing of the packages is run. Its result holds SystemWays.
-func SystemReading(sys *syslock.System, in ReadInputs, p ocispecs.Platform) (*pb.Definition, error) {
+// own are not read: dpkg has to. Nothing of the packages is run. Its result holds SystemWays. It returns
+// too what the steps are for.
+func SystemReading(sys *syslock.System, in ReadInputs, p ocispecs.Platform) (*pb.Definition, ops.Steps, error) {
 	s := ops.Group{ID: ops.GroupResolveSystem, NoCache: in.NoCache}
 	files, mounts := ops.PackageMounts(read(sys.Packages))
 	args := []string{"ways", "-out", "/out" + SystemWays, "-arch", sys.Architecture, "-base", "/base"}
 	mounts = append(mounts, bkllb.AddMount("/base", in.Base.ToRead(p, sys.Links), bkllb.Readonly, bkllb.ContentCache(bkllb.MountContentCacheOff)))
 	step := ops.HelperStep(ops.HelperRoot(in.Helpers.Packages), in.Worker, s, "read the maintainer scripts of "+counts.Plural(len(files), "package"), append(args, files...), mounts...)
-	def, _, err := ops.Marshal(step.AddMount("/out", bkllb.Scratch()), p, "the reading of maintainer scripts")
-	return def, err
+	return ops.Marshal(step.AddMount("/out", bkllb.Scratch()), p, "the reading of maintainer scripts")
 }
 
 // read lists the packages whose scripts say which way they go.
