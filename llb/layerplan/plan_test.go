@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/mlbuild/mlbuild/llb/llbtest"
+	"github.com/mlbuild/mlbuild/llb/llbtest/plantest"
 	"github.com/mlbuild/mlbuild/llb/wheel"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 )
@@ -31,25 +31,25 @@ func TestPlanWheels(t *testing.T) {
 		want   []string
 	}{
 		{"nothing", nil, 90, nil},
-		{"one small wheel", []pylock.Wheel{llbtest.Wheel("six", 11_000)}, 90, []string{"1 small wheel (bin 6)"}},
-		{"just below an own layer", []pylock.Wheel{llbtest.Wheel("six", 5*mb-1)}, 90, []string{"1 small wheel (bin 6)"}},
-		{"an own layer", []pylock.Wheel{llbtest.Wheel("six", 5*mb)}, 90, []string{"six 1.2.3"}},
-		{"unknown size", []pylock.Wheel{llbtest.Wheel("six", 0)}, 90, []string{"six 1.2.3"}},
-		{"one part up to half as much again", []pylock.Wheel{llbtest.Wheel("jax", 210*mb-1)}, 90, []string{"jax 1.2.3"}},
-		{"two parts", []pylock.Wheel{llbtest.Wheel("jax", 210*mb)}, 90, []string{"jax 1.2.3 (part 1 of 2)", "jax 1.2.3 (part 2 of 2)"}},
-		{"stable first", []pylock.Wheel{llbtest.Wheel("torchvision", 7*mb), llbtest.Wheel("scipy", 30*mb), llbtest.Wheel("torch", 90*mb), llbtest.Wheel("tensorflow-cpu", 90*mb),
-			llbtest.Wheel("triton", 90*mb), llbtest.Wheel("jaxlib", 90*mb), llbtest.Wheel("nvidia-nccl-cu12", 90*mb), llbtest.Wheel("cuda-bindings", 10*mb), llbtest.Wheel("a", 10*mb)}, 90,
+		{"one small wheel", []pylock.Wheel{plantest.Wheel("six", 11_000)}, 90, []string{"1 small wheel (bin 6)"}},
+		{"just below an own layer", []pylock.Wheel{plantest.Wheel("six", 5*mb-1)}, 90, []string{"1 small wheel (bin 6)"}},
+		{"an own layer", []pylock.Wheel{plantest.Wheel("six", 5*mb)}, 90, []string{"six 1.2.3"}},
+		{"unknown size", []pylock.Wheel{plantest.Wheel("six", 0)}, 90, []string{"six 1.2.3"}},
+		{"one part up to half as much again", []pylock.Wheel{plantest.Wheel("jax", 210*mb-1)}, 90, []string{"jax 1.2.3"}},
+		{"two parts", []pylock.Wheel{plantest.Wheel("jax", 210*mb)}, 90, []string{"jax 1.2.3 (part 1 of 2)", "jax 1.2.3 (part 2 of 2)"}},
+		{"stable first", []pylock.Wheel{plantest.Wheel("torchvision", 7*mb), plantest.Wheel("scipy", 30*mb), plantest.Wheel("torch", 90*mb), plantest.Wheel("tensorflow-cpu", 90*mb),
+			plantest.Wheel("triton", 90*mb), plantest.Wheel("jaxlib", 90*mb), plantest.Wheel("nvidia-nccl-cu12", 90*mb), plantest.Wheel("cuda-bindings", 10*mb), plantest.Wheel("a", 10*mb)}, 90,
 			[]string{"cuda-bindings 1.2.3", "nvidia-nccl-cu12 1.2.3", "jaxlib 1.2.3", "tensorflow-cpu 1.2.3", "torch 1.2.3", "triton 1.2.3",
 				"a 1.2.3", "scipy 1.2.3", "torchvision 1.2.3"}},
-		{"own layers before bins", []pylock.Wheel{llbtest.Wheel("a", 1), llbtest.Wheel("z", 10*mb)}, 90, []string{"z 1.2.3", "1 small wheel (bin 5)"}},
-		{"parts are given up first", []pylock.Wheel{llbtest.Wheel("torch", 600*mb), llbtest.Wheel("scipy", 30*mb)}, 3,
+		{"own layers before bins", []pylock.Wheel{plantest.Wheel("a", 1), plantest.Wheel("z", 10*mb)}, 90, []string{"z 1.2.3", "1 small wheel (bin 5)"}},
+		{"parts are given up first", []pylock.Wheel{plantest.Wheel("torch", 600*mb), plantest.Wheel("scipy", 30*mb)}, 3,
 			[]string{"torch 1.2.3 (part 1 of 2)", "torch 1.2.3 (part 2 of 2)", "scipy 1.2.3"}},
-		{"then all of them", []pylock.Wheel{llbtest.Wheel("torch", 600*mb), llbtest.Wheel("scipy", 30*mb)}, 2, []string{"torch 1.2.3", "scipy 1.2.3"}},
-		{"then the smallest go to the bins", []pylock.Wheel{llbtest.Wheel("torch", 100*mb), llbtest.Wheel("numpy", 30*mb), llbtest.Wheel("pandas", 16*mb), llbtest.Wheel("x", 0)}, 3,
+		{"then all of them", []pylock.Wheel{plantest.Wheel("torch", 600*mb), plantest.Wheel("scipy", 30*mb)}, 2, []string{"torch 1.2.3", "scipy 1.2.3"}},
+		{"then the smallest go to the bins", []pylock.Wheel{plantest.Wheel("torch", 100*mb), plantest.Wheel("numpy", 30*mb), plantest.Wheel("pandas", 16*mb), plantest.Wheel("x", 0)}, 3,
 			[]string{"torch 1.2.3", "x 1.2.3", "2 small wheels (bin 3)"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if d := cmp.Diff(c.want, layerNames(PlanWheels(c.wheels, llbtest.Budget, c.limit))); d != "" {
+			if d := cmp.Diff(c.want, layerNames(PlanWheels(c.wheels, plantest.Budget, c.limit))); d != "" {
 				t.Errorf("layers (-want +got):\n%s", d)
 			}
 		})
@@ -58,7 +58,7 @@ func TestPlanWheels(t *testing.T) {
 
 func TestPartsOfAWheel(t *testing.T) {
 	for size, want := range map[int64]int{0: 1, mb: 1, 140 * mb: 1, 209 * mb: 1, 280 * mb: 2, 420 * mb: 3, 900 * mb: 6, 3000 * mb: 21} {
-		n := parts(llbtest.Wheel("x", size), llbtest.Budget.Split)
+		n := parts(plantest.Wheel("x", size), plantest.Budget.Split)
 		if n != want {
 			t.Errorf("%d bytes: %d parts, want %d", size, n, want)
 		}
@@ -66,10 +66,10 @@ func TestPartsOfAWheel(t *testing.T) {
 			t.Errorf("%d bytes: parts of %d, want about 140 MB", size, each)
 		}
 	}
-	if n := parts(llbtest.Wheel("x", 900*mb), 0); n != 1 {
+	if n := parts(plantest.Wheel("x", 900*mb), 0); n != 1 {
 		t.Errorf("without a split size there are %d parts", n)
 	}
-	for k, l := range PlanWheels([]pylock.Wheel{llbtest.Wheel("x", 420*mb)}, llbtest.Budget, 90) {
+	for k, l := range PlanWheels([]pylock.Wheel{plantest.Wheel("x", 420*mb)}, plantest.Budget, 90) {
 		if l.Part != (wheel.Part{K: k, N: 3}) || l.Size != 140*mb || len(l.Wheels) != 1 {
 			t.Errorf("part %d: %+v", k, l)
 		}
@@ -80,23 +80,23 @@ func TestPartsOfAWheel(t *testing.T) {
 func TestBinsAreStable(t *testing.T) {
 	var many []pylock.Wheel
 	for i := range 60 {
-		many = append(many, llbtest.Wheel(fmt.Sprintf("package-%d", i), 20_000))
+		many = append(many, plantest.Wheel(fmt.Sprintf("package-%d", i), 20_000))
 	}
-	before := binOf(PlanWheels(many, llbtest.Budget, 90))
+	before := binOf(PlanWheels(many, plantest.Budget, 90))
 	if len(before) != 60 {
 		t.Fatalf("%d wheels lie in bins, want 60", len(before))
 	}
 	for i := range many {
 		without := slices.Delete(slices.Clone(many), i, i+1)
-		for name, bin := range binOf(PlanWheels(without, llbtest.Budget, 90)) {
+		for name, bin := range binOf(PlanWheels(without, plantest.Budget, 90)) {
 			if before[name] != bin {
 				t.Fatalf("without %s, %s moves from %s to %s", many[i].Name, name, before[name], bin)
 			}
 		}
 	}
-	with := append(slices.Clone(many), llbtest.Wheel("newcomer", 1), llbtest.Wheel("huge", 700*mb))
+	with := append(slices.Clone(many), plantest.Wheel("newcomer", 1), plantest.Wheel("huge", 700*mb))
 	slices.Reverse(with)
-	for name, bin := range binOf(PlanWheels(with, llbtest.Budget, 90)) {
+	for name, bin := range binOf(PlanWheels(with, plantest.Budget, 90)) {
 		if old, ok := before[name]; ok && old != bin {
 			t.Errorf("with more wheels, %s moves from %s to %s", name, old, bin)
 		}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/mlbuild/mlbuild/llb/llbtest"
+	"github.com/mlbuild/mlbuild/llb/llbtest/plantest"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
@@ -23,7 +23,7 @@ func randomWheels(rnd *rand.Rand) []pylock.Wheel {
 		if rnd.IntN(10) == 0 {
 			size = 0
 		}
-		all[i] = llbtest.Wheel(fmt.Sprintf("%sp%d", prefixes[rnd.IntN(len(prefixes))], i), size)
+		all[i] = plantest.Wheel(fmt.Sprintf("%sp%d", prefixes[rnd.IntN(len(prefixes))], i), size)
 	}
 	return all
 }

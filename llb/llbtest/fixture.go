@@ -8,6 +8,7 @@ import (
 	digest "github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/mlbuild/mlbuild/llb/llbtest/plantest"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
@@ -18,7 +19,7 @@ const BaseRef = "docker.io/library/python:3.11-slim@sha256:111111111111111111111
 const OtherRef = "docker.io/library/python:3.11-bookworm@sha256:2222222222222222222222222222222222222222222222222222222222222222"
 
 // Budget is the default of the project file.
-var Budget = recipe.LayerBudget{Max: 100, OwnBytes: 5_000_000, Split: 140_000_000, Bins: 6}
+var Budget = plantest.Budget
 
 // Recipe is a service with a model, system packages and a private index: every stage and every kind of step.
 func Recipe() *recipe.Recipe {
@@ -78,13 +79,8 @@ func Wheels() []pylock.Wheel {
 	}
 }
 
-func Wheel(name string, size int64) pylock.Wheel {
-	w := pylock.Wheel{Name: name, Version: "1.2.3", Size: size, SHA256: Sum(name), Filename: name + "-1.2.3-py3-none-any.whl"}
-	w.URL = "https://files.example/" + w.Filename
-	if name == "secretsauce" {
-		w.URL = "https://index.example/files/" + w.Filename
-	}
-	return w
-}
+// Wheel is a wheel of a size in bytes, version 1.2.3.
+func Wheel(name string, size int64) pylock.Wheel { return plantest.Wheel(name, size) }
 
-func Sum(s string) string { return digest.FromString(s).Encoded() }
+// Sum is the SHA-256 of a string in hexadecimal.
+func Sum(s string) string { return plantest.Sum(s) }
