@@ -14,7 +14,8 @@ import (
 // recordsTimeout bounds the wait for the daemon's list of records: reading a cache takes less than half of it.
 const recordsTimeout = 250 * time.Millisecond
 
-// Records are the results of steps that the daemon holds. They are the same for all profiles of a run.
+// Records are the results of steps that the daemon holds. They are the same for all profiles of a run. Where no layer can be taken from the registry's image (gzip,
+// several platforms), a daemon that has everything reads no cache: three requests less for each one, and a quarter of the time of a build that changes nothing.
 type Records struct {
 	ctx    context.Context //nolint:containedctx // the run's, which may outlive the profile that asks first
 	client *bkclient.Client

@@ -111,7 +111,8 @@ func (p Plan) next(failed Route, err error) Route {
 }
 
 // looksAlike reports whether the tag seems to name an image of the same layers as the one that is about to be exported, save for what is in the
-// project's own files.
+// project's own files. It is for images of which no layer can be taken, such as gzip ones and those with further outputs: pushing one that is there already costs a
+// question for each layer.
 func looksAlike(remote *RemoteState, graphs []Graph) bool {
 	return len(graphs) == 1 && sameLayers(remote.image.config, graphs[0].Config, graphs[0].Base)
 }
