@@ -130,7 +130,7 @@ func TestExplainResolve(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			b := running(t, Request{})
 			step := digest.FromString("uv")
-			b.watch("cpu").keep(&bkclient.SolveStatus{
+			b.watch("cpu").Keep(&bkclient.SolveStatus{
 				Vertexes: []*bkclient.Vertex{{Digest: step, Name: "[resolve] uv", Error: "exit code: 1"}},
 				Logs:     []*bkclient.VertexLog{{Vertex: step, Data: []byte(test.said + "\n")}},
 			})

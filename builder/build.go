@@ -7,9 +7,11 @@ import (
 	"sync"
 
 	"github.com/containerd/platforms"
+	bkclient "github.com/moby/buildkit/client"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/mlbuild/mlbuild/builder/daemon"
+	"github.com/mlbuild/mlbuild/builder/diagnose"
 	"github.com/mlbuild/mlbuild/builder/publish"
 	"github.com/mlbuild/mlbuild/builder/registry"
 	"github.com/mlbuild/mlbuild/builder/session"
@@ -85,7 +87,7 @@ type build struct {
 	records   *publish.Records
 	purpose   purpose
 	mu        sync.Mutex
-	watchers  map[string]*watcher
+	watchers  map[string]*diagnose.Watcher
 }
 
 // referencePlatform is the one by whose helpers layers are known (llb.Inputs.Reference).
@@ -127,7 +129,7 @@ func (b *Builder) start(ctx context.Context, req Request, p purpose) (*build, er
 	}
 	run := &build{
 		req: req, purpose: p, daemon: b.daemon, worker: worker, helpers: helpers, reference: reference, store: store, system: system,
-		registry: registry.New(req.Auth, req.CA), repoLocks: publish.NewRepoLocks(), watchers: map[string]*watcher{},
+		registry: registry.New(req.Auth, req.CA), repoLocks: publish.NewRepoLocks(), watchers: map[string]*diagnose.Watcher{},
 	}
 	run.ctx, run.stop = b.daemon.Watch(ctx)
 	run.records = publish.NewRecords(run.ctx, b.daemon.Client)
@@ -229,11 +231,12 @@ func (b *build) sharedKey() string { return session.SharedKey(b.req.Dir) }
 func (b *build) network() ops.Network { return ops.Network{CA: b.req.CA != nil, Proxy: b.req.Proxy} }
 
 // watch starts to follow a variant's builds.
-func (b *build) watch(profile string) *watcher {
-	w := newWatcher(nil)
+func (b *build) watch(profile string) *diagnose.Watcher {
+	var next chan<- *bkclient.SolveStatus
 	if b.req.Status != nil {
-		w.next = b.req.Status(profile)
+		next = b.req.Status(profile)
 	}
+	w := diagnose.NewWatcher(next)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.watchers[profile] = w
@@ -249,12 +252,17 @@ func (b *build) shareLogs(profile string, others []Variant) {
 	}
 }
 
+// failed is what is known of a variant's build now that something in it failed.
+func (b *build) failed(profile string) diagnose.Build {
+	return diagnose.Build{Profile: profile, Stopped: context.Cause(b.ctx), Logs: b.logs(profile)}
+}
+
 // logs gives the watcher of a variant.
-func (b *build) logs(profile string) *watcher {
+func (b *build) logs(profile string) *diagnose.Watcher {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if w := b.watchers[profile]; w != nil {
 		return w
 	}
-	return newWatcher(nil)
+	return diagnose.NewWatcher(nil)
 }

@@ -276,12 +276,12 @@ func TestExplainSystemDownload(t *testing.T) {
 		{"invalid response status 401", fault.Download, false, []string{"a password"}},
 	} {
 		gw := &buildertest.Gateway{OnLookup: func(*pb.SourceOp) (*sourceresolver.MetaResponse, error) { return nil, errors.New(test.answer) }}
-		buildertest.Expect(t, running(t, Request{}).explainDownload(t.Context(), gw, c, failed), test.code, test.retry, test.says...)
+		buildertest.Expect(t, running(t, Request{}).failed("cpu").Download(t.Context(), gw, r, c.downloads(), failed), test.code, test.retry, test.says...)
 	}
 	gw := &buildertest.Gateway{OnLookup: func(*pb.SourceOp) (*sourceresolver.MetaResponse, error) {
 		return &sourceresolver.MetaResponse{HTTP: &sourceresolver.ResolveHTTPResponse{Digest: digest.FromString("other")}}, nil
 	}}
-	buildertest.Expect(t, running(t, Request{}).explainDownload(t.Context(), gw, c, failed), fault.Digest, false, deb.URL+" has changed", "mlbuild lock --upgrade system")
+	buildertest.Expect(t, running(t, Request{}).failed("cpu").Download(t.Context(), gw, r, c.downloads(), failed), fault.Digest, false, deb.URL+" has changed", "mlbuild lock --upgrade system")
 	if deb.File() != "libgomp1_1+b_amd64.deb" {
 		t.Errorf("its file is %s", deb.File())
 	}

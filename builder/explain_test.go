@@ -66,7 +66,7 @@ func TestExplain(t *testing.T) {
 	} {
 		t.Run(test.text, func(t *testing.T) {
 			err := errors.New(test.text)
-			got := running(t, Request{}).explain("cpu", err)
+			got := running(t, Request{}).failed("cpu").Explain(err)
 			buildertest.Expect(t, got, test.code, test.retry, test.says)
 			if !errors.Is(got, err) {
 				t.Error("the cause is lost")
@@ -79,7 +79,7 @@ func TestExplain(t *testing.T) {
 func failing(t *testing.T, output string) (*build, error) {
 	t.Helper()
 	b, step := running(t, Request{}), digest.FromString("step")
-	b.watch("cpu").keep(&bkclient.SolveStatus{
+	b.watch("cpu").Keep(&bkclient.SolveStatus{
 		Vertexes: []*bkclient.Vertex{{Digest: step, Name: "[system] install"}, {Digest: digest.FromString("other"), Name: "other", Error: "other"}},
 		Logs:     []*bkclient.VertexLog{{Vertex: step, Data: []byte(output)}},
 	})
@@ -92,26 +92,26 @@ func TestExplainStep(t *testing.T) {
 		lines = append(lines, fmt.Sprintf("line %d", i))
 	}
 	b, err := failing(t, strings.Join(lines, "\n")+"\n")
-	got := b.explain("cpu", err)
+	got := b.failed("cpu").Explain(err)
 	buildertest.Expect(t, got, fault.Step, false, `step "[system] install" of profile cpu ended with exit code 100:`, "line 10\n", "line 29")
 	if strings.Contains(got.Error(), "line 9\n") {
 		t.Errorf("more than the last 20 lines:\n%v", got)
 	}
 
 	b, err = failing(t, "dpkg: error: No space left on device\n")
-	buildertest.Expect(t, b.explain("cpu", err), fault.Disk, false, "the daemon's disk is full")
+	buildertest.Expect(t, b.failed("cpu").Explain(err), fault.Disk, false, "the daemon's disk is full")
 
 	b, err = failing(t, "")
-	buildertest.Expect(t, b.explain("cpu", err), fault.Step, false, "ended with exit code 100: process did not complete")
+	buildertest.Expect(t, b.failed("cpu").Explain(err), fault.Step, false, "ended with exit code 100: process did not complete")
 
 	b, err = failing(t, "E-WHEEL-UNSAFE: a.whl: \"../x\": its name has a part ..\nnoise\n E-WHEEL-UNSAFE: a.whl: \"b\": it is there twice\n")
-	all := fault.All(b.explain("cpu", err))
+	all := fault.All(b.failed("cpu").Explain(err))
 	if len(all) != 2 || all[0].Code != fault.WheelUnsafe || all[1].Message != `a.whl: "b": it is there twice` || len(all[1].Hints) == 0 {
 		t.Errorf("got %v", all)
 	}
 
 	b, err = failing(t, "E-DEB-UNSAFE: x.deb: \"../x\": its name has a part ..\nE-DEB: y 1.0 is for arm64, the image for amd64\nE-DEB: /usr/bin/z is there already\n")
-	all = fault.All(b.explain("cpu", err))
+	all = fault.All(b.failed("cpu").Explain(err))
 	if len(all) != 3 || all[0].Code != fault.DebUnsafe || all[1].Code != fault.Deb || !strings.Contains(all[1].Hints[0], "mlbuild lock --upgrade system") ||
 		!strings.Contains(all[2].Hints[0], "strategy: apt") {
 		t.Errorf("got %v", all)
@@ -120,22 +120,22 @@ func TestExplainStep(t *testing.T) {
 
 func TestExplainPasses(t *testing.T) {
 	b := running(t, Request{})
-	if b.explain("cpu", nil) != nil {
+	if b.failed("cpu").Explain(nil) != nil {
 		t.Error("no error became one")
 	}
 	f := fault.New(fault.Wheel, "no wheel")
-	if got := b.explain("cpu", f); !errors.Is(got, f) || len(fault.All(got)) != 1 {
+	if got := b.failed("cpu").Explain(f); !errors.Is(got, f) || len(fault.All(got)) != 1 {
 		t.Errorf("a fault became %v", got)
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	b.ctx = ctx
 	cancel(fault.New(fault.DaemonLost, "went silent").Retryable())
-	buildertest.Expect(t, b.explain("cpu", errors.New("context canceled")), fault.DaemonLost, true, "went silent")
+	buildertest.Expect(t, b.failed("cpu").Explain(errors.New("context canceled")), fault.DaemonLost, true, "went silent")
 
 	ctx, stop := context.WithCancel(t.Context())
 	b.ctx = ctx
 	stop()
-	buildertest.Expect(t, b.explain("cpu", errors.New("rpc error: code = Canceled")), fault.Cancelled, false, "the build was stopped")
+	buildertest.Expect(t, b.failed("cpu").Explain(errors.New("rpc error: code = Canceled")), fault.Cancelled, false, "the build was stopped")
 }
 
 // TestExplainMismatch answers the question what a server sends now in every way.
@@ -175,14 +175,14 @@ func TestExplainMismatch(t *testing.T) {
 		{"its CA", answers("x509: certificate signed by unknown authority"), fault.CA, false, []string{"SSL_CERT_FILE"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got := running(t, Request{}).explainDownload(t.Context(), &buildertest.Gateway{OnLookup: test.lookup}, &found{recipe: r, wheels: []pylock.Wheel{w}}, failed)
+			got := running(t, Request{}).failed("cpu").Download(t.Context(), &buildertest.Gateway{OnLookup: test.lookup}, r, (&found{recipe: r, wheels: []pylock.Wheel{w}}).downloads(), failed)
 			buildertest.Expect(t, got, test.code, test.retry, test.says...)
 			if passes(got) != (test.retry && test.code == fault.Download) {
 				t.Errorf("tried again: %t", passes(got))
 			}
 		})
 	}
-	got := running(t, Request{}).explainDownload(t.Context(), &buildertest.Gateway{}, &found{recipe: r}, failed)
+	got := running(t, Request{}).failed("cpu").Download(t.Context(), &buildertest.Gateway{}, r, (&found{recipe: r}).downloads(), failed)
 	buildertest.Expect(t, got, fault.Digest, false, "a download is not what the lock promises")
 }
 
@@ -242,12 +242,12 @@ func TestAFailedStepIsKnownByItsVertex(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			b := running(t, Request{})
 			logs := b.watch("cpu")
-			logs.learn(ops.Steps{step: test.is})
-			logs.keep(&bkclient.SolveStatus{
+			logs.Learn(ops.Steps{step: test.is})
+			logs.Keep(&bkclient.SolveStatus{
 				Vertexes: []*bkclient.Vertex{{Digest: step, Name: "[download] " + w.Filename}},
 				Logs:     []*bkclient.VertexLog{{Vertex: step, Data: []byte(test.said)}},
 			})
-			got := b.explainDownload(t.Context(), &buildertest.Gateway{}, c, errdefs.WrapVertex(errors.New(test.text), step))
+			got := b.failed("cpu").Download(t.Context(), &buildertest.Gateway{}, r, c.downloads(), errdefs.WrapVertex(errors.New(test.text), step))
 			buildertest.Expect(t, got, test.code, false, test.says)
 		})
 	}

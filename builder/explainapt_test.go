@@ -21,7 +21,7 @@ func askingApt(t *testing.T, yaml, said string, err error) error {
 	r := buildertest.Recipe(t, "cpu", yaml)
 	b := running(t, Request{})
 	step := digest.FromString("apt")
-	b.watch("cpu").keep(&bkclient.SolveStatus{
+	b.watch("cpu").Keep(&bkclient.SolveStatus{
 		Vertexes: []*bkclient.Vertex{{Digest: step, Name: "[resolve] apt", Error: err.Error()}},
 		Logs:     []*bkclient.VertexLog{{Vertex: step, Data: []byte(said)}},
 	})

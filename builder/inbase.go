@@ -60,7 +60,7 @@ func (b *build) readBase(ctx context.Context, gw gateway.Client, r *recipe.Recip
 	}
 	res, err := gw.Solve(ctx, gateway.SolveRequest{Definition: def, Evaluate: true})
 	if err != nil {
-		return nil, b.explain(r.Profile, err)
+		return nil, b.failed(r.Profile).Explain(err)
 	}
 	ref, err := res.SingleRef()
 	if err != nil {

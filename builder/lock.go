@@ -102,7 +102,7 @@ func othersLock(v Variant) error {
 // ask runs a function with the daemon's gateway, without building or exporting anything.
 func (b *build) ask(ctx context.Context, v Variant, f func(context.Context, gateway.Client) error) error {
 	w := b.watch(v.Profile)
-	defer w.close()
+	defer w.Close()
 	attached, err := b.attachables(v)
 	if err != nil {
 		return err
@@ -114,7 +114,7 @@ func (b *build) ask(ctx context.Context, v Variant, f func(context.Context, gate
 	if err == nil {
 		return nil
 	}
-	return b.explain(v.Profile, b.daemon.Explain(ctx, err))
+	return b.failed(v.Profile).Explain(b.daemon.Explain(ctx, err))
 }
 
 // lock makes one lock; keep holds constraints beside the project's own.

@@ -12,6 +12,7 @@ import (
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/mlbuild/mlbuild/builder/diagnose"
 	"github.com/mlbuild/mlbuild/builder/registry"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/fault"
@@ -98,7 +99,7 @@ func explainBase(ref, platform string, err error) error {
 			Hint("check the name and the tag").
 			Hint("docker login %s, if it is private", registry.Host(ref))
 	}
-	if f := explainNetwork(err); f != nil {
+	if f := diagnose.Network(err); f != nil {
 		return f
 	}
 	return fault.New(fault.Base, "cannot look up %s: %w", ref, err).Retryable()

@@ -7,7 +7,6 @@ import (
 	"path"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/moby/buildkit/client/llb/sourceresolver"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
@@ -30,7 +29,7 @@ func (b *build) listGit(ctx context.Context, gw gateway.Client, profile string, 
 	}
 	res, err := gw.Solve(ctx, gateway.SolveRequest{Definition: def, Evaluate: true})
 	if err != nil {
-		return b.gitFault(profile, model, err)
+		return b.failed(profile).ModelGit(model, err)
 	}
 	ref, err := res.SingleRef()
 	if err != nil {
@@ -68,7 +67,7 @@ func (b *build) commitOf(ctx context.Context, gw gateway.Client, profile string,
 	meta, err := gw.ResolveSourceMetadata(ctx, op, sourceresolver.Opt{LogName: "[download] " + model.Name + ": " + s.Revision + " of " + s.URL})
 	switch {
 	case err != nil:
-		return "", b.gitFault(profile, model, err)
+		return "", b.failed(profile).ModelGit(model, err)
 	case meta.Git == nil:
 		return "", fault.New(fault.DaemonVersion, "the daemon cannot look up a branch or tag of a git repository").Hint("name the full commit: revision: of the model %s", model.Name)
 	case meta.Git.CommitChecksum != "": // of an annotated tag, Checksum is the tag's own
@@ -127,41 +126,4 @@ func gitFile(ctx context.Context, ref gateway.Reference, name string, size int64
 		f.Size, err = strconv.ParseInt(string(m[2]), 10, 64)
 	}
 	return f, err
-}
-
-var (
-	gitRefused = lazyregexp.New(`(?i)authentication failed|could not read Username|could not read Password|terminal prompts disabled|returned error: 40[13]|Repository not found`)
-	gitMissing = lazyregexp.New(`(?i)returned error: (404|410)|repository '.*' not found|does not contain ref|couldn't find remote ref|not our ref|unadvertised object|repository .* does not contain`)
-	gitServer  = lazyregexp.New(`(?i)returned error: (429|5\d\d)|Could not resolve host|Failed to connect|Connection (refused|reset|timed out)|early EOF|remote end hung up`)
-)
-
-// gitFault says why a repository cannot be had. The texts are those of git and of BuildKit's source/git.
-func (b *build) gitFault(profile string, model *recipe.Model, err error) error {
-	if context.Cause(b.ctx) != nil {
-		return b.explain(profile, err)
-	}
-	s := model.Source
-	text := b.logs(profile).failed(err) + "\n" + err.Error()
-	switch {
-	case gitRefused.MatchString(text):
-		return fault.New(fault.Download, "cannot fetch the repository %s of the model %s: it wants credentials", s.URL, model.Name).Hint("%s", modelAccount(model))
-	case gitServer.MatchString(text):
-		return fault.New(fault.Download, "cannot fetch the repository %s of the model %s: %w", s.URL, model.Name, err).
-			Hint("check that the daemon can reach the server; run the same command again later").Retryable()
-	case gitMissing.MatchString(text):
-		return fault.New(fault.Download, "the repository %s has no %s, or is not there: %w", s.URL, s.Revision, err).Hint("correct git and revision of the model %s in mlbuild.yaml", model.Name)
-	case strings.Contains(text, `exec: "git"`):
-		return fault.New(fault.Entitlement, "the daemon has no git, and the model %s comes from a repository", model.Name).Hint("install git on the daemon's machine, or take an image of buildkitd that has it")
-	}
-	return b.explain(profile, err)
-}
-
-// modelOf is the recipe's model of a name, nil if it has none.
-func modelOf(r *recipe.Recipe, name string) *recipe.Model {
-	for i := range r.Models {
-		if r.Models[i].Name == name {
-			return &r.Models[i]
-		}
-	}
-	return nil
 }

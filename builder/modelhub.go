@@ -41,7 +41,7 @@ const maxBlob = 32 << 20
 // listHub asks the hub for the commit of a revision and for its files. Files outside of LFS are fetched, because the hub names no sha256 for them.
 func (b *build) listHub(ctx context.Context, gw gateway.Client, profile string, model *recipe.Model, to *syslock.Model) error {
 	d := modelDownload(model, "", syslock.ModelFile{})
-	d.url, d.file = llb.HubListURL(model), model.Name+": the list of its files"
+	d.URL, d.File = llb.HubListURL(model), model.Name+": the list of its files"
 	ref, err := b.fetch(ctx, gw, profile, d)
 	if err != nil {
 		return err
@@ -52,7 +52,7 @@ func (b *build) listHub(ctx context.Context, gw gateway.Client, profile string, 
 	}
 	var list hubList
 	if err := json.Unmarshal(data, &list); err != nil || list.SHA == "" {
-		return fault.New(fault.Download, "%s does not list the files of a repository", d.url).Hint("check endpoint and huggingface of the model %s", model.Name)
+		return fault.New(fault.Download, "%s does not list the files of a repository", d.URL).Hint("check endpoint and huggingface of the model %s", model.Name)
 	}
 	chosen, err := chooseHubFiles(model, list)
 	if err != nil {
@@ -110,7 +110,7 @@ func (b *build) hubFile(ctx context.Context, gw gateway.Client, profile string, 
 		return file, err
 	}
 	if got := gitBlob(data); f.BlobID != "" && got != f.BlobID {
-		return file, fault.New(fault.Digest, "%s is not what the hub lists: its git hash is %s, not %s", d.url, got, f.BlobID).Hint("run the same command again; if it stays so, something between the daemon and the hub changes files")
+		return file, fault.New(fault.Digest, "%s is not what the hub lists: its git hash is %s, not %s", d.URL, got, f.BlobID).Hint("run the same command again; if it stays so, something between the daemon and the hub changes files")
 	}
 	sum := sha256.Sum256(data)
 	file.Size, file.SHA256 = int64(len(data)), hex.EncodeToString(sum[:])

@@ -8,6 +8,7 @@ import (
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/moby/buildkit/solver/pb"
 
+	"github.com/mlbuild/mlbuild/builder/diagnose"
 	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
@@ -137,89 +138,62 @@ func (b *build) measure(ctx context.Context, gw gateway.Client, r *recipe.Recipe
 	}
 	st, err := ref.StatFile(ctx, gateway.StatRequest{Path: llb.FetchedFile})
 	if err != nil {
-		return f, fmt.Errorf("the size of %s: %w", d.url, err)
+		return f, fmt.Errorf("the size of %s: %w", d.URL, err)
 	}
 	f.Size = st.Size
 	return f, nil
 }
 
 // hashOf has the daemon fetch a file and gives its sha256 (hex). A solve of the same download in this session finds the file there.
-func (b *build) hashOf(ctx context.Context, gw gateway.Client, profile string, d download) (string, error) {
-	op := &pb.SourceOp{Identifier: d.url, Attrs: map[string]string{pb.AttrHTTPFilename: llb.FetchedFile[1:], pb.AttrHTTPPerm: "0644"}}
-	if d.secret != "" {
-		op.Attrs[pb.AttrHTTPAuthHeaderSecret] = d.secret
+func (b *build) hashOf(ctx context.Context, gw gateway.Client, profile string, d diagnose.Download) (string, error) {
+	op := &pb.SourceOp{Identifier: d.URL, Attrs: map[string]string{pb.AttrHTTPFilename: llb.FetchedFile[1:], pb.AttrHTTPPerm: "0644"}}
+	if d.Secret != "" {
+		op.Attrs[pb.AttrHTTPAuthHeaderSecret] = d.Secret
 	}
-	meta, err := gw.ResolveSourceMetadata(ctx, op, sourceresolver.Opt{LogName: "[download] " + d.file})
+	meta, err := gw.ResolveSourceMetadata(ctx, op, sourceresolver.Opt{LogName: "[download] " + d.File})
 	switch {
 	case err != nil:
-		return "", b.fetchFault(profile, d, err)
+		return "", b.failed(profile).Fetch(d, err)
 	case meta.HTTP == nil:
-		return "", fault.New(fault.Internal, "the daemon says nothing of %s", d.url)
+		return "", fault.New(fault.Internal, "the daemon says nothing of %s", d.URL)
 	}
 	return meta.HTTP.Digest.Encoded(), nil
 }
 
 // fetch has the daemon fetch a file as it is now.
-func (b *build) fetch(ctx context.Context, gw gateway.Client, profile string, d download) (gateway.Reference, error) {
-	def, err := llb.Fetch(d.url, d.secret, d.file)
+func (b *build) fetch(ctx context.Context, gw gateway.Client, profile string, d diagnose.Download) (gateway.Reference, error) {
+	def, err := llb.Fetch(d.URL, d.Secret, d.File)
 	if err != nil {
 		return nil, err
 	}
 	res, err := gw.Solve(ctx, gateway.SolveRequest{Definition: def, Evaluate: true})
 	if err != nil {
-		return nil, b.fetchFault(profile, d, err)
+		return nil, b.failed(profile).Fetch(d, err)
 	}
 	return res.SingleRef()
-}
-
-// fetchFault says why a download failed that is known before the graph is.
-func (b *build) fetchFault(profile string, d download, err error) error {
-	if context.Cause(b.ctx) != nil {
-		return b.explain(profile, err)
-	}
-	return downloadFault(d, err)
 }
 
 const renewModels = "mlbuild lock --upgrade models"
 
 // modelDownload is the download of one file of a model, with what helps where it fails.
-func modelDownload(model *recipe.Model, revision string, f syslock.ModelFile) download {
-	d := download{
-		url: llb.ModelURL(model, revision, f.Path), sha256: f.SHA256, file: llb.ModelStep(model, f), secret: llb.ModelAuth(model), renew: renewModels,
-		gone: fmt.Sprintf("correct the model %s in mlbuild.yaml; if its files moved, renew the lock: %s", model.Name, renewModels),
+func modelDownload(model *recipe.Model, revision string, f syslock.ModelFile) diagnose.Download {
+	d := diagnose.Download{
+		URL: llb.ModelURL(model, revision, f.Path), SHA256: f.SHA256, File: llb.ModelStep(model, f), Secret: llb.ModelAuth(model), Renew: renewModels,
+		Gone: fmt.Sprintf("correct the model %s in mlbuild.yaml; if its files moved, renew the lock: %s", model.Name, renewModels),
 	}
-	d.account = modelAccount(model)
+	d.Account = diagnose.ModelAccount(model)
 	if model.Source.SHA256 != "" {
-		d.renew = "correct sha256 of the model " + model.Name + " in mlbuild.yaml"
+		d.Renew = "correct sha256 of the model " + model.Name + " in mlbuild.yaml"
 	}
 	if llb.FetchedByStep(model, f) && model.Source.Kind == recipe.ModelGit {
-		d.url = f.Path + " of " + model.Source.URL
+		d.URL = f.Path + " of " + model.Source.URL
 	}
 	return d
 }
 
-// modelAccount says what to do where a server wants credentials for a model, or other ones.
-func modelAccount(model *recipe.Model) string {
-	if model.Secret != "" {
-		return fmt.Sprintf("the secret %q of the model %s does not open it: check that it has not expired, and that its account has access%s", model.Secret, model.Name, acceptTerms(model))
-	}
-	id := map[recipe.ModelKind]string{recipe.ModelHub: "hf", recipe.ModelS3: "aws", recipe.ModelGS: "gcs", recipe.ModelDrive: "gdrive", recipe.ModelGit: "git"}[model.Source.Kind]
-	if id == "" {
-		id = "models"
-	}
-	return fmt.Sprintf("it does not exist, or it is private%s: add secret: %s to the model %s in mlbuild.yaml, and give --secret id=%s,env=VARIABLE or src=FILE", acceptTerms(model), id, model.Name, id)
-}
-
-func acceptTerms(model *recipe.Model) string {
-	if model.Source.Kind != recipe.ModelHub {
-		return ""
-	}
-	return " or gated (accept its terms on its page)"
-}
-
 // modelDownloads lists what the graph fetches for models over HTTP.
-func modelDownloads(r *recipe.Recipe, found []syslock.Model) []download {
-	var all []download
+func modelDownloads(r *recipe.Recipe, found []syslock.Model) []diagnose.Download {
+	var all []diagnose.Download
 	for i := range found {
 		model := &r.Models[i]
 		if model.Source.Kind == recipe.ModelFile {

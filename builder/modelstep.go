@@ -2,15 +2,12 @@ package builder
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 
 	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/llb/ops"
-	"github.com/mlbuild/mlbuild/profiles/fault"
-	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
@@ -33,14 +30,10 @@ func (b *build) measureSigned(ctx context.Context, gw gateway.Client, r *recipe.
 	if err != nil {
 		return f, err
 	}
-	b.logs(r.Profile).learn(steps)
+	b.logs(r.Profile).Learn(steps)
 	res, err := gw.Solve(ctx, gateway.SolveRequest{Definition: def, Evaluate: true})
 	if err != nil {
-		failed := b.logs(r.Profile).failure(err)
-		if context.Cause(b.ctx) != nil || failed.step.Kind != ops.StepFetchModel {
-			return f, b.explain(r.Profile, err)
-		}
-		return f, modelStepFault(modelDownload(model, "", f), failed.output, err)
+		return f, b.failed(r.Profile).Measured(modelDownload(model, "", f), err)
 	}
 	ref, err := res.SingleRef()
 	if err != nil {
@@ -55,39 +48,4 @@ func (b *build) measureSigned(ctx context.Context, gw gateway.Client, r *recipe.
 		return f, fmt.Errorf("the size of %s: %w", model.Source, err)
 	}
 	return syslock.ModelFile{SHA256: string(sum), Size: st.Size}, nil
-}
-
-// What llb/fetchmodel.py and llb/unpackmodel.py say.
-var (
-	stepAnswer = lazyregexp.New(`mlbuild: the server answers (\d{3}.*)`)
-	stepSent   = lazyregexp.New(`mlbuild: the server sent (sha256:[0-9a-f]{64})`)
-	stepSecret = lazyregexp.New(`mlbuild: (the secret holds .*)`)
-	stepReason = lazyregexp.New(`mlbuild: (.*)`)
-)
-
-// modelStepFault says why a step could not fetch a file of a model.
-func modelStepFault(d download, said string, err error) *fault.Fault {
-	if m := stepAnswer.FindStringSubmatch(said); m != nil {
-		return downloadFault(d, fmt.Errorf("invalid response status %s", m[1]))
-	}
-	if m := stepSent.FindStringSubmatch(said); m != nil {
-		return fault.New(fault.Digest, "%s has changed: the server sent %s, the lock promises sha256:%s", d.url, m[1], d.sha256).
-			Hint("if the file was republished and you trust it, renew the lock: %s", d.renew)
-	}
-	if m := stepSecret.FindStringSubmatch(said); m != nil {
-		return fault.New(fault.Secret, "cannot download %s: %s", d.url, m[1]).Hint("docs/models.md says what a secret of a model may hold")
-	}
-	if m := stepReason.FindStringSubmatch(said); m != nil {
-		err = errors.New(m[1])
-	}
-	return downloadFault(d, err)
-}
-
-// unpackFault says why the archive of a model could not be unpacked; nil if the step did not say it.
-func unpackFault(model *recipe.Model, said string) error {
-	m := stepReason.FindStringSubmatch(said)
-	if model == nil || m == nil {
-		return nil
-	}
-	return fault.New(fault.Context, "cannot unpack %s: %s", model.Source, m[1]).Hint("correct the archive, or leave out unpack: the file itself is then the model")
 }

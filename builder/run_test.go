@@ -12,21 +12,23 @@ import (
 	bkclient "github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/solver/errdefs"
 	"github.com/opencontainers/go-digest"
+
+	"github.com/mlbuild/mlbuild/builder/diagnose"
 )
 
 // The watcher takes everything, whoever reads behind it, and hands it on in order.
 func TestWatcherDrains(t *testing.T) {
-	w := newWatcher(nil)
-	in, done := w.channel()
+	w := diagnose.NewWatcher(nil)
+	in, done := w.Channel()
 	for range 1000 {
 		in <- &bkclient.SolveStatus{}
 	}
 	close(in)
 	<-done
-	w.close()
+	w.Close()
 
 	next := make(chan *bkclient.SolveStatus)
-	w = newWatcher(next)
+	w = diagnose.NewWatcher(next)
 	var names []string
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -35,14 +37,14 @@ func TestWatcherDrains(t *testing.T) {
 		}
 	})
 	for _, part := range []string{"a b", "c"} { // two builds of one variant
-		in, done := w.channel()
+		in, done := w.Channel()
 		for name := range strings.FieldsSeq(part) {
 			in <- &bkclient.SolveStatus{Vertexes: []*bkclient.Vertex{{Digest: digest.FromString(name), Name: name}}}
 		}
 		close(in)
 		<-done
 	}
-	w.close()
+	w.Close()
 	wg.Wait()
 	if diff := cmp.Diff([]string{"a", "b", "c"}, names); diff != "" {
 		t.Error(diff)
@@ -50,37 +52,37 @@ func TestWatcherDrains(t *testing.T) {
 }
 
 func TestWatcherCounts(t *testing.T) {
-	w, now := newWatcher(nil), time.Unix(1, 0)
+	w, now := diagnose.NewWatcher(nil), time.Unix(1, 0)
 	step := func(name string, v bkclient.Vertex) *bkclient.SolveStatus {
 		v.Digest, v.Name = digest.FromString(name), name
 		return &bkclient.SolveStatus{Vertexes: []*bkclient.Vertex{&v}}
 	}
-	w.keep(step("ran", bkclient.Vertex{Started: &now}))
-	w.keep(step("ran", bkclient.Vertex{Started: &now, Completed: &now}))
-	w.keep(step("cached", bkclient.Vertex{Started: &now, Completed: &now, Cached: true}))
-	w.keep(step("failed", bkclient.Vertex{Started: &now, Completed: &now, Error: "no"}))
-	w.keep(step("waits", bkclient.Vertex{}))
-	if cached, ran := w.counts(); cached != 1 || ran != 1 {
+	w.Keep(step("ran", bkclient.Vertex{Started: &now}))
+	w.Keep(step("ran", bkclient.Vertex{Started: &now, Completed: &now}))
+	w.Keep(step("cached", bkclient.Vertex{Started: &now, Completed: &now, Cached: true}))
+	w.Keep(step("failed", bkclient.Vertex{Started: &now, Completed: &now, Error: "no"}))
+	w.Keep(step("waits", bkclient.Vertex{}))
+	if cached, ran := w.Counts(); cached != 1 || ran != 1 {
 		t.Errorf("%d cached, %d ran; want 1 and 1", cached, ran)
 	}
 }
 
 // The end of a long output is what is kept.
 func TestWatcherKeepsTheEnd(t *testing.T) {
-	w, step := newWatcher(nil), digest.FromString("step")
-	w.keep(&bkclient.SolveStatus{Vertexes: []*bkclient.Vertex{{Digest: step, Name: "apt", Error: "exit code: 1"}, {Digest: digest.FromString("x"), Name: "x", Error: "context canceled"}}})
+	w, step := diagnose.NewWatcher(nil), digest.FromString("step")
+	w.Keep(&bkclient.SolveStatus{Vertexes: []*bkclient.Vertex{{Digest: step, Name: "apt", Error: "exit code: 1"}, {Digest: digest.FromString("x"), Name: "x", Error: "context canceled"}}})
 	for range 100 {
-		w.keep(&bkclient.SolveStatus{Logs: []*bkclient.VertexLog{{Vertex: step, Data: []byte(strings.Repeat("noise ", 1000))}}})
+		w.Keep(&bkclient.SolveStatus{Logs: []*bkclient.VertexLog{{Vertex: step, Data: []byte(strings.Repeat("noise ", 1000))}}})
 	}
-	w.keep(&bkclient.SolveStatus{Logs: []*bkclient.VertexLog{{Vertex: step, Data: []byte("\nthe reason\n")}}})
+	w.Keep(&bkclient.SolveStatus{Logs: []*bkclient.VertexLog{{Vertex: step, Data: []byte("\nthe reason\n")}}})
 	for _, err := range []error{errdefs.WrapVertex(errors.New("failed"), step), errors.New("failed")} {
-		failed := w.failure(err)
-		name, output := failed.name, failed.output
-		if name != "apt" || !strings.HasSuffix(output, "the reason") || len(output) > maxLog || len(output) < maxLog/2 {
+		failed := w.Failure(err)
+		name, output := failed.Name, failed.Output
+		if name != "apt" || !strings.HasSuffix(output, "the reason") || len(output) > diagnose.MaxLog || len(output) < diagnose.MaxLog/2 {
 			t.Errorf("%v: step %q, %d bytes", err, name, len(output))
 		}
 	}
-	if failed := newWatcher(nil).failure(errors.New("failed")); failed != (failure{}) {
+	if failed := diagnose.NewWatcher(nil).Failure(errors.New("failed")); failed != (diagnose.Failure{}) {
 		t.Errorf("without steps: %+v", failed)
 	}
 }

@@ -40,7 +40,7 @@ func (b *build) compile(ctx context.Context, gw gateway.Client, r *recipe.Recipe
 	if err != nil {
 		return platformBuild{}, err
 	}
-	b.logs(r.Profile).learn(graph.Steps)
+	b.logs(r.Profile).Learn(graph.Steps)
 	return platformBuild{f, in, graph}, nil
 }
 

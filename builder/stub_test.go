@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/mlbuild/mlbuild/builder/buildertest"
+	"github.com/mlbuild/mlbuild/builder/diagnose"
 	"github.com/mlbuild/mlbuild/llb/ops"
 )
 
@@ -14,5 +15,5 @@ func running(t *testing.T, req Request) *build {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &build{ctx: t.Context(), req: req, worker: worker, helpers: ops.Helpers{Wheels: "sha256:" + buildertest.Zeros, Packages: "sha256:" + buildertest.Zeros}, watchers: map[string]*watcher{}}
+	return &build{ctx: t.Context(), req: req, worker: worker, helpers: ops.Helpers{Wheels: "sha256:" + buildertest.Zeros, Packages: "sha256:" + buildertest.Zeros}, watchers: map[string]*diagnose.Watcher{}}
 }

@@ -195,7 +195,7 @@ func (b *build) askApt(ctx context.Context, gw gateway.Client, r *recipe.Recipe,
 	}
 	res, err := gw.Solve(ctx, gateway.SolveRequest{Definition: def, Evaluate: true})
 	if err != nil {
-		return s, b.explainApt(r, err)
+		return s, b.failed(r.Profile).Apt(r, err)
 	}
 	ref, err := res.SingleRef()
 	if err != nil {

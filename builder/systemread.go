@@ -21,10 +21,10 @@ func (b *build) readScripts(ctx context.Context, gw gateway.Client, r *recipe.Re
 	if err != nil {
 		return err
 	}
-	b.logs(r.Profile).learn(steps)
+	b.logs(r.Profile).Learn(steps)
 	res, err := gw.Solve(ctx, gateway.SolveRequest{Definition: def, Evaluate: true})
 	if err != nil {
-		return b.explainDownload(ctx, gw, &found{recipe: r, system: s}, err)
+		return b.failed(r.Profile).Download(ctx, gw, r, (&found{recipe: r, system: s}).downloads(), err)
 	}
 	ref, err := res.SingleRef()
 	if err != nil {

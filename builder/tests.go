@@ -14,6 +14,7 @@ import (
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/mlbuild/mlbuild/builder/diagnose"
 	"github.com/mlbuild/mlbuild/builder/publish"
 	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/profiles/fault"
@@ -115,7 +116,7 @@ func (m *imageBuild) bringReports(ctx context.Context, ref gateway.Reference, c 
 // testFault is a test run that failed, with the end of its output.
 func (m *imageBuild) testFault(c platformBuild, end llb.Tested) *fault.Fault {
 	f := fault.New(fault.Step, "the tests of profile %s on %s failed: %s ended with exit code %d:\n%s",
-		m.v.Profile, c.recipe.Platform, strings.Join(end.Command, " "), end.Exit, lastLines(end.Output, 40))
+		m.v.Profile, c.recipe.Platform, strings.Join(end.Command, " "), end.Exit, diagnose.LastLines(end.Output, 40))
 	switch {
 	case end.Exit == 127 || strings.Contains(end.Output, "No module named"):
 		f.Hint("what the tests need beside the runtime stands in mlbuild.yaml: testing: {packages: […]}, or requirements or groups")

@@ -13,6 +13,7 @@ import (
 
 	"github.com/containerd/containerd/v2/core/content/proxy"
 
+	"github.com/mlbuild/mlbuild/builder/diagnose"
 	"github.com/mlbuild/mlbuild/builder/publish"
 	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/profiles/fault"
@@ -43,7 +44,7 @@ type made struct {
 func (b *build) variant(ctx context.Context, v Variant) (*Image, error) {
 	began := time.Now()
 	w := b.watch(v.Profile)
-	defer w.close()
+	defer w.Close()
 	m := &imageBuild{build: b, v: v, publish: publish.Publisher{
 		Options: b.req.options(v), Registry: b.registry, Content: proxy.NewContentStore(b.daemon.Client.ContentClient()),
 		Run: runner{b, v, w}.run, Records: b.records, Locks: b.repoLocks,
@@ -54,16 +55,16 @@ func (b *build) variant(ctx context.Context, v Variant) (*Image, error) {
 	defer m.remote()
 	made, err := m.make(ctx)
 	if err != nil {
-		return nil, b.explain(v.Profile, b.daemon.Explain(ctx, err))
+		return nil, b.failed(v.Profile).Explain(b.daemon.Explain(ctx, err))
 	}
-	made.notes = append(made.notes, w.warnings()...)
-	steps := w.layerSteps()
-	made.Steps = publish.Steps{Ran: steps.ran, Cached: steps.cached}
+	made.notes = append(made.notes, w.Warnings()...)
+	steps := w.LayerSteps()
+	made.Steps = publish.Steps{Ran: steps.Ran, Cached: steps.Cached}
 	image := imageOf(v, made)
-	image.Cached, image.Ran = w.counts()
+	image.Cached, image.Ran = w.Counts()
 	published, err := m.publish.Publish(ctx, made.Made)
 	if err != nil {
-		return nil, b.explain(v.Profile, b.daemon.Explain(ctx, err))
+		return nil, b.failed(v.Profile).Explain(b.daemon.Explain(ctx, err))
 	}
 	image.Digest, image.Config, image.Size, image.Layers, image.Route = published.Digest, published.Config, published.Size, published.Layers, published.Route
 	image.Seconds = time.Since(began).Seconds()
@@ -200,7 +201,7 @@ func (b *build) graphOf(c platformBuild) publish.Graph {
 		Graph: c.graph, Base: c.inputs.Base.Config.RootFS.DiffIDs,
 		Apart: func() ([]*pb.Definition, error) { return b.apart(c) },
 		Explain: func(ctx context.Context, gw gateway.Client, err error) error {
-			return b.explainDownload(ctx, gw, &c.found, err)
+			return b.failed(c.recipe.Profile).Download(ctx, gw, c.recipe, c.downloads(), err)
 		},
 	}
 }
@@ -219,7 +220,7 @@ func (b *build) apart(c platformBuild) ([]*pb.Definition, error) {
 type runner struct {
 	*build
 	v Variant
-	w *watcher
+	w *diagnose.Watcher
 }
 
 // run is one client.Build. An error of the function itself comes back as it was: on its way through the daemon it loses its type.
@@ -244,7 +245,7 @@ func (r runner) run(ctx context.Context, run publish.Run, f gateway.BuildFunc) (
 // call is client.Build with what the watcher takes.
 func (r runner) call(ctx context.Context, opt bkclient.SolveOpt, f gateway.BuildFunc) (*bkclient.SolveResponse, error) {
 	var failed error
-	ch, drained := r.w.channel()
+	ch, drained := r.w.Channel()
 	resp, err := r.daemon.Client.Build(ctx, opt, product, func(ctx context.Context, gw gateway.Client) (res *gateway.Result, err error) {
 		res, err = f(ctx, gw)
 		failed = err

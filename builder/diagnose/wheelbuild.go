@@ -1,4 +1,4 @@
-package builder
+package diagnose
 
 import (
 	"fmt"
@@ -45,7 +45,7 @@ func buildFault(profile string, step ops.Step, output string, err error) *fault.
 	if step.Kind != ops.StepBuildWheel {
 		return nil
 	}
-	f := fault.New(fault.Step, "the %s cannot be built for profile %s:\n%s", step.Title, profile, lastLines(output, 30))
+	f := fault.New(fault.Step, "the %s cannot be built for profile %s:\n%s", step.Title, profile, LastLines(output, 30))
 	if output == "" {
 		f.Message = "the " + step.Title + " cannot be built for profile " + profile + ": " + err.Error()
 	}

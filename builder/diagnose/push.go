@@ -1,4 +1,4 @@
-package builder
+package diagnose
 
 import (
 	"github.com/mlbuild/mlbuild/profiles/fault"

@@ -1,7 +1,6 @@
-package builder
+package diagnose
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -39,22 +38,29 @@ var rules = []rule{
 		say: "a connection broke", hints: []string{"run the same command again: finished steps are cached"}, retry: true},
 }
 
-// unfinished tells that a step's program could not be started or did not end well.
+// unfinished says that a step's program could not be started or did not end well.
 var unfinished = lazyregexp.New(`process ".*" did not complete successfully`)
 
-// explain turns an error of a variant's build into faults. A fault passes unchanged.
-func (b *build) explain(profile string, err error) error {
+// Build is what is known of a variant's build when something in it failed.
+type Build struct {
+	Profile string
+	Stopped error    // why the run ended, nil = it goes on
+	Logs    *Watcher // what the steps said
+}
+
+// Explain turns an error of the build into faults. A fault passes unchanged.
+func (b Build) Explain(err error) error {
 	if err == nil {
 		return nil
 	}
 	if _, ok := errors.AsType[*fault.Fault](err); ok {
 		return err
 	}
-	if cause := context.Cause(b.ctx); cause != nil {
-		return cancelled(cause)
+	if b.Stopped != nil {
+		return cancelled(b.Stopped)
 	}
-	failed := b.logs(profile).failure(err)
-	output := failed.output
+	failed := b.Logs.Failure(err)
+	output := failed.Output
 	if unsafe := helperFaults(output); unsafe != nil {
 		return unsafe
 	}
@@ -66,7 +72,7 @@ func (b *build) explain(profile string, err error) error {
 		return f
 	}
 	if pushing.MatchString(msg) {
-		return explainPush(profile, output, err)
+		return explainPush(b.Profile, output, err)
 	}
 	for _, f := range []*fault.Fault{explainCopied(failed.step, err), explainGit(failed, err)} {
 		if f != nil {
@@ -76,16 +82,16 @@ func (b *build) explain(profile string, err error) error {
 	if f := explainContext(err); f != nil {
 		return f
 	}
-	if f := buildFault(profile, failed.step, output, err); f != nil {
+	if f := buildFault(b.Profile, failed.step, output, err); f != nil {
 		return f
 	}
 	if exit, ok := errors.AsType[*gatewaypb.ExitError](err); ok || output != "" || unfinished.MatchString(msg) {
-		return stepFault(profile, failed.name, output, exit, err)
+		return stepFault(b.Profile, failed.Name, output, exit, err)
 	}
-	return fault.New(fault.Internal, "build of profile %s: %w", profile, err)
+	return fault.New(fault.Internal, "build of profile %s: %w", b.Profile, err)
 }
 
-// apply gives the fault of the first rule that fits the text.
+// apply returns the fault of the first rule that fits the text.
 func apply(rs []rule, text string, err error, prefix string) *fault.Fault {
 	for _, r := range rs {
 		if !r.match.MatchString(text) {
@@ -98,8 +104,8 @@ func apply(rs []rule, text string, err error, prefix string) *fault.Fault {
 	return nil
 }
 
-// explainNetwork knows the rules that fit an error outside of any build.
-func explainNetwork(err error) *fault.Fault { return apply(rules, err.Error(), err, "") }
+// Network returns the fault of the rule that fits an error outside of any build, nil if none does.
+func Network(err error) *fault.Fault { return apply(rules, err.Error(), err, "") }
 
 func cancelled(cause error) error {
 	if f, ok := errors.AsType[*fault.Fault](cause); ok {
@@ -169,7 +175,7 @@ var (
 )
 
 // explainGit knows that a repository or a commit could not be fetched.
-func explainGit(failed failure, err error) *fault.Fault {
+func explainGit(failed Failure, err error) *fault.Fault {
 	m := gitFailed.FindStringSubmatch(err.Error())
 	if m == nil {
 		return nil
@@ -178,7 +184,7 @@ func explainGit(failed failure, err error) *fault.Fault {
 	if failed.step.Kind == ops.StepCheckout {
 		private = "a private one is reached by ssh: git+ssh://git@host/…, and --ssh default"
 	}
-	f := fault.New(fault.Download, "%s: cannot fetch %s:\n%s", failed.name, m[1], strings.TrimSpace(m[2])).
+	f := fault.New(fault.Download, "%s: cannot fetch %s:\n%s", failed.Name, m[1], strings.TrimSpace(m[2])).
 		Hint("check the URL and that the repository has the commit; %s", private)
 	if gitNetwork.MatchString(m[2]) {
 		f.Retryable()
@@ -199,7 +205,7 @@ func stepFault(profile, step, output string, exit *gatewaypb.ExitError, err erro
 	if output == "" {
 		f.Message += ": " + err.Error()
 	} else {
-		f.Message += ":\n" + lastLines(output, 20)
+		f.Message += ":\n" + LastLines(output, 20)
 	}
 	f.Err = err
 	return exitHint(f, exit)
@@ -221,7 +227,8 @@ func exitHint(f *fault.Fault, exit *gatewaypb.ExitError) *fault.Fault {
 	return f
 }
 
-func lastLines(s string, n int) string {
+// LastLines returns the last n lines of a text.
+func LastLines(s string, n int) string {
 	lines := strings.Split(strings.TrimRight(s, "\n"), "\n")
 	return strings.Join(lines[max(0, len(lines)-n):], "\n")
 }

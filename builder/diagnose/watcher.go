@@ -1,4 +1,4 @@
-package builder
+package diagnose
 
 import (
 	"errors"
@@ -15,11 +15,11 @@ import (
 	"github.com/mlbuild/mlbuild/llb/step"
 )
 
-// maxLog bounds what is kept of one step's output, in bytes: the end of it is what explains a failure.
-const maxLog = 64 << 10
+// MaxLog bounds what is kept of one step's output, in bytes: the end of it is what explains a failure.
+const MaxLog = 64 << 10
 
-// watcher follows a build's progress: it hands everything on, keeps the end of each step's output, and counts steps.
-type watcher struct {
+// Watcher follows a build's progress: it hands everything on, keeps the end of each step's output, and counts steps.
+type Watcher struct {
 	next chan<- *bkclient.SolveStatus // nil = nowhere
 	mu   sync.Mutex
 	logs map[digest.Digest][]byte
@@ -27,25 +27,26 @@ type watcher struct {
 	are  ops.Steps // what the vertices are for, of all graphs that are known
 }
 
-func newWatcher(next chan<- *bkclient.SolveStatus) *watcher {
-	return &watcher{next: next, logs: map[digest.Digest][]byte{}, last: map[digest.Digest]*bkclient.Vertex{}, are: ops.Steps{}}
+// NewWatcher returns a watcher that hands on to next; nil = nowhere.
+func NewWatcher(next chan<- *bkclient.SolveStatus) *Watcher {
+	return &Watcher{next: next, logs: map[digest.Digest][]byte{}, last: map[digest.Digest]*bkclient.Vertex{}, are: ops.Steps{}}
 }
 
-// learn notes what the steps of a graph are for, so that one that fails is known by its vertex.
-func (w *watcher) learn(steps ops.Steps) {
+// Learn notes what the steps of a graph are for, so that one that fails is known by its vertex.
+func (w *Watcher) Learn(steps ops.Steps) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	maps.Copy(w.are, steps)
 }
 
-// channel gives the channel for one client.Build. Whatever comes in is taken to the end, because a full channel stops the build; done is
+// Channel returns the channel for one client.Build. Whatever comes in is taken to the end, because a full channel stops the build; done is
 // closed when the build has closed it.
-func (w *watcher) channel() (in chan *bkclient.SolveStatus, done <-chan struct{}) {
+func (w *Watcher) Channel() (in chan *bkclient.SolveStatus, done <-chan struct{}) {
 	in, finished := make(chan *bkclient.SolveStatus), make(chan struct{})
 	go func() {
 		defer close(finished)
 		for s := range in {
-			w.keep(s)
+			w.Keep(s)
 			if w.next != nil {
 				w.next <- s
 			}
@@ -54,14 +55,15 @@ func (w *watcher) channel() (in chan *bkclient.SolveStatus, done <-chan struct{}
 	return in, finished
 }
 
-// close tells whoever draws the progress that nothing more comes.
-func (w *watcher) close() {
+// Close tells whoever draws the progress that nothing more comes.
+func (w *Watcher) Close() {
 	if w.next != nil {
 		close(w.next)
 	}
 }
 
-func (w *watcher) keep(s *bkclient.SolveStatus) {
+// Keep notes what a status says.
+func (w *Watcher) Keep(s *bkclient.SolveStatus) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, v := range s.Vertexes {
@@ -69,15 +71,15 @@ func (w *watcher) keep(s *bkclient.SolveStatus) {
 	}
 	for _, l := range s.Logs {
 		kept := append(w.logs[l.Vertex], l.Data...)
-		if len(kept) > maxLog {
-			kept = kept[len(kept)-maxLog:]
+		if len(kept) > MaxLog {
+			kept = kept[len(kept)-MaxLog:]
 		}
 		w.logs[l.Vertex] = kept
 	}
 }
 
-// counts gives the number of steps that were answered from a cache and that ran.
-func (w *watcher) counts() (cached, ran int) {
+// Counts returns the number of steps that were answered from a cache and that ran.
+func (w *Watcher) Counts() (cached, ran int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, v := range w.last {
@@ -91,27 +93,27 @@ func (w *watcher) counts() (cached, ran int) {
 	return cached, ran
 }
 
-// layerSteps are the steps that make a layer of the image: the helper's, and apt's.
-type layerSteps struct{ ran, cached int }
+// LayerSteps are the steps that make a layer of the image: the helper's, and apt's.
+type LayerSteps struct{ Ran, Cached int }
 
-// layerSteps counts them.
-func (w *watcher) layerSteps() (n layerSteps) {
+// LayerSteps counts them.
+func (w *Watcher) LayerSteps() (n LayerSteps) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, v := range w.last {
 		switch {
 		case v.ProgressGroup == nil || !slices.Contains(ops.LayerGroups, v.ProgressGroup.Id):
 		case v.Cached:
-			n.cached++
+			n.Cached++
 		case v.Completed != nil && v.Error == "":
-			n.ran++
+			n.Ran++
 		}
 	}
 	return n
 }
 
-// warnings gives what the steps' helper warns of, as the step's name and the text.
-func (w *watcher) warnings() []string {
+// Warnings returns what the steps' helper warns of, as the step's name and the text.
+func (w *Watcher) Warnings() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var all []string
@@ -127,17 +129,17 @@ func (w *watcher) warnings() []string {
 }
 
 // failed returns what the failed step printed, "" if the error is not a step's or the step said nothing.
-func (w *watcher) failed(err error) string { return w.failure(err).output }
+func (w *Watcher) failed(err error) string { return w.Failure(err).Output }
 
-// failure is a step that failed.
-type failure struct {
-	name   string   // that people read; "" = no step is known to have failed
+// Failure is a step that failed.
+type Failure struct {
+	Name   string   // that people read; "" = no step is known to have failed
 	step   ops.Step // what it is for; the zero value where nothing is known of that
-	output string   // the end of it
+	Output string   // the end of it
 }
 
-// failure returns the step that an error is of: the one whose vertex it names, else one that is known to have failed.
-func (w *watcher) failure(err error) failure {
+// Failure returns the step that an error is of: the one whose vertex it names, else one that is known to have failed.
+func (w *Watcher) Failure(err error) Failure {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if ve, ok := errors.AsType[*errdefs.VertexError](err); ok {
@@ -150,9 +152,9 @@ func (w *watcher) failure(err error) failure {
 			return w.failureOf(d)
 		}
 	}
-	return failure{}
+	return Failure{}
 }
 
-func (w *watcher) failureOf(d digest.Digest) failure {
-	return failure{w.last[d].Name, w.are[d], strings.TrimSpace(string(w.logs[d]))}
+func (w *Watcher) failureOf(d digest.Digest) Failure {
+	return Failure{w.last[d].Name, w.are[d], strings.TrimSpace(string(w.logs[d]))}
 }

@@ -1,4 +1,4 @@
-package builder
+package diagnose
 
 import (
 	"slices"
@@ -12,9 +12,9 @@ import (
 // noShell is how BuildKit and runc say that a base has no /bin/sh.
 var noShell = lazyregexp.New(`exec: "?/bin/sh"?: .*no such file or directory`)
 
-// explainApt turns apt's own words into faults.
-func (b *build) explainApt(r *recipe.Recipe, err error) error {
-	said := strings.TrimSpace(b.logs(r.Profile).failed(err))
+// Apt turns apt's own words into faults.
+func (b Build) Apt(r *recipe.Recipe, err error) error {
+	said := strings.TrimSpace(b.Logs.failed(err))
 	switch {
 	case r.Base.Bare() && (strings.Contains(said, "mlbuild: no-apt") || noShell.MatchString(said+err.Error())):
 		return fault.New(fault.Base, "the tool image %s has no apt to choose the packages of the base %s", r.Tool, r.Base.Ref).
@@ -37,15 +37,15 @@ func (b *build) explainApt(r *recipe.Recipe, err error) error {
 	if f := aptUpdateFault(r, said); f != nil {
 		return f
 	}
-	return fault.New(fault.Resolve, "apt cannot find the system packages of profile %s on %s:\n%s", r.Profile, r.Base.Ref, lastLines(said, 20)).
+	return fault.New(fault.Resolve, "apt cannot find the system packages of profile %s on %s:\n%s", r.Profile, r.Base.Ref, LastLines(said, 20)).
 		Hint("correct system.runtime in mlbuild.yaml, or take another base")
 }
 
 // explainKey knows a repository's key that was fetched and is not what the project file promises.
-func (b *build) explainKey(r *recipe.Recipe, err error) error {
+func (b Build) explainKey(r *recipe.Recipe, err error) error {
 	sums := mismatch.FindStringSubmatch(err.Error())
 	if sums == nil {
-		return b.explain(r.Profile, err)
+		return b.Explain(err)
 	}
 	for _, repo := range r.Apt.Repositories {
 		if k := repo.Key; k != nil && k.URL != "" && slices.Contains(sums[1:], k.SHA256) {
@@ -53,7 +53,7 @@ func (b *build) explainKey(r *recipe.Recipe, err error) error {
 				Hint("find out from its owners whether they changed it, then put the new sha256 into system.repositories")
 		}
 	}
-	return b.explain(r.Profile, err)
+	return b.Explain(err)
 }
 
 var (
@@ -91,7 +91,7 @@ func aptFaults(r *recipe.Recipe, said string) fault.List {
 		if why == "" {
 			why = said
 		}
-		faults = append(faults, fault.New(fault.Resolve, "the system packages of profile %s do not fit together with the base %s:\n%s", r.Profile, r.Base.Ref, lastLines(why, 20)).
+		faults = append(faults, fault.New(fault.Resolve, "the system packages of profile %s do not fit together with the base %s:\n%s", r.Profile, r.Base.Ref, LastLines(why, 20)).
 			Hint("loosen the versions in system.runtime, or take another base"))
 	}
 	return faults
@@ -154,7 +154,7 @@ func aptUpdateFault(r *recipe.Recipe, said string) *fault.Fault {
 		if !rule.match.MatchString(about) {
 			continue
 		}
-		f := fault.New(rule.code, "%s (profile %s on %s):\n%s", rule.say, r.Profile, r.Base.Ref, lastLines(about, 12)).Hint("%s", rule.hint)
+		f := fault.New(rule.code, "%s (profile %s on %s):\n%s", rule.say, r.Profile, r.Base.Ref, LastLines(about, 12)).Hint("%s", rule.hint)
 		f.Retry = rule.retry
 		return f
 	}
