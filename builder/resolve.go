@@ -114,7 +114,7 @@ func (b *build) askUV(ctx context.Context, gw gateway.Client, q asking) ([]byte,
 		return nil, nil, err
 	}
 	in := query.ResolveInputs{
-		Tool: tool, Worker: b.worker, Platforms: q.platforms, Glibc: q.glibc, Direct: query.Named(q.recipe),
+		Tool: tool, Worker: b.worker, Platforms: q.platforms, Glibc: q.glibc, Direct: query.Named(q.recipe, q.platforms),
 		Previous: q.previous, Keep: query.BaseConstraints(q.recipe, q.has) + q.keep, Upgrade: q.upgrade, Nonce: q.nonce, Network: b.network(), NoCache: b.req.NoCache,
 		Session: b.session(b.locals), Version: b.req.Version, Hosts: session.KnownHosts(b.req.KnownHosts, servers),
 	}

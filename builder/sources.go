@@ -14,8 +14,6 @@ import (
 
 	"github.com/mlbuild/mlbuild/builder/session"
 	"github.com/mlbuild/mlbuild/llb"
-	"github.com/mlbuild/mlbuild/llb/query"
-	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
@@ -62,21 +60,16 @@ func askedBy(r *recipe.Recipe, path []string, w pylock.Wheel) string {
 
 // requirementOf says where the project asks for a package by its name or, if it lies in the project, its path; "" = nowhere that is known.
 func requirementOf(r *recipe.Recipe, w pylock.Wheel) string {
-	asks := func(line string) bool {
-		if _, file, _, ok := profiles.CutLocal(line); ok && w.Source != nil && w.Source.Path == file {
-			return true
+	for _, a := range r.Requires.Wanted() {
+		if a.Name != w.Name && (w.Source == nil || a.Path() == "" || a.Path() != w.Source.Path) {
+			continue
 		}
-		return query.NameOf(line) == w.Name
-	}
-	for _, f := range r.Requires.Files {
-		for i, line := range strings.Split(f.Data, "\n") {
-			if asks(line) {
-				return fmt.Sprintf("%s:%d", f.Path, i+1)
-			}
+		switch p := r.Requires.Project; {
+		case a.File == "":
+			return "python.packages"
+		case p == nil || a.File != p.File.Path:
+			return fmt.Sprintf("%s:%d", a.File, a.Line)
 		}
-	}
-	if slices.ContainsFunc(r.Requires.Packages, asks) {
-		return "python.packages"
 	}
 	return ""
 }

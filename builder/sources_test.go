@@ -14,6 +14,7 @@ import (
 func TestProjectIsInstalled(t *testing.T) {
 	r := buildertest.Recipe(t, "cpu", "python: {packages: [x]}\n")
 	r.Requires.Files = []recipe.File{{Path: "a.txt", Data: "# none\n"}, {Path: "b.txt", Data: "\nX[y]>=1 ; python_version > '3'\n./libs/other\n./libs/near[z]\n"}}
+	r.Requires.Parse()
 	r.Builder.Project = &recipe.LocalSource{Path: ".", Name: "own"}
 	text := buildertest.LockText("x 1") + "dependencies = [{ name = \"tree\" }]\n\n[[packages]]\nname = \"tree\"\ndirectory = { path = \"libs/tree\" }\n\n[[packages]]\nname = \"near\"\ndirectory = { path = \"libs/near\" }\n"
 	lock, err := pylock.Parse("pylock.cpu.toml", []byte(text))

@@ -11,6 +11,7 @@ import (
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/llb/query"
 	"github.com/mlbuild/mlbuild/profiles/compat"
+	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
@@ -19,7 +20,8 @@ func TestBaseConstraints(t *testing.T) {
 	r.Requires.Files = []recipe.File{{Path: "requirements.txt", Data: "torch\nNumPy >= 2, <3  # new\nscipy>=1.10 --hash=sha256:00\npandas[excel]~=2.2; python_version > '3'\nlib==3.0.*\n"}}
 	r.Requires.Packages = []string{"pillow @ https://files.example/pillow.whl", "tensorflow"}
 	r.Requires.Rename = map[string]string{"tensorflow": "tensorflow-cpu"}
-	r.Requires.Project = &recipe.ProjectSource{File: recipe.File{Data: "[project]\ndependencies = ['requests<2']\n"}}
+	r.Requires.Project = &recipe.ProjectSource{Lines: []pypi.Line{pypi.ParseItem("requests<2")}}
+	r.Requires.Parse()
 	have := []compat.Package{
 		{Name: "numpy", Version: "1.26.4"}, {Name: "pandas", Version: "2.2.3"}, {Name: "pillow", Version: "11.0"}, {Name: "pip", Version: "24.0"},
 		{Name: "lib", Version: "3"}, {Name: "requests", Version: "2.32.3"}, {Name: "scipy", Version: "1.14.1"}, {Name: "torch", Version: "2.9.1+cu128"}, {Name: "odd", Version: "unknown"},

@@ -1,6 +1,7 @@
 package llb
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
@@ -8,7 +9,6 @@ import (
 
 	"github.com/mlbuild/mlbuild/llb/layerplan"
 	"github.com/mlbuild/mlbuild/llb/ops"
-	"github.com/mlbuild/mlbuild/llb/query"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 	"github.com/mlbuild/mlbuild/profiles/pypi"
@@ -170,8 +170,8 @@ func (b *wheelBuilder) needed(roots []string) map[string]bool {
 func requiredBy(how recipe.PackageBuild) []string {
 	var names []string
 	for _, r := range how.Requires {
-		if name := query.NameOf(r); name != "" {
-			names = append(names, name)
+		if q, err := pypi.ParseRequirement(r); !errors.Is(err, pypi.ErrNoRequirement) {
+			names = append(names, q.Name)
 		}
 	}
 	return names
@@ -184,13 +184,12 @@ func (b *wheelBuilder) fits(how recipe.PackageBuild, chain []string) error {
 			Hint("look at isolation: false and requires of these packages in python.build")
 	}
 	for _, r := range how.Requires {
-		m := query.RequirementName.FindStringSubmatchIndex(r)
-		if m == nil {
-			continue
+		q, err := pypi.ParseRequirement(r)
+		if err != nil {
+			continue // the build's own installer says what is wrong with it
 		}
-		wanted, _, _ := strings.Cut(r[m[8]:], ";")
 		for _, w := range b.chosen() {
-			if w.Name == pypi.Normalize(r[m[4]:m[5]]) && w.Version != "" && !pypi.Satisfies(w.Version, wanted) {
+			if v, err := pypi.ParseVersion(w.Version); w.Name == q.Name && err == nil && !q.Specifiers.Admit(v) {
 				return fault.New(fault.Resolve, "the build of %s requires %s, and the image has %s, which its build would be given", how.Name, r, w.Label()).
 					Hint("change python.build.%s.requires, or ask for a version of %s that both can use", how.Name, w.Name)
 			}

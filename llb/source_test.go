@@ -381,7 +381,8 @@ func TestSSHServers(t *testing.T) {
 	r := llbtest.Recipe()
 	r.Requires.Packages = []string{"a @ git+ssh://git@git.example/a.git@main", "b @ git+ssh://[::1]:2222/b.git", "c @ git+https://web.example/c.git"}
 	r.Requires.Files = []recipe.File{{Data: "d @ git+ssh://git@git.example:22/d.git\n"}}
-	r.Requires.Project = &recipe.ProjectSource{File: recipe.File{Data: "e = {git = 'ssh://me@other.example:7999/e.git'}\nf = { git = \"git@third.example:team/f.git\" }\n"}}
+	r.Requires.Project = &recipe.ProjectSource{Repos: []string{"ssh://me@other.example:7999/e.git", "ssh://git@third.example/team/f.git"}}
+	r.Requires.Parse()
 	if d := cmp.Diff([]string{"[::1]:2222", "[other.example]:7999", "git.example", "third.example"}, query.SSHServers(r)); d != "" {
 		t.Errorf("servers (-want +got):\n%s", d)
 	}

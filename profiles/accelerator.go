@@ -80,8 +80,8 @@ func cudaOfRequirements(report *yamldoc.Report, q acceleratorQuestion) string {
 	}
 	for _, d := range q.direct {
 		_, local, _ := strings.Cut(d.pin, "+")
-		if cuda := compat.CUDAOfTag(local); cuda != "" && slices.Contains(compat.TorchFamily, d.name) {
-			report.Notef("CUDA %s is taken from %s==%s in %s", cuda, d.name, d.pin, d.at)
+		if cuda := compat.CUDAOfTag(local); cuda != "" && slices.Contains(compat.TorchFamily, d.Name) {
+			report.Notef("CUDA %s is taken from %s==%s in %s", cuda, d.Name, d.pin, d.at)
 			return cuda
 		}
 	}
@@ -110,14 +110,14 @@ func checkPins(report *yamldoc.Report, direct []requirement, a recipe.Accelerato
 			continue
 		}
 		cuda := ""
-		if a.Kind == recipe.CUDA && slices.Contains(compat.Known().TorchTags(), compat.CUDATag(a.CUDA)) || q.name != "torch" {
+		if a.Kind == recipe.CUDA && slices.Contains(compat.Known().TorchTags(), compat.CUDATag(a.CUDA)) || q.Name != "torch" {
 			cuda = a.CUDA
 		}
 		if f := localPin(q, a, profile); f != nil {
 			report.Add(f.In(q.at))
 			continue
 		}
-		faults, note := compat.FrameworkFaults(q.name, q.pin, python, cuda)
+		faults, note := compat.FrameworkFaults(q.Name, q.pin, python, cuda)
 		for _, f := range faults {
 			report.Add(f.In(q.at))
 		}
@@ -131,7 +131,7 @@ func checkPins(report *yamldoc.Report, direct []requirement, a recipe.Accelerato
 // checkTorchvision compares a pinned torchvision with a pinned torch: each is built against exactly one minor version.
 func checkTorchvision(report *yamldoc.Report, direct []requirement) {
 	pin := func(name string) requirement {
-		i := slices.IndexFunc(direct, func(q requirement) bool { return q.name == name && q.pin != "" })
+		i := slices.IndexFunc(direct, func(q requirement) bool { return q.Name == name && q.pin != "" })
 		if i < 0 {
 			return requirement{}
 		}
@@ -150,7 +150,7 @@ func checkTorchvision(report *yamldoc.Report, direct []requirement) {
 // localPin is nil unless a torch is pinned to a build (2.9.1+cu128) that the profile does not take.
 func localPin(q requirement, a recipe.Accelerator, profile string) *fault.Fault {
 	version, local, pinned := strings.Cut(q.pin, "+")
-	if q.name != "torch" || !pinned || local != "cpu" && compat.CUDAOfTag(local) == "" || a.Kind == recipe.NoAccelerator && local == "cpu" {
+	if q.Name != "torch" || !pinned || local != "cpu" && compat.CUDAOfTag(local) == "" || a.Kind == recipe.NoAccelerator && local == "cpu" {
 		return nil
 	}
 	hint := fmt.Sprintf("Write torch==%s: each profile then takes its own build of it.", version)
@@ -299,11 +299,11 @@ func renames(direct []requirement, names renameQuestion) map[string]string {
 	for _, q := range direct {
 		for _, v := range compat.Known().Variants {
 			inBase := names.base == recipe.BaseTensorFlow && slices.Contains(v.Names, "tensorflow") // under the name that it has there
-			if !slices.Contains(v.Names, q.name) || slices.Contains(names.allowed, q.name) || inBase {
+			if !slices.Contains(v.Names, q.Name) || slices.Contains(names.allowed, q.Name) || inBase {
 				continue
 			}
-			if to := variant(v, q, names); to != q.name+q.extras {
-				found[q.name] = to
+			if to := variant(v, q, names); to != q.Name+q.ExtrasText() {
+				found[q.Name] = to
 			}
 		}
 	}
@@ -317,16 +317,16 @@ func renames(direct []requirement, names renameQuestion) map[string]string {
 func variant(v compat.VariantRow, q requirement, names renameQuestion) string {
 	a := names.accelerator
 	switch {
-	case a.Kind == recipe.CUDA && strings.Contains(q.extras, "cuda"):
-		return q.name + q.extras // the project chose its CUDA build itself
+	case a.Kind == recipe.CUDA && strings.Contains(q.ExtrasText(), "cuda"):
+		return q.Name + q.ExtrasText() // the project chose its CUDA build itself
 	case a.Kind == recipe.CUDA && v.CUDA13 != "" && compat.MajorOf(a.CUDA) == "13":
 		return v.CUDA13
 	case a.Kind == recipe.CUDA:
 		return v.CUDA
 	case v.CPUArm != "" && names.platform == "linux/arm64":
 		return v.CPUArm
-	case !strings.Contains(q.extras, "cuda") && q.name == v.CPU:
-		return q.name + q.extras
+	case !strings.Contains(q.ExtrasText(), "cuda") && q.Name == v.CPU:
+		return q.Name + q.ExtrasText()
 	}
 	return v.CPU
 }

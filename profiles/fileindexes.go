@@ -8,20 +8,13 @@ import (
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
+	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
-// Options of requirements files that say where packages come from (pip's "Requirements File Format").
-const (
-	indexURL      = "--index-url"
-	extraIndexURL = "--extra-index-url"
-	findLinks     = "--find-links"
-)
-
-var indexOptions = map[string]string{
-	"-i": indexURL, indexURL: indexURL, "--pypi-url": indexURL, extraIndexURL: extraIndexURL, "-f": findLinks, findLinks: findLinks,
-}
+// indexOptions are the options of requirements files that say where packages come from.
+var indexOptions = []string{pypi.IndexURL, pypi.ExtraIndexURL, pypi.FindLinks}
 
 // fileIndexes is what requirements files say of indexes.
 type fileIndexes struct {
@@ -41,87 +34,65 @@ type torchLine struct {
 	at        fault.Position
 }
 
-// takeIndexes takes the options that name indexes out of a requirements file and gives the rest of it, line for line.
-func (r *resolver) takeIndexes(file, text string) string {
+// takeIndexes takes the options that name indexes out of a requirements file and returns the rest of it, line for line.
+func (q *requirementReader) takeIndexes(file, text string) string {
 	lines := strings.Split(text, "\n")
-	for i := 0; i < len(lines); i++ {
-		start, logical := i, strings.TrimSuffix(lines[i], "\r")
-		for strings.HasSuffix(logical, "\\") && i+1 < len(lines) {
-			i++
-			logical = strings.TrimSuffix(logical, "\\") + " " + strings.TrimSuffix(lines[i], "\r")
-		}
-		words := optionWords(logical)
-		if len(words) == 0 || indexOptions[words[0]] == "" {
+	for _, l := range pypi.ParseLines(text) {
+		if l.Required.Text != "" || len(l.Options) == 0 || !slices.Contains(indexOptions, l.Options[0].Name) {
 			continue
 		}
-		rest := r.indexLines(words, fault.Position{File: file, Line: start + 1, Column: 1})
-		for j := start; j <= i; j++ {
-			lines[j] = ""
+		rest := q.indexLines(l.Options, fault.Position{File: file, Line: l.Number, Column: 1})
+		for i := range l.Count {
+			lines[l.Number-1+i] = ""
 		}
-		lines[start] = strings.Join(rest, " ")
+		lines[l.Number-1] = strings.Join(rest, " ")
 	}
 	return strings.Join(lines, "\n")
 }
 
-// indexLines keeps the options of one line that name indexes and gives its other words.
-func (r *resolver) indexLines(words []string, at fault.Position) (rest []string) {
-	for len(words) > 0 {
-		option := indexOptions[words[0]]
-		if option == "" || len(words) == 1 {
-			rest = append(rest, words[0])
-			words = words[1:]
+// indexLines keeps the options of one line that name indexes and returns the words of the others.
+func (q *requirementReader) indexLines(options []pypi.Option, at fault.Position) (rest []string) {
+	for _, o := range options {
+		if o.Value == "" || !slices.Contains(indexOptions, o.Name) {
+			rest = append(rest, strings.Fields(o.Text)...)
 			continue
 		}
-		r.indexLine(indexLine{option, strings.Trim(words[1], `"'`), at})
-		words = words[2:]
+		q.indexLine(indexLine{o.Name, o.Value, at})
 	}
 	return rest
-}
-
-// optionWords splits a line of options; --name=value gives two words.
-func optionWords(line string) []string {
-	var words []string
-	for _, word := range strings.Fields(lineComment.ReplaceAllString(line, "")) {
-		if name, value, ok := strings.Cut(word, "="); ok && strings.HasPrefix(word, "-") && indexOptions[name] != "" {
-			words = append(words, name, value)
-			continue
-		}
-		words = append(words, word)
-	}
-	return words
 }
 
 // envUser is user and password of a URL that pip takes from the environment.
 var envUser = lazyregexp.New(`^(https?://)(?:[A-Za-z0-9_.~-]*:)?(?:\$\{[A-Za-z_][A-Za-z0-9_]*\}:?)+@`)
 
 // indexLine checks one option and keeps it.
-func (r *resolver) indexLine(l indexLine) {
+func (q *requirementReader) indexLine(l indexLine) {
 	if m := envUser.FindStringSubmatchIndex(l.url); m != nil {
 		l.url = l.url[:m[3]] + l.url[m[1]:]
-		if i := r.indexAt(l.url); i < 0 || !r.spec.python.indexes[i].secret.Set {
-			r.Specf(l.at, "%s wants credentials from the environment, which no step of a build has", l.option).
+		if i := indexAt(q.own, l.url); i < 0 || !q.own[i].secret.Set {
+			q.Specf(l.at, "%s wants credentials from the environment, which no step of a build has", l.option).
 				Hint("Name the index in %s: python: {indexes: [{name: …, url: %q, secret: id}]}, and give --secret id=….", FileName, l.url)
 			return
 		}
 	}
 	if yamldoc.HasUserInfo(l.url) {
-		leakedURL(r.Report, l.at)
+		leakedURL(q.Report, l.at)
 		return
 	}
-	if l.option == findLinks && !strings.Contains(l.url, "://") {
-		r.Specf(l.at, "%s %s names files of the local disk, which the resolver does not have", l.option, l.url).
+	if l.option == pypi.FindLinks && !strings.Contains(l.url, "://") {
+		q.Specf(l.at, "%s %s names files of the local disk, which the resolver does not have", l.option, l.url).
 			Hint("Serve them by HTTP, and give the page's URL.")
 		return
 	}
-	if !checkURL(r.Report, yamldoc.String{Value: l.url, At: l.at, Set: true}, l.option) {
+	if !checkURL(q.Report, yamldoc.String{Value: l.url, At: l.at, Set: true}, l.option) {
 		return
 	}
-	r.found.lines = append(r.found.lines, l)
+	q.indexes = append(q.indexes, l)
 }
 
-// indexAt gives the place among python.indexes of the one with this URL, -1 if there is none.
-func (r *resolver) indexAt(address string) int {
-	return slices.IndexFunc(r.spec.python.indexes, func(s indexSpec) bool {
+// indexAt returns the place among indexes of the one with this URL, -1 if there is none.
+func indexAt(indexes []indexSpec, address string) int {
+	return slices.IndexFunc(indexes, func(s indexSpec) bool {
 		return strings.TrimRight(s.url.Value, "/") == strings.TrimRight(address, "/")
 	})
 }
@@ -141,11 +112,11 @@ func (r *resolver) foundIndexes() {
 	for _, l := range r.found.lines {
 		m := torchIndex.FindStringSubmatch(l.url)
 		switch {
-		case l.option == findLinks:
+		case l.option == pypi.FindLinks:
 			if !slices.Contains(req.FindLinks, l.url) {
 				req.FindLinks = append(req.FindLinks, l.url)
 			}
-		case r.indexAt(l.url) >= 0 || slices.ContainsFunc(req.Indexes, func(ix recipe.Index) bool { return ix.URL == l.url }):
+		case indexAt(r.spec.python.indexes, l.url) >= 0 || slices.ContainsFunc(req.Indexes, func(ix recipe.Index) bool { return ix.URL == l.url }):
 		case m != nil:
 			if r.found.torch.tag == "" {
 				r.found.torch = torchLine{m[1], m[2], l.at}
@@ -159,7 +130,7 @@ func (r *resolver) foundIndexes() {
 // addFound makes an index of an option.
 func (r *resolver) addFound(l indexLine) {
 	req := &r.recipe.Requires
-	standard := l.option == indexURL
+	standard := l.option == pypi.IndexURL
 	if i := slices.IndexFunc(req.Indexes, func(ix recipe.Index) bool { return ix.Default }); standard && i >= 0 {
 		r.Specf(l.at, "%s names a second default index, beside %s", l.option, req.Indexes[i].URL).Hint("One index replaces the default index: make the other an --extra-index-url.")
 		return

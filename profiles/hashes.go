@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
-	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
@@ -17,37 +16,32 @@ type hashedLine struct {
 	sha256        []string
 }
 
-var (
-	hashOption   = lazyregexp.New(`\s--hash[=\s]\s*([A-Za-z0-9]+):([0-9A-Fa-f]+)`)
-	hashedMarker = lazyregexp.New(`\s*;.*$`)
-)
-
 // hashesOf remembers the hashes of a line "name==version --hash=sha256:…". As pip does, only a file with one of them is taken.
-func (r *resolver) hashesOf(line string, at fault.Position) {
-	found := hashOption.FindAllStringSubmatch(line, -1)
-	m := requirementName.FindStringSubmatch(line)
-	if len(found) == 0 || m == nil {
+func (q *requirementReader) hashesOf(l pypi.Line, at fault.Position) {
+	found := l.Values(pypi.Hash)
+	if len(found) == 0 || l.Required.Name == "" {
 		return
 	}
-	h := hashedLine{name: pypi.Normalize(m[1])}
-	for _, option := range found {
-		if sum := strings.ToLower(option[2]); option[1] == "sha256" && sha256Hex.MatchString(sum) {
+	h := hashedLine{name: l.Required.Name}
+	for _, value := range found {
+		algorithm, sum, _ := strings.Cut(value, ":")
+		if sum = strings.ToLower(sum); algorithm == "sha256" && sha256Hex.MatchString(sum) {
 			h.sha256 = append(h.sha256, sum)
 		}
 	}
-	pin := exactPin.FindStringSubmatch(hashedMarker.ReplaceAllString(lineOptions.ReplaceAllString(m[3], ""), ""))
+	pin := l.Required.Specifiers.Pin()
 	switch {
 	case len(h.sha256) == 0:
-		r.Add(fault.New(fault.LockHash, "%s has hashes and none of them is a sha256, which is what indexes publish", h.name).In(at).
+		q.Add(fault.New(fault.LockHash, "%s has hashes and none of them is a sha256, which is what indexes publish", h.name).In(at).
 			Hint("Write the file again with pip-compile --generate-hashes."))
 		return
-	case pin != nil:
-		h.version = pin[1]
-	case !strings.HasPrefix(m[3], "@"):
-		r.Specf(at, "%s has hashes and no version", h.name).Hint("Pin it: %s==… --hash=….", h.name)
+	case pypi.Digit(pin, 0):
+		h.version = pin
+	case l.Required.URL == "":
+		q.Specf(at, "%s has hashes and no version", h.name).Hint("Pin it: %s==… --hash=….", h.name)
 		return
 	}
-	r.hashed = append(r.hashed, h)
+	q.hashed = append(q.hashed, h)
 }
 
 // pinnedHashes puts the hashes of each version together.

@@ -96,7 +96,7 @@ func (r *resolver) pin(name string, pins []lockedPackage) {
 	req := &r.recipe.Requires
 	overridden := map[string]bool{}
 	for _, q := range r.replaced {
-		overridden[q.name] = true
+		overridden[q.Name] = true
 	}
 	for _, p := range pins {
 		if overridden[p.name] || r.rebound(p.name) {

@@ -2,13 +2,13 @@ package profiles
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/pypi"
+	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
 // poetryTool is [tool.poetry] of a pyproject.toml: what Poetry wrote before [project] was a standard, and what it still writes beside it.
@@ -25,7 +25,12 @@ type poetryTool struct {
 type poetryGroup struct {
 	Dependencies map[string]any `toml:"dependencies"`
 	Include      []string       `toml:"include-groups"`
+
+	key string // of Dependencies in the file
 }
+
+// poetryKey is where the project's own dependencies stand.
+const poetryKey = "tool.poetry.dependencies"
 
 // poetrySource is a package index. Default and Secondary are what Poetry had before Priority.
 type poetrySource struct {
@@ -37,7 +42,7 @@ type poetrySource struct {
 }
 
 // fromPoetry writes what [tool.poetry] says in the standard's terms: [project] where there is none, and dependency groups (PEP 735).
-func (r *resolver) fromPoetry(py *pyproject) {
+func fromPoetry(report *yamldoc.Report, py *pyproject) {
 	tool := py.Tool.Poetry
 	if tool == nil {
 		return
@@ -45,34 +50,39 @@ func (r *resolver) fromPoetry(py *pyproject) {
 	switch {
 	case len(tool.Dependencies) == 0:
 	case py.Project == nil:
-		py.Project = r.poetryProject(py)
+		py.Project = poetryProject(report, py)
 		py.rewritten = true
 	case slices.Contains(py.Project.Dynamic, "dependencies"):
-		own := r.poetryProject(py)
+		own := poetryProject(report, py)
 		py.Project.Dependencies, py.Project.OptionalDependencies = own.Dependencies, own.OptionalDependencies
 		py.Project.RequiresPython = orElse(py.Project.RequiresPython, own.RequiresPython)
 		py.dependenciesKnown()
 	}
 	groups := map[string]poetryGroup{}
 	if len(tool.Dev) > 0 {
-		groups["dev"] = poetryGroup{Dependencies: tool.Dev}
+		groups["dev"] = poetryGroup{Dependencies: tool.Dev, key: "tool.poetry.dev-dependencies"}
 	}
-	maps.Copy(groups, tool.Groups)
+	for _, name := range sortedKeys(tool.Groups) {
+		group := tool.Groups[name]
+		group.key = "tool.poetry.group." + name + ".dependencies"
+		groups[name] = group
+	}
 	for _, name := range sortedKeys(groups) {
-		if _, standard := py.DependencyGroups[name]; standard {
+		if py.group(name) != nil {
 			continue
 		}
 		if py.DependencyGroups == nil {
 			py.DependencyGroups = map[string][]any{}
 		}
-		py.DependencyGroups[name] = r.poetryGroup(py, groups[name])
+		py.DependencyGroups[name] = poetryGroupItems(report, py, groups[name])
 		py.rewritten = true
 	}
 }
 
-func (r *resolver) poetryGroup(py *pyproject, g poetryGroup) []any {
+// poetryGroupItems writes a group of Poetry as PEP 735 has it.
+func poetryGroupItems(report *yamldoc.Report, py *pyproject, g poetryGroup) []any {
 	items := []any{}
-	for _, line := range r.poetryLines(py, g.Dependencies, nil) {
+	for _, line := range poetryLines(report, py, g.key, g.Dependencies, nil) {
 		items = append(items, line)
 	}
 	for _, other := range g.Include {
@@ -82,24 +92,24 @@ func (r *resolver) poetryGroup(py *pyproject, g poetryGroup) []any {
 }
 
 // poetryProject makes a [project] table. Dependencies that are optional are those of the extras that name them.
-func (r *resolver) poetryProject(py *pyproject) *projectTable {
+func poetryProject(report *yamldoc.Report, py *pyproject) *projectTable {
 	tool := py.Tool.Poetry
 	p := &projectTable{Name: tool.Name, Scripts: map[string]string{}, OptionalDependencies: map[string][]string{}}
 	if python, ok := tool.Dependencies["python"].(string); ok {
 		spec, err := poetryConstraint(python)
 		if err != nil {
-			r.Specf(py.at("python"), "the Python of [tool.poetry] %s", err)
+			report.Specf(py.keyAt(poetryKey+".python"), "the Python of [tool.poetry] %s", err)
 		}
 		p.RequiresPython = spec
 	}
 	optional := map[string]bool{}
-	p.Dependencies = r.poetryLines(py, tool.Dependencies, optional)
+	p.Dependencies = poetryLines(report, py, poetryKey, tool.Dependencies, optional)
 	for _, extra := range sortedKeys(tool.Extras) {
 		lines := []string{}
 		for _, name := range tool.Extras[extra] {
 			for _, dependency := range sortedKeys(tool.Dependencies) {
 				if pypi.Normalize(dependency) == pypi.Normalize(name) {
-					lines = append(lines, r.poetryLines(py, map[string]any{dependency: tool.Dependencies[dependency]}, nil)...)
+					lines = append(lines, poetryLines(report, py, poetryKey, map[string]any{dependency: tool.Dependencies[dependency]}, nil)...)
 				}
 			}
 		}
@@ -113,8 +123,8 @@ func (r *resolver) poetryProject(py *pyproject) *projectTable {
 	return p
 }
 
-// poetryLines writes dependencies as PEP 508 has them, sorted by name. With skipped, optional ones are left out and named in it.
-func (r *resolver) poetryLines(py *pyproject, dependencies map[string]any, skipped map[string]bool) []string {
+// poetryLines writes dependencies as PEP 508 has them, sorted by name; key is where they stand in the file. With skipped, optional ones are left out and named in it.
+func poetryLines(report *yamldoc.Report, py *pyproject, key string, dependencies map[string]any, skipped map[string]bool) []string {
 	lines := []string{}
 	for _, name := range sortedKeys(dependencies) {
 		if name == "python" {
@@ -130,13 +140,13 @@ func (r *resolver) poetryLines(py *pyproject, dependencies map[string]any, skipp
 				skipped[name] = true
 				continue
 			}
-			at := py.at(name)
+			at := py.keyAt(key + "." + name)
 			line, err := d.requirement(name)
 			if err != nil {
-				r.Specf(at, "%s of [tool.poetry] %s", name, err).Hint("Write it under [project] dependencies as pip reads it, or name it in python.packages.")
+				report.Specf(at, "%s of [tool.poetry] %s", name, err).Hint("Write it under [project] dependencies as pip reads it, or name it in python.packages.")
 				continue
 			}
-			py.place(line, at)
+			py.move(line, at)
 			lines = append(lines, line)
 		}
 	}

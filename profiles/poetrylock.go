@@ -9,6 +9,7 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/tomltext"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
@@ -68,8 +69,8 @@ func (r *resolver) checkPoetry() {
 		known[pypi.Normalize(p.Name)] = true
 	}
 	for _, q := range r.direct {
-		if q.at.File == r.py.path && !known[q.name] {
-			r.Add(fault.New(fault.LockStale, "%s does not have %s, which %s asks for", r.poetry.name, q.name, r.py.path).In(q.at).Hint("Run poetry lock."))
+		if q.at.File == r.py.path && !known[q.Name] {
+			r.Add(fault.New(fault.LockStale, "%s does not have %s, which %s asks for", r.poetry.name, q.Name, r.py.path).In(q.at).Hint("Run poetry lock."))
 		}
 	}
 }
@@ -104,11 +105,11 @@ func (r *resolver) poetryIndexes() {
 	sources := r.py.Tool.Poetry.Sources
 	public := slices.ContainsFunc(sources, func(s poetrySource) bool { return strings.EqualFold(s.Name, "pypi") })
 	standard := slices.ContainsFunc(r.recipe.Requires.Indexes, func(ix recipe.Index) bool { return ix.Default })
-	for _, s := range sources {
-		if s.URL == "" || r.indexAt(s.URL) >= 0 {
+	for i, s := range sources {
+		if s.URL == "" || indexAt(r.spec.python.indexes, s.URL) >= 0 {
 			continue
 		}
-		at := r.py.at(s.URL)
+		at := r.py.at(tomltext.Element("tool.poetry.source", i) + ".url")
 		if !checkURL(r.Report, yamldoc.String{Value: s.URL, At: at, Set: true}, "the source "+s.Name) {
 			continue
 		}

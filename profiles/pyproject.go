@@ -1,20 +1,18 @@
 package profiles
 
 import (
-	"bytes"
 	"errors"
 	"io/fs"
-	"maps"
 	"path"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/pelletier/go-toml/v2"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/tomltext"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
@@ -31,8 +29,13 @@ type pyproject struct {
 		Setuptools setuptoolsTable `toml:"setuptools"`
 	} `toml:"tool"`
 
+	BuildSystem struct {
+		Requires []string `toml:"requires"`
+	} `toml:"build-system"`
+
+	places    *tomltext.Places
 	rewritten bool                      // Project or DependencyGroups say more than the file does in the standard's terms
-	places    map[string]fault.Position // of requirements that are not written so in the file
+	moved     map[string]fault.Position // of requirements that are not written so in the file
 }
 
 // projectTable is [project].
@@ -61,21 +64,23 @@ func readPyproject(f recipe.File) (*pyproject, error) {
 	if path.Base(f.Path) != "pyproject.toml" {
 		return py, nil
 	}
-	return py, toml.Unmarshal(py.data, py)
+	if err := toml.Unmarshal(py.data, py); err != nil {
+		return py, err
+	}
+	py.places = tomltext.Locate(py.data)
+	return py, nil
 }
 
-// at finds where a text stands in the file; without a line if it is written another way there.
-func (p *pyproject) at(text string) fault.Position {
-	if at, known := p.places[text]; known {
-		return at
+// at is the place of a key, "project.requires-python" or "project.dependencies[2]": where its text begins if it has one.
+func (p *pyproject) at(key string) fault.Position {
+	if offset := p.places.StringAt(key); offset >= 0 {
+		return p.places.PositionAt(p.path, p.data, offset)
 	}
-	at := fault.Position{File: p.path}
-	if i := bytes.Index(p.data, []byte(text)); i >= 0 {
-		at.Line = 1 + bytes.Count(p.data[:i], []byte("\n"))
-		at.Column = 1 + utf8.RuneCount(p.data[bytes.LastIndexByte(p.data[:i], '\n')+1:i])
-	}
-	return at
+	return p.places.Position(p.path, key)
 }
+
+// keyAt is the place of a key itself.
+func (p *pyproject) keyAt(key string) fault.Position { return p.places.Position(p.path, key) }
 
 func (p *pyproject) hasProject() bool { return p != nil && p.Project != nil }
 
@@ -109,55 +114,62 @@ func (r *resolver) pyprojectFile() {
 		return
 	}
 	r.Source(name, data)
-	py := &pyproject{path: name, data: data}
-	if err := toml.Unmarshal(data, py); err != nil {
+	py, err := readPyproject(recipe.File{Path: name, Data: string(data)})
+	if err != nil {
 		r.badTOML(name, err)
 		return
 	}
 	r.py = py
-	r.fromPoetry(py)
+	fromPoetry(r.Report, py)
 	r.fromSetuptools(py)
 }
 
 // fromSetuptools reads the files that hold the dependencies, where [tool.setuptools.dynamic] names some.
 func (r *resolver) fromSetuptools(py *pyproject) {
-	files, ok := py.Tool.Setuptools.Dynamic.Dependencies.File.([]any)
-	if !ok {
-		files = []any{py.Tool.Setuptools.Dynamic.Dependencies.File}
-	}
+	const key = "tool.setuptools.dynamic.dependencies.file"
 	if py.Project == nil || !slices.Contains(py.Project.Dynamic, "dependencies") {
 		return
 	}
-	for _, f := range files {
+	files, several := py.Tool.Setuptools.Dynamic.Dependencies.File.([]any)
+	if !several {
+		files = []any{py.Tool.Setuptools.Dynamic.Dependencies.File}
+	}
+	for i, f := range files {
 		name, ok := f.(string)
 		if !ok {
 			continue
 		}
-		file := path.Join(path.Dir(py.path), name)
-		data, ok := r.smallFile(file, py.at(name), "requirements file")
-		if !ok {
-			continue
+		at := py.at(key)
+		if several {
+			at = py.at(tomltext.Element(key, i))
 		}
-		r.Source(file, data)
-		for i, line := range strings.Split(string(data), "\n") {
-			if line = strings.TrimSpace(lineComment.ReplaceAllString(strings.TrimSuffix(line, "\r"), "")); line != "" {
-				py.place(line, fault.Position{File: file, Line: i + 1, Column: 1})
-				py.Project.Dependencies = append(py.Project.Dependencies, line)
-			}
-		}
-		py.dependenciesKnown()
+		r.fromSetuptoolsFile(py, path.Join(path.Dir(py.path), name), at)
 	}
 }
 
-// place remembers where a requirement stands.
-func (p *pyproject) place(line string, at fault.Position) {
-	if p.places == nil {
-		p.places = map[string]fault.Position{}
+// fromSetuptoolsFile adds the lines of a file. setuptools leaves out comments and knows no options.
+func (r *resolver) fromSetuptoolsFile(py *pyproject, file string, at fault.Position) {
+	data, ok := r.smallFile(file, at, "requirements file")
+	if !ok {
+		return
 	}
-	p.places[line] = at
+	r.Source(file, data)
+	for _, l := range pypi.ParseLines(string(data)) {
+		py.move(l.Text, fault.Position{File: file, Line: l.Number, Column: 1})
+		py.Project.Dependencies = append(py.Project.Dependencies, l.Text)
+	}
+	py.dependenciesKnown()
 }
 
-// dependenciesKnown tells that [project] now holds what was dynamic.
+// move remembers where a requirement stands that is not written so in the file.
+func (p *pyproject) move(line string, at fault.Position) {
+	if p.moved == nil {
+		p.moved = map[string]fault.Position{}
+	}
+	p.moved[line] = at
+}
+
+// dependenciesKnown notes that [project] now holds what was dynamic.
 func (p *pyproject) dependenciesKnown() {
 	p.rewritten = true
 	p.Project.Dynamic = slices.DeleteFunc(p.Project.Dynamic, func(key string) bool { return key == "dependencies" })
@@ -179,6 +191,7 @@ func (r *resolver) projectSource() *recipe.ProjectSource {
 		return nil // reported when it was read
 	}
 	at := fault.Position{File: r.py.path}
+	read := r.reader()
 	source := &recipe.ProjectSource{
 		File:   recipe.File{Path: r.py.path, Data: string(r.py.data), Top: true},
 		Extras: recipe.SortedUnique(yamldoc.Values(p.extras)), Groups: recipe.SortedUnique(yamldoc.Values(p.groups)),
@@ -189,18 +202,18 @@ func (r *resolver) projectSource() *recipe.ProjectSource {
 	}
 	if r.py.Project == nil {
 		source.Bare = true
-		r.groups(p.groups)
+		read.items(r.groups(p.groups))
+		r.take(read.asked)
 		return source
 	}
 	if slices.Contains(r.py.Project.Dynamic, "dependencies") {
 		r.Specf(at, "the dependencies of pyproject.toml are dynamic: only its build backend knows them").
 			Hint("List them under [project] dependencies, or name the file that holds them in python.requirements.")
 	}
-	for _, line := range r.py.Project.Dependencies {
-		r.requirementLine(line, r.py.at(line))
-	}
-	r.extras(p.extras)
-	r.groups(p.groups)
+	read.items(r.py.strings(r.py.dependencies()))
+	read.items(r.extras(p.extras))
+	read.items(r.groups(p.groups))
+	r.take(read.asked)
 	r.scanForCredentials()
 	return source
 }
@@ -218,53 +231,36 @@ func (r *resolver) scanForCredentials() {
 	}
 }
 
-func (r *resolver) extras(wanted []yamldoc.String) {
-	known := r.py.Project.OptionalDependencies
+// extras returns the requirements of extras, with those of the extras that they name.
+func (r *resolver) extras(wanted []yamldoc.String) []yamldoc.String {
+	var items []projectItem
 	for _, extra := range wanted {
-		lines, found := known[extra.Value]
-		for name := range maps.Keys(known) {
-			if !found && pypi.Normalize(name) == pypi.Normalize(extra.Value) {
-				lines, found = known[name], true
-			}
-		}
-		if !found {
+		found, ok := r.py.extra(extra.Value)
+		if !ok {
 			f := fault.New(fault.Spec, "%s has no extra %q", r.py.path, extra.Value).In(extra.At)
-			yamldoc.DidYouMean(f, extra.Value, slices.Sorted(maps.Keys(known)))
+			yamldoc.DidYouMean(f, extra.Value, sortedKeys(r.py.Project.OptionalDependencies))
 			r.Add(f)
 		}
-		for _, line := range lines {
-			r.requirementLine(line, r.py.at(line))
-		}
+		items = append(items, found...)
 	}
+	return r.py.strings(items)
 }
 
-// groups reads dependency groups, PEP 735; a group may include others.
-func (r *resolver) groups(wanted []yamldoc.String) {
+// groups returns the requirements of dependency groups, with those of the groups that they include.
+func (r *resolver) groups(wanted []yamldoc.String) []yamldoc.String {
+	var items []projectItem
 	for _, group := range wanted {
-		if _, found := r.py.DependencyGroups[group.Value]; !found {
+		if r.py.group(group.Value) == nil {
 			f := fault.New(fault.Spec, "%s has no dependency group %q", r.py.path, group.Value).In(group.At)
-			yamldoc.DidYouMean(f, group.Value, slices.Sorted(maps.Keys(r.py.DependencyGroups)))
+			yamldoc.DidYouMean(f, group.Value, sortedKeys(r.py.DependencyGroups))
 			r.Add(f)
 			continue
 		}
-		r.group(group.Value, nil)
-	}
-}
-
-func (r *resolver) group(name string, chain []string) {
-	at := fault.Position{File: r.py.path}
-	if slices.Contains(chain, name) {
-		r.Specf(at, "the dependency group %q includes itself", name)
-		return
-	}
-	for _, item := range r.py.DependencyGroups[name] {
-		switch item := item.(type) {
-		case string:
-			r.requirementLine(item, r.py.at(item))
-		case map[string]any:
-			if include, ok := item["include-group"].(string); ok {
-				r.group(include, append(slices.Clone(chain), name))
-			}
+		found, circle := r.py.groupItems(group.Value, nil)
+		if circle != "" {
+			r.Specf(fault.Position{File: r.py.path}, "the dependency group %q includes itself", circle)
 		}
+		items = append(items, found...)
 	}
+	return r.py.strings(items)
 }

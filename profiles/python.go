@@ -80,7 +80,7 @@ func minorPython(report *yamldoc.Report, s yamldoc.String) string {
 // fromRequiresPython takes the default if it is allowed, else the lowest allowed version that has a slim image.
 func fromRequiresPython(report *yamldoc.Report, py *pyproject) string {
 	wanted := py.Project.RequiresPython
-	at := py.at(wanted)
+	at := py.at("project.requires-python")
 	candidates := slices.Insert(slices.Clone(compat.Known().Slim), 0, compat.DefaultPython)
 	for _, v := range candidates {
 		fits, err := satisfies(v, wanted)

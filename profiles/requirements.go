@@ -3,11 +3,9 @@ package profiles
 import (
 	"io/fs"
 	"path"
-	"slices"
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
-	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
@@ -15,28 +13,19 @@ import (
 
 // requirement is a package that the project asks for by name.
 type requirement struct {
-	name   string // normalized by PEP 503
-	extras string // "[and-cuda]" as written, "" = none
-	pin    string // the version of ==, "" = none
-	rest   string // what follows the name and its extras, without hashes and other options
-	at     fault.Position
+	pypi.Requirement
+	pin  string // the version of == where its marker may hold, "" = none
+	tail string // what follows the name and its extras, as an override repeats it
+	at   fault.Position
 }
 
 // text is the requirement as the resolver reads it.
 func (q requirement) text() string {
-	if strings.HasPrefix(q.rest, "@") {
-		return q.name + q.extras + " " + q.rest
+	if strings.HasPrefix(q.tail, "@") {
+		return q.Name + q.ExtrasText() + " " + q.tail
 	}
-	return q.name + q.extras + q.rest
+	return q.Name + q.ExtrasText() + q.tail
 }
-
-var (
-	requirementName = lazyregexp.New(`^([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(\[[^\]]*\])?\s*(.*)$`)
-
-	exactPin    = lazyregexp.New(`^===?\s*([0-9][0-9A-Za-z.+]*)\s*(?:--hash.*)?$`)
-	lineComment = lazyregexp.New(`(^|\s)#.*$`)
-	lineOptions = lazyregexp.New(`\s--[a-z].*$`)
-)
 
 // allowed normalizes the names of packages. An entry with a slash names a file of one, as "package/file.pth", and stays: its name is a path.
 func allowed(entries []yamldoc.String) []string {
@@ -61,12 +50,14 @@ func (r *resolver) requirements() {
 	if files == nil && p.packages == nil && !p.project.Set {
 		files = r.detected()
 	}
-	req.Files = r.readRequirements(files, false)
-	req.Constraints = r.readRequirements(p.constraints, true)
+	read := r.reader()
+	req.Files = read.fileList(files, false)
+	req.Constraints = read.fileList(p.constraints, true)
 	for _, s := range p.packages {
 		req.Packages = append(req.Packages, s.Value)
-		r.requirementLine(s.Value, s.At)
+		read.item(s)
 	}
+	r.take(read.asked)
 	r.steps()
 	r.overrides()
 	req.NoDeps = normalizedNames(p.noDeps)
@@ -78,6 +69,60 @@ func (r *resolver) requirements() {
 	r.otherLock()
 	r.indexes()
 	req.Hashes = pinnedHashes(r.hashed)
+}
+
+// reader returns a reader of the project's requirements that has read none.
+func (r *resolver) reader() *requirementReader {
+	return &requirementReader{tree: r.tree, own: r.spec.python.indexes}
+}
+
+// take adds what was read to what the runtime asks for.
+func (r *resolver) take(a asked) {
+	r.direct, r.hashed, r.found.lines = append(r.direct, a.direct...), append(r.hashed, a.hashed...), append(r.found.lines, a.indexes...)
+	r.takeSources(a)
+}
+
+// takeSources adds what was read of packages that are built here. They are the same for the runtime and for every stage.
+func (r *resolver) takeSources(a asked) {
+	req := &r.recipe.Requires
+	req.Source, req.Local = append(req.Source, a.source...), append(req.Local, a.local...)
+}
+
+// buildConstraints reads the constraints of builds from source.
+func (r *resolver) buildConstraints() []recipe.File {
+	read := r.reader()
+	files := read.fileList(r.spec.python.buildConstraints, true)
+	r.takeSources(read.asked)
+	return files
+}
+
+// parse fills the parsed values of the recipe, now that its texts are final.
+func (r *resolver) parse() {
+	req := &r.recipe.Requires
+	req.Parse()
+	var stages []*recipe.StageRequirements
+	if t := r.recipe.Testing; t != nil {
+		stages = append(stages, &t.Requires)
+	}
+	if d := r.recipe.Dev; d != nil {
+		stages = append(stages, &d.Requires)
+	}
+	for _, q := range stages {
+		q.Parse()
+	}
+	if req.Project == nil {
+		return
+	}
+	py, err := readPyproject(req.Project.File)
+	if err != nil {
+		return // reported when it was read
+	}
+	req.Project.Lines = py.lines(true, req.Project.Extras, req.Project.Groups)
+	req.Project.Repos = py.Tool.UV.repos(req.Project.Lines)
+	for _, q := range stages {
+		q.ProjectLines = py.lines(false, q.Extras, q.Groups)
+		q.Repos = py.Tool.UV.repos(q.ProjectLines)
+	}
 }
 
 func normalizedNames(list []yamldoc.String) []string {
@@ -132,170 +177,4 @@ var otherTools = []struct{ file, hint string }{
 	{"environment.yml", "list its pip packages in requirements.txt; conda packages are not installed."},
 	{"setup.py", "move install_requires to [project] dependencies in pyproject.toml, or to requirements.txt."},
 	{"setup.cfg", "move install_requires to [project] dependencies in pyproject.toml, or to requirements.txt."},
-}
-
-// readRequirements reads the named files and what they include. Constraints ask for no package by themselves.
-func (r *resolver) readRequirements(files []yamldoc.String, constraints bool) []recipe.File {
-	read := &requirementReader{resolver: r}
-	for _, f := range files {
-		read.file(include{f, constraints}, nil)
-	}
-	return read.files
-}
-
-// requirementReader follows -r and -c through requirements files.
-type requirementReader struct {
-	*resolver
-	files []recipe.File
-}
-
-// include is a file that the project names, or another file by -r or -c.
-type include struct {
-	yamldoc.String
-	constraints bool
-}
-
-// file reads one file; chain is the files that include it, outermost first.
-func (q *requirementReader) file(f include, chain []string) {
-	what := "requirements file"
-	if f.constraints {
-		what = "constraints file"
-	}
-	clean, ok := q.inside(f.Value, f.At, what)
-	if !ok {
-		return
-	}
-	if slices.Contains(chain, clean) {
-		q.Specf(f.At, "the requirements files include each other in a circle: %s", strings.Join(append(chain, clean), " → "))
-		return
-	}
-	top := len(chain) == 0
-	if i := slices.IndexFunc(q.files, func(g recipe.File) bool { return g.Path == clean }); i >= 0 {
-		q.files[i].Top = q.files[i].Top || top
-		return
-	}
-	data, ok := q.smallFile(clean, f.At, what)
-	if !ok {
-		return
-	}
-	q.Source(clean, data)
-	text := q.takeIndexes(clean, string(data))
-	q.files = append(q.files, recipe.File{Path: clean, Data: text, Top: top})
-	for _, next := range q.lines(clean, text, f.constraints) {
-		if !path.IsAbs(next.Value) && !strings.Contains(next.Value, "://") {
-			next.Value = path.Join(path.Dir(clean), next.Value)
-		}
-		next.constraints = next.constraints || f.constraints
-		q.file(next, append(slices.Clone(chain), clean))
-	}
-}
-
-// lines checks every line of a requirements file and gives what it includes.
-func (r *resolver) lines(file, data string, constraints bool) []include {
-	var includes []include
-	direct := r.direct
-	start, joined := 0, ""
-	for i, line := range strings.Split(data, "\n") {
-		line = strings.TrimRight(line, "\r")
-		if joined == "" {
-			start = i + 1
-		}
-		if rest, more := strings.CutSuffix(line, "\\"); more {
-			joined += rest + " "
-			continue
-		}
-		logical := strings.TrimSpace(lineComment.ReplaceAllString(joined+line, ""))
-		joined = ""
-		if logical == "" {
-			continue
-		}
-		at := fault.Position{File: file, Line: start, Column: 1}
-		if m := includeOption.FindStringSubmatch(logical); m != nil {
-			name := strings.Trim(strings.TrimSpace(m[2]), `"'`)
-			includes = append(includes, include{yamldoc.String{Value: name, At: at, Set: true}, strings.HasPrefix(strings.TrimLeft(m[1], "-"), "c")})
-			continue
-		}
-		r.requirementLine(logical, at)
-		r.hashesOf(logical, at)
-	}
-	if constraints {
-		r.direct = direct
-	}
-	return includes
-}
-
-var includeOption = lazyregexp.New(`^(-[rc]|--requirements?\b|--constraints?\b)[\s=]*(\S.*)$`)
-
-// requirementLine checks one requirement or option, and remembers the package that it names.
-func (r *resolver) requirementLine(line string, at fault.Position) {
-	if yamldoc.HasUserInfo(line) {
-		leakedURL(r.Report, at)
-		return
-	}
-	switch {
-	case isOption(line, "-e", "--editable"):
-		r.editable(line, at)
-	case isOption(line, "--no-binary"):
-		r.noBinary(line, at)
-	case strings.HasPrefix(line, "-"):
-		return // an option that the resolver reads
-	case isLocalPath(line):
-		r.localRequirement(firstField(line), at)
-	default:
-		r.namedRequirement(line, at)
-	}
-}
-
-// namedRequirement reads "name[extras] …", with or without "@ URL".
-func (r *resolver) namedRequirement(line string, at fault.Position) {
-	m := requirementName.FindStringSubmatch(line)
-	if m := versionControl.FindStringSubmatch(line); m != nil {
-		r.versionControlled(m[1], m[2], at)
-		return
-	}
-	if strings.Contains(firstField(line), "://") {
-		return // a direct URL without a name: the resolver reads it
-	}
-	if m == nil || m[3] != "" && !strings.ContainsAny(m[3][:1], "=<>!~@;(-") {
-		r.Specf(at, "%q is not a requirement", line).Hint("For example: numpy==2.2.1")
-		return
-	}
-	if rest := strings.TrimSpace(strings.TrimPrefix(m[3], "@")); rest != m[3] && isLocalPath(rest) {
-		r.localRequirement(firstField(rest), at)
-		return
-	}
-	q := requirement{name: pypi.Normalize(m[1]), extras: m[2], rest: lineOptions.ReplaceAllString(m[3], ""), at: at}
-	if pin := exactPin.FindStringSubmatch(m[3]); pin != nil {
-		q.pin = pin[1]
-	}
-	r.direct = append(r.direct, q)
-}
-
-func isOption(line string, names ...string) bool {
-	return slices.ContainsFunc(names, func(name string) bool {
-		rest, found := strings.CutPrefix(line, name)
-		return found && (rest == "" || strings.ContainsAny(rest[:1], " \t=./"))
-	})
-}
-
-var archiveFile = lazyregexp.New(`(?i)\.(whl|zip|tar\.gz|tgz)(\[.*\])?$`)
-
-// isLocalPath tells a file or directory from a package name and from a URL.
-func isLocalPath(line string) bool {
-	word := firstField(line)
-	if strings.HasPrefix(strings.ToLower(word), "file:") {
-		return true
-	}
-	if strings.Contains(word, "://") {
-		return false
-	}
-	return strings.HasPrefix(word, ".") || strings.HasPrefix(word, "/") || archiveFile.MatchString(word)
-}
-
-func firstField(line string) string {
-	fields := strings.Fields(line)
-	if len(fields) == 0 {
-		return ""
-	}
-	return fields[0]
 }

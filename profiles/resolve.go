@@ -88,7 +88,7 @@ func (p *Project) compose(t tree, s *spec, sel Selection) *recipe.Recipe {
 	r.System, r.Builder.System, r.Apt = system.image, system.builder, system.apt
 	builds := resolveSourceBuilds(t.Report, s.python.build, public)
 	r.Builder.Packages, r.Requires = builds.packages, withBuilds(r.Requires, builds)
-	r.Builder.Constraints = q.readRequirements(s.python.buildConstraints, true)
+	r.Builder.Constraints = q.buildConstraints()
 	r.Builder.Project = installed(t, s.python, r.Name)
 
 	r.User = resolveUser(t.Report, s.user)
@@ -107,6 +107,7 @@ func (p *Project) compose(t tree, s *spec, sel Selection) *recipe.Recipe {
 	r.Testing, r.Dev = resolveTesting(t, s.testing, stages), resolveDev(t.Report, s.dev, stages)
 	leaks(t.Report, s, p.argPairs(sel))
 
+	q.parse()
 	r.Requires.Inputs = requiresInputs(t.Report, r, s.base.glibc.Value)
 	if r.Testing != nil {
 		r.Testing.Requires.Inputs = stageInputs(t.Report, r.Requires.Inputs, r.Testing.Requires)

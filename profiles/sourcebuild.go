@@ -2,12 +2,9 @@ package profiles
 
 import (
 	"cmp"
-	"path"
 	"slices"
 	"strings"
 
-	"github.com/mlbuild/mlbuild/profiles/fault"
-	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
@@ -76,7 +73,7 @@ func resolveSourceBuilds(report *yamldoc.Report, list []sourceBuildSpec, public 
 	seen := map[string]bool{}
 	for _, s := range list {
 		name := pypi.Normalize(s.name.Value)
-		if !requirementName.MatchString(s.name.Value) || strings.ContainsAny(s.name.Value, " [=<>~!@;/") {
+		if !pypi.ValidName(s.name.Value) {
 			report.Specf(s.name.At, "%q is not the name of a package", s.name.Value).Hint("Write the name alone; its version stands in the requirements.")
 			continue
 		}
@@ -144,35 +141,4 @@ func installed(t tree, p pythonSpec, name string) *recipe.LocalSource {
 	local.Name = orElse(local.Name, pypi.Normalize(name))
 	local.Meta = nil // its requirements are asked for by python.project
 	return &local
-}
-
-// metaFiles say what a source tree needs and how it is built.
-var metaFiles = []string{"pyproject.toml", "setup.py", "setup.cfg"}
-
-// byGitTags finds the tools that read a version off git's tags.
-var byGitTags = lazyregexp.New(`setuptools[_-]scm|hatch-vcs|pdm.*scm|versioningit|dunamai|poetry-dynamic-versioning|vcs-versioning`)
-
-// localDirectory reads the metadata of a package in the project's files.
-func localDirectory(t tree, dir string, at fault.Position) (recipe.LocalSource, bool) {
-	local := recipe.LocalSource{Path: dir}
-	for _, name := range metaFiles {
-		file := path.Join(dir, name)
-		if !t.exists(file) {
-			continue
-		}
-		data, ok := t.smallFile(file, at, "file")
-		if !ok {
-			return local, false
-		}
-		local.Meta = append(local.Meta, recipe.File{Path: file, Data: string(data)})
-		local.Git = local.Git || byGitTags.Match(data)
-	}
-	if len(local.Meta) == 0 || len(local.Meta) == 1 && local.Meta[0].Path == path.Join(dir, "setup.cfg") {
-		t.Specf(at, "%s is no Python package: it has neither pyproject.toml nor setup.py", dir)
-		return local, false
-	}
-	if py, err := readPyproject(local.Meta[0]); err == nil && py.hasProject() {
-		local.Name, local.Version = pypi.Normalize(py.Project.Name), py.Project.Version
-	}
-	return local, true
 }

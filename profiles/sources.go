@@ -9,29 +9,30 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
-// versionControl finds a requirement from version control (PEP 440, "Direct references"): the tool, and how it is reached.
-var versionControl = lazyregexp.New(`^(?:[A-Za-z0-9][A-Za-z0-9._-]*\s*(?:\[[^\]]*\])?\s*@\s*)?(git|hg|svn|bzr)\+([a-z]+)://`)
+// versionControl finds a URL of version control (PEP 440, "Direct references"): the tool, and how it is reached.
+var versionControl = lazyregexp.New(`^(git|hg|svn|bzr)\+([a-z]+)://`)
 
 // versionControlled checks a requirement from version control.
-func (r *resolver) versionControlled(tool, scheme string, at fault.Position) {
-	switch {
+func versionControlled(report *yamldoc.Report, url string, at fault.Position) {
+	m := versionControl.FindStringSubmatch(url)
+	switch tool, scheme := m[1], m[2]; {
 	case tool != "git":
-		r.Add(fault.New(fault.Sdist, "a requirement from %s cannot be built: only git is supported", tool).In(at).
+		report.Add(fault.New(fault.Sdist, "a requirement from %s cannot be built: only git is supported", tool).In(at).
 			Hint("Publish a wheel or a source distribution of it, and name its URL."))
 	case scheme == "file":
-		r.Specf(at, "a git repository of the local disk cannot be reached by the daemon").
+		report.Specf(at, "a git repository of the local disk cannot be reached by the daemon").
 			Hint("Name the package's directory in the project (./libs/name), or a repository on a server.")
 	case scheme != "https" && scheme != "http" && scheme != "ssh":
-		r.Specf(at, "a git repository cannot be reached by %s://", scheme).Hint("Write git+https://…@commit or git+ssh://git@host/…@commit.")
+		report.Specf(at, "a git repository cannot be reached by %s://", scheme).Hint("Write git+https://…@commit or git+ssh://git@host/…@commit.")
 	}
 }
 
 // editable says what to write in place of an editable install.
-func (r *resolver) editable(line string, at fault.Position) {
-	what := strings.TrimLeft(strings.TrimPrefix(strings.TrimPrefix(line, "--editable"), "-e"), " \t=")
-	f := r.Specf(at, "an editable install (%s) has no place in an image: it would point at files that are not there", line)
+func editable(report *yamldoc.Report, line, what string, at fault.Position) {
+	f := report.Specf(at, "an editable install (%s) has no place in an image: it would point at files that are not there", line)
 	if strings.HasPrefix(what, "git+") {
 		f.Hint("Write %s without -e: it is built as a wheel.", what)
 		return
@@ -39,65 +40,100 @@ func (r *resolver) editable(line string, at fault.Position) {
 	f.Hint("Write ./%s without -e, and it is built as a wheel of its own; or list its dependencies and copy its code with app.copy.", strings.TrimPrefix(what, "./"))
 }
 
-// noBinary reads --no-binary: packages that are to be built from source.
-func (r *resolver) noBinary(line string, at fault.Position) {
-	for name := range strings.SplitSeq(strings.TrimLeft(strings.TrimPrefix(line, "--no-binary"), " \t="), ",") {
+// noBinary reads the value of --no-binary: packages that are to be built from source.
+func (q *requirementReader) noBinary(value string, at fault.Position) {
+	for name := range strings.SplitSeq(value, ",") {
 		switch name = strings.TrimSpace(name); name {
 		case "", ":none:":
 		case ":all:":
-			r.Specf(at, "--no-binary :all: would build every package from source").Hint("Name the packages: --no-binary name.")
+			q.Specf(at, "--no-binary :all: would build every package from source").Hint("Name the packages: --no-binary name.")
 		default:
-			r.recipe.Requires.Source = append(r.recipe.Requires.Source, pypi.Normalize(name))
+			q.source = append(q.source, pypi.Normalize(name))
 		}
 	}
 }
 
 // localRequirement takes a file or directory of the project as a requirement: ./libs/tool, ./wheels/tool-1.0-py3-none-any.whl, ./tool[extra].
-func (r *resolver) localRequirement(word string, at fault.Position) {
+func (q *requirementReader) localRequirement(required pypi.Requirement, at fault.Position) {
 	const relative = "Write its path in the project, as ./libs/name; what lies outside never reaches the daemon."
-	if strings.HasPrefix(strings.ToLower(word), "file:") {
-		r.Specf(at, "a file: URL (%s) names a file of one machine", word).Hint(relative)
+	if required.Path() == "" {
+		q.Specf(at, "a file: URL (%s) names a file of one machine", required.URL).Hint(relative)
 		return
 	}
-	clean, ok := r.inside(LocalPath(word), at, "requirement")
+	clean, ok := q.inside(required.URL, at, "requirement")
 	if !ok {
 		return
 	}
-	real, ok := r.follow(clean, at)
+	real, ok := q.follow(clean, at)
 	if !ok {
 		return
 	}
-	info, err := fs.Stat(r.fsys, real)
+	info, err := fs.Stat(q.fsys, real)
 	if err != nil {
-		r.Add(r.missing(clean, at, "requirement"))
+		q.Add(q.missing(clean, at, "requirement"))
 		return
 	}
 	local := recipe.LocalSource{Path: clean}
 	if info.IsDir() {
-		local, ok = localDirectory(r.tree, clean, at)
+		local, ok = localDirectory(q.tree, clean, at)
 	} else {
-		local.SHA256, ok = r.sumOf(real, at)
+		local.SHA256, ok = q.sumOf(real, at)
 	}
 	if ok {
-		r.recipe.Requires.Local = append(r.recipe.Requires.Local, local)
+		q.local = append(q.local, local)
 	}
 }
 
-// LocalPath is the path of a requirement without its extras.
-func LocalPath(word string) string {
-	if i := strings.IndexByte(word, '['); i > 0 {
-		word = word[:i]
+// metaFiles say what a source tree needs and how it is built.
+var metaFiles = []string{"pyproject.toml", "setup.py", "setup.cfg"}
+
+// byGitTags finds the tools that read a version off git's tags.
+var byGitTags = lazyregexp.New(`setuptools[_-]scm|hatch-vcs|pdm.*scm|versioningit|dunamai|poetry-dynamic-versioning|vcs-versioning`)
+
+// localDirectory reads the metadata of a package in the project's files. ok is false after a fault.
+func localDirectory(t tree, dir string, at fault.Position) (local recipe.LocalSource, ok bool) {
+	local = recipe.LocalSource{Path: dir}
+	for _, name := range metaFiles {
+		file := path.Join(dir, name)
+		if !t.exists(file) {
+			continue
+		}
+		data, ok := t.smallFile(file, at, "file")
+		if !ok {
+			return local, false
+		}
+		local.Meta = append(local.Meta, recipe.File{Path: file, Data: string(data)})
+		local.Git = local.Git || byGitTags.Match(data)
+		if name != "pyproject.toml" {
+			local.Repos = append(local.Repos, reposOfText(string(data))...)
+		}
 	}
-	return strings.TrimSuffix(word, ";")
+	if len(local.Meta) == 0 || len(local.Meta) == 1 && local.Meta[0].Path == path.Join(dir, "setup.cfg") {
+		t.Specf(at, "%s is no Python package: it has neither pyproject.toml nor setup.py", dir)
+		return local, false
+	}
+	if py, err := readPyproject(local.Meta[0]); err == nil {
+		local.Repos = append(local.Repos, py.reposToBuild()...)
+		if py.hasProject() {
+			local.Name, local.Version = pypi.Normalize(py.Project.Name), py.Project.Version
+		}
+	}
+	return local, true
 }
 
-var oneRequirement = lazyregexp.New(`^(\s*(?:[A-Za-z0-9][A-Za-z0-9._-]*\s*(?:\[[^\]]*\])?\s*@\s*)?)([^\s\[;#]+)(.*)$`)
+// gitText is the URL of a git repository in a requirement of setup.py or setup.cfg, which only a run of it could tell for sure.
+var gitText = lazyregexp.New(`git\+((?:https?|ssh)://[^\s"']+)`)
 
-// CutLocal finds the path in a requirement that is a file or directory of the project: "tool @ ./libs/tool[x] ; marker" has the path libs/tool.
-func CutLocal(requirement string) (before, file, after string, ok bool) {
-	m := oneRequirement.FindStringSubmatch(strings.TrimRight(requirement, "\r\n"))
-	if m == nil || !isLocalPath(m[2]) || strings.HasPrefix(m[2], "file:") {
-		return "", "", "", false
+// reposOfText finds the git repositories that setup.py or setup.cfg names outside of comments.
+func reposOfText(text string) []string {
+	var repos []string
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(strings.TrimSpace(line), "#") {
+			continue
+		}
+		for _, m := range gitText.FindAllStringSubmatch(line, -1) {
+			repos = append(repos, m[1])
+		}
 	}
-	return m[1], path.Clean(m[2]), m[3], true
+	return repos
 }

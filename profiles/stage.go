@@ -44,26 +44,25 @@ type stageQuestion struct {
 
 // stageRequirements gathers what a stage wants: what the file names, else what lies in a usual place. direct is what it asks for by name.
 func (r *resolver) stageRequirements(stage recipe.Stage, s stageSpec, places usual) (q recipe.StageRequirements, direct []requirement) {
-	runtime, hashed, found := r.direct, r.hashed, r.found.lines
-	r.direct, r.hashed, r.found.lines = nil, nil, nil
-	defer func() { r.direct, r.hashed, r.found.lines = runtime, hashed, found }()
 	if !s.named() {
 		s = r.usualRequirements(stage, s, places)
 	}
-	q.Files = r.readRequirements(s.requirements, false)
+	read := r.reader()
+	q.Files = read.fileList(s.requirements, false)
 	for _, p := range s.packages {
 		q.Packages = append(q.Packages, p.Value)
-		r.requirementLine(p.Value, p.At)
+		read.item(p)
 	}
-	r.stageExtras(&q, stage, s.extras)
-	r.stageGroups(&q, stage, s.groups)
-	for _, l := range r.found.lines {
+	read.items(r.stageExtras(&q, stage, s.extras))
+	read.items(r.stageGroups(&q, stage, s.groups))
+	for _, l := range read.indexes {
 		r.knownIndex(l, stage)
 	}
-	q.Hashes = pinnedHashes(r.hashed)
-	q.Rename = renames(r.direct, r.renameQuestion())
+	r.takeSources(read.asked)
+	q.Hashes = pinnedHashes(read.hashed)
+	q.Rename = renames(read.direct, r.renameQuestion())
 	q.Lock = "pylock." + r.sel.Profile + "_" + string(stage) + ".toml" // no profile's name holds an underscore
-	return q, r.direct
+	return q, read.direct
 }
 
 // usualRequirements finds the requirements of a stage for which the file names none.
@@ -76,7 +75,7 @@ func (r *resolver) usualRequirements(stage recipe.Stage, s stageSpec, places usu
 		}
 	}
 	for _, name := range places.groups {
-		if r.py != nil && r.py.DependencyGroups[name] != nil {
+		if r.py != nil && r.py.group(name) != nil {
 			r.Notef("%s.groups is not given: the group %s of %s is used", stage, name, r.py.path)
 			s.groups = []yamldoc.String{{Value: name, At: s.at, Set: true}}
 			return s
@@ -98,56 +97,40 @@ func (r *resolver) knownIndex(l indexLine, stage recipe.Stage) {
 	}
 }
 
-func (r *resolver) stageExtras(q *recipe.StageRequirements, stage recipe.Stage, extras []yamldoc.String) {
+// stageExtras returns the requirements of extras of pyproject.toml, and notes the extras in q.
+func (r *resolver) stageExtras(q *recipe.StageRequirements, stage recipe.Stage, extras []yamldoc.String) []yamldoc.String {
 	switch {
 	case len(extras) == 0:
+		return nil
 	case r.recipe.Requires.Project == nil || !r.py.hasProject():
 		r.Specf(extras[0].At, "%s.extras needs python.project: extras come with the project's own dependencies", stage).
 			Hint("Write python: {project: .}, or name what the stage needs in %s.requirements.", stage)
-	default:
-		r.extras(extras)
-		q.Extras = recipe.SortedUnique(yamldoc.Values(extras))
+		return nil
 	}
+	q.Extras = recipe.SortedUnique(yamldoc.Values(extras))
+	return r.extras(extras)
 }
 
-// stageGroups takes dependency groups. A group needs nothing else of the project, so without python.project its requirements are
-// written out.
-func (r *resolver) stageGroups(q *recipe.StageRequirements, stage recipe.Stage, groups []yamldoc.String) {
-	switch {
-	case len(groups) == 0:
-	case r.py == nil:
+// stageGroups returns the requirements of dependency groups. A group needs nothing else of the project, so without python.project they are written out
+// in q.
+func (r *resolver) stageGroups(q *recipe.StageRequirements, stage recipe.Stage, groups []yamldoc.String) []yamldoc.String {
+	if len(groups) == 0 {
+		return nil
+	}
+	if r.py == nil {
 		r.Specf(groups[0].At, "%s.groups needs a pyproject.toml with [dependency-groups]", stage)
-	case r.recipe.Requires.Project != nil:
-		r.groups(groups)
+		return nil
+	}
+	items := r.groups(groups)
+	if r.recipe.Requires.Project != nil {
 		q.Groups = recipe.SortedUnique(yamldoc.Values(groups))
-	default:
-		r.groups(groups)
-		for _, g := range groups {
-			q.Packages = append(q.Packages, r.groupLines(g.Value, nil)...)
-		}
+	} else {
+		q.Packages = append(q.Packages, yamldoc.Values(items)...)
 	}
-}
-
-// groupLines are the requirements of a dependency group and of those that it includes (PEP 735).
-func (r *resolver) groupLines(name string, chain []string) []string {
-	if slices.Contains(chain, name) {
-		return nil // reported when the group was checked
-	}
-	var lines []string
-	for _, item := range r.py.DependencyGroups[name] {
-		switch item := item.(type) {
-		case string:
-			lines = append(lines, item)
-		case map[string]any:
-			if include, ok := item["include-group"].(string); ok {
-				lines = append(lines, r.groupLines(include, append(slices.Clone(chain), name))...)
-			}
-		}
-	}
-	return lines
+	return items
 }
 
 // asksIn reports whether one of the packages is asked for by name.
 func asksIn(direct []requirement, names ...string) bool {
-	return slices.ContainsFunc(direct, func(q requirement) bool { return slices.Contains(names, q.name) })
+	return slices.ContainsFunc(direct, func(q requirement) bool { return slices.Contains(names, q.Name) })
 }

@@ -2,7 +2,6 @@ package profiles
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
@@ -12,45 +11,41 @@ import (
 func (r *resolver) steps() {
 	req := &r.recipe.Requires
 	for _, step := range r.spec.python.then {
-		before := len(r.direct)
-		for _, f := range r.readRequirements(step.requirements, false) {
+		read := r.reader()
+		for _, f := range read.fileList(step.requirements, false) {
 			if i := slices.IndexFunc(req.Files, func(g recipe.File) bool { return g.Path == f.Path }); i >= 0 {
-				req.Files[i].Top = req.Files[i].Top || f.Top
+				req.Files[i].Top, req.Files[i].Limits = req.Files[i].Top || f.Top, req.Files[i].Limits && f.Limits
 				continue
 			}
 			req.Files = append(req.Files, f)
 		}
 		for _, s := range step.packages {
 			req.Packages = append(req.Packages, s.Value)
-			r.requirementLine(s.Value, s.At)
+			read.item(s)
 		}
-		r.replace(slices.DeleteFunc(slices.Clone(r.direct[before:]), func(q requirement) bool { return !q.versioned() }))
+		r.take(read.asked)
+		r.replace(slices.DeleteFunc(slices.Clone(read.direct), func(q requirement) bool { return !q.versioned() }))
 	}
 }
 
 // overrides reads python.overrides. They ask for no package by themselves.
 func (r *resolver) overrides() {
-	before := len(r.direct)
-	for _, s := range r.spec.python.overrides {
-		r.requirementLine(s.Value, s.At)
-	}
-	wanted := slices.Clone(r.direct[before:])
-	r.direct = r.direct[:before]
-	r.replace(wanted)
+	read := r.reader()
+	read.items(r.spec.python.overrides)
+	r.takeSources(read.asked)
+	r.replace(read.direct)
 }
 
-// versioned tells whether a requirement says which version or file it wants.
-func (q requirement) versioned() bool {
-	return q.rest != "" && strings.ContainsAny(q.rest[:1], "=<>!~@(")
-}
+// versioned reports whether a requirement says which version or file it wants.
+func (q requirement) versioned() bool { return q.Specifiers != nil || q.URL != "" }
 
 // replace makes requirements the only ones of their packages. Several of one package, under different markers, stand together.
 func (r *resolver) replace(wanted []requirement) {
 	names := map[string]bool{}
 	for _, q := range wanted {
-		names[q.name] = true
+		names[q.Name] = true
 	}
-	r.replaced = slices.DeleteFunc(r.replaced, func(q requirement) bool { return names[q.name] })
+	r.replaced = slices.DeleteFunc(r.replaced, func(q requirement) bool { return names[q.Name] })
 	r.replaced = append(r.replaced, wanted...)
 	r.recipe.Requires.Overrides = nil
 	for _, q := range r.replaced {

@@ -37,7 +37,7 @@ func Suggest(fsys fs.FS, directory string) Suggestion {
 	}
 	t.Faults, t.Notes = nil, nil // they are told when the project is built
 	for _, d := range r.direct {
-		s.has[d.name] = true
+		s.has[d.Name] = true
 	}
 	s.files()
 	s.service()
@@ -273,7 +273,7 @@ func (s *suggester) asgi(what, target string, factory bool) {
 		s.command = slices.Insert(s.command, 1, "--factory")
 	}
 	brought := func(q requirement) bool {
-		return q.name == "fastapi" && (strings.Contains(q.extras, "standard") || strings.Contains(q.extras, "all"))
+		return q.Name == "fastapi" && (strings.Contains(q.ExtrasText(), "standard") || strings.Contains(q.ExtrasText(), "all"))
 	}
 	if !slices.ContainsFunc(s.direct, brought) {
 		s.needs("uvicorn")

@@ -132,8 +132,8 @@ func (r *resolver) checkUV() {
 		known[pypi.Normalize(q.Name)] = true
 	}
 	for _, q := range r.direct {
-		if q.at.File == r.py.path && !known[q.name] && q.name != pypi.Normalize(r.py.Project.Name) {
-			r.Add(fault.New(fault.LockStale, "%s does not know %s, which %s asks for", r.uv.name, q.name, r.py.path).In(q.at).Hint("Run uv lock."))
+		if q.at.File == r.py.path && !known[q.Name] && q.Name != pypi.Normalize(r.py.Project.Name) {
+			r.Add(fault.New(fault.LockStale, "%s does not know %s, which %s asks for", r.uv.name, q.Name, r.py.path).In(q.at).Hint("Run uv lock."))
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package profiles
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/tomltext"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
@@ -39,19 +41,58 @@ func (r *resolver) uvTool() *uvTool {
 	return r.py.Tool.UV
 }
 
+// uvIndexURL is the key of an index's URL in the file.
+func uvIndexURL(i int) string { return tomltext.Element("tool.uv.index", i) + ".url" }
+
+// source are the tables of [tool.uv.sources] for a package, by its normalized name: one, or several with markers.
+func (t *uvTool) source(name string) []map[string]any {
+	if t == nil {
+		return nil
+	}
+	var tables []map[string]any
+	for _, key := range sortedKeys(t.Sources) {
+		if pypi.Normalize(key) != name {
+			continue
+		}
+		list, several := t.Sources[key].([]any)
+		if !several {
+			list = []any{t.Sources[key]}
+		}
+		for _, one := range list {
+			if table, ok := one.(map[string]any); ok {
+				tables = append(tables, table)
+			}
+		}
+	}
+	return tables
+}
+
+// repos are the URLs of git repositories from which [tool.uv.sources] takes what the lines require.
+func (t *uvTool) repos(lines []pypi.Line) []string {
+	var repos []string
+	for _, l := range lines {
+		for _, table := range t.source(l.Required.Name) {
+			if git, ok := table["git"].(string); ok {
+				repos = append(repos, gitURL(git))
+			}
+		}
+	}
+	return repos
+}
+
 // uvTorch finds the index of PyTorch to which [tool.uv.sources] binds torch, if it is one in every case.
 func (r *resolver) uvTorch() {
 	tool := r.uvTool()
 	if tool == nil || r.found.torch.tag != "" {
 		return
 	}
-	source, _ := tool.Sources["torch"].(map[string]any)
-	if list, ok := tool.Sources["torch"].([]any); ok && len(list) == 1 {
-		source, _ = list[0].(map[string]any)
+	source := map[string]any{}
+	if tables := tool.source("torch"); len(tables) == 1 {
+		source = tables[0]
 	}
-	for _, ix := range tool.Index {
+	for i, ix := range tool.Index {
 		if m := torchIndex.FindStringSubmatch(ix.URL); m != nil && source["index"] == ix.Name && source["extra"] == nil && source["group"] == nil {
-			r.found.torch = torchLine{m[1], m[2], r.py.at(ix.URL)}
+			r.found.torch = torchLine{m[1], m[2], r.py.at(uvIndexURL(i))}
 		}
 	}
 }
@@ -75,12 +116,10 @@ func (r *resolver) uvSettings() {
 	r.uvIndexes(tool)
 	own := r.replaced
 	r.replaced = nil
-	before := len(r.direct)
-	for _, line := range tool.Overrides {
-		r.requirementLine(line, r.py.at(line))
-	}
-	r.replace(slices.Clone(r.direct[before:]))
-	r.direct = r.direct[:before]
+	read := r.reader()
+	read.items(r.py.strings(itemsOf("tool.uv.override-dependencies", tool.Overrides)))
+	r.takeSources(read.asked)
+	r.replace(read.direct)
 	r.replace(own)
 	if len(tool.Constraints) > 0 {
 		text := strings.Join(tool.Constraints, "\n") + "\n"
@@ -91,11 +130,11 @@ func (r *resolver) uvSettings() {
 // uvIndexes takes over the indexes that are not explicit: these are found through the sources that name them.
 func (r *resolver) uvIndexes(tool *uvTool) {
 	req := &r.recipe.Requires
-	for _, ix := range tool.Index {
-		if ix.Explicit || ix.URL == "" || yamldoc.HasUserInfo(ix.URL) || r.indexAt(ix.URL) >= 0 || r.found.torch.tag != "" && torchIndex.MatchString(ix.URL) {
+	for i, ix := range tool.Index {
+		if ix.Explicit || ix.URL == "" || yamldoc.HasUserInfo(ix.URL) || indexAt(r.spec.python.indexes, ix.URL) >= 0 || r.found.torch.tag != "" && torchIndex.MatchString(ix.URL) {
 			continue
 		}
-		if !checkURL(r.Report, yamldoc.String{Value: ix.URL, At: r.py.at(ix.URL), Set: true}, "the index "+ix.Name) {
+		if !checkURL(r.Report, yamldoc.String{Value: ix.URL, At: r.py.at(uvIndexURL(i)), Set: true}, "the index "+ix.Name) {
 			continue
 		}
 		standard := ix.Default && !slices.ContainsFunc(req.Indexes, func(other recipe.Index) bool { return other.Default })
@@ -198,8 +237,8 @@ func (r *resolver) familySources() []string {
 func withoutNames(lines, names []string) []string {
 	left := []string{}
 	for _, line := range lines {
-		m := requirementName.FindStringSubmatch(line)
-		if m == nil || !slices.ContainsFunc(names, func(name string) bool { return pypi.Normalize(name) == pypi.Normalize(m[1]) }) {
+		q, err := pypi.ParseRequirement(line)
+		if errors.Is(err, pypi.ErrNoRequirement) || !slices.ContainsFunc(names, func(name string) bool { return pypi.Normalize(name) == q.Name }) {
 			left = append(left, line)
 		}
 	}

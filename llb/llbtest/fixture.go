@@ -23,7 +23,7 @@ var Budget = plantest.Budget
 
 // Recipe is a service with a model, system packages and a private index: every stage and every kind of step.
 func Recipe() *recipe.Recipe {
-	return &recipe.Recipe{
+	r := &recipe.Recipe{
 		Name: "sentiment", Profile: "cpu", Platform: "linux/amd64",
 		Base: recipe.BaseImage{Ref: "docker.io/library/python:3.11-slim", Interpreter: "/usr/local/bin/python3.11"},
 		Tool: "docker.io/library/python:3-slim", Python: recipe.Python{Version: "3.11", From: "default"},
@@ -51,6 +51,8 @@ func Recipe() *recipe.Recipe {
 		},
 		Layers: Budget, Compression: "zstd", Secrets: []string{"corp-login"},
 	}
+	r.Requires.Parse()
+	return r
 }
 
 // Base is an image with some layers and the history that such images have: some entries made no layer.

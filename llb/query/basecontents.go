@@ -1,6 +1,7 @@
 package query
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -9,7 +10,6 @@ import (
 
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/compat"
-	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
@@ -30,68 +30,41 @@ func BaseConstraints(r *recipe.Recipe, packages []compat.Package) string {
 	var lines strings.Builder
 	for _, p := range packages {
 		public, _, _ := strings.Cut(p.Version, "+")
-		if slices.Contains(packageTools, p.Name) || !allows(asked[p.Name], public) {
-			continue
+		v, err := pypi.ParseVersion(public)
+		if err == nil && !slices.Contains(packageTools, p.Name) && asked[p.Name].Admit(v) {
+			lines.WriteString(p.Name + "==" + public + "\n")
 		}
-		lines.WriteString(p.Name + "==" + public + "\n")
 	}
 	return lines.String()
 }
 
-// allows tells whether a version satisfies every specifier; what is no version or no specifier is the resolver's business.
-func allows(all []string, version string) bool {
-	v, err := pypi.ParseVersion(version)
-	if err != nil {
-		return false
-	}
-	for _, text := range all {
-		if s, err := pypi.ParseSpecifiers(text); err == nil && !s.Admit(v) {
-			return false
+// specifiers are what the project asks of each package that it names or limits on the recipe's platform, by the name for the accelerator. An override stands
+// in place of every other requirement of its package.
+func specifiers(r *recipe.Recipe) map[string]pypi.Specifiers {
+	env := environment(r, r.Platform)
+	asked := map[string]pypi.Specifiers{}
+	add := func(all []recipe.Asked, skip map[string]pypi.Specifiers) {
+		for _, a := range all {
+			name := renamed(a.Name, r.Requires.Rename)
+			if _, skipped := skip[name]; name != "" && !skipped && a.Holds(env) {
+				asked[name] = append(asked[name], a.Specifiers...)
+			}
 		}
 	}
-	return true
-}
-
-// versionPart is the specifier of a requirement: ">=2,<3" of "numpy[x]>=2,<3 ; python_version>'3'".
-var versionPart = lazyregexp.New(`^[^;#@\\]*`)
-
-// specifiers gives what the project asks of each package that it names, by normalized name; one that it names without a version has none.
-func specifiers(r *recipe.Recipe) map[string][]string {
-	asked := map[string][]string{}
-	for _, line := range requirementLines(r) {
-		line = renameOne(line, r.Requires.Rename)
-		m := RequirementName.FindStringSubmatchIndex(line)
-		if m == nil {
-			continue
-		}
-		name := pypi.Normalize(line[m[4]:m[5]])
-		text, _, _ := strings.Cut(versionPart.FindString(line[max(m[5], m[7]):]), " --")
-		asked[name] = append(asked[name], strings.Fields(strings.ReplaceAll(text, " ", ""))...)
-	}
+	add(r.Requires.Replacing(), nil)
+	overridden := maps.Clone(asked)
+	add(r.Requires.Wanted(), overridden)
+	add(r.Requires.Limits(), nil)
 	return asked
 }
 
-// Mentioned lists every package that the project names itself, whether or not a marker or an extra leaves it out; sorted.
+// Mentioned lists every package that the project asks for itself, whether or not a marker leaves it out, under the names of its accelerator; sorted.
 func Mentioned(r *recipe.Recipe) []string {
-	asked := specifiers(r)
-	names := make([]string, 0, len(asked))
-	for name := range asked {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
-}
-
-// requirementLines is all text of the project that may be a requirement.
-func requirementLines(r *recipe.Recipe) []string {
-	lines := slices.Concat(r.Requires.Packages, r.Requires.Overrides)
-	for _, f := range r.Requires.Files {
-		lines = append(lines, strings.Split(f.Data, "\n")...)
-	}
-	if p := r.Requires.Project; p != nil {
-		for _, quoted := range tomlString.FindAllStringSubmatch(p.File.Data, -1) {
-			lines = append(lines, quoted[2])
+	names := []string{}
+	for _, a := range r.Requires.Wanted() {
+		if a.Name != "" {
+			names = append(names, renamed(a.Name, r.Requires.Rename))
 		}
 	}
-	return lines
+	return recipe.SortedUnique(names)
 }

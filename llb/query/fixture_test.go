@@ -23,6 +23,7 @@ func resolution(t *testing.T, change func(*recipe.Recipe, *ResolveInputs)) llbte
 	if change != nil {
 		change(r, &in)
 	}
+	r.Requires.Parse()
 	def, err := Resolution(r, in)
 	if err != nil {
 		t.Fatal(err)

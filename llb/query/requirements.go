@@ -4,12 +4,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/pelletier/go-toml/v2"
 
 	"github.com/mlbuild/mlbuild/profiles/compat"
-	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
@@ -49,7 +47,7 @@ func resolveProject(r *recipe.Recipe, direct []string) (string, error) {
 	}
 	doc.Project.Name, doc.Project.Version = "requirements-of-"+r.Profile, "0"
 	doc.Project.RequiresPython = ">=" + r.Python.Version
-	doc.Project.Dependencies = append(renameAll(named(r.Requires.Packages), r.Requires.Rename), direct...)
+	doc.Project.Dependencies = append(named(r), direct...)
 	for _, ix := range r.Requires.Indexes {
 		bound := len(ix.Packages) > 0 || ix.Name == r.Requires.Torch
 		doc.Tool.UV.Index = append(doc.Tool.UV.Index, index{Name: ix.Name, URL: ix.URL, Explicit: bound && !ix.Default, Default: ix.Default})
@@ -82,11 +80,10 @@ func unknownIf(unknown bool) string {
 	return ""
 }
 
-// byPlace tells whether the project requires a package by a URL or a path.
+// byPlace reports whether the project requires a package by a URL or a path.
 func byPlace(r *recipe.Recipe, name string) bool {
-	return slices.ContainsFunc(requirementLines(r), func(line string) bool {
-		m := RequirementName.FindStringSubmatch(line)
-		return m != nil && m[4] == "@" && pypi.Normalize(m[2]) == name
+	return slices.ContainsFunc(slices.Concat(r.Requires.Wanted(), r.Requires.Replacing()), func(a recipe.Asked) bool {
+		return a.Name == name && a.URL != ""
 	}) || slices.ContainsFunc(r.Requires.Local, func(l recipe.LocalSource) bool { return l.Name == name })
 }
 
@@ -107,93 +104,60 @@ func Bindings(r *recipe.Recipe) map[string]string {
 	return b
 }
 
-// Named lists the bound packages that the project's requirements name themselves, sorted: they are direct from the start.
-func Named(r *recipe.Recipe) []string {
-	named := map[string]bool{}
-	for _, line := range requirementLines(r) {
-		if m := RequirementName.FindStringSubmatch(line); m != nil {
-			named[pypi.Normalize(m[2])] = true
+// Named lists the bound packages that the project's requirements name themselves for one of the platforms, sorted: they are direct from the start.
+func Named(r *recipe.Recipe, platforms []string) []string {
+	bindings, named := Bindings(r), map[string]bool{}
+	for _, platform := range platforms {
+		env := environment(r, platform)
+		for _, a := range r.Requires.Wanted() {
+			if bindings[a.Name] != "" && a.Holds(env) {
+				named[a.Name] = true
+			}
 		}
-	}
-	return slices.DeleteFunc(slices.Sorted(maps.Keys(Bindings(r))), func(p string) bool { return !named[p] })
-}
-
-var (
-	// RequirementName is the name that starts a requirement line (PEP 508), with what stands before it, its extras and how the
-	// rest begins. A path or a URL does not start with a name.
-	RequirementName = lazyregexp.New(`^(\s*)([A-Za-z0-9][A-Za-z0-9._-]*)(\s*\[[^\]]*\])?\s*([<>=!~;@#(\\]|\s-|$)`)
-	// tomlString is a basic or literal string of TOML on one line.
-	tomlString = lazyregexp.New(`(["'])([^"'\n]*)["']`)
-)
-
-// NameOf is the normalized name that a requirement starts with, "" = none.
-func NameOf(requirement string) string {
-	if m := RequirementName.FindStringSubmatch(requirement); m != nil {
-		return pypi.Normalize(m[2])
-	}
-	return ""
-}
-
-// renameOne gives a requirement the accelerator's name of its package; extras of the old name go with it. One that names its file by a
-// URL stays: the file is of the old name.
-func renameOne(requirement string, names map[string]string) string {
-	m := RequirementName.FindStringSubmatchIndex(requirement)
-	if m == nil || requirement[m[8]:m[9]] == "@" {
-		return requirement
-	}
-	to, ok := names[pypi.Normalize(requirement[m[4]:m[5]])]
-	if !ok {
-		return requirement
-	}
-	return requirement[:m[3]] + to + requirement[max(m[5], m[7]):]
-}
-
-func renameAll(requirements []string, names map[string]string) []string {
-	out := make([]string, len(requirements))
-	for i, r := range requirements {
-		out[i] = renameOne(r, names)
-	}
-	return out
-}
-
-func renameLines(text string, names map[string]string) string {
-	var b strings.Builder
-	for line := range strings.Lines(text) {
-		b.WriteString(renameOne(line, names))
-	}
-	return b.String()
-}
-
-// renameStrings renames inside the strings of a TOML file, which is where its requirements stand.
-func renameStrings(text string, names map[string]string) string {
-	if len(names) == 0 {
-		return text
-	}
-	return tomlString.ReplaceAllStringFunc(text, func(s string) string {
-		return s[:1] + renameOne(s[1:len(s)-1], names) + s[len(s)-1:]
-	})
-}
-
-// Requested lists every package that the project's requirements name themselves, under the names of its accelerator, sorted.
-func Requested(r *recipe.Recipe) []string {
-	named := map[string]bool{}
-	for _, f := range r.Requires.Files {
-		for line := range strings.Lines(f.Data) {
-			addName(named, line, r.Requires.Rename)
-		}
-	}
-	for _, p := range r.Requires.Packages {
-		addName(named, p, r.Requires.Rename)
 	}
 	return slices.Sorted(maps.Keys(named))
 }
 
-func addName(named map[string]bool, requirement string, names map[string]string) {
-	requirement, _, _ = strings.Cut(requirement, " #")
-	if strings.Contains(requirement, ";") { // a marker may leave it out
-		return
+// environment is what markers are evaluated against: uv takes the first patch release of a Python version of which it is told no more.
+func environment(r *recipe.Recipe, platform string) *pypi.Environment {
+	return pypi.NewEnvironment(pypi.Target{Python: r.Python.Version, Platform: platform}, r.Python.Version+".0", nil)
+}
+
+// rewritten is a text that holds the requirements of lines, as uv has to read it: packages have the accelerator's names, and files of the project lie where
+// uv sees them. Extras of an old name go with it. What names its file by a URL stays: the file is of the old name.
+func rewritten(text string, lines []pypi.Line, names map[string]string) string {
+	var edits []pypi.Edit
+	for _, l := range lines {
+		q := l.Required
+		e, ok := q.Renamed(names[q.Name])
+		switch {
+		case l.Offset < 0: // written in a way that has no place
+		case ok && names[q.Name] != "":
+			edits = append(edits, e.In(l.Offset))
+		case q.Path() != "":
+			edits = append(edits, q.Moved("./"+localDir+"/"+q.Path()).In(l.Offset))
+		}
 	}
-	if m := RequirementName.FindStringSubmatch(renameOne(requirement, names)); m != nil {
-		named[pypi.Normalize(m[2])] = true
+	slices.SortFunc(edits, func(a, b pypi.Edit) int { return a.From - b.From })
+	return pypi.Apply(text, slices.Compact(edits))
+}
+
+// Requested lists every package that the project's files and its own list name themselves and no marker may leave out, under the names of its accelerator,
+// sorted.
+func Requested(r *recipe.Recipe) []string {
+	named := map[string]bool{}
+	for _, a := range r.Requires.Wanted() {
+		if p := r.Requires.Project; a.Name != "" && a.Marker == nil && (p == nil || a.File != p.File.Path) {
+			named[renamed(a.Name, r.Requires.Rename)] = true
+		}
 	}
+	return slices.Sorted(maps.Keys(named))
+}
+
+// renamed is the accelerator's name of a package, without the extras that come with it.
+func renamed(name string, names map[string]string) string {
+	if q, err := pypi.ParseRequirement(names[name]); err == nil {
+		return q.Name
+	}
+	return name
 }

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/llb/llbtest"
 	"github.com/mlbuild/mlbuild/profiles/compat"
+	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
@@ -35,14 +37,14 @@ func TestRename(t *testing.T) {
 		{"option", "--extra-index-url https://tensorflow.example", "--extra-index-url https://tensorflow.example"},
 		{"URL", "https://files.example/tensorflow-2.21-py3-none-any.whl", "https://files.example/tensorflow-2.21-py3-none-any.whl"},
 		{"its own URL", "tensorflow @ https://files.example/tf.whl", "tensorflow @ https://files.example/tf.whl"},
-		{"path", "./tensorflow", "./tensorflow"},
-		{"path that starts with the name", "tensorflow/wheels/x.whl", "tensorflow/wheels/x.whl"},
+		{"path", "./tensorflow", "./local/tensorflow"},
+		{"path that starts with the name", "tensorflow/wheels/x.whl", "./local/tensorflow/wheels/x.whl"},
 		{"longer name", "tensorflow-datasets", "tensorflow-datasets"},
 		{"other", "numpy", "numpy"},
 		{"empty", "", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := renameOne(c.in, cpuNames); got != c.want {
+			if got := rewritten(c.in, pypi.ParseLines(c.in), cpuNames); got != c.want {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
 		})
@@ -52,15 +54,15 @@ func TestRename(t *testing.T) {
 func TestRenameFiles(t *testing.T) {
 	in := "# first\ntensorflow[and-cuda]\r\n-r more.txt\n\nnumpy\ntensorflow>2"
 	want := "# first\ntensorflow-cpu\r\n-r more.txt\n\nnumpy\ntensorflow-cpu>2"
-	if got := renameLines(in, cpuNames); got != want {
+	if got := rewritten(in, pypi.ParseLines(in), cpuNames); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	in = "dependencies = [\n  \"tensorflow[and-cuda]>=2\", 'tensorflow; os_name == \"posix\"', \"numpy\",\n]\ntensorflow = 1\n"
 	want = "dependencies = [\n  \"tensorflow-cpu>=2\", 'tensorflow-cpu; os_name == \"posix\"', \"numpy\",\n]\ntensorflow = 1\n"
-	if got := renameStrings(in, cpuNames); got != want {
+	if got := rewritten(in, linesOf(in, "tensorflow[and-cuda]>=2", "tensorflow; os_name == \"posix\"", "numpy"), cpuNames); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if got := renameStrings(in, nil); got != in {
+	if got := rewritten(in, linesOf(in, "tensorflow[and-cuda]>=2"), nil); got != in {
 		t.Errorf("with nothing to rename: %q", got)
 	}
 }
@@ -72,7 +74,7 @@ func requirements() *recipe.Recipe {
 		Files: []recipe.File{{Path: "requirements.txt", Top: true, Data: "Torch>=2\n# torchvision\n-r torchaudio.txt\nhttps://files.example/x.whl\n" +
 			"wheels/y.whl\ntensorflow[and-cuda]\nuvloop; sys_platform == 'linux'\nZope.Interface==5 # comment; with semicolon\n"}},
 		Packages: []string{"secretsauce[fast]>1"},
-		Project:  &recipe.ProjectSource{File: recipe.File{Path: "pyproject.toml", Data: "dependencies = [\"torchao>0\", 'xformers']\n# torchtext\n"}},
+		Project:  &recipe.ProjectSource{File: recipe.File{Path: "pyproject.toml", Data: "dependencies = [\"torchao>0\", 'xformers']\n# torchtext\n"}, Lines: linesOf("dependencies = [\"torchao>0\", 'xformers']", "torchao>0", "xformers")},
 		Indexes: []recipe.Index{
 			{Name: "pytorch", URL: "https://download.pytorch.org/whl/cpu"},
 			{Name: "corp", URL: "https://index.example/simple", Packages: []string{"SecretSauce", "torchao"}},
@@ -81,7 +83,19 @@ func requirements() *recipe.Recipe {
 		},
 		Rename: map[string]string{"tensorflow": "tensorflow-cpu"}, Torch: "pytorch",
 	}
+	r.Requires.Parse()
 	return r
+}
+
+// linesOf are requirements where they stand in a pyproject.toml.
+func linesOf(toml string, requirements ...string) []pypi.Line {
+	var lines []pypi.Line
+	for _, text := range requirements {
+		l := pypi.ParseItem(text)
+		l.Offset = strings.Index(toml, text)
+		lines = append(lines, l)
+	}
+	return lines
 }
 
 func TestBindings(t *testing.T) {
@@ -102,7 +116,7 @@ func TestBindings(t *testing.T) {
 
 func TestNamed(t *testing.T) {
 	want := []string{"secretsauce", "torch", "torchao", "xformers"}
-	if d := cmp.Diff(want, Named(requirements())); d != "" {
+	if d := cmp.Diff(want, Named(requirements(), []string{"linux/amd64"})); d != "" {
 		t.Errorf("bound packages that are named (-want +got):\n%s", d)
 	}
 }
@@ -117,6 +131,7 @@ func TestRequested(t *testing.T) {
 func TestResolveProject(t *testing.T) {
 	r := requirements()
 	r.Requires.Packages = []string{"secretsauce[fast]>1", "tensorflow[and-cuda]", `a; extra == "x"`}
+	r.Requires.Parse()
 	text, err := resolveProject(r, []string{"secretsauce", "torch"})
 	if err != nil {
 		t.Fatal(err)

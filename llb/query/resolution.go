@@ -118,13 +118,16 @@ compile "$@" --output-file /out/via.txt || : > /out/via.txt
 func resolveSources(r *recipe.Recipe, project string, in ResolveInputs, s ops.Group) bkllb.State {
 	files := []recipe.File{{Path: "pyproject.toml", Data: project}}
 	for _, f := range slices.Concat(r.Requires.Files, r.Requires.Constraints) {
-		files = append(files, recipe.File{Path: "project/" + f.Path, Data: localLines(renameLines(f.Data, r.Requires.Rename))})
+		files = append(files, recipe.File{Path: "project/" + f.Path, Data: rewritten(f.Data, f.Lines, r.Requires.Rename)})
 	}
 	if p := r.Requires.Project; p != nil {
-		files = append(files, recipe.File{Path: "project/" + p.File.Path, Data: renameStrings(p.File.Data, r.Requires.Rename)})
+		files = append(files, recipe.File{Path: "project/" + p.File.Path, Data: rewritten(p.File.Data, p.Lines, r.Requires.Rename)})
 	}
 	if len(r.Requires.Overrides) > 0 {
-		lines := strings.Join(renameAll(r.Requires.Overrides, r.Requires.Rename), "\n") + "\n"
+		lines := ""
+		for i, text := range r.Requires.Overrides {
+			lines += rewritten(text, r.Requires.OverrideLines[i:i+1], r.Requires.Rename) + "\n"
+		}
 		files = append(files, recipe.File{Path: overridesFile, Data: lines})
 	}
 	files = append(files, in.sourceFiles(r)...)
@@ -144,7 +147,7 @@ const overridesFile = "overrides.txt"
 func (in ResolveInputs) compileArgs(r *recipe.Recipe) []string {
 	q := r.Requires
 	args := []string{"pyproject.toml"}
-	if len(unnamed(q.Packages)) > 0 {
+	if len(unnamed(r)) > 0 {
 		args = append(args, packagesFile)
 	}
 	for _, f := range q.Files {

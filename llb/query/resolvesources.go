@@ -8,8 +8,8 @@ import (
 	bkllb "github.com/moby/buildkit/client/llb"
 
 	"github.com/mlbuild/mlbuild/llb/ops"
-	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
+	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
@@ -36,43 +36,28 @@ func Relocate(lock []byte) []byte {
 	})
 }
 
-// localLines has the requirements that are files of the project point to where uv sees them.
-func localLines(text string) string {
-	var b strings.Builder
-	for line := range strings.Lines(text) {
-		b.WriteString(localLine(line))
+// named are the packages of the project file as uv reads them, but for those that only a requirements file can hold.
+func named(r *recipe.Recipe) []string { return packages(r, true) }
+
+// unnamed are the packages that begin with no name, or give a path for it: only a requirements file can hold them.
+func unnamed(r *recipe.Recipe) []string { return packages(r, false) }
+
+func packages(r *recipe.Recipe, named bool) []string {
+	list := []string{}
+	for i, text := range r.Requires.Packages {
+		l := r.Requires.PackageLines[i]
+		if named == (l.Required.Name != "" && !l.Required.IsLocal()) {
+			list = append(list, rewritten(text, []pypi.Line{l}, r.Requires.Rename))
+		}
 	}
-	return b.String()
-}
-
-func localLine(requirement string) string {
-	before, file, after, ok := profiles.CutLocal(requirement)
-	if !ok {
-		return requirement
-	}
-	end := requirement[len(strings.TrimRight(requirement, "\r\n")):]
-	return before + "./" + localDir + "/" + file + after + end
-}
-
-// unnamed are the requirements that begin with no name, or give a path for it: only a requirements file can hold them.
-func unnamed(packages []string) []string {
-	return slices.DeleteFunc(slices.Clone(packages), isNamed)
-}
-
-func named(packages []string) []string {
-	return slices.DeleteFunc(slices.Clone(packages), func(p string) bool { return !isNamed(p) })
-}
-
-func isNamed(requirement string) bool {
-	_, _, _, local := profiles.CutLocal(requirement)
-	return !local && RequirementName.MatchString(requirement)
+	return list
 }
 
 // sourceFiles are the files that uv needs only where something is no wheel of an index.
 func (in ResolveInputs) sourceFiles(r *recipe.Recipe) []recipe.File {
 	var files []recipe.File
-	if packages := unnamed(r.Requires.Packages); len(packages) > 0 {
-		files = append(files, recipe.File{Path: packagesFile, Data: localLines(strings.Join(packages, "\n") + "\n")})
+	if packages := unnamed(r); len(packages) > 0 {
+		files = append(files, recipe.File{Path: packagesFile, Data: strings.Join(packages, "\n") + "\n"})
 	}
 	if len(r.Requires.Source) > 0 {
 		files = append(files, recipe.File{Path: buildFile, Data: "--no-binary " + strings.Join(r.Requires.Source, "\n--no-binary ") + "\n"})
@@ -119,45 +104,28 @@ func versionOptions(packages []recipe.LocalSource, version string) []bkllb.RunOp
 	return opts
 }
 
-var (
-	gitRequirement = lazyregexp.New(`git\+(https?|ssh)://|\bgit\s*=\s*["']`)
-	// sshRequirement finds the server of git+ssh://git@server/…, git = "ssh://server/…" and git = "git@server:…".
-	sshRequirement = lazyregexp.New(`(?:git\+ssh|\bgit\s*=\s*["']ssh)://(?:[^@/\s"']+@)?([^/\s"']+)|\bgit\s*=\s*["']git@([^:/\s"']+)`)
-)
-
-func UsesGit(r *recipe.Recipe) bool {
-	return slices.ContainsFunc(askedTexts(r), gitRequirement.MatchString)
-}
+// UsesGit reports whether uv may have to ask a git repository.
+func UsesGit(r *recipe.Recipe) bool { return len(gitRepos(r)) > 0 }
 
 // SSHServers lists the git servers that uv has to ask by ssh, sorted, as known_hosts(5) names them.
 func SSHServers(r *recipe.Recipe) []string {
 	var servers []string
-	for _, text := range askedTexts(r) {
-		for _, m := range sshRequirement.FindAllStringSubmatch(text, -1) {
-			servers = append(servers, ops.ServerName(m[1]+m[2]))
+	for _, repo := range gitRepos(r) {
+		if address, ok := strings.CutPrefix(repo, "ssh://"); ok {
+			server, _, _ := strings.Cut(address, "/")
+			servers = append(servers, ops.ServerName(server[strings.LastIndexByte(server, '@')+1:]))
 		}
 	}
 	slices.Sort(servers)
 	return slices.Compact(servers)
 }
 
-// askedTexts are the texts in which the requirements stand that uv resolves; none where a lock of its own says all.
-func askedTexts(r *recipe.Recipe) []string {
+// gitRepos are the repositories that uv may need; none where a lock of its own says all.
+func gitRepos(r *recipe.Recipe) []string {
 	if r.Requires.UV != nil {
 		return nil
 	}
-	files := slices.Concat(r.Requires.Files, r.Requires.Constraints)
-	if r.Requires.Project != nil {
-		files = append(files, r.Requires.Project.File)
-	}
-	for _, l := range r.Requires.Local {
-		files = append(files, l.Meta...)
-	}
-	texts := slices.Concat(r.Requires.Packages, r.Requires.Overrides)
-	for _, f := range files {
-		texts = append(texts, f.Data)
-	}
-	return texts
+	return r.Requires.GitRepos()
 }
 
 // withGit is the tool image with git, where a requirement needs it.

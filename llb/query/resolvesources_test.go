@@ -19,6 +19,7 @@ func TestMetadataOfSources(t *testing.T) {
 	r.Requires.Local = []recipe.LocalSource{{Path: "libs/tree", Name: "tree"}}
 	r.Requires.Metadata = []recipe.Metadata{{Name: "flash-attn", Requires: []string{"torch"}}, {Name: "kit", Requires: []string{"numpy"}}}
 	r.Requires.NoDeps = []string{"tree"}
+	r.Requires.Parse()
 	got, err := resolveProject(r, nil)
 	if err != nil {
 		t.Fatal(err)

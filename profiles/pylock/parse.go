@@ -8,6 +8,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pypi"
+	"github.com/mlbuild/mlbuild/profiles/tomltext"
 )
 
 // maxBytes bounds a lock; the largest real ones, universal with hundreds of packages, are below 5 MiB.
@@ -73,7 +74,7 @@ func Parse(name string, data []byte) (*Lock, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{name: name, places: locate(data)}
+	r := &reader{name: name, places: tomltext.Locate(data)}
 	lock := r.lock(raw)
 	if err := r.faults.Err(); err != nil {
 		return nil, err
@@ -97,7 +98,7 @@ func decode(name string, data []byte) (*rawLock, error) {
 // reader turns the raw lock into a Lock and collects what is wrong.
 type reader struct {
 	name   string
-	places *places
+	places *tomltext.Places
 	faults fault.List
 }
 
@@ -108,13 +109,13 @@ func (r *reader) fail(code fault.Code, key, format string, args ...any) *fault.F
 	return f
 }
 
-func (r *reader) at(key string) fault.Position { return r.places.position(r.name, key) }
+func (r *reader) at(key string) fault.Position { return r.places.Position(r.name, key) }
 
 func (r *reader) lock(raw *rawLock) *Lock {
 	r.lockVersion(raw.LockVersion)
 	r.specifiers("requires-python", "the lock", raw.RequiresPython)
 	for i, m := range raw.Environments {
-		r.marker(element("environments", i), "the lock's environment", m)
+		r.marker(tomltext.Element("environments", i), "the lock's environment", m)
 	}
 	l := &Lock{
 		Name: r.name, Version: raw.LockVersion, CreatedBy: raw.CreatedBy,
@@ -122,7 +123,7 @@ func (r *reader) lock(raw *rawLock) *Lock {
 		DependencyGroups: raw.DependencyGroups, DefaultGroups: raw.DefaultGroups, Tool: raw.Tool.Mlbuild,
 	}
 	for i := range raw.Packages {
-		l.Packages = append(l.Packages, r.pkg(element("packages", i), &raw.Packages[i]))
+		l.Packages = append(l.Packages, r.pkg(tomltext.Element("packages", i), &raw.Packages[i]))
 	}
 	applySizes(l.Packages, l.Tool.Sizes)
 	return l
@@ -189,8 +190,8 @@ func (r *reader) files(key string, raw *rawPackage, p *Package) {
 		return f
 	}
 	for i := range raw.Wheels {
-		f := read(element(key+".wheels", i), &raw.Wheels[i])
-		r.wheelName(element(key+".wheels", i), p, f)
+		f := read(tomltext.Element(key+".wheels", i), &raw.Wheels[i])
+		r.wheelName(tomltext.Element(key+".wheels", i), p, f)
 		p.Wheels = append(p.Wheels, f)
 	}
 	if raw.Sdist != nil {

@@ -16,8 +16,11 @@ type Line struct {
 	Err      error       // why Required was not read, or only in part
 }
 
+// Requires reports whether the line has a requirement that could be read, as far as its name or its URL.
+func (l Line) Requires() bool { return l.Required.Name != "" || l.Required.URL != "" }
+
 // Option is an option by its long name, with its value: --hash and sha256:….
-type Option struct{ Name, Value string }
+type Option struct{ Name, Value, Text string } // Text is as it is written
 
 // Names of options in Line.Options.
 const (
@@ -61,6 +64,14 @@ func ParseLines(text string) []Line {
 		number += count
 	}
 	return lines
+}
+
+// ParseItem reads one requirement of a list, with its options. A list has neither comments nor line breaks.
+func ParseItem(text string) Line {
+	trimmed := strings.TrimSpace(text)
+	line := Line{Number: 1, Count: 1, Offset: strings.Index(text, trimmed), Text: trimmed}
+	line.read()
+	return line
 }
 
 // logicalLine returns the first logical line of a text without its comment, how many bytes of the text it takes with its last line break, and in how many
@@ -119,6 +130,7 @@ func parseOptions(text string) []Option {
 	for text = strings.TrimSpace(text); text != ""; text = strings.TrimSpace(text) {
 		word := firstField(text)
 		name, value := splitOption(word)
+		all := text
 		text = strings.TrimLeft(text[len(word):], " \t")
 		long, known := options[name]
 		switch {
@@ -131,7 +143,7 @@ func parseOptions(text string) []Option {
 		case !known:
 			long = name
 		}
-		found = append(found, Option{long, strings.Trim(strings.TrimSpace(value), `"'`)})
+		found = append(found, Option{long, strings.Trim(strings.TrimSpace(value), `"'`), strings.TrimSpace(all[:len(all)-len(text)])})
 	}
 	return found
 }

@@ -197,6 +197,12 @@ func (q Requirement) ExtrasText() string {
 // Rest returns what stands behind the name and its extras.
 func (q Requirement) Rest() string { return strings.TrimSpace(q.Text[q.name.to:]) }
 
+// Equal reports whether two requirements are written alike: all else follows from that.
+func (q Requirement) Equal(other Requirement) bool { return q.Text == other.Text }
+
+// NameEnd returns the offset in Text behind the name and its extras.
+func (q Requirement) NameEnd() int { return q.name.to }
+
 // Renamed is the edit that puts another name, with its own extras, in place of the name and the extras. It has none for a requirement without a name, and
 // for one by URL: the file is of the old name.
 func (q Requirement) Renamed(to string) (Edit, bool) {

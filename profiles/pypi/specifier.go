@@ -73,16 +73,6 @@ func ParseSpecifiers(list string) (Specifiers, error) {
 	return all, nil
 }
 
-// Satisfies reports whether a version is one that specifiers admit, ">=2,<3". What is no version or no specifier decides nothing and passes.
-func Satisfies(version, specifiers string) bool {
-	all, err := ParseSpecifiers(specifiers)
-	if err != nil {
-		return true
-	}
-	v, err := ParseVersion(version)
-	return err != nil || all.Admit(v)
-}
-
 // Admit reports whether v satisfies every clause. Pre-releases are not treated apart: who asks chose a version already.
 func (all Specifiers) Admit(v Version) bool {
 	return !slices.ContainsFunc(all, func(s Specifier) bool { return !s.match(v) })

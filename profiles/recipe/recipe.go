@@ -3,6 +3,8 @@ package recipe
 import (
 	"maps"
 	"slices"
+
+	"github.com/mlbuild/mlbuild/profiles/pypi"
 )
 
 // Recipe is one profile on one platform with every default filled in. It is a plain value: no decision is
@@ -104,6 +106,9 @@ type Requirements struct {
 	Allow     []string          `json:"allow,omitempty"`      // packages that may come although the profile's rules refuse them, sorted
 	Lock      string            `json:"lock"`                 // path of the lock in the project: pylock.gpu.toml
 	Inputs    string            `json:"inputs"`               // sha256 (hex) over everything above plus Python and platform list: what makes a lock stale
+
+	PackageLines  []pypi.Line `json:"-"` // what Packages say, one for each: see Parse
+	OverrideLines []pypi.Line `json:"-"` // what Overrides say, one for each
 }
 
 // File is a small file of the project with its contents.
@@ -112,6 +117,9 @@ type File struct {
 	Data string `json:"data"`
 	// Top tells that the user names the file; false = it is only included by another.
 	Top bool `json:"top,omitempty"`
+
+	Lines  []pypi.Line `json:"-"` // what Data says, if it is a requirements file: see Requirements.Parse
+	Limits bool        `json:"-"` // it is included by -c: its requirements are constraints
 }
 
 // PinnedHashes are the hashes that the project's own files allow for a pinned version, as pip-compile --generate-hashes writes them.
@@ -127,6 +135,9 @@ type ProjectSource struct {
 	Bare   bool     `json:"bare,omitempty"`   // there is no [project] table, only groups
 	Extras []string `json:"extras,omitempty"` // sorted
 	Groups []string `json:"groups,omitempty"` // dependency groups (PEP 735), sorted
+
+	Lines []pypi.Line `json:"-"` // the requirements that count: the dependencies, and those of Extras and Groups; Offset and Number are of File
+	Repos []string    `json:"-"` // URLs of git repositories from which [tool.uv.sources] takes some of them
 }
 
 // Index is a package index beside the default one.

@@ -34,6 +34,8 @@ type LocalSource struct {
 	SHA256  string `json:"sha256,omitempty"`  // hex, of a file; "" = a directory
 	Git     bool   `json:"git,omitempty"`     // its version is read off the git tags
 	Meta    []File `json:"meta,omitempty"`    // of a directory: the files that say what the package needs
+
+	Repos []string `json:"-"` // URLs of git repositories that Meta names as places of what the package needs
 }
 
 // Metadata says what a package requires, for a resolver that must not ask its build.

@@ -2,6 +2,8 @@ package recipe
 
 import (
 	"slices"
+
+	"github.com/mlbuild/mlbuild/profiles/pypi"
 )
 
 // StageRequirements is what a stage wants beyond the runtime. The resolver is asked for both together, with the versions of the
@@ -15,6 +17,10 @@ type StageRequirements struct {
 	Rename   map[string]string `json:"rename,omitempty"`   // as Requirements.Rename, of the stage's own requirements
 	Lock     string            `json:"lock"`               // path of the stage's lock in the project: pylock.cpu_testing.toml
 	Inputs   string            `json:"inputs"`             // sha256 (hex) over all of this and Requirements.Inputs: what makes that lock stale
+
+	PackageLines []pypi.Line `json:"-"` // as Requirements.PackageLines
+	ProjectLines []pypi.Line `json:"-"` // as ProjectSource.Lines, of Extras and Groups
+	Repos        []string    `json:"-"` // as ProjectSource.Repos
 }
 
 // With returns the recipe of a stage: its requirements are the runtime's and the stage's, and its lock is the stage's.
@@ -24,16 +30,18 @@ func (r *Recipe) With(q StageRequirements) *Recipe {
 	s.Files = slices.Clone(s.Files)
 	for _, f := range q.Files {
 		if i := slices.IndexFunc(s.Files, func(g File) bool { return g.Path == f.Path }); i >= 0 {
-			s.Files[i].Top = s.Files[i].Top || f.Top
+			s.Files[i].Top, s.Files[i].Limits = s.Files[i].Top || f.Top, s.Files[i].Limits && f.Limits
 		} else {
 			s.Files = append(s.Files, f)
 		}
 	}
 	s.Packages, s.Hashes = slices.Concat(s.Packages, q.Packages), slices.Concat(s.Hashes, q.Hashes)
+	s.PackageLines = slices.Concat(s.PackageLines, q.PackageLines)
 	if s.Project != nil {
 		project := *s.Project
 		project.Extras = SortedUnique(slices.Concat(project.Extras, q.Extras))
 		project.Groups = SortedUnique(slices.Concat(project.Groups, q.Groups))
+		project.Lines, project.Repos = slices.Concat(project.Lines, q.ProjectLines), slices.Concat(project.Repos, q.Repos)
 		s.Project = &project
 	}
 	s.Rename = map[string]string{}

@@ -1,4 +1,4 @@
-// Package tomltext writes the pieces of TOML that the locks are made of.
+// Package tomltext writes the pieces of TOML that the locks are made of, and finds where the keys of a file stand.
 package tomltext
 
 import (

@@ -1,0 +1,192 @@
+package profiles
+
+import (
+	"errors"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/mlbuild/mlbuild/profiles/compat"
+	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/pypi"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/yamldoc"
+)
+
+// requirementReader reads requirements files with what they include, and lists of requirements. It checks each requirement, and gathers what all say.
+type requirementReader struct {
+	tree
+	own []indexSpec // python.indexes of the project file
+	asked
+}
+
+// asked is what requirements say.
+type asked struct {
+	direct  []requirement        // packages that are asked for by name, in order
+	hashed  []hashedLine         // requirements with hashes
+	indexes []indexLine          // options that name indexes
+	source  []string             // packages that are to be built from source
+	local   []recipe.LocalSource // files and directories of the project
+}
+
+// include is a file that the project names, or another file by -r or -c.
+type include struct {
+	yamldoc.String
+	limits bool // its requirements are constraints: they ask for no package by themselves
+}
+
+// fileList reads files, and what they include behind each of them.
+func (q *requirementReader) fileList(names []yamldoc.String, limits bool) []recipe.File {
+	var files []recipe.File
+	for _, name := range names {
+		files = q.file(files, include{name, limits}, nil)
+	}
+	return files
+}
+
+// file reads one file, adds it to files and returns these; chain is the files that include it, outermost first.
+func (q *requirementReader) file(files []recipe.File, f include, chain []string) []recipe.File {
+	what := "requirements file"
+	if f.limits {
+		what = "constraints file"
+	}
+	clean, ok := q.inside(f.Value, f.At, what)
+	if !ok {
+		return files
+	}
+	if slices.Contains(chain, clean) {
+		q.Specf(f.At, "the requirements files include each other in a circle: %s", strings.Join(append(chain, clean), " → "))
+		return files
+	}
+	top := len(chain) == 0
+	if i := slices.IndexFunc(files, func(g recipe.File) bool { return g.Path == clean }); i >= 0 {
+		files[i].Top, files[i].Limits = files[i].Top || top, files[i].Limits && f.limits
+		return files
+	}
+	data, ok := q.smallFile(clean, f.At, what)
+	if !ok {
+		return files
+	}
+	q.Source(clean, data)
+	text := q.takeIndexes(clean, string(data))
+	files = append(files, recipe.File{Path: clean, Data: text, Top: top, Limits: f.limits})
+	for _, next := range q.lines(clean, text, f.limits) {
+		if !path.IsAbs(next.Value) && !strings.Contains(next.Value, "://") {
+			next.Value = path.Join(path.Dir(clean), next.Value)
+		}
+		next.limits = next.limits || f.limits
+		files = q.file(files, next, append(slices.Clone(chain), clean))
+	}
+	return files
+}
+
+// lines checks every line of a requirements file and returns what it includes.
+func (q *requirementReader) lines(file, data string, limits bool) []include {
+	var includes []include
+	direct := q.direct
+	for _, l := range pypi.ParseLines(data) {
+		at := fault.Position{File: file, Line: l.Number, Column: 1}
+		included := includesOf(l, at)
+		if len(included) > 0 {
+			includes = append(includes, included...)
+			continue
+		}
+		q.line(l, writtenTail(l, data), at)
+		q.hashesOf(l, at)
+	}
+	if limits {
+		q.direct = direct
+	}
+	return includes
+}
+
+func includesOf(l pypi.Line, at fault.Position) []include {
+	var includes []include
+	for _, o := range l.Options {
+		if o.Name == pypi.RequirementFile || o.Name == pypi.ConstraintFile {
+			includes = append(includes, include{yamldoc.String{Value: o.Value, At: at, Set: true}, o.Name == pypi.ConstraintFile})
+		}
+	}
+	return includes
+}
+
+// writtenTail is what a file has behind the name and the extras of a requirement up to its options, each line break a space. Locks are stale when a byte of
+// it changes, the spaces before the options included.
+func writtenTail(l pypi.Line, data string) string {
+	from, end := l.Offset+l.Required.NameEnd(), l.Offset+len(l.Text)
+	if len(l.Options) > 0 {
+		end = l.Offset + strings.Index(l.Text, l.Options[0].Text)
+	}
+	if end <= from {
+		return ""
+	}
+	tail := strings.NewReplacer("\\\r\n", " ", "\\\n", " ").Replace(data[from:end])
+	if len(l.Options) > 0 {
+		tail = tail[:len(tail)-1] // the space that parts them
+	}
+	return strings.TrimLeft(tail, " \t")
+}
+
+// item checks one requirement of a list. Options that only a file can have are the resolver's business.
+func (q *requirementReader) item(s yamldoc.String) {
+	l := pypi.ParseItem(s.Value)
+	q.line(l, l.Required.Rest(), s.At)
+}
+
+// items checks the requirements of a list.
+func (q *requirementReader) items(list []yamldoc.String) {
+	for _, s := range list {
+		q.item(s)
+	}
+}
+
+// line checks one line, and remembers what it asks for.
+func (q *requirementReader) line(l pypi.Line, tail string, at fault.Position) {
+	if yamldoc.HasUserInfo(l.Text) {
+		leakedURL(q.Report, at)
+		return
+	}
+	for _, o := range l.Options {
+		switch o.Name {
+		case pypi.Editable:
+			editable(q.Report, l.Text, o.Value, at)
+		case pypi.NoBinary:
+			q.noBinary(o.Value, at)
+		}
+	}
+	switch required := l.Required; {
+	case errors.Is(l.Err, pypi.ErrNoRequirement):
+		q.Specf(at, "%q is not a requirement", required.Text).Hint("For example: numpy==2.2.1")
+	case required.IsLocal():
+		q.localRequirement(required, at)
+	case versionControl.MatchString(required.URL):
+		versionControlled(q.Report, required.URL, at)
+	case required.Name != "":
+		q.direct = append(q.direct, requirement{Requirement: required, pin: pinOf(required), tail: tail, at: at})
+	}
+}
+
+// pinOf is the version to which a requirement pins its package in an image, "" = none.
+func pinOf(q pypi.Requirement) string {
+	if pin := q.Specifiers.Pin(); pypi.Digit(pin, 0) && mayHold(q) {
+		return pin
+	}
+	return ""
+}
+
+// mayHold reports whether a requirement counts on one of the platforms, with one of the Python versions that images have.
+func mayHold(q pypi.Requirement) bool {
+	if q.Marker == nil {
+		return true
+	}
+	for _, platform := range Platforms {
+		for _, python := range compat.Known().Slim {
+			for _, patch := range []string{".0", ".99"} {
+				if q.Holds(pypi.NewEnvironment(pypi.Target{Python: python, Platform: platform}, python+patch, nil)) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
