@@ -1,4 +1,4 @@
-// Mlbuild-step runs a project's commands inside the build, and makes a layer of what they are to leave behind. See package llb/step.
+// Mlbuild-step runs a project's commands inside the build, and makes a layer of what they are to leave behind. See package llb/step/runner.
 //
 //	mlbuild-step run JSON        step.Run
 //	mlbuild-step collect JSON    step.Collection
@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/mlbuild/mlbuild/llb/step"
+	"github.com/mlbuild/mlbuild/llb/step/runner"
 )
 
 func main() {
@@ -21,7 +22,7 @@ func main() {
 	os.Exit(code)
 }
 
-// command gives the exit code, and what is to be told.
+// command returns the exit code, and what is to be told.
 func command(args []string) (int, error) {
 	if len(args) != 2 {
 		return 2, fmt.Errorf("mlbuild-step: run or collect, and what in JSON")
@@ -32,14 +33,13 @@ func command(args []string) (int, error) {
 		if err := json.Unmarshal([]byte(args[1]), &r); err != nil {
 			return 2, fmt.Errorf("mlbuild-step: %w", err)
 		}
-		r.Began, r.Path = time.Now(), os.Getenv("PATH")
-		return r.Do(os.Stdout, os.Stderr)
+		return runner.Run(r, runner.Here{Began: time.Now(), Path: os.Getenv("PATH")}, os.Stdout, os.Stderr)
 	case "collect":
 		var c step.Collection
 		if err := json.Unmarshal([]byte(args[1]), &c); err != nil {
 			return 2, fmt.Errorf("mlbuild-step: %w", err)
 		}
-		if err := c.Do(); err != nil {
+		if err := runner.Collect(c); err != nil {
 			return 1, err
 		}
 		return 0, nil

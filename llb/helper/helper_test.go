@@ -107,10 +107,11 @@ func TestUnknownPlatform(t *testing.T) {
 	}
 }
 
-// sources lists the directories of this module that the program is built from, without those that lie in another of them.
+// sources lists the directories of this module that the programs are built from and with, without those that lie in another of them.
 func sources(t *testing.T) []string {
 	t.Helper()
-	out, err := exec.Command("go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", "../../cmd/mlbuild-unpack", "../../cmd/mlbuild-unpack-deb", "../../cmd/mlbuild-step").Output()
+	out, err := exec.Command("go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}",
+		"../../cmd/mlbuild-unpack", "../../cmd/mlbuild-unpack-deb", "../../cmd/mlbuild-step", "../../cmd/mlbuild-plain").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,14 +126,41 @@ func sources(t *testing.T) []string {
 	})
 }
 
-// TestReproducible builds the program from a copy of the sources in another directory.
+// TestReproducible builds the program from a copy of the sources in another directory: with other comments, lines and file names, and then with other code.
 func TestReproducible(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: the program is not built again")
 	}
 	want := built(t, helper.Wheels, "linux/amd64")
-	dir := t.TempDir()
-	root := filepath.Join("..", "..")
+	dir := copyOfSources(t)
+	if string(rebuilt(t, dir)) != string(want) {
+		t.Error("built in another directory, the program has other bytes")
+	}
+
+	const plan, name = "llb/wheel/plan.go", "llb/wheel/name.go"
+	edit(t, filepath.Join(dir, plan), func(src string) string {
+		return "// A comment.\n\n" + strings.ReplaceAll(src, "\n}\n", "\n\n\t// Another.\n}\n")
+	})
+	edit(t, filepath.Join(dir, name), func(src string) string { return strings.ReplaceAll(src, "(s, ", "(\n\ts,\n\t") })
+	for old, renamed := range map[string]string{plan: "llb/wheel/a.go", name: "llb/wheel/zz.go"} {
+		if err := os.Rename(filepath.Join(dir, old), filepath.Join(dir, renamed)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if string(rebuilt(t, dir)) != string(want) {
+		t.Error("with other comments, lines and names of files, the program has other bytes")
+	}
+
+	edit(t, filepath.Join(dir, "llb/wheel/a.go"), func(src string) string { return src + "\nfunc init() { println(1) }\n" })
+	if string(rebuilt(t, dir)) == string(want) {
+		t.Error("with other code, the program has the same bytes")
+	}
+}
+
+// copyOfSources copies what the programs are built from into a new directory.
+func copyOfSources(t *testing.T) string {
+	t.Helper()
+	dir, root := t.TempDir(), filepath.Join("..", "..")
 	for _, sub := range sources(t) {
 		if err := os.CopyFS(filepath.Join(dir, sub), os.DirFS(filepath.Join(root, sub))); err != nil {
 			t.Fatal(err)
@@ -147,6 +175,12 @@ func TestReproducible(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	return dir
+}
+
+// rebuilt builds all programs in a copy of the sources, in an environment that would make others, and returns the one for wheels.
+func rebuilt(t *testing.T, dir string) []byte {
+	t.Helper()
 	bin := filepath.Join(dir, "llb/helper/bin/mlbuild-unpack-linux-amd64")
 	os.Remove(bin)
 	cmd := exec.Command(filepath.Join(dir, "llb/helper/build.sh"))
@@ -158,8 +192,17 @@ func TestReproducible(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if string(got) != string(want) {
-		t.Error("built in another directory, the program has other bytes")
+	return got
+}
+
+func edit(t *testing.T, file string, change func(string) string) {
+	t.Helper()
+	old, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte(change(string(old))), 0o644); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -1,4 +1,3 @@
-// Package step runs the commands that a project declares, inside the build: as the program mlbuild-step, in the step's own root. In come
-// Run and Collection as JSON; out come the commands' output with the values of secrets masked, their exit code, and a tree of
-// declared outputs with fixed times, in which no secret's value is.
+// Package step is what the build says to the program mlbuild-step, which runs the commands that a project declares inside the build: the values that it
+// takes as JSON, and the codes by which it ends or begins a line. It compiles on every system. Package runner does the work.
 package step

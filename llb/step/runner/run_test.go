@@ -1,4 +1,4 @@
-package step
+package runner
 
 import (
 	"bytes"
@@ -7,13 +7,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/mlbuild/mlbuild/llb/step"
 )
 
-func run(t *testing.T, r Run) (code int, out string, err error) {
+func run(t *testing.T, r step.Run) (code int, out string, err error) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
-	r.Began, r.Path = time.Now(), os.Getenv("PATH")
-	code, err = r.Do(&stdout, &stderr)
+	code, err = Run(r, Here{Began: time.Now(), Path: os.Getenv("PATH")}, &stdout, &stderr)
 	return code, stdout.String() + stderr.String(), err
 }
 
@@ -35,7 +36,7 @@ func TestCommands(t *testing.T) {
 		{"left running", []string{"(sleep 300; echo no) &"}, 0, nil, "\nno"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			code, out, err := run(t, Run{Commands: c.commands})
+			code, out, err := run(t, step.Run{Commands: c.commands})
 			if code != c.code || err != nil {
 				t.Errorf("ended with %d, %v, want %d:\n%s", code, err, c.code, out)
 			}
@@ -53,8 +54,8 @@ func TestCommands(t *testing.T) {
 
 func TestTimeout(t *testing.T) {
 	began := time.Now()
-	code, out, err := run(t, Run{Commands: []string{"sleep 300 | cat"}, Timeout: 0.1})
-	if code != TimedOut || err != nil || !strings.Contains(out, "it had not ended after 0.1 s") {
+	code, out, err := run(t, step.Run{Commands: []string{"sleep 300 | cat"}, Timeout: 0.1})
+	if code != step.TimedOut || err != nil || !strings.Contains(out, "it had not ended after 0.1 s") {
 		t.Errorf("ended with %d, %v:\n%s", code, err, out)
 	}
 	if time.Since(began) > time.Minute {
@@ -68,11 +69,11 @@ func TestMask(t *testing.T) {
 	if err := os.WriteFile(secret, []byte("s3cr3tvalue\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	code, out, err := run(t, Run{Commands: []string{"printf s3cr3t; sleep 0.05; printf 'value s3cr3'; printf 'x\\n' >&2"}, Secrets: []Secret{{"id", secret}}})
+	code, out, err := run(t, step.Run{Commands: []string{"printf s3cr3t; sleep 0.05; printf 'value s3cr3'; printf 'x\\n' >&2"}, Secrets: []step.Secret{{ID: "id", File: secret}}})
 	if code != 0 || err != nil || strings.Contains(out, "s3cr3tvalue\n") || !strings.Contains(out, "*** s3cr3") {
 		t.Errorf("%d %v %q", code, err, out)
 	}
-	if !strings.HasSuffix(out, "\nW-SECRET-PRINTED: the commands print the value of the secret \"id\", which is masked here\n") || strings.Count(out, PrintedCode) != 1 {
+	if !strings.HasSuffix(out, "\nW-SECRET-PRINTED: the commands print the value of the secret \"id\", which is masked here\n") || strings.Count(out, step.PrintedCode) != 1 {
 		t.Errorf("the output has no warning: %q", out)
 	}
 	var b bytes.Buffer
@@ -87,7 +88,7 @@ func TestMask(t *testing.T) {
 	if got := b.String(); got != "xabc***ab" {
 		t.Errorf("written: %q", got)
 	}
-	if _, _, err := run(t, Run{Secrets: []Secret{{"gone", secret + "x"}}}); err == nil || !strings.Contains(err.Error(), `secret "gone"`) {
+	if _, _, err := run(t, step.Run{Secrets: []step.Secret{{ID: "gone", File: secret + "x"}}}); err == nil || !strings.Contains(err.Error(), `secret "gone"`) {
 		t.Errorf("a secret that is not there: %v", err)
 	}
 }
@@ -105,9 +106,9 @@ func TestSettle(t *testing.T) {
 	if err := os.WriteFile(secret, []byte("s3cr3tvalue\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	r := Run{
+	r := step.Run{
 		Commands: []string{"echo 2 > etc/changed", "mkdir etc/new; ln -s x etc/new/link", "echo y > var/log/y", "rm usr/gone"},
-		Secrets:  []Secret{{"id", secret}}, Settle: &Settle{Root: root, Time: epoch, Drop: []string{"/var/log"}},
+		Secrets:  []step.Secret{{ID: "id", File: secret}}, Settle: &step.Settle{Root: root, Time: epoch, Drop: []string{"/var/log"}},
 	}
 	if code, out, err := run(t, r); code != 0 || err != nil {
 		t.Fatalf("%d %v:\n%s", code, err, out)

@@ -1,4 +1,4 @@
-package step
+package runner
 
 import (
 	"errors"
@@ -9,46 +9,37 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/mlbuild/mlbuild/llb/step"
 )
 
-// Run is commands, and what becomes of the files that they change.
-type Run struct {
-	Commands []string `json:"commands"` // for /bin/sh, one after another in one shell; the first that fails ends it
-	Secrets  []Secret `json:"secrets,omitempty"`
-	Timeout  float64  `json:"timeout,omitempty"` // seconds; 0 = none
-	Settle   *Settle  `json:"settle,omitempty"`  // nil = what the commands change is no layer by itself
-
-	Began time.Time `json:"-"` // now, as the program that runs the commands sees it: what is older they did not write
-	Path  string    `json:"-"` // the PATH in which they look for programs
+// Here is where and when commands run.
+type Here struct {
+	Began time.Time // now: what is older they did not write
+	Path  string    // the PATH in which they look for programs
 }
 
-// Exit codes beside the commands' own, as timeout(1) and sh(1) have them.
-const (
-	TimedOut = 124
-	NotFound = 127
-)
-
-// Do runs the commands, with their output on stdout and stderr, and gives their exit code. An error is what went wrong afterwards: a secret
-// in a file that they left (LeakCode begins its message), a file that cannot be read.
-func (r Run) Do(stdout, stderr io.Writer) (code int, err error) {
+// Run runs the commands, with their output on stdout and stderr, and returns their exit code. An error is what went wrong afterwards: a secret
+// in a file that they left (step.LeakCode begins its message), a file that cannot be read.
+func Run(r step.Run, here Here, stdout, stderr io.Writer) (code int, err error) {
 	values, err := needles(r.Secrets)
 	if err != nil {
 		return 1, err
 	}
-	code = r.shell(stdout, stderr, values)
+	code = shell(r, here.Path, stdout, stderr, values)
 	if code != 0 || r.Settle == nil {
 		return code, nil
 	}
-	if err := r.Settle.apply(r.Began, values); err != nil {
+	if err := apply(*r.Settle, here.Began, values); err != nil {
 		return 1, err
 	}
 	return 0, nil
 }
 
-func (r Run) shell(stdout, stderr io.Writer, values []needle) int {
+func shell(r step.Run, path string, stdout, stderr io.Writer, values []needle) int {
 	if _, err := os.Stat("/bin/sh"); err != nil {
 		fmt.Fprintln(stderr, "mlbuild: this image has no /bin/sh, which commands need")
-		return NotFound
+		return step.NotFound
 	}
 	cmd := exec.Command("/bin/sh", "-ec", script(r.Commands))
 	cmd.Stdout, cmd.Stderr = stdout, stderr
@@ -61,7 +52,7 @@ func (r Run) shell(stdout, stderr io.Writer, values []needle) int {
 	}
 	if err := cmd.Start(); err != nil {
 		fmt.Fprintf(stderr, "mlbuild: cannot start /bin/sh: %v\n", err)
-		return NotFound
+		return step.NotFound
 	}
 	late := make(chan struct{})
 	if r.Timeout > 0 {
@@ -75,14 +66,14 @@ func (r Run) shell(stdout, stderr io.Writer, values []needle) int {
 	select {
 	case <-late:
 		fmt.Fprintf(stderr, "mlbuild: stopped, because it had not ended after %g s\n", r.Timeout)
-		return TimedOut
+		return step.TimedOut
 	default:
 	}
-	return r.explain(err, stderr)
+	return explain(err, path, stderr)
 }
 
 // explain gives the exit code; a program that was not found is told with the PATH in which it was looked for.
-func (r Run) explain(err error, stderr io.Writer) int {
+func explain(err error, path string, stderr io.Writer) int {
 	var exit *exec.ExitError
 	switch {
 	case err == nil, errors.Is(err, exec.ErrWaitDelay):
@@ -94,8 +85,8 @@ func (r Run) explain(err error, stderr io.Writer) int {
 	if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
 		return 128 + int(status.Signal())
 	}
-	if exit.ExitCode() == NotFound {
-		fmt.Fprintf(stderr, "mlbuild: the PATH of this step is %s\n", r.Path)
+	if exit.ExitCode() == step.NotFound {
+		fmt.Fprintf(stderr, "mlbuild: the PATH of this step is %s\n", path)
 	}
 	return exit.ExitCode()
 }

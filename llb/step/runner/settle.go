@@ -1,4 +1,4 @@
-package step
+package runner
 
 import (
 	"errors"
@@ -14,20 +14,15 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-)
 
-// Settle makes a layer of what commands changed reproducible as far as it can be, and proves that no secret is in it.
-type Settle struct {
-	Root string   `json:"root"` // "/"
-	Time int64    `json:"time"` // seconds since 1970 that every changed file and directory gets
-	Drop []string `json:"drop"` // directories, absolute in Root: changed files in them are removed
-}
+	"github.com/mlbuild/mlbuild/llb/step"
+)
 
 // tick is more than the clock of a file system lags behind time.Now.
 const tick = 20 * time.Millisecond
 
 // apply looks at everything that changed since a time, by the time that only the kernel sets (ctime).
-func (s Settle) apply(since time.Time, values []needle) error {
+func apply(s step.Settle, since time.Time, values []needle) error {
 	mounts, err := mountPoints()
 	if err != nil {
 		return err
@@ -52,11 +47,11 @@ func (s Settle) apply(since time.Time, values []needle) error {
 			changed = append(changed, name)
 			return nil
 		}
-		return s.file(name, info, values)
+		return settleFile(s, name, info, values)
 	})
 	for _, dir := range slices.Backward(changed) {
 		if err == nil {
-			err = s.setTime(dir)
+			err = setTime(dir, s.Time)
 		}
 	}
 	return err
@@ -77,8 +72,8 @@ func changedAt(info fs.FileInfo) time.Time {
 	return time.Unix(st.Ctim.Unix())
 }
 
-// file removes a changed file, or searches it and sets its time.
-func (s Settle) file(name string, info fs.FileInfo, values []needle) error {
+// settleFile removes a changed file, or searches it and sets its time.
+func settleFile(s step.Settle, name string, info fs.FileInfo, values []needle) error {
 	inRoot := "/" + strings.TrimPrefix(strings.TrimPrefix(name, s.Root), "/")
 	if slices.ContainsFunc(s.Drop, func(dir string) bool { return strings.HasPrefix(inRoot, dir+"/") }) {
 		return os.Remove(name)
@@ -86,7 +81,7 @@ func (s Settle) file(name string, info fs.FileInfo, values []needle) error {
 	if err := search(name, inRoot, info, values); err != nil {
 		return err
 	}
-	return s.setTime(name)
+	return setTime(name, s.Time)
 }
 
 // search fails with a leak if a file's name or contents hold a secret's value.
@@ -123,8 +118,8 @@ func search(name, shown string, info fs.FileInfo, values []needle) error {
 }
 
 // setTime sets both times, of a symbolic link its own. What belongs to somebody else keeps its time.
-func (s Settle) setTime(name string) error {
-	at := unix.NsecToTimespec(time.Unix(s.Time, 0).UnixNano())
+func setTime(name string, seconds int64) error {
+	at := unix.NsecToTimespec(time.Unix(seconds, 0).UnixNano())
 	err := unix.UtimesNanoAt(unix.AT_FDCWD, name, []unix.Timespec{at, at}, unix.AT_SYMLINK_NOFOLLOW)
 	if err != nil && !errors.Is(err, unix.EPERM) {
 		return fmt.Errorf("set the time of %s: %w", name, err)

@@ -1,26 +1,19 @@
-package step
+package runner
 
 import (
 	"bytes"
 	"encoding/base64"
 	"fmt"
 	"os"
+
+	"github.com/mlbuild/mlbuild/llb/step"
 )
-
-// Secret is a value that the commands may read and nothing may keep.
-type Secret struct {
-	ID   string `json:"id"`
-	File string `json:"file"` // where the value lies while the step runs
-}
-
-// LeakCode begins the line that says where a secret's value was found. It is the fault's code.
-const LeakCode = "E-SECRET-LEAK"
 
 // leak is a secret's value where it would be kept.
 type leak struct{ place, id string }
 
 func (l leak) Error() string {
-	return fmt.Sprintf("%s: %s holds the value of the secret %q", LeakCode, l.place, l.id)
+	return fmt.Sprintf("%s: %s holds the value of the secret %q", step.LeakCode, l.place, l.id)
 }
 
 // The shortest value that is looked for, in bytes: shorter ones stand in many files by chance. profiles.CheckSecretValues has the same.
@@ -33,7 +26,7 @@ type needle struct {
 }
 
 // needles reads the secrets and gives what to look for: each value without the white space around it, and the same in base64.
-func needles(secrets []Secret) ([]needle, error) {
+func needles(secrets []step.Secret) ([]needle, error) {
 	var all []needle
 	for _, s := range secrets {
 		data, err := os.ReadFile(s.File)

@@ -1,10 +1,12 @@
-package step
+package runner
 
 import (
 	"bytes"
 	"fmt"
 	"io"
 	"slices"
+
+	"github.com/mlbuild/mlbuild/llb/step"
 )
 
 // masker writes a stream on with every secret's value replaced by stars. It holds back only what may be the beginning of a value.
@@ -54,9 +56,6 @@ func (m *masker) Close() error {
 	return err
 }
 
-// PrintedCode begins the line that warns of a secret that the commands printed.
-const PrintedCode = "W-SECRET-PRINTED"
-
 // warn ends the streams of a step and tells which secrets were masked in them: what prints a secret here prints it elsewhere too, where nobody masks it.
 func warn(w io.Writer, streams ...*masker) {
 	var printed []string
@@ -66,6 +65,6 @@ func warn(w io.Writer, streams ...*masker) {
 	}
 	slices.Sort(printed)
 	for _, id := range slices.Compact(printed) {
-		fmt.Fprintf(w, "%s: the commands print the value of the secret %q, which is masked here\n", PrintedCode, id)
+		fmt.Fprintf(w, "%s: the commands print the value of the secret %q, which is masked here\n", step.PrintedCode, id)
 	}
 }

@@ -1,4 +1,4 @@
-package step
+package runner
 
 import (
 	"fmt"
@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/mlbuild/mlbuild/llb/step"
 )
 
 const epoch = 315532800
@@ -69,7 +71,8 @@ func listing(t *testing.T, root string) map[string]string {
 	return all
 }
 
-func (c Collection) of(t *testing.T, in string) Collection {
+// of is a collection from a root into a new directory, with the files as the test's user.
+func of(t *testing.T, in string, c step.Collection) step.Collection {
 	t.Helper()
 	c.In, c.Out, c.Time, c.Step = in, t.TempDir(), epoch, `step "lib"`
 	for i := range c.Dirs {
@@ -88,14 +91,14 @@ func TestCollect(t *testing.T) {
 		"etc/inside": "scoped",
 	})
 	mode := uint32(0o640)
-	c := Collection{
-		Dirs: []Dir{{Path: "/opt", Mode: 0o755}, {Path: "/opt/lib", Mode: 0o711}},
-		Files: []File{
+	c := of(t, in, step.Collection{
+		Dirs: []step.Dir{{Path: "/opt", Mode: 0o755}, {Path: "/opt/lib", Mode: 0o711}},
+		Files: []step.File{
 			{From: "/lib/libz*", To: "/opt/lib/"}, {From: "/usr/share/doc", To: "/opt/doc", Mode: &mode}, {From: "/abs", To: "/opt/one"},
 			{From: "/out/inside", To: "/opt/"}, {From: "/usr/local/lib/other.a", To: "/opt/one"},
 		},
-	}.of(t, in)
-	if err := c.Do(); err != nil {
+	})
+	if err := Collect(c); err != nil {
 		t.Fatal(err)
 	}
 	want := map[string]string{
@@ -117,7 +120,7 @@ func TestMissingOutputs(t *testing.T) {
 		{"/empty/x", "/empty is empty"},
 		{"/loop", "too many links"},
 	} {
-		err := Collection{Files: []File{{From: c.from, To: "/x/"}}, Dirs: []Dir{{Path: "/x", Mode: 0o755}}}.of(t, in).Do()
+		err := Collect(of(t, in, step.Collection{Files: []step.File{{From: c.from, To: "/x/"}}, Dirs: []step.Dir{{Path: "/x", Mode: 0o755}}}))
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", c.from, err, c.want)
 		}
@@ -131,12 +134,13 @@ func TestSecretInOutput(t *testing.T) {
 	if err := os.WriteFile(secret, []byte(value+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	collection := step.Collection{Files: []step.File{{From: "/o", To: "/o"}}, Secrets: []step.Secret{{ID: "token", File: secret}}}
 	for name, files := range map[string]map[string]string{
 		"contents": {"o/f": strings.Repeat("x", 32<<10-7) + value}, "name": {"o/" + value: ""}, "link": {"o/l": "-> /x/" + value},
 		"base64": {"o/f": "auth = aHVudGVyMi1odW50ZXIy\n"},
 	} {
-		c := Collection{Files: []File{{From: "/o", To: "/o"}}, Secrets: []Secret{{"token", secret}}}.of(t, tree(t, files))
-		err := c.Do()
+		c := of(t, tree(t, files), collection)
+		err := Collect(c)
 		if err == nil || !strings.HasPrefix(err.Error(), "E-SECRET-LEAK: ") || !strings.Contains(err.Error(), `the secret "token"`) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -144,8 +148,8 @@ func TestSecretInOutput(t *testing.T) {
 			t.Errorf("%s: the message holds the value: %v", name, err)
 		}
 	}
-	c := Collection{Files: []File{{From: "/o", To: "/o"}}, Secrets: []Secret{{"token", secret}}}.of(t, tree(t, map[string]string{"o/f": "hunter2-hunter3"}))
-	if err := c.Do(); err != nil {
+	c := of(t, tree(t, map[string]string{"o/f": "hunter2-hunter3"}), collection)
+	if err := Collect(c); err != nil {
 		t.Errorf("nothing is there: %v", err)
 	}
 }

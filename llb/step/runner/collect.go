@@ -1,4 +1,4 @@
-package step
+package runner
 
 import (
 	"fmt"
@@ -10,48 +10,19 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/mlbuild/mlbuild/llb/step"
 )
 
-// Collection says which files of a root become a layer.
-type Collection struct {
-	Step    string   `json:"step"`  // whose files they are, for people: step "libfoo"
-	In      string   `json:"in"`    // the root that commands left
-	Out     string   `json:"out"`   // an empty directory, the layer's root
-	Dirs    []Dir    `json:"dirs"`  // the layer's directories above the files, parents first
-	Files   []File   `json:"files"` // in order; a later one wins
-	Secrets []Secret `json:"secrets,omitempty"`
-	Time    int64    `json:"time"` // seconds since 1970 that everything gets
-}
-
-// Dir is a directory of the layer.
-type Dir struct {
-	Path string `json:"path"` // absolute
-	Mode uint32 `json:"mode"` // permission bits
-	UID  int    `json:"uid"`
-	GID  int    `json:"gid"`
-}
-
-// File is a file or tree that is taken, or all that match a pattern.
-type File struct {
-	From string  `json:"from"`           // absolute in In; *, ? and [a-z] match within one name
-	To   string  `json:"to"`             // absolute in Out; with a trailing slash the files keep their names
-	Mode *uint32 `json:"mode,omitempty"` // permission bits of files, with x for directories where they have r; nil = as they are
-	UID  int     `json:"uid"`
-	GID  int     `json:"gid"`
-}
-
-// MissingCode begins the line that says which output is not there. It is the fault's code.
-const MissingCode = "E-STEP"
-
-// collector is a Collection at work.
+// collector is a step.Collection at work.
 type collector struct {
-	Collection
+	step.Collection
 	values []needle
 	dirs   []string // made so far, parents first
 }
 
-// Do makes the layer. Its error begins with MissingCode where a file is not there, with LeakCode where one holds a secret's value.
-func (c Collection) Do() error {
+// Collect makes the layer. Its error begins with step.MissingCode where a file is not there, with step.LeakCode where one holds a secret's value.
+func Collect(c step.Collection) error {
 	values, err := needles(c.Secrets)
 	if err != nil {
 		return err
@@ -76,13 +47,13 @@ func (c Collection) Do() error {
 }
 
 // take copies all that a rule names.
-func (w *collector) take(f File) error {
+func (w *collector) take(f step.File) error {
 	found, err := w.find(f.From)
 	if err != nil {
 		return err
 	}
 	if len(found) == 0 {
-		return fmt.Errorf("%s: %s made nothing at %s; %s", MissingCode, w.Step, f.From, w.nearby(f.From))
+		return fmt.Errorf("%s: %s made nothing at %s; %s", step.MissingCode, w.Step, f.From, w.nearby(f.From))
 	}
 	for _, name := range found {
 		to := filepath.Join(w.Out, f.To)
@@ -130,7 +101,7 @@ func (w *collector) nearby(name string) string {
 }
 
 // copy copies a file, link or tree.
-func (w *collector) copy(from, to string, f File) error {
+func (w *collector) copy(from, to string, f step.File) error {
 	info, err := os.Lstat(from)
 	if err != nil {
 		return err
@@ -149,10 +120,10 @@ func (w *collector) copy(from, to string, f File) error {
 	case mode.IsRegular():
 		return w.regular(from, to, shown, info, f)
 	}
-	return fmt.Errorf("%s: %s made %s, which is neither file, directory nor link", MissingCode, w.Step, shown)
+	return fmt.Errorf("%s: %s made %s, which is neither file, directory nor link", step.MissingCode, w.Step, shown)
 }
 
-func (w *collector) tree(from, to string, info fs.FileInfo, f File) error {
+func (w *collector) tree(from, to string, info fs.FileInfo, f step.File) error {
 	mode := uint32(info.Mode().Perm())
 	if f.Mode != nil {
 		mode = *f.Mode | *f.Mode&0o444>>2
@@ -174,7 +145,7 @@ func (w *collector) tree(from, to string, info fs.FileInfo, f File) error {
 	return nil
 }
 
-func (w *collector) link(from, to, shown string, info fs.FileInfo, f File) error {
+func (w *collector) link(from, to, shown string, info fs.FileInfo, f step.File) error {
 	if err := search(from, shown, info, w.values); err != nil {
 		return err
 	}
@@ -191,7 +162,7 @@ func (w *collector) link(from, to, shown string, info fs.FileInfo, f File) error
 	return w.setTime(to)
 }
 
-func (w *collector) regular(from, to, shown string, info fs.FileInfo, f File) error {
+func (w *collector) regular(from, to, shown string, info fs.FileInfo, f step.File) error {
 	if id := holds(w.values, shown); id != "" {
 		return leak{"the name of a file", id}
 	}
