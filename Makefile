@@ -74,7 +74,7 @@ demo: build testbed-deps ## build an example's image on a daemon of our own, pus
 	go run ./integration/testbed/cmd/demo
 
 .PHONY: test
-test: testbed-deps lint test-race test-integration ## everything CI runs
+test: testbed-deps lint cross test-race test-integration ## everything CI runs
 
 .PHONY: test-unit
 test-unit: helper ## tests that need no daemon
@@ -92,6 +92,13 @@ test-integration: build testbed-deps $(BIN)/scan ## all tests, on a real buildki
 	half=0; go test -timeout $(INTEGRATION_TIMEOUT) -run '$(HALF)' ./integration & \
 	go test -timeout $(INTEGRATION_TIMEOUT) -skip '$(HALF)' ./integration || half=$$?; \
 	wait $$! && exit $$half
+
+# The systems on which mlbuild uses a daemon elsewhere.
+CLIENTS := darwin/amd64 darwin/arm64 windows/amd64
+
+.PHONY: cross
+cross: helper ## compile mlbuild for macOS and Windows, and keep nothing
+	for system in $(CLIENTS); do GOOS=$${system%/*} GOARCH=$${system#*/} $(gobuild) -o /dev/null ./cmd/mlbuild; done
 
 .PHONY: lint
 lint: helper $(BIN)/golangci-lint ## gofmt, vet and golangci-lint
