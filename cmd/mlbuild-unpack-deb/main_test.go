@@ -11,7 +11,7 @@ import (
 	"github.com/mlbuild/mlbuild/llb/deb/debtest"
 )
 
-// unpack runs the program and gives its exit status and what it prints.
+// unpack runs the program and returns its exit status and what it prints.
 func unpack(args ...string) (int, string) {
 	var stderr bytes.Buffer
 	status := run(args, &stderr)

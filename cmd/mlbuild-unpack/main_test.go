@@ -30,7 +30,7 @@ func make2(t *testing.T) (first, second string) {
 	return first, second
 }
 
-// unpack runs the program and gives its exit status and what it prints.
+// unpack runs the program and returns its exit status and what it prints.
 func unpack(args ...string) (int, string) {
 	var stderr bytes.Buffer
 	status := run(args, &stderr)

@@ -19,7 +19,7 @@ const (
 // scriptNames are the maintainer scripts, and config, which debconf runs.
 var scriptNames = []string{"preinst", "postinst", "prerm", "postrm", "config"}
 
-// readControl gives the files of the control part by name. Directories other than the root do not occur.
+// readControl returns the files of the control part by name. Directories other than the root do not occur.
 func (a *archive) readControl() (map[string]string, error) {
 	in, err := a.control.unpacked()
 	if err != nil {
@@ -117,7 +117,7 @@ func checkParagraph(fields []field) error {
 	return nil
 }
 
-// valueOf gives the value of a field, "" if it is missing. Names are compared without case.
+// valueOf returns the value of a field, "" if it is missing. Names are compared without case.
 func valueOf(fields []field, name string) string {
 	for _, f := range fields {
 		if strings.EqualFold(f.name, name) {

@@ -45,7 +45,7 @@ type File struct {
 	Link string `json:"link,omitempty"` // target of a symbolic link as it is, of a hard link as an absolute path
 }
 
-// Field gives the value of a field of the control paragraph ("Depends"), "" if it is missing.
+// Field returns the value of a field of the control paragraph ("Depends"), "" if it is missing.
 func (i Info) Field(name string) string {
 	fields, err := parseParagraph(i.Control)
 	if err != nil {
@@ -54,7 +54,7 @@ func (i Info) Field(name string) string {
 	return valueOf(fields, name)
 }
 
-// Inspect reads a package without writing anything. A malformed or hostile one gives fault.DebUnsafe faults.
+// Inspect reads a package without writing anything. For a malformed or hostile one it returns fault.DebUnsafe faults.
 func Inspect(path string) (Info, error) {
 	a, err := open(path)
 	if err != nil {

@@ -21,7 +21,7 @@ type Options struct {
 	Links map[string]string
 	// SlimDocs leaves out manual pages, documentation and translations, as Debian's slim images do; copyright files stay.
 	SlimDocs bool
-	// Dir gives mode and owner of a directory by its absolute path. One that it does not know gets the package's. Nil = none known.
+	// Dir returns mode and owner of a directory by its absolute path. One that it does not know gets the package's. Nil = none known.
 	Dir func(path string) (Dir, bool)
 	// DirTime is the time of every directory that is touched. The zero value is 1970.
 	DirTime time.Time
@@ -53,8 +53,8 @@ type Installed struct {
 // its names) and time (whole seconds, not before 1970) of the archive, setuid and setgid included. Call it as root.
 //
 // Several packages may be laid into one root, one after another; a file that two have is refused unless the later one
-// declares Replaces. A malformed or hostile package gives fault.DebUnsafe faults, one that cannot stand in this image
-// fault.Deb, a full disk fault.Disk. After an error root holds a part of the files and must be thrown away. Nothing is ever
+// declares Replaces. For a malformed or hostile package it returns fault.DebUnsafe faults, for one that cannot stand in this image
+// fault.Deb, for a full disk fault.Disk. After an error root holds a part of the files and must be thrown away. Nothing is ever
 // written outside root, no script is run.
 func Install(root *os.Root, path string, o Options) (*Installed, error) {
 	a, err := open(path)

@@ -10,7 +10,7 @@ var docDirs = []string{
 	"/usr/share/doc/", "/usr/share/info/", "/usr/share/linda/", "/usr/share/lintian/", "/usr/share/locale/", "/usr/share/man/",
 }
 
-// isDoc tells whether a file is documentation. Copyright files are not: licences ask for them. Nor are the links of
+// isDoc reports whether a file is documentation. Copyright files are not: licences ask for them. Nor are the links of
 // /usr/share/doc, by which packages of one source share such a file.
 func isDoc(f File) bool {
 	for _, dir := range docDirs {

@@ -58,7 +58,7 @@ func (a *archive) walk(limit int64, do func(*entry, io.Reader) error) error {
 	}
 }
 
-// visit checks one header and hands it on. It tells whether going on makes no sense.
+// visit checks one header and hands it on. It reports whether going on makes no sense.
 func (a *archive) visit(h *tar.Header, t io.Reader, do func(*entry, io.Reader) error) bool {
 	if h.Typeflag == tar.TypeXGlobalHeader {
 		return false

@@ -39,7 +39,7 @@ type Program struct {
 // Size is the program's length in bytes.
 func (p *Program) Size() int64 { return p.size }
 
-// Open gives a static program for a platform, "linux/amd64" or "linux/arm64". A variant ("linux/arm64/v8") is
+// Open returns a static program for a platform, "linux/amd64" or "linux/arm64". A variant ("linux/arm64/v8") is
 // ignored. The error is fault.Platform where there is no such program, fault.Internal where it was not built.
 func Open(program, platform string) (*Program, error) {
 	name, err := fileOf(program, platform)
@@ -58,7 +58,7 @@ func Open(program, platform string) (*Program, error) {
 	return &Program{File: file, ReaderAt: at, size: info.Size()}, nil
 }
 
-// Binary gives the whole program, with the errors of Open.
+// Binary returns the whole program, with the errors of Open.
 func Binary(program, platform string) ([]byte, error) {
 	p, err := Open(program, platform)
 	if err != nil {
@@ -71,7 +71,7 @@ func Binary(program, platform string) ([]byte, error) {
 	return data, nil
 }
 
-// Digest gives "sha256:<hex>" of the program, with the errors of Open.
+// Digest returns "sha256:<hex>" of the program, with the errors of Open.
 func Digest(program, platform string) (string, error) {
 	p, err := Open(program, platform)
 	if err != nil {
@@ -89,7 +89,7 @@ func Digest(program, platform string) (string, error) {
 	return "sha256:" + hex.EncodeToString(hash.Sum(nil)), nil
 }
 
-// Pinned tells whether the program is the one whose sum is pinned. One that is not works too, but its layers are in nobody
+// Pinned reports whether the program is the one whose sum is pinned. One that is not works too, but its layers are in nobody
 // else's cache.
 func Pinned(program, platform string) bool {
 	file, err := fileOf(program, platform)

@@ -22,7 +22,7 @@ var programs = []string{helper.Wheels, helper.Packages, helper.Steps}
 
 var machines = map[string]elf.Machine{"linux/amd64": elf.EM_X86_64, "linux/arm64": elf.EM_AARCH64}
 
-// each gives every platform with every program.
+// each returns every platform with every program.
 func each() iter.Seq2[string, string] {
 	return func(yield func(platform, program string) bool) {
 		for platform := range machines {
@@ -35,7 +35,7 @@ func each() iter.Seq2[string, string] {
 	}
 }
 
-// built gives the program, or skips the test where it was not built.
+// built returns the program, or skips the test where it was not built.
 func built(t *testing.T, program, platform string) []byte {
 	t.Helper()
 	data, err := helper.Binary(program, platform)

@@ -64,7 +64,7 @@ func parseEntryPoint(text string) (entryPoint, error) {
 	return p, nil
 }
 
-// isDotted tells whether s is Python identifiers joined by dots. Nothing else may reach the text of a script.
+// isDotted reports whether s is Python identifiers joined by dots. Nothing else may reach the text of a script.
 func isDotted(s string) bool {
 	for part := range strings.SplitSeq(s, ".") {
 		for i, r := range part {
@@ -93,7 +93,7 @@ func (p entryPoint) script() []byte {
 		"    sys.exit(" + p.attr + "())\n")
 }
 
-// scripts gives the files of the entry points of one wheel. The same program twice is one; two different ones of one name
+// scripts returns the files of the entry points of one wheel. The same program twice is one; two different ones of one name
 // are a fault.
 func scripts(points []entryPoint) ([]*file, []error) {
 	var files []*file

@@ -50,7 +50,7 @@ func badFilename(base, why string) error {
 	return fault.New(fault.WheelUnsafe, "%q is not the name of a wheel: %s", base, why)
 }
 
-// isName tells whether s can be a distribution's name inside a file name. A dot or capitals are not normalised but real
+// isName reports whether s can be a distribution's name inside a file name. A dot or capitals are not normalised but real
 // wheels have them.
 func isName(s string) bool {
 	ok := func(r rune) bool {

@@ -50,7 +50,7 @@ func newRoot(t testing.TB) *os.Root {
 	return root
 }
 
-// install installs a wheel that must be fine and gives its root.
+// install installs a wheel that must be fine and returns its root.
 func install(t testing.TB, path string, o wheel.Options) (*os.Root, *wheel.Installed) {
 	t.Helper()
 	root := newRoot(t)

@@ -64,7 +64,7 @@ func (x *inflater) open(r io.ReaderAt, e *entry) (io.Reader, error) {
 	return x.flate, nil
 }
 
-// unpack writes the contents of e to w and checks size and CRC-32. A write that fails gives a writeError; every other
+// unpack writes the contents of e to w and checks size and CRC-32. A write that fails returns a writeError; every other
 // error is a fault of the wheel.
 func (x *inflater) unpack(w io.Writer, r io.ReaderAt, e *entry) error {
 	from, err := x.open(r, e)
@@ -91,7 +91,7 @@ func (x *inflater) unpack(w io.Writer, r io.ReaderAt, e *entry) error {
 	return nil
 }
 
-// read gives the contents of a small entry, at most limit bytes.
+// read returns the contents of a small entry, at most limit bytes.
 func (x *inflater) read(r io.ReaderAt, e *entry, limit int64) ([]byte, error) {
 	if e.size > limit {
 		return nil, fmt.Errorf("it has %d bytes, more than the %d that are allowed", e.size, limit)
@@ -103,7 +103,7 @@ func (x *inflater) read(r io.ReaderAt, e *entry, limit int64) ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// peek gives at most the first n bytes of an entry, unchecked.
+// peek returns at most the first n bytes of an entry, unchecked.
 func (x *inflater) peek(r io.ReaderAt, e *entry, n int64) []byte {
 	from, err := x.open(r, e)
 	if err != nil {

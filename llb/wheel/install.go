@@ -49,7 +49,7 @@ func checkOptions(o Options) error {
 // Directories on the way are made. Every file and directory that it touches, root itself included, gets the modes and
 // times of the layout; owner is whoever calls, so call it as root with umask of any kind.
 //
-// A malformed or hostile wheel gives fault.WheelUnsafe faults, a full disk fault.Disk. Contents are checked while they are
+// For a malformed or hostile wheel it returns fault.WheelUnsafe faults, for a full disk fault.Disk. Contents are checked while they are
 // written: after an error root holds a part of the files and must be thrown away. Nothing is ever written outside root.
 func Install(root *os.Root, wheelPath string, o Options) (*Installed, error) {
 	f, p, err := openPlan(wheelPath, o)

@@ -13,7 +13,7 @@ const (
 	maxRecord   = 64 << 20
 )
 
-// header gives the fields of a file in the format of email headers, as WHEEL and METADATA are, by lower-case name. Where
+// header returns the fields of a file in the format of email headers, as WHEEL and METADATA are, by lower-case name. Where
 // a field repeats, the first counts. Continuation lines and the body are skipped.
 func header(data []byte) map[string]string {
 	fields := map[string]string{}
@@ -57,7 +57,7 @@ func checkMetadata(data []byte, f Filename) (name, version string, err error) {
 	return name, version, nil
 }
 
-// findDistInfo gives the one top-level directory name-version.dist-info, which must be that of the file name.
+// findDistInfo returns the one top-level directory name-version.dist-info, which must be that of the file name.
 func findDistInfo(entries []*entry, f Filename) (string, error) {
 	found := ""
 	for _, e := range entries {
@@ -79,7 +79,7 @@ func findDistInfo(entries []*entry, f Filename) (string, error) {
 	return found, nil
 }
 
-// isOf tells whether a directory's stem, name-version, means the distribution of f.
+// isOf reports whether a directory's stem, name-version, means the distribution of f.
 func isOf(stem string, f Filename) bool {
 	name, version, _ := strings.Cut(stem, "-")
 	return normalName(name) == normalName(f.Name) && sameVersion(version, f.Version)

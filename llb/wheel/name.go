@@ -39,7 +39,7 @@ func unsafeName(name string) string {
 	return ""
 }
 
-// isPlain tells whether s has no control characters, NUL and line ends among them.
+// isPlain reports whether s has no control characters, NUL and line ends among them.
 func isPlain(s string) bool {
 	return !strings.ContainsFunc(s, unicode.IsControl)
 }

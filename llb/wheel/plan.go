@@ -126,7 +126,7 @@ func (p *plan) infoFile(name string, limit int64, needed bool) []byte {
 	return p.read(e, limit)
 }
 
-// read gives the contents of an entry, checked against RECORD where that is read already.
+// read returns the contents of an entry, checked against RECORD where that is read already.
 func (p *plan) read(e *entry, limit int64) []byte {
 	data, err := p.inflater.read(p.r, e, limit)
 	if err != nil {

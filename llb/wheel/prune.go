@@ -14,7 +14,7 @@ type Pruning struct {
 	Keep  []string // patterns of files that stay whatever the rules say
 }
 
-// Removes gives the index of the first rule by which a file goes, -1 if it stays. .dist-info stays: it is what tells of the package.
+// Removes returns the index of the first rule by which a file goes, -1 if it stays. .dist-info stays: it is what tells of the package.
 func (p Pruning) Removes(name string) int {
 	parts := strings.Split(name, "/")
 	if strings.HasSuffix(parts[0], ".dist-info") || slices.ContainsFunc(p.Keep, func(k string) bool { return matches(k, parts) }) {

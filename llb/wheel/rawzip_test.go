@@ -77,7 +77,7 @@ func (z *rawZip) entry(name string) *rawEntry {
 
 var le = binary.LittleEndian
 
-// sizes gives the two 32-bit sizes and the extra field.
+// sizes returns the two 32-bit sizes and the extra field.
 func (h rawHeader) sizes(extra ...uint64) (uint32, uint32, []byte) {
 	if !h.zip64 {
 		return uint32(h.packed), uint32(h.size), h.extra

@@ -84,13 +84,13 @@ func hashString(algorithm string, sum []byte) string {
 	return algorithm + "=" + base64.RawURLEncoding.EncodeToString(sum)
 }
 
-// hashOf gives the sha256 of b as a RECORD writes it.
+// hashOf returns the sha256 of b as a RECORD writes it.
 func hashOf(b []byte) string {
 	sum := sha256.Sum256(b)
 	return hashString("sha256", sum[:])
 }
 
-// newHashOf gives the hash function that made a row's hash, and its name.
+// newHashOf returns the hash function that made a row's hash, and its name.
 func newHashOf(rowHash string) (hash.Hash, string) {
 	algorithm, _, _ := strings.Cut(rowHash, "=")
 	return hashes[algorithm](), algorithm
@@ -157,7 +157,7 @@ func checkRecord(rows []Row, entries []*entry, distInfo string, rep *report) map
 	return byPath
 }
 
-// isRecordFile tells whether name is RECORD or one of its signatures.
+// isRecordFile reports whether name is RECORD or one of its signatures.
 func isRecordFile(name, distInfo string) bool {
 	switch rest, _ := strings.CutPrefix(name, distInfo+"/"); rest {
 	case "RECORD", "RECORD.jws", "RECORD.p7s":

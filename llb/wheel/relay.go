@@ -42,7 +42,7 @@ func (r *relay) pass(to io.Writer) {
 	}
 }
 
-// Write takes p over, or gives the error of an earlier write.
+// Write takes p over, or returns the error of an earlier write.
 func (r *relay) Write(p []byte) (int, error) {
 	n := len(p)
 	for len(p) > 0 {
@@ -60,7 +60,7 @@ func (r *relay) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// Close waits until everything is written and gives the first error.
+// Close waits until everything is written and returns the first error.
 func (r *relay) Close() error {
 	r.full <- r.buf
 	close(r.full)

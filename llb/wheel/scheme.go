@@ -21,7 +21,7 @@ type placer struct {
 	points   map[string]bool // names of scripts that entry points make
 }
 
-// of gives the place of an entry (binary distribution format, "Installing a wheel" and "The .data directory").
+// of returns the place of an entry (binary distribution format, "Installing a wheel" and "The .data directory").
 func (p placer) of(name string) (place, error) {
 	top, rest, _ := strings.Cut(name, "/")
 	if top == p.distInfo && isInstallers(rest) {
@@ -38,7 +38,7 @@ func (p placer) of(name string) (place, error) {
 	return p.data(scheme, file)
 }
 
-// isInstallers tells whether a file of .dist-info is for an installer to write. What a wheel brings in its place is
+// isInstallers reports whether a file of .dist-info is for an installer to write. What a wheel brings in its place is
 // not installed, nor are signatures of the RECORD, which is rewritten.
 func isInstallers(file string) bool {
 	switch file {
@@ -105,7 +105,7 @@ func checkScriptName(name, project string) error {
 	return nil
 }
 
-// pipName tells whether a name is pip, pip3, pip3.11 or pip-3.11.
+// pipName reports whether a name is pip, pip3, pip3.11 or pip-3.11.
 func pipName(low string) bool {
 	rest, ok := strings.CutPrefix(low, "pip")
 	return ok && strings.Trim(rest, "0123456789.-") == ""

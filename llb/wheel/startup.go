@@ -20,7 +20,7 @@ var knownStartup = map[string][]string{
 	},
 }
 
-// isStartup tells whether Python's site module reads a file of this path, relative to site-packages, at every start:
+// isStartup reports whether Python's site module reads a file of this path, relative to site-packages, at every start:
 // *.pth, *.start (PEP 829) and the modules sitecustomize and usercustomize. Unlike other modules, these run in programs
 // that never import the package.
 func isStartup(file string) bool {
@@ -47,13 +47,13 @@ func checkStartup(file, project, hash string, data []byte, allow []string) error
 	return fmt.Errorf("Python runs it at every start; allow %s if you trust it", key)
 }
 
-// sameStartup tells whether allow, "project/file", names this file.
+// sameStartup reports whether allow, "project/file", names this file.
 func sameStartup(allow, project, file string) bool {
 	p, f, ok := strings.Cut(allow, "/")
 	return ok && normalName(p) == project && (f == file || f == path.Base(file))
 }
 
-// hasImport tells whether a line is one that site.addpackage executes: "import" and a blank. Lines end wherever Python's
+// hasImport reports whether a line is one that site.addpackage executes: "import" and a blank. Lines end wherever Python's
 // str.splitlines ends them, and a byte order mark is skipped.
 func hasImport(text string) bool {
 	isEnd := func(r rune) bool { return strings.ContainsRune("\n\r\v\f\x1c\x1d\x1e\u0085\u2028\u2029", r) }
@@ -77,7 +77,7 @@ const namespaceLine = "import sys, types, os;has_mfs = sys.version_info > (3, 5)
 	"mp = (m or []) and m.__dict__.setdefault('__path__',[]);" +
 	"(p not in mp) and mp.append(p)"
 
-// isNamespacePth tells whether every line is one that setuptools writes for a namespace package, to the letter.
+// isNamespacePth reports whether every line is one that setuptools writes for a namespace package, to the letter.
 func isNamespacePth(text string) bool {
 	for line := range strings.Lines(text) {
 		if strings.TrimRight(line, "\n") != namespacePth(namespaceOf(line)) {

@@ -76,7 +76,7 @@ func (w *writer) run(all []*job, n int) error {
 	return w.result(all)
 }
 
-// result gives the error that is no fault of the wheel, or else the wheel's faults by path.
+// result returns the error that is no fault of the wheel, or else the wheel's faults by path.
 func (w *writer) result(all []*job) error {
 	var bad []*file
 	for _, j := range all {
@@ -193,7 +193,7 @@ func (w *writer) replace(dir *os.Root, name string, f *file) error {
 	return nil
 }
 
-// sameBytes tells whether the file has the hash.
+// sameBytes reports whether the file has the hash.
 func sameBytes(dir *os.Root, name, hash string) (bool, error) {
 	in, err := dir.Open(name)
 	if err != nil {

@@ -175,7 +175,7 @@ func (e end) zip64(r io.ReaderAt, all uint16) (end, error) {
 	return end{entries: total, size: size, offset: offset, directory: int64(at)}, nil
 }
 
-// agrees tells whether a short field either says "see zip64" or the same as the long one.
+// agrees reports whether a short field either says "see zip64" or the same as the long one.
 func agrees(short, marker, long uint64) bool { return short == marker || short == long }
 
 // parseDirectory cuts the central directory into n entries and leaves nothing over.

@@ -10,7 +10,7 @@ import (
 	"github.com/mlbuild/mlbuild/llb/wheel/wheeltest"
 )
 
-// wheelFiles gives the entries of a demo wheel with the files.
+// wheelFiles returns the entries of a demo wheel with the files.
 func wheelFiles(t testing.TB, files map[string]string) map[string]string {
 	t.Helper()
 	data := wheeltest.Build("demo", "1.0", tag, files)

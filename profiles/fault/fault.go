@@ -101,7 +101,7 @@ func (f *Fault) Error() string {
 	return fmt.Sprintf("%s: %s: %s", f.Code, f.At, f.Message)
 }
 
-// Unwrap gives the cause.
+// Unwrap returns the cause.
 func (f *Fault) Unwrap() error { return f.Err }
 
 // Hint adds what to do and returns f.
@@ -134,7 +134,7 @@ func (l List) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Unwrap gives each fault, so that errors.As finds the first.
+// Unwrap returns each fault, so that errors.As finds the first.
 func (l List) Unwrap() []error {
 	errs := make([]error, len(l))
 	for i, f := range l {
@@ -165,8 +165,8 @@ func comparePosition(a, b Position) int {
 	return a.Column - b.Column
 }
 
-// All gives every fault inside err: of a List, of joined errors, or err itself as an internal fault.
-// Nil gives nil.
+// All returns every fault inside err: of a List, of joined errors, or err itself as an internal fault.
+// Nil returns nil.
 func All(err error) List {
 	switch e := err.(type) {
 	case nil:
@@ -188,7 +188,7 @@ func All(err error) List {
 	return List{{Code: Internal, Message: err.Error(), Err: err}}
 }
 
-// Is tells whether err holds a fault of the code.
+// Is reports whether err holds a fault of the code.
 func Is(err error, code Code) bool {
 	return slices.ContainsFunc(All(err), func(f *Fault) bool { return f.Code == code })
 }

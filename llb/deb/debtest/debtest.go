@@ -61,7 +61,7 @@ func Files(files map[string]string) []Entry {
 	return all
 }
 
-// Build gives the bytes of the package. It panics where a package cannot be made, which only a faulty test can cause.
+// Build returns the bytes of the package. It panics where a package cannot be made, which only a faulty test can cause.
 func (d Deb) Build() []byte {
 	control := map[string]string{"control": fmt.Sprintf("Package: %s\nVersion: %s\nArchitecture: %s\n%s",
 		or(d.Package, "demo"), or(d.Version, "1.0"), or(d.Architecture, "amd64"), d.Fields)}
@@ -82,7 +82,7 @@ func (d Deb) Filename() string {
 	return or(d.Package, "demo") + "_" + or(d.Version, "1.0") + "_" + or(d.Architecture, "amd64") + ".deb"
 }
 
-// Write puts the package into dir and gives its path.
+// Write puts the package into dir and returns its path.
 func (d Deb) Write(dir string) (string, error) {
 	path := filepath.Join(dir, d.Filename())
 	if err := os.WriteFile(path, d.Build(), 0o644); err != nil {

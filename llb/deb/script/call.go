@@ -96,7 +96,7 @@ func (r *reader) call(c *syntax.CallExpr, s *syntax.Stmt) (status, error) {
 	return do(r, s, args)
 }
 
-// prints tells whether a command is echo or printf, and not a function of this name or printf -v.
+// prints reports whether a command is echo or printf, and not a function of this name or printf -v.
 func (r *reader) prints(c *syntax.CallExpr) bool {
 	name := c.Args[0].Lit()
 	if r.funcs[name] != nil || len(c.Assigns) > 0 {

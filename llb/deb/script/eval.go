@@ -22,7 +22,7 @@ func (r *reader) stmts(all []*syntax.Stmt) (status, error) {
 	return last, nil
 }
 
-// excused tells whether set -e passes over an error of the statement: of a list, or a negated command. The last command of
+// excused reports whether set -e passes over an error of the statement: of a list, or a negated command. The last command of
 // such a list does end the script, but then its status is known to be that of a test that is false.
 func excused(s *syntax.Stmt) bool {
 	b, ok := s.Cmd.(*syntax.BinaryCmd)
@@ -134,7 +134,7 @@ func (r *reader) binary(c *syntax.BinaryCmd) (status, error) {
 	return r.stmts([]*syntax.Stmt{c.Y})
 }
 
-// harmless tells whether the right side of || does nothing: true, : or a message.
+// harmless reports whether the right side of || does nothing: true, : or a message.
 func harmless(s *syntax.Stmt) bool {
 	c, ok := s.Cmd.(*syntax.CallExpr)
 	if !ok || len(c.Args) == 0 || len(s.Redirs) > 0 {
@@ -169,7 +169,7 @@ func (r *reader) pipeline(c *syntax.BinaryCmd) (status, error) {
 // readers are commands that change nothing, whatever their arguments are.
 const readers = " : true false echo printf cat cut tr grep egrep head tail wc sort basename dirname readlink realpath stat id uname expr seq ls test [ dpkg-query dpkg-architecture cmp diff getent "
 
-// reads tells whether a statement is such a command.
+// reads reports whether a statement is such a command.
 func reads(s *syntax.Stmt) bool {
 	w := firstWord(s)
 	return w != "" && strings.Contains(readers, " "+w+" ") && !writesFile(s)

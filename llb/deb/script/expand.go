@@ -17,7 +17,7 @@ var environment = map[string]value{
 	"DPKG_MAINTSCRIPT_PACKAGE_REFCOUNT": {}, "DPKG_ADMINDIR": {"/var/lib/dpkg", true},
 }
 
-// variable gives the value of a parameter. One that nobody sets is empty.
+// variable returns the value of a parameter. One that nobody sets is empty.
 func (r *reader) variable(name string) value {
 	if n, err := strconv.Atoi(name); err == nil && n > 0 {
 		if n <= len(r.args) {
@@ -288,7 +288,7 @@ func unquoted(p syntax.WordPart) bool {
 	return false
 }
 
-// isAll tells whether a word is "$@".
+// isAll reports whether a word is "$@".
 func isAll(w *syntax.Word) bool {
 	if len(w.Parts) != 1 {
 		return false

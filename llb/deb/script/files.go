@@ -138,7 +138,7 @@ func (r *reader) fileTest(at syntax.Node, op, p string) (status, error) {
 	return no, nil
 }
 
-// linked tells whether the script made a link.
+// linked reports whether the script made a link.
 func (r *reader) linked(p string) bool {
 	return slices.ContainsFunc(r.effects.Links, func(l state.Link) bool { return l.Path == p })
 }
@@ -161,7 +161,7 @@ func (r *reader) ownTest(at syntax.Node, op string, f deb.File) (status, error) 
 	return yes, nil
 }
 
-// made tells whether the script made a directory.
+// made reports whether the script made a directory.
 func (r *reader) made(p string) bool {
 	return slices.ContainsFunc(r.effects.Dirs, func(d state.Dir) bool { return d.Path == p })
 }
@@ -264,7 +264,7 @@ func install(r *reader, at syntax.Node, args []string) (status, error) {
 
 var plain = regexp.MustCompile(`^/[^*?\[\]\\]*$`)
 
-// plainPath tells whether an argument is an absolute path without patterns.
+// plainPath reports whether an argument is an absolute path without patterns.
 func plainPath(p string) bool { return plain.MatchString(p) }
 
 // remove is rm and rmdir: of what the script made, or of what is not there, which is an error without -f.

@@ -100,7 +100,7 @@ type (
 func (exit) Error() string { return "exit" }
 func (ret) Error() string  { return "return" }
 
-// unpacked tells whether the package's files are there already.
+// unpacked reports whether the package's files are there already.
 func (r *reader) unpacked() bool { return r.script != "preinst" }
 
 // assumeAbsent notes a path at which nothing may be.

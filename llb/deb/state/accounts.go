@@ -179,7 +179,7 @@ func free(all ...*database) (int, error) {
 	return 0, fault.New(fault.Deb, "the base has no free id for a system user or group")
 }
 
-// ids gives the numbers of a user and a group.
+// ids returns the numbers of a user and a group.
 func (t *tree) ids(user, group string) (uid, gid int, err error) {
 	for _, x := range []struct {
 		name string

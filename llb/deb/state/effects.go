@@ -103,7 +103,7 @@ type Removed struct {
 	Package string `json:"package"`
 }
 
-// Empty tells whether nothing has to be written or left out.
+// Empty reports whether nothing has to be written or left out.
 func (e Effects) Empty() bool {
 	return len(e.Alternatives)+len(e.Groups)+len(e.Users)+len(e.Dirs)+len(e.Links)+len(e.Files)+len(e.Copies)+len(e.Owners)+len(e.Removed) == 0 && !e.CACertificates
 }

@@ -67,7 +67,7 @@ func (t *tree) file(p, text string, mode uint32, uid, gid int) {
 	t.made[p] = deb.Made{File: deb.File{Path: p, Kind: deb.Regular, Mode: mode, UID: uid, GID: gid, Size: int64(len(text))}, Data: []byte(text)}
 }
 
-// read gives a file of an image's part, "" if it is missing.
+// read returns a file of an image's part, "" if it is missing.
 func read(from fs.FS, p string) (string, error) {
 	p = strings.TrimPrefix(p, "/")
 	info, err := fs.Stat(from, p)
@@ -87,7 +87,7 @@ func read(from fs.FS, p string) (string, error) {
 	return string(data), nil
 }
 
-// exists tells whether the packages or the base have a path. A link counts, wherever it leads.
+// exists reports whether the packages or the base have a path. A link counts, wherever it leads.
 func (t *tree) exists(p string) bool {
 	p = strings.TrimPrefix(p, "/")
 	for _, from := range []fs.FS{t.img.Packages, t.img.Base} {

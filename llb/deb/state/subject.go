@@ -96,7 +96,7 @@ func canonicalSet(attributes []byte) ([]byte, error) {
 	return asn1.Marshal(asn1.RawValue{Class: asn1.ClassUniversal, Tag: asn1.TagSet, IsCompound: true, Bytes: bytes.Join(all, nil)})
 }
 
-// textOf gives the text of a value of one of the string types.
+// textOf returns the text of a value of one of the string types.
 func textOf(v asn1.RawValue) (string, bool) {
 	switch v.Tag {
 	case asn1.TagUTF8String, asn1.TagPrintableString, asn1.TagIA5String, 26: // 26 = VisibleString

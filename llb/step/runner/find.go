@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// find gives the paths below In that a pattern matches, in order of their names; none is no error. Links on the way are followed inside of In,
+// find returns the paths below In that a pattern matches, in order of their names; none is no error. Links on the way are followed inside of In,
 // as if it were the root; the last name is left as it is.
 func (w *collector) find(pattern string) ([]string, error) {
 	found := []string{"/"}
@@ -29,7 +29,7 @@ func (w *collector) find(pattern string) ([]string, error) {
 	return found, nil
 }
 
-// matching gives the names in a directory that match one part of a pattern.
+// matching returns the names in a directory that match one part of a pattern.
 func (w *collector) matching(dir, part string) ([]string, error) {
 	at, err := resolve(w.In, dir, true)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -62,7 +62,7 @@ func (w *collector) matching(dir, part string) ([]string, error) {
 	return names, nil
 }
 
-// resolve follows the symbolic links in a path inside of root, as if it were the root of the file system. last tells whether the path's last
+// resolve follows the symbolic links in a path inside of root, as if it were the root of the file system. last says whether the path's last
 // name is followed too.
 func resolve(root, name string, last bool) (string, error) {
 	done, rest, links := "/", strings.Trim(filepath.Clean("/"+name), "/"), 0

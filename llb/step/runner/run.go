@@ -72,7 +72,7 @@ func shell(r step.Run, path string, stdout, stderr io.Writer, values []needle) i
 	return explain(err, path, stderr)
 }
 
-// explain gives the exit code; a program that was not found is told with the PATH in which it was looked for.
+// explain returns the exit code; a program that was not found is told with the PATH in which it was looked for.
 func explain(err error, path string, stderr io.Writer) int {
 	var exit *exec.ExitError
 	switch {

@@ -25,7 +25,7 @@ type needle struct {
 	text []byte
 }
 
-// needles reads the secrets and gives what to look for: each value without the white space around it, and the same in base64.
+// needles reads the secrets and returns what to look for: each value without the white space around it, and the same in base64.
 func needles(secrets []step.Secret) ([]needle, error) {
 	var all []needle
 	for _, s := range secrets {
@@ -66,7 +66,7 @@ func (s *scanner) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// holds gives the id of the secret whose value is in the text, "" if none is.
+// holds returns the id of the secret whose value is in the text, "" if none is.
 func holds(needles []needle, text string) string {
 	s := scanner{needles: needles}
 	_, _ = s.Write([]byte(text))

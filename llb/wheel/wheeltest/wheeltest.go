@@ -84,7 +84,7 @@ func stem(name, version string) string {
 	return escape.Replace(name) + "-" + escape.Replace(version)
 }
 
-// Build gives the bytes of a wheel of name and version with the compatibility tag "py3-none-any" or the like. Files maps
+// Build returns the bytes of a wheel of name and version with the compatibility tag "py3-none-any" or the like. Files maps
 // entry names to contents; a name that starts with "{info}/" or "{data}/" stands in .dist-info or .data. WHEEL, METADATA
 // and RECORD are made, except those that files holds. Entries are sorted, RECORD is last. It panics where a wheel cannot be
 // made, which only a faulty test can cause.
@@ -112,7 +112,7 @@ func Build(name, version, tag string, files map[string]string, opts ...Option) [
 	return w.zip(append(names, record), all, expand)
 }
 
-// Write puts a wheel into dir and gives its path.
+// Write puts a wheel into dir and returns its path.
 func Write(dir, name, version, tag string, files map[string]string, opts ...Option) (string, error) {
 	path := dir + "/" + Filename(name, version, tag)
 	if err := os.WriteFile(path, Build(name, version, tag, files, opts...), 0o644); err != nil {
