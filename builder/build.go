@@ -93,7 +93,7 @@ type build struct {
 // referencePlatform is the one by whose helpers layers are known (llb.Inputs.Reference).
 const referencePlatform = "linux/amd64"
 
-// helpersFor gives the digests of the embedded programs for a platform.
+// helpersFor returns the digests of the embedded programs for a platform.
 func helpersFor(platform string) (h ops.Helpers, err error) {
 	if h.Wheels, err = helper.Digest(helper.Wheels, platform); err != nil {
 		return h, err
@@ -174,7 +174,7 @@ func (l *laterFiles) close() {
 	}
 }
 
-// preflight gives the daemon's own platform, and refuses what it could not build: a step of a foreign platform without an emulator, a secret's
+// preflight returns the daemon's own platform, and refuses what it could not build: a step of a foreign platform without an emulator, a secret's
 // value in the image.
 func (b *Builder) preflight(req Request, store session.Store, system *syslock.Lock) (ocispecs.Platform, error) {
 	var faults fault.List
@@ -217,7 +217,7 @@ func (b *Builder) canRun(r *recipe.Recipe, system *syslock.Lock, target string) 
 		Hint("packages that mlbuild.lock lists as layers for this platform need no emulator")}
 }
 
-// runsOn tells whether a daemon of these platforms can run programs of the platform.
+// runsOn reports whether a daemon of these platforms can run programs of the platform.
 func runsOn(have []string, platform string) bool {
 	wanted, err := parsePlatform(platform)
 	return err == nil && slices.ContainsFunc(have, func(p string) bool {
@@ -257,7 +257,7 @@ func (b *build) failed(profile string) diagnose.Build {
 	return diagnose.Build{Profile: profile, Stopped: context.Cause(b.ctx), Logs: b.logs(profile)}
 }
 
-// logs gives the watcher of a variant.
+// logs returns the watcher of a variant.
 func (b *build) logs(profile string) *diagnose.Watcher {
 	b.mu.Lock()
 	defer b.mu.Unlock()

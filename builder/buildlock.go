@@ -117,7 +117,7 @@ func (b *build) lockImages(ctx context.Context, gw gateway.Client, r *recipe.Rec
 	return nil
 }
 
-// lockOne gives a recipe's base and the list of its system packages, nil if it has none.
+// lockOne returns a recipe's base and the list of its system packages, nil if it has none.
 func (b *build) lockOne(ctx context.Context, gw gateway.Client, r *recipe.Recipe, o LockOptions, old *syslock.Lock) (base ops.Base, s *syslock.System, err error) {
 	p, err := parsePlatform(r.Platform)
 	if err != nil {

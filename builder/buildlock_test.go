@@ -181,8 +181,8 @@ func TestCheckSystemLock(t *testing.T) {
 		note   bool
 	}{
 		{"fits", lock, gomp, "", false},
-		{"no lock, no packages", nil, plain, "docker.io/library/python:3.11-slim is a tag that may name another image tomorrow", false},
-		{"no lock, plain apt", nil, byApt, "docker.io/library/python:3.11-slim is a tag", false},
+		{"no lock, no packages", nil, plain, "docker.io/library/python:3.11-slim is a mutable tag that mlbuild.lock does not pin", false},
+		{"no lock, plain apt", nil, byApt, "docker.io/library/python:3.11-slim is a mutable tag", false},
 		{"no lock, a base by digest", nil, buildertest.Recipe(t, "cpu", "python: {requirements: []}\nbase: {image: \"python:3.11-slim@sha256:"+buildertest.Zeros+"\"}\n"), "", false},
 		{"no lock, no image", nil, buildertest.Recipe(t, "cpu", "python: {requirements: []}\nbase: {kind: debian}\n"), "the system packages of profile cpu have no lock", false},
 		{"a Python without a pin", lock, buildertest.Recipe(t, "cpu", "python: {requirements: []}\nbase: {image: \"python:3.11-slim\", python: \"python:3.11-slim-bookworm\"}\n"),

@@ -53,10 +53,10 @@ func TestExplainApt(t *testing.T) {
 		{"conflict", "Reading package lists...\n" + broken, fault.Resolve, false, []string{"do not fit together with the base docker.io/library/python:3.11-slim", "libssl-dev : Depends: libssl3 (= 3.0.20-1~deb12u2)"}},
 		{"conflict for the solver of apt 3", "Solving dependencies...\nE: Unable to satisfy dependencies. Reached two conflicting assignments:\n", fault.Resolve, false, []string{"do not fit together"}},
 		{"missing key, gpgv", "W: GPG error: https://apt.example ./ InRelease: The following signatures couldn't be verified because the public key is not available: NO_PUBKEY 3CE5B152BA331C41\n" +
-			"E: The repository 'https://apt.example ./ InRelease' is not signed.\nmlbuild: update-failed\n", fault.Index, false, []string{"a key that nobody vouches for", "NO_PUBKEY 3CE5B152BA331C41", "system.repositories, key"}},
+			"E: The repository 'https://apt.example ./ InRelease' is not signed.\nmlbuild: update-failed\n", fault.Index, false, []string{"a key that is not trusted", "NO_PUBKEY 3CE5B152BA331C41", "system.repositories, key"}},
 		{"missing key, sqv", "W: OpenPGP signature verification failed: https://apt.example ./ InRelease: Sub-process /usr/bin/sqv returned an error code (1), error message is: " +
 			"Missing key B23397EFB7F67AC2F0AF0FB53CE5B152BA331C41, which is needed to verify signature.\nE: The repository 'https://apt.example ./ InRelease' is not signed.\nmlbuild: update-failed\n",
-			fault.Index, false, []string{"a key that nobody vouches for"}},
+			fault.Index, false, []string{"a key that is not trusted"}},
 		{"no key at all", "W: … error message is: Error: Failed to parse keyring \"/tmp/mlbuild-apt/keyrings/mlbuild-0.gpg\"\n" + ignored, fault.Index, false, []string{"is no OpenPGP key"}},
 		{"expired key", "W: GPG error: https://apt.example ./ InRelease: The following signatures were invalid: EXPKEYSIG 3CE5 Test\n" + ignored, fault.Index, false, []string{"has expired"}},
 		{"forged", "W: GPG error: https://apt.example ./ InRelease: The following signatures were invalid: BADSIG 3CE5 Test\n" + ignored, fault.Index, false, []string{"by another key", "do not trust"}},
@@ -67,8 +67,8 @@ func TestExplainApt(t *testing.T) {
 		{"refused", "E: Failed to fetch http://apt.example/InRelease  Could not connect to apt.example:80 (192.0.2.1). - connect (111: Connection refused)\n" + ignored, fault.Index, true, []string{"does not answer"}},
 		{"no DNS", "E: Failed to fetch http://apt.example/InRelease  Temporary failure resolving 'apt.example'\n" + ignored, fault.Index, true, []string{"does not answer", "apt.example"}},
 		{"unreachable, apt 3", "E: Failed to fetch http://apt.example/InRelease  Unable to connect to apt.example:80:\n" + ignored, fault.Index, true, []string{"does not answer"}},
-		{"server error", "E: Failed to fetch http://apt.example/InRelease  503  Service Unavailable [IP: 192.0.2.1 80]\n" + ignored, fault.Index, true, []string{"in trouble", "later"}},
-		{"sync", "E: Failed to fetch http://apt.example/Packages.xz  File has unexpected size (1 != 2). Mirror sync in progress? [IP: 192.0.2.1 80]\n" + ignored, fault.Index, true, []string{"in trouble"}},
+		{"server error", "E: Failed to fetch http://apt.example/InRelease  503  Service Unavailable [IP: 192.0.2.1 80]\n" + ignored, fault.Index, true, []string{"returned a server error", "later"}},
+		{"sync", "E: Failed to fetch http://apt.example/Packages.xz  File has unexpected size (1 != 2). Mirror sync in progress? [IP: 192.0.2.1 80]\n" + ignored, fault.Index, true, []string{"returned a server error"}},
 		{"password", "E: Failed to fetch https://apt.example/InRelease  401  Unauthorized [IP: 192.0.2.1 443]\n" + ignored, fault.Index, false, []string{"wants credentials"}},
 		{"own CA, GnuTLS", "E: Failed to fetch https://apt.example/InRelease  Certificate verification failed: The certificate is NOT trusted. Could not handshake\n" + ignored, fault.CA, false, []string{"--ca-cert FILE"}},
 		{"own CA, OpenSSL", "E: Failed to fetch https://apt.example/InRelease  SSL connection failed: error:0A000086:SSL routines::certificate verify failed\n" + ignored, fault.CA, false, []string{"--ca-cert FILE"}},

@@ -129,7 +129,7 @@ type looking struct {
 // entry is a name in a directory, with what it points to if it is a symbolic link.
 type entry struct{ name, link string }
 
-// list gives the entries of a directory that match a pattern; a directory that is not there has none.
+// list returns the entries of a directory that match a pattern; a directory that is not there has none.
 func (l *looking) list(dir, pattern string) []entry {
 	stats, err := l.ref.ReadDir(l.ctx, gateway.ReadDirRequest{Path: dir, IncludePattern: pattern})
 	if err != nil {
@@ -252,7 +252,7 @@ func (b inBase) subtract(lock *pylock.Lock, wheels []pylock.Wheel, roots []strin
 	return kept, dropped, notes
 }
 
-// sameVersion tells whether a base's version is the locked one. An index that serves one build of a release names it without its local version.
+// sameVersion reports whether a base's version is the locked one. An index that serves one build of a release names it without its local version.
 func sameVersion(has, locked string) bool {
 	public, _, _ := strings.Cut(has, "+")
 	return has == locked || public == locked

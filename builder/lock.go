@@ -142,7 +142,7 @@ func (b *build) lock(ctx context.Context, gw gateway.Client, v Variant, o LockOp
 	return l, nil
 }
 
-// lookAtBases looks up the base of every platform and gives the oldest glibc, because the lock serves all of them, and what the first one has.
+// lookAtBases looks up the base of every platform and returns the oldest glibc, because the lock serves all of them, and what the first one has.
 func (b *build) lookAtBases(ctx context.Context, gw gateway.Client, v Variant) (lowest string, has inBase, err error) {
 	for i, r := range v.Recipes {
 		p, err := parsePlatform(r.Platform)

@@ -86,7 +86,7 @@ func TestNoLock(t *testing.T) {
 		t.Errorf("got %v, %v of no lock", lock, err)
 	}
 	_, err := usableLock(Request{Locked: true}, v)
-	buildertest.Expect(t, err, fault.LockStale, false, "profile cpu has no lock, and --locked forbids to resolve")
+	buildertest.Expect(t, err, fault.LockStale, false, "profile cpu has no lock, and --locked forbids resolving")
 	if at := fault.All(err)[0].At.File; at != "pylock.cpu.toml" {
 		t.Errorf("at %q", at)
 	}

@@ -89,7 +89,7 @@ func chooseHubFiles(model *recipe.Model, list hubList) ([]hubFile, error) {
 	return chosen, nil
 }
 
-// hubFile gives a file's sha256: the one of LFS, or that of what the hub sends, held against git's own hash.
+// hubFile returns a file's sha256: the one of LFS, or that of what the hub sends, held against git's own hash.
 func (b *build) hubFile(ctx context.Context, gw gateway.Client, profile string, model *recipe.Model, commit string, f hubFile) (syslock.ModelFile, error) {
 	if f.LFS != nil && f.LFS.SHA256 != "" {
 		return syslock.ModelFile{Path: f.Name, Size: f.LFS.Size, SHA256: f.LFS.SHA256}, nil

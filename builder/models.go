@@ -15,7 +15,7 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
-// checkModelLock tells whether mlbuild.lock pins the variant's models. One that it does not pin is a fault.LockStale under --locked, else a note.
+// checkModelLock reports whether mlbuild.lock pins the variant's models. One that it does not pin is a fault.LockStale under --locked, else a note.
 func checkModelLock(req Request, lock *syslock.Lock, v Variant) error {
 	var faults fault.List
 	told := map[string]bool{}
@@ -28,7 +28,7 @@ func checkModelLock(req Request, lock *syslock.Lock, v Variant) error {
 			}
 			told[model.Name] = true
 			if req.Locked {
-				faults = append(faults, fault.New(fault.LockStale, "the model %s of profile %s is not pinned (%s), and --locked forbids to take what its source has now", model.Name, v.Profile, reason).
+				faults = append(faults, fault.New(fault.LockStale, "the model %s of profile %s is not pinned (%s), and --locked forbids taking what its source has now", model.Name, v.Profile, reason).
 					In(fault.Position{File: syslock.FileName}).Hint("mlbuild lock --profile %s", v.Profile))
 				continue
 			}
@@ -38,7 +38,7 @@ func checkModelLock(req Request, lock *syslock.Lock, v Variant) error {
 	return faults.Err()
 }
 
-// findModels gives what each model of the recipe is made of, in its order: from the lock, or as its source has it now.
+// findModels returns what each model of the recipe is made of, in its order: from the lock, or as its source has it now.
 func (b *build) findModels(ctx context.Context, gw gateway.Client, r *recipe.Recipe) ([]syslock.Model, error) {
 	if b.req.Target == "base" || b.req.Target == "builder" {
 		return make([]syslock.Model, len(r.Models)), nil
@@ -123,7 +123,7 @@ func (b *build) lockModel(ctx context.Context, gw gateway.Client, r *recipe.Reci
 	return found, err
 }
 
-// measure has the daemon fetch a source that is one file, and gives its size and hash.
+// measure has the daemon fetch a source that is one file, and returns its size and hash.
 func (b *build) measure(ctx context.Context, gw gateway.Client, r *recipe.Recipe, model *recipe.Model) (f syslock.ModelFile, err error) {
 	if llb.Signed(model) {
 		return b.measureSigned(ctx, gw, r, model)
@@ -144,7 +144,7 @@ func (b *build) measure(ctx context.Context, gw gateway.Client, r *recipe.Recipe
 	return f, nil
 }
 
-// hashOf has the daemon fetch a file and gives its sha256 (hex). A solve of the same download in this session finds the file there.
+// hashOf has the daemon fetch a file and returns its sha256 (hex). A solve of the same download in this session finds the file there.
 func (b *build) hashOf(ctx context.Context, gw gateway.Client, profile string, d diagnose.Download) (string, error) {
 	op := &pb.SourceOp{Identifier: d.URL, Attrs: map[string]string{pb.AttrHTTPFilename: llb.FetchedFile[1:], pb.AttrHTTPPerm: "0644"}}
 	if d.Secret != "" {

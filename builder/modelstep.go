@@ -20,7 +20,7 @@ func (b *build) modelTool(ctx context.Context, gw gateway.Client, c *found) (ops
 	return lookupImage(ctx, gw, c.recipe.Tool, b.worker)
 }
 
-// measureSigned has the daemon fetch an object with the model's secret, and gives its size and hash.
+// measureSigned has the daemon fetch an object with the model's secret, and returns its size and hash.
 func (b *build) measureSigned(ctx context.Context, gw gateway.Client, r *recipe.Recipe, model *recipe.Model) (f syslock.ModelFile, err error) {
 	tool, err := lookupImage(ctx, gw, r.Tool, b.worker)
 	if err != nil {

@@ -157,7 +157,7 @@ type Backoff struct {
 	First time.Duration // before the second try, doubled each time; 0 = 1 s
 }
 
-// wait sleeps before try n (counted from 0), or until ctx ends. It tells whether there is such a try.
+// wait sleeps before try n (counted from 0), or until ctx ends. It reports whether there is such a try.
 func (b Backoff) wait(ctx context.Context, n int) bool {
 	tries, first := b.Tries, b.First
 	if tries == 0 {

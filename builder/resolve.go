@@ -21,13 +21,13 @@ import (
 // maxPasses bounds the resolutions of one lock: each pass may find bound packages that the one before did not know of.
 const maxPasses = 5
 
-// usableLock reads the variant's lock and tells whether it answers today's inputs. A lock that is stale or missing is a fault.LockStale under
+// usableLock reads the variant's lock and reports whether it answers today's inputs. A lock that is stale or missing is a fault.LockStale under
 // --locked, else a note. A lock that another tool wrote has no hash of the inputs: it is used as it is.
 func usableLock(req Request, v Variant) (*pylock.Lock, error) {
 	r := v.Recipes[0]
 	if v.Lock == nil {
 		if req.Locked && r.Requires.UV == nil {
-			return nil, fault.New(fault.LockStale, "profile %s has no lock, and --locked forbids to resolve", v.Profile).
+			return nil, fault.New(fault.LockStale, "profile %s has no lock, and --locked forbids resolving", v.Profile).
 				In(fault.Position{File: r.Requires.Lock}).Hint("mlbuild lock --profile %s", v.Profile)
 		}
 		return nil, nil
@@ -100,7 +100,7 @@ type asking struct {
 	nonce     string
 }
 
-// askUV resolves in the tool image and gives the stamped lock. It asks again while the answer holds packages that are bound to an index and
+// askUV resolves in the tool image and returns the stamped lock. It asks again while the answer holds packages that are bound to an index and
 // were not asked for as such.
 func (b *build) askUV(ctx context.Context, gw gateway.Client, q asking) ([]byte, *pylock.Lock, error) {
 	servers := query.SSHServers(q.recipe)

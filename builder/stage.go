@@ -16,7 +16,7 @@ import (
 // packageStages are the stages that may have packages beside the runtime's, sorted.
 var packageStages = []string{"dev", "testing"}
 
-// requirementsOf gives what a stage wants beyond the runtime, nil if the recipe has no such stage.
+// requirementsOf returns what a stage wants beyond the runtime, nil if the recipe has no such stage.
 func requirementsOf(r *recipe.Recipe, stage string) *recipe.StageRequirements {
 	switch {
 	case stage == "testing" && r.Testing != nil:
@@ -70,7 +70,7 @@ func (b *build) stageWheels(ctx context.Context, gw gateway.Client, c *found, ru
 	return nil
 }
 
-// stageLock gives the stage's lock if it answers today's inputs and has every package of the runtime as the runtime has it; then
+// stageLock returns the stage's lock if it answers today's inputs and has every package of the runtime as the runtime has it; then
 // the stage's wheels are chosen from it. What is stale or missing is a fault.LockStale under --locked, else a note.
 func (b *build) stageLock(stage, runtime *found, glibc string) (*pylock.Lock, error) {
 	v := Variant{Profile: stage.recipe.Profile, Recipes: []*recipe.Recipe{stage.recipe}}

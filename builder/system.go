@@ -32,14 +32,14 @@ func (b *build) usableLocks(v Variant) (*pylock.Lock, error) {
 	return lock, faults.Err()
 }
 
-// checkSystemLock tells whether mlbuild.lock answers the variant: its base and its system packages on every platform. What is stale or missing is a
+// checkSystemLock reports whether mlbuild.lock answers the variant: its base and its system packages on every platform. What is stale or missing is a
 // fault.LockStale under --locked, else a note. Without the file only system packages need one.
 func checkSystemLock(req Request, lock *syslock.Lock, v Variant) error {
 	for _, r := range v.Recipes {
 		reason := systemStale(lock, r)
 		switch {
 		case reason == "" && req.Locked && lock == nil && moves(r) != "":
-			return fault.New(fault.LockStale, "%s is a tag that may name another image tomorrow, no lock pins it, and --locked forbids to look", moves(r)).
+			return fault.New(fault.LockStale, "%s is a mutable tag that mlbuild.lock does not pin, and --locked forbids resolving it", moves(r)).
 				In(fault.Position{File: syslock.FileName}).Hint("mlbuild lock --profile %s", v.Profile).Hint("or name the image by its digest")
 		case reason == "":
 			continue
@@ -48,7 +48,7 @@ func checkSystemLock(req Request, lock *syslock.Lock, v Variant) error {
 			if ref := unpinned(nil, r); ref != "" {
 				what = "profile " + v.Profile + " takes files of " + ref + ", which no lock pins"
 			}
-			return fault.New(fault.LockStale, "%s, and --locked forbids to resolve", what).
+			return fault.New(fault.LockStale, "%s, and --locked forbids resolving", what).
 				In(fault.Position{File: syslock.FileName}).Hint("mlbuild lock --profile %s", v.Profile)
 		case req.Locked:
 			return fault.New(fault.LockStale, "the lock does not fit profile %s any more: %s", v.Profile, reason).
@@ -61,7 +61,7 @@ func checkSystemLock(req Request, lock *syslock.Lock, v Variant) error {
 	return nil
 }
 
-// moves gives the base that a recipe names without its digest, "" if it has none.
+// moves returns the base that a recipe names without its digest, "" if it has none.
 func moves(r *recipe.Recipe) string {
 	if r.Base.Bare() || registry.DigestOf(r.Base.Ref) != "" {
 		return ""
@@ -94,7 +94,7 @@ func unpinned(lock *syslock.Lock, r *recipe.Recipe) string {
 	return r.Images()[i]
 }
 
-// runsApt tells whether a build of the recipe runs apt or dpkg on the base: to choose packages that no lock lists, or to configure some.
+// runsApt reports whether a build of the recipe runs apt or dpkg on the base: to choose packages that no lock lists, or to configure some.
 func runsApt(r *recipe.Recipe, lock *syslock.Lock, target string) bool {
 	if r.Base.Bare() {
 		return false // apt runs in the tool image, and dpkg nowhere
@@ -160,7 +160,7 @@ func (b *build) lookupImages(ctx context.Context, gw gateway.Client, r *recipe.R
 	return found, nil
 }
 
-// systemPackages gives the recipe's system packages: from the lock, else those that the base's apt chooses now. Nil = the recipe has none, or plain apt
+// systemPackages returns the recipe's system packages: from the lock, else those that the base's apt chooses now. Nil = the recipe has none, or plain apt
 // installs them and no lock says which.
 func (b *build) systemPackages(ctx context.Context, gw gateway.Client, r *recipe.Recipe, base ops.Base, p ocispecs.Platform) (s *syslock.System, chosen bool, err error) {
 	if len(r.System) == 0 {

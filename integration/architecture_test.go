@@ -49,6 +49,15 @@ func parse(t *testing.T, file string) *ast.File {
 	return f
 }
 
+func parseWithComments(t *testing.T, file string) *ast.File {
+	t.Helper()
+	f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments|parser.PackageClauseOnly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
 func layerOf(path string) int {
 	top, _, _ := strings.Cut(path, "/")
 	return slices.Index(layers, top)
@@ -190,5 +199,76 @@ func TestEveryDependencyIsExplained(t *testing.T) {
 		if !strings.Contains(string(doc), "`"+path+"`") {
 			t.Errorf("docs/dependencies.md does not say what %s is for", path)
 		}
+	}
+}
+
+// properNames begin in upper case wherever they stand; so do words with another capital, a digit or a sign in them.
+var properNames = []string{"A", "BuildKit", "Debian", "Docker", "Git", "Kubernetes", "Linux", "NVIDIA", "Poetry", "Python", "Ubuntu", "Windows"}
+
+// TestHintsHaveOneStyle: a hint begins in lower case and has no full stop, whatever fault it goes with.
+func TestHintsHaveOneStyle(t *testing.T) {
+	found := 0
+	for _, file := range sources(t) {
+		ast.Inspect(parse(t, file), func(n ast.Node) bool {
+			for _, lit := range hintLiterals(n) {
+				text, err := strconv.Unquote(lit.Value)
+				if err != nil {
+					t.Fatal(err)
+				}
+				found++
+				checkHint(t, file, text)
+			}
+			return true
+		})
+	}
+	if found < 200 {
+		t.Fatalf("only %d hints were found", found)
+	}
+}
+
+// hintLiterals are the texts that a node gives as a hint: to a call of Hint, or under the key hint or hints of a table.
+func hintLiterals(n ast.Node) []*ast.BasicLit {
+	switch n := n.(type) {
+	case *ast.CallExpr:
+		if sel, ok := n.Fun.(*ast.SelectorExpr); ok && sel.Sel.Name == "Hint" && len(n.Args) > 0 {
+			return literals(n.Args[0])
+		}
+	case *ast.KeyValueExpr:
+		if key, ok := n.Key.(*ast.Ident); ok && (key.Name == "hint" || key.Name == "hints") {
+			return literals(n.Value)
+		}
+	}
+	return nil
+}
+
+// literals are the strings that begin an expression, or the elements of a list.
+func literals(e ast.Expr) []*ast.BasicLit {
+	switch e := e.(type) {
+	case *ast.BasicLit:
+		if e.Kind == token.STRING {
+			return []*ast.BasicLit{e}
+		}
+	case *ast.CompositeLit:
+		var all []*ast.BasicLit
+		for _, element := range e.Elts {
+			all = append(all, literals(element)...)
+		}
+		return all
+	}
+	return nil
+}
+
+func checkHint(t *testing.T, file, text string) {
+	t.Helper()
+	word := strings.FieldsFunc(text+" ", func(r rune) bool { return strings.ContainsRune(" ,:;(", r) })
+	if strings.HasSuffix(text, ".") && !strings.HasSuffix(text, "..") {
+		t.Errorf("%s: the hint %q has a full stop", file, text)
+	}
+	if len(word) == 0 || slices.Contains(properNames, strings.TrimSuffix(word[0], "'s")) {
+		return
+	}
+	first, rest := word[0][:1], word[0][1:]
+	if first != strings.ToLower(first) && rest == strings.ToLower(rest) && !strings.ContainsAny(rest, "0123456789_/-") {
+		t.Errorf("%s: the hint %q begins in upper case", file, text)
 	}
 }

@@ -119,7 +119,7 @@ func (l *laptop) status() daemonStatus {
 	return s
 }
 
-// push builds the project into a tag and gives the digest that the registry then has.
+// push builds the project into a tag and returns the digest that the registry then has.
 func (l *laptop) push(repoTag string) (said, string) {
 	l.t.Helper()
 	got := l.must("--locked", "--no-own-cache", "--push", "--tag", l.reg.Ref(repoTag))
@@ -154,7 +154,7 @@ func (l *laptop) checkLife(repository string) {
 	}
 }
 
-// lives tells whether a process runs; one that has ended and waits for its parent does not.
+// lives reports whether a process runs; one that has ended and waits for its parent does not.
 func lives(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -269,7 +269,7 @@ func newAccount(t *testing.T) (string, *user.User) {
 	return dir, account
 }
 
-// give makes the account own dir and gives its credentials.
+// give makes the account own dir and returns its credentials.
 func give(t *testing.T, dir string, account *user.User) *syscall.Credential {
 	t.Helper()
 	uid, err := strconv.ParseUint(account.Uid, 10, 32)

@@ -56,7 +56,7 @@ func TestBaseFaults(t *testing.T) {
 	}
 }
 
-// tinyBase pushes an image with one layer of its own and gives its digest: enough of a base where nothing runs. A nil account is none.
+// tinyBase pushes an image with one layer of its own and returns its digest: enough of a base where nothing runs. A nil account is none.
 func tinyBase(t *testing.T, ref string, account authn.Authenticator) string {
 	t.Helper()
 	img, err := random.Image(1024, 1)
@@ -101,7 +101,7 @@ func TestPinnedBaseOutlivesItsTag(t *testing.T) {
 	based(t, ref+"@"+old).succeeds(b)
 }
 
-// asked records for which hosts the daemon wanted credentials, and gives one account.
+// asked records for which hosts the daemon wanted credentials, and returns one account.
 type asked struct {
 	mu    sync.Mutex
 	hosts []string

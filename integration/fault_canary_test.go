@@ -110,7 +110,7 @@ func TestSecretIsNowhere(t *testing.T) {
 	}
 }
 
-// read gives a file of the project.
+// read returns a file of the project.
 func (p *project) read(name string) string {
 	p.t.Helper()
 	data, err := os.ReadFile(filepath.Join(p.dir, name))

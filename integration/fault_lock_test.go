@@ -45,7 +45,7 @@ func TestLockStale(t *testing.T) {
 	pure(x, "two", "2.0")
 	p := indexed(t, x, "one", "")
 
-	want{fault.LockStale, []string{"profile cpu has no lock, and --locked forbids to resolve"}, []string{"mlbuild lock --profile cpu"}, false}.check(t, p.locked(b))
+	want{fault.LockStale, []string{"profile cpu has no lock, and --locked forbids resolving"}, []string{"mlbuild lock --profile cpu"}, false}.check(t, p.locked(b))
 	p.lock(b, "cpu", builder.LockOptions{})
 	if err := p.locked(b); err != nil {
 		t.Fatalf("a fresh lock is refused: %v", err)

@@ -24,7 +24,7 @@ func TestPushFaults(t *testing.T) {
 		body   string // "" = a page of a proxy
 		want   want
 	}{
-		{"another account", 401, "UNAUTHORIZED", want{code: fault.Auth, says: []string{"the registry wants other credentials"}, hints: []string{"docker login"}}},
+		{"another account", 401, "UNAUTHORIZED", want{code: fault.Auth, says: []string{"the registry rejected the credentials"}, hints: []string{"docker login"}}},
 		{"another account, says a proxy", 401, "", want{code: fault.Auth, hints: []string{"docker login"}}},
 		{"not allowed", 403, "DENIED", want{code: fault.Denied, says: []string{"the registry refuses these credentials"}, hints: []string{"right to push"}}},
 		{"not allowed, says a proxy", 403, "", want{code: fault.Denied, hints: []string{"right to push"}}},

@@ -90,7 +90,7 @@ func (p *project) handLock(x *testbed.Index, entries ...entry) {
 	p.write(lockFile, text)
 }
 
-// try builds the profile cpu, sends it nowhere and gives the error.
+// try builds the profile cpu, sends it nowhere and returns the error.
 func (p *project) try(b *builder.Builder) error {
 	p.t.Helper()
 	return p.attempt(b, p.quiet(p.variant("cpu")))
@@ -103,7 +103,7 @@ func (p *project) quiet(v builder.Variant) builder.Request {
 	return req
 }
 
-// attempt builds and gives the error; a fault that takes longer than a minute hangs.
+// attempt builds and returns the error; a fault that takes longer than a minute hangs.
 func (p *project) attempt(b *builder.Builder, req builder.Request) error {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.t.Context(), time.Minute)
@@ -128,7 +128,7 @@ const pureTag = "py3-none-any"
 // made counts the wheels of pure: each has bytes of its own, so that no daemon has it from an earlier test.
 var made atomic.Int64
 
-// pure adds a small wheel to the stand-in index and gives its file name.
+// pure adds a small wheel to the stand-in index and returns its file name.
 func pure(x *testbed.Index, name, version string) string {
 	text := fmt.Sprintf("version = '%s'  # wheel %d\n", version, made.Add(1))
 	x.AddWheel("simple", name, version, pureTag, map[string]string{name + "/__init__.py": text})

@@ -55,7 +55,7 @@ func TestIndexFaults(t *testing.T) {
 	x := testbed.NewIndex(t, testbed.IndexOptions{Auth: &testbed.BasicAuth{User: "u", Password: "right"}})
 	file := pure(x, "one", "1.0")
 	p := indexed(t, x, "one", "")
-	want{code: fault.Index, says: []string{"wants other credentials", "401"}, hints: []string{"--secret"}}.check(t, p.try(b))
+	want{code: fault.Index, says: []string{"rejected the credentials", "401"}, hints: []string{"--secret"}}.check(t, p.try(b))
 
 	p.write("mlbuild.yaml", strings.Replace(p.read("mlbuild.yaml"), "default: true", "default: true, secret: account", 1))
 	want{code: fault.Secret, says: []string{`index "stand-in" needs the secret "account", which was not given`}, hints: []string{"--secret id=account,env="}}.check(t, p.try(b))
@@ -63,7 +63,7 @@ func TestIndexFaults(t *testing.T) {
 	req := p.quiet(p.variant("cpu"))
 	req.Secrets = []builder.Secret{{ID: "account", Env: "ACCOUNT", Value: []byte("u:wrong"), Set: true}}
 	err := p.attempt(b, req)
-	want{code: fault.Index, says: []string{"wants other credentials"}, hints: []string{"--secret"}}.check(t, err)
+	want{code: fault.Index, says: []string{"rejected the credentials"}, hints: []string{"--secret"}}.check(t, err)
 	if strings.Contains(err.Error(), "wrong") {
 		t.Errorf("the fault shows the password: %v", err)
 	}

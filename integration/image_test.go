@@ -111,7 +111,7 @@ func (p *pushed) layerDigests() []string {
 	return all
 }
 
-// read gives the contents of the regular files that a container sees and that want picks.
+// read returns the contents of the regular files that a container sees and that want picks.
 func (p *pushed) read(want func(name string) bool) map[string][]byte {
 	p.t.Helper()
 	layers, err := p.img.Layers()
@@ -187,7 +187,7 @@ func python(t *testing.T, tb *testbed.Testbed, ref, code string, args ...string)
 	return inImage(t, tb, ref, append([]string{"python", "-c", code}, args...)...)
 }
 
-// inImage runs a command in the image and gives its output; no command is the image's own.
+// inImage runs a command in the image and returns its output; no command is the image's own.
 func inImage(t *testing.T, tb *testbed.Testbed, ref string, args ...string) string {
 	t.Helper()
 	out, err := tb.Daemon.RunImage(t.Context(), ref, args...)

@@ -93,7 +93,7 @@ func (h here) resolveOnce(r *recipe.Recipe, direct []string) resolved {
 	return resolved{recipe: r, lock: lock, text: string(text)}
 }
 
-// lay writes the step's sources below dir and gives its arguments and its directory.
+// lay writes the step's sources below dir and returns its arguments and its directory.
 func (h here) lay(dir string, def *pb.Definition) (args []string, cwd string) {
 	h.t.Helper()
 	write := func(name string, data []byte) {
@@ -128,7 +128,7 @@ func (h here) lay(dir string, def *pb.Definition) (args []string, cwd string) {
 	return args, cwd
 }
 
-// packages resolves a profile of the project and gives "name version" of what is chosen for it.
+// packages resolves a profile of the project and returns "name version" of what is chosen for it.
 func (h here) packages(p *project, profile string) []string {
 	h.t.Helper()
 	v := p.variant(profile)

@@ -26,7 +26,7 @@ func modelled(t *testing.T, models string) *project {
 	})
 }
 
-// lockModels makes mlbuild.lock anew and gives it.
+// lockModels makes mlbuild.lock anew and returns it.
 func (p *project) lockModels(b *builder.Builder, o builder.LockOptions) *syslock.Lock {
 	p.t.Helper()
 	locked, err := p.systemLock(b, o)

@@ -71,7 +71,7 @@ type sourceFile struct {
 	uid        int
 }
 
-// everySource puts a model behind each protocol, and gives the models section and the files that follow from it.
+// everySource puts a model behind each protocol, and returns the models section and the files that follow from it.
 func (s *modelServers) everySource() (section string, want []sourceFile) {
 	data := func(name string) string { return weights(name, 6000) }
 	s.files.PutFor("private.bin", "Bearer token-of-the-web", []byte(data("web")))

@@ -37,7 +37,7 @@ func patternIDs() []string {
 
 var patternRow = regexp.MustCompile(`^\| ([A-Z][0-9]{2}) \|`)
 
-// readPatterns gives the rows of the document.
+// readPatterns returns the rows of the document.
 func readPatterns(t *testing.T) []pattern {
 	t.Helper()
 	text, err := os.ReadFile("../docs/coming-from-dockerfiles.md")
@@ -66,7 +66,7 @@ type treeTest struct {
 	calls []string // "llb.golden"
 }
 
-// testsOfTree gives every function of test files by folder and name, "llb.TestSteps", and every script by its path.
+// testsOfTree returns every function of test files by folder and name, "llb.TestSteps", and every script by its path.
 func testsOfTree(t *testing.T) map[string]treeTest {
 	t.Helper()
 	found := map[string]treeTest{}
@@ -123,7 +123,7 @@ func functionOf(f *ast.FuncDecl, folder string) (t treeTest) {
 	return t
 }
 
-// skipper gives the function by which a test may be left out: itself, or one that it calls; "" = it always runs.
+// skipper returns the function by which a test may be left out: itself, or one that it calls; "" = it always runs.
 func skipper(name string, all map[string]treeTest, seen map[string]bool) string {
 	t, ok := all[name]
 	if !ok || seen[name] {

@@ -29,7 +29,7 @@ for name in ["libstdc++.so.6", "libz.so.1", "libffi.so.8", "libssl.so.3"]: ctype
 print(sys.version_info.major, sys.version_info.minor, sys.prefix)
 `
 
-// mustLockBoth locks a project and gives the list of its system packages.
+// mustLockBoth locks a project and returns the list of its system packages.
 func (p *project) mustLockBoth(b *builder.Builder) *syslock.System {
 	p.t.Helper()
 	p.lock(b, "cpu", builder.LockOptions{})

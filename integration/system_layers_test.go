@@ -32,14 +32,14 @@ func (p *project) systemRequest(tag string) builder.Request {
 	return req
 }
 
-// pushSystem builds the project from its locks and gives the image; the log holds only this build's requests.
+// pushSystem builds the project from its locks and returns the image; the log holds only this build's requests.
 func (n *bench) pushSystem(p *project, repo string) builder.Image {
 	n.t.Helper()
 	n.reg.Reset()
 	return mustBuild(n.t, n.b, p.systemRequest(n.reg.Ref(repo+":1.0-cpu"))).Images[0]
 }
 
-// pushLocked builds the project from its two locks and gives the image; the log holds only this build's requests.
+// pushLocked builds the project from its two locks and returns the image; the log holds only this build's requests.
 func (n *bench) pushLocked(p *project, repo string) builder.Image {
 	n.t.Helper()
 	n.reg.Reset()

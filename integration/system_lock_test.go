@@ -64,7 +64,7 @@ func (p *project) mustLockSystem(b *builder.Builder, o builder.LockOptions) *sys
 	return &locked.Lock.Systems[0]
 }
 
-// planned compiles the project with its mlbuild.lock and gives the fault; nothing is built.
+// planned compiles the project with its mlbuild.lock and returns the fault; nothing is built.
 func (p *project) planned(b *builder.Builder, locked bool) (*builder.Planned, error) {
 	p.t.Helper()
 	req := p.request(p.variant("cpu"))

@@ -148,7 +148,7 @@ func differences(layers, apt fileSystem) []string {
 	return all
 }
 
-// explained gives the reason of a difference, "" if there is none. Copyright files have to be there, and the links of one package's documentation to another's.
+// explained returns the reason of a difference, "" if there is none. Copyright files have to be there, and the links of one package's documentation to another's.
 func explained(difference string, apt map[string]testbed.Entry) string {
 	name := difference[2:]
 	copyright, _ := path.Match("usr/share/doc/*/copyright", name)
@@ -163,7 +163,7 @@ func explained(difference string, apt map[string]testbed.Entry) string {
 	return ""
 }
 
-// ofProject tells whether a path comes from the project's own layers: its environment, files and user.
+// ofProject reports whether a path comes from the project's own layers: its environment, files and user.
 func (p *pushed) ofProject(name string) bool {
 	l := p.layers[p.tree[name].Layer]
 	return l.own && !strings.HasPrefix(l.createdBy, "mlbuild system:")

@@ -100,12 +100,12 @@ func (s *steps) ran(groups ...string) []string {
 	return names
 }
 
-// tests tells whether the commands of the testing stage ran. Its other steps make files of nothing, which takes no time and is told as done each time.
+// tests reports whether the commands of the testing stage ran. Its other steps make files of nothing, which takes no time and is told as done each time.
 func (s *steps) tests() bool {
 	return slices.ContainsFunc(s.ran("testing"), func(name string) bool { return strings.HasPrefix(name, "[testing] python") })
 }
 
-// test runs the project's tests and gives where the reports are, the steps, and the error.
+// test runs the project's tests and returns where the reports are, the steps, and the error.
 func (p *project) test(b *builder.Builder, change func(*builder.Request)) (dir string, res *builder.Result, s *steps, err error) {
 	p.t.Helper()
 	dir, s = p.t.TempDir(), &steps{}

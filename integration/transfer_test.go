@@ -37,7 +37,7 @@ func small(t *testing.T, numpy string) *project {
 	})
 }
 
-// push builds one profile and gives its image; the log holds only this build's requests.
+// push builds one profile and returns its image; the log holds only this build's requests.
 func (n *bench) push(p *project, repo string, profiles ...string) []builder.Image {
 	n.t.Helper()
 	var vs []builder.Variant

@@ -13,7 +13,7 @@ import (
 
 // A bare base has no image: its packages are layers like all others, over a foundation that no package brings.
 
-// NewBare gives the base of a recipe of kind debian. Its environment is that of the official Python images.
+// NewBare returns the base of a recipe of kind debian. Its environment is that of the official Python images.
 func NewBare(r *recipe.Recipe, p ocispecs.Platform) ops.Base {
 	config := dockerspec.DockerOCIImage{Image: ocispecs.Image{Platform: p}}
 	config.Config.Env = []string{"PATH=/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8"}

@@ -8,7 +8,7 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
-// NeedsPackages tells whether a stage is made of the project's own packages, the system's and Python's; "" is the runtime.
+// NeedsPackages reports whether a stage is made of the project's own packages, the system's and Python's; "" is the runtime.
 func NeedsPackages(target string) bool {
 	return target != "base" && target != "builder" && target != "models"
 }

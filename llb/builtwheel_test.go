@@ -48,7 +48,7 @@ type layTold struct {
 	Args    []string `json:"args"`
 }
 
-// layWheel runs laywheel.py, its fixed places below dir, on a wheel of these files, and gives what it prints.
+// layWheel runs laywheel.py, its fixed places below dir, on a wheel of these files, and returns what it prints.
 func layWheel(t *testing.T, dir, wheel string, files map[string][]byte, told layTold) (string, bool) {
 	t.Helper()
 	job, err := json.Marshal(told)
@@ -139,7 +139,7 @@ func TestLibrariesOfABuiltWheel(t *testing.T) {
 	}
 }
 
-// unpackAs has buildwheel.py unpack an archive, and gives the files below the package's directory, or what it says.
+// unpackAs has buildwheel.py unpack an archive, and returns the files below the package's directory, or what it says.
 func unpackAs(t *testing.T, name string, data []byte, subdir string) string {
 	t.Helper()
 	dir := t.TempDir()

@@ -16,7 +16,7 @@ type sourceState struct {
 	mount []bkllb.MountOption
 }
 
-// source gives what a package is built from.
+// source returns what a package is built from.
 func (b *wheelBuilder) source(w pylock.Wheel, s ops.Group) sourceState {
 	from := w.Source
 	switch {

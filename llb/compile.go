@@ -35,7 +35,7 @@ func Compile(r *recipe.Recipe, in Inputs) (*Graph, error) {
 	return m.graph()
 }
 
-// Layers gives one definition for each layer of Compile's plan, in its order and with its cache keys: what a cache is exported from. BuildKit
+// Layers returns one definition for each layer of Compile's plan, in its order and with its cache keys: what a cache is exported from. BuildKit
 // exports the chain of a merge with every combination of the codecs that the daemon has blobs of (cache/remote.go, GetRemotes), and
 // whoever imports it takes one of them: a layer that was once loaded uncompressed or pushed as gzip would come back as such
 // in later images. A layer alone has one zstd blob. The errors are Compile's.

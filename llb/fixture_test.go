@@ -19,7 +19,7 @@ func inputs() Inputs {
 	}
 }
 
-// compile gives the graph and its operations; a change may be nil.
+// compile returns the graph and its operations; a change may be nil.
 func compile(t testing.TB, change func(*recipe.Recipe, *Inputs)) *Graph {
 	t.Helper()
 	r, in := llbtest.Recipe(), inputs()

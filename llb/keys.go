@@ -200,7 +200,7 @@ func (g *operations) base(layers int) []edge {
 	return nil
 }
 
-// online tells whether the program of an encoded ExecOp may reach the network.
+// online reports whether the program of an encoded ExecOp may reach the network.
 func online(exec []byte) (bool, error) {
 	mode := pb.NetMode_UNSET
 	err := fields(exec, func(n protowire.Number, _ []byte, number uint64) error {
@@ -212,7 +212,7 @@ func online(exec []byte) (bool, error) {
 	return mode != pb.NetMode_NONE, err
 }
 
-// pinnedSource gives the identifier of an encoded SourceOp, and tells whether it can only give one content.
+// pinnedSource returns the identifier of an encoded SourceOp, and reports whether it can only give one content.
 func pinnedSource(source []byte) (id string, pinned bool, err error) {
 	checked := false
 	err = fields(source, func(n protowire.Number, value []byte, _ uint64) error {
@@ -239,7 +239,7 @@ func pinnedSource(source []byte) (id string, pinned bool, err error) {
 	return id, strings.Contains(name, "@sha256:"), err
 }
 
-// namesCommit tells whether a git source, repository#ref:directory, names a commit by its full hash.
+// namesCommit reports whether a git source, repository#ref:directory, names a commit by its full hash.
 func namesCommit(source string) bool {
 	_, ref, _ := strings.Cut(source, "#")
 	ref, _, _ = strings.Cut(ref, ":")

@@ -16,18 +16,18 @@ import (
 // FetchedSum is where the result of MeasureModel has the sha256 (hex) of FetchedFile.
 const FetchedSum = "/sha256"
 
-// Signed tells that a model's file comes from a bucket that wants credentials. A plain download cannot carry what S3 wants signed, and a signed URL must not be in
+// Signed reports that a model's file comes from a bucket that wants credentials. A plain download cannot carry what S3 wants signed, and a signed URL must not be in
 // the graph, so a step with the secret fetches it.
 func Signed(model *recipe.Model) bool {
 	return model.Secret != "" && (model.Source.Kind == recipe.ModelS3 || model.Source.Kind == recipe.ModelGS)
 }
 
-// FetchedByStep tells that a file of a model is fetched by a program: it is signed, or an object of git-LFS.
+// FetchedByStep reports that a file of a model is fetched by a program: it is signed, or an object of git-LFS.
 func FetchedByStep(model *recipe.Model, f syslock.ModelFile) bool {
 	return Signed(model) || model.Source.Kind == recipe.ModelGit && f.SHA256 != ""
 }
 
-// NeedModelTool tells whether a program has to fetch or unpack something of the recipe's models.
+// NeedModelTool reports whether a program has to fetch or unpack something of the recipe's models.
 func NeedModelTool(r *recipe.Recipe, found []syslock.Model) bool {
 	for i := range found {
 		if r.Models[i].Unpack {

@@ -18,7 +18,7 @@ import (
 
 const nodeRef = "docker.io/library/node:22"
 
-// withSteps gives the recipe a step of every kind.
+// withSteps adds to the recipe a step of every kind.
 func withSteps(r *recipe.Recipe, in *Inputs) {
 	r.Build = []recipe.BuildStep{
 		{Name: "lib", Source: &recipe.Source{Git: "https://git.example/lib.git", Commit: strings.Repeat("a", 40), Secret: "deploy"},
@@ -64,7 +64,7 @@ func TestStepLayers(t *testing.T) {
 	}
 }
 
-// spec gives what mlbuild-step is told in a vertex.
+// spec returns what mlbuild-step is told in a vertex.
 func spec[T any](t *testing.T, v llbtest.Vertex) (s T) {
 	t.Helper()
 	args := v.Op.GetExec().GetMeta().GetArgs()

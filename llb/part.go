@@ -9,7 +9,7 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// Part gives the part of the definition that makes some of the image's own layers, and nothing between them; with base, on the base. The layers are indexes into
+// Part returns the part of the definition that makes some of the image's own layers, and nothing between them; with base, on the base. The layers are indexes into
 // Plan.Layers in ascending order. It is nil where the graph does not make each layer by itself. The part is cut out of the encoded graph, because a project's ten thousand
 // files take as long to compile as to read.
 func (g *Graph) Part(base bool, layers []int) (*pb.Definition, error) {
@@ -34,7 +34,7 @@ func (g *Graph) Part(base bool, layers []int) (*pb.Definition, error) {
 	return g.cut(ops, wanted)
 }
 
-// cut gives the definition of some outputs one over the other, with the names and groups that its operations have.
+// cut returns the definition of some outputs one over the other, with the names and groups that its operations have.
 func (g *Graph) cut(ops *operations, tops []edge) (*pb.Definition, error) {
 	part := &partDefinition{from: g.Definition, Definition: &pb.Definition{Metadata: map[string]*pb.OpMetadata{}}}
 	wanted := map[hash]bool{}
@@ -78,7 +78,7 @@ func (p *partDefinition) keep(data, like []byte) {
 	}
 }
 
-// find gives an encoded operation of the graph.
+// find returns an encoded operation of the graph.
 func (g *Graph) find(h hash) []byte {
 	at := slices.IndexFunc(g.Definition.Def, func(data []byte) bool { return sha256.Sum256(data) == h })
 	return g.Definition.Def[at]

@@ -42,7 +42,7 @@ func ready(wheels []pylock.Wheel) (there, sources []pylock.Wheel) {
 	return there, sources
 }
 
-// Builds tells whether something has to be built for a stage.
+// Builds reports whether something has to be built for a stage.
 func Builds(wheels []pylock.Wheel) bool {
 	return slices.ContainsFunc(wheels, func(w pylock.Wheel) bool { return w.Source != nil })
 }
@@ -107,7 +107,7 @@ func (b *wheelBuilder) layer(w pylock.Wheel, chain []string) (bkllb.State, error
 	return laid, err
 }
 
-// how gives the way in which the project file wants a package built.
+// how returns the way in which the project file wants a package built.
 func (b *wheelBuilder) how(name string) recipe.PackageBuild {
 	all := b.recipe.Builder.Packages
 	if i := slices.IndexFunc(all, func(p recipe.PackageBuild) bool { return p.Name == name }); i >= 0 {
@@ -116,7 +116,7 @@ func (b *wheelBuilder) how(name string) recipe.PackageBuild {
 	return recipe.PackageBuild{Name: name}
 }
 
-// locked gives the layers of the locked packages that a build without isolation sees, and their names: those that it requires and all that these
+// locked returns the layers of the locked packages that a build without isolation sees, and their names: those that it requires and all that these
 // need, but for what itself waits for this build. Where the lock says nothing of that, all.
 func (b *wheelBuilder) locked(how recipe.PackageBuild, chain []string) (layers []bkllb.State, names []string, err error) {
 	if !how.Shared {
@@ -198,7 +198,7 @@ func (b *wheelBuilder) fits(how recipe.PackageBuild, chain []string) error {
 	return nil
 }
 
-// laid gives the layers of a wheel that is there: those of the image if it has its own, else one that is no part of the image.
+// laid returns the layers of a wheel that is there: those of the image if it has its own, else one that is no part of the image.
 func (b *wheelBuilder) laid(w pylock.Wheel) []bkllb.State {
 	var own []bkllb.State
 	for _, l := range b.below.OfKind(layerplan.KindWheels) {

@@ -72,7 +72,7 @@ func scriptFiles(g llbtest.Graph, v llbtest.Vertex) map[string]string {
 	return files
 }
 
-// from gives what is mounted at a place of a step.
+// from returns what is mounted at a place of a step.
 func from(g llbtest.Graph, v llbtest.Vertex, dest string) llbtest.Vertex {
 	g.T.Helper()
 	m := llbtest.Mount(v, dest)

@@ -80,7 +80,7 @@ func doing(op *pb.Op) string {
 	return ""
 }
 
-// LayerKeys gives what each layer of the plan is made from, as a digest: equal keys are equal layers. A layer with files of the client has no key, for
+// LayerKeys returns what each layer of the plan is made from, as a digest: equal keys are equal layers. A layer with files of the client has no key, for
 // the graph does not say what is in them.
 func (g *Graph) LayerKeys() ([]string, error) {
 	ops, err := readOperations(g.Definition.Def)

@@ -47,7 +47,7 @@ func resolveAccelerator(report *yamldoc.Report, s acceleratorSpec, q accelerator
 	a = recipe.Accelerator{Kind: recipe.AcceleratorKind(s.kind.Or(string(recipe.NoAccelerator))), CUDA: s.cuda.Value, MinDriver: s.minDriver.Value}
 	if a.Kind != recipe.NoAccelerator && a.Kind != recipe.CUDA {
 		f := fault.New(fault.Spec, "the accelerator %q does not exist", a.Kind).In(s.kind.At)
-		report.Add(f.Hint("Use none, cuda, or {cuda: \"12.6\"} for a version."))
+		report.Add(f.Hint("use none, cuda, or {cuda: \"12.6\"} for a version"))
 		return a, false
 	}
 	if a.Kind == recipe.NoAccelerator && (s.cuda.Set || s.minDriver.Set) {
@@ -55,12 +55,12 @@ func resolveAccelerator(report *yamldoc.Report, s acceleratorSpec, q accelerator
 		return a, false
 	}
 	if s.minDriver.Set && !driverVersion.MatchString(a.MinDriver) {
-		report.Specf(s.minDriver.At, "%q is not a driver version", a.MinDriver).Hint("For example min_driver: \"550\".")
+		report.Specf(s.minDriver.At, "%q is not a driver version", a.MinDriver).Hint("for example min_driver: \"550\"")
 		a.MinDriver = ""
 	}
 	if s.cuda.Set && !cudaVersion.MatchString(a.CUDA) {
 		report.Specf(s.cuda.At, "%q is not a CUDA version", a.CUDA).
-			Hint("Name the major and minor version, for example cuda: %q; cuda without a version takes what the packages bring.", cudaLike(a.CUDA))
+			Hint("name the major and minor version, for example cuda: %q; cuda without a version takes what the packages bring", cudaLike(a.CUDA))
 		return a, false
 	}
 	if a.Kind == recipe.CUDA && a.CUDA == "" {
@@ -144,7 +144,7 @@ func checkTorchvision(report *yamldoc.Report, direct []requirement) {
 		return
 	}
 	report.Add(fault.New(fault.Resolve, "torchvision %s is built for torch %s, the project wants torch %s", vision.pin, compat.Known().Torch[i].Version, torch.pin).
-		In(vision.at).Hint("With torch %s goes torchvision %s.", row.Version, row.Torchvision))
+		In(vision.at).Hint("torch %s pairs with torchvision %s", row.Version, row.Torchvision))
 }
 
 // localPin is nil unless a torch is pinned to a build (2.9.1+cu128) that the profile does not take.
@@ -161,7 +161,7 @@ func localPin(q requirement, a recipe.Accelerator, profile string) *fault.Fault 
 		return fault.New(fault.Cuda, "torch is pinned to the CPU build %s, the profile %s is for CUDA", q.pin, profile).Hint("%s", hint)
 	case a.CUDA != compat.CUDAOfTag(local):
 		return fault.New(fault.Cuda, "torch is pinned to the build %s, the profile %s wants CUDA %s", q.pin, profile, orElse(a.CUDA, "of the default index")).
-			Hint("%s", hint).Hint("Or write accelerator: {cuda: %q}.", compat.CUDAOfTag(local))
+			Hint("%s", hint).Hint("or write accelerator: {cuda: %q}", compat.CUDAOfTag(local))
 	}
 	return nil
 }
@@ -178,7 +178,7 @@ func checkArm(report *yamldoc.Report, a recipe.Accelerator, s yamldoc.String, q 
 		known = append(known, compat.CUDAOfTag(tag))
 	}
 	report.Add(fault.New(fault.Wheel, "torch has no wheels for CUDA %s on linux/arm64", a.CUDA).In(s.At).
-		Hint("There are wheels for CUDA %s.", strings.Join(known, ", ")))
+		Hint("there are wheels for CUDA %s", strings.Join(known, ", ")))
 }
 
 // cudaLike guesses the version that was meant by "12", "12.6.3" or "cu126".
@@ -254,7 +254,7 @@ func (r *resolver) bindTorch() {
 	*indexes = append(*indexes, recipe.Index{Name: name, URL: root + "/" + tag})
 }
 
-// knownTag tells whether some torch has an index of the CUDA tag. A tag beyond the table is believed with a
+// knownTag reports whether some torch has an index of the CUDA tag. A tag beyond the table is believed with a
 // note; one in between is an error if torch is asked for, and no reason to bind it otherwise.
 func (r *resolver) knownTag(tag string) bool {
 	tags := compat.Known().TorchTags()
@@ -271,7 +271,7 @@ func (r *resolver) knownTag(tag string) bool {
 		return false
 	}
 	r.Add(fault.New(fault.Cuda, "no torch was ever built for CUDA %s", wanted).In(r.spec.accelerator.cuda.At).
-		Hint("Nearest: %s.", strings.Join(nearestCUDA(wanted, tags), ", ")))
+		Hint("nearest: %s", strings.Join(nearestCUDA(wanted, tags), ", ")))
 	return false
 }
 

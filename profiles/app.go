@@ -202,7 +202,7 @@ var signalText = lazyregexp.New(`^(SIG[A-Z0-9+-]{2,12}|[0-9]{1,2})$`)
 
 func stopSignal(report *yamldoc.Report, s yamldoc.String) string {
 	if s.Set && !signalText.MatchString(s.Value) {
-		report.Specf(s.At, "%q is not a signal", s.Value).Hint("For example SIGTERM or SIGINT.")
+		report.Specf(s.At, "%q is not a signal", s.Value).Hint("for example SIGTERM or SIGINT")
 	}
 	return s.Value
 }

@@ -116,7 +116,7 @@ func resolveBase(q baseQuestion) recipe.BaseImage {
 	}
 	for _, key := range s.given {
 		if key.Value != "kind" && !slices.Contains(kind.keys, key.Value) {
-			q.Specf(key.At, "the key %q does not go with a base of kind %s", key.Value, name).Hint("Its keys: %s.", strings.Join(kind.keys, ", "))
+			q.Specf(key.At, "the key %q does not go with a base of kind %s", key.Value, name).Hint("its keys: %s", strings.Join(kind.keys, ", "))
 		}
 	}
 	return kind.decide(q)
@@ -134,7 +134,7 @@ func (q baseQuestion) image() recipe.BaseImage {
 	b.Packages = s.packages
 	b.Look = s.packages || s.image.Set && !s.interpreter.Set && !s.python.Set && !isPythonImage(b.Ref)
 	if s.glibc.Set && !glibcVersion.MatchString(s.glibc.Value) {
-		q.Specf(s.glibc.At, "%q is not a glibc version", s.glibc.Value).Hint("For example glibc: \"2.36\".")
+		q.Specf(s.glibc.At, "%q is not a glibc version", s.glibc.Value).Hint("for example glibc: \"2.36\"")
 	}
 	glibc, musl, _ := compat.GlibcOf(b.Ref, nil, nil)
 	b.Glibc = s.glibc.Or(glibc)
@@ -145,7 +145,7 @@ func (q baseQuestion) image() recipe.BaseImage {
 	if s.python.Set {
 		if b.Interpreter = "/usr/local/bin/python" + version; s.interpreter.Set || s.packages {
 			q.Specf(s.python.At, "base.python brings a Python, so that the base's own interpreter and packages do not count").
-				Hint("Leave out python, or interpreter and packages.")
+				Hint("leave out python, or interpreter and packages")
 		}
 		return q.layPython(b)
 	}

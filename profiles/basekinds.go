@@ -50,7 +50,7 @@ func (q baseQuestion) cuda() recipe.BaseImage {
 	version := s.version.Or(a.CUDA)
 	if version == "" {
 		q.Specf(s.kind.At, "a base of kind cuda needs the version of CUDA").
-			Hint("Write base: {kind: cuda, version: \"12.6\"}, or accelerator: {cuda: \"12.6\"}.")
+			Hint("write base: {kind: cuda, version: \"12.6\"}, or accelerator: {cuda: \"12.6\"}")
 		return recipe.BaseImage{}
 	}
 	ref, ok := compat.NvidiaImage(version, variant, strings.TrimPrefix(s.distro.Value, "ubuntu"))
@@ -73,7 +73,7 @@ func (q baseQuestion) noNvidiaImage(version, ref string) {
 	if ref != "" {
 		row := compat.NvidiaRow(version)
 		q.Add(fault.New(fault.Cuda, "nvidia/cuda has no CUDA %s on %s", version, s.distro.Value).In(s.distro.At).
-			Hint("It has it on ubuntu%s.", strings.Join(row.Ubuntu, ", ubuntu")))
+			Hint("it has it on ubuntu%s", strings.Join(row.Ubuntu, ", ubuntu")))
 		return
 	}
 	var near []string
@@ -86,9 +86,9 @@ func (q baseQuestion) noNvidiaImage(version, ref string) {
 	}
 	f := fault.New(fault.Cuda, "nvidia/cuda is not known to have an image of CUDA %s (tables of %s)", version, compat.Known().AsOf).In(at)
 	if len(near) > 0 {
-		f.Hint("It has %s.", strings.Join(near, ", "))
+		f.Hint("it has %s", strings.Join(near, ", "))
 	}
-	q.Add(f.Hint("An image that is newer than the tables: base: {image: \"nvidia/cuda:<tag>\", python: \"python:%s-slim\"}.", q.wanted.Version))
+	q.Add(f.Hint("an image that is newer than the tables: base: {image: \"nvidia/cuda:<tag>\", python: \"python:%s-slim\"}", q.wanted.Version))
 }
 
 // pytorch is PyTorch's image of a release. Its packages are not installed again.
@@ -109,7 +109,7 @@ func (q baseQuestion) pytorch() recipe.BaseImage {
 	}
 	if cuda == "" {
 		q.Specf(s.kind.At, "the tables of this mlbuild (%s) do not know the CUDA of torch %s", compat.Known().AsOf, version).
-			Hint("Name it: accelerator: {cuda: \"12.8\"}.")
+			Hint("name it: accelerator: {cuda: \"12.8\"}")
 		return recipe.BaseImage{}
 	}
 	if row != nil {
@@ -162,11 +162,11 @@ func (q baseQuestion) frameworkVersion(name string) (version string, ok bool) {
 	version, _, _ = strings.Cut(version, "+")
 	if version == "" {
 		q.Specf(at, "a base of kind %s needs the version of %s", s.kind.Value, name).
-			Hint("Pin %s in the requirements, or write base: {kind: %s, version: …}.", name, s.kind.Value)
+			Hint("pin %s in the requirements, or write base: {kind: %s, version: …}", name, s.kind.Value)
 		return "", false
 	}
 	if strings.Count(version, ".") != 2 {
-		q.Specf(at, "%s %s is not a whole version: the images are tagged by three numbers", name, version).Hint("For example %s.0.", compat.MinorOf(version))
+		q.Specf(at, "%s %s is not a whole version: the images are tagged by three numbers", name, version).Hint("for example %s.0", compat.MinorOf(version))
 		return "", false
 	}
 	return version, true
@@ -197,7 +197,7 @@ func (q baseQuestion) distroless() recipe.BaseImage {
 	}
 	if len(q.system) > 0 {
 		q.Specf(q.system[0].At, "a distroless base has no apt that could say what these packages need").
-			Hint("base: {kind: debian} is as small, and made of packages.")
+			Hint("base: {kind: debian} is as small, and made of packages")
 	}
 	return b
 }
@@ -211,7 +211,7 @@ func (q baseQuestion) layPython(b recipe.BaseImage) recipe.BaseImage {
 		b.Python = "docker.io/library/python:" + version + "-slim-" + suite
 	} else {
 		q.Specf(q.spec.kind.At, "no official image of Python %s is built for a glibc as old as %s, which the base %s has", version, glibc, b.Ref).
-			Hint("Take a newer base, or another Python.").Hint("Or name an image with a Python in /usr/local: base: {python: image}.")
+			Hint("take a newer base, or another Python").Hint("or name an image with a Python in /usr/local: base: {python: image}")
 		return b
 	}
 	q.checkLaidPython(b)
@@ -227,7 +227,7 @@ func (q baseQuestion) checkLaidPython(b recipe.BaseImage) {
 		q.Add(compat.MuslFault(b.Python).In(at))
 	case known && b.Glibc != "" && compat.CompareVersions(needs, b.Glibc) > 0:
 		q.Add(fault.New(fault.ABI, "the Python of %s is built for glibc %s, the base %s has %s", b.Python, needs, b.Ref, b.Glibc).In(at).
-			Hint("Take an image of an older Debian: python:%s-slim-bookworm has glibc 2.36.", q.wanted.Version))
+			Hint("take an image of an older Debian: python:%s-slim-bookworm has glibc 2.36", q.wanted.Version))
 	}
 	q.checkPythonTag(q.spec.python)
 }
@@ -272,7 +272,7 @@ func (q baseQuestion) variantOf(s yamldoc.String, words ...string) (value string
 	if !slices.Contains(words, value) {
 		f := fault.New(fault.Spec, "base.variant %q does not exist", value).In(s.At)
 		yamldoc.DidYouMean(f, value, words)
-		q.Add(f.Hint("There are: %s.", strings.Join(words, ", ")))
+		q.Add(f.Hint("there are: %s", strings.Join(words, ", ")))
 		return value, false
 	}
 	return value, true
@@ -284,6 +284,6 @@ func (q baseQuestion) onlyForCUDA(kind recipe.BaseKind) bool {
 		return false
 	}
 	q.Add(fault.New(fault.Variant, "the profile %s is for CPU, and a base of kind %s brings CUDA, several GB of it", q.profile, kind).In(q.spec.kind.At).
-		Hint("Give it to the profile that wants it: profiles: {gpu: {base: {kind: %s}}}.", kind))
+		Hint("give it to the profile that wants it: profiles: {gpu: {base: {kind: %s}}}", kind))
 	return true
 }

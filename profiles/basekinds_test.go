@@ -88,11 +88,11 @@ func TestFaultsOfImageKinds(t *testing.T) {
 			"E-VARIANT mlbuild.yaml:1:14: the profile cpu is for CPU, and a base of kind cuda brings CUDA, several GB of it | profiles: {gpu: {base: {kind: cuda}}}"}},
 		{"no CUDA named", yamlFile(in("base: cuda")), gpu, []string{"E-SPEC mlbuild.yaml:3:11: a base of kind cuda needs the version of CUDA"}},
 		{"no such CUDA", yamlFile(in("base: {kind: cuda, version: \"12.7\"}")), gpu, []string{
-			"E-CUDA mlbuild.yaml:3:33: nvidia/cuda is not known to have an image of CUDA 12.7 (tables of 2026-11) | It has 12.0.0, 12.0.1"}},
+			"E-CUDA mlbuild.yaml:3:33: nvidia/cuda is not known to have an image of CUDA 12.7 (tables of 2026-11) | it has 12.0.0, 12.0.1"}},
 		{"no such Ubuntu", yamlFile(in("base: {kind: cuda, version: \"11.8\", distro: ubuntu24.04}")), gpu, []string{
-			"E-CUDA mlbuild.yaml:3:49: nvidia/cuda has no CUDA 11.8 on ubuntu24.04 | It has it on ubuntu18.04, ubuntu20.04, ubuntu22.04."}},
+			"E-CUDA mlbuild.yaml:3:49: nvidia/cuda has no CUDA 11.8 on ubuntu24.04 | it has it on ubuntu18.04, ubuntu20.04, ubuntu22.04"}},
 		{"no such variant", yamlFile(in("base: {kind: cuda, version: \"12.6\", variant: runtimes}")), gpu, []string{
-			`E-SPEC mlbuild.yaml:3:50: base.variant "runtimes" does not exist | Did you mean "runtime"?`}},
+			`E-SPEC mlbuild.yaml:3:50: base.variant "runtimes" does not exist | did you mean "runtime"?`}},
 		{"a Python for a newer glibc", yamlFile(in("base: {kind: cuda, version: \"12.6\", distro: ubuntu22.04, python: \"python:3.11-slim-bookworm\"}")), gpu, []string{
 			"E-ABI mlbuild.yaml:3:70: the Python of docker.io/library/python:3.11-slim-bookworm is built for glibc 2.36, the base docker.io/nvidia/cuda:12.6.3-runtime-ubuntu22.04 has 2.35"}},
 		{"a Python of musl", yamlFile(in("base: {kind: cuda, version: \"12.6\", python: \"python:3.11-alpine\"}")), gpu, []string{"E-ABI mlbuild.yaml:3:49: the base docker.io/library/python:3.11-alpine has musl"}},
@@ -100,11 +100,11 @@ func TestFaultsOfImageKinds(t *testing.T) {
 		{"no Python for the base", yamlFile("python: {version: \"3.14\"}\n" + in("base: {kind: cuda, version: \"12.6\", distro: ubuntu22.04}")), gpu, []string{
 			"E-SPEC mlbuild.yaml:4:18: no official image of Python 3.14 is built for a glibc as old as 2.35"}},
 		{"pytorch in a CPU profile", yamlFile("base: pytorch\n"), Selection{}, []string{"E-VARIANT mlbuild.yaml:1:7: the profile cpu is for CPU, and a base of kind pytorch brings CUDA"}},
-		{"no torch", yamlFile(in("base: pytorch")), gpu, []string{"E-SPEC mlbuild.yaml:3:11: a base of kind pytorch needs the version of torch | Pin torch in the requirements"}},
-		{"half a version", yamlFile(in("base: {kind: pytorch, version: \"2.9\"}")), gpu, []string{"E-SPEC mlbuild.yaml:3:36: torch 2.9 is not a whole version: the images are tagged by three numbers | For example 2.9.0."}},
+		{"no torch", yamlFile(in("base: pytorch")), gpu, []string{"E-SPEC mlbuild.yaml:3:11: a base of kind pytorch needs the version of torch | pin torch in the requirements"}},
+		{"half a version", yamlFile(in("base: {kind: pytorch, version: \"2.9\"}")), gpu, []string{"E-SPEC mlbuild.yaml:3:36: torch 2.9 is not a whole version: the images are tagged by three numbers | for example 2.9.0"}},
 		{"a torch without this CUDA", yamlFile(in("accelerator: {cuda: \"12.6\"}", "base: {kind: pytorch, version: 2.5.1}")), gpu, []string{"E-CUDA mlbuild.yaml:3:25: torch 2.5.1 was not built for CUDA 12.6"}},
 		{"apt on distroless", yamlFile("base: distroless\nsystem: {runtime: [libgomp1]}\n"), Selection{}, []string{"E-SPEC mlbuild.yaml:2:20: a distroless base has no apt that could say what these packages need | base: {kind: debian}"}},
-		{"no such release", yamlFile("base: {kind: python, suite: bookwurm}\n"), Selection{}, []string{`E-SPEC mlbuild.yaml:1:29: no base of kind python stands on the Debian release "bookwurm" | Did you mean "bookworm"?`}},
+		{"no such release", yamlFile("base: {kind: python, suite: bookwurm}\n"), Selection{}, []string{`E-SPEC mlbuild.yaml:1:29: no base of kind python stands on the Debian release "bookwurm" | did you mean "bookworm"?`}},
 		{"two Pythons", yamlFile("base: {image: \"ubuntu:24.04\", python: \"python:3.11-slim\", packages: true}\n"), Selection{}, []string{"E-SPEC mlbuild.yaml:1:39: base.python brings a Python, so that the base's own interpreter and packages do not count"}},
 	})
 }

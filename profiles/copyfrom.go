@@ -63,7 +63,7 @@ func resolveCopyFrom(report *yamldoc.Report, list []copyFromSpec, steps []recipe
 		}
 		if i := slices.IndexFunc(all, func(o recipe.CopyFrom) bool { return clash(o.Output, c.Output) }); i >= 0 {
 			report.Specf(s.to.At, "%s and %s would both become %s", all[i].From, c.From, strings.TrimSuffix(c.To, "/")).
-				Hint("Give one of them another destination with to:.")
+				Hint("give one of them another destination with to:")
 		}
 		all = append(all, c)
 	}
@@ -83,7 +83,7 @@ func knownStep(report *yamldoc.Report, s yamldoc.String, steps []recipe.BuildSte
 	if len(names) > 0 {
 		yamldoc.DidYouMean(f, s.Value, names)
 	}
-	report.Add(f.Hint("Steps of build: are those whose files can be taken."))
+	report.Add(f.Hint("steps of build: are those whose files can be taken"))
 }
 
 // clash reports whether two outputs have one destination.
@@ -98,7 +98,7 @@ func clash(a, b recipe.Output) bool {
 func output(report *yamldoc.Report, s outputSpec, dir string, side placement) (recipe.Output, bool) {
 	o := recipe.Output{From: s.from.Value}
 	if !s.from.Set || !s.to.Set {
-		report.Specf(s.at, "files from elsewhere need from and to").Hint("For example {from: /usr/local/bin/tool, to: /usr/local/bin/}.")
+		report.Specf(s.at, "files from elsewhere need from and to").Hint("for example {from: /usr/local/bin/tool, to: /usr/local/bin/}")
 		return o, false
 	}
 	if strings.ContainsAny(o.From, "\x00\n") || o.From == "" || hasDotDot(o.From) {
@@ -110,7 +110,7 @@ func output(report *yamldoc.Report, s outputSpec, dir string, side placement) (r
 	}
 	o.From = path.Clean(o.From)
 	if strings.Contains(o.From, "**") {
-		report.Specf(s.from.At, "from %q has **, which works for the project's own files only", s.from.Value).Hint("Name the directory: it is copied with all that is in it.")
+		report.Specf(s.from.At, "from %q has **, which works for the project's own files only", s.from.Value).Hint("name the directory: it is copied with all that is in it")
 	}
 	to, ok := stepDestination(report, s.to, side.workdir)
 	if !ok {
@@ -119,10 +119,10 @@ func output(report *yamldoc.Report, s outputSpec, dir string, side placement) (r
 	o.To = to
 	if recipe.IsGlob(o.From) && !strings.HasSuffix(o.To, "/") {
 		report.Specf(s.to.At, "what matches %s would become the one file %s", s.from.Value, o.To).
-			Hint("End the destination with a slash to keep the names: to: %s/", s.to.Value)
+			Hint("end the destination with a slash to keep the names: to: %s/", s.to.Value)
 	}
 	if o.From == "/" {
-		report.Specf(s.from.At, "from is the root of another file system").Hint("Name the directories that are wanted.")
+		report.Specf(s.from.At, "from is the root of another file system").Hint("name the directories that are wanted")
 	}
 	if s.mode.Set {
 		o.Mode = fmt.Sprintf("%04o", readMode(report, s.mode, 0))

@@ -13,13 +13,13 @@ func TestFaultsOfCopyFrom(t *testing.T) {
 		{"no list", yamlFile("copyFrom: ffmpeg\n"), Selection{}, []string{"E-SPEC mlbuild.yaml:1:11: copyFrom must be a list of mappings"}},
 		{"keys", yamlFile("copyFrom:\n  - {image: a, from: /x}\n  - {from: /x, to: /y}\n"), Selection{}, []string{
 			"E-SPEC mlbuild.yaml:2:5: need from and to", "E-SPEC mlbuild.yaml:3:5: needs an image or the name of a build step"}},
-		{"2 typo", yamlFile("copyFrom:\n  - {image: a, form: /x, to: /y}\n"), Selection{}, []string{"E-SPEC mlbuild.yaml:2:16: unknown key \"form\" | Did you mean \"from\""}},
+		{"2 typo", yamlFile("copyFrom:\n  - {image: a, form: /x, to: /y}\n"), Selection{}, []string{"E-SPEC mlbuild.yaml:2:16: unknown key \"form\" | did you mean \"from\""}},
 		{"reference", yamlFile("copyFrom: [{image: Team/X, from: /x, to: /y}]\n"), Selection{}, []string{"E-REF mlbuild.yaml:1:20: must be lowercase | lower case: team/x"}},
 		{"paths", yamlFile("copyFrom:\n  - {image: a, from: /a/../b, to: /y}\n  - {image: a, from: /, to: /y}\n  - {image: a, from: \"/a/**/b\", to: /y/}\n  - {image: a, from: \"/a/*\", to: /y}\n"), Selection{}, []string{
-			"E-SPEC mlbuild.yaml:2:22: is no path", "E-SPEC mlbuild.yaml:3:22: the root", "E-SPEC mlbuild.yaml:4:22: has ** | Name the directory",
+			"E-SPEC mlbuild.yaml:2:22: is no path", "E-SPEC mlbuild.yaml:3:22: the root", "E-SPEC mlbuild.yaml:4:22: has ** | name the directory",
 			"E-SPEC mlbuild.yaml:5:34: would become the one file /y | to: /y/"}},
 		{"7 destinations", yamlFile("copyFrom:\n  - {image: a, from: /x, to: /bin/}\n  - {image: a, from: /x, to: /opt/venv/x}\n  - {image: a, from: /x, to: /tmp/x}\n  - {image: a, from: /x, to: ../y}\n  - {image: a, from: /x, to: /}\n"), Selection{}, []string{
-			"E-SPEC mlbuild.yaml:2:30: a link to /usr/bin | Write /usr/bin/.", "E-SPEC mlbuild.yaml:3:30: lies in /opt/venv", "E-SPEC mlbuild.yaml:4:30: lies in /tmp",
+			"E-SPEC mlbuild.yaml:2:30: a link to /usr/bin | write /usr/bin/", "E-SPEC mlbuild.yaml:3:30: lies in /opt/venv", "E-SPEC mlbuild.yaml:4:30: lies in /tmp",
 			"E-SPEC mlbuild.yaml:5:30: is not absolute"}},
 		{"11 same destination", yamlFile("copyFrom: [{image: a, from: /x, to: /y/}, {image: b, from: /z/x, to: /y/x}]\n"), Selection{}, []string{
 			"E-SPEC mlbuild.yaml:1:70: /x and /z/x would both become /y/x | another destination"}},

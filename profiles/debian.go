@@ -41,9 +41,9 @@ func (q baseQuestion) debian() recipe.BaseImage {
 	}
 	f := q.Specf(at, "Debian %s has Python %s and no other, the project wants %s (%s)", suite, release.Python, p.Version, p.From)
 	if other := suiteOf(p.Version); other != "" {
-		f.Hint("Debian %s has Python %s: base: {kind: debian, suite: %s}.", other, p.Version, other)
+		f.Hint("Debian %s has Python %s: base: {kind: debian, suite: %s}", other, p.Version, other)
 	}
-	f.Hint("An image has every Python: base: docker.io/library/python:%s-slim.", p.Version)
+	f.Hint("an image has every Python: base: docker.io/library/python:%s-slim", p.Version)
 	return b
 }
 

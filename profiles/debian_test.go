@@ -66,11 +66,11 @@ func TestFaultsOfBaseKinds(t *testing.T) {
 	requires := yamlFile("base: {kind: debian, suite: bookworm}\n")
 	requires["pyproject.toml"] = "[project]\nname = 'x'\nrequires-python = '>=3.12'\n"
 	runFaults(t, []faultCase{
-		{"unknown", yamlFile("base: {kind: debain}\n"), Selection{}, []string{`E-SPEC mlbuild.yaml:1:14: the kind of base "debain" does not exist | Did you mean "debian"?`}},
+		{"unknown", yamlFile("base: {kind: debain}\n"), Selection{}, []string{`E-SPEC mlbuild.yaml:1:14: the kind of base "debain" does not exist | did you mean "debian"?`}},
 		{"image and packages", yamlFile("base: {kind: debian, image: \"debian:12\", glibc: \"2.36\"}\n"), Selection{}, []string{
-			`E-SPEC mlbuild.yaml:1:22: the key "image" does not go with a base of kind debian | Its keys: suite, shell, repositories.`, `E-SPEC mlbuild.yaml:1:42: the key "glibc" does not go`}},
+			`E-SPEC mlbuild.yaml:1:22: the key "image" does not go with a base of kind debian | its keys: suite, shell, repositories`, `E-SPEC mlbuild.yaml:1:42: the key "glibc" does not go`}},
 		{"suite of an image", yamlFile("base: {image: \"debian:12\", suite: bookworm}\n"), Selection{}, []string{`E-SPEC mlbuild.yaml:1:28: the key "suite" does not go with a base of kind image`}},
-		{"suite", yamlFile("base: {kind: debian, suite: boockworm}\n"), Selection{}, []string{`E-SPEC mlbuild.yaml:1:29: no base can be made of the Debian release "boockworm" | Did you mean "bookworm"?`}},
+		{"suite", yamlFile("base: {kind: debian, suite: boockworm}\n"), Selection{}, []string{`E-SPEC mlbuild.yaml:1:29: no base can be made of the Debian release "boockworm" | did you mean "bookworm"?`}},
 		{"another Python", yamlFile("python: {version: \"3.13\"}\nbase: {kind: debian, suite: bookworm}\n"), Selection{}, []string{
 			"E-SPEC mlbuild.yaml:1:19: Debian bookworm has Python 3.11 and no other, the project wants 3.13 (mlbuild.yaml) | Debian trixie has Python 3.13"}},
 		{"a Python of no release", yamlFile("python: {version: \"3.12\"}\nbase: {kind: debian}\n"), Selection{}, []string{

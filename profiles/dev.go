@@ -53,7 +53,7 @@ func resolveDev(report *yamldoc.Report, s *devSpec, q stageQuestion) *recipe.Dev
 	}
 	d := &recipe.Dev{Shell: s.shell.Or("/bin/bash"), Command: yamldoc.Values(s.command), System: recipe.SortedUnique(yamldoc.Values(s.system))}
 	if why := badDirectory(d.Shell); why != "" {
-		report.Specf(s.shell.At, "dev.shell %q %s", d.Shell, why).Hint("For example shell: /bin/zsh, with zsh in dev.system.")
+		report.Specf(s.shell.At, "dev.shell %q %s", d.Shell, why).Hint("for example shell: /bin/zsh, with zsh in dev.system")
 	}
 	requires, direct := q.requires(recipe.StageDev, s.stageSpec, devUsual)
 	d.Requires = requires

@@ -1,5 +1,9 @@
 // Package profiles reads what a user wants and decides it: a project file (or a bare project) and a profile in,
-// a Recipe out. It knows the compatibility tables and nothing of BuildKit, opens no connection and runs nothing.
+// a Recipe out. It knows nothing of BuildKit, opens no connection and runs nothing.
 //
-//	Load(fs.FS, file) → *Project → Resolve(Selection) → *Recipe
+//	Load(fs.FS, file) → *Project → Resolve(Selection) → *recipe.Recipe
+//
+// Start with project.go, how a file and its profiles are laid over each other, then resolve.go, which decides the sections in order; each section
+// of the file has a file here. The packages below: recipe has the values that come out, yamldoc reads strict YAML, compat has the tables, pypi the
+// rules of Python packaging, pylock and syslock the locks.
 package profiles

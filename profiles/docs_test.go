@@ -71,7 +71,7 @@ func TestDocumentedKeys(t *testing.T) {
 	decodeModel(d, every, &modelSpec{})
 	for _, f := range d.Report.Faults {
 		for _, hint := range f.Hints {
-			if known, ok := strings.CutPrefix(hint, "Known here: "); ok {
+			if known, ok := strings.CutPrefix(hint, "known here: "); ok {
 				keys = append(keys, strings.Split(strings.TrimSuffix(known, "."), ", ")...)
 			}
 		}

@@ -43,7 +43,7 @@ func checkScript(t tree, a recipe.App, word yamldoc.String, executed bool) {
 	}
 	if executed && !strings.Contains(word.Value, "/") {
 		if path.Ext(name) != "" {
-			t.Specf(word.At, "%s is looked for on PATH, and not in the working directory %s", word.Value, a.Workdir).Hint("Write ./%s.", word.Value)
+			t.Specf(word.At, "%s is looked for on PATH, and not in the working directory %s", word.Value, a.Workdir).Hint("write ./%s", word.Value)
 		}
 		return
 	}
@@ -56,14 +56,14 @@ func checkScript(t tree, a recipe.App, word yamldoc.String, executed bool) {
 	switch {
 	case bytes.HasSuffix(first, []byte("\r")), shell && bytes.Contains(head, []byte("\r\n")):
 		scriptFault(t.Report, word, "%s has the line ends of Windows, and Linux takes the carriage return for a part of each line", name).
-			Hint("sed -i 's/\\r$//' %s", name).Hint("In .gitattributes: *.sh text eol=lf.")
+			Hint("sed -i 's/\\r$//' %s", name).Hint("in .gitattributes: *.sh text eol=lf")
 	case executed && !bytes.HasPrefix(head, []byte("#!")):
-		scriptFault(t.Report, word, "%s has no first line that says what runs it", name).Hint("For example #!/bin/sh or #!/usr/bin/env python.").
-			Hint("Or name what runs it: [python, %s].", word.Value)
+		scriptFault(t.Report, word, "%s has no first line that says what runs it", name).Hint("for example #!/bin/sh or #!/usr/bin/env python").
+			Hint("or name what runs it: [python, %s]", word.Value)
 	}
 	if executed && !executable(rule, mode) {
 		scriptFault(t.Report, word, "%s is not executable", name).
-			Hint("chmod +x %s; git update-index --chmod=+x %s", name, name).Hint("Or in app.copy: {from: %s, mode: \"0755\"}.", name)
+			Hint("chmod +x %s; git update-index --chmod=+x %s", name, name).Hint("or in app.copy: {from: %s, mode: \"0755\"}", name)
 	}
 }
 

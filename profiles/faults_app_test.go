@@ -42,7 +42,7 @@ func TestFaultsOfTheApp(t *testing.T) {
 		{"healthcheck", yamlFile("app:\n  healthcheck: {http: /h, interval: soon}\n"), Selection{}, []string{
 			"E-SPEC mlbuild.yaml:2:16: needs a port, and app.ports names no TCP port", "E-SPEC mlbuild.yaml:2:37: \"soon\" is not a time"}},
 		{"presets", yamlFile("app: {presets: [tf-grow, jax-half, jax-growth]}\n"), Selection{}, []string{
-			"E-SPEC mlbuild.yaml:1:17: the preset \"tf-grow\" does not exist | Did you mean \"tf-growth\"?"}},
+			"E-SPEC mlbuild.yaml:1:17: the preset \"tf-grow\" does not exist | did you mean \"tf-growth\"?"}},
 		{"init", yamlFile("app: {copy: [], init: true}\n"), Selection{}, []string{
 			"E-SPEC mlbuild.yaml:1:23: app.init starts the image's command, and there is none | command:"}},
 		{"init is no flag", yamlFile("app: {init: tini}\n"), Selection{}, []string{"E-SPEC mlbuild.yaml:1:13: app.init must be true or false, this is a text"}},
@@ -73,7 +73,7 @@ func TestFaultsOfFiles(t *testing.T) {
 			"E-CONTEXT mlbuild.yaml:3:5: out of the project: d/l → ../x", "E-CONTEXT mlbuild.yaml:3:5: nothing matches"}},
 		{"30 requirements", map[string]string{"requirements.txt": "-> /etc/passwd", FileName: "python: {requirements: [requirements.txt]}\n"}, Selection{}, []string{
 			"E-CONTEXT mlbuild.yaml:1:25: out of the project: requirements.txt → /etc/passwd"}},
-		{"31 missing", copying("cofnig.yaml", "config.yaml", ""), Selection{}, []string{"E-CONTEXT mlbuild.yaml:3:5: cofnig.yaml does not exist | Did you mean \"config.yaml\"?"}},
+		{"31 missing", copying("cofnig.yaml", "config.yaml", ""), Selection{}, []string{"E-CONTEXT mlbuild.yaml:3:5: cofnig.yaml does not exist | did you mean \"config.yaml\"?"}},
 		{"31 missing directory", copying("a/b/c"), Selection{}, []string{"E-CONTEXT mlbuild.yaml:3:5: a/b/c does not exist | no directory a/b"}},
 		{"31 empty glob", copying("\"models/*.json\"", "models/a.txt", "", "models/b.txt", ""), Selection{}, []string{
 			"E-CONTEXT mlbuild.yaml:3:5: nothing matches \"models/*.json\" among the 2 files and directories below models"}},
@@ -85,7 +85,7 @@ func TestFaultsOfFiles(t *testing.T) {
 			"E-CONTEXT mlbuild.yaml:3:5: exists, but .dockerignore leaves it out | !m/a.json"}},
 		{"34 not UTF-8", copying("d", "d/a\xff.txt", "", "d/ok", ""), Selection{}, []string{"E-CONTEXT mlbuild.yaml:3:5: the name of \"d/a\\xff.txt\" is not UTF-8 | .dockerignore"}},
 		{"34 control character", copying("d", "d/a\nb", ""), Selection{}, []string{"E-CONTEXT mlbuild.yaml:3:5: the name of \"d/a\\nb\" holds a control character"}},
-		{"34 case", copying("d", "d/Read.me", "", "d/read.me", "", "d/other", ""), Selection{}, []string{"E-CONTEXT mlbuild.yaml:3:5: /app/d/Read.me and /app/d/read.me differ only in the case of letters | Rename it"}},
+		{"34 case", copying("d", "d/Read.me", "", "d/read.me", "", "d/other", ""), Selection{}, []string{"E-CONTEXT mlbuild.yaml:3:5: /app/d/Read.me and /app/d/read.me differ only in the case of letters | rename it"}},
 		{"34 long path", copying("{from: d, to: /srv/"+strings.Repeat("0123456789/", 370)+"}", "d/"+strings.Repeat("x", 60), ""), Selection{}, []string{"E-CONTEXT mlbuild.yaml:3:12: is too long: 4137 bytes, and its last part has 60"}},
 		{"34 long name", copying("{from: a, to: "+strings.Repeat("x", 300)+"}", "a", ""), Selection{}, []string{"E-CONTEXT mlbuild.yaml:3:12: its last part has 300; the limits are 4095 and 255"}},
 		{"31 missing requirements", yamlFile("python: {requirements: [requirement.txt]}\n"), Selection{}, []string{

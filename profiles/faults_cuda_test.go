@@ -18,13 +18,13 @@ func TestFaultsOfCUDA(t *testing.T) {
 		{"kind", with("cdua", "flask\n"), gpu, []string{"E-SPEC mlbuild.yaml:3:22: the accelerator \"cdua\" does not exist"}},
 		{"version", with("{cuda: cu126}", "flask\n"), gpu, []string{"E-SPEC mlbuild.yaml:3:29: \"cu126\" is not a CUDA version | \"12.6\""}},
 		{"major only", with("{cuda: 13}", "flask\n"), gpu, []string{"E-SPEC mlbuild.yaml:3:29: \"13\" is not a CUDA version | \"13.2\""}},
-		{"12 no such index", with("{cuda: \"12.7\"}", "torch\n"), gpu, []string{"E-CUDA mlbuild.yaml:3:29: no torch was ever built for CUDA 12.7 | Nearest: 12.4, 12.6, 12.8, 12.9."}},
+		{"12 no such index", with("{cuda: \"12.7\"}", "torch\n"), gpu, []string{"E-CUDA mlbuild.yaml:3:29: no torch was ever built for CUDA 12.7 | nearest: 12.4, 12.6, 12.8, 12.9"}},
 		{"12 pair", with("{cuda: \"12.4\"}", "flask\ntorch==2.9.1\n"), gpu, []string{
-			"E-CUDA requirements.txt:2:1: torch 2.9.1 was not built for CUDA 12.4 | torch 2.9 exists for CUDA 12.6, 12.8, 13.0.\nCUDA 12.4 exists for torch 2.4, 2.5, 2.6."}},
+			"E-CUDA requirements.txt:2:1: torch 2.9.1 was not built for CUDA 12.4 | torch 2.9 exists for CUDA 12.6, 12.8, 13.0\nCUDA 12.4 exists for torch 2.4, 2.5, 2.6"}},
 		{"12 tensorflow", with("{cuda: \"11.8\"}", "tensorflow==2.19.0\n"), gpu, []string{
 			"E-CUDA requirements.txt:1:1: tensorflow 2.19.0 is built for CUDA 12.5, the profile wants CUDA 11.8 | cuda: \"12.5\""}},
 		{"12 torchvision", with("cuda", "torchvision==0.26.0\ntorch==2.9.1\n"), gpu, []string{
-			"E-RESOLVE requirements.txt:1:1: torchvision 0.26.0 is built for torch 2.11, the project wants torch 2.9.1 | torchvision 0.24."}},
+			"E-RESOLVE requirements.txt:1:1: torchvision 0.26.0 is built for torch 2.11, the project wants torch 2.9.1 | torchvision 0.24"}},
 		{"12 local build", with("{cuda: \"12.6\"}", "torch==2.9.1+cu128\n"), gpu, []string{
 			"E-CUDA requirements.txt:1:1: torch is pinned to the build 2.9.1+cu128, the profile gpu wants CUDA 12.6 | Write torch==2.9.1:"}},
 		{"12 cpu build", with("cuda", "torch==2.9.1+cpu\n"), gpu, []string{"E-CUDA requirements.txt:1:1: torch is pinned to the CPU build 2.9.1+cpu"}},
@@ -92,13 +92,13 @@ func TestCheckWheels(t *testing.T) {
 		note   string
 	}{
 		{"16 xgboost", cpu, wheels("xgboost==3.0", "nvidia-nccl-cu12==2.27"), []string{
-			"E-VARIANT : xgboost brings nvidia-nccl-cu12: xgboost → nvidia-nccl-cu12 | Require xgboost-cpu instead of xgboost"}, ""},
+			"E-VARIANT : xgboost brings nvidia-nccl-cu12: xgboost → nvidia-nccl-cu12 | require xgboost-cpu instead of xgboost"}, ""},
 		{"16 torch", cpu, wheels("torch==2.9.1", "nvidia-cudnn-cu12==9", "nvidia-cublas-cu12==12.8"), []string{
 			"E-VARIANT : torch brings nvidia-cublas-cu12 and 1 more CUDA packages: app → torch → nvidia-cublas-cu12 | allow: [torch]"}, ""},
 		{"16 allowed", with(cpu, func(r *recipe.Recipe) { r.Requires.Allow = []string{"xgboost"} }), wheels("nvidia-nccl-cu12==2.27"), nil, ""},
 		{"16 harmless", cpu, wheels("nvidia-ml-py==12.5", "torch==2.9.1+cpu", "cuda-lite==1"), nil, ""},
 		{"12 index", with(gpu, func(r *recipe.Recipe) { r.Accelerator.CUDA = "12.6" }), wheels("torch==2.9.1+cu128"), []string{
-			"E-CUDA : the packages bring CUDA 12.8, the profile gpu wants CUDA 12.6 | torch 2.9 exists for CUDA 12.6, 12.8, 13.0."}, ""},
+			"E-CUDA : the packages bring CUDA 12.8, the profile gpu wants CUDA 12.6 | torch 2.9 exists for CUDA 12.6, 12.8, 13.0"}, ""},
 		{"12 same major", with(gpu, func(r *recipe.Recipe) { r.Accelerator.CUDA = "12.6" }), wheels("tensorflow==2.19.0", "nvidia-cuda-runtime-cu12==12.5.82"), nil, ""},
 		{"12 base", with(gpu, func(r *recipe.Recipe) { r.Base.Ref = "docker.io/nvidia/cuda:11.8.0-runtime-ubuntu22.04" }), wheels("torch==2.9.1+cu126"), []string{
 			"E-CUDA : the packages bring CUDA 12.6, the base docker.io/nvidia/cuda:11.8.0-runtime-ubuntu22.04 has CUDA 11.8 | docker.io/nvidia/cuda:12.6.3-runtime-ubuntu24.04"}, ""},

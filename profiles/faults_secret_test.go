@@ -46,7 +46,7 @@ func TestFaultsOfSecrets(t *testing.T) {
 		{"10 packages", yamlFile("python: {packages: [\"x @ https://u:" + canaries["name"] + "@files.example/x.whl\"]}\n"), Selection{}, []string{
 			"E-SECRET-LEAK mlbuild.yaml:1:21: a URL here holds credentials"}},
 		{"37 undeclared", yamlFile("secrets: [tokn]\npython: {indexes: [{name: a, url: https://files.example/, secret: token}]}\n"), Selection{}, []string{
-			"E-SECRET mlbuild.yaml:2:67: not declared under secrets | Did you mean \"tokn\"?"}},
+			"E-SECRET mlbuild.yaml:2:67: not declared under secrets | did you mean \"tokn\"?"}},
 		{"37 unused", yamlFile("secrets: [account, hub, spare]\npython: {indexes: [{name: a, url: https://files.example/, secret: account}]}\n" +
 			"profiles: {gpu: {run: [{commands: [x], secrets: [hub]}]}}\n"), Selection{}, []string{
 			"E-SECRET mlbuild.yaml:1:25: the secret \"spare\" is declared and nothing uses it | remove it here"}},

@@ -22,8 +22,8 @@ func TestFaultsOfStages(t *testing.T) {
 	const groups = "[dependency-groups]\ntest = ['pytest']\n"
 	runFaults(t, []faultCase{
 		{"unknown key", with("testing: {reqirements: [x.txt]}\ndev: {comand: [sh]}\n", nil), Selection{}, []string{
-			`E-SPEC mlbuild.yaml:1:11: unknown key "reqirements" in testing | Did you mean "requirements"?`,
-			`E-SPEC mlbuild.yaml:2:7: unknown key "comand" in dev | Did you mean "command"?`}},
+			`E-SPEC mlbuild.yaml:1:11: unknown key "reqirements" in testing | did you mean "requirements"?`,
+			`E-SPEC mlbuild.yaml:2:7: unknown key "comand" in dev | did you mean "command"?`}},
 		{"commands", with("testing: {command: pytest -q}\n", nil), Selection{}, []string{"E-SPEC mlbuild.yaml:1:20: testing.command must be a list of words"}},
 		{"a command of commands", with("testing: {command: [[pytest], ruff]}\n", nil), Selection{}, []string{
 			"E-SPEC mlbuild.yaml:1:31: an item of testing.command must be a list of words"}},

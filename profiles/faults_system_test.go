@@ -24,11 +24,11 @@ func TestFaultsOfSystemPackages(t *testing.T) {
 			`E-SPEC mlbuild.yaml:1:41: "a b"`, `E-SPEC mlbuild.yaml:1:48: "-o=x"`, `E-SPEC mlbuild.yaml:1:56: "git="`}},
 		{"two versions", yamlFile("system: {runtime: [git=1, git, git=2]}\n"), Selection{}, []string{
 			"E-SPEC mlbuild.yaml:1:32: git is asked for in two versions, 1 and 2"}},
-		{"strategy", yamlFile("system: {strategy: layer}\n"), Selection{}, []string{`E-SPEC mlbuild.yaml:1:20: the strategy "layer" does not exist | Did you mean "layers"?`}},
+		{"strategy", yamlFile("system: {strategy: layer}\n"), Selection{}, []string{`E-SPEC mlbuild.yaml:1:20: the strategy "layer" does not exist | did you mean "layers"?`}},
 		{"debconf", yamlFile("system:\n  runtime: [app]\n  debconf:\n    - app app/go boolean yes\n    - app go boolean true\n    - app app/kind radio a\n    - app app/pass password hunter2hunter2\n    - app app/a string b\n    - app app/a string c\n"), Selection{}, []string{
 			"E-SPEC mlbuild.yaml:4:7: the answer to app/go is \"yes\", it must be true or false", "E-SPEC mlbuild.yaml:5:7: \"app go boolean true\" is not an answer for debconf | accepted-mscorefonts-eula",
 			"E-SPEC mlbuild.yaml:6:7: \"app app/kind radio a\" is not an answer", "E-SECRET-LEAK mlbuild.yaml:7:7: the answer to app/pass is a password", "E-SPEC mlbuild.yaml:9:7: the question app/a is answered twice"}},
-		{"unknown key", yamlFile("system: {builds: [gcc]}\n"), Selection{}, []string{`E-SPEC mlbuild.yaml:1:10: unknown key "builds" in system | Did you mean "build"?`}},
+		{"unknown key", yamlFile("system: {builds: [gcc]}\n"), Selection{}, []string{`E-SPEC mlbuild.yaml:1:10: unknown key "builds" in system | did you mean "build"?`}},
 		{"names of the builder", yamlFile("system: {build: [G++, cmake=1, cmake=2]}\n"), Selection{}, []string{
 			`E-SPEC mlbuild.yaml:1:18: "G++" is not the name of a Debian package`, "E-SPEC mlbuild.yaml:1:32: cmake is asked for in two versions, 1 and 2"}},
 		{"no suite", repository("url: https://apt.example/debian"), Selection{}, []string{"E-SPEC mlbuild.yaml:4:7: a repository needs a url and a suite"}},

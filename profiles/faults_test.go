@@ -100,9 +100,9 @@ func TestFaultsOfTheFile(t *testing.T) {
 		{"1 duplicates", yamlFile("name: a\nname: b\napp: {ports: [1], ports: [2]}\n"), Selection{}, []string{
 			"E-SPEC mlbuild.yaml:2:1: the key \"name\" is given twice, first at line 1", "E-SPEC mlbuild.yaml:3:19: \"ports\""}},
 		{"2 unknown keys", yamlFile("pyhton: {}\napp:\n  comand: [a]\nprofiles:\n  gpu:\n    sufix: x\n"), Selection{}, []string{
-			"E-SPEC mlbuild.yaml:1:1: unknown key \"pyhton\" | Did you mean \"python\"?",
-			"E-SPEC mlbuild.yaml:3:3: unknown key \"comand\" in app | Did you mean \"command\"?",
-			"E-SPEC mlbuild.yaml:6:5: unknown key \"sufix\" in the profile gpu | Did you mean \"suffix\"?"}},
+			"E-SPEC mlbuild.yaml:1:1: unknown key \"pyhton\" | did you mean \"python\"?",
+			"E-SPEC mlbuild.yaml:3:3: unknown key \"comand\" in app | did you mean \"command\"?",
+			"E-SPEC mlbuild.yaml:6:5: unknown key \"sufix\" in the profile gpu | did you mean \"suffix\"?"}},
 		{"2 wrong types", yamlFile("python: 3\napp: {env: [a], command: run it, dirs: x}\nuser: {uid: abc}\n"), Selection{}, []string{
 			"E-SPEC mlbuild.yaml:1:9: python must be a mapping, this is a whole number", "E-SPEC mlbuild.yaml:2:12: app.env must be",
 			"E-SPEC mlbuild.yaml:2:26: app.command must be a list of words | shell", "E-SPEC mlbuild.yaml:2:40: app.dirs must be a list",
@@ -118,9 +118,9 @@ func TestFaultsOfTheFile(t *testing.T) {
 		{"not a mapping", yamlFile("- a\n"), Selection{}, []string{"E-SPEC mlbuild.yaml:1:1: must be a mapping, this is a list"}},
 		{"tag and alias", yamlFile("name: !x a\nimage: *nope\n"), Selection{}, []string{
 			"E-SPEC mlbuild.yaml:1:7: tags such as !x", "E-SPEC mlbuild.yaml:2:8: no anchor &nope"}},
-		{"other spelling", map[string]string{"mlbuild.yml": "name: a\n"}, Selection{}, []string{"E-SPEC mlbuild.yml: named mlbuild.yml | Rename it"}},
+		{"other spelling", map[string]string{"mlbuild.yml": "name: a\n"}, Selection{}, []string{"E-SPEC mlbuild.yml: named mlbuild.yml | rename it"}},
 		{"misplaced", yamlFile("accelerator: cuda\nprofiles:\n  gpu: {name: x, args: {}}\n"), Selection{}, []string{
-			"E-SPEC mlbuild.yaml:1:1: belongs into a profile", "E-SPEC mlbuild.yaml:3:9: \"name\" belongs to the top level",
+			"E-SPEC mlbuild.yaml:1:1: is only allowed in a profile", "E-SPEC mlbuild.yaml:3:9: \"name\" belongs to the top level",
 			"E-SPEC mlbuild.yaml:3:18: \"args\" belongs to the top level"}},
 	})
 }
@@ -148,22 +148,22 @@ func TestFaultsOfTheSelection(t *testing.T) {
 		{"4 nothing to build", map[string]string{"none": "1", "Pipfile": "", FileName: "image: x:1\n"}, Selection{}, []string{
 			"E-SPEC mlbuild.yaml: nothing to build from | Pipfile is here", "E-REF mlbuild.yaml:1:8: has a tag or a digest | image: docker.io/library/x"}},
 		{"4 poetry", map[string]string{"none": "1", "pyproject.toml": "[tool.poetry]\nname = 'x'\n"}, Selection{}, []string{
-			"E-SPEC : nothing to build from | Write a requirements.txt"}},
+			"E-SPEC : nothing to build from | write a requirements.txt"}},
 		{"5 platform", map[string]string{}, Selection{Platform: "linux/riscv64"}, []string{
-			"E-PLATFORM --platform: \"linux/riscv64\" cannot be built | Allowed: linux/amd64, linux/arm64"}},
+			"E-PLATFORM --platform: \"linux/riscv64\" cannot be built | allowed: linux/amd64, linux/arm64"}},
 		{"6 unknown profile", yamlFile("profiles: {train: {}}\n"), Selection{Profile: "trian"}, []string{
-			"E-SPEC : the profile \"trian\" does not exist | Did you mean \"train\"?\nProfiles: cpu, gpu, train."}},
+			"E-SPEC : the profile \"trian\" does not exist | did you mean \"train\"?\nprofiles: cpu, gpu, train"}},
 		{"6 circle", yamlFile(circle), Selection{}, []string{
 			"E-SPEC mlbuild.yaml:2:16: circle: a → b → a", "E-SPEC mlbuild.yaml:3:16: circle: b → a → b"}},
 		{"6 unknown extends", yamlFile("profiles:\n  a: {extends: gpuu}\n  B_: {}\n"), Selection{}, []string{
-			"E-SPEC mlbuild.yaml:2:16: extends \"gpuu\", which does not exist | Did you mean \"gpu\"?",
+			"E-SPEC mlbuild.yaml:2:16: extends \"gpuu\", which does not exist | did you mean \"gpu\"?",
 			"E-SPEC mlbuild.yaml:3:3: \"B_\" cannot name a profile"}},
 		{"args", yamlFile("args: {REGION: eu, MUST: }\napp: {env: {A: \"${REGON}\"}}\n"), Selection{}, []string{
-			"E-SPEC mlbuild.yaml:2:16: ${REGON} is not a declared build argument | Did you mean ${REGION}?"}},
+			"E-SPEC mlbuild.yaml:2:16: ${REGON} is not a declared build argument | did you mean ${REGION}?"}},
 		{"undeclared arg", yamlFile("args: {REGION: eu, MUST: }\n"), Selection{Args: map[string]string{"REGOIN": "x"}}, []string{
-			"E-SPEC --build-arg: \"REGOIN\" is not declared | Did you mean \"REGION\"?", "E-SPEC mlbuild.yaml:1:20: MUST has no value"}},
+			"E-SPEC --build-arg: \"REGOIN\" is not declared | did you mean \"REGION\"?", "E-SPEC mlbuild.yaml:1:20: MUST has no value"}},
 		{"names", yamlFile("name: My_App\nimage: Up/Per\ncompression: zst\nprofiles: {cpu: {suffix: /x}}\n"), Selection{}, []string{
 			"E-SPEC mlbuild.yaml:1:7: the name \"My_App\" | name: my-app", "E-REF mlbuild.yaml:2:8: not an image reference | up/per",
-			"E-SPEC mlbuild.yaml:3:14: \"zst\" does not exist | Did you mean \"zstd\"?", "E-SPEC mlbuild.yaml:4:26: cannot stand in an image tag"}},
+			"E-SPEC mlbuild.yaml:3:14: \"zst\" does not exist | did you mean \"zstd\"?", "E-SPEC mlbuild.yaml:4:26: cannot stand in an image tag"}},
 	})
 }

@@ -71,7 +71,7 @@ func (q *requirementReader) indexLine(l indexLine) {
 		l.url = l.url[:m[3]] + l.url[m[1]:]
 		if i := indexAt(q.own, l.url); i < 0 || !q.own[i].secret.Set {
 			q.Specf(l.at, "%s wants credentials from the environment, which no step of a build has", l.option).
-				Hint("Name the index in %s: python: {indexes: [{name: …, url: %q, secret: id}]}, and give --secret id=….", FileName, l.url)
+				Hint("name the index in %s: python: {indexes: [{name: …, url: %q, secret: id}]}, and give --secret id=…", FileName, l.url)
 			return
 		}
 	}
@@ -81,7 +81,7 @@ func (q *requirementReader) indexLine(l indexLine) {
 	}
 	if l.option == pypi.FindLinks && !strings.Contains(l.url, "://") {
 		q.Specf(l.at, "%s %s names files of the local disk, which the resolver does not have", l.option, l.url).
-			Hint("Serve them by HTTP, and give the page's URL.")
+			Hint("serve them by HTTP, and give the page's URL")
 		return
 	}
 	if !checkURL(q.Report, yamldoc.String{Value: l.url, At: l.at, Set: true}, l.option) {
@@ -132,7 +132,7 @@ func (r *resolver) addFound(l indexLine) {
 	req := &r.recipe.Requires
 	standard := l.option == pypi.IndexURL
 	if i := slices.IndexFunc(req.Indexes, func(ix recipe.Index) bool { return ix.Default }); standard && i >= 0 {
-		r.Specf(l.at, "%s names a second default index, beside %s", l.option, req.Indexes[i].URL).Hint("One index replaces the default index: make the other an --extra-index-url.")
+		r.Specf(l.at, "%s names a second default index, beside %s", l.option, req.Indexes[i].URL).Hint("one index replaces the default index: make the other an --extra-index-url")
 		return
 	}
 	req.Indexes = append(req.Indexes, recipe.Index{Name: freeName(l.url, req.Indexes), URL: l.url, Default: standard})

@@ -85,7 +85,7 @@ func TestFaultsOfInputs(t *testing.T) {
 			"E-SPEC requirements.txt:1:1: --index-url names a second default index, beside https://b.example/s | --extra-index-url"}},
 		{"strategy", yamlFile("python: {index_strategy: best-match}\n"), Selection{}, []string{"E-SPEC mlbuild.yaml:1:26: the index strategy \"best-match\" does not exist | unsafe-best-match"}},
 		{"weak hashes", map[string]string{"requirements.txt": "a==1 --hash=md5:00\nb>=1 --hash=sha256:" + strings.Repeat("0", 64) + "\n"}, Selection{}, []string{
-			"E-LOCK-HASH requirements.txt:1:1: a has hashes and none of them is a sha256 | pip-compile", "E-SPEC requirements.txt:2:1: b has hashes and no version | Pin it"}},
+			"E-LOCK-HASH requirements.txt:1:1: a has hashes and none of them is a sha256 | pip-compile", "E-SPEC requirements.txt:2:1: b has hashes and no version | pin it"}},
 		{"then", yamlFile("python: {then: {a: b}}\n"), Selection{}, []string{"E-SPEC mlbuild.yaml:1:16: python.then must be a list"}},
 		{"step", yamlFile("python: {then: [-e ., {requirement: [x]}]}\n"), Selection{}, []string{"E-SPEC mlbuild.yaml:1:24: unknown key \"requirement\" in python.then"}},
 	})

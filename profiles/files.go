@@ -19,7 +19,7 @@ type copySpec struct {
 	from, to, mode, owner yamldoc.String
 }
 
-// decodeCopies reads app.copy, or another list of the same form: texts and {from, to, mode, owner}. It gives an empty list for none.
+// decodeCopies reads app.copy, or another list of the same form: texts and {from, to, mode, owner}. It returns an empty list for none.
 func decodeCopies(d *yamldoc.Decoder, n *yamldoc.Node, what string) []copySpec {
 	rules := []copySpec{}
 	items := []*yamldoc.Node{n}
@@ -111,7 +111,7 @@ func (c *copier) rule(s copySpec) {
 	}
 }
 
-// linkTarget gives the destination of a rule whose source is a symlink: what the link points to is copied under
+// linkTarget returns the destination of a rule whose source is a symlink: what the link points to is copied under
 // the link's name.
 func (c *copier) linkTarget(s copySpec, from string, found []string) yamldoc.String {
 	if len(found) != 1 || found[0] == from {
@@ -148,7 +148,7 @@ func (c *copier) destinations(base recipe.CopyRule, found []string, s copySpec) 
 		}
 		if len(found) > 1 && !strings.HasSuffix(to, "/") {
 			c.Specf(s.to.At, "%d files would become the one file %s", len(found), to).
-				Hint("End the destination with a slash to keep the names: to: %s/", s.to.Value)
+				Hint("end the destination with a slash to keep the names: to: %s/", s.to.Value)
 			return nil
 		}
 		base.Files, base.To = found, to
@@ -183,7 +183,7 @@ func (c *copier) destination(s yamldoc.String) (string, bool) {
 	}
 	if tree := under(p, systemTrees); tree != "" {
 		c.Specf(s.At, "the destination %q lies in %s, which belongs to the system", s.Value, tree).
-			Hint("Copy below the working directory %s.", c.side.workdir)
+			Hint("copy below the working directory %s", c.side.workdir)
 		return "", false
 	}
 	clean := path.Clean(p)
@@ -233,7 +233,7 @@ func skip(d fs.DirEntry) error {
 // file checks one file of the app.
 func (c *copier) file(name, to string, d fs.DirEntry, at fault.Position) {
 	if other, taken := c.placed[to]; taken && other != name {
-		c.Specf(at, "%s and %s would both become %s", other, name, to).Hint("Give one of them another destination with to:.")
+		c.Specf(at, "%s and %s would both become %s", other, name, to).Hint("give one of them another destination with to:")
 		return
 	}
 	c.placed[to] = name
@@ -272,7 +272,7 @@ func (c *copier) readable(name string, mode fs.FileMode, at fault.Position) {
 func (c *copier) unreadable(name string, err error, at fault.Position) {
 	f := fault.New(fault.Context, "%s cannot be read: %w", name, err).In(at)
 	if errors.Is(err, fs.ErrPermission) {
-		f.Hint("chmod +r %s, or list it in .dockerignore.", name)
+		f.Hint("chmod +r %s, or list it in .dockerignore", name)
 	}
 	c.Add(f)
 }
@@ -285,7 +285,7 @@ const (
 
 // named refuses a name that an archive, the image's file system or a colleague's machine cannot hold.
 func (c *copier) named(name, to string, at fault.Position) bool {
-	const hint = "Rename it, or list it in .dockerignore."
+	const hint = "rename it, or list it in .dockerignore"
 	lower := strings.ToLower(to)
 	other, taken := c.folded[lower]
 	c.folded[lower] = to
@@ -315,7 +315,7 @@ func irregular(name string, mode fs.FileMode) *fault.Fault {
 		what = "a device"
 	}
 	return fault.New(fault.Context, "%s is %s, which cannot be copied into an image", name, what).
-		Hint("Remove it, or list it in .dockerignore.")
+		Hint("remove it, or list it in .dockerignore")
 }
 
 // size adds up what the rules copy and stops at the limits.
@@ -325,7 +325,7 @@ func (c *copier) size(name string, bytes int64, at fault.Position) {
 	}
 	c.counted[name] = true
 	c.total += bytes
-	const hint = "Large data and model weights belong into a volume that the container mounts, not into the image."
+	const hint = "large data and model weights belong in a volume that the container mounts, not in the image"
 	if bytes > maxAppFile {
 		c.Add(fault.New(fault.Context, "%s has %.1f GiB, the limit for one file is %d GiB", name, gib(bytes), maxAppFile>>30).
 			In(at).Hint(hint))
@@ -337,7 +337,7 @@ func (c *copier) size(name string, bytes int64, at fault.Position) {
 	case len(c.counted) > maxAppFiles:
 		c.full = true
 		c.Add(fault.New(fault.Context, "more than %d files would be copied", maxAppFiles).In(at).
-			Hint("Leave out what the image does not need: name directories in app.copy, or use .dockerignore."))
+			Hint("leave out what the image does not need: name directories in app.copy, or use .dockerignore"))
 	}
 }
 

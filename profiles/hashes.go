@@ -33,12 +33,12 @@ func (q *requirementReader) hashesOf(l pypi.Line, at fault.Position) {
 	switch {
 	case len(h.sha256) == 0:
 		q.Add(fault.New(fault.LockHash, "%s has hashes and none of them is a sha256, which is what indexes publish", h.name).In(at).
-			Hint("Write the file again with pip-compile --generate-hashes."))
+			Hint("write the file again with pip-compile --generate-hashes"))
 		return
 	case pypi.Digit(pin, 0):
 		h.version = pin
 	case l.Required.URL == "":
-		q.Specf(at, "%s has hashes and no version", h.name).Hint("Pin it: %s==… --hash=….", h.name)
+		q.Specf(at, "%s has hashes and no version", h.name).Hint("pin it: %s==… --hash=…", h.name)
 		return
 	}
 	q.hashed = append(q.hashed, h)

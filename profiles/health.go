@@ -49,7 +49,7 @@ func resolveHealth(report *yamldoc.Report, s *healthSpec, ports []yamldoc.String
 	switch {
 	case s.http.Set == (s.command != nil):
 		report.Specf(s.at, "app.healthcheck needs http or command, and not both").
-			Hint("For example healthcheck: {http: /health, port: 8000}.")
+			Hint("for example healthcheck: {http: /health, port: 8000}")
 	case s.command != nil:
 		h.Test = append([]string{"CMD"}, yamldoc.Values(s.command)...)
 	default:
@@ -65,13 +65,13 @@ var urlPath = lazyregexp.New(`^/[A-Za-z0-9._~/?&=%+-]*$`)
 // http.client asks the service itself whatever proxy the container's environment names.
 func httpTest(report *yamldoc.Report, s *healthSpec, ports []yamldoc.String, timeout float64) []string {
 	if !urlPath.MatchString(s.http.Value) {
-		report.Specf(s.http.At, "app.healthcheck.http %q is not the path of a URL", s.http.Value).Hint("For example http: /health.")
+		report.Specf(s.http.At, "app.healthcheck.http %q is not the path of a URL", s.http.Value).Hint("for example http: /health")
 		return nil
 	}
 	port := healthPort(report, s, ports)
 	if port == 0 {
 		report.Specf(s.at, "app.healthcheck needs a port, and app.ports names no TCP port").
-			Hint("Write healthcheck: {http: %s, port: 8000}.", s.http.Value)
+			Hint("write healthcheck: {http: %s, port: 8000}", s.http.Value)
 		return nil
 	}
 	const code = "import http.client, sys; c = http.client.HTTPConnection('127.0.0.1', %d, timeout=%s); c.request('GET', '%s'); sys.exit(c.getresponse().status >= 400)"

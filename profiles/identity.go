@@ -18,7 +18,7 @@ func resolvePlatform(report *yamldoc.Report, given string) string {
 	platform := orElse(given, Platforms[0])
 	if !slices.Contains(Platforms, platform) {
 		report.Add(fault.New(fault.Platform, "the platform %q cannot be built", given).
-			In(fault.Position{File: "--platform"}).Hint("Allowed: %s.", strings.Join(Platforms, ", ")))
+			In(fault.Position{File: "--platform"}).Hint("allowed: %s", strings.Join(Platforms, ", ")))
 	}
 	return platform
 }
@@ -34,7 +34,7 @@ func resolveName(report *yamldoc.Report, s yamldoc.String, others ...string) str
 	if s.Set {
 		if !projectName.MatchString(s.Value) || len(s.Value) > 63 {
 			report.Specf(s.At, "the name %q is not made of lower-case letters, digits and single dashes", s.Value).
-				Hint("For example name: %s.", orElse(cleanName(s.Value), "app"))
+				Hint("for example name: %s", orElse(cleanName(s.Value), "app"))
 		}
 		return s.Value
 	}
@@ -65,7 +65,7 @@ func resolveSuffix(report *yamldoc.Report, s yamldoc.String, profile string) str
 	suffix := s.Or("-" + profile)
 	if !tagSuffix.MatchString(suffix) {
 		report.Specf(s.At, "the suffix %q cannot stand in an image tag", suffix).
-			Hint("Use letters, digits, '.', '_' and '-'.")
+			Hint("use letters, digits, '.', '_' and '-'")
 	}
 	return suffix
 }

@@ -70,7 +70,7 @@ func exactly(rules []copySpec, public []string) []string {
 	return slices.DeleteFunc(names, func(n string) bool { return recipe.IsGlob(n) || path.Clean(n) == "." })
 }
 
-// secretFile reports whether a path is one of secretFiles or below one, and gives it clean.
+// secretFile reports whether a path is one of secretFiles or below one, and returns it clean.
 func secretFile(name string) (clean string, is bool) {
 	clean = path.Clean(name)
 	matches, err := patternmatcher.MatchesOrParentMatches(clean, secretFiles)
@@ -146,8 +146,8 @@ func (c *copier) refuseSecrets(at fault.Position) {
 		shown += fmt.Sprintf(" and %d more", len(met)-5)
 	}
 	c.Add(fault.New(fault.SecretLeak, "files that usually hold secrets would be copied, and everyone who has the image could read them: %s", shown).In(at).
-		Hint("List them in .dockerignore, and give the container its secrets when it starts.").
-		Hint("One that holds no secret goes by its exact path into app.copy, or into public: [%s].", met[0]))
+		Hint("list them in .dockerignore, and give the container its secrets when it starts").
+		Hint("one that holds no secret goes by its exact path into app.copy, or into public: [%s]", met[0]))
 }
 
 // anyLeft reports whether something below an ignored directory is taken back by an exception.

@@ -17,7 +17,7 @@ func (r *resolver) indexes() {
 	for _, s := range r.spec.python.indexes {
 		r.checkIndex(s, seen)
 		if s.standard && standard {
-			r.Specf(s.at, "two indexes are marked default: true").Hint("One index replaces the default index.")
+			r.Specf(s.at, "two indexes are marked default: true").Hint("one index replaces the default index")
 		}
 		standard = standard || s.standard
 		r.recipe.Requires.Indexes = append(r.recipe.Requires.Indexes, recipe.Index{
@@ -37,7 +37,7 @@ func (r *resolver) checkIndex(s indexSpec, seen map[string]bool) {
 		return
 	}
 	if !indexName.MatchString(s.name.Value) {
-		r.Specf(s.name.At, "%q cannot name an index", s.name.Value).Hint("Use lower-case letters, digits and dashes.")
+		r.Specf(s.name.At, "%q cannot name an index", s.name.Value).Hint("use lower-case letters, digits and dashes")
 	}
 	if seen[s.name.Value] {
 		r.Specf(s.name.At, "two indexes are named %q", s.name.Value)

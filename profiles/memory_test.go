@@ -18,7 +18,7 @@ func (m memory) fs() fstest.MapFS {
 	return files
 }
 
-// faultsOf gives the faults of an error and wants n of them.
+// faultsOf returns the faults of an error and wants n of them.
 func faultsOf(t *testing.T, err error, n int) fault.List {
 	t.Helper()
 	list := fault.All(err)

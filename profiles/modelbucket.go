@@ -23,7 +23,7 @@ func readObject(t tree, _ modelSpec, value yamldoc.String) recipe.ModelSource {
 	scheme, rest, _ := strings.Cut(value.Value, "://")
 	bucket, key, _ := strings.Cut(rest, "/")
 	if !bucketText.MatchString(bucket) || key == "" || strings.HasSuffix(key, "/") || strings.ContainsAny(key, "\n\x00") {
-		t.Specf(value.At, "%q does not name an object", value.Value).Hint("Write %s://bucket/key; every object is a model of its own.", scheme)
+		t.Specf(value.At, "%q does not name an object", value.Value).Hint("write %s://bucket/key; every object is a model of its own", scheme)
 	}
 	return recipe.ModelSource{Repo: bucket, Path: key}
 }

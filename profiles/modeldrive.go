@@ -13,7 +13,7 @@ var driveID = lazyregexp.New(`^[A-Za-z0-9_-]{10,128}$`)
 
 func readDriveModel(t tree, _ modelSpec, value yamldoc.String) recipe.ModelSource {
 	if !driveID.MatchString(value.Value) {
-		t.Specf(value.At, "%q is not the id of a file in Google Drive", value.Value).Hint("It is the part behind /d/ in the link that Drive shares.")
+		t.Specf(value.At, "%q is not the id of a file in Google Drive", value.Value).Hint("it is the part behind /d/ in the link that Drive shares")
 	}
 	return recipe.ModelSource{Repo: value.Value}
 }

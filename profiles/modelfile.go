@@ -34,7 +34,7 @@ func readFileModel(t tree, s modelSpec, value yamldoc.String) recipe.ModelSource
 	case err != nil:
 		t.Add(fault.New(fault.Context, "%s cannot be read: %w", name, err).In(value.At))
 	case len(files) == 0:
-		t.Add(fault.New(fault.Context, "the directory %s of a model holds no file", name).In(value.At).Hint("Name the directory that holds the model."))
+		t.Add(fault.New(fault.Context, "the directory %s of a model holds no file", name).In(value.At).Hint("name the directory that holds the model"))
 	case s.sha256.Value != "":
 		checkModelSum(t, s.sha256, value.At, name, files)
 	}
@@ -69,7 +69,7 @@ func modelTree(t tree, name string, at fault.Position) (files, left []string, er
 
 func modelIrregular(name string, mode fs.FileMode) *fault.Fault {
 	if mode&fs.ModeSymlink != 0 {
-		return fault.New(fault.Context, "%s is a symlink inside of a model's directory", name).Hint("Name the file that it leads to, or copy it there.")
+		return fault.New(fault.Context, "%s is a symlink inside of a model's directory", name).Hint("name the file that it leads to, or copy it there")
 	}
 	return irregular(name, mode)
 }
@@ -77,7 +77,7 @@ func modelIrregular(name string, mode fs.FileMode) *fault.Fault {
 // checkModelSum holds a file of the project, which is named at a place, against the sha256 that the project file promises.
 func checkModelSum(t tree, sum yamldoc.String, at fault.Position, name string, files []string) {
 	if !slices.Equal(files, []string{name}) {
-		t.Specf(sum.At, "a directory has no sha256").Hint("Leave it out: the daemon knows the files by their contents.")
+		t.Specf(sum.At, "a directory has no sha256").Hint("leave it out: the daemon knows the files by their contents")
 		return
 	}
 	f, err := t.fsys.Open(name)
@@ -92,6 +92,6 @@ func checkModelSum(t tree, sum yamldoc.String, at fault.Position, name string, f
 		return
 	}
 	if got := hex.EncodeToString(h.Sum(nil)); got != strings.ToLower(sum.Value) {
-		t.Add(fault.New(fault.Digest, "the model %s has the sha256 %s", name, got).In(sum.At).Hint("If the file is the right one, correct sha256."))
+		t.Add(fault.New(fault.Digest, "the model %s has the sha256 %s", name, got).In(sum.At).Hint("if the file is the right one, correct sha256"))
 	}
 }

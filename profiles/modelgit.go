@@ -16,7 +16,7 @@ func readGitModel(t tree, s modelSpec, value yamldoc.String) recipe.ModelSource 
 	src := recipe.ModelSource{URL: value.Value}
 	if strings.HasPrefix(value.Value, "git@") || strings.HasPrefix(value.Value, "ssh://") {
 		t.Specf(value.At, "the repository %q is reached over ssh, and models come over https", value.Value).
-			Hint("Write its https URL, and secret: id beside it if it is private.")
+			Hint("write its https URL, and secret: id beside it if it is private")
 		return src
 	}
 	checkURL(t.Report, value, "the repository")
@@ -41,7 +41,7 @@ func modelFiles(report *yamldoc.Report, patterns []yamldoc.String) []string {
 	for _, p := range patterns {
 		pattern := strings.TrimPrefix(p.Value, "!")
 		if _, err := recipe.GlobRegexp(pattern); err != nil || pattern == "" || path.IsAbs(pattern) || hasDotDot(pattern) {
-			report.Specf(p.At, "%q is not a pattern of files in the repository", p.Value).Hint("For example files: [config.json, \"*.safetensors\"].")
+			report.Specf(p.At, "%q is not a pattern of files in the repository", p.Value).Hint("for example files: [config.json, \"*.safetensors\"]")
 		}
 	}
 	return yamldoc.Values(patterns)

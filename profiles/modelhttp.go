@@ -24,7 +24,7 @@ func readHTTPModel(t tree, _ modelSpec, value yamldoc.String) recipe.ModelSource
 	for _, name := range sortedKeys(u.Query()) {
 		if signedQuery.MatchString(name) {
 			leakAt(t.Report, value.At, "the URL of the model is signed: its parameter %s opens the file to whoever reads it", name).
-				Hint("Write s3://bucket/key or gs://bucket/key, or the URL without it, and secret: id beside it; the secret holds the credentials.")
+				Hint("write s3://bucket/key or gs://bucket/key, or the URL without it, and secret: id beside it; the secret holds the credentials")
 			break
 		}
 	}

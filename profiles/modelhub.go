@@ -13,7 +13,7 @@ var hubRepo = lazyregexp.New(`^((datasets|spaces)/[A-Za-z0-9][A-Za-z0-9._-]*/)?(
 
 func readHubModel(t tree, s modelSpec, value yamldoc.String) recipe.ModelSource {
 	if !hubRepo.MatchString(value.Value) {
-		t.Specf(value.At, "%q is not a repository of the hub", value.Value).Hint("For example huggingface: distilbert/distilbert-base-uncased.")
+		t.Specf(value.At, "%q is not a repository of the hub", value.Value).Hint("for example huggingface: distilbert/distilbert-base-uncased")
 	}
 	return recipe.ModelSource{Repo: value.Value, Revision: modelRevision(t.Report, s.revision, "main"), Files: modelFiles(t.Report, s.files)}
 }

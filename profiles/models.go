@@ -108,10 +108,10 @@ func resolveModels(t tree, list []modelSpec) []recipe.Model {
 			continue
 		}
 		if names[m.Name] {
-			t.Specf(s.at, "two models are named %s", m.Name).Hint("Give one of them another name: name: %s-2.", m.Name)
+			t.Specf(s.at, "two models are named %s", m.Name).Hint("give one of them another name: name: %s-2", m.Name)
 		}
 		if other, taken := places[m.To]; taken {
-			t.Specf(s.at, "the models %s and %s would both become %s", other, m.Name, m.To).Hint("Give one of them another destination with to:.")
+			t.Specf(s.at, "the models %s and %s would both become %s", other, m.Name, m.To).Hint("give one of them another destination with to:")
 		}
 		names[m.Name], places[m.To] = true, m.Name
 		models = append(models, m)
@@ -133,7 +133,7 @@ func modelOf(t tree, s modelSpec) (m recipe.Model, ok bool) {
 	if s.name.Set {
 		m.Name = s.name.Value
 		if !projectName.MatchString(m.Name) {
-			t.Specf(s.name.At, "%q cannot name a model", m.Name).Hint("Use lower-case letters, digits and single dashes: %s.", orElse(cleanName(m.Name), "model"))
+			t.Specf(s.name.At, "%q cannot name a model", m.Name).Hint("use lower-case letters, digits and single dashes: %s", orElse(cleanName(m.Name), "model"))
 		}
 	}
 	m.To = modelPlace(t.Report, s, m, base)
@@ -161,7 +161,7 @@ func modelSourceOf(t tree, s modelSpec) recipe.ModelSource {
 	if len(given) != 1 {
 		keys := modelKeys()
 		t.Specf(s.at, "a model has one source, this one has %d", len(given)).
-			Hint("Write one of %s and %s.", strings.Join(keys[:len(keys)-1], ", "), keys[len(keys)-1])
+			Hint("write one of %s and %s", strings.Join(keys[:len(keys)-1], ", "), keys[len(keys)-1])
 		return recipe.ModelSource{}
 	}
 	sum, endpoint := strings.ToLower(s.sha256.Value), strings.TrimRight(s.endpoint.Value, "/")
@@ -200,12 +200,12 @@ func checkModelKeys(report *yamldoc.Report, s modelSpec, m recipe.Model) {
 		if key.set && !slices.Contains(kind.keys, key.name) {
 			f := report.Specf(key.at, "the key %s means nothing for the model %s", key.name, m.Source)
 			if repository && key.name == "sha256" {
-				f.Hint("mlbuild.lock has the sha256 of each of its files.")
+				f.Hint("mlbuild.lock has the sha256 of each of its files")
 			}
 		}
 	}
 	if m.Unpack && recipe.ArchiveStem(m.Source.Base()) == m.Source.Base() && m.Source.Kind != recipe.ModelDrive {
-		report.Specf(s.at, "%s has no name of an archive that mlbuild unpacks", m.Source).Hint("It unpacks .tar, .tar.gz, .tgz, .tar.bz2, .tar.xz and .zip.")
+		report.Specf(s.at, "%s has no name of an archive that mlbuild unpacks", m.Source).Hint("it unpacks .tar, .tar.gz, .tgz, .tar.bz2, .tar.xz and .zip")
 	}
 }
 
@@ -217,7 +217,7 @@ func modelPlace(report *yamldoc.Report, s modelSpec, m recipe.Model, base string
 	to, at := s.to.Value, s.to.At
 	switch {
 	case !s.to.Set && base == "" && !s.name.Set:
-		report.Specf(s.at, "the model %s needs a destination: its source names none", m.Source).Hint("Write to: model.pt, which is /models/model.pt.")
+		report.Specf(s.at, "the model %s needs a destination: its source names none", m.Source).Hint("write to: model.pt, which is /models/model.pt")
 		return ""
 	case !s.to.Set:
 		to, at = orElse(base, m.Name), s.at
@@ -228,7 +228,7 @@ func modelPlace(report *yamldoc.Report, s modelSpec, m recipe.Model, base string
 		to = path.Join(modelRoot, to)
 	}
 	if why := badPlace(to); why != "" {
-		report.Specf(at, "the model's destination %q %s", to, why).Hint("Without a slash at the beginning it lies below %s.", modelRoot)
+		report.Specf(at, "the model's destination %q %s", to, why).Hint("without a slash at the beginning it lies below %s", modelRoot)
 	}
 	return path.Clean(to)
 }

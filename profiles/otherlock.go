@@ -57,7 +57,7 @@ func (r *resolver) takeLock(name string, at fault.Position) {
 	case strings.HasPrefix(base, "pylock.") && strings.HasSuffix(base, ".toml"):
 		r.takePylock(name, at)
 	default:
-		r.Specf(at, "%s is no lock that mlbuild reads", name).Hint("It reads uv.lock, poetry.lock and pylock.toml (PEP 751); none turns them off.")
+		r.Specf(at, "%s is no lock that mlbuild reads", name).Hint("it reads uv.lock, poetry.lock and pylock.toml (PEP 751); none turns them off")
 	}
 }
 
@@ -74,17 +74,17 @@ func (r *resolver) takePylock(name string, at fault.Position) {
 	}{{"requirements", p.requirements}, {"packages", p.packages}, {"constraints", p.constraints}, {"overrides", p.overrides}, {"no_deps", p.noDeps}} {
 		if len(other.given) > 0 {
 			r.Specf(other.given[0].At, "python.%s has no effect beside python.lock: %s, which lists every package", other.key, name).
-				Hint("Take one of the two away.")
+				Hint("take one of the two away")
 		}
 	}
 	if len(p.then) > 0 {
-		r.Specf(at, "python.then has no effect beside python.lock: %s, which lists every package", name).Hint("Take one of the two away.")
+		r.Specf(at, "python.then has no effect beside python.lock: %s, which lists every package", name).Hint("take one of the two away")
 	}
 	req.Lock, req.From, req.Project, req.Files = name, name, nil, nil
 	req.Extras, req.Groups = recipe.SortedUnique(yamldoc.Values(p.extras)), recipe.SortedUnique(yamldoc.Values(p.groups))
 }
 
-// asksBeside tells whether the profile asks for more than a project's pyproject.toml does.
+// asksBeside reports whether the profile asks for more than a project's pyproject.toml does.
 func (r *resolver) asksBeside() bool {
 	q := r.recipe.Requires
 	return len(q.Files)+len(q.Packages)+len(q.Constraints)+len(q.Overrides)+len(q.NoDeps)+len(q.FindLinks) > 0
@@ -120,7 +120,7 @@ func (r *resolver) pin(name string, pins []lockedPackage) {
 	req.Hashes = pinnedHashes(r.hashed)
 }
 
-// rebound tells whether a package follows the build of torch: where the profile takes another build than the lock, its versions do not fit.
+// rebound reports whether a package follows the build of torch: where the profile takes another build than the lock, its versions do not fit.
 func (r *resolver) rebound(name string) bool {
 	if r.recipe.Requires.Torch == "" {
 		return false

@@ -69,7 +69,7 @@ func bakeStep(t tree, s bakeSpec, i int, names map[string]bool, q stepQuestion) 
 		b.Inputs = stepFiles(t, s.inputs, q)
 	}
 	if len(s.outputs) == 0 {
-		t.Specf(s.at, "the bake step %s has no outputs, and nothing else that it makes is kept", b.Name).Hint("For example outputs: [models].")
+		t.Specf(s.at, "the bake step %s has no outputs, and nothing else that it makes is kept", b.Name).Hint("for example outputs: [models]")
 	}
 	b.Outputs = outputs(t.Report, s.outputs, q.workdir, q.placement)
 	return b
@@ -88,7 +88,7 @@ func hook(report *yamldoc.Report, s hookSpec, i int, names map[string]bool, user
 	return h
 }
 
-// stepName gives a step's own name, or one by its number.
+// stepName returns a step's own name, or one by its number.
 func stepName(report *yamldoc.Report, s scriptSpec, kind string, i int, names map[string]bool) string {
 	name := s.name.Or(fmt.Sprintf("%s-%d", kind, i+1))
 	if !projectName.MatchString(name) || len(name) > 63 {
@@ -155,7 +155,7 @@ func stepSecret(report *yamldoc.Report, s stepSecretSpec) recipe.StepSecret {
 	}
 	switch {
 	case s.env.Set && s.file.Set:
-		report.Specf(s.at, "the secret %s is either a file or a variable of a step", secret.ID).Hint("Name it twice for both.")
+		report.Specf(s.at, "the secret %s is either a file or a variable of a step", secret.ID).Hint("name it twice for both")
 	case s.env.Set && !envName.MatchString(secret.Env):
 		report.Specf(s.env.At, "%q cannot name an environment variable", secret.Env)
 	case s.file.Set && (!path.IsAbs(secret.File) || hasDotDot(secret.File) || under(secret.File, kernelTrees) != "" || path.Clean(secret.File) == "/"):
@@ -185,7 +185,7 @@ func stepSource(t tree, s *sourceSpec, q stepQuestion) *recipe.Source {
 	}
 	if given != 1 {
 		t.Specf(s.at, "a source is one of a git repository, a url and a path of the project").
-			Hint("For example source: {git: \"https://git.example.com/lib.git\", commit: …}, {url: …, sha256: …} or vendor/lib.")
+			Hint("for example source: {git: \"https://git.example.com/lib.git\", commit: …}, {url: …, sha256: …} or vendor/lib")
 		return nil
 	}
 	switch {
@@ -216,8 +216,8 @@ func orAt(s, fallback yamldoc.String) fault.Position {
 func stepGit(report *yamldoc.Report, s *sourceSpec) {
 	if strings.HasPrefix(s.git.Value, "ssh://") || strings.Contains(s.git.Value, "@") && !strings.Contains(s.git.Value, "://") {
 		report.Specf(s.git.At, "a source over ssh has no host key that a build could hold it to").
-			Hint("Write the https URL, with secret: for a private repository.").
-			Hint("Or clone it in the commands, with ssh: true and network: true.")
+			Hint("write the https URL, with secret: for a private repository").
+			Hint("or clone it in the commands, with ssh: true and network: true")
 		return
 	}
 	checkURL(report, s.git, "the source")
@@ -254,7 +254,7 @@ func outputs(report *yamldoc.Report, list []outputSpec, dir string, side placeme
 				to = path.Dir(to) + "/"
 			}
 			if recipe.IsGlob(to) || dir == recipe.SourceDir && under(to, []string{recipe.SourceDir}) != "" {
-				report.Specf(s.from.At, "the output %q needs a destination", s.from.Value).Hint("Write {from: %q, to: …}.", s.from.Value)
+				report.Specf(s.from.At, "the output %q needs a destination", s.from.Value).Hint("write {from: %q, to: …}", s.from.Value)
 				continue
 			}
 			s.to = yamldoc.String{Value: to, At: s.from.At, Set: true}
@@ -287,7 +287,7 @@ func checkOutputs(report *yamldoc.Report, s *spec, all ownSteps) {
 		taken := slices.ContainsFunc(all.copyFrom, func(c recipe.CopyFrom) bool { return c.Step == b.Name })
 		if len(b.Outputs) == 0 && !taken && len(report.Faults) == 0 {
 			report.Specf(s.build[i].at, "nothing takes what the build step %s makes, so it would never run", b.Name).
-				Hint("For example outputs: [{from: libfoo.so, to: /usr/local/lib/}].")
+				Hint("for example outputs: [{from: libfoo.so, to: /usr/local/lib/}]")
 		}
 	}
 	for i, b := range all.bake {

@@ -29,7 +29,7 @@ func (c *copier) exact(name string, at fault.Position) []string {
 	}
 	if c.ignore.byUser(resolved) && !(info.IsDir() && c.ignore.exceptions && c.anyLeft(resolved)) {
 		c.Add(fault.New(fault.Context, "%s exists, but .dockerignore leaves it out", name).In(at).
-			Hint("Add !%s to .dockerignore, or remove it from app.copy.", name))
+			Hint("add !%s to .dockerignore, or remove it from app.copy", name))
 		return nil
 	}
 	if !info.IsDir() && !info.Mode().IsRegular() {
@@ -77,7 +77,7 @@ func (c *copier) glob(pattern string, at fault.Position) []string {
 		return skip(d)
 	})
 	if err != nil {
-		c.Add(c.missing(start, at, "directory").Hint("The pattern %s looks there.", pattern))
+		c.Add(c.missing(start, at, "directory").Hint("the pattern %s looks there", pattern))
 		return nil
 	}
 	if len(found) == 0 && len(c.ignore.secrets) == 0 {
@@ -90,7 +90,7 @@ func (c *copier) glob(pattern string, at fault.Position) []string {
 func (c *copier) emptyGlob(pattern, start string, looked int, ignored []string, at fault.Position) {
 	f := fault.New(fault.Context, "nothing matches %q among the %d files and directories below %s", pattern, looked, start).In(at)
 	if len(ignored) > 0 {
-		f.Hint(".dockerignore leaves out what would match: %s.", strings.Join(ignored[:min(3, len(ignored))], ", "))
+		f.Hint(".dockerignore leaves out what would match: %s", strings.Join(ignored[:min(3, len(ignored))], ", "))
 	}
 	c.Add(f)
 }

@@ -88,7 +88,7 @@ func readWorkdir(report *yamldoc.Report, s yamldoc.String) string {
 		return defaultWorkdir
 	}
 	if why := badPlace(s.Value); why != "" {
-		report.Specf(s.At, "app.workdir %q %s", s.Value, why).Hint("For example workdir: %s.", defaultWorkdir)
+		report.Specf(s.At, "app.workdir %q %s", s.Value, why).Hint("for example workdir: %s", defaultWorkdir)
 		return defaultWorkdir
 	}
 	return path.Clean(s.Value)
@@ -110,7 +110,7 @@ func stepDestination(report *yamldoc.Report, s yamldoc.String, workdir string) (
 		why = "lies in " + tree + ", which belongs to the system"
 	}
 	if tree := under(p, linkedTrees); why == "" && tree != "" {
-		why, hint = "lies in "+tree+", which is a link to /usr"+tree, "Write /usr"+p+"."
+		why, hint = "lies in "+tree+", which is a link to /usr"+tree, "write /usr"+p
 	}
 	slash := strings.HasSuffix(s.Value, "/") || s.Value == "."
 	if why == "" && path.Clean(p) == "/" && !slash {

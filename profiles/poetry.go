@@ -143,7 +143,7 @@ func poetryLines(report *yamldoc.Report, py *pyproject, key string, dependencies
 			at := py.keyAt(key + "." + name)
 			line, err := d.requirement(name)
 			if err != nil {
-				report.Specf(at, "%s of [tool.poetry] %s", name, err).Hint("Write it under [project] dependencies as pip reads it, or name it in python.packages.")
+				report.Specf(at, "%s of [tool.poetry] %s", name, err).Hint("write it under [project] dependencies as pip reads it, or name it in python.packages")
 				continue
 			}
 			py.move(line, at)

@@ -40,7 +40,7 @@ type poetryFile struct {
 // takePoetry has uv keep to the versions of a poetry.lock, and to its hashes.
 func (r *resolver) takePoetry(name string, at fault.Position) {
 	if r.recipe.Requires.Project == nil {
-		r.Specf(at, "%s belongs to a pyproject.toml, whose dependencies are not asked for", name).Hint("Write python: {project: .}.")
+		r.Specf(at, "%s belongs to a pyproject.toml, whose dependencies are not asked for", name).Hint("write python: {project: .}")
 		return
 	}
 	data, ok := r.lockFile(name, at)
@@ -70,7 +70,7 @@ func (r *resolver) checkPoetry() {
 	}
 	for _, q := range r.direct {
 		if q.at.File == r.py.path && !known[q.Name] {
-			r.Add(fault.New(fault.LockStale, "%s does not have %s, which %s asks for", r.poetry.name, q.Name, r.py.path).In(q.at).Hint("Run poetry lock."))
+			r.Add(fault.New(fault.LockStale, "%s does not have %s, which %s asks for", r.poetry.name, q.Name, r.py.path).In(q.at).Hint("run poetry lock"))
 		}
 	}
 }

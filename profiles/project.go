@@ -47,7 +47,7 @@ var builtIn = map[string]*yamldoc.Node{
 	"train": yamldoc.Object("built-in profile", "extends", "gpu", "description", "training on several GPUs: torchrun, NCCL, MPI for what needs it"),
 }
 
-// builtIn gives the built-in profile of a name, nil if there is none or the file has a profile of its own under the name: one
+// builtIn returns the built-in profile of a name, nil if there is none or the file has a profile of its own under the name: one
 // that says what it extends.
 func (p *Project) builtIn(name string) *yamldoc.Node {
 	profile := builtIn[name]
@@ -79,7 +79,7 @@ func Load(fsys fs.FS, file string) (*Project, error) {
 	return p, nil
 }
 
-// read gives the project file's bytes, at most one more than the limit, and sets p.file.
+// read returns the project file's bytes, at most one more than the limit, and sets p.file.
 func (p *Project) read() ([]byte, error) {
 	name := p.file
 	if name == "" {
@@ -91,7 +91,7 @@ func (p *Project) read() ([]byte, error) {
 	}
 	if err != nil {
 		return nil, fault.New(fault.Spec, "the project file cannot be read: %w", err).
-			In(fault.Position{File: name}).Hint("Check the path given with -f.")
+			In(fault.Position{File: name}).Hint("check the path given with -f")
 	}
 	defer f.Close()
 	p.file = name
@@ -107,7 +107,7 @@ func (p *Project) otherSpelling() error {
 	for _, name := range []string{"mlbuild.yml", ".mlbuild.yaml", "Mlbuild.yaml"} {
 		if _, err := fs.Stat(p.fsys, name); err == nil {
 			return fault.New(fault.Spec, "the project file is named %s, mlbuild looks for %s", name, FileName).
-				In(fault.Position{File: name}).Hint("Rename it, or give -f %s.", name)
+				In(fault.Position{File: name}).Hint("rename it, or give -f %s", name)
 		}
 	}
 	return nil
@@ -124,8 +124,8 @@ func (p *Project) check() {
 	p.root = normalize(p.root)
 	for _, key := range profileOnly {
 		if p.root.Get(key) != nil {
-			p.report.Specf(p.root.KeyAt(key), "the key %q belongs into a profile", key).
-				Hint("Write it below profiles: → a profile's name.")
+			p.report.Specf(p.root.KeyAt(key), "the key %q is only allowed in a profile", key).
+				Hint("write it below profiles: → a profile's name")
 		}
 	}
 	d := &yamldoc.Decoder{Report: p.report, Args: p.args}
@@ -139,7 +139,7 @@ func (p *Project) checkVersion() {
 		return
 	}
 	p.report.Specf(n.At, "version %q of the project file is not supported; this mlbuild reads version 1", n.Text).
-		Hint("Write version: 1, or use a newer mlbuild.")
+		Hint("write version: 1, or use a newer mlbuild")
 }
 
 // normalize writes the short form "base: image" as the long one, so that a profile can add to it.
@@ -172,7 +172,7 @@ func (p *Project) readArgs() {
 	for _, e := range n.Keys {
 		switch {
 		case !yamldoc.ArgName.MatchString(e.Name):
-			p.report.Specf(e.At, "%q is not a name for a build argument", e.Name).Hint("Use letters, digits and _.")
+			p.report.Specf(e.At, "%q is not a name for a build argument", e.Name).Hint("use letters, digits and _")
 		case e.Value.Kind == yamldoc.List || e.Value.Kind == yamldoc.Mapping:
 			p.report.Specf(e.Value.At, "args.%s must be a text, this is %s", e.Name, e.Value.Kind)
 		case e.Value.Kind == yamldoc.Null:
@@ -199,7 +199,7 @@ func (p *Project) checkProfiles(d *yamldoc.Decoder) {
 	for _, e := range all.Keys {
 		if !profileName.MatchString(e.Name) || len(e.Name) > 63 {
 			p.report.Specf(e.At, "%q cannot name a profile", e.Name).
-				Hint("Use lower-case letters, digits and single dashes; the name becomes part of tags and file names.")
+				Hint("use lower-case letters, digits and single dashes; the name becomes part of tags and file names")
 		}
 		p.checkProfile(d, e)
 		p.checkExtends(e)
@@ -215,7 +215,7 @@ func (p *Project) checkProfile(d *yamldoc.Decoder, e yamldoc.Entry) {
 	}
 	for _, key := range topOnly {
 		if e.Value.Get(key) != nil {
-			p.report.Specf(e.Value.KeyAt(key), "the key %q belongs to the top level, not into a profile", key)
+			p.report.Specf(e.Value.KeyAt(key), "the key %q belongs to the top level, not in a profile", key)
 		}
 	}
 	var ignored yamldoc.String
@@ -236,7 +236,7 @@ func (p *Project) checkExtends(e yamldoc.Entry) {
 		}
 		if slices.Contains(chain, next.Text) {
 			p.report.Specf(p.extends(e.Name).At, "the profiles extend each other in a circle: %s",
-				strings.Join(append(chain, next.Text), " → ")).Hint("Remove one extends of the circle.")
+				strings.Join(append(chain, next.Text), " → ")).Hint("remove one extends of the circle")
 			return
 		}
 		if !slices.Contains(p.names(), next.Text) {
@@ -252,7 +252,7 @@ func (p *Project) checkExtends(e yamldoc.Entry) {
 	}
 }
 
-// own gives what the file says of a profile, nil if it says nothing.
+// own returns what the file says of a profile, nil if it says nothing.
 func (p *Project) own(name string) *yamldoc.Node {
 	profile := p.root.Get("profiles").Get(name)
 	if profile == nil || profile.Kind != yamldoc.Mapping {
@@ -261,7 +261,7 @@ func (p *Project) own(name string) *yamldoc.Node {
 	return normalize(profile)
 }
 
-// extends gives the name that a profile extends, nil if there is none.
+// extends returns the name that a profile extends, nil if there is none.
 func (p *Project) extends(name string) *yamldoc.Node {
 	n := p.own(name).Get("extends")
 	if n == nil {
@@ -273,7 +273,7 @@ func (p *Project) extends(name string) *yamldoc.Node {
 	return n
 }
 
-// names gives every profile's name, sorted.
+// names returns every profile's name, sorted.
 func (p *Project) names() []string {
 	names := slices.Collect(maps.Keys(builtIn))
 	if all := p.root.Get("profiles"); all != nil {
@@ -343,7 +343,7 @@ func (p *Project) merged(name string) *yamldoc.Node {
 	return merged
 }
 
-// chain gives a profile's ancestors from the root down to the profile itself.
+// chain returns a profile's ancestors from the root down to the profile itself.
 func (p *Project) chain(name string) []string {
 	chain := []string{name}
 	for {

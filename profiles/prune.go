@@ -72,7 +72,7 @@ func pruneRule(report *yamldoc.Report, s yamldoc.String, has baseCUDA) recipe.Pr
 	case ruleName.MatchString(s.Value):
 		f := fault.New(fault.Spec, "the pruning rule %q does not exist", s.Value).In(s.At)
 		yamldoc.DidYouMean(f, s.Value, pruneNames())
-		report.Add(f.Hint("A pattern has a slash or a dot: %s/**.", s.Value))
+		report.Add(f.Hint("a pattern has a slash or a dot: %s/**", s.Value))
 		return recipe.PruneRule{}
 	case !prunePattern(report, s):
 		return recipe.PruneRule{}
@@ -97,7 +97,7 @@ func prunePattern(report *yamldoc.Report, s yamldoc.String) bool {
 		why = "matches everything"
 	}
 	if why != "" {
-		report.Specf(s.At, "the pattern %q %s", s.Value, why).Hint(`For example prune: {remove: [tests, "torch/include/**"], keep: ["pandas/tests/**"]}.`)
+		report.Specf(s.At, "the pattern %q %s", s.Value, why).Hint(`for example prune: {remove: [tests, "torch/include/**"], keep: ["pandas/tests/**"]}`)
 	}
 	return why == ""
 }

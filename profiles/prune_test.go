@@ -51,7 +51,7 @@ func TestCUDALibraries(t *testing.T) {
 
 func TestFaultsOfPruning(t *testing.T) {
 	runFaults(t, []faultCase{
-		{"unknown rule", yamlFile("prune: [test]\n"), Selection{}, []string{"E-SPEC mlbuild.yaml:1:9: the pruning rule \"test\" does not exist | Did you mean \"tests\"?"}},
+		{"unknown rule", yamlFile("prune: [test]\n"), Selection{}, []string{"E-SPEC mlbuild.yaml:1:9: the pruning rule \"test\" does not exist | did you mean \"tests\"?"}},
 		{"patterns", yamlFile("prune: [\"**\", \"a[/b\", \"/opt/x\", \"a/../b\", \"!a/b\", \"a:b/c\"]\n"), Selection{}, []string{
 			"E-SPEC mlbuild.yaml:1:9: \"**\" matches everything", "E-SPEC mlbuild.yaml:1:15: is not a valid pattern", "E-SPEC mlbuild.yaml:1:23: does not begin below site-packages",
 			"E-SPEC mlbuild.yaml:1:33: does not begin below", "E-SPEC mlbuild.yaml:1:43: is an exception", "E-SPEC mlbuild.yaml:1:51: holds a colon"}},

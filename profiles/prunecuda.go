@@ -49,10 +49,10 @@ func cudaRule(report *yamldoc.Report, rule recipe.PruneRule, s yamldoc.String, h
 	version, wanted := has.version.Or(has.accelerator.CUDA), has.accelerator.CUDA
 	switch {
 	case wanted == "":
-		report.Specf(s.At, "%s needs to know the CUDA of the packages, to hold it against the base's %s", cudaLibraries, version).Hint("Write accelerator: {cuda: %q}.", compat.MinorOf(version))
+		report.Specf(s.At, "%s needs to know the CUDA of the packages, to hold it against the base's %s", cudaLibraries, version).Hint("write accelerator: {cuda: %q}", compat.MinorOf(version))
 	case compat.MajorOf(version) != compat.MajorOf(wanted) || compat.CompareVersions(compat.MinorOf(version), compat.MinorOf(wanted)) < 0:
 		report.Add(fault.New(fault.Cuda, "the base has CUDA %s, whose libraries cannot stand for those of CUDA %s in the packages", version, wanted).In(s.At).
-			Hint("Take %s out of prune, or leave out base.version: it follows accelerator.cuda.", cudaLibraries))
+			Hint("take %s out of prune, or leave out base.version: it follows accelerator.cuda", cudaLibraries))
 	case has.variant.Or("runtime") == "base":
 		rule.Patterns = slices.Clone(cudaRuntimePatterns)
 	}

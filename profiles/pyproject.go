@@ -197,7 +197,7 @@ func (r *resolver) projectSource() *recipe.ProjectSource {
 		Extras: recipe.SortedUnique(yamldoc.Values(p.extras)), Groups: recipe.SortedUnique(yamldoc.Values(p.groups)),
 	}
 	if r.py.Project == nil && len(p.groups) == 0 {
-		r.Specf(at, "pyproject.toml has no [project] table").Hint("Name requirements in python.requirements or python.packages.")
+		r.Specf(at, "pyproject.toml has no [project] table").Hint("name requirements in python.requirements or python.packages")
 		return source
 	}
 	if r.py.Project == nil {
@@ -208,7 +208,7 @@ func (r *resolver) projectSource() *recipe.ProjectSource {
 	}
 	if slices.Contains(r.py.Project.Dynamic, "dependencies") {
 		r.Specf(at, "the dependencies of pyproject.toml are dynamic: only its build backend knows them").
-			Hint("List them under [project] dependencies, or name the file that holds them in python.requirements.")
+			Hint("list them under [project] dependencies, or name the file that holds them in python.requirements")
 	}
 	read.items(r.py.strings(r.py.dependencies()))
 	read.items(r.extras(p.extras))
@@ -226,7 +226,7 @@ func (r *resolver) scanForCredentials() {
 			return f.Code == fault.SecretLeak && f.At.File == at.File && f.At.Line == at.Line
 		})
 		if yamldoc.HasUserInfo(line) && !known {
-			leakAt(r.Report, at, "a URL here holds credentials").Hint("Name the index in %s with secret: id.", FileName)
+			leakAt(r.Report, at, "a URL here holds credentials").Hint("name the index in %s with secret: id", FileName)
 		}
 	}
 }

@@ -70,9 +70,9 @@ func minorPython(report *yamldoc.Report, s yamldoc.String) string {
 	}
 	f := report.Specf(s.At, "%q is not a Python version", s.Value)
 	if strings.HasSuffix(s.Value, "t") {
-		f.Hint("Free-threaded Python has no official base image; name its normal build: %q.", strings.TrimSuffix(s.Value, "t"))
+		f.Hint("free-threaded Python has no official base image; name its normal build: %q", strings.TrimSuffix(s.Value, "t"))
 	} else {
-		f.Hint("Name the minor version, for example %q.", compat.DefaultPython)
+		f.Hint("name the minor version, for example %q", compat.DefaultPython)
 	}
 	return s.Value
 }
@@ -93,11 +93,11 @@ func fromRequiresPython(report *yamldoc.Report, py *pyproject) string {
 		}
 	}
 	report.Specf(at, "no known Python satisfies requires-python %q", wanted).
-		Hint("Known: %s. Name another with python: {version: …}.", strings.Join(compat.Known().Slim, ", "))
+		Hint("known: %s; name another with python: {version: …}", strings.Join(compat.Known().Slim, ", "))
 	return compat.DefaultPython
 }
 
-// satisfies tells whether some release of a minor version satisfies a PEP 440 specifier. The highest patch
+// satisfies reports whether some release of a minor version satisfies a PEP 440 specifier. The highest patch
 // number stands for all, so that >=3.11.4 allows 3.11; the first is tried for <=3.11.
 func satisfies(minor, specifier string) (bool, error) {
 	specifiers, err := pypi.ParseSpecifiers(specifier)

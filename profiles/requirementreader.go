@@ -156,7 +156,7 @@ func (q *requirementReader) line(l pypi.Line, tail string, at fault.Position) {
 	}
 	switch required := l.Required; {
 	case errors.Is(l.Err, pypi.ErrNoRequirement):
-		q.Specf(at, "%q is not a requirement", required.Text).Hint("For example: numpy==2.2.1")
+		q.Specf(at, "%q is not a requirement", required.Text).Hint("for example: numpy==2.2.1")
 	case required.IsLocal():
 		q.localRequirement(required, at)
 	case versionControl.MatchString(required.URL):

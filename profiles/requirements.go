@@ -64,7 +64,7 @@ func (r *resolver) requirements() {
 	if p.project.Set {
 		req.Project = r.projectSource()
 	} else if len(p.extras)+len(p.groups) > 0 && !p.lock.Set {
-		r.Specf(p.at, "python.extras and python.groups need python.project").Hint("Write project: . beside them.")
+		r.Specf(p.at, "python.extras and python.groups need python.project").Hint("write project: . beside them")
 	}
 	r.otherLock()
 	r.indexes()
@@ -161,7 +161,7 @@ func (r *resolver) detectRequirements() []yamldoc.String {
 	if r.project.file != "" {
 		f.In(fault.Position{File: r.project.file, Line: r.spec.python.at.Line, Column: r.spec.python.at.Column})
 	}
-	f.Hint("Write a requirements.txt, or python: {requirements: [file]} in %s; requirements: [] means no packages.", FileName)
+	f.Hint("write a requirements.txt, or python: {requirements: [file]} in %s; requirements: [] means no packages", FileName)
 	for _, other := range otherTools {
 		if _, err := fs.Stat(r.fsys, other.file); err == nil {
 			f.Hint("%s is here: %s", other.file, other.hint)

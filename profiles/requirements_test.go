@@ -28,7 +28,7 @@ func TestFaultsOfRequirements(t *testing.T) {
 			"E-SPEC requirements.txt:1:1: an editable install (-e .) | without -e", "E-CONTEXT requirements.txt:2:1: the requirement lib does not exist",
 			"E-SPEC requirements.txt:3:1: a file: URL (file:///x.whl) names a file of one machine", "E-CONTEXT requirements.txt:4:1: the requirement lib.whl does not exist",
 			"E-SPEC requirements.txt:5:1: a file: URL (file:///y)", "E-SDIST requirements.txt:6:1: from hg cannot be built | wheel",
-			"E-SPEC requirements.txt:7:1: cannot be reached by git:// | git+ssh", "E-SPEC requirements.txt:8:1: an editable install | Write git+https://git.example/z without -e",
+			"E-SPEC requirements.txt:7:1: cannot be reached by git:// | git+ssh", "E-SPEC requirements.txt:8:1: an editable install | write git+https://git.example/z without -e",
 			`E-CONTEXT requirements.txt:9:1: "../up" is outside`, "E-SPEC requirements.txt:10:1: empty is no Python package: it has neither pyproject.toml nor setup.py",
 			"E-SPEC requirements.txt:11:1: would build every package | --no-binary name", "E-SPEC requirements.txt:12:1: repository of the local disk cannot be reached"}},
 		{"no requirement", map[string]string{"requirements.txt": "flask 3\n=1\n"}, Selection{}, []string{
@@ -40,13 +40,13 @@ func TestFaultsOfRequirements(t *testing.T) {
 			"E-SPEC : nothing to build from", "E-SPEC pyproject.toml:2:8: TOML"}},
 		{"extras", map[string]string{"none": "1", FileName: "python: {project: ., extras: [srve], groups: [dve]}\n",
 			"pyproject.toml": "[project]\nname='x'\n[project.optional-dependencies]\nserve=[]\n[dependency-groups]\ndev=[]\n"}, Selection{}, []string{
-			"E-SPEC mlbuild.yaml:1:31: no extra \"srve\" | Did you mean \"serve\"?", "E-SPEC mlbuild.yaml:1:47: no dependency group \"dve\" | Did you mean \"dev\"?"}},
+			"E-SPEC mlbuild.yaml:1:31: no extra \"srve\" | did you mean \"serve\"?", "E-SPEC mlbuild.yaml:1:47: no dependency group \"dve\" | did you mean \"dev\"?"}},
 		{"dynamic", map[string]string{"none": "1", "pyproject.toml": "[project]\nname='x'\ndynamic=['dependencies']\n"}, Selection{}, []string{
 			"E-SPEC pyproject.toml: are dynamic | python.requirements"}},
 		{"python", map[string]string{FileName: "python: {version: \"3.9\"}\n", "pyproject.toml": "[project]\nname='x'\nrequires-python='>=3.10'\n"}, Selection{}, []string{
 			"E-SPEC mlbuild.yaml:1:19: Python 3.9 (mlbuild.yaml) is not what pyproject.toml asks for: requires-python \">=3.10\""}},
 		{"python text", map[string]string{".python-version": "pypy3\n"}, Selection{}, []string{"E-SPEC .python-version:1:1: \"pypy3\" is not a Python version"}},
-		{"free-threaded", yamlFile("python: {version: 3.13t}\n"), Selection{}, []string{"E-SPEC mlbuild.yaml:1:19: \"3.13t\" is not a Python version | Free-threaded"}},
+		{"free-threaded", yamlFile("python: {version: 3.13t}\n"), Selection{}, []string{"E-SPEC mlbuild.yaml:1:19: \"3.13t\" is not a Python version | free-threaded"}},
 		{"requires-python", map[string]string{"pyproject.toml": "[project]\nname='x'\nrequires-python='<3'\n"}, Selection{}, []string{
 			"E-SPEC pyproject.toml:3:18: no known Python satisfies requires-python \"<3\""}},
 	})

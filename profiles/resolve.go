@@ -43,7 +43,7 @@ func (p *Project) Resolve(sel Selection) (*recipe.Recipe, error) {
 	if !slices.Contains(p.names(), sel.Profile) {
 		f := fault.New(fault.Spec, "the profile %q does not exist", sel.Profile)
 		yamldoc.DidYouMean(f, sel.Profile, p.names())
-		t.Add(f.Hint("Profiles: %s.", strings.Join(p.names(), ", ")))
+		t.Add(f.Hint("profiles: %s", strings.Join(p.names(), ", ")))
 		return nil, t.Faults.Err()
 	}
 	d := &yamldoc.Decoder{Report: t.Report, Args: p.argValues(t.Report, sel)}

@@ -26,7 +26,7 @@ func readRepository(report *yamldoc.Report, s yamldoc.String) string {
 	}
 	if !reference.IsNameOnly(named) {
 		report.Add(fault.New(fault.Ref, "image %q has a tag or a digest; tags are given with --tag", s.Value).In(s.At).
-			Hint("Write image: %s.", named.Name()))
+			Hint("write image: %s", named.Name()))
 	}
 	return named.Name()
 }
@@ -52,7 +52,7 @@ func badReference(report *yamldoc.Report, s yamldoc.String, err error) {
 	}
 	f := fault.New(fault.Ref, "%q is not an image reference: %w", s.Value, err).In(s.At)
 	if lower := strings.ToLower(s.Value); lower != s.Value {
-		f.Hint("Repositories are lower case: %s.", lower)
+		f.Hint("repositories are lower case: %s", lower)
 	}
 	report.Add(f)
 }
@@ -78,7 +78,7 @@ func readSize(report *yamldoc.Report, s yamldoc.String, what string, fallback in
 	}
 	m := sizeText.FindStringSubmatch(s.Value)
 	if m == nil {
-		report.Specf(s.At, "%s %q is not a size", what, s.Value).Hint("For example 5MB or 140MiB.")
+		report.Specf(s.At, "%s %q is not a size", what, s.Value).Hint("for example 5MB or 140MiB")
 		return fallback
 	}
 	unit := int64(1000)
@@ -105,7 +105,7 @@ func readSeconds(report *yamldoc.Report, s yamldoc.String, what string) float64 
 	}
 	d, err := time.ParseDuration(s.Value)
 	if err != nil || d <= 0 || d > 24*time.Hour {
-		report.Specf(s.At, "app.healthcheck.%s %q is not a time", what, s.Value).Hint("For example 30s or 2m.")
+		report.Specf(s.At, "app.healthcheck.%s %q is not a time", what, s.Value).Hint("for example 30s or 2m")
 		return 0
 	}
 	return d.Seconds()
@@ -121,7 +121,7 @@ func readDuration(report *yamldoc.Report, s yamldoc.String, what string) float64
 		d, err = time.ParseDuration(s.Value + "s")
 	}
 	if err != nil || d <= 0 || d > 24*time.Hour {
-		report.Specf(s.At, "%s %q is not a time", what, s.Value).Hint("For example 90s or 15m; 24h at most.")
+		report.Specf(s.At, "%s %q is not a time", what, s.Value).Hint("for example 90s or 15m; 24h at most")
 		return 0
 	}
 	return d.Seconds()
@@ -159,7 +159,7 @@ func readOwner(report *yamldoc.Report, s yamldoc.String, user recipe.User) (uid,
 	uid64, err := strconv.ParseInt(left, 10, 64)
 	gid64, err2 := strconv.ParseInt(right, 10, 64)
 	if err != nil || err2 != nil || min(uid64, gid64) < 0 || max(uid64, gid64) > maxID {
-		badUser(report, s.At, "%q is not an owner", s.Value).Hint("Write uid:gid in numbers, for example \"1000:1000\".")
+		badUser(report, s.At, "%q is not an owner", s.Value).Hint("write uid:gid in numbers, for example \"1000:1000\"")
 		return 0, 0
 	}
 	return int(uid64), int(gid64)
@@ -172,7 +172,7 @@ func readMode(report *yamldoc.Report, s yamldoc.String, fallback int) int {
 	}
 	m, err := strconv.ParseUint(strings.TrimPrefix(s.Value, "0o"), 8, 32)
 	if err != nil || m > 0o777 { // BuildKit's file operations know no more bits
-		report.Specf(s.At, "%q is not a mode", s.Value).Hint("Write octal permission bits, for example \"0755\".")
+		report.Specf(s.At, "%q is not a mode", s.Value).Hint("write octal permission bits, for example \"0755\"")
 		return fallback
 	}
 	return int(m)
@@ -206,9 +206,9 @@ func readPorts(report *yamldoc.Report, given []yamldoc.String) []string {
 		}
 		if n < 1 || n > 65535 {
 			f := report.Specf(s.At, "%q is not a port", s.Value)
-			f.Hint("Write a number from 1 to 65535, with /udp where it is not tcp.")
+			f.Hint("write a number from 1 to 65535, with /udp where it is not tcp")
 			if strings.Contains(s.Value, ":") {
-				f.Hint("Which port of the host it becomes is decided when the container starts.")
+				f.Hint("which port of the host it becomes is decided when the container starts")
 			}
 			continue
 		}
@@ -221,7 +221,7 @@ func readPorts(report *yamldoc.Report, given []yamldoc.String) []string {
 func checkURL(report *yamldoc.Report, s yamldoc.String, what string) bool {
 	if yamldoc.HasUserInfo(s.Value) {
 		leakAt(report, s.At, "the URL of %s holds credentials", what).
-			Hint("Write the URL without them and secret: id beside it; give --secret id=… with user:password.")
+			Hint("write the URL without them and secret: id beside it; give --secret id=… with user:password")
 		return false
 	}
 	u, err := url.Parse(s.Value)
@@ -235,7 +235,7 @@ func checkURL(report *yamldoc.Report, s yamldoc.String, what string) bool {
 // leakedURL adds the fault of a requirement or index whose URL has a password in it.
 func leakedURL(report *yamldoc.Report, at fault.Position) {
 	leakAt(report, at, "a URL here holds credentials").
-		Hint("Name the index in %s: python: {indexes: [{name: …, url: …, secret: id}]}, and give --secret id=….", FileName)
+		Hint("name the index in %s: python: {indexes: [{name: …, url: …, secret: id}]}, and give --secret id=…", FileName)
 }
 
 // decodeWords reads a command: a list of words. A single text is refused, because whether a shell splits it would
@@ -244,14 +244,14 @@ func decodeWords(d *yamldoc.Decoder, to *[]yamldoc.String, what string) func(*ya
 	return func(n *yamldoc.Node) {
 		if n.Kind != yamldoc.List {
 			d.Wrong(n, what, "a list of words").
-				Hint("For example [python, main.py]; for a shell write [sh, -c, \"…\"].")
+				Hint("for example [python, main.py]; for a shell write [sh, -c, \"…\"]")
 			return
 		}
 		d.Strings(to, what)(n)
 	}
 }
 
-// eachMapping gives the items of a list that must be mappings.
+// eachMapping returns the items of a list that must be mappings.
 func eachMapping(d *yamldoc.Decoder, n *yamldoc.Node, what, with string) []*yamldoc.Node {
 	if n.Kind != yamldoc.List {
 		d.Wrong(n, what, "a list of mappings with "+with)

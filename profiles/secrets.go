@@ -97,7 +97,7 @@ func stepLeaks(report *yamldoc.Report, s *spec) {
 		}
 		for _, t := range texts {
 			if shape := yamldoc.ShapeOf(t.Value); shape != "" {
-				leakAt(report, t.At, "a step holds %s, which the daemon's records keep", shape).Hint("Name it under secrets: of the step, and give it with --secret.")
+				leakAt(report, t.At, "a step holds %s, which the daemon's records keep", shape).Hint("name it under secrets: of the step, and give it with --secret")
 			}
 		}
 	}
@@ -106,14 +106,14 @@ func stepLeaks(report *yamldoc.Report, s *spec) {
 func leakOf(report *yamldoc.Report, what string, p yamldoc.Pair, public []string) {
 	if shape := yamldoc.ShapeOf(p.Value.Value); shape != "" {
 		leakAt(report, p.Value.At, "the %s %s holds %s, which everyone who has the image can read", what, p.Name.Value, shape).
-			Hint("Pass it when the container starts; revoke it if it was ever published.")
+			Hint("pass it when the container starts; revoke it if it was ever published")
 		return
 	}
 	if p.Value.Value == "" || !secretLike(p.Name.Value) || slices.Contains(public, p.Name.Value) {
 		return
 	}
 	leakAt(report, p.Name.At, "the %s %s has the name of a secret, and everyone who has the image can read its value", what, p.Name.Value).
-		Hint("Pass it when the container starts. If it is no secret, write public: [%s] at the top level.", p.Name.Value)
+		Hint("pass it when the container starts; if it is no secret, write public: [%s] at the top level", p.Name.Value)
 }
 
 // CheckSecretValues looks for the values of the build's secrets (by id) in everything of the recipe that is
@@ -128,14 +128,14 @@ func CheckSecretValues(r *recipe.Recipe, secrets map[string][]byte) error {
 		for _, place := range published(r) {
 			if strings.Contains(place.Value, value) {
 				faults = append(faults, fault.New(fault.SecretLeak, "the value of the secret %q stands in the %s", id, place.Name).
-					Hint("Remove it there; what needs it at run time gets it when the container starts."))
+					Hint("remove it there; what needs it at run time gets it when the container starts"))
 			}
 		}
 	}
 	return faults.Err()
 }
 
-// published gives every text of a recipe that the image shows, under the name of its place.
+// published returns every text of a recipe that the image shows, under the name of its place.
 func published(r *recipe.Recipe) []recipe.Pair {
 	var places []recipe.Pair
 	for _, group := range []struct {
@@ -164,7 +164,7 @@ func published(r *recipe.Recipe) []recipe.Pair {
 		recipe.Pair{Name: "base", Value: r.Base.Ref})
 }
 
-// stageEnv gives the variables of the testing and the dev stage, which their images show.
+// stageEnv returns the variables of the testing and the dev stage, which their images show.
 func stageEnv(r *recipe.Recipe) []recipe.Pair {
 	var all []recipe.Pair
 	if r.Testing != nil {
@@ -211,7 +211,7 @@ func (p *Project) unusedSecrets(report *yamldoc.Report, declared []yamldoc.Strin
 	for _, s := range declared {
 		if !slices.Contains(used, s.Value) {
 			report.Add(fault.New(fault.Secret, "the secret %q is declared and nothing uses it", s.Value).In(s.At).
-				Hint("Name it where it is needed, as in secrets: of a step or secret: of an index, or remove it here."))
+				Hint("name it where it is needed, as in secrets: of a step or secret: of an index, or remove it here"))
 		}
 	}
 }

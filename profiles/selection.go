@@ -112,7 +112,7 @@ func (p *Project) argValues(report *yamldoc.Report, sel Selection) map[string]st
 			if len(declared) > 0 {
 				yamldoc.DidYouMean(f, name, declared)
 			}
-			report.Add(f.Hint("Declare it in %s: args: {%s: default}.", FileName, name))
+			report.Add(f.Hint("declare it in %s: args: {%s: default}", FileName, name))
 			continue
 		}
 		args[name] = sel.Args[name]
@@ -120,7 +120,7 @@ func (p *Project) argValues(report *yamldoc.Report, sel Selection) map[string]st
 	for _, name := range p.must {
 		if _, given := sel.Args[name]; !given {
 			report.Specf(p.root.Get("args").KeyAt(name), "the build argument %s has no value", name).
-				Hint("Give --build-arg %s=value, or a default in args.", name)
+				Hint("give --build-arg %s=value, or a default in args", name)
 		}
 	}
 	return args

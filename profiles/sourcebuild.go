@@ -74,7 +74,7 @@ func resolveSourceBuilds(report *yamldoc.Report, list []sourceBuildSpec, public 
 	for _, s := range list {
 		name := pypi.Normalize(s.name.Value)
 		if !pypi.ValidName(s.name.Value) {
-			report.Specf(s.name.At, "%q is not the name of a package", s.name.Value).Hint("Write the name alone; its version stands in the requirements.")
+			report.Specf(s.name.At, "%q is not the name of a package", s.name.Value).Hint("write the name alone; its version stands in the requirements")
 			continue
 		}
 		if seen[name] {
@@ -108,7 +108,7 @@ func packageBuild(report *yamldoc.Report, name string, s sourceBuildSpec, public
 	}
 	if len(s.requires) > 0 && s.isolation {
 		report.Specf(s.requires[0].At, "requires goes with isolation: false; with isolation the build gets what its own pyproject.toml requires").
-			Hint("Write isolation: false beside it, or leave it out.")
+			Hint("write isolation: false beside it, or leave it out")
 	}
 	for _, e := range s.env {
 		if !envName.MatchString(e.Name.Value) {

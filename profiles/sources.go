@@ -21,12 +21,12 @@ func versionControlled(report *yamldoc.Report, url string, at fault.Position) {
 	switch tool, scheme := m[1], m[2]; {
 	case tool != "git":
 		report.Add(fault.New(fault.Sdist, "a requirement from %s cannot be built: only git is supported", tool).In(at).
-			Hint("Publish a wheel or a source distribution of it, and name its URL."))
+			Hint("publish a wheel or a source distribution of it, and name its URL"))
 	case scheme == "file":
 		report.Specf(at, "a git repository of the local disk cannot be reached by the daemon").
-			Hint("Name the package's directory in the project (./libs/name), or a repository on a server.")
+			Hint("name the package's directory in the project (./libs/name), or a repository on a server")
 	case scheme != "https" && scheme != "http" && scheme != "ssh":
-		report.Specf(at, "a git repository cannot be reached by %s://", scheme).Hint("Write git+https://…@commit or git+ssh://git@host/…@commit.")
+		report.Specf(at, "a git repository cannot be reached by %s://", scheme).Hint("write git+https://…@commit or git+ssh://git@host/…@commit")
 	}
 }
 
@@ -34,10 +34,10 @@ func versionControlled(report *yamldoc.Report, url string, at fault.Position) {
 func editable(report *yamldoc.Report, line, what string, at fault.Position) {
 	f := report.Specf(at, "an editable install (%s) has no place in an image: it would point at files that are not there", line)
 	if strings.HasPrefix(what, "git+") {
-		f.Hint("Write %s without -e: it is built as a wheel.", what)
+		f.Hint("write %s without -e: it is built as a wheel", what)
 		return
 	}
-	f.Hint("Write ./%s without -e, and it is built as a wheel of its own; or list its dependencies and copy its code with app.copy.", strings.TrimPrefix(what, "./"))
+	f.Hint("write ./%s without -e, and it is built as a wheel of its own; or list its dependencies and copy its code with app.copy", strings.TrimPrefix(what, "./"))
 }
 
 // noBinary reads the value of --no-binary: packages that are to be built from source.
@@ -46,7 +46,7 @@ func (q *requirementReader) noBinary(value string, at fault.Position) {
 		switch name = strings.TrimSpace(name); name {
 		case "", ":none:":
 		case ":all:":
-			q.Specf(at, "--no-binary :all: would build every package from source").Hint("Name the packages: --no-binary name.")
+			q.Specf(at, "--no-binary :all: would build every package from source").Hint("name the packages: --no-binary name")
 		default:
 			q.source = append(q.source, pypi.Normalize(name))
 		}
@@ -55,7 +55,7 @@ func (q *requirementReader) noBinary(value string, at fault.Position) {
 
 // localRequirement takes a file or directory of the project as a requirement: ./libs/tool, ./wheels/tool-1.0-py3-none-any.whl, ./tool[extra].
 func (q *requirementReader) localRequirement(required pypi.Requirement, at fault.Position) {
-	const relative = "Write its path in the project, as ./libs/name; what lies outside never reaches the daemon."
+	const relative = "write its path in the project, as ./libs/name; what lies outside never reaches the daemon"
 	if required.Path() == "" {
 		q.Specf(at, "a file: URL (%s) names a file of one machine", required.URL).Hint(relative)
 		return

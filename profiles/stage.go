@@ -14,7 +14,7 @@ type stageSpec struct {
 	requirements, packages, extras, groups []yamldoc.String
 }
 
-// stageFields gives the keys by which a stage names its packages.
+// stageFields returns the keys by which a stage names its packages.
 func stageFields(d *yamldoc.Decoder, s *stageSpec, what string) yamldoc.Fields {
 	return yamldoc.Fields{
 		"requirements": d.Strings(&s.requirements, what+".requirements"),
@@ -93,7 +93,7 @@ func (r *resolver) knownIndex(l indexLine, stage recipe.Stage) {
 	})
 	if !known && torchIndex.FindStringSubmatch(l.url) == nil {
 		r.Specf(l.at, "%s names an index for the stage %s that the project does not have", l.option, stage).
-			Hint("Name it for the whole project: python: {indexes: [{name: …, url: %q}]}.", l.url)
+			Hint("name it for the whole project: python: {indexes: [{name: …, url: %q}]}", l.url)
 	}
 }
 
@@ -104,7 +104,7 @@ func (r *resolver) stageExtras(q *recipe.StageRequirements, stage recipe.Stage, 
 		return nil
 	case r.recipe.Requires.Project == nil || !r.py.hasProject():
 		r.Specf(extras[0].At, "%s.extras needs python.project: extras come with the project's own dependencies", stage).
-			Hint("Write python: {project: .}, or name what the stage needs in %s.requirements.", stage)
+			Hint("write python: {project: .}, or name what the stage needs in %s.requirements", stage)
 		return nil
 	}
 	q.Extras = recipe.SortedUnique(yamldoc.Values(extras))

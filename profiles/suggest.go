@@ -280,7 +280,7 @@ func (s *suggester) asgi(what, target string, factory bool) {
 	}
 }
 
-// needs tells that the command runs a program of a package that the project does not ask for.
+// needs reports that the command runs a program of a package that the project does not ask for.
 func (s *suggester) needs(name string) {
 	if !s.has[name] {
 		s.Notef("add %s to the requirements: the command runs it", name)
@@ -330,7 +330,7 @@ var libraries = map[string][]string{
 	"weasyprint": {"libpango-1.0-0", "libpangoft2-1.0-0"},
 }
 
-// system gives the Debian packages that the project's packages need, and for which of them.
+// system returns the Debian packages that the project's packages need, and for which of them.
 func (s *suggester) system() (debs []string, because string) {
 	var who []string
 	for _, name := range sortedKeys(libraries) {

@@ -154,7 +154,7 @@ func resolveSystem(t tree, s systemSpec, q systemQuestion) systemPackages {
 func checkPackages(report *yamldoc.Report, names []yamldoc.String) {
 	for _, p := range names {
 		if !debianPackage.MatchString(p.Value) {
-			report.Specf(p.At, "%q is not the name of a Debian package", p.Value).Hint("Write a name, or a name and a version: libgomp1=12.2.0-14.")
+			report.Specf(p.At, "%q is not the name of a Debian package", p.Value).Hint("write a name, or a name and a version: libgomp1=12.2.0-14")
 		}
 	}
 }
@@ -182,7 +182,7 @@ func debconf(report *yamldoc.Report, lines []yamldoc.String) []string {
 		switch {
 		case m == nil || !slices.Contains([]string{"string", "boolean", "select", "multiselect", "note", "text", "password"}, m[3]):
 			report.Specf(line.At, "%q is not an answer for debconf", line.Value).
-				Hint("Package, question, type and answer: \"ttf-mscorefonts-installer msttcorefonts/accepted-mscorefonts-eula boolean true\".")
+				Hint("package, question, type and answer: \"ttf-mscorefonts-installer msttcorefonts/accepted-mscorefonts-eula boolean true\"")
 		case m[3] == "password":
 			leakAt(report, line.At, "the answer to %s is a password, and everyone who has the image can read debconf's answers", m[2])
 		case m[3] == "boolean" && m[4] != "true" && m[4] != "false":
@@ -209,11 +209,11 @@ func unnamed(packages []string, named []yamldoc.String) []string {
 // withoutApt refuses what needs apt on the base.
 func withoutApt(report *yamldoc.Report, s systemSpec, dev []yamldoc.String) {
 	if s.strategy.Value == string(recipe.AptAlone) {
-		report.Specf(s.strategy.At, "a base of kind %s has no apt", recipe.BaseDebian).Hint("Leave out system.strategy: all packages are layers there.")
+		report.Specf(s.strategy.At, "a base of kind %s has no apt", recipe.BaseDebian).Hint("leave out system.strategy: all packages are layers there")
 	}
 	if tools := slices.Concat(s.build, dev); len(tools) > 0 {
 		report.Specf(tools[0].At, "a base of kind %s has no apt to install %s with", recipe.BaseDebian, tools[0].Value).
-			Hint("Publish the wheels that have to be compiled, or take an image as the base.")
+			Hint("publish the wheels that have to be compiled, or take an image as the base")
 	}
 }
 
@@ -243,7 +243,7 @@ func repositoryOf(t tree, s repositorySpec) recipe.Repository {
 	}
 	if exact := strings.HasSuffix(repo.Suite, "/"); exact == (len(repo.Components) > 0) {
 		t.Specf(s.suite.At, "a suite needs components, and an exact path, which ends in a slash, has none").
-			Hint("For example suite: bookworm, components: [main]; or suite: ./.")
+			Hint("for example suite: bookworm, components: [main]; or suite: ./")
 	}
 	for _, c := range s.components {
 		if !repoComponent.MatchString(c.Value) {
@@ -324,17 +324,17 @@ func snapshotOf(report *yamldoc.Report, s *snapshotSpec) *recipe.Snapshot {
 	}
 	if !s.url.Set || !s.date.Set {
 		report.Specf(s.at, "a snapshot needs a url and a date").
-			Hint(`For example snapshot: {url: "https://snapshot.example.org/{archive}/{date}", date: 20260131T000000Z}.`)
+			Hint(`for example snapshot: {url: "https://snapshot.example.org/{archive}/{date}", date: 20260131T000000Z}`)
 		return nil
 	}
 	plain := strings.NewReplacer("{archive}", "archive", "{date}", "date").Replace(s.url.Value)
 	aptURL(report, yamldoc.String{Value: plain, At: s.url.At, Set: true}, "the snapshot")
 	if !strings.Contains(s.url.Value, "{date}") {
-		report.Specf(s.url.At, "the URL of a snapshot has no {date}").Hint("{archive} stands for the last part of a repository's own URL, such as debian-security.")
+		report.Specf(s.url.At, "the URL of a snapshot has no {date}").Hint("{archive} stands for the last part of a repository's own URL, such as debian-security")
 	}
 	m := snapshotDate.FindStringSubmatch(s.date.Value)
 	if m == nil {
-		report.Specf(s.date.At, "%q is not a date", s.date.Value).Hint("For example 2026-01-31 or 20260131T120000Z.")
+		report.Specf(s.date.At, "%q is not a date", s.date.Value).Hint("for example 2026-01-31 or 20260131T120000Z")
 		return nil
 	}
 	return &recipe.Snapshot{URL: strings.TrimRight(s.url.Value, "/"),

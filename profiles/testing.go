@@ -86,7 +86,7 @@ func testFiles(t tree, s *testingSpec, q stageQuestion) (rules []recipe.CopyRule
 		wanted = usualTests(t, ignore)
 		if s.command == nil && !slices.ContainsFunc(wanted, isTest) {
 			t.Add(fault.New(fault.Context, "there are no tests: no tests/, no test_*.py").In(s.at).
-				Hint("Name them in testing.copy, or say in testing.command what is to run."))
+				Hint("name them in testing.copy, or say in testing.command what is to run"))
 		}
 	}
 	return copied(t, q.placement, wanted, ignore), ignore.patterns
@@ -118,7 +118,7 @@ func usualTests(t tree, ignore *ignores) []copySpec {
 func reportPath(report *yamldoc.Report, s yamldoc.String) string {
 	clean := path.Clean(s.Value)
 	if s.Value == "" || path.IsAbs(s.Value) || hasDotDot(clean) || clean == "." {
-		report.Specf(s.At, "the report %q is no path below the working directory", s.Value).Hint("For example reports: [junit.xml, coverage.xml].")
+		report.Specf(s.At, "the report %q is no path below the working directory", s.Value).Hint("for example reports: [junit.xml, coverage.xml]")
 	} else if _, err := path.Match(clean, "x"); err != nil {
 		report.Specf(s.At, "the report %q is not a valid pattern", s.Value)
 	}

@@ -29,7 +29,7 @@ func initEntrypoint(report *yamldoc.Report, s appSpec, entrypoint, command []str
 		return entrypoint
 	}
 	if len(entrypoint) == 0 && len(command) == 0 {
-		report.Specf(s.initAt, "app.init starts the image's command, and there is none").Hint("For example command: [python, main.py].")
+		report.Specf(s.initAt, "app.init starts the image's command, and there is none").Hint("for example command: [python, main.py]")
 		return entrypoint
 	}
 	return append([]string{tiniPath, "--"}, entrypoint...)

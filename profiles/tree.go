@@ -26,7 +26,7 @@ var windowsPath = lazyregexp.New(`^[A-Za-z]:[\\/]`)
 
 // inside cleans a path of the project, and refuses one that leads out of it.
 func (t tree) inside(name string, at fault.Position, what string) (clean string, ok bool) {
-	hint := "Paths are relative to the project's directory and stay inside it."
+	hint := "paths are relative to the project's directory and stay inside it"
 	switch {
 	case name == "":
 		t.Specf(at, "the path of the %s is empty", what)
@@ -52,14 +52,14 @@ func (t tree) missing(name string, at fault.Position, what string) *fault.Fault 
 	dir := path.Dir(name)
 	entries, err := fs.ReadDir(t.fsys, dir)
 	if err != nil {
-		return f.Hint("There is no directory %s either.", dir)
+		return f.Hint("there is no directory %s either", dir)
 	}
 	var names []string
 	for _, e := range entries {
 		names = append(names, e.Name())
 	}
 	if near := yamldoc.Nearest(path.Base(name), names); near != "" {
-		f.Hint("Did you mean %q?", path.Join(dir, near))
+		f.Hint("did you mean %q?", path.Join(dir, near))
 	}
 	return f
 }
@@ -86,7 +86,7 @@ func (t tree) follow(name string, at fault.Position) (resolved string, ok bool) 
 		chain = append(chain, next)
 		if !fs.ValidPath(next) {
 			t.Add(fault.New(fault.Context, "a symlink leads out of the project: %s", strings.Join(chain, " → ")).In(at).
-				Hint("Copy the file into the project, or list the link in .dockerignore."))
+				Hint("copy the file into the project, or list the link in .dockerignore"))
 			return "", false
 		}
 		if circle {

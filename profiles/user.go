@@ -48,11 +48,11 @@ func resolveUser(report *yamldoc.Report, s userSpec) recipe.User {
 		u.GID = readID(report, s.gid, "gid")
 	}
 	if !userName.MatchString(u.Name) {
-		badUser(report, s.name.At, "%q cannot name a user", u.Name).Hint("Use lower-case letters, digits, _ and -; at most 32.")
+		badUser(report, s.name.At, "%q cannot name a user", u.Name).Hint("use lower-case letters, digits, _ and -; at most 32")
 	}
 	if (u.Name == "root") != (u.UID == 0) {
 		badUser(report, s.at, "the user %s has uid %d: root and uid 0 belong together", u.Name, u.UID).
-			Hint("Write user: root, or another name and uid.")
+			Hint("write user: root, or another name and uid")
 	}
 	if u.UID == 0 {
 		report.Notef("the image runs as root")

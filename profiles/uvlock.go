@@ -58,7 +58,7 @@ func (s uvSource) local() (dir string, ok bool) {
 func (r *resolver) takeUV(name string, at fault.Position) {
 	req := &r.recipe.Requires
 	if req.Project == nil {
-		r.Specf(at, "%s belongs to a pyproject.toml, whose dependencies are not asked for", name).Hint("Write python: {project: .}.")
+		r.Specf(at, "%s belongs to a pyproject.toml, whose dependencies are not asked for", name).Hint("write python: {project: .}")
 		return
 	}
 	data, ok := r.lockFile(name, at)
@@ -133,7 +133,7 @@ func (r *resolver) checkUV() {
 	}
 	for _, q := range r.direct {
 		if q.at.File == r.py.path && !known[q.Name] && q.Name != pypi.Normalize(r.py.Project.Name) {
-			r.Add(fault.New(fault.LockStale, "%s does not know %s, which %s asks for", r.uv.name, q.Name, r.py.path).In(q.at).Hint("Run uv lock."))
+			r.Add(fault.New(fault.LockStale, "%s does not know %s, which %s asks for", r.uv.name, q.Name, r.py.path).In(q.at).Hint("run uv lock"))
 		}
 	}
 }
@@ -182,7 +182,7 @@ func (r *resolver) leaveOut() {
 	}
 }
 
-// uvHasBuild tells whether the lock has the build of torch that the profile wants, or no torch at all.
+// uvHasBuild reports whether the lock has the build of torch that the profile wants, or no torch at all.
 func (r *resolver) uvHasBuild() bool {
 	a := r.recipe.Accelerator
 	if a.Kind == recipe.CUDA && a.CUDA == "" {

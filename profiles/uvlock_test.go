@@ -161,7 +161,7 @@ func TestFaultsOfLocks(t *testing.T) {
 		{"unknown", with("python: {lock: Pipfile.lock, packages: [flask]}\n"), Selection{}, []string{"E-SPEC mlbuild.yaml:1:16: Pipfile.lock is no lock that mlbuild reads | uv.lock, poetry.lock and pylock.toml"}},
 		{"missing", with("python: {lock: pylock.toml}\n"), Selection{}, []string{"E-CONTEXT mlbuild.yaml:1:16: the lock pylock.toml does not exist"}},
 		{"both", with("python: {lock: pylock.toml, packages: [flask]}\n", "pylock.toml", ""), Selection{}, []string{
-			"E-SPEC mlbuild.yaml:1:40: python.packages has no effect beside python.lock: pylock.toml, which lists every package | Take one"}},
+			"E-SPEC mlbuild.yaml:1:40: python.packages has no effect beside python.lock: pylock.toml, which lists every package | take one"}},
 		{"of nothing", with("python: {lock: uv.lock, packages: [flask]}\n"), Selection{}, []string{"E-SPEC mlbuild.yaml:1:16: uv.lock belongs to a pyproject.toml | project: ."}},
 	})
 }

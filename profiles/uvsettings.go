@@ -33,7 +33,7 @@ type uvIndex struct {
 	Explicit bool   `toml:"explicit"`
 }
 
-// uvTool gives [tool.uv] of the project whose dependencies are wanted; nil = there is none.
+// uvTool returns [tool.uv] of the project whose dependencies are wanted; nil = there is none.
 func (r *resolver) uvTool() *uvTool {
 	if r.py == nil || r.recipe.Requires.Project == nil {
 		return nil
@@ -196,7 +196,7 @@ func (r *resolver) projectText() {
 	req.Project.File.Data = string(text)
 }
 
-// tableOf gives a table of TOML, an empty one if it is none.
+// tableOf returns a table of TOML, an empty one if it is none.
 func tableOf(v any) map[string]any {
 	if m, ok := v.(map[string]any); ok {
 		return m

@@ -33,7 +33,7 @@ type address struct {
 
 func (a address) helper() bool { return a.network == "" }
 
-// loopback tells whether plain text cannot be read on the way.
+// loopback reports whether plain text cannot be read on the way.
 func (a address) loopback() bool {
 	ip := net.ParseIP(a.host)
 	return a.network != "tcp" || a.host == "localhost" || ip != nil && ip.IsLoopback()

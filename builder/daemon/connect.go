@@ -120,7 +120,7 @@ func open(ctx context.Context, a address, files TLS, secure bool) (*Daemon, erro
 
 type dialFunc = func(context.Context, string) (net.Conn, error)
 
-// dialer gives the function that reaches a, whatever target gRPC names. An HTTP proxy is never used.
+// dialer returns the function that reaches a, whatever target gRPC names. An HTTP proxy is never used.
 func dialer(a address) (dialFunc, error) {
 	if !a.helper() {
 		return func(ctx context.Context, _ string) (net.Conn, error) {

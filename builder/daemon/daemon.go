@@ -45,7 +45,7 @@ type Options struct {
 	sysroot string // prefix of /proc and /etc in tests
 }
 
-// Dirs gives the usual state and socket directories of the local default: /var/lib/mlbuild and /run/mlbuild
+// Dirs returns the usual state and socket directories of the local default: /var/lib/mlbuild and /run/mlbuild
 // for uid 0, else mlbuild below $XDG_DATA_HOME (~/.local/share) and $XDG_RUNTIME_DIR (the state's run/).
 func Dirs(uid int, home, xdgDataHome, xdgRuntimeDir string) (state, runtime string) {
 	if uid == 0 {

@@ -6,7 +6,7 @@ import "syscall"
 // bolt databases need working mmap and locks.
 var networkFS = map[int64]string{0x6969: "NFS", 0x517B: "SMB", 0xFF534D42: "CIFS", 0xFE534D42: "SMB2"}
 
-// DiskFree gives the space of the file system that holds path or its nearest existing parent.
+// DiskFree returns the space of the file system that holds path or its nearest existing parent.
 func DiskFree(path string) (Space, error) {
 	var st syscall.Statfs_t
 	if err := syscall.Statfs(existing(path), &st); err != nil {

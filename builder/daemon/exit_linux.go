@@ -37,7 +37,7 @@ func (s state) explainExit() error {
 		strings.Join(lines[max(0, len(lines)-10):], "\n")).Hint("its log: %s", s.logPath())
 }
 
-// logMessages gives the lines of a log without Go's stack traces: each frame there is a function's name and
+// logMessages returns the lines of a log without Go's stack traces: each frame there is a function's name and
 // an indented place.
 func logMessages(path string) []string {
 	data, err := os.ReadFile(path)

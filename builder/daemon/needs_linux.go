@@ -190,7 +190,7 @@ func (m machine) needProc() Need {
 	return n
 }
 
-// read gives a small file of the system without surrounding space, "" if it cannot be read.
+// read returns a small file of the system without surrounding space, "" if it cannot be read.
 func (m machine) read(path string) string {
 	data, err := os.ReadFile(m.sysroot + path)
 	if err != nil {
@@ -243,7 +243,7 @@ func (m machine) checkNeeds() error {
 	return f
 }
 
-// ownerOf gives the uid of path, -1 if unknown.
+// ownerOf returns the uid of path, -1 if unknown.
 func ownerOf(path string) int {
 	info, err := os.Stat(path)
 	if err != nil {

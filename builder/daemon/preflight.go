@@ -95,7 +95,7 @@ func (e *strangerError) Error() string {
 	return "something else answers"
 }
 
-// wantsTLS tells whether the answer is a TLS alert or handshake record (RFC 8446, section 5.1). Go's TLS
+// wantsTLS reports whether the answer is a TLS alert or handshake record (RFC 8446, section 5.1). Go's TLS
 // servers answer plain text with the HTTP/1 error that starts "HTTP/1.0 400"; those count as HTTP.
 func (e *strangerError) wantsTLS() bool {
 	return len(e.first) > 2 && (e.first[0] == 0x15 || e.first[0] == 0x16) && e.first[1] == 3

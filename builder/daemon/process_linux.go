@@ -22,7 +22,7 @@ type record struct {
 
 func (s state) recordPath() string { return filepath.Join(s.dir, "daemon.json") }
 
-// readRecord gives the zero record where there is none or it is damaged.
+// readRecord returns the zero record where there is none or it is damaged.
 func (s state) readRecord() record {
 	var r record
 	data, err := os.ReadFile(s.recordPath())
@@ -44,7 +44,7 @@ func (s state) writeRecord(r record) error {
 	return os.Rename(part, s.recordPath())
 }
 
-// alive tells whether the recorded process still runs. A zombie does not.
+// alive reports whether the recorded process still runs. A zombie does not.
 func (r record) alive() bool {
 	if r.PID <= 1 {
 		return false

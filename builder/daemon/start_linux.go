@@ -64,7 +64,7 @@ func (o Options) startLocal(ctx context.Context) (*Daemon, error) {
 	if err := o.clearOld(ctx, err); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(o.machine().checkNeeds(), CheckDisk(o.StateDir, minFree), o.checkCA()); err != nil {
+	if err := errors.Join(o.machine().checkNeeds(), CheckDisk(o.StateDir, minFree), checkCA(o.SSLCertFile)); err != nil {
 		return nil, fault.All(err).Err()
 	}
 	rec, exited, err := o.launch()
@@ -102,14 +102,14 @@ func (s state) removeTraces() error {
 	return nil
 }
 
-func (o Options) checkCA() error {
-	if o.SSLCertFile == "" {
+func checkCA(file string) error {
+	if file == "" {
 		return nil
 	}
-	if !filepath.IsAbs(o.SSLCertFile) {
-		return fault.New(fault.Embedded, "the CA file %s for the local daemon is not an absolute path", o.SSLCertFile)
+	if !filepath.IsAbs(file) {
+		return fault.New(fault.Embedded, "the CA file %s for the local daemon is not an absolute path", file)
 	}
-	f, err := os.Open(o.SSLCertFile)
+	f, err := os.Open(file)
 	if err != nil {
 		return fault.New(fault.Embedded, "cannot read the CA file for the local daemon: %w", err).Hint("check --ca-cert and SSL_CERT_FILE")
 	}

@@ -97,7 +97,7 @@ func aptFaults(r *recipe.Recipe, said string) fault.List {
 	return faults
 }
 
-// aptTold gives the words of the line that the script tells beside apt's own.
+// aptTold returns the words of the line that the script tells beside apt's own.
 func aptTold(said, what string) []string {
 	for line := range strings.Lines(said) {
 		if words, ok := strings.CutPrefix(strings.TrimSpace(line), "mlbuild: "+what+":"); ok {
@@ -118,9 +118,9 @@ type aptRule struct {
 
 var aptRules = []aptRule{
 	{lazyregexp.New(`[Cc]ertificate verif(y|ication) failed|certificate is NOT trusted|unable to get local issuer`), fault.CA,
-		"a package repository shows a certificate that nobody vouches for", "behind a company's proxy, pass its CA: --ca-cert FILE", false},
+		"the package repository's TLS certificate is not trusted", "behind a company's proxy, pass its CA: --ca-cert FILE", false},
 	{lazyregexp.New(`NO_PUBKEY|Missing key [0-9A-F]+`), fault.Index,
-		"a package repository is signed by a key that nobody vouches for", "give its key in mlbuild.yaml: system.repositories, key; the one that is given there is another", false},
+		"the package repository is signed by a key that is not trusted", "give its key in mlbuild.yaml: system.repositories, key; the one that is given there is another", false},
 	{lazyregexp.New(`Failed to parse keyring|no valid OpenPGP data`), fault.Index,
 		"the key of a package repository is no OpenPGP key", "correct system.repositories, key: armoured or binary, as its owners publish it", false},
 	{lazyregexp.New(`EXPKEYSIG|KEYEXPIRED|Expired on|expired key`), fault.Index,
@@ -132,7 +132,7 @@ var aptRules = []aptRule{
 	{lazyregexp.New(`Temporary failure resolving|Could not resolve|[Cc]ould not connect|Connection failed|[Cc]onnection refused|[Cc]onnection timed out|Unable to connect|Network is unreachable|No route to host|Connection reset|Could not handshake|SSL connection failed`), fault.Index,
 		"a package repository does not answer", "check that the daemon can reach it", true},
 	{lazyregexp.New(`\b(429|50\d) +[A-Z]|Hash Sum mismatch|Mirror sync in progress|unexpected size`), fault.Index,
-		"a package repository is in trouble", "run the same command again later", true},
+		"the package repository returned a server error", "run the same command again later", true},
 	{lazyregexp.New(`\b(401|403) +(Unauthorized|Forbidden|Authorization)`), fault.Index,
 		"a package repository wants credentials", "repositories with a password are not supported: use one without, or a mirror of it", false},
 	{lazyregexp.New(`is not signed`), fault.Index,

@@ -99,7 +99,7 @@ func downloadFault(d Download, err error) *fault.Fault {
 	case code == "404" || code == "410":
 		return f.Hint("%s", d.Gone)
 	case code == "429" || code[0] == '5':
-		return f.Hint("the server is in trouble; run the same command again later").Retryable()
+		return f.Hint("the server returned an error; run the same command again later").Retryable()
 	}
 	return f.Hint("open the URL yourself to see what is wrong with it")
 }

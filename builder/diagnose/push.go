@@ -5,7 +5,7 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
 
-// pushing tells that the text is about a push.
+// pushing reports that the text is about a push.
 var pushing = lazyregexp.New(`failed to push|unexpected status from (PUT|POST|PATCH) request|server message: .*push`)
 
 // pushRules know what registries answer to a push: as containerd words a status (core/remotes/errors), and as the error codes of the OCI
@@ -15,7 +15,7 @@ var pushRules = []rule{
 		say:   "the registry takes no more data",
 		hints: []string{"free space or raise the quota; a smaller layer helps against a size limit: layers in mlbuild.yaml"}},
 	{match: lazyregexp.New(`request to \S+: 401 |\bunauthorized: |no basic auth credentials|authorization failed|failed to authorize`), code: fault.Auth,
-		say: "the registry wants other credentials", hints: []string{"docker login, with an account that may push"}},
+		say: "the registry rejected the credentials", hints: []string{"docker login, with an account that may push"}},
 	{match: lazyregexp.New(`request to \S+: 403 |\bdenied: |insufficient_scope`), code: fault.Denied,
 		say: "the registry refuses these credentials", hints: []string{"ask for the right to push to this repository"}},
 	{match: lazyregexp.New(`request to \S+: 429 |\btoomanyrequests: `), code: fault.Registry, say: "the registry asks to slow down", retry: true,

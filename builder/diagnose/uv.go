@@ -33,16 +33,16 @@ func (b Build) UV(r *recipe.Recipe, err error) error {
 			Hint("check its URL, and that the branch, tag or commit exists").
 			Hint("a private repository is reached by ssh: git+ssh://git@host/…, and --ssh default")
 	case strings.Contains(said, "UnknownIssuer"), strings.Contains(said, "invalid peer certificate"), strings.Contains(said, "CERTIFICATE_VERIFY_FAILED"):
-		return fault.New(fault.CA, "the package index shows a certificate that nobody vouches for:\n%s", said).
+		return fault.New(fault.CA, "the package index's TLS certificate is not trusted:\n%s", said).
 			Hint("behind a company's proxy, pass its CA: --ca-cert FILE")
 	case uvRefused.MatchString(said):
-		return fault.New(fault.Index, "an index wants other credentials:\n%s", said).
+		return fault.New(fault.Index, "the package index rejected the credentials:\n%s", said).
 			Hint("give the index a secret: in mlbuild.yaml, and with --secret id=…")
 	case strings.Contains(said, "error sending request"), strings.Contains(said, "timed out"), strings.Contains(said, "dns error"):
-		return fault.New(fault.Index, "an index does not answer:\n%s", said).
+		return fault.New(fault.Index, "the package index does not answer:\n%s", said).
 			Hint("check its URL, and that the daemon can reach it").Retryable()
 	case uvServerError.MatchString(said):
-		return fault.New(fault.Index, "an index is in trouble:\n%s", said).Hint("run the same command again later").Retryable()
+		return fault.New(fault.Index, "the package index returned a server error:\n%s", said).Hint("run the same command again later").Retryable()
 	}
 	if f := noWheel(r, said); f != nil {
 		return f

@@ -94,7 +94,7 @@ func (p repo) send(ctx context.Context, method, to string, header map[string]str
 	}
 }
 
-// wantStatus closes an answer, and gives an error unless it has the status.
+// wantStatus closes an answer, and returns an error unless it has the status.
 func wantStatus(resp *http.Response, want ...int) error {
 	defer resp.Body.Close()
 	for _, s := range want {

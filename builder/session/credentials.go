@@ -35,7 +35,7 @@ func (s Store) indexCredentials(ix recipe.Index) *fault.Fault {
 	return nil
 }
 
-// accountOf gives "user:password"; a bare token is the password of __token__, as package indexes have it.
+// accountOf returns "user:password"; a bare token is the password of __token__, as package indexes have it.
 func accountOf(v []byte) string {
 	pair := strings.TrimSpace(string(v))
 	if !strings.Contains(pair, ":") {

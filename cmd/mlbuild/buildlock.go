@@ -41,7 +41,7 @@ func several(locks ...*syslock.Lock) bool {
 	return false
 }
 
-// pins gives what is pinned, by name: a base's digest, a package's version.
+// pins returns what is pinned, by name: a base's digest, a package's version.
 func pins(l *syslock.Lock, long bool) map[string]string {
 	all := map[string]string{}
 	if l == nil {

@@ -35,7 +35,7 @@ func attributes(flag, text string) ([]attribute, error) {
 	return all, nil
 }
 
-// loneValue tells whether a flag was given the short form: one value without a key.
+// loneValue reports whether a flag was given the short form: one value without a key.
 func loneValue(all []attribute) bool { return len(all) == 1 && all[0].key == "" }
 
 func unknownAttribute(flag, text string, a attribute) *fault.Fault {

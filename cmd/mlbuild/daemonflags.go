@@ -75,7 +75,7 @@ func (d *daemonFlags) options(e *env) (daemon.Options, error) {
 	return o, nil
 }
 
-// stateDirs gives the directories of the local daemon; MLBUILD_STATE_DIR holds everything in one.
+// stateDirs returns the directories of the local daemon; MLBUILD_STATE_DIR holds everything in one.
 func stateDirs(e *env) (state, runtime string) {
 	if dir := e.get("MLBUILD_STATE_DIR"); dir != "" {
 		if abs, err := filepath.Abs(dir); err == nil {
@@ -86,7 +86,7 @@ func stateDirs(e *env) (state, runtime string) {
 	return daemon.Dirs(e.uid, e.get("HOME"), e.get("XDG_DATA_HOME"), e.get("XDG_RUNTIME_DIR"))
 }
 
-// find gives a proved daemon.
+// find returns a proved daemon.
 func (d *daemonFlags) find(ctx context.Context, e *env) (*daemon.Daemon, error) {
 	o, err := d.options(e)
 	if err != nil {

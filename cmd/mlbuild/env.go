@@ -29,7 +29,7 @@ func processEnv() *env {
 	return e
 }
 
-// lookup gives a variable, the last one if it is there twice.
+// lookup returns a variable, the last one if it is there twice.
 func (e *env) lookup(name string) (value string, ok bool) {
 	for _, pair := range e.environ {
 		if k, v, found := strings.Cut(pair, "="); found && k == name {
@@ -39,7 +39,7 @@ func (e *env) lookup(name string) (value string, ok bool) {
 	return value, ok
 }
 
-// get gives the first variable that is not empty.
+// get returns the first variable that is not empty.
 func (e *env) get(names ...string) string {
 	for _, name := range names {
 		if v, _ := e.lookup(name); v != "" {
@@ -49,12 +49,12 @@ func (e *env) get(names ...string) string {
 	return ""
 }
 
-// inHome gives a path below the user's home directory.
+// inHome returns a path below the user's home directory.
 func (e *env) inHome(elem ...string) string {
 	return filepath.Join(append([]string{e.get("HOME", "USERPROFILE")}, elem...)...)
 }
 
-// isTerminal tells whether a stream is a terminal.
+// isTerminal reports whether a stream is a terminal.
 func isTerminal(stream any) bool {
 	f, ok := stream.(console.File)
 	if !ok {

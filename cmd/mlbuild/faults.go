@@ -39,7 +39,7 @@ func printSnippet(w io.Writer, snippet string) {
 	}
 }
 
-// coloured tells whether stderr takes colours (https://no-color.org).
+// coloured reports whether stderr takes colours (https://no-color.org).
 func (e *env) coloured() bool {
 	return e.get("NO_COLOR") == "" && e.get("TERM") != "dumb" && isTerminal(e.stderr)
 }

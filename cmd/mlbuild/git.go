@@ -21,7 +21,7 @@ type commit struct {
 	version  string // what setuptools-scm would read off the tags, "" = there is none
 }
 
-// readCommit starts to ask git, and gives what waits for the answer. A directory without git, or a machine without it, is no fault.
+// readCommit starts to ask git, and returns what waits for the answer. A directory without git, or a machine without it, is no fault.
 func readCommit(ctx context.Context, e *env, dir string) func() commit {
 	program, err := lookPath("git", e.get("PATH"))
 	if err != nil {

@@ -57,7 +57,7 @@ func writeSuggestion(e *env, dir string, s profiles.Suggestion) error {
 	return nil
 }
 
-// projectDir gives the absolute path of the project's directory, the first argument or the working directory.
+// projectDir returns the absolute path of the project's directory, the first argument or the working directory.
 func projectDir(args []string) (string, error) {
 	dir := "."
 	if len(args) > 0 {

@@ -145,7 +145,7 @@ func (l *lockFlags) write(e *env, s *session, locked builder.Locked) error {
 	return writeFile(filepath.Join(s.project.dir, filepath.FromSlash(locked.Path)), locked.Data)
 }
 
-// lockOf gives the lock of a profile or of one of its stages as it was read.
+// lockOf returns the lock of a profile or of one of its stages as it was read.
 func (s *session) lockOf(profile, stage string) []byte {
 	for _, v := range s.request.Variants {
 		switch {

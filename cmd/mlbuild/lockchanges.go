@@ -43,7 +43,7 @@ func differences(before, after map[string]string) []change {
 	return changes
 }
 
-// versions gives each package's version; a lock may hold several under different markers.
+// versions returns each package's version; a lock may hold several under different markers.
 func versions(l *pylock.Lock) map[string]string {
 	all := map[string]string{}
 	if l == nil {

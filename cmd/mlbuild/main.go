@@ -5,6 +5,8 @@
 //
 // Only this package reads the environment and the clock, prints, and exits. Exit codes: 0 done, 1 failed for good, 2 wrong usage, 75 every
 // fault may pass by itself, 130 stopped by the user.
+//
+// It is large because each command has a file and so has each group of flags; main.go starts, run.go has what all commands do in order.
 package main
 
 import (

@@ -131,7 +131,7 @@ func (o *outputs) place(text string, out builder.Output, dest string, variants [
 	return nil
 }
 
-// destinations gives each profile its file: {profile} says where the name goes, else several profiles get their suffix before the
+// destinations returns each profile its file: {profile} says where the name goes, else several profiles get their suffix before the
 // extension.
 func destinations(dest string, variants []builder.Variant) map[string]string {
 	paths := map[string]string{}
@@ -209,7 +209,7 @@ func imageLast(o builder.Output) int {
 	return 0
 }
 
-// keepsNothing tells whether the image goes nowhere.
+// keepsNothing reports whether the image goes nowhere.
 func (o *outputs) keepsNothing() bool {
 	return len(o.list) == 1 && o.list[0].Type.Place() == publish.Registry && !o.push
 }

@@ -108,7 +108,7 @@ func (p *planFlags) plans(ctx context.Context, e *env, cmd *cobra.Command, args 
 		faults = append(faults, fault.New(fault.Usage, "--diff: cannot read the other plan: %w", err).Hint("make it with: mlbuild plan --json >%s", p.diff))
 	}
 	if n := len(p.project.profiles) * max(1, len(p.project.platforms)); portable && n > 1 {
-		faults = append(faults, fault.New(fault.Usage, "a definition is of one profile on one platform, these are %d", n).
+		faults = append(faults, fault.New(fault.Usage, "choose one profile and one platform (%d selected)", n).
 			Hint("give one --profile and one --platform"))
 	}
 	if err := faults.Err(); err != nil {

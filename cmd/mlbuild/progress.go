@@ -46,7 +46,7 @@ func newProgress(e *env, mode string, profiles int) (*progress, error) {
 	return &progress{display: display, prefix: profiles > 1, in: make(chan *bkclient.SolveStatus), drawn: make(chan struct{})}, nil
 }
 
-// status gives a channel for one profile; whoever takes it closes it. It implements builder.Request.Status.
+// status returns a channel for one profile; whoever takes it closes it. It implements builder.Request.Status.
 func (p *progress) status(profile string) chan<- *bkclient.SolveStatus {
 	p.start.Do(func() {
 		p.started = true

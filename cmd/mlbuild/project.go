@@ -69,7 +69,7 @@ func (p *projectFlags) open(args []string) (*project, error) {
 	return &project{dir: abs, file: file}, nil
 }
 
-// fileIn gives the slash path in dir of the file that -f names, which is relative to the working directory as docker has it.
+// fileIn returns the slash path in dir of the file that -f names, which is relative to the working directory as docker has it.
 func (p *projectFlags) fileIn(dir string) (string, error) {
 	if p.file == "" {
 		return "", nil
@@ -115,7 +115,7 @@ func (p *project) resolve(e *env, flags *projectFlags, cmd *cobra.Command, origi
 	return faults.Err()
 }
 
-// selection gives what the flags set over the project file.
+// selection returns what the flags set over the project file.
 func (p *projectFlags) selection(e *env) (profiles.Selection, error) {
 	var faults fault.List
 	labels, err := pairs("--label", p.labels)
@@ -150,7 +150,7 @@ func pairs(flag string, values []string) (map[string]string, error) {
 	return all, faults.Err()
 }
 
-// listed gives the distinct values of a list flag, and refuses empty ones.
+// listed returns the distinct values of a list flag, and refuses empty ones.
 func listed(cmd *cobra.Command, flag string, values []string, code fault.Code) ([]string, error) {
 	var kept []string
 	for _, v := range values {

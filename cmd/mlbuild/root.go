@@ -20,7 +20,7 @@ const (
 	exitCancelled = 130
 )
 
-// run executes one command line and gives the exit code.
+// run executes one command line and returns the exit code.
 func run(ctx context.Context, e *env, args []string) int {
 	root, parsed := newRoot(e), false
 	root.PersistentPreRun = func(*cobra.Command, []string) { parsed = true }

@@ -42,7 +42,7 @@ func setTags(variants []builder.Variant, tags []string, target string) error {
 	return distinct(rules.faults).Err()
 }
 
-// reference gives the full reference that a tag means for a variant, "" after a fault.
+// reference returns the full reference that a tag means for a variant, "" after a fault.
 func (r *tagRules) reference(v builder.Variant, tag string) string {
 	recipe := &recipe.Recipe{Image: "unknown"} // the profile has faults of its own
 	if len(v.Recipes) > 0 {

@@ -32,7 +32,7 @@ func newWriters(e *env, variants []builder.Variant) *writers {
 	return &writers{env: e, pending: map[string][]pendingFile{}, written: make(map[string][]string, len(variants))}
 }
 
-// file gives what opens each profile's file, or stdout for "-".
+// file returns what opens each profile's file, or stdout for "-".
 func (w *writers) file(paths map[string]string) func(string) (io.WriteCloser, error) {
 	return func(profile string) (io.WriteCloser, error) {
 		path := paths[profile]
@@ -75,7 +75,7 @@ func (w *writers) check(paths map[string]string) error {
 	return faults.Err()
 }
 
-// load gives what pipes an archive into docker load.
+// load returns what pipes an archive into docker load.
 func (w *writers) load(docker string) func(string) (io.WriteCloser, error) {
 	return func(profile string) (io.WriteCloser, error) {
 		l, err := startLoad(docker, w.env.environ)
@@ -90,7 +90,7 @@ func (w *writers) load(docker string) func(string) (io.WriteCloser, error) {
 	}
 }
 
-// finish gives the files of the built profiles their names, removes those of the others, and waits for docker load.
+// finish returns the files of the built profiles their names, removes those of the others, and waits for docker load.
 func (w *writers) finish(built map[string]bool) error {
 	var faults fault.List
 	for _, profile := range sortedKeys(w.pending) {
@@ -116,7 +116,7 @@ func (w *writers) finish(built map[string]bool) error {
 	return faults.Err()
 }
 
-// rename gives a finished file its name and the mode of an ordinary file.
+// rename returns a finished file its name and the mode of an ordinary file.
 func rename(p pendingFile) error {
 	if err := os.Chmod(p.temporary, 0o644); err != nil {
 		return err
@@ -142,7 +142,7 @@ func writeFile(path string, data []byte) error {
 	return nil
 }
 
-// dockerLoad is a running docker load. Close ends its input and gives its verdict, each time the same.
+// dockerLoad is a running docker load. Close ends its input and returns its verdict, each time the same.
 type dockerLoad struct {
 	io.Writer
 	profile string
@@ -170,7 +170,7 @@ func startLoad(docker string, environ []string) (*dockerLoad, error) {
 	})}, nil
 }
 
-// pingDocker tells whether docker can load, before the image is built.
+// pingDocker reports whether docker can load, before the image is built.
 func pingDocker(ctx context.Context, docker string, environ []string) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()

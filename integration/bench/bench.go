@@ -76,7 +76,7 @@ func (b *bench) newRegistry(ctx context.Context) (err error) {
 	return pushUV(ctx, b.reg)
 }
 
-// runPart runs a part and gives what it measured. The states that it leaves are removed.
+// runPart runs a part and returns what it measured. The states that it leaves are removed.
 func (b *bench) runPart(ctx context.Context, p part) (results.Part, error) {
 	b.part, b.loads, b.samples, b.spent = p.name, nil, nil, 0
 	done := results.Part{Name: p.name, Form: "short", Started: time.Now().UTC().Truncate(time.Second), Mlbuild: b.version}

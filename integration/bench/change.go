@@ -121,7 +121,7 @@ func candidates(version string) []string {
 	return all
 }
 
-// onlyDiffers tells whether two locks have the same packages, all but one in the same versions.
+// onlyDiffers reports whether two locks have the same packages, all but one in the same versions.
 func onlyDiffers(a, b *pylock.Lock, name string) bool {
 	if len(a.Packages) != len(b.Packages) {
 		return false

@@ -133,7 +133,7 @@ func (b *bench) crowd(ctx context.Context, n int, t turn) error {
 	return nil
 }
 
-// logged runs a command and gives the end of its output if it fails.
+// logged runs a command and returns the end of its output if it fails.
 func (b *bench) logged(cmd *exec.Cmd, name string) error {
 	f, err := os.Create(filepath.Join(b.work, name))
 	if err != nil {

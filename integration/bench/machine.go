@@ -54,7 +54,7 @@ func machine(ctx context.Context, dir string) (results.Machine, error) {
 	return m, err
 }
 
-// netem asks the kernel for a delay in a network namespace of the question's own, and gives what it says, "" = it can.
+// netem asks the kernel for a delay in a network namespace of the question's own, and returns what it says, "" = it can.
 func netem(ctx context.Context) string {
 	out, err := exec.CommandContext(ctx, "unshare", "--net", "tc", "qdisc", "add", "dev", "lo", "root", "netem", "delay", "10ms").CombinedOutput()
 	if err == nil {

@@ -81,7 +81,7 @@ func (b *bench) measure(cmd *exec.Cmd, n *node, s *results.Sample) error {
 	return n.end(before, s)
 }
 
-// begin gives the daemon's CPU seconds so far; a nil node has none.
+// begin returns the daemon's CPU seconds so far; a nil node has none.
 func (n *node) begin() (float64, error) {
 	if n == nil {
 		return 0, nil

@@ -70,7 +70,7 @@ func keyConfig() *packet.Config {
 	return &packet.Config{DefaultHash: crypto.SHA256, Algorithm: packet.PubKeyAlgoRSA, RSABits: 2048, Time: func() time.Time { return time.Now().Add(-time.Hour) }}
 }
 
-// Add puts a package of the architecture all or amd64 into the repository and gives its URL. Fields are more lines of its paragraph, each with a newline.
+// Add puts a package of the architecture all or amd64 into the repository and returns its URL. Fields are more lines of its paragraph, each with a newline.
 func (r *AptRepository) Add(name, version, architecture, fields string, deb []byte) string {
 	file := strings.ReplaceAll(fmt.Sprintf("%s_%s_%s.deb", name, version, architecture), ":", "%3a")
 	sum := sha256.Sum256(deb)
@@ -154,7 +154,7 @@ func (r *AptRepository) inRelease() []byte {
 	return b.Bytes()
 }
 
-// NewServer serves h on a free port of 127.0.0.1 until the test ends, and gives its URL.
+// NewServer serves h on a free port of 127.0.0.1 until the test ends, and returns its URL.
 func NewServer(t testing.TB, h http.Handler) string {
 	t.Helper()
 	srv, addr, err := serve(h, nil)

@@ -35,7 +35,7 @@ func NewFiles(t testing.TB) *Files {
 	return f
 }
 
-// Put serves data under a path, which may have a query, and gives its URL.
+// Put serves data under a path, which may have a query, and returns its URL.
 func (f *Files) Put(path string, data []byte) string { return f.PutFor(path, "", data) }
 
 // PutFor serves data under a path to requests with the Authorization header.

@@ -42,7 +42,7 @@ func NewGitServer(t testing.TB) *GitServer {
 	return g
 }
 
-// Commit writes the files (slash path → contents) into a repository, which is made if it is not there, and gives the commit's id.
+// Commit writes the files (slash path → contents) into a repository, which is made if it is not there, and returns the commit's id.
 func (g *GitServer) Commit(repo string, files map[string]string) string {
 	g.t.Helper()
 	work, bare := filepath.Join(g.work, repo), filepath.Join(g.dir, repo+".git")

@@ -18,7 +18,7 @@ type largeObjects struct {
 // lfsToken opens the objects to whom the batch answer names them.
 const lfsToken = "RemoteAuth one-object"
 
-// Large keeps an object of git-LFS, and gives the pointer that a repository has in its place.
+// Large keeps an object of git-LFS, and returns the pointer that a repository has in its place.
 func (g *GitServer) Large(data string) (pointer string) {
 	g.large.mu.Lock()
 	defer g.large.mu.Unlock()

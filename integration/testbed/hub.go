@@ -19,7 +19,7 @@ import (
 //	/api/models/<repo>/revision/<revision>?blobs=true   the commit, and the files with sizes and hashes
 //	/<repo>/resolve/<revision>/<path>                   a file; one in LFS is a redirect to another place
 //
-// A gated repository lists its files to everybody and gives them to its token alone.
+// A gated repository lists its files to everybody and returns them to its token alone.
 type Hub struct {
 	*AccessLog
 	URL   string
@@ -49,7 +49,7 @@ func NewHub(t testing.TB) *Hub {
 	return h
 }
 
-// Commit puts files into a repository as the head of its branch main, and gives the commit.
+// Commit puts files into a repository as the head of its branch main, and returns the commit.
 func (h *Hub) Commit(repo string, files map[string]string) string {
 	h.mu.Lock()
 	defer h.mu.Unlock()

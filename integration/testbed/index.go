@@ -88,7 +88,7 @@ func (x *Index) Simple() string { return x.URL + "/simple" }
 // Torch is the URL of the PyTorch index of a variant: "cpu" or "cu126".
 func (x *Index) Torch(variant string) string { return x.URL + "/whl/" + variant }
 
-// Add puts a file into an index ("simple", "whl/cpu", or a new one) and gives its URL. The name decides the
+// Add puts a file into an index ("simple", "whl/cpu", or a new one) and returns its URL. The name decides the
 // project: "numpy-2.1.0-cp311-cp311-manylinux_2_17_x86_64.whl".
 func (x *Index) Add(index, file string, data []byte) string {
 	sum := sha256.Sum256(data)

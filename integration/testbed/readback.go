@@ -166,7 +166,7 @@ func LayerEntries(l v1.Layer) ([]Entry, error) {
 	}
 }
 
-// ReadFile gives the contents of a regular file of the image, from the layer that wins.
+// ReadFile returns the contents of a regular file of the image, from the layer that wins.
 func ReadFile(img v1.Image, file string) ([]byte, error) {
 	tree, err := Tree(img)
 	if err != nil {

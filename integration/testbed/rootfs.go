@@ -41,7 +41,7 @@ type rootfs struct {
 	patch   string // the full version of Python: "3.11.2"
 }
 
-// makeRootfs gives every release, side by side; a cached one costs nothing.
+// makeRootfs returns every release, side by side; a cached one costs nothing.
 func makeRootfs(ctx context.Context, cache string) ([]rootfs, error) {
 	all := make([]rootfs, len(releases))
 	eg, ctx := errgroup.WithContext(ctx)

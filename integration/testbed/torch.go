@@ -31,7 +31,7 @@ func (x *Index) addTorch() {
 		map[string]string{"needs_torch/__init__.py": "import torch\n"}, wheeltest.Requires("torch>=2"))
 }
 
-// AddWheel makes a wheel with wheeltest.Build and puts it into an index. It gives its URL.
+// AddWheel makes a wheel with wheeltest.Build and puts it into an index. It returns its URL.
 func (x *Index) AddWheel(index, name, version, tag string, files map[string]string, opts ...wheeltest.Option) string {
 	return x.Add(index, wheeltest.Filename(name, version, tag), wheeltest.Build(name, version, tag, files, opts...))
 }

@@ -23,7 +23,7 @@ type Twin struct {
 	Data map[string][]byte // contents of the files that were asked for
 }
 
-// RunTwin runs a shell script as root in an image, with the network, and gives the file system that it leaves. ca is a bundle of certificates for
+// RunTwin runs a shell script as root in an image, with the network, and returns the file system that it leaves. ca is a bundle of certificates for
 // SSL_CERT_FILE, nil = the image's own. The lists of apt are kept from one run to the next, outside the image. keep names files whose contents are wanted.
 func (d *Daemon) RunTwin(ctx context.Context, ref, script string, ca []byte, keep ...string) (*Twin, error) {
 	c, err := d.Client(ctx)

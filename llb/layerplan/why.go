@@ -43,5 +43,5 @@ var reasons = map[Kind]string{
 	KindBuilder:  "compilers, which no other stage has",
 	KindDev:      "what developers have beside the runtime",
 	KindTests:    "the tests: editing them leaves every other layer",
-	KindApp:      "changes most, and therefore lies last",
+	KindApp:      "changes most often, so it comes last",
 }

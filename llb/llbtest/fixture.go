@@ -14,8 +14,10 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
+// BaseRef is the base of the tests' recipe.
 const BaseRef = "docker.io/library/python:3.11-slim@sha256:1111111111111111111111111111111111111111111111111111111111111111"
 
+// OtherRef is another base.
 const OtherRef = "docker.io/library/python:3.11-bookworm@sha256:2222222222222222222222222222222222222222222222222222222222222222"
 
 // Budget is the default of the project file.

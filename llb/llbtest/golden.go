@@ -16,6 +16,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
+// CompareGolden holds a text against a file in testdata; with -update it writes the file.
 func CompareGolden(t *testing.T, file, got string) {
 	t.Helper()
 	file = filepath.Join("testdata", file)

@@ -20,7 +20,7 @@ type Vertex struct {
 	Meta   *pb.OpMetadata
 }
 
-// ops is a graph: every vertex in the order of the definition, inputs first. The last operation of a definition only points at the
+// Graph is a definition: every vertex in the order of the definition, inputs first. The last operation of a definition only points at the
 // output and is left out.
 type Graph struct {
 	T        *testing.T
@@ -29,6 +29,7 @@ type Graph struct {
 	Output   string // digest of the result
 }
 
+// Decode reads a definition as a daemon does.
 func Decode(t *testing.T, def *pb.Definition) Graph {
 	t.Helper()
 	g := Graph{T: t, ByDigest: map[string]Vertex{}}
@@ -72,8 +73,10 @@ func (v Vertex) Kind() string {
 	return "unknown"
 }
 
+// Attrs returns the attributes of a source, nil for another operation.
 func (v Vertex) Attrs() map[string]string { return v.Op.GetSource().GetAttrs() }
 
+// Kinds returns the vertices of a kind, in order.
 func (g Graph) Kinds(kind string) []Vertex {
 	var found []Vertex
 	for _, v := range g.All {
@@ -84,7 +87,7 @@ func (g Graph) Kinds(kind string) []Vertex {
 	return found
 }
 
-// Named gives the only vertex whose name holds the text.
+// Named returns the only vertex whose name holds the text.
 func (g Graph) Named(text string) Vertex {
 	g.T.Helper()
 	var found []Vertex
@@ -99,6 +102,7 @@ func (g Graph) Named(text string) Vertex {
 	return found[0]
 }
 
+// Names returns the names of all vertices, in order.
 func (g Graph) Names() []string {
 	var names []string
 	for _, v := range g.All {
@@ -132,6 +136,7 @@ func (g Graph) HelperSteps() []Vertex {
 	return found
 }
 
+// Mount returns the mount of an exec at dest.
 func Mount(v Vertex, dest string) *pb.Mount {
 	for _, m := range v.Op.GetExec().Mounts {
 		if m.Dest == dest {
@@ -141,6 +146,7 @@ func Mount(v Vertex, dest string) *pb.Mount {
 	return nil
 }
 
+// Environ returns a variable of an exec.
 func Environ(v Vertex, name string) (value string, ok bool) {
 	for _, kv := range v.Op.GetExec().Meta.Env {
 		if k, val, _ := strings.Cut(kv, "="); k == name {

@@ -19,8 +19,10 @@ func Shell(t *testing.T, script string) {
 	}
 }
 
+// Sorted returns the texts in order.
 func Sorted(list []string) []string { return slices.Sorted(slices.Values(list)) }
 
+// ReadFile returns the text of a file that is there.
 func ReadFile(t *testing.T, dir, name string) string {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(dir, name))
@@ -49,6 +51,7 @@ func Sandbox(t *testing.T, root, script string, programs map[string]string) stri
 	return string(out)
 }
 
+// Put writes files below root.
 func Put(t *testing.T, root string, files map[string]string) {
 	t.Helper()
 	for name, data := range files {

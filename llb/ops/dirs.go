@@ -16,13 +16,14 @@ import (
 // a directory entry in a later layer wins over an earlier one.
 type DirTable []recipe.Dir
 
+// Set returns the table with the entry, in place of one for the same path.
 func (t DirTable) Set(d recipe.Dir) DirTable {
 	d.Path = path.Clean(d.Path)
 	t = slices.DeleteFunc(t, func(e recipe.Dir) bool { return e.Path == d.Path })
 	return append(t, d)
 }
 
-// Lookup gives the entry of a directory. One that the table does not name belongs to whoever owns the nearest parent that
+// Lookup returns the entry of a directory. One that the table does not name belongs to whoever owns the nearest parent that
 // it does name; outside all of them it is root's.
 func (t DirTable) Lookup(p string) recipe.Dir {
 	for at := p; at != "/" && at != "."; at = path.Dir(at) {
@@ -62,18 +63,22 @@ func (t DirTable) Mkdirs(dirs ...string) *Actions {
 // Actions collects file actions, so that all of them become one vertex.
 type Actions struct{ Last *bkllb.FileAction }
 
+// Mkdir makes a directory with its mode and owner.
 func (a *Actions) Mkdir(d recipe.Dir) {
 	a.Last = a.Last.Mkdir(d.Path, fileMode(d.Mode), bkllb.WithUIDGID(d.UID, d.GID), bkllb.WithCreatedTime(wheel.ModTime))
 }
 
+// Mkfile writes a file of root, mode 0644.
 func (a *Actions) Mkfile(p, data string) {
 	a.Last = a.Last.Mkfile(p, 0o644, []byte(data), bkllb.WithCreatedTime(wheel.ModTime))
 }
 
+// Symlink makes a link at link that points to target.
 func (a *Actions) Symlink(target, link string) {
 	a.Last = a.Last.Symlink(target, link, bkllb.WithCreatedTime(wheel.ModTime))
 }
 
+// Copy copies src of another state to dst, with an owner by uid and gid.
 func (a *Actions) Copy(from bkllb.CopyInput, src, dst string, info *bkllb.CopyInfo, uid, gid int) {
 	opts := []bkllb.CopyOption{info, bkllb.WithUIDGID(uid, gid), bkllb.WithCreatedTime(wheel.ModTime)}
 	a.Last = a.Last.Copy(from, src, dst, opts...)

@@ -139,20 +139,34 @@ func (g Group) described(description map[string]string) Constraints {
 // Constraints is several options in one; it fits wherever one option does.
 type Constraints []bkllb.ConstraintsOpt
 
+// SetConstraintsOption makes them an option of BuildKit's interface of the same method.
 func (cs Constraints) SetConstraintsOption(c *bkllb.Constraints) {
 	for _, o := range cs {
 		o.SetConstraintsOption(c)
 	}
 }
 
-func (cs Constraints) SetRunOption(ei *bkllb.ExecInfo)    { cs.SetConstraintsOption(&ei.Constraints) }
+// SetRunOption makes them an option of BuildKit's interface of the same method.
+func (cs Constraints) SetRunOption(ei *bkllb.ExecInfo) { cs.SetConstraintsOption(&ei.Constraints) }
+
+// SetLocalOption makes them an option of BuildKit's interface of the same method.
 func (cs Constraints) SetLocalOption(li *bkllb.LocalInfo) { cs.SetConstraintsOption(&li.Constraints) }
-func (cs Constraints) SetHTTPOption(hi *bkllb.HTTPInfo)   { cs.SetConstraintsOption(&hi.Constraints) }
+
+// SetHTTPOption makes them an option of BuildKit's interface of the same method.
+func (cs Constraints) SetHTTPOption(hi *bkllb.HTTPInfo) { cs.SetConstraintsOption(&hi.Constraints) }
+
+// SetImageOption makes them an option of BuildKit's interface of the same method.
 func (cs Constraints) SetImageOption(ii *bkllb.ImageInfo) { cs.SetConstraintsOption(&ii.Constraints) }
+
+// SetImageBlobOption makes them an option of BuildKit's interface of the same method.
 func (cs Constraints) SetImageBlobOption(ii *bkllb.ImageBlobInfo) {
 	cs.SetConstraintsOption(&ii.Constraints)
 }
+
+// SetGitOption makes them an option of BuildKit's interface of the same method.
 func (cs Constraints) SetGitOption(gi *bkllb.GitInfo) { cs.SetConstraintsOption(&gi.Constraints) }
+
+// SetOCILayoutOption makes them an option of BuildKit's interface of the same method.
 func (cs Constraints) SetOCILayoutOption(oi *bkllb.OCILayoutInfo) {
 	cs.SetConstraintsOption(&oi.Constraints)
 }

@@ -24,7 +24,7 @@ func HelperStep(root bkllb.State, worker ocispecs.Platform, s Group, name string
 	return root.Run(append(all, opts...)...)
 }
 
-// Local gives the options of a local source: found by key among earlier transfers, unique to this session.
+// Local returns the options of a local source: found by key among earlier transfers, unique to this session.
 func (s Session) Local(key string) []bkllb.LocalOption {
 	opts := []bkllb.LocalOption{bkllb.SharedKeyHint(key)}
 	if s.ID == "" {

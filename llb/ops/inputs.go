@@ -7,10 +7,13 @@ import (
 // Targets are the stages that can be built by themselves, in the order in which they build on each other.
 var Targets = []string{"base", "builder", "models", "runtime", "testing", "dev"}
 
-const HelperStore = "mlbuild/helper" // content store with the helpers, by their digests
+// HelperStore is the content store in which a client offers the helpers, by their digests.
+const HelperStore = "mlbuild/helper"
 
-const ProjectLocal = "mlbuild-project" // the project's directory
+// ProjectLocal is the local source under which a client offers the project's directory.
+const ProjectLocal = "mlbuild-project"
 
+// HelperFile is the name of the program in the root that a helper runs in.
 const HelperFile = "mlbuild-unpack"
 
 // CASecret is the id of the secret that holds a corporate CA bundle (PEM).

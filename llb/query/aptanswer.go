@@ -58,7 +58,7 @@ func aptSections(text string) map[string][]string {
 	return sections
 }
 
-// osRelease gives ID and VERSION_CODENAME (os-release(5)).
+// osRelease returns ID and VERSION_CODENAME (os-release(5)).
 func osRelease(lines []string) (id, codename string) {
 	for _, line := range lines {
 		key, value, _ := strings.Cut(line, "=")
@@ -73,7 +73,7 @@ func osRelease(lines []string) (id, codename string) {
 	return id, codename
 }
 
-// installedPackages gives the version of every package that is installed, by name and by "name:architecture". The name alone means the base's own
+// installedPackages returns the version of every package that is installed, by name and by "name:architecture". The name alone means the base's own
 // architecture.
 func installedPackages(lines []string) map[string]string {
 	type pkg struct{ name, version, arch string }

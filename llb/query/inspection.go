@@ -93,6 +93,7 @@ func Pruned(p recipe.Pruning, files map[string]map[string]int64) map[string]int6
 	return bytes
 }
 
+// WheelPruning returns the rules as package wheel takes them.
 func WheelPruning(p recipe.Pruning) wheel.Pruning {
 	w := wheel.Pruning{Keep: p.Keep}
 	for _, rule := range p.Rules {

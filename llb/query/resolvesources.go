@@ -24,7 +24,7 @@ const (
 // pathInLock is how uv, run in /src, writes the place of a file or directory below localDir into a lock in /out.
 var pathInLock = lazyregexp.New(`path = "\.\./src/` + localDir + `(?:/([^"]*))?"`)
 
-// Relocate gives the paths of a lock as they are seen from the project's directory, where it is kept, and leaves out versions that nobody knows.
+// Relocate returns the paths of a lock as they are seen from the project's directory, where it is kept, and leaves out versions that nobody knows.
 func Relocate(lock []byte) []byte {
 	lock = bytes.ReplaceAll(lock, []byte("\nversion = \""+unknownVersion+"\"\n"), []byte("\n"))
 	return pathInLock.ReplaceAllFunc(lock, func(found []byte) []byte {

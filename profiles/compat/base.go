@@ -12,7 +12,7 @@ import (
 // PythonFault is the fault of a base whose Python is not the wanted one; from says where that was read.
 func PythonFault(base, has, wanted, from string) *fault.Fault {
 	return fault.New(fault.Spec, "the base %s has Python %s, the project wants %s (%s)", base, has, wanted, from).
-		Hint("Set python: {version: %q}, or take a base with Python %s.", has, wanted)
+		Hint("set python: {version: %q}, or take a base with Python %s", has, wanted)
 }
 
 // CheckBase compares a base's image config with the recipe before anything is built: env are its environment

@@ -113,7 +113,7 @@ func GlibcOfRelease(osRelease string) (glibc string, musl bool) {
 	return "", false
 }
 
-// CheckLook refuses a base with musl, seen in its os-release, and gives its glibc, "" if nothing tells.
+// CheckLook refuses a base with musl, seen in its os-release, and returns its glibc, "" if nothing tells.
 func CheckLook(r *recipe.Recipe, osRelease string) (glibc string, err error) {
 	glibc, musl := GlibcOfRelease(osRelease)
 	if musl {
@@ -125,5 +125,5 @@ func CheckLook(r *recipe.Recipe, osRelease string) (glibc string, err error) {
 // MuslFault refuses a base without glibc: no wheel with the manylinux tag can be loaded on it.
 func MuslFault(ref string) *fault.Fault {
 	return fault.New(fault.ABI, "the base %s has musl instead of glibc; the wheels of machine learning packages cannot be loaded there", ref).
-		Hint("Use a Debian base, for example docker.io/library/python:%s-slim.", DefaultPython)
+		Hint("use a Debian base, for example docker.io/library/python:%s-slim", DefaultPython)
 }

@@ -45,9 +45,9 @@ func DriverFault(cuda, driver string) *fault.Fault {
 		}
 	}
 	if newest != "" {
-		f.Hint("Driver %s runs CUDA up to %s: cuda: %q.", driver, newest, newest)
+		f.Hint("driver %s runs CUDA up to %s: cuda: %q", driver, newest, newest)
 	}
-	return f.Hint("Or raise min_driver to %s.", floor)
+	return f.Hint("or raise min_driver to %s", floor)
 }
 
 // CUDABuild returns what a package that is compiled with CUDA needs: the image with the toolkit ("" = the tables know none), the toolkit's directory in it, and the

@@ -89,7 +89,7 @@ func FrameworkFaults(name, version, python, cuda string) (faults fault.List, not
 		}
 		if name == "tensorflow" && cuda != "" && MajorOf(cuda) != MajorOf(row.CUDA) {
 			faults = append(faults, fault.New(fault.Cuda, "tensorflow %s is built for CUDA %s, the profile wants CUDA %s", version, row.CUDA, cuda).
-				Hint("Write accelerator: cuda to take the CUDA that it brings, or cuda: %q.", row.CUDA))
+				Hint("write accelerator: cuda to take the CUDA that it brings, or cuda: %q", row.CUDA))
 		}
 	}
 	return faults, note
@@ -110,9 +110,9 @@ func pythonRange(name, version, python string, span, fits []string) *fault.Fault
 		return nil
 	}
 	f := fault.New(fault.Wheel, "%s %s has no wheel for Python %s; it has them for %s to %s", name, version, python, span[0], span[1]).
-		Hint("Set python: {version: %q}.", nearestPython(python, span))
+		Hint("set python: {version: %q}", nearestPython(python, span))
 	if len(fits) > 0 {
-		f.Hint("Or take a version with wheels for Python %s: %s %s.", python, name, strings.Join(fits, ", "))
+		f.Hint("or take a version with wheels for Python %s: %s %s", python, name, strings.Join(fits, ", "))
 	}
 	return f
 }
@@ -160,9 +160,9 @@ func TorchPair(version, cuda string, row *TorchRow) *fault.Fault {
 			torches = append(torches, other.Version)
 		}
 	}
-	f.Hint("torch %s exists for CUDA %s.", row.Version, strings.Join(cudas, ", "))
+	f.Hint("torch %s exists for CUDA %s", row.Version, strings.Join(cudas, ", "))
 	if len(torches) > 0 {
-		f.Hint("CUDA %s exists for torch %s.", cuda, strings.Join(torches, ", "))
+		f.Hint("CUDA %s exists for torch %s", cuda, strings.Join(torches, ", "))
 	}
 	return f
 }
@@ -224,11 +224,11 @@ func (c *wheelCheck) variantFault(culprit string, names, chain []string) *fault.
 		c.recipe.Profile, culprit, what, strings.Join(chain, " → "))
 	for _, name := range slices.Backward(chain) {
 		if instead := Known().CPUNames[name]; instead != "" {
-			f.Hint("Require %s instead of %s: it does the same without CUDA.", instead, name)
+			f.Hint("require %s instead of %s: it does the same without CUDA", instead, name)
 			break
 		}
 	}
-	return f.Hint("To allow it: python: {allow: [%s]}.", culprit)
+	return f.Hint("to allow it: python: {allow: [%s]}", culprit)
 }
 
 func (c *wheelCheck) allowed(chain []string) bool {
@@ -328,7 +328,7 @@ func (c *wheelCheck) conflict(majors map[string][]Package) {
 		sides = append(sides, fmt.Sprintf("CUDA %s by %s", major, strings.Join(c.path(majors[major][0].Name), " → ")))
 	}
 	c.faults = append(c.faults, fault.New(fault.Cuda, "the packages want different CUDA majors in one image: %s", strings.Join(sides, "; ")).
-		Hint("Bind them to one with accelerator: {cuda: \"12.6\"} or another version, or make a profile for each framework."))
+		Hint("bind them to one with accelerator: {cuda: \"12.6\"} or another version, or make a profile for each framework"))
 }
 
 // against holds the one CUDA of the wheels against what the profile asks for and what the base has.
@@ -340,7 +340,7 @@ func (c *wheelCheck) against(a recipe.Accelerator, brought, base string) {
 				f.Hints = append(f.Hints, pairHint(row))
 			}
 		}
-		c.faults = append(c.faults, f.Hint("Write accelerator: {cuda: %q}, or accelerator: cuda to take what they bring.", brought))
+		c.faults = append(c.faults, f.Hint("write accelerator: {cuda: %q}, or accelerator: cuda to take what they bring", brought))
 	}
 	switch {
 	case base == "":

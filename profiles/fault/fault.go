@@ -46,7 +46,7 @@ const (
 	Ref           Code = "E-REF"            // an image reference is malformed
 	Base          Code = "E-BASE"           // the base image is missing or private
 	BaseGone      Code = "E-BASE-GONE"      // the pinned base digest is gone or was replaced
-	Auth          Code = "E-AUTH"           // the registry wants other credentials
+	Auth          Code = "E-AUTH"           // the registry rejected the credentials
 	Denied        Code = "E-DENIED"         // the registry refuses these credentials
 	Registry      Code = "E-REGISTRY"       // the registry failed: quota, 5xx, 429
 	CA            Code = "E-CA"             // the daemon does not trust a server's certificate

@@ -37,7 +37,7 @@ func TestAllCompile(t *testing.T) {
 	}
 }
 
-// expressions gives what a file calls New with, by place.
+// expressions returns what a file calls New with, by place.
 func expressions(t *testing.T, file string) map[string]string {
 	t.Helper()
 	fset := token.NewFileSet()

@@ -14,7 +14,7 @@ type Allowed struct {
 	SHA256  []string
 }
 
-// Restrict gives the lock without the files that the project's own hashes do not allow, as pip's hash-checking mode does it; packages and
+// Restrict returns the lock without the files that the project's own hashes do not allow, as pip's hash-checking mode does it; packages and
 // versions without hashes stay as they are. A package of which no file is left is a fault.Digest.
 func (l *Lock) Restrict(allowed []Allowed) (*Lock, error) {
 	if len(allowed) == 0 {

@@ -125,7 +125,7 @@ func (r *reader) dir() string {
 	return d
 }
 
-// download tells whether u can be fetched by the builder.
+// download reports whether u can be fetched by the builder.
 func (r *reader) download(key, whose, text string) bool {
 	if !r.plainURL(key, whose, text) {
 		return false
@@ -162,7 +162,7 @@ func (r *reader) plainURL(key, whose, text string) bool {
 	return true
 }
 
-// sshUser tells that the user part is a login name and no secret: ssh://git@host.
+// sshUser reports that the user part is a login name and no secret: ssh://git@host.
 func sshUser(u *url.URL) bool {
 	_, password := u.User.Password()
 	return strings.HasSuffix(u.Scheme, "ssh") && !password

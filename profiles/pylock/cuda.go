@@ -26,7 +26,7 @@ func NVIDIA(ws []Wheel) []Wheel {
 	return found
 }
 
-// CUDA gives the CUDA version that the wheels bring, "12.6", or "12" where only the major is known; "" = none.
+// CUDA returns the CUDA version that the wheels bring, "12.6", or "12" where only the major is known; "" = none.
 // The surest sign wins: torch's local version such as +cu126, the version of cuda-toolkit, that of
 // nvidia-cuda-runtime, another package's local version, and last a name such as nvidia-cudnn-cu12.
 func CUDA(ws []Wheel) string {

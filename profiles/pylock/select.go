@@ -143,7 +143,7 @@ func (s *selection) markerHolds(whose, text string, at fault.Position) bool {
 	return s.holds[text]
 }
 
-// choose gives the packages whose markers hold.
+// choose returns the packages whose markers hold.
 func (s *selection) choose() []*Package {
 	var chosen []*Package
 	for i := range s.lock.Packages {
@@ -202,7 +202,7 @@ type candidate struct {
 	rank int
 }
 
-// better tells whether c goes before d: the better tag, the higher build, then the file name, so that the
+// better reports whether c goes before d: the better tag, the higher build, then the file name, so that the
 // order of the lock does not matter.
 func (c *candidate) better(d *candidate) bool {
 	if c.rank != d.rank {
@@ -214,7 +214,7 @@ func (c *candidate) better(d *candidate) bool {
 	return c.file.Name < d.file.Name
 }
 
-// bestOf gives the best of the wheels that fit; wheels whose names cannot be read do not.
+// bestOf returns the best of the wheels that fit; wheels whose names cannot be read do not.
 func bestOf(files []File, tags *pypi.TagSet) (candidate, bool) {
 	var best candidate
 	for i := range files {

@@ -33,7 +33,7 @@ func (s *selection) noWheel(p *Package) *fault.Fault {
 	return f.Hint("if the lock was made for another Python or platform, make it again with `mlbuild lock`")
 }
 
-// wrongLibc gives a fault if a wheel would fit on another libc.
+// wrongLibc returns a fault if a wheel would fit on another libc.
 func (s *selection) wrongLibc(p *Package) *fault.Fault {
 	other := s.target
 	other.Glibc, other.Musl = "", !s.target.Musl

@@ -14,7 +14,7 @@ func (f File) source() *Source {
 	return &Source{Type: Archive, URL: f.URL, Path: f.Path, Name: f.Name, Size: f.Size, SHA256: f.SHA256}
 }
 
-// sourceOf gives what p can be built from, nil if the lock has nothing but wheels.
+// sourceOf returns what p can be built from, nil if the lock has nothing but wheels.
 func sourceOf(p *Package) *Source {
 	switch {
 	case p.VCS != nil:
@@ -29,7 +29,7 @@ func sourceOf(p *Package) *Source {
 	return nil
 }
 
-// built gives the package as one to build, or reports why it cannot be.
+// built returns the package as one to build, or reports why it cannot be.
 func (s *selection) built(p *Package) (Wheel, bool) {
 	source := sourceOf(p)
 	if source == nil || s.forAnother(p) {
@@ -43,7 +43,7 @@ func (s *selection) built(p *Package) (Wheel, bool) {
 	return Wheel{Name: pypi.Normalize(p.Name), Version: p.Version, Source: source, Why: s.why(p), Direct: p.VCS != nil || p.Archive != nil}, true
 }
 
-// forAnother tells that the lock was made for other platforms: then a missing wheel means a lock that does not fit.
+// forAnother reports that the lock was made for other platforms: then a missing wheel means a lock that does not fit.
 func (s *selection) forAnother(p *Package) bool {
 	made := s.lock.Tool.Platforms
 	return len(p.Wheels) > 0 && !s.source[p.Name] && len(made) > 0 && !slices.Contains(made, s.target.Platform)

@@ -77,7 +77,7 @@ func removeTool(data []byte) []byte {
 	return append(out, data[kept:]...)
 }
 
-// header gives a table's key and where its line starts.
+// header returns a table's key and where its line starts.
 func header(data []byte, e *unstable.Node) (names []string, start int) {
 	for it := e.Key(); it.Next(); {
 		if len(names) == 0 {

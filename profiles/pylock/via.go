@@ -7,7 +7,7 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/pypi"
 )
 
-// PathTo gives a shortest dependency path root → … → name, from the packages' own dependencies and from
+// PathTo returns a shortest dependency path root → … → name, from the packages' own dependencies and from
 // [tool.mlbuild.via]; a root is what nobody requires. It is nil where the lock does not tell.
 func (l *Lock) PathTo(name string) []string {
 	parents := l.parents()
@@ -31,7 +31,7 @@ func (l *Lock) PathTo(name string) []string {
 	return nil
 }
 
-// Needed gives the packages that the roots require, directly or not, and the roots themselves, by normalized name. What a package of without requires does
+// Needed returns the packages that the roots require, directly or not, and the roots themselves, by normalized name. What a package of without requires does
 // not count. A package of which the lock does not say who requires it, or that something outside of the lock requires, such as the project's own
 // code, is a root.
 func (l *Lock) Needed(roots []string, without map[string]bool) map[string]bool {

@@ -189,7 +189,7 @@ func glibcMinor(version string) (int, error) {
 	return int(minor), nil
 }
 
-// Best gives the best tag of a wheel and its rank, lower is better; ok is false if none fits.
+// Best returns the best tag of a wheel and its rank, lower is better; ok is false if none fits.
 func (s *TagSet) Best(w WheelName) (tag Tag, rank int, ok bool) {
 	for platform := range strings.SplitSeq(w.Platform, ".") {
 		at, known := s.platformRank[platform]

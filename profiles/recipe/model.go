@@ -96,7 +96,7 @@ func (s ModelSource) Select(names []string) ([]string, error) {
 	}
 	names = slices.DeleteFunc(slices.Clone(names), func(n string) bool { return !chosen[n] })
 	if len(names) == 0 && len(faults) == 0 {
-		faults = fault.List{fault.New(fault.Spec, "the patterns of %s leave no file", s).Hint("Correct files of the model.")}
+		faults = fault.List{fault.New(fault.Spec, "the patterns of %s leave no file", s).Hint("correct files of the model")}
 	}
 	return names, faults.Err()
 }
@@ -109,9 +109,9 @@ func nothingMatches(s ModelSource, pattern string, names []string) *fault.Fault 
 		shown += ", …"
 	}
 	if shown != "" {
-		f.Hint("It has %s.", shown)
+		f.Hint("it has %s", shown)
 	}
-	return f.Hint("Correct files of the model; ** matches in directories too.")
+	return f.Hint("correct files of the model; ** matches in directories too")
 }
 
 // Base returns the name that a source gives its model, "" if it gives none.

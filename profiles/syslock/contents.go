@@ -22,7 +22,7 @@ type Contents struct {
 	Packages    []string // of that Python: "numpy==1.26.4", sorted
 }
 
-// Contents gives what is known of an image by its digest, nil if nothing is. A nil lock knows nothing.
+// Contents returns what is known of an image by its digest, nil if nothing is. A nil lock knows nothing.
 func (l *Lock) Contents(ref, digest, platform, python string) *Contents {
 	if l == nil {
 		return nil

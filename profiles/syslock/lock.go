@@ -53,7 +53,7 @@ type Link struct {
 	Target string // as readlink gives it: usr/lib64
 }
 
-// Leads gives the absolute path that the link leads to: /usr/lib64. As in the kernel, no link leads above the root.
+// Leads returns the absolute path that the link leads to: /usr/lib64. As in the kernel, no link leads above the root.
 func (l Link) Leads() string {
 	if path.IsAbs(l.Target) {
 		return path.Clean(l.Target)
@@ -94,7 +94,7 @@ func (p Package) File() string {
 	return name
 }
 
-// Digest gives the pinned digest of a base, "" if there is none. A nil lock has none.
+// Digest returns the pinned digest of a base, "" if there is none. A nil lock has none.
 func (l *Lock) Digest(ref string) string {
 	if l == nil {
 		return ""
@@ -116,7 +116,7 @@ type Question struct {
 	Asked    []string // Recipe.System
 }
 
-// Lookup gives the list that answers q, or says in words why none does. A nil lock answers nothing.
+// Lookup returns the list that answers q, or says in words why none does. A nil lock answers nothing.
 func (l *Lock) Lookup(q Question) (s *System, reason string) {
 	if l == nil {
 		return nil, "there is none"
@@ -163,7 +163,7 @@ func without(list, other []string) []string {
 	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return slices.Contains(other, s) })
 }
 
-// explain gives the reason that tells most: that of the profile's own list on this platform, else of any list on it.
+// explain returns the reason that tells most: that of the profile's own list on this platform, else of any list on it.
 func (l *Lock) explain(q Question) string {
 	for _, own := range []bool{true, false} {
 		for i := range l.Systems {
@@ -179,7 +179,7 @@ func (l *Lock) explain(q Question) string {
 	return "it has no system packages"
 }
 
-// Earlier gives the list that a new one should keep the versions of: the profile's own on this platform, nil if there is none.
+// Earlier returns the list that a new one should keep the versions of: the profile's own on this platform, nil if there is none.
 func (l *Lock) Earlier(q Question) *System {
 	if l == nil {
 		return nil
@@ -266,7 +266,7 @@ func (l *Lock) Keep(profiles []string) {
 	l.tidy()
 }
 
-// Clone gives a copy whose lists are its own.
+// Clone returns a copy whose lists are its own.
 func (l *Lock) Clone() *Lock {
 	if l == nil {
 		return &Lock{}
@@ -274,7 +274,7 @@ func (l *Lock) Clone() *Lock {
 	return &Lock{Images: slices.Clone(l.Images), Systems: slices.Clone(l.Systems), Models: slices.Clone(l.Models), Looks: slices.Clone(l.Looks)}
 }
 
-// WithoutImages gives a copy that pins no base. A nil lock stays nil.
+// WithoutImages returns a copy that pins no base. A nil lock stays nil.
 func (l *Lock) WithoutImages() *Lock {
 	if l == nil {
 		return nil

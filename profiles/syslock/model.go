@@ -28,7 +28,7 @@ type ModelFile struct {
 	SHA256 string // hex; "" = the commit stands for it: a file that git itself holds
 }
 
-// Model gives the entry that answers what a model's source is asked, or says in words why none does. A nil lock has none.
+// Model returns the entry that answers what a model's source is asked, or says in words why none does. A nil lock has none.
 func (l *Lock) Model(name, inputs string) (m *Model, reason string) {
 	if l == nil {
 		return nil, "there is none"
@@ -151,7 +151,7 @@ func (r *reader) modelFile(key string, m *rawModel, f rawModelFile) {
 // account is the part of a URL before its host.
 var account = lazyregexp.New(`://[^/?#\s]*@`)
 
-// holdsAccount tells whether a model's source names an account. The last @ of a repository stands before its revision.
+// holdsAccount reports whether a model's source names an account. The last @ of a repository stands before its revision.
 func holdsAccount(source string) bool {
 	before := source
 	if i := strings.LastIndex(source, "@"); i >= 0 {

@@ -40,7 +40,7 @@ func locate(data []byte) places {
 	return p
 }
 
-// position gives the place of a key, or of the nearest table around it that is known.
+// position returns the place of a key, or of the nearest table around it that is known.
 func (p places) position(file, key string) fault.Position {
 	for {
 		if at, ok := p[key]; ok {

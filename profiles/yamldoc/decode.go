@@ -191,9 +191,9 @@ func (d *Decoder) expand(n *Node) string {
 		if !declared {
 			f := fault.New(fault.Spec, "%s is not a declared build argument", found).In(n.At)
 			if near := Nearest(name, slices.Sorted(maps.Keys(d.Args))); near != "" {
-				f.Hint("Did you mean ${%s}?", near)
+				f.Hint("did you mean ${%s}?", near)
 			}
-			d.Report.Add(f.Hint("Declare it under args: with a default, or write $%s to leave it to the shell.", found))
+			d.Report.Add(f.Hint("declare it under args: with a default, or write $%s to leave it to the shell", found))
 		}
 		return value
 	})

@@ -151,8 +151,8 @@ func DidYouMean[S ~string](f *fault.Fault, name string, list []S) {
 		known[i] = string(s)
 	}
 	if near := Nearest(name, known); near != "" {
-		f.Hint("Did you mean %q?", near)
+		f.Hint("did you mean %q?", near)
 		return
 	}
-	f.Hint("Known here: %s.", strings.Join(known, ", "))
+	f.Hint("known here: %s", strings.Join(known, ", "))
 }

@@ -87,7 +87,7 @@ func parse(file string, data []byte, rep *Report) (body ast.Node, ok bool) {
 	}
 	for _, doc := range parsed.Docs[min(1, len(parsed.Docs)):] {
 		rep.Add(fault.New(fault.Spec, "the file holds more than one YAML document").In(position(file, doc.Start)).
-			Hint("Keep one document; profiles are variants inside it."))
+			Hint("keep one document; profiles are variants inside it"))
 		return nil, false
 	}
 	if len(parsed.Docs) == 0 {
@@ -127,7 +127,7 @@ func addSyntax(file string, data []byte, err error, rep *Report) {
 		if tab := bytes.IndexByte(indent, '\t'); tab >= 0 && len(indent) < len(line) {
 			tabs = true
 			rep.Add(fault.New(fault.Spec, "a tab indents this line; YAML allows only spaces").
-				In(fault.Position{File: file, Line: i + 1, Column: tab + 1}).Hint("Replace the tab by spaces."))
+				In(fault.Position{File: file, Line: i + 1, Column: tab + 1}).Hint("replace the tab by spaces"))
 		}
 	}
 	if tabs {
@@ -140,7 +140,7 @@ func addSyntax(file string, data []byte, err error, rep *Report) {
 	}
 	f := fault.New(fault.Spec, "YAML syntax: %s", syntax.Message).In(position(file, syntax.Token))
 	if strings.Contains(syntax.Message, "mapping value is not allowed") {
-		f.Hint("A value that contains \": \" needs quotes; keys of one mapping stand in one column.")
+		f.Hint("a value that contains \": \" needs quotes; keys of one mapping stand in one column")
 	}
 	rep.Add(f)
 }

@@ -73,7 +73,7 @@ type Machine struct {
 	Netem string `json:"netem,omitempty"`
 }
 
-// Same tells whether figures of two machines may stand in one report.
+// Same reports whether figures of two machines may stand in one report.
 func (m Machine) Same(o Machine) bool {
 	return m.CPU == o.CPU && m.Cores == o.Cores && m.Kernel == o.Kernel && m.BuildKit == o.BuildKit && m.Registry == o.Registry
 }
