@@ -108,7 +108,7 @@ func (b *build) lookupPackages(ctx context.Context, gw gateway.Client, r *recipe
 	return c, b.stageWheels(ctx, gw, &c, lock, glibc)
 }
 
-// choose picks the wheels, holds them against the compatibility tables, and returns the recipe what follows from them.
+// choose picks the wheels, holds them against the compatibility tables, and gives the recipe what follows from them.
 func (c *found) choose(lock *pylock.Lock, glibc string) error {
 	r := c.recipe
 	lock, err := lock.Restrict(allowed(r))

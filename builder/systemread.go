@@ -11,7 +11,7 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
-// readScripts returns each package of s its way: a step downloads the packages and reads their maintainer scripts.
+// readScripts gives each package of s its way: a step downloads the packages and reads their maintainer scripts.
 func (b *build) readScripts(ctx context.Context, gw gateway.Client, r *recipe.Recipe, asked query.SystemInputs, s *syslock.System) error {
 	if len(s.Packages) == 0 || r.Apt.Strategy == "apt" {
 		return nil

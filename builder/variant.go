@@ -100,7 +100,7 @@ func (m *imageBuild) make(ctx context.Context) (all made, err error) {
 }
 
 // makeOnce exports in one solve, and in two where an output has another codec than zstd. The daemon keeps the first blob that it makes of a layer
-// and returns it to every later export that does not force its own: a gzip or uncompressed export of a new layer would end up in
+// and gives it to every later export that does not force its own: a gzip or uncompressed export of a new layer would end up in
 // the images that are pushed afterwards, of this project and of others.
 func (m *imageBuild) makeOnce(ctx context.Context) (made, error) {
 	outputs, err := m.publish.Entries()

@@ -19,7 +19,7 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
-// forAMD64 returns an image the platform linux/amd64.
+// forAMD64 gives an image the platform linux/amd64.
 func forAMD64(t *testing.T, img v1.Image) v1.Image {
 	t.Helper()
 	config, err := img.ConfigFile()

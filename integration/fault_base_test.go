@@ -101,7 +101,7 @@ func TestPinnedBaseOutlivesItsTag(t *testing.T) {
 	based(t, ref+"@"+old).succeeds(b)
 }
 
-// asked records for which hosts the daemon wanted credentials, and returns one account.
+// asked records for which hosts the daemon wanted credentials, and gives one account.
 type asked struct {
 	mu    sync.Mutex
 	hosts []string

@@ -48,7 +48,7 @@ func TestUnsafeWheels(t *testing.T) {
 	}
 }
 
-// swapHashes returns each of two files of a RECORD the other's hash.
+// swapHashes gives each of two files of a RECORD the other's hash.
 func swapHashes(record, a, b string) string {
 	return strings.NewReplacer(a+",", b+",", b+",", a+",").Replace(record)
 }

@@ -46,7 +46,7 @@ func bytecodeLayers(r *recipe.Recipe, in given, below ops.Layers) (layers ops.La
 }
 
 // bytecode compiles the Python files of some trees by the image's own Python, onto nothing. The result depends on the interpreter's version alone, not on
-// its build: a new base runs the step again and returns the same bytes.
+// its build: a new base runs the step again and gives the same bytes.
 func bytecode(r *recipe.Recipe, in given, python bkllb.State, s ops.Group, name string, trees []bkllb.State) bkllb.State {
 	opts := []bkllb.RunOption{
 		bkllb.Args([]string{r.Base.Interpreter, "-B", "-S", "-s", "-c", scripts.Bytecode}),

@@ -22,7 +22,7 @@ func deb(name string, size int64, way syslock.Way) syslock.Package {
 		URL: "http://deb.example/pool/" + name + "_1_amd64.deb"}
 }
 
-// locked returns the recipe a list of system packages.
+// locked gives the recipe a list of system packages.
 func locked(packages ...syslock.Package) func(*recipe.Recipe, *Inputs) {
 	return func(_ *recipe.Recipe, in *Inputs) {
 		in.System = &syslock.System{

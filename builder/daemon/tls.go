@@ -157,7 +157,7 @@ func inDate(path string, cert *x509.Certificate, now time.Time) error {
 
 func day(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }
 
-// clientOpts returns BuildKit's client the same files that config checked.
+// clientOpts gives BuildKit's client the same files that config checked.
 func (t TLS) clientOpts(host string) []bkclient.ClientOpt {
 	name := t.ServerName
 	if name == "" {

@@ -50,7 +50,7 @@ func (o Options) CacheTargets() []Cache {
 	}}}
 }
 
-// inZstd returns the caches whose codec can be chosen the images' own, where the user names none.
+// inZstd gives the caches whose codec can be chosen the images' own, where the user names none.
 func inZstd(caches []Cache) []Cache {
 	var all []Cache
 	for _, c := range caches {

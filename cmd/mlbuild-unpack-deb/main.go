@@ -146,7 +146,7 @@ func (c *command) state() error {
 	return deb.Place(root, files, c.options)
 }
 
-// dirsLike returns the directories above the files the mode and owner that they have in one of the roots, in this order. A directory that is
+// dirsLike gives the directories above the files the mode and owner that they have in one of the roots, in this order. A directory that is
 // among the files is as it is there.
 func dirsLike(files []deb.Made, roots ...string) func(string) (deb.Dir, bool) {
 	made := map[string]bool{"/": true} // a layer has no entry of it

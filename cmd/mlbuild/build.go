@@ -104,7 +104,7 @@ func (b *buildFlags) plan(ctx context.Context, e *env, cmd *cobra.Command, args 
 	return s, out, err
 }
 
-// wants reads the flags that only this command has, and returns the variants their tags.
+// wants reads the flags that only this command has, and gives the variants their tags.
 func (b *buildFlags) wants(ctx context.Context, e *env, variants []builder.Variant) (*outputs, wanted, error) {
 	var faults fault.List
 	collect := func(err error) { faults = append(faults, fault.All(err)...) }
@@ -127,7 +127,7 @@ func (b *buildFlags) wants(ctx context.Context, e *env, variants []builder.Varia
 	return out, w, faults.Err()
 }
 
-// tag returns every profile its references.
+// tag gives every profile its references.
 func (b *buildFlags) tag(variants []builder.Variant, out *outputs) error {
 	tags := append(b.tags, out.names...)
 	if len(tags) == 0 && out.push {

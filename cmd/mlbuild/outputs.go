@@ -131,7 +131,7 @@ func (o *outputs) place(text string, out builder.Output, dest string, variants [
 	return nil
 }
 
-// destinations returns each profile its file: {profile} says where the name goes, else several profiles get their suffix before the
+// destinations gives each profile its file: {profile} says where the name goes, else several profiles get their suffix before the
 // extension.
 func destinations(dest string, variants []builder.Variant) map[string]string {
 	paths := map[string]string{}

@@ -90,7 +90,7 @@ func (w *writers) load(docker string) func(string) (io.WriteCloser, error) {
 	}
 }
 
-// finish returns the files of the built profiles their names, removes those of the others, and waits for docker load.
+// finish gives the files of the built profiles their names, removes those of the others, and waits for docker load.
 func (w *writers) finish(built map[string]bool) error {
 	var faults fault.List
 	for _, profile := range sortedKeys(w.pending) {
@@ -116,7 +116,7 @@ func (w *writers) finish(built map[string]bool) error {
 	return faults.Err()
 }
 
-// rename returns a finished file its name and the mode of an ordinary file.
+// rename gives a finished file its name and the mode of an ordinary file.
 func rename(p pendingFile) error {
 	if err := os.Chmod(p.temporary, 0o644); err != nil {
 		return err

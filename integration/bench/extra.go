@@ -131,7 +131,7 @@ func (b *bench) clientOnly(ctx context.Context, workload, scenario string, n *no
 	})
 }
 
-// contexts returns the application more and more files.
+// contexts gives the application more and more files.
 func (b *bench) contexts(ctx context.Context) error {
 	counts := []int{10_000}
 	if b.full {

@@ -21,7 +21,7 @@ type lane struct {
 	tag  string
 }
 
-// newLane returns a contender a fresh copy of the project, a new repository and an empty daemon.
+// newLane gives a contender a fresh copy of the project, a new repository and an empty daemon.
 func (b *bench) newLane(ctx context.Context, c contender, p *locked, reg *testbed.Registry) (*lane, error) {
 	n, err := b.newNode(ctx, reg)
 	if err != nil {

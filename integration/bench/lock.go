@@ -141,7 +141,7 @@ func (l *locker) lock(ctx context.Context, dir string, files map[string]string) 
 	return nil
 }
 
-// read returns every contender the lock in its form and fetches its wheels.
+// read gives every contender the lock in its form and fetches its wheels.
 func (l *locker) read(ctx context.Context, name, dir string) (*variant, error) {
 	data, err := os.ReadFile(l.file(dir))
 	if err != nil {

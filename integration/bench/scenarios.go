@@ -78,7 +78,7 @@ func (b *bench) appEdit(ctx context.Context, scenario string, reps int, turns []
 	})
 }
 
-// change returns the project another lock each round. Slow contenders take the first round only.
+// change gives the project another lock each round. Slow contenders take the first round only.
 func (b *bench) change(ctx context.Context, p *locked, scenario string, turns []turn) error {
 	variants := p.changes[scenario]
 	return b.rounds(len(variants), turns, func(r int, t turn) error {

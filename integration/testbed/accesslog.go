@@ -80,7 +80,7 @@ func (l *AccessLog) Fail(fault func(*http.Request) (status int, ok bool)) {
 	})
 }
 
-// Intercept hands every request to catch first, which answers it and returns true, or gives false; nil ends
+// Intercept hands every request to catch first, which answers it and returns true, or returns false; nil ends
 // that. To break the connection, catch panics with http.ErrAbortHandler. It is called from several
 // goroutines.
 func (l *AccessLog) Intercept(catch func(http.ResponseWriter, *http.Request) bool) {

@@ -200,7 +200,7 @@ func (d *Daemon) config() (string, error) {
 	return b.String(), nil
 }
 
-// registryConfig returns each registry its own table: http, or the authority to trust.
+// registryConfig gives each registry its own table: http, or the authority to trust.
 func (d *Daemon) registryConfig(b *strings.Builder) error {
 	seen := map[string]bool{}
 	for i, r := range append([]*Registry{d.opt.Mirror}, d.opt.Registries...) {

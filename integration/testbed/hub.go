@@ -19,7 +19,7 @@ import (
 //	/api/models/<repo>/revision/<revision>?blobs=true   the commit, and the files with sizes and hashes
 //	/<repo>/resolve/<revision>/<path>                   a file; one in LFS is a redirect to another place
 //
-// A gated repository lists its files to everybody and returns them to its token alone.
+// A gated repository lists its files to everybody and gives them to its token alone.
 type Hub struct {
 	*AccessLog
 	URL   string

@@ -108,7 +108,7 @@ func (w *writer) own(at string, mode uint32, uid, gid int) error {
 	return nil
 }
 
-// chown returns a file its owner if it has another one, as files in a setgid directory have.
+// chown gives a file its owner if it has another one, as files in a setgid directory have.
 func (w *writer) chown(at string, uid, gid int) error {
 	info, err := w.root.Lstat(at)
 	if err != nil {

@@ -13,7 +13,7 @@ var (
 	AptCA    = []string{"SSL_CERT_FILE"}
 )
 
-// Options returns a step the network's needs: the CA by a secret mount, named in the variables, and the proxy.
+// Options gives a step the network's needs: the CA by a secret mount, named in the variables, and the proxy.
 func (n Network) Options(caVariables []string) []bkllb.RunOption {
 	var opts []bkllb.RunOption
 	if n.CA {

@@ -30,7 +30,7 @@ func UVOptions(p ocispecs.Platform) []bkllb.RunOption {
 	}
 }
 
-// IndexScript returns uv the credentials of the indexes, each as "user:password".
+// IndexScript gives uv the credentials of the indexes, each as "user:password".
 const IndexScript = `
 for v in $(env | sed -n 's/^\(MLBUILD_INDEX_[A-Z0-9_]*\)=.*/\1/p'); do
   eval "value=\$$v"; name=${v#MLBUILD_INDEX_}

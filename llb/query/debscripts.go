@@ -70,7 +70,7 @@ func SetAnswered(sys *syslock.System, a recipe.Apt) error {
 	return faults.Err()
 }
 
-// SetWays returns every package of sys its way, from what the step of SystemReading left in SystemWays.
+// SetWays gives every package of sys its way, from what the step of SystemReading left in SystemWays.
 func SetWays(sys *syslock.System, data []byte) error {
 	var ways []struct{ Package, Way, Reason string }
 	if err := json.Unmarshal(data, &ways); err != nil {

@@ -121,7 +121,7 @@ func dirsOf(files []*file) []string {
 	return dirs
 }
 
-// makeDirs makes the directories and returns them their mode whatever the umask is.
+// makeDirs makes the directories and gives them their mode whatever the umask is.
 func makeDirs(root *os.Root, dirs []string, rep *report) error {
 	for _, dir := range dirs {
 		if info, err := root.Lstat(dir); err == nil && !info.IsDir() {

@@ -56,9 +56,9 @@ type BaseImage struct {
 	Glibc string `json:"glibc,omitempty"`
 	// Python is an image whose Python in /usr/local is laid over the base, in a layer of its own; "" = the base has one.
 	Python string `json:"python,omitempty"`
-	// Look reports that Interpreter is only expected: the base is looked into for it.
+	// Look says that Interpreter is only expected: the base is looked into for it.
 	Look bool `json:"look,omitempty"`
-	// Packages reports that the packages of the base's own Python are part of the image's environment: they are not installed again.
+	// Packages says that the packages of the base's own Python are part of the image's environment: they are not installed again.
 	Packages bool `json:"packages,omitempty"`
 }
 
@@ -115,7 +115,7 @@ type Requirements struct {
 type File struct {
 	Path string `json:"path"` // slash path inside the project
 	Data string `json:"data"`
-	// Top reports that the user names the file; false = it is only included by another.
+	// Top says that the user names the file; false = it is only included by another.
 	Top bool `json:"top,omitempty"`
 
 	Lines  []pypi.Line `json:"-"` // what Data says, if it is a requirements file: see Requirements.Parse
