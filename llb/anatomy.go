@@ -43,18 +43,10 @@ func assemble(r *recipe.Recipe, inputs Inputs) (image, error) {
 	}
 	stage := stages[in.Target]
 	if stage == nil {
-		return image{}, fault.New(fault.Spec, "there is no stage %q", in.Target).Hint("the stages are: %s", stageNames())
+		return image{}, fault.New(fault.Spec, "there is no stage %q", in.Target).Hint("the stages are: %s", strings.Join(recipe.Texts(recipe.Stages), ", "))
 	}
 	layers, err := stage(r, in)
 	return image{r, in, layers}, err
-}
-
-func stageNames() string {
-	names := make([]string, len(recipe.Stages))
-	for i, s := range recipe.Stages {
-		names[i] = string(s)
-	}
-	return strings.Join(names, ", ")
 }
 
 // runtimeStage is the image that is shipped.

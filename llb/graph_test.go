@@ -257,7 +257,7 @@ func TestCompileFaults(t *testing.T) {
 		code   fault.Code
 		words  []string
 	}{
-		{"target", func(_ *recipe.Recipe, in *Inputs) { in.Target = "tests" }, fault.Spec, []string{`"tests"`, strings.Join(ops.Targets, ", ")}},
+		{"target", func(_ *recipe.Recipe, in *Inputs) { in.Target = "tests" }, fault.Spec, []string{`"tests"`, strings.Join(recipe.Texts(recipe.Stages), ", ")}},
 		{"platform", func(r *recipe.Recipe, _ *Inputs) { r.Platform = "linux/!" }, fault.Platform, []string{`"linux/!"`}},
 		{"copy into /tmp", func(r *recipe.Recipe, _ *Inputs) { r.App.Copy[0].To = "/tmp/x/" }, fault.Spec, []string{"/tmp/x"}},
 		{"copy over /tmp", func(r *recipe.Recipe, _ *Inputs) { r.App.Copy[1].To = "/tmp" }, fault.Spec, []string{"/tmp"}},

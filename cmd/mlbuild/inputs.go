@@ -228,7 +228,7 @@ func parseCompression(text string, variants []builder.Variant) (recipe.Compressi
 	}
 	if !slices.Contains(recipe.Compressions, recipe.Compression(text)) {
 		return "", fault.New(fault.Usage, "--compression %s: there is no type %q", text, text).
-			Hint("the types are: %s", strings.Join(texts(recipe.Compressions), ", "))
+			Hint("the types are: %s", strings.Join(recipe.Texts(recipe.Compressions), ", "))
 	}
 	return recipe.Compression(text), nil
 }
@@ -241,15 +241,6 @@ func projectCompression(variants []builder.Variant) recipe.Compression {
 		}
 	}
 	return kind
-}
-
-// texts returns the values of a type of words as the words that they are.
-func texts[S ~string](list []S) []string {
-	texts := make([]string, len(list))
-	for i, s := range list {
-		texts[i] = string(s)
-	}
-	return texts
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -125,10 +125,10 @@ func (s *session) close() {
 
 // checkTarget refuses an unknown stage before anything is looked up.
 func checkTarget(target string) error {
-	if target == "" || slices.Contains(ops.Targets, target) {
+	if target == "" || slices.Contains(recipe.Stages, recipe.Stage(target)) {
 		return nil
 	}
-	return fault.New(fault.Spec, "there is no stage %q", target).Hint("the stages are: %s", join(ops.Targets))
+	return fault.New(fault.Spec, "there is no stage %q", target).Hint("the stages are: %s", join(recipe.Texts(recipe.Stages)))
 }
 
 // parseStages reads what --no-cache says: nothing, everything, or some stages.

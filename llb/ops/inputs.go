@@ -4,9 +4,6 @@ import (
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 )
 
-// Targets are the stages that can be built by themselves, in the order in which they build on each other.
-var Targets = []string{"base", "builder", "models", "runtime", "testing", "dev"}
-
 // HelperStore is the content store in which a client offers the helpers, by their digests.
 const HelperStore = "mlbuild/helper"
 

@@ -89,3 +89,12 @@ const (
 
 // Compressions are all compressions, sorted.
 var Compressions = []Compression{Estargz, Gzip, Uncompressed, Zstd}
+
+// Texts returns the values of one of these types as plain texts, in order.
+func Texts[S ~string](list []S) []string {
+	all := make([]string, len(list))
+	for i, s := range list {
+		all[i] = string(s)
+	}
+	return all
+}
