@@ -36,7 +36,7 @@ func TestCopyFrom(t *testing.T) {
 		t.Errorf("layers (-want +got):\n%s", d)
 	}
 	g := compiled(t, change)
-	step := g.Named(CopyStep + "copy /usr/bin/ffmpeg, /lib/*.so")
+	step := g.Named("[files of other images] copy /usr/bin/ffmpeg, /lib/*.so")
 	var actions []string
 	for _, a := range step.Op.GetFile().GetActions() {
 		actions = append(actions, llbtest.Action(a))
@@ -56,7 +56,7 @@ func TestCopyFrom(t *testing.T) {
 	if !slices.Contains(sources, "docker-image://"+pinned) {
 		t.Errorf("the files come from %q", sources)
 	}
-	other := g.Named(CopyStep + "copy /x from")
+	other := g.Named("[files of other images] copy /x from")
 	if acts := other.Op.GetFile().GetActions(); !slices.ContainsFunc(acts, func(a *pb.FileAction) bool { return strings.HasPrefix(llbtest.Action(a), "copy /x (0) -> /app/y 3:4") }) {
 		t.Errorf("the owner is not the one that the rule names: %v", acts)
 	}

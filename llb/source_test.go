@@ -85,7 +85,7 @@ func from(g llbtest.Graph, v llbtest.Vertex, dest string) llbtest.Vertex {
 // TestBuiltWheel: a source distribution is downloaded by its hash, built on the builder stage, checked and unpacked without network, and is a layer.
 func TestBuiltWheel(t *testing.T) {
 	g := fromSource(t, func(_ *recipe.Recipe, in *Inputs) { in.Build.Asked["speedups"] = "wants (requirements.txt:3)" }, sdistOf("speedups"))
-	step := g.Named(WheelStep)
+	step := g.Named("[source] wheel of ")
 	if step.Name != "[source] wheel of speedups 1.2.3, required by wants (requirements.txt:3)" {
 		t.Errorf("the step is named %q", step.Name)
 	}
@@ -128,7 +128,7 @@ func TestBuildsAreApart(t *testing.T) {
 	steps := func(change func(*recipe.Recipe, *Inputs)) map[string]string {
 		found := map[string]string{}
 		for name, d := range fromSource(t, change, sdistOf("one"), sdistOf("two")).Digests("exec") {
-			if strings.HasPrefix(name, SourceStep) {
+			if strings.HasPrefix(name, "[source] ") {
 				found[name] = d
 			}
 		}
@@ -183,7 +183,7 @@ func TestBuildEnvironment(t *testing.T) {
 				if c.more != nil {
 					c.more(in)
 				}
-			}, sdistOf("speedups")).Named(WheelStep)
+			}, sdistOf("speedups")).Named("[source] wheel of ")
 			for name, want := range c.want {
 				if got, _ := llbtest.Environ(step, name); got != want {
 					t.Errorf("%s is %q, want %q", name, got, want)
@@ -199,7 +199,7 @@ func TestToolkitOnlyWhereAsked(t *testing.T) {
 		in.Build.Devel, in.Build.CUDA = llbtest.Base(develRef, 9), "12.6.3"
 		r.Builder.Packages = []recipe.PackageBuild{{Name: "kernels", CUDA: true}, {Name: "plain"}}
 	}, sdistOf("kernels"), sdistOf("plain"))
-	step := g.Named(WheelStep + "kernels")
+	step := g.Named("[source] wheel of kernels")
 	if m := llbtest.Mount(step, cudaHome); m == nil || !m.Readonly || m.Selector != "/usr/local/cuda-12.6" || !strings.Contains(from(g, step, cudaHome).Op.GetSource().Identifier, develRef) {
 		t.Errorf("the toolkit: %v", m)
 	}
@@ -222,7 +222,7 @@ func shared(r *recipe.Recipe, in *Inputs) {
 // TestBuildWithoutIsolation: what is locked is mounted from its layers and not installed again, with what it needs and nothing else.
 func TestBuildWithoutIsolation(t *testing.T) {
 	g := fromSource(t, shared, sdistOf("kernels"), sdistOf("tools"))
-	step := g.Named(WheelStep + "kernels")
+	step := g.Named("[source] wheel of kernels")
 	if m := llbtest.Mount(step, wheel.Venv); m == nil || !m.Readonly || m.Selector != wheel.Venv {
 		t.Fatalf("the environment: %v", m)
 	}
@@ -291,7 +291,7 @@ func TestCheckout(t *testing.T) {
 			pb.AttrFullRemoteURL: "ssh://git@git.example/team/greet.git", pb.AttrMountSSHSock: "default", pb.AttrKnownSSHHosts: hosts}},
 	} {
 		g := fromSource(t, func(_ *recipe.Recipe, in *Inputs) { in.Build.Hosts = hosts }, git(c.url))
-		step := g.Named(WheelStep)
+		step := g.Named("[source] wheel of ")
 		source := from(g, step, "/mlbuild/source")
 		if got := source.Op.GetSource().Identifier; got != c.identifier {
 			t.Errorf("the source is %s", got)
@@ -326,7 +326,7 @@ func TestLocalSources(t *testing.T) {
 		r.Requires.Local = []recipe.LocalSource{{Path: "libs/tool", Name: "tool", Git: true}}
 		in.Build.Version = "3.1"
 	}, dir, file)
-	step := g.Named(WheelStep + "tool")
+	step := g.Named("[source] wheel of tool")
 	source := from(g, step, "/mlbuild/source")
 	if m := llbtest.Mount(step, "/mlbuild/source"); m.Selector != "/libs/tool" || source.Attrs()[pb.AttrFollowPaths] != `["libs/tool"]` || !strings.Contains(source.Attrs()[pb.AttrExcludePatterns], "*.log") {
 		t.Errorf("%v of %v", m, source.Attrs())
@@ -334,7 +334,7 @@ func TestLocalSources(t *testing.T) {
 	if v, _ := llbtest.Environ(step, "SETUPTOOLS_SCM_PRETEND_VERSION_FOR_TOOL"); v != "3.1" {
 		t.Errorf("the version by git's tags is %q", v)
 	}
-	packed := from(g, g.Named(WheelStep+"packed"), "/mlbuild/source")
+	packed := from(g, g.Named("[source] wheel of packed"), "/mlbuild/source")
 	if c := packed.Op.GetFile().Actions[0].GetCopy(); c.Src != "/sdists/packed-1.tar.gz" || c.Dest != "/packed-1.tar.gz" {
 		t.Errorf("copied: %v", c)
 	}
@@ -349,7 +349,7 @@ func TestBuildRequirements(t *testing.T) {
 		r.Requires.Indexes = append(r.Requires.Indexes, recipe.Index{Name: "mirror", URL: "https://mirror.example/simple", Default: true, Secret: "mirror-login"})
 		r.Builder.Constraints = []recipe.File{{Path: "build/c.txt", Data: "setuptools<80\n-c more.txt\n", Top: true}, {Path: "build/more.txt", Data: "wheel<1\n"}}
 	}, sdistOf("speedups"))
-	step := g.Named(WheelStep)
+	step := g.Named("[source] wheel of ")
 	files := scriptFiles(g, step)
 	if d := cmp.Diff("[[index]]\nname = \"mirror\"\nurl = \"https://mirror.example/simple\"\ndefault = true\n", files["/uv.toml"]); d != "" {
 		t.Errorf("uv.toml (-want +got):\n%s", d)
@@ -368,7 +368,7 @@ func TestBuiltForAnotherPlatform(t *testing.T) {
 		r.Platform = "linux/arm64"
 		in.Base.Config.Platform.Architecture = "arm64"
 	}, sdistOf("speedups"))
-	step, uv := g.Named(WheelStep), g.Named("pip: bring uv")
+	step, uv := g.Named("[source] wheel of "), g.Named("pip: bring uv")
 	if step.Op.Platform.Architecture != "arm64" || uv.Op.Platform.Architecture != "amd64" || !slices.Contains(uv.Op.GetExec().Meta.Args, "manylinux2014_aarch64") {
 		t.Errorf("built on %v, uv brought on %v by %q", step.Op.Platform, uv.Op.Platform, uv.Op.GetExec().Meta.Args)
 	}
