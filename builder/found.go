@@ -119,11 +119,11 @@ func (c *found) choose(lock *pylock.Lock, glibc string) error {
 	if err != nil {
 		return err
 	}
-	c.wheels, c.cuda, c.glibc = wheels, pylock.CUDA(wheels), glibc
 	infos := make([]compat.Package, len(wheels))
 	for i, w := range wheels {
 		infos[i] = compat.Package{Name: w.Name, Version: w.Version}
 	}
+	c.wheels, c.cuda, c.glibc = wheels, compat.Known().Frameworks.CUDA(infos), glibc
 	if c.notes, err = compat.CheckWheels(r, infos, lock.PathTo); err != nil {
 		return err
 	}

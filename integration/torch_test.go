@@ -14,6 +14,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/builder"
 	"github.com/mlbuild/mlbuild/integration/testbed"
+	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 )
 
@@ -142,7 +143,11 @@ func TestRealTorch(t *testing.T) {
 	image, ref, lock := torchImage(t, tb, b, example(t, "torch"), "gpu")
 	t.Logf("%.0f s with the lock; %.0f s, %d bytes, %+v", time.Since(began).Seconds(), image.Seconds, image.Size, *image.Layers)
 	wheels := lockedWheels(t, "lock", lock)
-	cuda := pylock.CUDA(wheels)
+	var packages []compat.Package
+	for _, w := range wheels {
+		packages = append(packages, compat.Package{Name: w.Name, Version: w.Version})
+	}
+	cuda := compat.Known().Frameworks.CUDA(packages)
 	if cuda == "" || image.CUDA != cuda {
 		t.Fatalf("CUDA %q in the lock, %q in the result", cuda, image.CUDA)
 	}

@@ -80,7 +80,7 @@ func cudaOfRequirements(report *yamldoc.Report, q acceleratorQuestion) string {
 	}
 	for _, d := range q.direct {
 		_, local, _ := strings.Cut(d.pin, "+")
-		if cuda := compat.CUDAOfTag(local); cuda != "" && slices.Contains(compat.TorchFamily, d.Name) {
+		if cuda := compat.CUDAOfTag(local); cuda != "" && slices.Contains(compat.Torch().Index.Family, d.Name) {
 			report.Notef("CUDA %s is taken from %s==%s in %s", cuda, d.Name, d.pin, d.at)
 			return cuda
 		}
@@ -105,12 +105,13 @@ func noteOtherIndex(report *yamldoc.Report, a recipe.Accelerator, q acceleratorQ
 
 // checkPins holds the pinned versions of frameworks against the tables before anything is resolved.
 func checkPins(report *yamldoc.Report, direct []requirement, a recipe.Accelerator, python, profile string) {
+	torch := compat.Torch()
 	for _, q := range direct {
 		if q.pin == "" || !minorVersion.MatchString(python) {
 			continue
 		}
 		cuda := ""
-		if a.Kind == recipe.CUDA && slices.Contains(compat.Known().TorchTags(), compat.CUDATag(a.CUDA)) || q.Name != "torch" {
+		if a.Kind == recipe.CUDA && slices.Contains(torch.Tags(), compat.CUDATag(a.CUDA)) || q.Name != torch.Name {
 			cuda = a.CUDA
 		}
 		if f := localPin(q, a, profile); f != nil {
@@ -125,11 +126,11 @@ func checkPins(report *yamldoc.Report, direct []requirement, a recipe.Accelerato
 			report.Notef("%s", note)
 		}
 	}
-	checkTorchvision(report, direct)
+	checkPairs(report, direct)
 }
 
-// checkTorchvision compares a pinned torchvision with a pinned torch: each is built against exactly one minor version.
-func checkTorchvision(report *yamldoc.Report, direct []requirement) {
+// checkPairs compares a pinned framework with a pinned package that is built against exactly one minor version of it.
+func checkPairs(report *yamldoc.Report, direct []requirement) {
 	pin := func(name string) requirement {
 		i := slices.IndexFunc(direct, func(q requirement) bool { return q.Name == name && q.pin != "" })
 		if i < 0 {
@@ -137,14 +138,14 @@ func checkTorchvision(report *yamldoc.Report, direct []requirement) {
 		}
 		return direct[i]
 	}
-	torch, vision := pin("torch"), pin("torchvision")
-	row := compat.Known().TorchRowOf(torch.pin)
-	i := slices.IndexFunc(compat.Known().Torch, func(t compat.TorchRow) bool { return t.Torchvision == compat.MinorOf(vision.pin) })
-	if row == nil || i < 0 || row.Torchvision == compat.MinorOf(vision.pin) {
-		return
+	for _, f := range compat.Known().Frameworks {
+		for _, name := range f.Pairs {
+			other := pin(name)
+			if found := f.PairFault(name, other.pin, pin(f.Name).pin); found != nil {
+				report.Add(found.In(other.at))
+			}
+		}
 	}
-	report.Add(fault.New(fault.Resolve, "torchvision %s is built for torch %s, the project wants torch %s", vision.pin, compat.Known().Torch[i].Version, torch.pin).
-		In(vision.at).Hint("torch %s pairs with torchvision %s", row.Version, row.Torchvision))
 }
 
 // localPin is nil unless a torch is pinned to a build (2.9.1+cu128) that the profile does not take.
@@ -168,7 +169,7 @@ func localPin(q requirement, a recipe.Accelerator, profile string) *fault.Fault 
 
 // checkArm refuses a CUDA for which torch has no aarch64 wheels.
 func checkArm(report *yamldoc.Report, a recipe.Accelerator, s yamldoc.String, q acceleratorQuestion) {
-	arm := compat.Known().TorchArm
+	arm := compat.Torch().Index.AArch64
 	if q.platform != "linux/arm64" || a.CUDA == "" || !asksIn(q.direct, "torch") ||
 		slices.Contains(arm, compat.CUDATag(a.CUDA)) || compat.CompareVersions(a.CUDA, compat.CUDAOfTag(arm[len(arm)-1])) > 0 {
 		return
@@ -190,7 +191,7 @@ func cudaLike(s string) string {
 		return v
 	}
 	newest := "12.6"
-	for _, tag := range compat.Known().TorchTags() {
+	for _, tag := range compat.Torch().Tags() {
 		if v := compat.CUDAOfTag(tag); compat.MajorOf(v) == s {
 			newest = v
 		}
@@ -249,7 +250,7 @@ func (r *resolver) bindTorch() {
 	if slices.ContainsFunc(*indexes, func(i recipe.Index) bool { return i.Name == name }) {
 		return // the project has its own index of this name
 	}
-	root := strings.TrimRight(r.spec.pytorchIndex.Or(orElse(r.found.torch.root, defaultPyTorch)), "/")
+	root := strings.TrimRight(r.spec.pytorchIndex.Or(orElse(r.found.torch.root, compat.Torch().Index.URL)), "/")
 	checkURL(r.Report, yamldoc.String{Value: root, At: r.spec.pytorchIndex.At, Set: true}, "pytorch_index")
 	*indexes = append(*indexes, recipe.Index{Name: name, URL: root + "/" + tag})
 }
@@ -257,7 +258,7 @@ func (r *resolver) bindTorch() {
 // knownTag reports whether some torch has an index of the CUDA tag. A tag beyond the table is believed with a
 // note; one in between is an error if torch is asked for, and no reason to bind it otherwise.
 func (r *resolver) knownTag(tag string) bool {
-	tags := compat.Known().TorchTags()
+	tags := compat.Torch().Tags()
 	if slices.Contains(tags, tag) {
 		return true
 	}
@@ -297,36 +298,19 @@ type renameQuestion struct {
 func renames(direct []requirement, names renameQuestion) map[string]string {
 	found := map[string]string{}
 	for _, q := range direct {
-		for _, v := range compat.Known().Variants {
-			inBase := names.base == recipe.BaseTensorFlow && slices.Contains(v.Names, "tensorflow") // under the name that it has there
-			if !slices.Contains(v.Names, q.Name) || slices.Contains(names.allowed, q.Name) || inBase {
-				continue
-			}
-			if to := variant(v, q, names); to != q.Name+q.ExtrasText() {
-				found[q.Name] = to
-			}
+		f := compat.Known().Frameworks.Of(q.Name)
+		if f == nil || slices.Contains(names.allowed, q.Name) {
+			continue
+		}
+		if names.base == recipe.BaseTensorFlow && f.Name == "tensorflow" {
+			continue // it is in the base, under the name that it has there
+		}
+		if to := f.PackageFor(q.Name, q.ExtrasText(), names.accelerator, names.platform); to != q.Name+q.ExtrasText() {
+			found[q.Name] = to
 		}
 	}
 	if len(found) == 0 {
 		return nil
 	}
 	return found
-}
-
-// variant chooses among the names of one framework.
-func variant(v compat.VariantRow, q requirement, names renameQuestion) string {
-	a := names.accelerator
-	switch {
-	case a.Kind == recipe.CUDA && strings.Contains(q.ExtrasText(), "cuda"):
-		return q.Name + q.ExtrasText() // the project chose its CUDA build itself
-	case a.Kind == recipe.CUDA && v.CUDA13 != "" && compat.MajorOf(a.CUDA) == "13":
-		return v.CUDA13
-	case a.Kind == recipe.CUDA:
-		return v.CUDA
-	case v.CPUArm != "" && names.platform == "linux/arm64":
-		return v.CPUArm
-	case !strings.Contains(q.ExtrasText(), "cuda") && q.Name == v.CPU:
-		return q.Name + q.ExtrasText()
-	}
-	return v.CPU
 }

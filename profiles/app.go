@@ -92,8 +92,7 @@ type appQuestion struct {
 	accelerator recipe.Accelerator
 	models      []recipe.Model
 	direct      []requirement // what the project asks for by name
-	training    bool          // the profile is train or extends it
-	trainers    []trainer
+	training    compat.Training
 	file        string // the project file
 	py          *pyproject
 	wheel       bool // the project itself is installed
@@ -104,8 +103,8 @@ func resolveApp(t tree, s appSpec, q appQuestion) recipe.App {
 	a := recipe.App{Workdir: readWorkdir(t.Report, s.workdir)}
 	a.Copy, a.Ignore = appFiles(t, s, placement{a.Workdir, q.user}, q)
 	command := commandQuestion{file: q.file, py: q.py, wheel: q.wheel, copied: a}
-	if q.training {
-		command.train = trainScript(t, a, q.direct)
+	if command.launch = q.training.Launch; command.launch != nil {
+		command.train = trainScript(t, a)
 	}
 	a.Command, a.CommandFrom = resolveCommand(t, s, command)
 	a.Entrypoint = initEntrypoint(t.Report, s, yamldoc.Values(s.entrypoint), a.Command)
@@ -145,9 +144,7 @@ func appEnv(t tree, s appSpec, q appQuestion, a recipe.App) []recipe.Pair {
 	if q.accelerator.Kind == recipe.CUDA {
 		defaults = append(defaults, compat.NvidiaEnv...)
 	}
-	for _, t := range q.trainers {
-		defaults = append(defaults, t.env...)
-	}
+	defaults = append(defaults, q.training.Env...)
 	return recipe.Over(recipe.Over(defaults, presetEnv(t.Report, s.presets, q.accelerator.Kind)), env)
 }
 

@@ -103,20 +103,18 @@ func (q baseQuestion) pytorch() recipe.BaseImage {
 		return recipe.BaseImage{}
 	}
 	cuda := a.CUDA
-	row := compat.Known().TorchRowOf(version)
+	row := compat.Torch().Release(version)
 	if cuda == "" && row != nil {
-		cuda = compat.CUDAOfTag(row.Default)
+		cuda = row.CUDA
 	}
 	if cuda == "" {
 		q.Specf(s.kind.At, "the tables of this mlbuild (%s) do not know the CUDA of torch %s", compat.Known().AsOf, version).
 			Hint("name it: accelerator: {cuda: \"12.8\"}")
 		return recipe.BaseImage{}
 	}
-	if row != nil {
-		if f := compat.TorchPair(version, cuda, row); f != nil {
-			q.Add(f.In(q.cudaAt.At))
-			return recipe.BaseImage{}
-		}
+	if f := compat.Torch().CUDAFault(version, cuda); f != nil {
+		q.Add(f.In(q.cudaAt.At))
+		return recipe.BaseImage{}
 	}
 	cudnn := "cudnn9"
 	if compat.CompareVersions(version, "2.4") < 0 {

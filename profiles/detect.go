@@ -61,8 +61,9 @@ func srcLayout(t tree, a recipe.App) bool {
 
 // commandQuestion is what the command is decided by where the project file names none.
 type commandQuestion struct {
-	file   string // the project file
-	train  string // what a training image runs on every GPU, "" = nothing
+	file   string   // the project file
+	launch []string // the command by which a training image runs a script on every GPU
+	train  string   // that script, "" = none
 	py     *pyproject
 	wheel  bool       // the project itself is installed
 	copied recipe.App // Copy and Workdir
@@ -74,8 +75,8 @@ func resolveCommand(t tree, s appSpec, q commandQuestion) (command []string, fro
 		return yamldoc.Values(s.command), q.file
 	}
 	if q.train != "" {
-		t.Notef("no command is given: the image runs %s on every GPU with torchrun", q.train)
-		return []string{"torchrun", "--standalone", "--nproc-per-node=gpu", q.train}, q.train
+		t.Notef("no command is given: the image runs %s on every GPU with %s", q.train, q.launch[0])
+		return append(slices.Clone(q.launch), q.train), q.train
 	}
 	if command := consoleScript(t.Report, q.py, q.wheel); command != nil {
 		return command, q.py.path + " [project.scripts]"

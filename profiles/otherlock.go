@@ -103,7 +103,7 @@ func (r *resolver) pin(name string, pins []lockedPackage) {
 			continue
 		}
 		version := p.version
-		if slices.Contains(compat.TorchFamily, p.name) && req.Torch != "" {
+		if slices.Contains(compat.Torch().Index.Family, p.name) && req.Torch != "" {
 			version, _, _ = strings.Cut(version, "+") // the profile's own build of it
 		}
 		text.WriteString(p.name + "==" + version)
@@ -125,7 +125,7 @@ func (r *resolver) rebound(name string) bool {
 	if r.recipe.Requires.Torch == "" {
 		return false
 	}
-	return strings.HasPrefix(name, "nvidia-") || strings.HasPrefix(name, "cuda-") || name == "triton" || name == "pytorch-triton"
+	return strings.HasPrefix(name, "nvidia-") || strings.HasPrefix(name, "cuda-") || slices.Contains(compat.Torch().Index.Follow, name)
 }
 
 // lockedPackage is a package of another tool's lock.

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
@@ -11,9 +12,7 @@ import (
 
 // The defaults of a recipe. A user sees them in docs/mlbuild-yaml.md.
 const (
-	defaultTool = "docker.io/library/python:3-slim"
-
-	defaultPyTorch = "https://download.pytorch.org/whl"
+	defaultTool    = "docker.io/library/python:3-slim"
 	defaultProfile = "cpu"
 )
 
@@ -79,12 +78,11 @@ func (p *Project) compose(t tree, s *spec, sel Selection) *recipe.Recipe {
 	checkPins(t.Report, direct, r.Accelerator, r.Python.Version, sel.Profile)
 
 	r.Base = resolveBase(baseQuestion{t.Report, s.base, sel.Profile, r.Python, s.python.version, r.Accelerator, s.accelerator.cuda, direct, s.system.runtime})
-	var trainers []trainer
-	training := p.trains(sel.Profile)
-	if training {
-		trainers = trainersFor(direct)
+	var training compat.Training
+	if p.trains(sel.Profile) {
+		training = trainingWith(direct)
 	}
-	system := resolveSystem(t, s.system, systemQuestion{r.Base, s.base.repositories, devPackages(s.dev), s.app.init, trainers})
+	system := resolveSystem(t, s.system, systemQuestion{r.Base, s.base.repositories, devPackages(s.dev), s.app.init, training})
 	r.System, r.Builder.System, r.Apt = system.image, system.builder, system.apt
 	builds := resolveSourceBuilds(t.Report, s.python.build, public)
 	r.Builder.Packages, r.Requires = builds.packages, withBuilds(r.Requires, builds)
@@ -96,7 +94,7 @@ func (p *Project) compose(t tree, s *spec, sel Selection) *recipe.Recipe {
 	r.Prune = resolvePrune(t.Report, s.prune, baseCUDA{r.Accelerator, r.Base.Kind, s.base.version, s.base.variant})
 	r.Models = resolveModels(t, s.models)
 	r.App = resolveApp(t, s.app, appQuestion{
-		r.Name, public, sel.Origin, sel.Annotations, r.User, r.Accelerator, r.Models, direct, training, trainers, p.file, py, s.python.install,
+		r.Name, public, sel.Origin, sel.Annotations, r.User, r.Accelerator, r.Models, direct, training, p.file, py, s.python.install,
 	})
 	checkEntrypoint(t, s.app, r.App)
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
@@ -322,9 +323,9 @@ func (s *suggester) healthPath() string {
 	return ""
 }
 
-// libraries are Debian packages that Python packages load or run and do not bring, from their own installation pages.
+// libraries are Debian packages that Python packages load or run and do not bring, from their own installation pages; frameworks have theirs in compat.
 var libraries = map[string][]string{
-	"ffmpeg-python": {"ffmpeg"}, "graphviz": {"graphviz"}, "lightgbm": {"libgomp1"}, "opencv-contrib-python": {"libgl1", "libglib2.0-0"},
+	"ffmpeg-python": {"ffmpeg"}, "graphviz": {"graphviz"}, "opencv-contrib-python": {"libgl1", "libglib2.0-0"},
 	"opencv-python": {"libgl1", "libglib2.0-0"}, "openai-whisper": {"ffmpeg"}, "pdf2image": {"poppler-utils"}, "phonemizer": {"espeak-ng"},
 	"pydub": {"ffmpeg"}, "pyodbc": {"unixodbc"}, "pytesseract": {"tesseract-ocr"}, "python-magic": {"libmagic1"}, "pyzbar": {"libzbar0"},
 	"weasyprint": {"libpango-1.0-0", "libpangoft2-1.0-0"},
@@ -333,19 +334,14 @@ var libraries = map[string][]string{
 // system returns the Debian packages that the project's packages need, and for which of them.
 func (s *suggester) system() (debs []string, because string) {
 	var who []string
-	for _, name := range sortedKeys(libraries) {
+	all := compat.Known().Frameworks.Libraries()
+	maps.Copy(all, libraries)
+	for _, name := range sortedKeys(all) {
 		if s.has[name] {
-			debs, who = append(debs, libraries[name]...), append(who, name)
+			debs, who = append(debs, all[name]...), append(who, name)
 		}
 	}
 	return recipe.SortedUnique(debs), strings.Join(who, ", ")
-}
-
-// frameworks are packages whose images are usually wanted for CPU and for CUDA.
-var frameworks = []string{"jax", "onnxruntime", "tensorflow", "torch", "xgboost"}
-
-func (s *suggester) accelerated() bool {
-	return slices.ContainsFunc(frameworks, func(name string) bool { return s.has[name] })
 }
 
 // requirementsText is the value of the key python.

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
 
@@ -38,7 +39,7 @@ func (s *suggester) render() string {
 		}
 		line("    %s: %s", kv[0], yamlWord(kv[1]))
 	}
-	if s.accelerated() {
+	if compat.Known().Frameworks.Profiles(func(name string) bool { return s.has[name] }) {
 		line("profiles:")
 		line("  cpu: {}")
 		line("  gpu: {accelerator: cuda}")

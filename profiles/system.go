@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
@@ -115,7 +116,7 @@ type systemQuestion struct {
 	own      []repositorySpec // base.repositories
 	dev      []yamldoc.String // dev.system
 	init     bool             // app.init
-	trainers []trainer
+	training compat.Training
 }
 
 // systemPackages is what is decided of them.
@@ -130,10 +131,8 @@ func resolveSystem(t tree, s systemSpec, q systemQuestion) systemPackages {
 	named := yamldoc.Values(s.runtime)
 	p := systemPackages{image: slices.Concat(named, basePackages(q.base, named), initPackage(q.init, named)), builder: yamldoc.Values(s.build)}
 	twoVersions(t.Report, s.runtime)
-	for _, trainer := range q.trainers {
-		p.image = append(p.image, unnamed(trainer.system, s.runtime)...)
-		p.builder = append(p.builder, unnamed(trainer.build, s.build)...)
-	}
+	p.image = append(p.image, unnamed(q.training.System, s.runtime)...)
+	p.builder = append(p.builder, unnamed(q.training.Build, s.build)...)
 	p.image, p.builder = recipe.SortedUnique(p.image), recipe.SortedUnique(p.builder)
 	twoVersions(t.Report, slices.Concat(s.build, q.dev))
 	a := recipe.Apt{Strategy: aptStrategy(t.Report, s.strategy), Docs: s.docs, Debconf: debconf(t.Report, s.debconf), Only: len(q.own) > 0}

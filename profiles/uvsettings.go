@@ -225,7 +225,7 @@ func (r *resolver) familySources() []string {
 	var family []string
 	if tool := r.uvTool(); tool != nil && r.recipe.Requires.Torch != "" {
 		for _, name := range sortedKeys(tool.Sources) {
-			if slices.Contains(compat.TorchFamily, pypi.Normalize(name)) {
+			if slices.Contains(compat.Torch().Index.Family, pypi.Normalize(name)) {
 				family = append(family, name)
 			}
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/llb/counts"
 	"github.com/mlbuild/mlbuild/llb/wheel"
+	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/syslock"
@@ -128,7 +129,7 @@ func Rank(name string) int {
 	switch {
 	case strings.HasPrefix(name, "nvidia-"), strings.HasPrefix(name, "cuda-"):
 		return 0
-	case name == "torch", name == "triton", name == "jaxlib", strings.HasPrefix(name, "tensorflow"):
+	case compat.Known().Frameworks.InFirstLayers(name):
 		return 1
 	}
 	return 2

@@ -92,7 +92,7 @@ func byPlace(r *recipe.Recipe, name string) bool {
 func Bindings(r *recipe.Recipe) map[string]string {
 	b := map[string]string{}
 	if r.Requires.Torch != "" {
-		for _, p := range compat.TorchFamily {
+		for _, p := range compat.Torch().Index.Family {
 			b[p] = r.Requires.Torch
 		}
 	}

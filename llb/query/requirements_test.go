@@ -100,7 +100,7 @@ func linesOf(toml string, requirements ...string) []pypi.Line {
 
 func TestBindings(t *testing.T) {
 	want := map[string]string{}
-	for _, p := range compat.TorchFamily {
+	for _, p := range compat.Torch().Index.Family {
 		want[p] = "pytorch"
 	}
 	want["secretsauce"], want["torchao"] = "corp", "corp"

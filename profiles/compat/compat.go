@@ -9,36 +9,22 @@ import (
 	"sync"
 )
 
-// compatData is compat.yaml as JSON, which is read twenty times faster. "go test ./profiles -update" writes it.
+// compatData is compat.yaml as JSON, which is read twenty times faster. "go test ./profiles/compat -update" writes it.
 //
 //go:embed compat.json
 var compatData []byte
 
 // Tables is compat.yaml.
 type Tables struct {
-	AsOf            string            `yaml:"as_of"`
-	Torch           []TorchRow        `yaml:"torch"`
-	TorchArm        []string          `yaml:"torch_aarch64"`
-	Drivers         []driverRow       `yaml:"drivers"`
-	NewestDriverRow string            `yaml:"newest_driver_row"`
-	GPUs            []gpuRow          `yaml:"gpus"`
-	TensorFlow      []TensorFlowRow   `yaml:"tensorflow"`
-	NvidiaImages    []NvidiaImageRow  `yaml:"nvidia_images"`
-	Libc            []libcRow         `yaml:"libc"`
-	Slim            []string          `yaml:"slim"`
-	PythonSuites    []SuiteRow        `yaml:"python_suites"`
-	Variants        []VariantRow      `yaml:"variants"`
-	CPUNames        map[string]string `yaml:"cpu_names"`
-}
-
-// TorchRow is a minor version of PyTorch.
-type TorchRow struct {
-	Version     string   `yaml:"version"` // "2.9": the row holds for every 2.9.x
-	Torchvision string   `yaml:"torchvision"`
-	Torchaudio  string   `yaml:"torchaudio"`
-	CUDA        []string `yaml:"cuda"`
-	Default     string   `yaml:"default"`
-	Python      []string `yaml:"python"`
+	AsOf            string           `yaml:"as_of"`
+	Frameworks      Frameworks       `yaml:"frameworks"`
+	Drivers         []driverRow      `yaml:"drivers"`
+	NewestDriverRow string           `yaml:"newest_driver_row"`
+	GPUs            []gpuRow         `yaml:"gpus"`
+	NvidiaImages    []NvidiaImageRow `yaml:"nvidia_images"`
+	Libc            []libcRow        `yaml:"libc"`
+	Slim            []string         `yaml:"slim"`
+	PythonSuites    []SuiteRow       `yaml:"python_suites"`
 }
 
 type driverRow struct {
@@ -51,14 +37,6 @@ type gpuRow struct {
 	Name       string `yaml:"name"`
 	Torch      string `yaml:"torch"`
 	CUDA       string `yaml:"cuda"`
-}
-
-// TensorFlowRow is a minor version of TensorFlow.
-type TensorFlowRow struct {
-	Version string   `yaml:"version"`
-	Python  []string `yaml:"python"`
-	CuDNN   string   `yaml:"cudnn"`
-	CUDA    string   `yaml:"cuda"`
 }
 
 // NvidiaImageRow is some CUDAs with an image of NVIDIA's, and the Ubuntus that it stands on.
@@ -80,15 +58,6 @@ type SuiteRow struct {
 	Python []string `yaml:"python"` // lowest and highest with a slim image of it
 }
 
-// VariantRow is a framework that has other names for CPU and for CUDA.
-type VariantRow struct {
-	Names  []string `yaml:"names"`
-	CPU    string   `yaml:"cpu"`
-	CPUArm string   `yaml:"cpu_arm"`
-	CUDA   string   `yaml:"cuda"`
-	CUDA13 string   `yaml:"cuda13"`
-}
-
 // Known returns the embedded tables. That they parse is a property of the program, held by a test.
 var Known = sync.OnceValue(func() *Tables {
 	t := &Tables{}
@@ -97,34 +66,6 @@ var Known = sync.OnceValue(func() *Tables {
 	}
 	return t
 })
-
-// TorchRowOf returns the row of a torch version such as 2.9.1+cu128, nil if the table has none.
-func (t *Tables) TorchRowOf(version string) *TorchRow {
-	i := slices.IndexFunc(t.Torch, func(r TorchRow) bool { return r.Version == MinorOf(version) })
-	if i < 0 {
-		return nil
-	}
-	return &t.Torch[i]
-}
-
-// TensorFlowRowOf returns the row of a TensorFlow version, nil if the table has none.
-func (t *Tables) TensorFlowRowOf(version string) *TensorFlowRow {
-	i := slices.IndexFunc(t.TensorFlow, func(r TensorFlowRow) bool { return r.Version == MinorOf(version) })
-	if i < 0 {
-		return nil
-	}
-	return &t.TensorFlow[i]
-}
-
-// TorchTags returns every CUDA tag that some torch has, sorted by CUDA.
-func (t *Tables) TorchTags() []string {
-	var tags []string
-	for _, row := range t.Torch {
-		tags = append(tags, row.CUDA...)
-	}
-	slices.SortFunc(tags, func(a, b string) int { return CompareVersions(CUDAOfTag(a), CUDAOfTag(b)) })
-	return slices.Compact(tags)
-}
 
 // CUDATag returns the PyTorch index's tag of a CUDA: 12.6 → cu126.
 func CUDATag(cuda string) string {

@@ -50,18 +50,18 @@ func TestTablesAreWellFormed(t *testing.T) {
 		}
 	}
 	var torch, tensorFlow, drivers []string
-	for _, row := range tables.Torch {
+	for _, row := range Torch().Releases {
 		torch = append(torch, row.Version)
-		if !slices.Contains(row.CUDA, row.Default) || len(row.Python) != 2 || CompareVersions(row.Python[0], row.Python[1]) > 0 {
+		if !slices.Contains(row.Builds, CUDATag(row.CUDA)) || len(row.Python) != 2 || CompareVersions(row.Python[0], row.Python[1]) > 0 {
 			t.Errorf("the row of torch %s contradicts itself: %+v", row.Version, row)
 		}
-		for _, tag := range row.CUDA {
+		for _, tag := range row.Builds {
 			if CUDATag(CUDAOfTag(tag)) != tag {
 				t.Errorf("torch %s: the tag %s cannot be read back", row.Version, tag)
 			}
 		}
 	}
-	for _, row := range tables.TensorFlow {
+	for _, row := range tables.Frameworks.Named("tensorflow").Releases {
 		tensorFlow = append(tensorFlow, row.Version)
 		if len(row.Python) != 2 || row.CUDA == "" || row.CuDNN == "" {
 			t.Errorf("the row of TensorFlow %s is incomplete", row.Version)

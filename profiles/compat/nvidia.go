@@ -38,7 +38,7 @@ func DriverFault(cuda, driver string) *fault.Fault {
 	}
 	f := fault.New(fault.Cuda, "CUDA %s needs driver %s or newer, the profile promises to run on %s", cuda, floor, driver)
 	newest := ""
-	for _, tag := range Known().TorchTags() {
+	for _, tag := range Torch().Tags() {
 		candidate := CUDAOfTag(tag)
 		if need, _ := MinDriver(candidate); CompareVersions(driver, need) >= 0 {
 			newest = candidate

@@ -28,8 +28,8 @@ func CheckWheels(r *recipe.Recipe, wheels []Package, via func(name string) []str
 	if via == nil {
 		via = func(name string) []string { return []string{name} }
 	}
-	c := &wheelCheck{recipe: r, wheels: wheels, via: via}
-	c.frameworks()
+	c := &wheelCheck{table: Known().Frameworks, recipe: r, wheels: wheels, via: via}
+	c.releases()
 	if r.Accelerator.Kind == recipe.CUDA {
 		c.cuda()
 	} else {
@@ -39,6 +39,7 @@ func CheckWheels(r *recipe.Recipe, wheels []Package, via func(name string) []str
 }
 
 type wheelCheck struct {
+	table  Frameworks
 	recipe *recipe.Recipe
 	wheels []Package
 	via    func(string) []string
@@ -50,121 +51,19 @@ func (c *wheelCheck) notef(format string, args ...any) {
 	c.notes = append(c.notes, fmt.Sprintf(format, args...))
 }
 
-// frameworks checks torch and TensorFlow against their tables.
-func (c *wheelCheck) frameworks() {
+// releases holds the versions of frameworks against their rows.
+func (c *wheelCheck) releases() {
 	cuda := ""
 	if c.recipe.Accelerator.Kind == recipe.CUDA {
 		cuda = c.recipe.Accelerator.CUDA
 	}
 	for _, w := range c.wheels {
-		faults, note := FrameworkFaults(w.Name, w.Version, c.recipe.Python.Version, cuda)
+		faults, note := c.table.faults(w.Name, w.Version, c.recipe.Python.Version, cuda)
 		c.faults = append(c.faults, faults...)
 		if note != "" {
 			c.notes = append(c.notes, note)
 		}
 	}
-}
-
-// FrameworkFaults holds a version of torch or TensorFlow against Python and a wanted CUDA ("" = none wanted).
-func FrameworkFaults(name, version, python, cuda string) (faults fault.List, note string) {
-	switch name {
-	case "torch":
-		row := Known().TorchRowOf(version)
-		if row == nil {
-			return nil, unknownRow("torch", version, Known().Torch[len(Known().Torch)-1].Version)
-		}
-		if f := pythonRange("torch", version, python, row.Python, torchFor(python)); f != nil {
-			faults = append(faults, f)
-		}
-		if f := TorchPair(version, cuda, row); f != nil {
-			faults = append(faults, f)
-		}
-	case "tensorflow", "tensorflow-cpu":
-		row := Known().TensorFlowRowOf(version)
-		if row == nil {
-			return nil, unknownRow(name, version, Known().TensorFlow[len(Known().TensorFlow)-1].Version)
-		}
-		if f := pythonRange(name, version, python, row.Python, tensorFlowFor(python)); f != nil {
-			faults = append(faults, f)
-		}
-		if name == "tensorflow" && cuda != "" && MajorOf(cuda) != MajorOf(row.CUDA) {
-			faults = append(faults, fault.New(fault.Cuda, "tensorflow %s is built for CUDA %s, the profile wants CUDA %s", version, row.CUDA, cuda).
-				Hint("write accelerator: cuda to take the CUDA that it brings, or cuda: %q", row.CUDA))
-		}
-	}
-	return faults, note
-}
-
-// unknownRow is a note for a version beyond the table; an older one is not worth a word.
-func unknownRow(name, version, newest string) string {
-	if CompareVersions(MinorOf(version), newest) <= 0 {
-		return ""
-	}
-	return fmt.Sprintf("%s %s is newer than the tables of this mlbuild (%s), which cannot check it", name, version, Known().AsOf)
-}
-
-// pythonRange is nil if a Python lies in a row's range or above all Pythons that the tables know.
-func pythonRange(name, version, python string, span, fits []string) *fault.Fault {
-	newest := Known().Slim[len(Known().Slim)-1]
-	if CompareVersions(python, span[0]) >= 0 && CompareVersions(python, span[1]) <= 0 || CompareVersions(python, newest) > 0 {
-		return nil
-	}
-	f := fault.New(fault.Wheel, "%s %s has no wheel for Python %s; it has them for %s to %s", name, version, python, span[0], span[1]).
-		Hint("set python: {version: %q}", nearestPython(python, span))
-	if len(fits) > 0 {
-		f.Hint("or take a version with wheels for Python %s: %s %s", python, name, strings.Join(fits, ", "))
-	}
-	return f
-}
-
-func nearestPython(python string, span []string) string {
-	if CompareVersions(python, span[0]) < 0 {
-		return span[0]
-	}
-	return span[1]
-}
-
-func torchFor(python string) []string {
-	var fits []string
-	for _, row := range Known().Torch {
-		if CompareVersions(python, row.Python[0]) >= 0 && CompareVersions(python, row.Python[1]) <= 0 {
-			fits = append(fits, row.Version)
-		}
-	}
-	return fits
-}
-
-func tensorFlowFor(python string) []string {
-	var fits []string
-	for _, row := range Known().TensorFlow {
-		if CompareVersions(python, row.Python[0]) >= 0 && CompareVersions(python, row.Python[1]) <= 0 {
-			fits = append(fits, row.Version)
-		}
-	}
-	return fits
-}
-
-// TorchPair is nil if a torch was built for a CUDA, as far as the table knows. The fault names the CUDAs of this
-// torch and the torches of this CUDA.
-func TorchPair(version, cuda string, row *TorchRow) *fault.Fault {
-	if cuda == "" || slices.Contains(row.CUDA, CUDATag(cuda)) {
-		return nil
-	}
-	f := fault.New(fault.Cuda, "torch %s was not built for CUDA %s", version, cuda)
-	var cudas, torches []string
-	for _, tag := range row.CUDA {
-		cudas = append(cudas, CUDAOfTag(tag))
-	}
-	for _, other := range Known().Torch {
-		if slices.Contains(other.CUDA, CUDATag(cuda)) {
-			torches = append(torches, other.Version)
-		}
-	}
-	f.Hint("torch %s exists for CUDA %s", row.Version, strings.Join(cudas, ", "))
-	if len(torches) > 0 {
-		f.Hint("CUDA %s exists for torch %s", cuda, strings.Join(torches, ", "))
-	}
-	return f
 }
 
 // cudaFree are packages of NVIDIA's that bring no CUDA library.
@@ -223,7 +122,7 @@ func (c *wheelCheck) variantFault(culprit string, names, chain []string) *fault.
 	f := fault.New(fault.Variant, "the profile %s is for CPU, but %s brings %s: %s",
 		c.recipe.Profile, culprit, what, strings.Join(chain, " → "))
 	for _, name := range slices.Backward(chain) {
-		if instead := Known().CPUNames[name]; instead != "" {
+		if instead := c.table.WithoutCUDA(name); instead != "" {
 			f.Hint("require %s instead of %s: it does the same without CUDA", instead, name)
 			break
 		}
@@ -257,12 +156,12 @@ func cudaMajor(w Package) string {
 }
 
 // cudaOf reads the CUDA that the wheels bring: "12.6", or "12" where only the major is known, or "".
-func cudaOf(wheels []Package) string {
+func (c *wheelCheck) cudaOf() string {
 	best := ""
-	for _, w := range wheels {
+	for _, w := range c.wheels {
 		version, local, _ := strings.Cut(w.Version, "+")
 		found := cudaMajor(w)
-		if tag := CUDAOfTag(local); tag != "" && w.Name == "torch" {
+		if tag := CUDAOfTag(local); tag != "" && c.table.saysCUDA(w.Name) {
 			return tag
 		}
 		if w.Name == "cuda-toolkit" || strings.HasPrefix(w.Name, "nvidia-cuda-runtime") {
@@ -280,7 +179,7 @@ func (c *wheelCheck) cuda() {
 	a := c.recipe.Accelerator
 	majors := c.majors()
 	found := slices.Sorted(maps.Keys(majors))
-	brought := cudaOf(c.wheels)
+	brought := c.cudaOf()
 	base := BaseCUDA(c.recipe.Base.Ref)
 	switch {
 	case len(found) > 1:
@@ -300,12 +199,13 @@ func (c *wheelCheck) cuda() {
 	}
 }
 
-// withoutCUDA notes that a CUDA profile came out without CUDA. ONNX Runtime is the one framework whose CUDA package
-// does not require the libraries that it loads.
+// withoutCUDA notes that a CUDA profile came out without CUDA, and why where a framework's package does not require the libraries that it loads.
 func (c *wheelCheck) withoutCUDA() {
-	if slices.ContainsFunc(c.wheels, func(w Package) bool { return w.Name == "onnxruntime-gpu" }) {
-		c.notef("onnxruntime-gpu finds no CUDA in this image: require onnxruntime-gpu[cuda,cudnn], or use an nvidia/cuda base")
-		return
+	for _, w := range c.wheels {
+		if f := c.table.needingExtras(w.Name); f != nil {
+			c.notef("%s finds no CUDA in this image: require %s, or use an nvidia/cuda base", w.Name, f.Names.CUDA)
+			return
+		}
 	}
 	c.notef("nothing in the profile %s brings CUDA: no package of the lock has CUDA libraries, and neither has the base", c.recipe.Profile)
 }
@@ -336,8 +236,9 @@ func (c *wheelCheck) against(a recipe.Accelerator, brought, base string) {
 	if a.CUDA != "" && !c.fits(brought, a.CUDA) {
 		f := fault.New(fault.Cuda, "the packages bring CUDA %s, the profile %s wants CUDA %s", brought, c.recipe.Profile, a.CUDA)
 		for _, w := range c.wheels {
-			if row := Known().TorchRowOf(w.Version); w.Name == "torch" && row != nil {
-				f.Hints = append(f.Hints, pairHint(row))
+			if known := c.table.Of(w.Name); known != nil && known.CUDAInVersion && known.Release(w.Version) != nil {
+				row := known.Release(w.Version)
+				f.Hint("%s %s exists for CUDA %s", known.Name, row.Version, strings.Join(row.cudas(), ", "))
 			}
 		}
 		c.faults = append(c.faults, f.Hint("write accelerator: {cuda: %q}, or accelerator: cuda to take what they bring", brought))
@@ -353,26 +254,18 @@ func (c *wheelCheck) against(a recipe.Accelerator, brought, base string) {
 	}
 }
 
-// fits reports whether the CUDA that comes is the wanted one. Torch is bound to an exact version; for every other
-// framework, which has one CUDA build, the major is enough.
+// fits reports whether the CUDA that comes is the wanted one. A framework whose version names its CUDA is bound to exactly that; for every other,
+// which has one CUDA build, the major is enough.
 func (c *wheelCheck) fits(brought, wanted string) bool {
 	if MajorOf(brought) != MajorOf(wanted) {
 		return false
 	}
 	for _, w := range c.wheels {
-		if _, local, _ := strings.Cut(w.Version, "+"); w.Name == "torch" && CUDAOfTag(local) != "" {
+		if _, local, _ := strings.Cut(w.Version, "+"); c.table.saysCUDA(w.Name) && CUDAOfTag(local) != "" {
 			return CUDAOfTag(local) == wanted
 		}
 	}
 	return true
-}
-
-func pairHint(row *TorchRow) string {
-	var cudas []string
-	for _, tag := range row.CUDA {
-		cudas = append(cudas, CUDAOfTag(tag))
-	}
-	return fmt.Sprintf("torch %s exists for CUDA %s.", row.Version, strings.Join(cudas, ", "))
 }
 
 var cudaTag = lazyregexp.New(`^([0-9]+\.[0-9]+)(\.[0-9]+)?-`)

@@ -1,16 +1,16 @@
-package pylock
+package compat
 
 import (
 	"strings"
 	"testing"
 )
 
-// wheelsOf makes wheels of "name version, name version".
-func wheelsOf(list string) []Wheel {
-	var ws []Wheel
+// packagesOf makes packages of "name version, name version".
+func packagesOf(list string) []Package {
+	var ws []Package
 	for item := range strings.SplitSeq(list, ", ") {
 		name, version, _ := strings.Cut(item, " ")
-		ws = append(ws, Wheel{Name: name, Version: version})
+		ws = append(ws, Package{Name: name, Version: version})
 	}
 	return ws
 }
@@ -36,46 +36,8 @@ func TestCUDA(t *testing.T) {
 		"document 1+cut126, cu126 1, nvidia-ml-py 12.560.30, my-cub12 1, x 1+gcu1": "",
 		"": "",
 	} {
-		if got := CUDA(wheelsOf(list)); got != want {
+		if got := Known().Frameworks.CUDA(packagesOf(list)); got != want {
 			t.Errorf("%s: got %q, want %q", list, got, want)
 		}
-	}
-}
-
-func TestNVIDIA(t *testing.T) {
-	ws := wheelsOf("cuda-bindings 13, cuda-pathfinder 1, cuda-toolkit 13, cudatext 1, numpy 2, nvidia-cublas 13, nvidia-ml-py 12, nvidia-nccl-cu12 2, nvidiasmi 1, torch 2, triton 3")
-	var names []string
-	for _, w := range NVIDIA(ws) {
-		names = append(names, w.Name)
-	}
-	if got := strings.Join(names, " "); got != "cuda-bindings cuda-pathfinder cuda-toolkit nvidia-cublas nvidia-nccl-cu12" {
-		t.Errorf("got %s", got)
-	}
-}
-
-func TestPathTo(t *testing.T) {
-	l := &Lock{
-		Packages: []Package{
-			{Name: "torch", Dependencies: []string{"nvidia-cudnn-cu12", "sympy"}},
-			{Name: "sympy", Dependencies: []string{"mpmath"}},
-			{Name: "alone"},
-		},
-		Tool: Tool{Via: map[string][]string{
-			"torch": {"accelerate", "peft"}, "accelerate": {"peft"}, "Numpy": {"torch", "-r requirements.txt"},
-			"loop-a": {"loop-b"}, "loop-b": {"loop-a"},
-		}},
-	}
-	for name, want := range map[string]string{
-		"nvidia_cudnn.cu12": "peft torch nvidia-cudnn-cu12", "mpmath": "peft torch sympy mpmath", "peft": "peft",
-		"numpy": "-r requirements.txt|numpy", "alone": "", "missing": "", "loop-a": "",
-	} {
-		want = strings.ReplaceAll(want, " ", "|")
-		want = strings.Replace(want, "-r|", "-r ", 1)
-		if got := strings.Join(l.PathTo(name), "|"); got != want {
-			t.Errorf("%s: got %s, want %s", name, got, want)
-		}
-	}
-	if l.PathTo("alone") != nil || l.PathTo("loop-a") != nil {
-		t.Error("an unknown path is not nil")
 	}
 }
