@@ -9,6 +9,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/scaffold"
 )
 
 func initCommand(e *env) *cobra.Command {
@@ -25,7 +26,7 @@ func initCommand(e *env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			s := profiles.Suggest(os.DirFS(dir), filepath.Base(dir))
+			s := scaffold.Suggest(os.DirFS(dir), filepath.Base(dir))
 			if show {
 				fmt.Fprint(e.stdout, s.File)
 			} else if err := writeSuggestion(e, dir, s); err != nil {
@@ -42,7 +43,7 @@ func initCommand(e *env) *cobra.Command {
 }
 
 // writeSuggestion writes what is not there yet, and says what it wrote.
-func writeSuggestion(e *env, dir string, s profiles.Suggestion) error {
+func writeSuggestion(e *env, dir string, s scaffold.Suggestion) error {
 	for _, f := range []struct{ name, text string }{{profiles.FileName, s.File}, {".dockerignore", s.Ignore}} {
 		path := filepath.Join(dir, f.name)
 		if _, err := os.Lstat(path); err == nil {

@@ -1,10 +1,26 @@
-package profiles
+package scaffold
 
 import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
+
+	"github.com/moby/patternmatcher"
+
+	"github.com/mlbuild/mlbuild/profiles"
 )
+
+// memory is a project in memory: contents by path.
+type memory map[string]string
+
+func (m memory) fs() fstest.MapFS {
+	files := fstest.MapFS{}
+	for name, data := range m {
+		files[name] = &fstest.MapFile{Data: []byte(data), Mode: 0o644}
+	}
+	return files
+}
 
 // TestSuggest: what is proposed for projects of every kind, and that each can be built as it is proposed.
 func TestSuggest(t *testing.T) {
@@ -52,12 +68,12 @@ func TestSuggest(t *testing.T) {
 			if notes := strings.Join(s.Notes, "\n"); !strings.Contains(notes, c.note) {
 				t.Errorf("notes %q, want %q in them", notes, c.note)
 			}
-			c.files[FileName], c.files[".dockerignore"] = s.File, s.Ignore
-			p, err := Load(c.files.fs(), "")
+			c.files[profiles.FileName], c.files[".dockerignore"] = s.File, s.Ignore
+			p, err := profiles.Load(c.files.fs(), "")
 			if err != nil {
 				t.Fatalf("%v in\n%s", err, s.File)
 			}
-			r, err := p.Resolve(Selection{})
+			r, err := p.Resolve(profiles.Selection{})
 			if err != nil {
 				t.Fatalf("%v in\n%s", err, s.File)
 			}
@@ -73,9 +89,26 @@ func TestSuggestedIgnore(t *testing.T) {
 	files := memory{"requirements.txt": "flask\n", "main.py": "", ".env": "x", "deep/.env.local": "x", ".env.example": "", "keys/a.pem": "x", ".git/config": "x", "Dockerfile.gpu": "",
 		"compose.yaml": "", "e/pyvenv.cfg": "", "e/bin/python": "", "pkg/__pycache__/a.pyc": "", "pkg/a.py": "", "pylock.cpu.toml": "", "tests/test_a.py": ""}
 	files[".dockerignore"] = Suggest(files.fs(), "x").Ignore
-	files[FileName] = "app: {copy: [.]}\n"
-	want := []string{".dockerignore", ".env.example", "main.py", FileName, "pkg/a.py", "requirements.txt", "tests/test_a.py"}
-	if got := copiedOf(t, files); !slices.Equal(got, want) {
+	files[profiles.FileName] = "app: {copy: [.]}\n"
+	p, err := profiles.Load(files.fs(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := p.Resolve(profiles.Selection{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for name := range files {
+		if out, err := patternmatcher.MatchesOrParentMatches(name, r.App.Ignore); err != nil {
+			t.Fatal(err)
+		} else if !out {
+			got = append(got, name)
+		}
+	}
+	slices.Sort(got)
+	want := []string{".dockerignore", ".env.example", "main.py", profiles.FileName, "pkg/a.py", "requirements.txt", "tests/test_a.py"}
+	if !slices.Equal(got, want) {
 		t.Errorf("copied %q, want %q", got, want)
 	}
 }

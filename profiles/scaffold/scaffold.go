@@ -1,0 +1,103 @@
+package scaffold
+
+import (
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/compat"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
+)
+
+// Suggestion is a project file and a .dockerignore for a project that has none.
+type Suggestion struct {
+	File   string   // text of mlbuild.yaml
+	Ignore string   // text of .dockerignore
+	Notes  []string // what was found and what is missing, for the user
+}
+
+// Suggest looks at a project and proposes how to build it: its web framework, the object that a server runs, its port and health check, the system libraries that
+// its packages load. directory names the project where pyproject.toml does not. What is proposed is a start.
+func Suggest(fsys fs.FS, directory string) Suggestion {
+	p := readProject(fsys, profiles.NewSurvey(fsys, directory))
+	s := findService(p)
+	requirements, note := requirementsOf(p)
+	notes := s.notes
+	if note != "" {
+		notes = append(notes, note)
+	}
+	return Suggestion{File: projectFile(p, s, requirements), Ignore: ignoreFile(p.venvs), Notes: notes}
+}
+
+// requirementsOf returns the key of python that says where the packages are named. The note is for a project that names none.
+func requirementsOf(p *project) (key, note string) {
+	switch {
+	case p.exists("requirements.txt"):
+		return "requirements: [requirements.txt]", ""
+	case p.PyProject:
+		return "project: .", ""
+	}
+	return "requirements: []", "there is no requirements.txt: name the packages in python.packages or a file in python.requirements"
+}
+
+// projectFile writes mlbuild.yaml.
+func projectFile(p *project, s service, requirements string) string {
+	var b strings.Builder
+	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	line("version: 1")
+	line("name: %s", yamlWord(p.Name))
+	line("# image: registry.example.com/team/%s   # then: mlbuild --tag 1.2 --push", p.Name)
+	line("python: {version: %q, %s}", p.Python, requirements)
+	if debs, because := systemPackages(p.has); len(debs) > 0 {
+		line("system: {runtime: %s}   # for %s", yamlList(debs), because)
+	}
+	line("app:")
+	line("  copy: %s", yamlList(p.copy))
+	if len(s.command) > 0 {
+		line("  command: %s", yamlList(s.command))
+	} else {
+		line("  # command: [python, -m, module]")
+	}
+	if s.port > 0 {
+		line("  ports: [%d]", s.port)
+	}
+	if s.health != "" {
+		line("  healthcheck: {http: %s, start_period: 30s}", s.health)
+	}
+	for i, kv := range s.env {
+		if i == 0 {
+			line("  env:")
+		}
+		line("    %s: %s", kv.Name, yamlWord(kv.Value))
+	}
+	if compat.Known().Frameworks.Profiles(p.asks) {
+		line("profiles:")
+		line("  cpu: {}")
+		line("  gpu: {accelerator: cuda}")
+	}
+	return b.String()
+}
+
+// libraries are Debian packages that Python packages load or run and do not bring, from their own installation pages; frameworks have theirs in compat.
+var libraries = map[string][]string{
+	"ffmpeg-python": {"ffmpeg"}, "graphviz": {"graphviz"}, "opencv-contrib-python": {"libgl1", "libglib2.0-0"},
+	"opencv-python": {"libgl1", "libglib2.0-0"}, "openai-whisper": {"ffmpeg"}, "pdf2image": {"poppler-utils"}, "phonemizer": {"espeak-ng"},
+	"pydub": {"ffmpeg"}, "pyodbc": {"unixodbc"}, "pytesseract": {"tesseract-ocr"}, "python-magic": {"libmagic1"}, "pyzbar": {"libzbar0"},
+	"weasyprint": {"libpango-1.0-0", "libpangoft2-1.0-0"},
+}
+
+// systemPackages returns the Debian packages that a project's packages need, and for which of them.
+func systemPackages(has map[string]bool) (debs []string, because string) {
+	all := compat.Known().Frameworks.Libraries()
+	maps.Copy(all, libraries)
+	var who []string
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		if has[name] {
+			debs, who = append(debs, all[name]...), append(who, name)
+		}
+	}
+	return recipe.SortedUnique(debs), strings.Join(who, ", ")
+}

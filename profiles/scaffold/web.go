@@ -1,0 +1,117 @@
+package scaffold
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
+	"github.com/mlbuild/mlbuild/profiles/pypi"
+)
+
+func django(p *project) service {
+	i := slices.IndexFunc(p.sources, func(f pythonFile) bool {
+		return path.Base(f.path) == "wsgi.py" && strings.Contains(f.text, "get_wsgi_application")
+	})
+	if i < 0 || !p.has["django"] {
+		return service{}
+	}
+	return wsgi(p, "Django project", p.sources[i].module+":application")
+}
+
+var (
+	webObject  = lazyregexp.New(`(?m)^(\w+)\s*(?::\s*[\w.]+\s*)?=\s*(?:\w+\.)*(FastAPI|Starlette|Litestar|Quart|Flask)\(`)
+	webFactory = lazyregexp.New(`(?m)^(?:async )?def (create_app|make_app)\(`)
+)
+
+// webApp finds the object that a web server runs. One in a file that is named main or app is taken before others.
+func webApp(p *project) service {
+	var found []pythonFile
+	for _, f := range p.sources {
+		if webObject.MatchString(f.text) || webFactory.MatchString(f.text) && webFramework(p, f) != "" {
+			found = append(found, f)
+		}
+	}
+	if len(found) == 0 {
+		return service{}
+	}
+	slices.SortStableFunc(found, func(a, b pythonFile) int { return mainRank(a.path) - mainRank(b.path) })
+	s := serverOf(p, found[0])
+	if len(found) > 1 {
+		s.notes = slices.Insert(s.notes, 0, "several files make a web app; "+found[0].path+" is taken")
+	}
+	return s
+}
+
+// serverOf is the service that runs the app of one file: an object, or what a factory returns.
+func serverOf(p *project, f pythonFile) service {
+	framework, target, factory := webFramework(p, f), f.module+":create_app", true
+	if m := webObject.FindStringSubmatch(f.text); m != nil {
+		framework, target, factory = m[2], f.module+":"+m[1], false
+	} else if m := webFactory.FindStringSubmatch(f.text); m != nil {
+		target = f.module + ":" + m[1]
+	}
+	if framework != "Flask" {
+		return asgi(p, framework+" app", target, factory)
+	}
+	if factory {
+		target += "()"
+	}
+	return wsgi(p, framework+" app", target)
+}
+
+// webFramework names the framework that a file imports, "" if none is seen.
+func webFramework(p *project, f pythonFile) string {
+	for _, name := range []string{"FastAPI", "Starlette", "Litestar", "Quart", "Flask"} {
+		if p.has[strings.ToLower(name)] && strings.Contains(f.text, name) {
+			return name
+		}
+	}
+	return ""
+}
+
+func mainRank(name string) int {
+	if i := slices.Index([]string{"main.py", "app.py", "api.py", "server.py", "__init__.py"}, path.Base(name)); i >= 0 {
+		return i
+	}
+	return 9
+}
+
+// wsgi runs a WSGI app (PEP 3333) with the server that the project asks for.
+func wsgi(p *project, what, target string) service {
+	s := service{port: 8000, notes: []string{"found a " + what + ": " + target}}
+	if p.has["waitress"] && !p.has["gunicorn"] {
+		s.command = []string{"waitress-serve", "--listen=0.0.0.0:8000", target}
+		return s
+	}
+	s.command = []string{"gunicorn", target, "--bind", "0.0.0.0:8000", "--graceful-timeout", "20"}
+	s.needs(p, "gunicorn")
+	return s
+}
+
+// asgi runs an ASGI app with the server that the project asks for.
+func asgi(p *project, what, target string, factory bool) service {
+	s := service{port: 8000, notes: []string{"found a " + what + ": " + target}}
+	if p.has["hypercorn"] && !p.has["uvicorn"] && !factory {
+		s.command = []string{"hypercorn", target, "--bind", "0.0.0.0:8000"}
+		return s
+	}
+	s.command = []string{"uvicorn", target, "--host", "0.0.0.0", "--port", "8000", "--timeout-graceful-shutdown", "20"}
+	if factory {
+		s.command = slices.Insert(s.command, 1, "--factory")
+	}
+	brought := func(q pypi.Requirement) bool {
+		return q.Name == "fastapi" && (strings.Contains(q.ExtrasText(), "standard") || strings.Contains(q.ExtrasText(), "all"))
+	}
+	if !slices.ContainsFunc(p.Requirements, brought) {
+		s.needs(p, "uvicorn")
+	}
+	return s
+}
+
+// needs notes that the command runs a program of a package that the project does not ask for.
+func (s *service) needs(p *project, name string) {
+	if !p.has[name] {
+		s.notef("add %s to the requirements: the command runs it", name)
+	}
+}

@@ -1,0 +1,48 @@
+package profiles
+
+import (
+	"io/fs"
+	"slices"
+
+	"github.com/mlbuild/mlbuild/profiles/pypi"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/yamldoc"
+)
+
+// Survey is what a project without a project file says of itself.
+type Survey struct {
+	Name         string             // pyproject.toml's, else the directory's
+	Python       string             // "3.11"
+	PyProject    bool               // a pyproject.toml describes it
+	Requirements []pypi.Requirement // what it asks for by name
+	Copy         []string           // files and directories that its image gets, sorted
+	ignore       *ignores
+}
+
+// NewSurvey reads a project. directory names it where pyproject.toml does not. What is wrong in it is told when it is built, and here left out.
+func NewSurvey(fsys fs.FS, directory string) Survey {
+	t := tree{yamldoc.NewReport(), fsys}
+	r := &resolver{
+		tree: t, sel: Selection{Profile: defaultProfile}, spec: &spec{}, recipe: &recipe.Recipe{Profile: defaultProfile},
+		project: &Project{fsys: fsys, root: &yamldoc.Node{Kind: yamldoc.Mapping}, DefaultName: directory},
+	}
+	r.pyprojectFile()
+	r.requirements()
+	s := Survey{
+		Name: resolveName(t.Report, yamldoc.String{}, r.py.name(), directory), PyProject: r.py.hasProject(),
+		Python: resolvePython(t, yamldoc.String{}, yamldoc.String{}, r.py).Version, ignore: readIgnores(t, nil, nil),
+	}
+	for _, q := range r.direct {
+		s.Requirements = append(s.Requirements, q.Requirement)
+	}
+	for _, rule := range detectApp(t, s.ignore) {
+		s.Copy = append(s.Copy, rule.from.Value)
+	}
+	return s
+}
+
+// Ignored reports whether the project's .dockerignore, or what no image needs, leaves a path out.
+func (s Survey) Ignored(name string) bool { return s.ignore.byUser(name) }
+
+// Beside reports whether a directory's name is of one that lies beside an app and is no part of it: tests, docs, …
+func (s Survey) Beside(dir string) bool { return slices.Contains(notAppDirs, dir) }
