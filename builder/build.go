@@ -19,9 +19,9 @@ import (
 	"github.com/mlbuild/mlbuild/llb/helper"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
-	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
 // Builder builds on one daemon.
@@ -79,7 +79,7 @@ type build struct {
 	// reference are those of referencePlatform.
 	reference ops.Helpers
 	store     session.Store
-	system    *syslock.Lock // the project's mlbuild.lock, nil = there is none
+	system    *buildlock.Lock // the project's mlbuild.lock, nil = there is none
 	locals    *session.Files
 	second    *laterFiles // another session with the same files
 	registry  *registry.Client
@@ -108,7 +108,7 @@ func (b *Builder) start(ctx context.Context, req Request, p purpose) (*build, er
 	if err != nil {
 		return nil, err
 	}
-	system, err := req.systemLock()
+	system, err := req.buildLock()
 	if err != nil {
 		return nil, err
 	}
@@ -176,7 +176,7 @@ func (l *laterFiles) close() {
 
 // preflight returns the daemon's own platform, and refuses what it could not build: a step of a foreign platform without an emulator, a secret's
 // value in the image.
-func (b *Builder) preflight(req Request, store session.Store, system *syslock.Lock) (ocispecs.Platform, error) {
+func (b *Builder) preflight(req Request, store session.Store, system *buildlock.Lock) (ocispecs.Platform, error) {
 	var faults fault.List
 	for _, v := range req.Variants {
 		for _, r := range v.Recipes {
@@ -195,7 +195,7 @@ func (b *Builder) preflight(req Request, store session.Store, system *syslock.Lo
 
 // canRun refuses to run a foreign platform's own programs on a daemon without their emulator. Only apt, dpkg, the compilation of bytecode and the
 // project's own steps need that: wheels, and system packages that a lock lists as layers, are unpacked on the daemon's own platform.
-func (b *Builder) canRun(r *recipe.Recipe, system *syslock.Lock, target string) fault.List {
+func (b *Builder) canRun(r *recipe.Recipe, system *buildlock.Lock, target string) fault.List {
 	what := "installs system packages"
 	switch steps := r.Steps(); {
 	case runsApt(r, system, target):

@@ -11,22 +11,22 @@ import (
 	"github.com/mlbuild/mlbuild/builder/registry"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/llb/query"
+	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
-	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
 // BuildLocked is a project's new mlbuild.lock.
 type BuildLocked struct {
-	Data []byte // equal to Request.SystemLock if nothing changed
-	Lock *syslock.Lock
-	Old  *syslock.Lock // what Request.SystemLock holds, nil = nothing
+	Data []byte // equal to Request.BuildLock if nothing changed
+	Lock *buildlock.Lock
+	Old  *buildlock.Lock // what Request.BuildLock holds, nil = nothing
 }
 
 // LockBuild pins the base of every variant, and its system packages on every platform. What the lock has already stays as it is, unless o says to renew
 // it: Base and System, or All for both. Packages that are asked for anew leave the versions of the others alone. It writes nothing.
 func (b *Builder) LockBuild(ctx context.Context, req Request, o LockOptions) (*BuildLocked, error) {
-	old, err := req.systemLock()
+	old, err := req.buildLock()
 	if err != nil {
 		return nil, err
 	}
@@ -52,14 +52,14 @@ func (b *Builder) LockBuild(ctx context.Context, req Request, o LockOptions) (*B
 	}
 	locked.Data = locked.Lock.Marshal()
 	if locked.Old != nil && bytes.Equal(locked.Data, locked.Old.Marshal()) {
-		locked.Data = req.SystemLock // comments that somebody wrote are not worth a change
+		locked.Data = req.BuildLock // comments that somebody wrote are not worth a change
 	}
 	return locked, nil
 }
 
 // lockBuild asks once for each distinct question and puts the answers into the lock in the order of the recipes.
 func (b *build) lockBuild(ctx context.Context, gw gateway.Client, all Variant, o LockOptions, to *BuildLocked) error {
-	lists := make([]*syslock.System, len(all.Recipes))
+	lists := make([]*buildlock.System, len(all.Recipes))
 	bases := make([]ops.Base, len(all.Recipes))
 	first := map[[3]string]int{} // question → the recipe that asks it
 	errs := make([]error, len(all.Recipes))
@@ -94,7 +94,7 @@ func (b *build) lockBuild(ctx context.Context, gw gateway.Client, all Variant, o
 }
 
 // lockImages pins the recipe's base and the images whose files it takes.
-func (b *build) lockImages(ctx context.Context, gw gateway.Client, r *recipe.Recipe, base ops.Base, to *syslock.Lock) error {
+func (b *build) lockImages(ctx context.Context, gw gateway.Client, r *recipe.Recipe, base ops.Base, to *buildlock.Lock) error {
 	p, err := parsePlatform(r.Platform)
 	if err != nil {
 		return err
@@ -118,7 +118,7 @@ func (b *build) lockImages(ctx context.Context, gw gateway.Client, r *recipe.Rec
 }
 
 // lockOne returns a recipe's base and the list of its system packages, nil if it has none.
-func (b *build) lockOne(ctx context.Context, gw gateway.Client, r *recipe.Recipe, o LockOptions, old *syslock.Lock) (base ops.Base, s *syslock.System, err error) {
+func (b *build) lockOne(ctx context.Context, gw gateway.Client, r *recipe.Recipe, o LockOptions, old *buildlock.Lock) (base ops.Base, s *buildlock.System, err error) {
 	p, err := parsePlatform(r.Platform)
 	if err != nil {
 		return base, nil, err

@@ -17,9 +17,9 @@ import (
 	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/llb/query"
+	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
-	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
 // aptAnswer is what the step of apt leaves: packages "name version" of amd64.
@@ -62,7 +62,7 @@ func newAptStub() *aptStub {
 }
 
 // again runs LockBuild's work for recipes on an earlier lock, and tells how often apt was asked.
-func (s *aptStub) again(t *testing.T, old *syslock.Lock, o LockOptions, recipes ...*recipe.Recipe) (*syslock.Lock, int64) {
+func (s *aptStub) again(t *testing.T, old *buildlock.Lock, o LockOptions, recipes ...*recipe.Recipe) (*buildlock.Lock, int64) {
 	t.Helper()
 	b := running(t, Request{})
 	if b.system = old; o.All || o.Base {
@@ -84,20 +84,20 @@ func TestLockSystem(t *testing.T) {
 	if asked != 1 {
 		t.Errorf("two profiles with one question asked %d times", asked)
 	}
-	want := &syslock.Lock{
-		Images: []syslock.Image{{Ref: cpu.Base.Ref, Digest: digest.FromString("image").String(), Profiles: []string{"cpu", "gpu"}}},
-		Systems: []syslock.System{{
+	want := &buildlock.Lock{
+		Images: []buildlock.Image{{Ref: cpu.Base.Ref, Digest: digest.FromString("image").String(), Profiles: []string{"cpu", "gpu"}}},
+		Systems: []buildlock.System{{
 			Image: cpu.Base.Ref, Digest: digest.FromString("image").String(), Platform: "linux/amd64", Profiles: []string{"cpu", "gpu"},
 			Inputs: cpu.Apt.Inputs, Asked: []string{"libgomp1", "zlib1g"}, Distribution: "debian", Suite: "bookworm", Architecture: "amd64", Dpkg: "1.21.22",
-			Links: []syslock.Link{{Path: "/bin", Target: "usr/bin"}}, Present: []string{"zlib1g 1"},
-			Packages: []syslock.Package{{Name: "libgomp1", Version: "1", Architecture: "amd64", Size: 7, SHA256: buildertest.Zeros, URL: "http://deb.example/libgomp1_1_amd64.deb",
-				Way: syslock.Rules, Reason: "sets an alternative"}},
+			Links: []buildlock.Link{{Path: "/bin", Target: "usr/bin"}}, Present: []string{"zlib1g 1"},
+			Packages: []buildlock.Package{{Name: "libgomp1", Version: "1", Architecture: "amd64", Size: 7, SHA256: buildertest.Zeros, URL: "http://deb.example/libgomp1_1_amd64.deb",
+				Way: buildlock.Rules, Reason: "sets an alternative"}},
 		}},
 	}
 	if diff := cmp.Diff(want, first); diff != "" {
 		t.Error(diff)
 	}
-	if back, err := syslock.Parse(syslock.FileName, first.Marshal()); err != nil || cmp.Diff(want, back) != "" {
+	if back, err := buildlock.Parse(buildlock.FileName, first.Marshal()); err != nil || cmp.Diff(want, back) != "" {
 		t.Errorf("%v\n%s", err, cmp.Diff(want, back))
 	}
 
@@ -166,7 +166,7 @@ func TestLookupBase(t *testing.T) {
 	}
 }
 
-func TestCheckSystemLock(t *testing.T) {
+func TestCheckBuildLock(t *testing.T) {
 	plain, gomp := buildertest.Recipe(t, "cpu", "python: {requirements: []}\n"), buildertest.Recipe(t, "cpu", someSystem)
 	byApt := buildertest.Recipe(t, "cpu", "python: {requirements: []}\nsystem: {runtime: [libgomp1], strategy: apt}\n")
 	more := buildertest.Recipe(t, "cpu", "python: {requirements: []}\nsystem: {runtime: [libgomp1, git]}\n")
@@ -175,7 +175,7 @@ func TestCheckSystemLock(t *testing.T) {
 	lock, _ := newAptStub().again(t, nil, LockOptions{}, gomp)
 	for _, test := range []struct {
 		name   string
-		lock   *syslock.Lock
+		lock   *buildlock.Lock
 		Recipe *recipe.Recipe
 		reason string // "" = it fits
 		note   bool
@@ -195,14 +195,14 @@ func TestCheckSystemLock(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			var notes []string
 			req := Request{Note: func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }}
-			if err := checkSystemLock(req, test.lock, variantOf(test.Recipe)); err != nil {
+			if err := checkBuildLock(req, test.lock, variantOf(test.Recipe)); err != nil {
 				t.Fatal(err)
 			}
 			if (len(notes) > 0) != test.note || test.note && !strings.Contains(notes[0], test.reason) {
 				t.Errorf("notes %q", notes)
 			}
 			req.Locked = true
-			err := checkSystemLock(req, test.lock, variantOf(test.Recipe))
+			err := checkBuildLock(req, test.lock, variantOf(test.Recipe))
 			if test.reason == "" {
 				if err != nil {
 					t.Errorf("refused under --locked: %v", err)
@@ -210,7 +210,7 @@ func TestCheckSystemLock(t *testing.T) {
 				return
 			}
 			buildertest.Expect(t, err, fault.LockStale, false, test.reason, "mlbuild lock --profile cpu")
-			if at := fault.All(err)[0].At.File; at != syslock.FileName {
+			if at := fault.All(err)[0].At.File; at != buildlock.FileName {
 				t.Errorf("at %q", at)
 			}
 		})
@@ -238,7 +238,7 @@ func TestSystemPackages(t *testing.T) {
 	base := ops.Base{Ref: r.Base.Ref + "@" + lock.Images[0].Digest}
 	for _, test := range []struct {
 		name   string
-		lock   *syslock.Lock
+		lock   *buildlock.Lock
 		Recipe *recipe.Recipe
 		base   ops.Base
 		list   bool
@@ -262,8 +262,8 @@ func TestSystemPackages(t *testing.T) {
 // A .deb that its mirror has deleted.
 func TestExplainSystemDownload(t *testing.T) {
 	r := buildertest.Recipe(t, "cpu", someSystem)
-	deb := syslock.Package{Name: "libgomp1", Version: "1:1+b", URL: "http://deb.example/pool/libgomp1_1%2bb_amd64.deb", SHA256: digest.FromString("deb").Encoded()}
-	c := &found{recipe: r, system: &syslock.System{Packages: []syslock.Package{deb}}}
+	deb := buildlock.Package{Name: "libgomp1", Version: "1:1+b", URL: "http://deb.example/pool/libgomp1_1%2bb_amd64.deb", SHA256: digest.FromString("deb").Encoded()}
+	c := &found{recipe: r, system: &buildlock.System{Packages: []buildlock.Package{deb}}}
 	failed := fmt.Errorf("digest mismatch %s: sha256:%s", digest.FromString("an error page"), deb.SHA256)
 	for _, test := range []struct {
 		answer string
@@ -294,11 +294,11 @@ func TestRunsApt(t *testing.T) {
 	s := newAptStub()
 	layers, _ := s.again(t, nil, LockOptions{}, r)
 	configured := layers.Clone()
-	configured.Systems[0].Packages = []syslock.Package{{Name: "libgomp1", Way: syslock.Dpkg}}
+	configured.Systems[0].Packages = []buildlock.Package{{Name: "libgomp1", Way: buildlock.Dpkg}}
 	for _, test := range []struct {
 		name   string
 		Recipe *recipe.Recipe
-		lock   *syslock.Lock
+		lock   *buildlock.Lock
 		target string
 		want   bool
 	}{
@@ -325,16 +325,16 @@ func TestLockBare(t *testing.T) {
 	old, _ := s.again(t, nil, LockOptions{}, image)
 	lock, asked := s.again(t, old, LockOptions{}, bare)
 	list := lock.Systems[0]
-	if asked != 1 || len(lock.Images) != 0 || len(lock.Systems) != 1 || list.Image != "debian bookworm" || list.Digest != "" || !slices.Contains(list.Links, syslock.Link{Path: "/lib64", Target: "usr/lib64"}) {
+	if asked != 1 || len(lock.Images) != 0 || len(lock.Systems) != 1 || list.Image != "debian bookworm" || list.Digest != "" || !slices.Contains(list.Links, buildlock.Link{Path: "/lib64", Target: "usr/lib64"}) {
 		t.Errorf("asked %d times: %+v", asked, lock)
 	}
 	if id, _ := s.lookups.Load().(string); id != "docker-image://"+bare.Tool {
 		t.Errorf("looked up %s", id)
 	}
-	if back, err := syslock.Parse(syslock.FileName, lock.Marshal()); err != nil || string(back.Marshal()) != string(lock.Marshal()) {
+	if back, err := buildlock.Parse(buildlock.FileName, lock.Marshal()); err != nil || string(back.Marshal()) != string(lock.Marshal()) {
 		t.Errorf("%v\n%s", err, lock.Marshal())
 	}
-	if err := checkSystemLock(Request{Locked: true}, lock, variantOf(bare)); err != nil {
+	if err := checkBuildLock(Request{Locked: true}, lock, variantOf(bare)); err != nil {
 		t.Errorf("the lock does not fit: %v", err)
 	}
 	nobody := &buildertest.Gateway{OnLookup: func(*pb.SourceOp) (*sourceresolver.MetaResponse, error) { return nil, errors.New("no registry") }}

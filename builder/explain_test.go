@@ -16,9 +16,9 @@ import (
 
 	"github.com/mlbuild/mlbuild/builder/buildertest"
 	"github.com/mlbuild/mlbuild/llb/ops"
+	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
-	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
 // TestExplain feeds the texts of BuildKit v0.33, containerd and Go.
@@ -223,7 +223,7 @@ func TestExplainBase(t *testing.T) {
 func TestAFailedStepIsKnownByItsVertex(t *testing.T) {
 	r := buildertest.Recipe(t, "cpu", "python: {packages: [x]}\nmodels: [{name: m, url: \"https://models.example/m.tar\", unpack: true}]\n")
 	w := pylock.Wheel{Name: "x", Filename: "x-1-py3-none-any.whl", URL: "https://files.example/x-1-py3-none-any.whl", SHA256: digest.FromString("x").Encoded()}
-	c := &found{recipe: r, wheels: []pylock.Wheel{w}, models: []syslock.Model{{Name: "m", Files: []syslock.ModelFile{{}}}}}
+	c := &found{recipe: r, wheels: []pylock.Wheel{w}, models: []buildlock.Model{{Name: "m", Files: []buildlock.ModelFile{{}}}}}
 	step := digest.FromString("step")
 	for _, test := range []struct {
 		name       string

@@ -13,10 +13,10 @@ import (
 	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/llb/query"
+	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
-	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
 // found is what one platform's graph is made from: the recipe and everything that was looked up for it.
@@ -27,12 +27,12 @@ type found struct {
 	wheels    []pylock.Wheel      // to be laid down
 	extra     []pylock.Wheel      // those that only the request's stage has
 	inBase    inBase
-	spared    []pylock.Wheel  // of the lock, which the base makes unnecessary
-	system    *syslock.System // nil = none, or not known
-	chosen    bool            // apt chose the system packages now: no lock has them
-	tools     llb.BuildInputs // of the packages that are built
-	modelTool ops.Base        // that fetches the models
-	models    []syslock.Model // what the recipe's models are made of
+	spared    []pylock.Wheel    // of the lock, which the base makes unnecessary
+	system    *buildlock.System // nil = none, or not known
+	chosen    bool              // apt chose the system packages now: no lock has them
+	tools     llb.BuildInputs   // of the packages that are built
+	modelTool ops.Base          // that fetches the models
+	models    []buildlock.Model // what the recipe's models are made of
 	cuda      string
 	pruned    []Pruned            // what each rule leaves out; nil = nothing is pruned, or nobody counted
 	glibc     string              // of the base, "" = unknown

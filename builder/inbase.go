@@ -14,13 +14,13 @@ import (
 	"github.com/mlbuild/mlbuild/builder/registry"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/llb/query"
+	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
-	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
 // inBase is what looking into a base showed.
@@ -53,7 +53,7 @@ func (b *build) lookInto(ctx context.Context, gw gateway.Client, r *recipe.Recip
 }
 
 // readBase has the daemon pull the base, and reads what mlbuild.lock keeps of it.
-func (b *build) readBase(ctx context.Context, gw gateway.Client, r *recipe.Recipe, base ops.Base, p ocispecs.Platform) (*syslock.Contents, error) {
+func (b *build) readBase(ctx context.Context, gw gateway.Client, r *recipe.Recipe, base ops.Base, p ocispecs.Platform) (*buildlock.Contents, error) {
 	def, err := query.BaseFiles(base, p)
 	if err != nil {
 		return nil, err
@@ -66,7 +66,7 @@ func (b *build) readBase(ctx context.Context, gw gateway.Client, r *recipe.Recip
 	if err != nil {
 		return nil, fmt.Errorf("the files of %s: %w", r.Base.Ref, err)
 	}
-	seen := &syslock.Contents{Image: r.Base.Ref, Digest: registry.DigestOf(base.Ref), Platform: r.Platform, Python: r.Python.Version, Interpreter: r.Base.Interpreter}
+	seen := &buildlock.Contents{Image: r.Base.Ref, Digest: registry.DigestOf(base.Ref), Platform: r.Platform, Python: r.Python.Version, Interpreter: r.Base.Interpreter}
 	release, _ := readFile(ctx, ref, "/etc/os-release") // absent = nothing tells
 	if seen.Glibc, err = compat.CheckLook(r, string(release)); err != nil {
 		return nil, err
@@ -82,7 +82,7 @@ func (b *build) readBase(ctx context.Context, gw gateway.Client, r *recipe.Recip
 }
 
 // lockContents puts what a recipe's base holds into the lock, as far as builds need it.
-func (b *build) lockContents(ctx context.Context, gw gateway.Client, r *recipe.Recipe, base ops.Base, to *syslock.Lock) error {
+func (b *build) lockContents(ctx context.Context, gw gateway.Client, r *recipe.Recipe, base ops.Base, to *buildlock.Lock) error {
 	if !r.Base.Look && !r.Base.Packages {
 		to.PutContents(r.Profile, r.Platform, nil)
 		return nil

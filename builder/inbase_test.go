@@ -8,11 +8,11 @@ import (
 
 	"github.com/mlbuild/mlbuild/builder/buildertest"
 	"github.com/mlbuild/mlbuild/llb/ops"
+	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 	"github.com/mlbuild/mlbuild/profiles/pypi"
-	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
 // looked looks into a base with these files.
@@ -105,7 +105,7 @@ func TestLockedContents(t *testing.T) {
 	gw := &buildertest.Gateway{OnSolve: func(string) (map[string]string, error) { asked++; return files, nil }}
 	b := running(t, Request{})
 	base := ops.Base{Ref: "registry.example/ml:7@sha256:" + buildertest.Zeros}
-	lock := &syslock.Lock{}
+	lock := &buildlock.Lock{}
 	for range 2 {
 		if err := b.lockContents(t.Context(), gw, r, base, lock); err != nil {
 			t.Fatal(err)

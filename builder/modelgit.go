@@ -12,14 +12,14 @@ import (
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 
 	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
-	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
 // listGit has the daemon look up the commit of a revision and check it out, and lists its files. A file of git itself has no sha256: the commit stands for it.
-func (b *build) listGit(ctx context.Context, gw gateway.Client, profile string, model *recipe.Model, to *syslock.Model) (err error) {
+func (b *build) listGit(ctx context.Context, gw gateway.Client, profile string, model *recipe.Model, to *buildlock.Model) (err error) {
 	if to.Revision, err = b.commitOf(ctx, gw, profile, model); err != nil {
 		return err
 	}
@@ -112,8 +112,8 @@ var lfsPointer = lazyregexp.New(`^version https://git-lfs\.github\.com/spec/v1\n
 const maxPointer = 1024
 
 // gitFile describes a file of a checkout; a pointer stands for its object in LFS.
-func gitFile(ctx context.Context, ref gateway.Reference, name string, size int64) (syslock.ModelFile, error) {
-	f := syslock.ModelFile{Path: name, Size: size}
+func gitFile(ctx context.Context, ref gateway.Reference, name string, size int64) (buildlock.ModelFile, error) {
+	f := buildlock.ModelFile{Path: name, Size: size}
 	if size > maxPointer {
 		return f, nil
 	}

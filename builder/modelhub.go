@@ -13,9 +13,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
-	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
 // hubList is what the hub says of a repository at a revision (huggingface_hub, HfApi.model_info with files_metadata).
@@ -39,8 +39,8 @@ type hubFile struct {
 const maxBlob = 32 << 20
 
 // listHub asks the hub for the commit of a revision and for its files. Files outside of LFS are fetched, because the hub names no sha256 for them.
-func (b *build) listHub(ctx context.Context, gw gateway.Client, profile string, model *recipe.Model, to *syslock.Model) error {
-	d := modelDownload(model, "", syslock.ModelFile{})
+func (b *build) listHub(ctx context.Context, gw gateway.Client, profile string, model *recipe.Model, to *buildlock.Model) error {
+	d := modelDownload(model, "", buildlock.ModelFile{})
 	d.URL, d.File = llb.HubListURL(model), model.Name+": the list of its files"
 	ref, err := b.fetch(ctx, gw, profile, d)
 	if err != nil {
@@ -58,7 +58,7 @@ func (b *build) listHub(ctx context.Context, gw gateway.Client, profile string, 
 	if err != nil {
 		return err
 	}
-	to.Revision, to.Files = list.SHA, make([]syslock.ModelFile, len(chosen))
+	to.Revision, to.Files = list.SHA, make([]buildlock.ModelFile, len(chosen))
 	eg, egctx := errgroup.WithContext(ctx)
 	eg.SetLimit(8)
 	for i, f := range chosen {
@@ -90,11 +90,11 @@ func chooseHubFiles(model *recipe.Model, list hubList) ([]hubFile, error) {
 }
 
 // hubFile returns a file's sha256: the one of LFS, or that of what the hub sends, held against git's own hash.
-func (b *build) hubFile(ctx context.Context, gw gateway.Client, profile string, model *recipe.Model, commit string, f hubFile) (syslock.ModelFile, error) {
+func (b *build) hubFile(ctx context.Context, gw gateway.Client, profile string, model *recipe.Model, commit string, f hubFile) (buildlock.ModelFile, error) {
 	if f.LFS != nil && f.LFS.SHA256 != "" {
-		return syslock.ModelFile{Path: f.Name, Size: f.LFS.Size, SHA256: f.LFS.SHA256}, nil
+		return buildlock.ModelFile{Path: f.Name, Size: f.LFS.Size, SHA256: f.LFS.SHA256}, nil
 	}
-	file := syslock.ModelFile{Path: f.Name, Size: f.Size}
+	file := buildlock.ModelFile{Path: f.Name, Size: f.Size}
 	d := modelDownload(model, commit, file)
 	if f.Size > maxBlob {
 		var err error

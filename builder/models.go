@@ -10,13 +10,13 @@ import (
 
 	"github.com/mlbuild/mlbuild/builder/diagnose"
 	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
-	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
 // checkModelLock reports whether mlbuild.lock pins the variant's models. One that it does not pin is a fault.LockStale under --locked, else a note.
-func checkModelLock(req Request, lock *syslock.Lock, v Variant) error {
+func checkModelLock(req Request, lock *buildlock.Lock, v Variant) error {
 	var faults fault.List
 	told := map[string]bool{}
 	for _, r := range v.Recipes {
@@ -29,21 +29,21 @@ func checkModelLock(req Request, lock *syslock.Lock, v Variant) error {
 			told[model.Name] = true
 			if req.Locked {
 				faults = append(faults, fault.New(fault.LockStale, "the model %s of profile %s is not pinned (%s), and --locked forbids taking what its source has now", model.Name, v.Profile, reason).
-					In(fault.Position{File: syslock.FileName}).Hint("mlbuild lock --profile %s", v.Profile))
+					In(fault.Position{File: buildlock.FileName}).Hint("mlbuild lock --profile %s", v.Profile))
 				continue
 			}
-			req.note("the model %s is taken as its source has it now (%s: %s); \"mlbuild lock\" pins it", model.Name, syslock.FileName, reason)
+			req.note("the model %s is taken as its source has it now (%s: %s); \"mlbuild lock\" pins it", model.Name, buildlock.FileName, reason)
 		}
 	}
 	return faults.Err()
 }
 
 // findModels returns what each model of the recipe is made of, in its order: from the lock, or as its source has it now.
-func (b *build) findModels(ctx context.Context, gw gateway.Client, r *recipe.Recipe) ([]syslock.Model, error) {
+func (b *build) findModels(ctx context.Context, gw gateway.Client, r *recipe.Recipe) ([]buildlock.Model, error) {
 	if b.req.Target == "base" || b.req.Target == "builder" {
-		return make([]syslock.Model, len(r.Models)), nil
+		return make([]buildlock.Model, len(r.Models)), nil
 	}
-	found := make([]syslock.Model, len(r.Models))
+	found := make([]buildlock.Model, len(r.Models))
 	for i := range r.Models {
 		model := &r.Models[i]
 		if locked, reason := b.system.Model(model.Name, model.Inputs); reason == "" {
@@ -64,8 +64,8 @@ func (b *build) findModels(ctx context.Context, gw gateway.Client, r *recipe.Rec
 }
 
 // listModel asks a source which files a model has. A source that is one file is not asked: the build takes what is there.
-func (b *build) listModel(ctx context.Context, gw gateway.Client, r *recipe.Recipe, model *recipe.Model) (syslock.Model, error) {
-	found := syslock.Model{Name: model.Name, Source: model.Source.String(), Inputs: model.Inputs}
+func (b *build) listModel(ctx context.Context, gw gateway.Client, r *recipe.Recipe, model *recipe.Model) (buildlock.Model, error) {
+	found := buildlock.Model{Name: model.Name, Source: model.Source.String(), Inputs: model.Inputs}
 	switch model.Source.Kind {
 	case recipe.ModelHub:
 		return found, b.listHub(ctx, gw, r.Profile, model, &found)
@@ -76,14 +76,14 @@ func (b *build) listModel(ctx context.Context, gw gateway.Client, r *recipe.Reci
 			return found, nil
 		}
 	}
-	found.Files = []syslock.ModelFile{{SHA256: model.Source.SHA256}}
+	found.Files = []buildlock.ModelFile{{SHA256: model.Source.SHA256}}
 	return found, nil
 }
 
 // lockModels pins the models of all recipes: those that the lock has stay, unless renew is set. Each source is asked once.
 func (b *build) lockModels(ctx context.Context, gw gateway.Client, all Variant, renew bool, to *BuildLocked) error {
-	asked := map[string]syslock.Model{}
-	byProfile := map[string][]syslock.Model{}
+	asked := map[string]buildlock.Model{}
+	byProfile := map[string][]buildlock.Model{}
 	for _, r := range all.Recipes {
 		byProfile[r.Profile] = nil
 	}
@@ -111,7 +111,7 @@ func (b *build) lockModels(ctx context.Context, gw gateway.Client, all Variant, 
 	return nil
 }
 
-func (b *build) lockModel(ctx context.Context, gw gateway.Client, r *recipe.Recipe, model *recipe.Model, renew bool, old *syslock.Lock) (syslock.Model, error) {
+func (b *build) lockModel(ctx context.Context, gw gateway.Client, r *recipe.Recipe, model *recipe.Model, renew bool, old *buildlock.Lock) (buildlock.Model, error) {
 	if m, reason := old.Model(model.Name, model.Inputs); reason == "" && !renew {
 		return *m, nil
 	}
@@ -124,7 +124,7 @@ func (b *build) lockModel(ctx context.Context, gw gateway.Client, r *recipe.Reci
 }
 
 // measure has the daemon fetch a source that is one file, and returns its size and hash.
-func (b *build) measure(ctx context.Context, gw gateway.Client, r *recipe.Recipe, model *recipe.Model) (f syslock.ModelFile, err error) {
+func (b *build) measure(ctx context.Context, gw gateway.Client, r *recipe.Recipe, model *recipe.Model) (f buildlock.ModelFile, err error) {
 	if llb.Signed(model) {
 		return b.measureSigned(ctx, gw, r, model)
 	}
@@ -176,7 +176,7 @@ func (b *build) fetch(ctx context.Context, gw gateway.Client, profile string, d 
 const renewModels = "mlbuild lock --upgrade models"
 
 // modelDownload is the download of one file of a model, with what helps where it fails.
-func modelDownload(model *recipe.Model, revision string, f syslock.ModelFile) diagnose.Download {
+func modelDownload(model *recipe.Model, revision string, f buildlock.ModelFile) diagnose.Download {
 	d := diagnose.Download{
 		URL: llb.ModelURL(model, revision, f.Path), SHA256: f.SHA256, File: llb.ModelStep(model, f), Secret: llb.ModelAuth(model), Renew: renewModels,
 		Gone: fmt.Sprintf("correct the model %s in mlbuild.yaml; if its files moved, renew the lock: %s", model.Name, renewModels),
@@ -192,7 +192,7 @@ func modelDownload(model *recipe.Model, revision string, f syslock.ModelFile) di
 }
 
 // modelDownloads lists what the graph fetches for models over HTTP.
-func modelDownloads(r *recipe.Recipe, found []syslock.Model) []diagnose.Download {
+func modelDownloads(r *recipe.Recipe, found []buildlock.Model) []diagnose.Download {
 	var all []diagnose.Download
 	for i := range found {
 		model := &r.Models[i]

@@ -8,8 +8,8 @@ import (
 
 	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/llb/ops"
+	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
-	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
 // modelTool looks up the image that fetches and unpacks models, where one has to.
@@ -21,7 +21,7 @@ func (b *build) modelTool(ctx context.Context, gw gateway.Client, c *found) (ops
 }
 
 // measureSigned has the daemon fetch an object with the model's secret, and returns its size and hash.
-func (b *build) measureSigned(ctx context.Context, gw gateway.Client, r *recipe.Recipe, model *recipe.Model) (f syslock.ModelFile, err error) {
+func (b *build) measureSigned(ctx context.Context, gw gateway.Client, r *recipe.Recipe, model *recipe.Model) (f buildlock.ModelFile, err error) {
 	tool, err := lookupImage(ctx, gw, r.Tool, b.worker)
 	if err != nil {
 		return f, err
@@ -47,5 +47,5 @@ func (b *build) measureSigned(ctx context.Context, gw gateway.Client, r *recipe.
 	if err != nil {
 		return f, fmt.Errorf("the size of %s: %w", model.Source, err)
 	}
-	return syslock.ModelFile{SHA256: string(sum), Size: st.Size}, nil
+	return buildlock.ModelFile{SHA256: string(sum), Size: st.Size}, nil
 }

@@ -9,17 +9,17 @@ import (
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 
 	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
-	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
 // Planned is what one profile on one platform would build.
 type Planned struct {
 	Recipe *recipe.Recipe
-	Wheels []pylock.Wheel    // to be laid down
-	InBase []pylock.Wheel    // of the lock, which the base makes unnecessary
-	System []syslock.Package // the system packages, nil = none, or apt is to find them
+	Wheels []pylock.Wheel      // to be laid down
+	InBase []pylock.Wheel      // of the lock, which the base makes unnecessary
+	System []buildlock.Package // the system packages, nil = none, or apt is to find them
 	Graph  *llb.Graph
 	Steps  []llb.Step // what building does, what comes first first
 	Keys   []string   // of the graph's layers, see llb.Graph.LayerKeys
@@ -68,7 +68,7 @@ func (b *build) plan(ctx context.Context, gw gateway.Client, v Variant) ([]Plann
 		if err != nil {
 			return nil, err
 		}
-		var system []syslock.Package
+		var system []buildlock.Package
 		if c.system != nil {
 			system = c.system.Packages
 		}

@@ -11,20 +11,20 @@ import (
 	"github.com/mlbuild/mlbuild/builder/session"
 	"github.com/mlbuild/mlbuild/llb/layerplan"
 	"github.com/mlbuild/mlbuild/llb/ops"
+	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
-	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
 // Request is one run: some profiles of one project, where their results go, and what the run is given.
 type Request struct {
-	Dir        string // the project's directory
-	Variants   []Variant
-	SystemLock []byte // the project's mlbuild.lock; nil = there is none
-	Target     string // stage; "" = runtime
-	Outputs    []Output
-	NoCache    ops.Stages // their steps run again
-	Locked     bool       // refuse to resolve: every profile needs a lock that fits
+	Dir       string // the project's directory
+	Variants  []Variant
+	BuildLock []byte // the project's mlbuild.lock; nil = there is none
+	Target    string // stage; "" = runtime
+	Outputs   []Output
+	NoCache   ops.Stages // their steps run again
+	Locked    bool       // refuse to resolve: every profile needs a lock that fits
 
 	Compression recipe.Compression // of the layers; "" = zstd
 	CacheFrom   []Cache            // beside the profile's own cache
@@ -97,12 +97,12 @@ type Image struct {
 	Plan      *layerplan.Plan `json:"-"`
 }
 
-// systemLock parses the project's mlbuild.lock, nil if there is none.
-func (r Request) systemLock() (*syslock.Lock, error) {
-	if r.SystemLock == nil {
+// buildLock parses the project's mlbuild.lock, nil if there is none.
+func (r Request) buildLock() (*buildlock.Lock, error) {
+	if r.BuildLock == nil {
 		return nil, nil
 	}
-	return syslock.Parse(syslock.FileName, r.SystemLock)
+	return buildlock.Parse(buildlock.FileName, r.BuildLock)
 }
 
 // note tells the user something, if anybody listens.

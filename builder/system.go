@@ -13,10 +13,10 @@ import (
 	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/llb/query"
+	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
-	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
 // usableLocks reads the variant's Python lock, and holds both locks against today's project.
@@ -24,7 +24,7 @@ func (b *build) usableLocks(v Variant) (*pylock.Lock, error) {
 	lock, err := usableLock(b.req, v)
 	var faults fault.List
 	if b.req.Target != "models" {
-		faults = append(fault.All(err), fault.All(checkSystemLock(b.req, b.system, v))...)
+		faults = append(fault.All(err), fault.All(checkBuildLock(b.req, b.system, v))...)
 	}
 	if b.req.Target != "base" && b.req.Target != "builder" {
 		faults = append(faults, fault.All(checkModelLock(b.req, b.system, v))...)
@@ -32,15 +32,15 @@ func (b *build) usableLocks(v Variant) (*pylock.Lock, error) {
 	return lock, faults.Err()
 }
 
-// checkSystemLock reports whether mlbuild.lock answers the variant: its base and its system packages on every platform. What is stale or missing is a
+// checkBuildLock reports whether mlbuild.lock answers the variant: its base and its system packages on every platform. What is stale or missing is a
 // fault.LockStale under --locked, else a note. Without the file only system packages need one.
-func checkSystemLock(req Request, lock *syslock.Lock, v Variant) error {
+func checkBuildLock(req Request, lock *buildlock.Lock, v Variant) error {
 	for _, r := range v.Recipes {
 		reason := systemStale(lock, r)
 		switch {
 		case reason == "" && req.Locked && lock == nil && moves(r) != "":
 			return fault.New(fault.LockStale, "%s is a mutable tag that mlbuild.lock does not pin, and --locked forbids resolving it", moves(r)).
-				In(fault.Position{File: syslock.FileName}).Hint("mlbuild lock --profile %s", v.Profile).Hint("or name the image by its digest")
+				In(fault.Position{File: buildlock.FileName}).Hint("mlbuild lock --profile %s", v.Profile).Hint("or name the image by its digest")
 		case reason == "":
 			continue
 		case req.Locked && lock == nil:
@@ -49,12 +49,12 @@ func checkSystemLock(req Request, lock *syslock.Lock, v Variant) error {
 				what = "profile " + v.Profile + " takes files of " + ref + ", which no lock pins"
 			}
 			return fault.New(fault.LockStale, "%s, and --locked forbids resolving", what).
-				In(fault.Position{File: syslock.FileName}).Hint("mlbuild lock --profile %s", v.Profile)
+				In(fault.Position{File: buildlock.FileName}).Hint("mlbuild lock --profile %s", v.Profile)
 		case req.Locked:
 			return fault.New(fault.LockStale, "the lock does not fit profile %s any more: %s", v.Profile, reason).
-				In(fault.Position{File: syslock.FileName}).Hint("mlbuild lock --profile %s", v.Profile)
+				In(fault.Position{File: buildlock.FileName}).Hint("mlbuild lock --profile %s", v.Profile)
 		case lock != nil:
-			req.note("%s does not fit profile %s (%s) and is not used for it; renew it with: mlbuild lock --profile %s", syslock.FileName, v.Profile, reason, v.Profile)
+			req.note("%s does not fit profile %s (%s) and is not used for it; renew it with: mlbuild lock --profile %s", buildlock.FileName, v.Profile, reason, v.Profile)
 			return nil
 		}
 	}
@@ -70,7 +70,7 @@ func moves(r *recipe.Recipe) string {
 }
 
 // systemStale says in words what of the recipe the lock does not answer, "" if nothing.
-func systemStale(lock *syslock.Lock, r *recipe.Recipe) string {
+func systemStale(lock *buildlock.Lock, r *recipe.Recipe) string {
 	pinned := pinOf(lock, r.Base.Ref)
 	if lock != nil && pinned == "" && !r.Base.Bare() {
 		return "it does not pin the base " + r.Base.Ref
@@ -86,7 +86,7 @@ func systemStale(lock *syslock.Lock, r *recipe.Recipe) string {
 }
 
 // unpinned is the first image beside the base that the recipe takes files of and nothing pins, "" if there is none.
-func unpinned(lock *syslock.Lock, r *recipe.Recipe) string {
+func unpinned(lock *buildlock.Lock, r *recipe.Recipe) string {
 	i := slices.IndexFunc(r.Images(), func(ref string) bool { return pinOf(lock, ref) == "" })
 	if i < 0 {
 		return ""
@@ -95,7 +95,7 @@ func unpinned(lock *syslock.Lock, r *recipe.Recipe) string {
 }
 
 // runsApt reports whether a build of the recipe runs apt or dpkg on the base: to choose packages that no lock lists, or to configure some.
-func runsApt(r *recipe.Recipe, lock *syslock.Lock, target string) bool {
+func runsApt(r *recipe.Recipe, lock *buildlock.Lock, target string) bool {
 	if r.Base.Bare() {
 		return false // apt runs in the tool image, and dpkg nowhere
 	}
@@ -109,15 +109,15 @@ func runsApt(r *recipe.Recipe, lock *syslock.Lock, target string) bool {
 		return false
 	}
 	s, reason := lock.Lookup(question(r, pinOf(lock, r.Base.Ref)))
-	return reason != "" || r.Apt.Strategy == "apt" || slices.ContainsFunc(s.Packages, func(p syslock.Package) bool { return p.Way == syslock.Dpkg })
+	return reason != "" || r.Apt.Strategy == "apt" || slices.ContainsFunc(s.Packages, func(p buildlock.Package) bool { return p.Way == buildlock.Dpkg })
 }
 
-func question(r *recipe.Recipe, digest string) syslock.Question {
-	return syslock.Question{Profile: r.Profile, Image: r.Base.Ref, Digest: digest, Platform: r.Platform, Inputs: r.Apt.Inputs, Asked: r.System}
+func question(r *recipe.Recipe, digest string) buildlock.Question {
+	return buildlock.Question{Profile: r.Profile, Image: r.Base.Ref, Digest: digest, Platform: r.Platform, Inputs: r.Apt.Inputs, Asked: r.System}
 }
 
 // pinOf is the digest that a base is pinned to: by its own reference, else by the lock; "" = by none.
-func pinOf(lock *syslock.Lock, ref string) string {
+func pinOf(lock *buildlock.Lock, ref string) string {
 	if digest := registry.DigestOf(ref); digest != "" {
 		return digest
 	}
@@ -141,7 +141,7 @@ func (b *build) lookupPinned(ctx context.Context, gw gateway.Client, ref string,
 	base, err := lookupImage(ctx, gw, ref+"@"+pin, p)
 	for _, f := range fault.All(err) {
 		if f.Code == fault.BaseGone {
-			f.Hints = []string{fmt.Sprintf("%s pins it; take what the tag names now: mlbuild lock --upgrade base", syslock.FileName)}
+			f.Hints = []string{fmt.Sprintf("%s pins it; take what the tag names now: mlbuild lock --upgrade base", buildlock.FileName)}
 		}
 	}
 	return base, err
@@ -162,7 +162,7 @@ func (b *build) lookupImages(ctx context.Context, gw gateway.Client, r *recipe.R
 
 // systemPackages returns the recipe's system packages: from the lock, else those that the base's apt chooses now. Nil = the recipe has none, or plain apt
 // installs them and no lock says which.
-func (b *build) systemPackages(ctx context.Context, gw gateway.Client, r *recipe.Recipe, base ops.Base, p ocispecs.Platform) (s *syslock.System, chosen bool, err error) {
+func (b *build) systemPackages(ctx context.Context, gw gateway.Client, r *recipe.Recipe, base ops.Base, p ocispecs.Platform) (s *buildlock.System, chosen bool, err error) {
 	if len(r.System) == 0 {
 		return nil, false, nil
 	}
@@ -180,7 +180,7 @@ func (b *build) systemPackages(ctx context.Context, gw gateway.Client, r *recipe
 }
 
 // askApt lets the base's apt choose the recipe's system packages. The network and the cache rule of in are filled in.
-func (b *build) askApt(ctx context.Context, gw gateway.Client, r *recipe.Recipe, in query.SystemInputs) (s syslock.System, err error) {
+func (b *build) askApt(ctx context.Context, gw gateway.Client, r *recipe.Recipe, in query.SystemInputs) (s buildlock.System, err error) {
 	in.Network, in.NoCache = b.network(), b.req.NoCache
 	if in.Base.Bare {
 		in.Worker = b.worker

@@ -7,12 +7,12 @@ import (
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 
 	"github.com/mlbuild/mlbuild/llb/query"
+	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
-	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
 // readScripts gives each package of s its way: a step downloads the packages and reads their maintainer scripts.
-func (b *build) readScripts(ctx context.Context, gw gateway.Client, r *recipe.Recipe, asked query.SystemInputs, s *syslock.System) error {
+func (b *build) readScripts(ctx context.Context, gw gateway.Client, r *recipe.Recipe, asked query.SystemInputs, s *buildlock.System) error {
 	if len(s.Packages) == 0 || r.Apt.Strategy == "apt" {
 		return nil
 	}

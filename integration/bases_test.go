@@ -55,8 +55,8 @@ func TestCUDABase(t *testing.T) {
 	req := p.request(p.variant("gpu", ref))
 	p.pin(b, &req)
 	for _, image := range []string{"docker.io/nvidia/cuda:12.6.3-cudnn-runtime-ubuntu24.04", "docker.io/library/python:3.11-slim-bookworm"} {
-		if !strings.Contains(string(req.SystemLock), `ref = "`+image+`"`) {
-			t.Errorf("%s is not pinned:\n%s", image, req.SystemLock)
+		if !strings.Contains(string(req.BuildLock), `ref = "`+image+`"`) {
+			t.Errorf("%s is not pinned:\n%s", image, req.BuildLock)
 		}
 	}
 	mustBuild(t, b, req)
@@ -73,7 +73,7 @@ func TestCUDABase(t *testing.T) {
 	if got.file("usr/local/cuda-12.6/version.json") == "" || !slices.Contains(got.config.Config.Env, "CUDA_VERSION=12.6.3") {
 		t.Error("the base's CUDA is not there")
 	}
-	req.SystemLock = nil
+	req.BuildLock = nil
 	want{code: fault.LockStale, says: []string{"and --locked forbids"}}.check(t, p.attempt(b, req))
 }
 
@@ -146,8 +146,8 @@ func TestPyTorchBase(t *testing.T) {
 	if got := strings.Join(namesAndVersions(plans[0].InBase), ", "); got != "colorama 0.4.5, nvidia-cuda-runtime-cu12 12.8.90, nvidia-cudnn-cu12 9.10.2.21, torch 2.9.1" {
 		t.Errorf("in the base: %s", got)
 	}
-	if !strings.Contains(string(req.SystemLock), "[[contents]]") || !strings.Contains(string(req.SystemLock), `"torch==2.9.1+cu128"`) {
-		t.Errorf("mlbuild.lock does not say what the base has:\n%s", req.SystemLock)
+	if !strings.Contains(string(req.BuildLock), "[[contents]]") || !strings.Contains(string(req.BuildLock), `"torch==2.9.1+cu128"`) {
+		t.Errorf("mlbuild.lock does not say what the base has:\n%s", req.BuildLock)
 	}
 	mustBuild(t, b, req)
 	const site, base = "/opt/venv/lib/python3.11/site-packages/", "/opt/conda/lib/python3.11/site-packages/"

@@ -15,8 +15,8 @@ import (
 
 	"github.com/mlbuild/mlbuild/builder"
 	"github.com/mlbuild/mlbuild/integration/testbed"
+	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/fault"
-	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
 // forAMD64 gives an image the platform linux/amd64.
@@ -68,7 +68,7 @@ func TestCopyFrom(t *testing.T) {
 	build := func() (*pushed, string) {
 		v := p.variant("cpu", ref)
 		req := p.request(v)
-		req.SystemLock, _ = os.ReadFile(filepath.Join(p.dir, syslock.FileName)) // absent = no lock
+		req.BuildLock, _ = os.ReadFile(filepath.Join(p.dir, buildlock.FileName)) // absent = no lock
 		mustBuild(t, b, req)
 		img := readBack(t, tb.Registry, "copyfrom/taker:1")
 		i := slices.IndexFunc(img.layers, func(l pushedLayer) bool { return strings.HasPrefix(l.createdBy, "mlbuild copy: ") })
@@ -99,7 +99,7 @@ func TestCopyFrom(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.write(syslock.FileName, string(locked.Data))
+	p.write(buildlock.FileName, string(locked.Data))
 	want7, err := tb.Registry.Digest(t.Context(), "copyfrom/tools:7")
 	if err != nil || locked.Lock.Digest(tools) != want7 {
 		t.Errorf("the lock pins %q, the tag names %q (%v)", locked.Lock.Digest(tools), want7, err)

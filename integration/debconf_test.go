@@ -7,8 +7,8 @@ import (
 	"github.com/mlbuild/mlbuild/builder"
 	"github.com/mlbuild/mlbuild/integration/testbed"
 	"github.com/mlbuild/mlbuild/llb/deb/debtest"
+	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/fault"
-	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
 // asker is a package that asks for a colour when it is configured.
@@ -37,7 +37,7 @@ func TestDebconf(t *testing.T) {
 	p.write("key.asc", string(repo.Key))
 	built := func() string {
 		req := p.request(p.variant("cpu", tb.Registry.Ref("debconf:1")))
-		req.SystemLock = []byte(p.read(syslock.FileName))
+		req.BuildLock = []byte(p.read(buildlock.FileName))
 		mustBuild(t, b, req)
 		img := readBack(t, tb.Registry, "debconf:1")
 		img.checkClean()
@@ -52,7 +52,7 @@ func TestDebconf(t *testing.T) {
 	if _, err := p.planned(b, true); !fault.Is(err, fault.LockStale) {
 		t.Errorf("another answer leaves the lock as it is: %v", err)
 	}
-	if s := p.mustLockSystem(b, builder.LockOptions{}); len(s.Packages) != 1 || s.Packages[0].Way != syslock.Dpkg {
+	if s := p.mustLockSystem(b, builder.LockOptions{}); len(s.Packages) != 1 || s.Packages[0].Way != buildlock.Dpkg {
 		t.Errorf("packages %+v", s.Packages)
 	}
 	if colour := built(); colour != "blue" {

@@ -69,7 +69,7 @@ func TestHostilePackages(t *testing.T) {
 			p.packages("3.11", from(h.name))
 			req := p.systemRequest(tb.Registry.Ref("hostile:1.0"))
 			inputs := good.Lock.Systems[0].Inputs
-			req.SystemLock = []byte(strings.NewReplacer("harmless", h.name, good.Lock.Systems[0].Packages[0].SHA256, hex.EncodeToString(sum[:]),
+			req.BuildLock = []byte(strings.NewReplacer("harmless", h.name, good.Lock.Systems[0].Packages[0].SHA256, hex.EncodeToString(sum[:]),
 				inputs, req.Variants[0].Recipes[0].Apt.Inputs).Replace(string(good.Data)))
 			want{code: h.code, says: h.says, hints: []string{h.hint}}.check(t, p.attempt(b, req))
 		})
@@ -77,7 +77,7 @@ func TestHostilePackages(t *testing.T) {
 	t.Run("all of them, without a lock", func(t *testing.T) {
 		p.packages("3.11", from(strings.Join(names, ", ")))
 		req := p.systemRequest(tb.Registry.Ref("hostile:1.0"))
-		req.SystemLock, req.Locked = nil, false
+		req.BuildLock, req.Locked = nil, false
 		_, locking := b.LockBuild(t.Context(), req, builder.LockOptions{})
 		for _, err := range []error{locking, p.attempt(b, req)} {
 			for _, h := range hostiles() {

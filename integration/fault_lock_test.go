@@ -7,8 +7,8 @@ import (
 	"github.com/mlbuild/mlbuild/builder"
 	"github.com/mlbuild/mlbuild/integration/testbed"
 	"github.com/mlbuild/mlbuild/llb/wheel/wheeltest"
+	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/fault"
-	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
 // locked builds with --locked.
@@ -24,7 +24,7 @@ func (p *project) pinFile(b *builder.Builder) {
 	p.t.Helper()
 	req := p.request(p.variant("cpu"))
 	p.pin(b, &req)
-	p.write(syslock.FileName, string(req.SystemLock))
+	p.write(buildlock.FileName, string(req.BuildLock))
 }
 
 // pin gives a request --locked, and an mlbuild.lock that pins its base.
@@ -34,7 +34,7 @@ func (p *project) pin(b *builder.Builder, req *builder.Request) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	req.SystemLock, req.Locked = system.Data, true
+	req.BuildLock, req.Locked = system.Data, true
 }
 
 // TestLockStale makes a real lock and then changes what it answers.

@@ -70,7 +70,7 @@ func TestLockedSystemPackagesNeedNoEmulator(t *testing.T) {
 
 	ref := tb.Registry.Ref("foreign/packages:1.0")
 	req := p.request(p.variantOn("cpu", []string{"linux/amd64", "linux/arm64"}, ref))
-	req.SystemLock = native.Lock.Marshal()
+	req.BuildLock = native.Lock.Marshal()
 	mustBuild(t, b, req)
 	for _, platform := range []string{"linux/amd64", "linux/arm64"} {
 		img, err := tb.Registry.Pull(t.Context(), "foreign/packages:1.0", platform)

@@ -118,7 +118,7 @@ func TestSystemDownloads(t *testing.T) {
 			sum := sha256.Sum256([]byte(test.name + repo.URL)) // no daemon has such a file
 			text := strings.ReplaceAll(string(locked.Data), test.old, test.new)
 			req := p.quiet(p.variant("cpu"))
-			req.SystemLock = []byte(strings.ReplaceAll(text, pkg.SHA256, hex.EncodeToString(sum[:])))
+			req.BuildLock = []byte(strings.ReplaceAll(text, pkg.SHA256, hex.EncodeToString(sum[:])))
 			test.want.check(t, p.attempt(b, req))
 		})
 	}

@@ -82,7 +82,7 @@ func TestSystemPackagesAndSecrets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.SystemLock = system.Data
+	req.BuildLock = system.Data
 	locks, err := b.Lock(t.Context(), req, builder.LockOptions{})
 	if err != nil {
 		t.Fatal(err)

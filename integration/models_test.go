@@ -13,7 +13,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/builder"
 	"github.com/mlbuild/mlbuild/integration/testbed"
-	"github.com/mlbuild/mlbuild/profiles/syslock"
+	"github.com/mlbuild/mlbuild/profiles/buildlock"
 )
 
 // modelled is a project without packages whose models section is given.
@@ -27,7 +27,7 @@ func modelled(t *testing.T, models string) *project {
 }
 
 // lockModels makes mlbuild.lock anew and returns it.
-func (p *project) lockModels(b *builder.Builder, o builder.LockOptions) *syslock.Lock {
+func (p *project) lockModels(b *builder.Builder, o builder.LockOptions) *buildlock.Lock {
 	p.t.Helper()
 	locked, err := p.systemLock(b, o)
 	if err != nil {
@@ -40,8 +40,8 @@ func (p *project) lockModels(b *builder.Builder, o builder.LockOptions) *syslock
 func (p *project) modelRequest(tag string) builder.Request {
 	p.t.Helper()
 	req := p.request(p.variant("cpu", tag))
-	req.SystemLock, _ = os.ReadFile(filepath.Join(p.dir, syslock.FileName)) // absent = no lock
-	req.Locked = req.SystemLock != nil
+	req.BuildLock, _ = os.ReadFile(filepath.Join(p.dir, buildlock.FileName)) // absent = no lock
+	req.Locked = req.BuildLock != nil
 	return req
 }
 

@@ -20,7 +20,7 @@ var updateDocs = flag.Bool("update-docs", false, "rewrite the parts of docs/arch
 // rooms are the program's packages from the bottom up. Each may import those before it in the list, whichever folder they are in, and no package is
 // left out; what goes against the reading order "cmd → builder → llb → profiles" cannot be written down here at all.
 var rooms = []string{
-	"profiles/lazyregexp", "profiles/fault", "profiles/tomltext", "profiles/yamldoc", "profiles/pypi", "profiles/recipe", "profiles/syslock", "profiles/pylock",
+	"profiles/lazyregexp", "profiles/fault", "profiles/tomltext", "profiles/yamldoc", "profiles/pypi", "profiles/recipe", "profiles/buildlock", "profiles/pylock",
 	"profiles/compat", "profiles", "profiles/scaffold",
 
 	"llb/counts", "llb/scripts", "llb/account", "llb/wheel", "llb/wheel/wheeltest", "llb/deb", "llb/deb/debtest", "llb/deb/state", "llb/deb/script", "llb/step", "llb/step/runner",

@@ -13,7 +13,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/builder"
 	"github.com/mlbuild/mlbuild/integration/testbed"
-	"github.com/mlbuild/mlbuild/profiles/syslock"
+	"github.com/mlbuild/mlbuild/profiles/buildlock"
 )
 
 // runtimeWorks uses what a base of packages brings beside Python: the locale, the CA certificates, the time zones, users and services by name.
@@ -30,7 +30,7 @@ print(sys.version_info.major, sys.version_info.minor, sys.prefix)
 `
 
 // mustLockBoth locks a project and returns the list of its system packages.
-func (p *project) mustLockBoth(b *builder.Builder) *syslock.System {
+func (p *project) mustLockBoth(b *builder.Builder) *buildlock.System {
 	p.t.Helper()
 	p.lock(b, "cpu", builder.LockOptions{})
 	return p.mustLockSystem(b, builder.LockOptions{})
@@ -101,7 +101,7 @@ func TestBaseNeedsNoImage(t *testing.T) {
 }
 
 // checkBare wants a scanner to find exactly the locked packages, the release's name, and no shell, apt or dpkg.
-func (p *pushed) checkBare(s *syslock.System) {
+func (p *pushed) checkBare(s *buildlock.System) {
 	p.t.Helper()
 	for _, name := range []string{"sh", "dash", "bash", "busybox", "dpkg", "apt", "apt-get", "perl"} {
 		for _, dir := range []string{"bin", "sbin", "usr/bin", "usr/sbin"} {
@@ -190,10 +190,10 @@ func TestLockBaseForAnotherPlatform(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := locked.Lock.Systems[0]
-	if s.Architecture != "arm64" || !slices.ContainsFunc(s.Packages, func(p syslock.Package) bool { return p.Name == "libc6" && p.Architecture == "arm64" }) {
+	if s.Architecture != "arm64" || !slices.ContainsFunc(s.Packages, func(p buildlock.Package) bool { return p.Name == "libc6" && p.Architecture == "arm64" }) {
 		t.Errorf("%s, %+v", s.Architecture, s.Packages)
 	}
-	req.SystemLock, req.Variants[0].Lock, req.Locked = locked.Data, []byte(emptyLock), true
+	req.BuildLock, req.Variants[0].Lock, req.Locked = locked.Data, []byte(emptyLock), true
 	mustBuild(t, b, req)
 	img, err := tb.Registry.Pull(t.Context(), "bare-arm:1.0", "")
 	if err != nil {
@@ -218,7 +218,7 @@ print(best("pass"), best("import asyncio, json, logging, ssl, email.parser, http
 `
 
 // baseFigures is the table of docs/system-packages.md: the base alone beside the slim image.
-func baseFigures(t *testing.T, tb *testbed.Testbed, b *builder.Builder, p *project, s *syslock.System) string {
+func baseFigures(t *testing.T, tb *testbed.Testbed, b *builder.Builder, p *project, s *buildlock.System) string {
 	t.Helper()
 	req := p.bothLocks(tb.Registry.Ref("bare:base"))
 	req.Target = "base"

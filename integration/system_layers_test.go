@@ -17,7 +17,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/builder"
 	"github.com/mlbuild/mlbuild/integration/testbed"
-	"github.com/mlbuild/mlbuild/profiles/syslock"
+	"github.com/mlbuild/mlbuild/profiles/buildlock"
 )
 
 // emptyLock is a lock without Python packages.
@@ -27,7 +27,7 @@ const emptyLock = "lock-version = \"1.0\"\ncreated-by = \"test\"\npackages = []\
 func (p *project) systemRequest(tag string) builder.Request {
 	p.t.Helper()
 	req := p.request(p.variant("cpu", tag))
-	req.SystemLock, _ = os.ReadFile(filepath.Join(p.dir, syslock.FileName))
+	req.BuildLock, _ = os.ReadFile(filepath.Join(p.dir, buildlock.FileName))
 	req.Variants[0].Lock, req.Locked = []byte(emptyLock), true
 	return req
 }
@@ -172,7 +172,7 @@ func TestEverydayPackages(t *testing.T) {
 			s := p.mustLockSystem(b, builder.LockOptions{})
 			var hard []string
 			for _, pkg := range s.Packages {
-				if pkg.Way == syslock.Dpkg {
+				if pkg.Way == buildlock.Dpkg {
 					hard = append(hard, pkg.Name+" ("+pkg.Reason+")")
 				}
 			}
@@ -211,16 +211,16 @@ func TestEverydayPackages(t *testing.T) {
 var writeDocs = flag.Bool("write-docs", false, "write the tables of docs/system-packages.md")
 
 // waysTable says for a release how many packages went which way, and why dpkg was needed.
-func waysTable(suite string, packages []syslock.Package) string {
-	count := map[syslock.Way]int{}
+func waysTable(suite string, packages []buildlock.Package) string {
+	count := map[buildlock.Way]int{}
 	var hard strings.Builder
 	for _, p := range packages {
-		if count[p.Way]++; p.Way == syslock.Dpkg {
+		if count[p.Way]++; p.Way == buildlock.Dpkg {
 			fmt.Fprintf(&hard, "- %s: by dpkg, for %s\n", p.Name, p.Reason)
 		}
 	}
 	return fmt.Sprintf("| %s | packages | layer | rules | dpkg |\n|---|--:|--:|--:|--:|\n| | %d | %d | %d | %d (%.1f %%) |\n\n%s",
-		suite, len(packages), count[syslock.Layer], count[syslock.Rules], count[syslock.Dpkg], 100*float64(count[syslock.Dpkg])/float64(len(packages)), hard.String())
+		suite, len(packages), count[buildlock.Layer], count[buildlock.Rules], count[buildlock.Dpkg], 100*float64(count[buildlock.Dpkg])/float64(len(packages)), hard.String())
 }
 
 // intoDocs writes a table between its marks.

@@ -17,8 +17,8 @@ import (
 	"github.com/mlbuild/mlbuild/builder"
 	"github.com/mlbuild/mlbuild/integration/testbed"
 	"github.com/mlbuild/mlbuild/llb/deb/debtest"
+	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/fault"
-	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
 // packaged is a project without Python packages on Debian 12 or, for python "3.13", 13; system is its section system, in braces.
@@ -39,7 +39,7 @@ func (p *project) systemLock(b *builder.Builder, o builder.LockOptions) (*builde
 	p.t.Helper()
 	locked, err := b.LockBuild(p.t.Context(), p.lockRequest(), o)
 	if err == nil {
-		p.write(syslock.FileName, string(locked.Data))
+		p.write(buildlock.FileName, string(locked.Data))
 	}
 	return locked, err
 }
@@ -48,11 +48,11 @@ func (p *project) systemLock(b *builder.Builder, o builder.LockOptions) (*builde
 func (p *project) lockRequest() builder.Request {
 	p.t.Helper()
 	req := p.request(p.variant("cpu"))
-	req.SystemLock, _ = os.ReadFile(filepath.Join(p.dir, syslock.FileName)) // absent = no lock
+	req.BuildLock, _ = os.ReadFile(filepath.Join(p.dir, buildlock.FileName)) // absent = no lock
 	return req
 }
 
-func (p *project) mustLockSystem(b *builder.Builder, o builder.LockOptions) *syslock.System {
+func (p *project) mustLockSystem(b *builder.Builder, o builder.LockOptions) *buildlock.System {
 	p.t.Helper()
 	locked, err := p.systemLock(b, o)
 	if err != nil {
@@ -68,7 +68,7 @@ func (p *project) mustLockSystem(b *builder.Builder, o builder.LockOptions) *sys
 func (p *project) planned(b *builder.Builder, locked bool) (*builder.Planned, error) {
 	p.t.Helper()
 	req := p.request(p.variant("cpu"))
-	req.SystemLock, _ = os.ReadFile(filepath.Join(p.dir, syslock.FileName))
+	req.BuildLock, _ = os.ReadFile(filepath.Join(p.dir, buildlock.FileName))
 	req.Locked = locked
 	req.Variants[0].Lock = []byte("lock-version = \"1.0\"\ncreated-by = \"test\"\npackages = []\n")
 	plans, err := b.Plan(p.t.Context(), req, false)
@@ -100,27 +100,27 @@ func TestSystemLock(t *testing.T) {
 			if s.Digest != digest || s.Image != "docker.io/library/python:"+test.tag || s.Distribution != "debian" || s.Suite != test.suite || s.Architecture != "amd64" {
 				t.Errorf("the list is for %+v", *s)
 			}
-			if !slices.Contains(s.Links, syslock.Link{Path: "/lib", Target: "usr/lib"}) || !slices.Contains(s.Links, syslock.Link{Path: "/var/run", Target: "/run"}) {
+			if !slices.Contains(s.Links, buildlock.Link{Path: "/lib", Target: "usr/lib"}) || !slices.Contains(s.Links, buildlock.Link{Path: "/var/run", Target: "/run"}) {
 				t.Errorf("links %v", s.Links)
 			}
 			if len(s.Present) != 1 || !strings.HasPrefix(s.Present[0], "zlib1g ") || len(s.Removes) != 0 || len(s.Packages) < 20 {
 				t.Errorf("present %v, removes %v, %d packages", s.Present, s.Removes, len(s.Packages))
 			}
 			for _, want := range []string{"libgomp1", "libgl1", "libx11-6", "libx11-data"} {
-				if !slices.ContainsFunc(s.Packages, func(p syslock.Package) bool { return p.Name == want && p.Replaces == "" }) {
+				if !slices.ContainsFunc(s.Packages, func(p buildlock.Package) bool { return p.Name == want && p.Replaces == "" }) {
 					t.Errorf("%s is not in the list", want)
 				}
 			}
 			for _, pkg := range s.Packages {
 				checkPackage(t, pkg)
 			}
-			first, err := os.ReadFile(filepath.Join(p.dir, syslock.FileName))
+			first, err := os.ReadFile(filepath.Join(p.dir, buildlock.FileName))
 			if err != nil {
 				t.Fatal(err)
 			}
 			for _, o := range []builder.LockOptions{{}, {System: true, Nonce: "2"}, {Base: true, Nonce: "3"}} {
 				p.mustLockSystem(b, o)
-				if again, _ := os.ReadFile(filepath.Join(p.dir, syslock.FileName)); string(again) != string(first) {
+				if again, _ := os.ReadFile(filepath.Join(p.dir, buildlock.FileName)); string(again) != string(first) {
 					t.Errorf("%+v changes the lock:\n%s", o, again)
 				}
 			}
@@ -129,7 +129,7 @@ func TestSystemLock(t *testing.T) {
 }
 
 // checkPackage fetches small packages and compares size, hash and control fields; of a large one it asks the size.
-func checkPackage(t *testing.T, p syslock.Package) {
+func checkPackage(t *testing.T, p buildlock.Package) {
 	t.Helper()
 	const small = 200_000
 	get := http.Get
@@ -208,7 +208,7 @@ func TestSystemLockIsUsed(t *testing.T) {
 
 func second[T any](_ T, err error) error { return err }
 
-func namesOf(s *syslock.System) string {
+func namesOf(s *buildlock.System) string {
 	var names []string
 	for _, p := range s.Packages {
 		names = append(names, p.Name+" "+p.Version)

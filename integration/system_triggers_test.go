@@ -7,7 +7,7 @@ import (
 	"github.com/mlbuild/mlbuild/builder"
 	"github.com/mlbuild/mlbuild/integration/testbed"
 	"github.com/mlbuild/mlbuild/llb/deb/debtest"
-	"github.com/mlbuild/mlbuild/profiles/syslock"
+	"github.com/mlbuild/mlbuild/profiles/buildlock"
 )
 
 // TestTriggersOfTheBase: the base has a package that wants to run when others bring files into a directory. One that does goes the way of dpkg, which runs
@@ -32,7 +32,7 @@ func TestTriggersOfTheBase(t *testing.T) {
 	p.write("team.asc", string(repo.Key))
 	p.onPackages("{image: \"" + base + "\", interpreter: /usr/bin/python3.11}")
 	s := p.mustLockSystem(b, builder.LockOptions{})
-	if namesOf(s) != "other 1.0, watched 1.0" || s.Packages[0].Way != syslock.Layer || s.Packages[1].Way != syslock.Dpkg ||
+	if namesOf(s) != "other 1.0, watched 1.0" || s.Packages[0].Way != buildlock.Layer || s.Packages[1].Way != buildlock.Dpkg ||
 		s.Packages[1].Reason != "watcher of the base has to look at /usr/share/watched/version" {
 		t.Errorf("packages %+v", s.Packages)
 	}

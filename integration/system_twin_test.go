@@ -14,7 +14,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/builder"
 	"github.com/mlbuild/mlbuild/integration/testbed"
-	"github.com/mlbuild/mlbuild/profiles/syslock"
+	"github.com/mlbuild/mlbuild/profiles/buildlock"
 )
 
 // twinRule explains differences between an image of layers and one in which apt installed the same packages. Its pattern is matched with a line: "+" (the layers
@@ -272,7 +272,7 @@ func TestPackagesAlone(t *testing.T) {
 				p := packaged(t, python, "{runtime: ["+one.name+"]}")
 				p.onPackages("{image: \"" + base + "\", interpreter: /usr/bin/python" + python + "}")
 				s := p.mustLockSystem(b, builder.LockOptions{})
-				if slices.ContainsFunc(s.Packages, func(p syslock.Package) bool { return p.Way == syslock.Dpkg }) {
+				if slices.ContainsFunc(s.Packages, func(p buildlock.Package) bool { return p.Way == buildlock.Dpkg }) {
 					t.Errorf("dpkg configures some of %+v", s.Packages)
 				}
 				repo := "alone-" + one.name + ":" + python

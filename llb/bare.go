@@ -6,9 +6,9 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/mlbuild/mlbuild/llb/ops"
+	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
-	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
 // A bare base has no image: its packages are layers like all others, over a foundation that no package brings.
@@ -22,7 +22,7 @@ func NewBare(r *recipe.Recipe, p ocispecs.Platform) ops.Base {
 }
 
 // links are those that the list of the system packages names.
-func links(in given) []syslock.Link {
+func links(in given) []buildlock.Link {
 	if in.System == nil {
 		return nil
 	}

@@ -14,23 +14,23 @@ import (
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/llb/query"
 	"github.com/mlbuild/mlbuild/llb/scripts"
+	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
-	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
 // bare makes the base one of packages.
-func bare(packages ...syslock.Package) func(*recipe.Recipe, *Inputs) {
+func bare(packages ...buildlock.Package) func(*recipe.Recipe, *Inputs) {
 	return func(r *recipe.Recipe, in *Inputs) {
 		r.Base = recipe.BaseImage{Kind: "debian", Ref: "debian bookworm", Suite: "bookworm", Interpreter: "/usr/bin/python3.11", Glibc: "2.36"}
 		in.Base = NewBare(r, ocispecs.Platform{OS: "linux", Architecture: "amd64"})
-		in.System = &syslock.System{Architecture: "amd64", Links: ops.BareLinks("amd64"), Packages: packages}
+		in.System = &buildlock.System{Architecture: "amd64", Links: ops.BareLinks("amd64"), Packages: packages}
 	}
 }
 
 // TestBareBase: the image is a merge of layers and of no image; rules and accounts read the foundation.
 func TestBareBase(t *testing.T) {
-	change := bare(deb("libc6", 2_000_000, syslock.Layer), deb("base-files", 5, syslock.Rules))
+	change := bare(deb("libc6", 2_000_000, buildlock.Layer), deb("base-files", 5, buildlock.Rules))
 	g := compiled(t, change)
 	if images := g.Kinds("docker-image"); len(images) != 0 {
 		t.Errorf("it asks for the image %s", images[0].Name)
@@ -60,7 +60,7 @@ func TestBareBase(t *testing.T) {
 }
 
 func TestBareTargets(t *testing.T) {
-	change := bare(deb("libc6", 2_000_000, syslock.Layer))
+	change := bare(deb("libc6", 2_000_000, buildlock.Layer))
 	base := compile(t, func(r *recipe.Recipe, in *Inputs) {
 		change(r, in)
 		in.Target = "base"
@@ -74,7 +74,7 @@ func TestBareTargets(t *testing.T) {
 	if _, err := Compile(r, in); !fault.Is(err, fault.Spec) || !strings.Contains(err.Error(), "the base debian bookworm has no apt") {
 		t.Errorf("builder: %v", err)
 	}
-	in.Target, in.System.Packages = "", append(in.System.Packages, deb("hard", 5, syslock.Dpkg))
+	in.Target, in.System.Packages = "", append(in.System.Packages, deb("hard", 5, buildlock.Dpkg))
 	if _, err := Compile(r, in); !fault.Is(err, fault.Deb) || !strings.Contains(err.Error(), "hard 1 cannot be a layer: because") {
 		t.Errorf("a package for dpkg: %v", err)
 	}

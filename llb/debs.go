@@ -11,9 +11,9 @@ import (
 	"github.com/mlbuild/mlbuild/llb/layerplan"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/llb/scripts"
+	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
-	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
 var systemGroup = ops.Group{ID: ops.GroupSystem}
@@ -30,7 +30,7 @@ func debLayers(r *recipe.Recipe, in given, base bkllb.State, limit int) (layers 
 	if len(ruled) > 0 {
 		s := rulesState(helper, base, r, in, ruled)
 		name := fmt.Sprintf("what %s would set up", counts.Plural(len(ruled), "system package"))
-		layers = layers.And(ops.Layer{Layer: layerplan.Layer{Kind: layerplan.KindSystem, Name: name, Packages: ruled, Handling: syslock.Rules}, State: s})
+		layers = layers.And(ops.Layer{Layer: layerplan.Layer{Kind: layerplan.KindSystem, Name: name, Packages: ruled, Handling: buildlock.Rules}, State: s})
 		accounts = bkllb.Merge([]bkllb.State{base, s}, systemGroup.Named("accounts of the system packages"))
 	}
 	if len(configured) > 0 {
@@ -39,20 +39,20 @@ func debLayers(r *recipe.Recipe, in given, base bkllb.State, limit int) (layers 
 			below = bkllb.Merge(append([]bkllb.State{base}, layers.States()...), systemGroup.Named("what dpkg configures on"))
 		}
 		accounts = configuredDebs(below, r, in, configured)
-		l := layerplan.Layer{Kind: layerplan.KindSystem, Name: "configured by dpkg: " + packageNames(configured), Packages: configured, Handling: syslock.Dpkg}
+		l := layerplan.Layer{Kind: layerplan.KindSystem, Name: "configured by dpkg: " + packageNames(configured), Packages: configured, Handling: buildlock.Dpkg}
 		layers = layers.And(ops.Layer{Layer: l, State: bkllb.Diff(below, accounts, systemGroup.Named("files of the packages that dpkg configured"))})
 	}
 	return layers, accounts
 }
 
 // byHandling splits packages by how they get into the image. Those that rules set up are unpacked like all others first.
-func byHandling(packages []syslock.Package, strategy recipe.AptStrategy) (unpacked, ruled, configured []syslock.Package) {
+func byHandling(packages []buildlock.Package, strategy recipe.AptStrategy) (unpacked, ruled, configured []buildlock.Package) {
 	for _, p := range packages {
 		switch {
-		case p.Way == syslock.Dpkg, strategy == recipe.AptAlone:
+		case p.Way == buildlock.Dpkg, strategy == recipe.AptAlone:
 			configured = append(configured, p)
 			continue
-		case p.Way == syslock.Rules:
+		case p.Way == buildlock.Rules:
 			ruled = append(ruled, p)
 		}
 		unpacked = append(unpacked, p)
@@ -62,7 +62,7 @@ func byHandling(packages []syslock.Package, strategy recipe.AptStrategy) (unpack
 
 // CheckPackages refuses packages that dpkg has to configure where the project wants layers alone, or where the base has no dpkg. All of them are told at
 // once. A base of packages needs a list.
-func CheckPackages(r *recipe.Recipe, sys *syslock.System) error {
+func CheckPackages(r *recipe.Recipe, sys *buildlock.System) error {
 	bare := r.Base.Bare()
 	switch {
 	case sys == nil && bare:
@@ -72,7 +72,7 @@ func CheckPackages(r *recipe.Recipe, sys *syslock.System) error {
 	}
 	var faults fault.List
 	for _, p := range sys.Packages {
-		if p.Way != syslock.Dpkg {
+		if p.Way != buildlock.Dpkg {
 			continue
 		}
 		f := fault.New(fault.Deb, "%s %s cannot be a layer: %s", p.Name, p.Version, p.Reason)
@@ -97,7 +97,7 @@ func unpackedDebs(helper bkllb.State, r *recipe.Recipe, in given, l layerplan.La
 
 // rulesState holds what the scripts of these packages would have made: alternatives, users, links. It reads the base's accounts and alternatives; the
 // key is the base's digest, see accountLayers.
-func rulesState(helper, base bkllb.State, r *recipe.Recipe, in given, packages []syslock.Package) bkllb.State {
+func rulesState(helper, base bkllb.State, r *recipe.Recipe, in given, packages []buildlock.Package) bkllb.State {
 	s := systemGroup
 	s.NoCache = in.NoCache
 	files, mounts := ops.PackageMounts(packages)
@@ -120,7 +120,7 @@ func debArgs(command string, r *recipe.Recipe, in given) []string {
 }
 
 // configuredDebs has dpkg unpack and configure packages on a state that has everything else.
-func configuredDebs(below bkllb.State, r *recipe.Recipe, in given, packages []syslock.Package) bkllb.State {
+func configuredDebs(below bkllb.State, r *recipe.Recipe, in given, packages []buildlock.Package) bkllb.State {
 	s := systemGroup
 	s.NoCache = in.NoCache
 	files, mounts := ops.PackageMounts(packages)
@@ -134,7 +134,7 @@ func configuredDebs(below bkllb.State, r *recipe.Recipe, in given, packages []sy
 }
 
 // packageNames lists packages for people, the first of many.
-func packageNames(packages []syslock.Package) string {
+func packageNames(packages []buildlock.Package) string {
 	const most = 5
 	var names []string
 	for _, p := range packages[:min(most, len(packages))] {

@@ -12,22 +12,22 @@ import (
 	"github.com/mlbuild/mlbuild/llb/llbtest"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/llb/query"
+	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
-	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
-func deb(name string, size int64, way syslock.Way) syslock.Package {
-	return syslock.Package{Name: name, Version: "1", Architecture: "amd64", Size: size, SHA256: llbtest.Sum(name), Way: way, Reason: "because",
+func deb(name string, size int64, way buildlock.Way) buildlock.Package {
+	return buildlock.Package{Name: name, Version: "1", Architecture: "amd64", Size: size, SHA256: llbtest.Sum(name), Way: way, Reason: "because",
 		URL: "http://deb.example/pool/" + name + "_1_amd64.deb"}
 }
 
 // locked gives the recipe a list of system packages.
-func locked(packages ...syslock.Package) func(*recipe.Recipe, *Inputs) {
+func locked(packages ...buildlock.Package) func(*recipe.Recipe, *Inputs) {
 	return func(_ *recipe.Recipe, in *Inputs) {
-		in.System = &syslock.System{
+		in.System = &buildlock.System{
 			Architecture: "amd64", Packages: packages,
-			Links: []syslock.Link{{Path: "/bin", Target: "usr/bin"}, {Path: "/lib", Target: "usr/lib"}},
+			Links: []buildlock.Link{{Path: "/bin", Target: "usr/bin"}, {Path: "/lib", Target: "usr/lib"}},
 		}
 	}
 }
@@ -35,7 +35,7 @@ func locked(packages ...syslock.Package) func(*recipe.Recipe, *Inputs) {
 // TestLayersOfPackages: packages whose scripts do nothing are layers that depend on their bytes, the helper and the base's links, and on no
 // base; the image stays one merge.
 func TestLayersOfPackages(t *testing.T) {
-	change := locked(deb("libbig", 2_000_000, syslock.Layer), deb("libsmall", 10_000, syslock.Layer))
+	change := locked(deb("libbig", 2_000_000, buildlock.Layer), deb("libsmall", 10_000, buildlock.Layer))
 	g := compiled(t, change)
 	step := g.Named("unpack libbig 1")
 	exec := step.Op.GetExec()
@@ -73,7 +73,7 @@ func TestLayersOfPackages(t *testing.T) {
 // TestRulesAndDpkg: what rules set up is a layer of its own that reads the base's accounts; what dpkg has to configure is the difference that it makes
 // on everything else, and the image's user is added to the accounts that come out of it.
 func TestRulesAndDpkg(t *testing.T) {
-	g := compiled(t, locked(deb("libplain", 5, syslock.Layer), deb("ruled", 5, syslock.Rules), deb("hard", 5, syslock.Dpkg)))
+	g := compiled(t, locked(deb("libplain", 5, buildlock.Layer), deb("ruled", 5, buildlock.Rules), deb("hard", 5, buildlock.Dpkg)))
 	rules, dpkg, user := g.Named("set up ruled"), g.Named("dpkg configures hard"), g.Named("add user")
 	if args := rules.Op.GetExec().Meta.Args; args[1] != "state" || !strings.HasSuffix(args[len(args)-1], "/ruled_1_amd64.deb") {
 		t.Errorf("rules: %q", args)
@@ -98,7 +98,7 @@ func TestRulesAndDpkg(t *testing.T) {
 }
 
 func TestStrategies(t *testing.T) {
-	hard, plain := deb("hard", 5, syslock.Dpkg), deb("plain", 5, syslock.Layer)
+	hard, plain := deb("hard", 5, buildlock.Dpkg), deb("plain", 5, buildlock.Layer)
 	r, in := llbtest.Recipe(), inputs()
 	locked(plain, hard)(r, &in)
 	r.Apt.Strategy = "layers"
@@ -116,9 +116,9 @@ func TestStrategies(t *testing.T) {
 
 // TestPlanPackages: a package stays in its bin whatever else comes, and large ones lose their own layers only where there is no room.
 func TestPlanPackages(t *testing.T) {
-	var many []syslock.Package
+	var many []buildlock.Package
 	for i := range 60 {
-		many = append(many, deb(fmt.Sprintf("lib%02d", i), int64(i)*100_000, syslock.Layer))
+		many = append(many, deb(fmt.Sprintf("lib%02d", i), int64(i)*100_000, buildlock.Layer))
 	}
 	for _, test := range []struct{ limit, own int }{{100, 50}, {24, 20}, {4, 0}, {0, 0}} {
 		layers := layerplan.PlanPackages(many, test.limit)
@@ -140,7 +140,7 @@ func TestPlanPackages(t *testing.T) {
 
 func layerWith(layers []layerplan.Layer, name string) string {
 	for _, l := range layers {
-		if slices.ContainsFunc(l.Packages, func(p syslock.Package) bool { return p.Name == name }) {
+		if slices.ContainsFunc(l.Packages, func(p buildlock.Package) bool { return p.Name == name }) {
 			return l.Name
 		}
 	}
@@ -148,28 +148,28 @@ func layerWith(layers []layerplan.Layer, name string) string {
 }
 
 func TestSetWays(t *testing.T) {
-	sys := &syslock.System{Packages: []syslock.Package{{Name: "a"}, {Name: "b"}, {Name: "c"}, {Name: "libc6", Replaces: "2.36-9"}}}
+	sys := &buildlock.System{Packages: []buildlock.Package{{Name: "a"}, {Name: "b"}, {Name: "c"}, {Name: "libc6", Replaces: "2.36-9"}}}
 	answer := `[{"package": "a", "way": "layer", "reason": "no scripts"}, {"package": "b", "way": "rules", "reason": "alternatives"}, {"package": "c", "way": "dpkg", "reason": "runs x"}]`
 	if err := query.SetWays(sys, []byte(answer)); err != nil {
 		t.Fatal(err)
 	}
-	want := []syslock.Package{{Name: "a"}, {Name: "b", Way: syslock.Rules, Reason: "alternatives"}, {Name: "c", Way: syslock.Dpkg, Reason: "runs x"},
-		{Name: "libc6", Replaces: "2.36-9", Way: syslock.Dpkg, Reason: "replaces the base's own 2.36-9"}}
+	want := []buildlock.Package{{Name: "a"}, {Name: "b", Way: buildlock.Rules, Reason: "alternatives"}, {Name: "c", Way: buildlock.Dpkg, Reason: "runs x"},
+		{Name: "libc6", Replaces: "2.36-9", Way: buildlock.Dpkg, Reason: "replaces the base's own 2.36-9"}}
 	if d := cmp.Diff(want, sys.Packages); d != "" {
 		t.Error(d)
 	}
-	sys.Packages = append(sys.Packages, syslock.Package{Name: "masked", URL: "http://deb.example/masked_1_all.deb"})
+	sys.Packages = append(sys.Packages, buildlock.Package{Name: "masked", URL: "http://deb.example/masked_1_all.deb"})
 	if err := query.SetWays(sys, []byte(answer)); !fault.Is(err, fault.DebUnsafe) || !strings.Contains(err.Error(), "masked_1_all.deb: it is another package") {
 		t.Errorf("a package that calls itself otherwise: %v", err)
 	}
 }
 
 func TestSetAnswered(t *testing.T) {
-	sys := &syslock.System{Packages: []syslock.Package{{Name: "a"}, {Name: "ab", Way: syslock.Rules, Reason: "alternatives"}}}
+	sys := &buildlock.System{Packages: []buildlock.Package{{Name: "a"}, {Name: "ab", Way: buildlock.Rules, Reason: "alternatives"}}}
 	if err := query.SetAnswered(sys, recipe.Apt{Debconf: []string{"a a/x string y", "debconf debconf/priority select critical"}}); err != nil {
 		t.Fatal(err)
 	}
-	want := []syslock.Package{{Name: "a", Way: syslock.Dpkg, Reason: "the project answers its questions (system.debconf)"}, {Name: "ab", Way: syslock.Rules, Reason: "alternatives"}}
+	want := []buildlock.Package{{Name: "a", Way: buildlock.Dpkg, Reason: "the project answers its questions (system.debconf)"}, {Name: "ab", Way: buildlock.Rules, Reason: "alternatives"}}
 	if d := cmp.Diff(want, sys.Packages); d != "" {
 		t.Error(d)
 	}

@@ -6,9 +6,9 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/mlbuild/mlbuild/llb/ops"
+	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
-	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
 // Inputs is everything that Compile needs beside the recipe: what was looked up, and how this run differs from
@@ -19,8 +19,8 @@ type Inputs struct {
 	Wheels  []pylock.Wheel      // one per package, sorted by name
 	Extra   []pylock.Wheel      // those that only the stage of Target has, sorted by name
 	Build   BuildInputs         // what packages are built with; zero where none is
-	System  *syslock.System     // the system packages; nil = none, or plain apt is to find them
-	Models  []syslock.Model     // what the recipe's models are made of, in its order; a model without files is a directory of the project
+	System  *buildlock.System   // the system packages; nil = none, or plain apt is to find them
+	Models  []buildlock.Model   // what the recipe's models are made of, in its order; a model without files is a directory of the project
 	Tool    ops.Base            // the recipe's tool image, on Worker's platform; zero where NeedModelTool says no
 	Worker  ocispecs.Platform   // the daemon's own platform: helper steps run on it, without an emulator
 	Helpers ops.Helpers

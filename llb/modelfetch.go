@@ -11,15 +11,15 @@ import (
 	digest "github.com/opencontainers/go-digest"
 
 	"github.com/mlbuild/mlbuild/llb/ops"
+	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
-	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
 // FetchedFile is where the result of a download has its file. It is the same for all, so that a file is fetched once whatever it is called.
 const FetchedFile = "/model"
 
 // file returns what has one file of a model, and its path there.
-func (m modelFetcher) file(p modelPart, f syslock.ModelFile) (from bkllb.CopyInput, src string, err error) {
+func (m modelFetcher) file(p modelPart, f buildlock.ModelFile) (from bkllb.CopyInput, src string, err error) {
 	state, src, err := m.state(p, f)
 	if p.model.Source.Kind == recipe.ModelFile || err != nil {
 		return state, src, err
@@ -28,7 +28,7 @@ func (m modelFetcher) file(p modelPart, f syslock.ModelFile) (from bkllb.CopyInp
 }
 
 // state is the state that has one file of a model, and its path there.
-func (m modelFetcher) state(p modelPart, f syslock.ModelFile) (from bkllb.State, src string, err error) {
+func (m modelFetcher) state(p modelPart, f buildlock.ModelFile) (from bkllb.State, src string, err error) {
 	switch {
 	case p.model.Source.Kind == recipe.ModelFile:
 		return m.local(p.model), "/" + p.model.Source.Path, nil

@@ -13,22 +13,22 @@ import (
 	"github.com/mlbuild/mlbuild/llb/layerplan"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
-	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
 // modelPart is what one layer has of a model.
 type modelPart struct {
 	model *recipe.Model
-	found syslock.Model
-	files []syslock.ModelFile
+	found buildlock.Model
+	files []buildlock.ModelFile
 	layer layerplan.Layer
 }
 
 // planModels decides which file of which model goes into which layer. A model has layers of its own: one for each file of own bytes or more, and one
 // for all smaller ones. Where that makes more than limit layers, own is doubled.
-func planModels(r *recipe.Recipe, found []syslock.Model, limit int) []modelPart {
+func planModels(r *recipe.Recipe, found []buildlock.Model, limit int) []modelPart {
 	for own := r.Layers.OwnBytes; ; own *= 2 {
 		var parts []modelPart
 		for i := range r.Models {
@@ -40,15 +40,15 @@ func planModels(r *recipe.Recipe, found []syslock.Model, limit int) []modelPart 
 	}
 }
 
-func modelParts(model *recipe.Model, found syslock.Model, own int64) []modelPart {
+func modelParts(model *recipe.Model, found buildlock.Model, own int64) []modelPart {
 	if !model.Tree() || model.Unpack || model.Source.Kind == recipe.ModelFile {
 		return []modelPart{newModelPart(model, found, found.Files)}
 	}
 	var parts []modelPart
-	var small []syslock.ModelFile
+	var small []buildlock.ModelFile
 	for _, f := range found.Files {
 		if f.Size >= own {
-			parts = append(parts, newModelPart(model, found, []syslock.ModelFile{f}))
+			parts = append(parts, newModelPart(model, found, []buildlock.ModelFile{f}))
 		} else {
 			small = append(small, f)
 		}
@@ -59,7 +59,7 @@ func modelParts(model *recipe.Model, found syslock.Model, own int64) []modelPart
 	return parts
 }
 
-func newModelPart(model *recipe.Model, found syslock.Model, files []syslock.ModelFile) modelPart {
+func newModelPart(model *recipe.Model, found buildlock.Model, files []buildlock.ModelFile) modelPart {
 	p := modelPart{model: model, found: found, files: files, layer: layerplan.Layer{Kind: layerplan.KindModel, Name: model.Name}}
 	for _, f := range files {
 		p.layer.Size += f.Size
@@ -137,7 +137,7 @@ func (m modelFetcher) copy(a *ops.Actions, p modelPart, info *bkllb.CopyInfo) er
 }
 
 // modelPath is where a file of a model comes to lie.
-func modelPath(model *recipe.Model, f syslock.ModelFile) string { return path.Join(model.To, f.Path) }
+func modelPath(model *recipe.Model, f buildlock.ModelFile) string { return path.Join(model.To, f.Path) }
 
 // tree is the contents of an archive, or a directory of the project as it lies there, and its path in the state.
 func (m modelFetcher) tree(p modelPart) (tree bkllb.State, src string, err error) {
@@ -239,7 +239,7 @@ func modelDirs(models []recipe.Model) []recipe.Dir {
 }
 
 // ModelStep names the step that fetches a file of a model.
-func ModelStep(model *recipe.Model, f syslock.ModelFile) string {
+func ModelStep(model *recipe.Model, f buildlock.ModelFile) string {
 	name := strings.TrimSuffix(fmt.Sprintf("%s: %s", model.Name, cmp.Or(f.Path, path.Base(model.To))), ": ")
 	if f.Size == 0 {
 		return name

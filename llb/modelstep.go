@@ -9,8 +9,8 @@ import (
 
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/llb/scripts"
+	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
-	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
 // FetchedSum is where the result of MeasureModel has the sha256 (hex) of FetchedFile.
@@ -23,12 +23,12 @@ func Signed(model *recipe.Model) bool {
 }
 
 // FetchedByStep reports that a file of a model is fetched by a program: it is signed, or an object of git-LFS.
-func FetchedByStep(model *recipe.Model, f syslock.ModelFile) bool {
+func FetchedByStep(model *recipe.Model, f buildlock.ModelFile) bool {
 	return Signed(model) || model.Source.Kind == recipe.ModelGit && f.SHA256 != ""
 }
 
 // NeedModelTool reports whether a program has to fetch or unpack something of the recipe's models.
-func NeedModelTool(r *recipe.Recipe, found []syslock.Model) bool {
+func NeedModelTool(r *recipe.Recipe, found []buildlock.Model) bool {
 	for i := range found {
 		if r.Models[i].Unpack {
 			return true
@@ -66,7 +66,7 @@ func (t modelTool) run(text string, job any, opts ...bkllb.RunOption) (bkllb.Sta
 }
 
 // fetch is one file of a model, at FetchedFile.
-func (t modelTool) fetch(model *recipe.Model, f syslock.ModelFile, c bkllb.ConstraintsOpt) (bkllb.State, error) {
+func (t modelTool) fetch(model *recipe.Model, f buildlock.ModelFile, c bkllb.ConstraintsOpt) (bkllb.State, error) {
 	job := struct {
 		Kind   recipe.ModelKind `json:"kind"`
 		URL    string           `json:"url"`
@@ -98,7 +98,7 @@ func (t modelTool) unpack(from bkllb.State, src string, model *recipe.Model) (bk
 }
 
 // fetchStep is the name of the step that fetches a file of a model by a program.
-func fetchStep(model *recipe.Model, f syslock.ModelFile) ops.Constraints {
+func fetchStep(model *recipe.Model, f buildlock.ModelFile) ops.Constraints {
 	name := ModelStep(model, f)
 	return ops.Group{ID: ops.GroupDownload}.Step(ops.StepFetchModel, name, "%s", name)
 }
@@ -109,7 +109,7 @@ func MeasureModel(model *recipe.Model, tool ops.Base, worker ocispecs.Platform, 
 	if err != nil {
 		return nil, nil, err
 	}
-	st, err := t.fetch(model, syslock.ModelFile{}, append(fetchStep(model, syslock.ModelFile{}), bkllb.IgnoreCache))
+	st, err := t.fetch(model, buildlock.ModelFile{}, append(fetchStep(model, buildlock.ModelFile{}), bkllb.IgnoreCache))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -118,7 +118,7 @@ func MeasureModel(model *recipe.Model, tool ops.Base, worker ocispecs.Platform, 
 
 // unpacked is the contents of a model's archive.
 func (m modelFetcher) unpacked(p modelPart) (bkllb.State, error) {
-	f := syslock.ModelFile{}
+	f := buildlock.ModelFile{}
 	if len(p.files) > 0 {
 		f = p.files[0]
 	}

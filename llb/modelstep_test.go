@@ -7,8 +7,8 @@ import (
 	"github.com/moby/buildkit/solver/pb"
 
 	"github.com/mlbuild/mlbuild/llb/llbtest"
+	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
-	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
 // withModels is the models stage of a recipe with an object of a bucket, a git repository with one file in LFS, and an archive.
@@ -26,10 +26,10 @@ func modelGraph(t *testing.T) *Graph {
 		{Name: "repo", To: "/models/repo", Secret: "git", Source: recipe.ModelSource{Kind: recipe.ModelGit, URL: "https://git.example/repo.git", Revision: "v1"}},
 		{Name: "tokens", To: "/models/tokens", Unpack: true, Source: recipe.ModelSource{Kind: recipe.ModelHTTP, URL: "https://models.example/tokens.zip"}},
 	}
-	in.Models = []syslock.Model{
-		{Name: "ranker", Files: []syslock.ModelFile{{SHA256: llbtest.Sum("ranker"), Size: 5}}},
-		{Name: "repo", Revision: strings.Repeat("c", 40), Files: []syslock.ModelFile{{Path: "vocab.txt", Size: 3}, {Path: "model.bin", SHA256: llbtest.Sum("lfs"), Size: 7}}},
-		{Name: "tokens", Files: []syslock.ModelFile{{SHA256: llbtest.Sum("zip"), Size: 9}}},
+	in.Models = []buildlock.Model{
+		{Name: "ranker", Files: []buildlock.ModelFile{{SHA256: llbtest.Sum("ranker"), Size: 5}}},
+		{Name: "repo", Revision: strings.Repeat("c", 40), Files: []buildlock.ModelFile{{Path: "vocab.txt", Size: 3}, {Path: "model.bin", SHA256: llbtest.Sum("lfs"), Size: 7}}},
+		{Name: "tokens", Files: []buildlock.ModelFile{{SHA256: llbtest.Sum("zip"), Size: 9}}},
 	}
 	g, err := Compile(r, in)
 	if err != nil {

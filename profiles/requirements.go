@@ -58,7 +58,7 @@ func (r *resolver) requirements() {
 		read.item(s)
 	}
 	r.take(read.asked)
-	r.steps()
+	r.then()
 	r.overrides()
 	req.NoDeps = normalizedNames(p.noDeps)
 	if p.project.Set {
@@ -66,7 +66,7 @@ func (r *resolver) requirements() {
 	} else if len(p.extras)+len(p.groups) > 0 && !p.lock.Set {
 		r.Specf(p.at, "python.extras and python.groups need python.project").Hint("write project: . beside them")
 	}
-	r.otherLock()
+	r.foreignLock()
 	r.indexes()
 	req.Hashes = pinnedHashes(r.hashed)
 }

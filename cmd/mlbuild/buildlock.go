@@ -7,13 +7,13 @@ import (
 	"strings"
 
 	"github.com/mlbuild/mlbuild/builder"
+	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/fault"
-	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
 // writeSystem brings mlbuild.lock to its file, or only compares it under --check.
 func (l *lockFlags) writeSystem(e *env, s *session, locked *builder.BuildLocked) error {
-	old := s.request.SystemLock
+	old := s.request.BuildLock
 	changes := systemChanges(locked.Old, locked.Lock)
 	same := bytes.Equal(old, locked.Data)
 	printSystemLock(e, locked.Lock, changes, old == nil, same)
@@ -21,18 +21,18 @@ func (l *lockFlags) writeSystem(e *env, s *session, locked *builder.BuildLocked)
 		return nil
 	}
 	if l.check {
-		return fault.New(fault.LockStale, "%s is not what the project asks for: %s", syslock.FileName, stale(old, changes)).
-			In(fault.Position{File: syslock.FileName}).Hint("mlbuild lock writes it anew")
+		return fault.New(fault.LockStale, "%s is not what the project asks for: %s", buildlock.FileName, stale(old, changes)).
+			In(fault.Position{File: buildlock.FileName}).Hint("mlbuild lock writes it anew")
 	}
-	return writeFile(filepath.Join(s.project.dir, syslock.FileName), locked.Data)
+	return writeFile(filepath.Join(s.project.dir, buildlock.FileName), locked.Data)
 }
 
 // systemChanges compares two locks by base and by package. Names carry platform and base where there are several lists.
-func systemChanges(old, now *syslock.Lock) []change {
+func systemChanges(old, now *buildlock.Lock) []change {
 	return differences(pins(old, several(old, now)), pins(now, several(old, now)))
 }
 
-func several(locks ...*syslock.Lock) bool {
+func several(locks ...*buildlock.Lock) bool {
 	for _, l := range locks {
 		if l != nil && len(l.Systems) > 1 {
 			return true
@@ -42,7 +42,7 @@ func several(locks ...*syslock.Lock) bool {
 }
 
 // pins returns what is pinned, by name: a base's digest, a package's version.
-func pins(l *syslock.Lock, long bool) map[string]string {
+func pins(l *buildlock.Lock, long bool) map[string]string {
 	all := map[string]string{}
 	if l == nil {
 		return all
@@ -66,7 +66,7 @@ func pins(l *syslock.Lock, long bool) map[string]string {
 	return all
 }
 
-func printSystemLock(e *env, l *syslock.Lock, changes []change, fresh, same bool) {
+func printSystemLock(e *env, l *buildlock.Lock, changes []change, fresh, same bool) {
 	state := "changed"
 	switch {
 	case fresh:
@@ -82,7 +82,7 @@ func printSystemLock(e *env, l *syslock.Lock, changes []change, fresh, same bool
 	if n := len(l.Models); n > 0 {
 		what = append(what, count(n, "model"))
 	}
-	fmt.Fprintf(e.stdout, "%s: %s, %s\n", syslock.FileName, strings.Join(what, ", "), state)
+	fmt.Fprintf(e.stdout, "%s: %s, %s\n", buildlock.FileName, strings.Join(what, ", "), state)
 	if fresh {
 		return
 	}
@@ -92,7 +92,7 @@ func printSystemLock(e *env, l *syslock.Lock, changes []change, fresh, same bool
 }
 
 // modelPin is the start of what a model is pinned to: a commit, or the hash of its file.
-func modelPin(m *syslock.Model) string {
+func modelPin(m *buildlock.Model) string {
 	const most = 12
 	if m.Revision != "" {
 		return m.Revision[:min(most, len(m.Revision))]

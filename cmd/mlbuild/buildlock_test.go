@@ -6,18 +6,18 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/mlbuild/mlbuild/profiles/syslock"
+	"github.com/mlbuild/mlbuild/profiles/buildlock"
 )
 
 // systemLock pins one base and, for each platform, the packages "name version".
-func systemLock(digit string, packages ...string) *syslock.Lock {
+func systemLock(digit string, packages ...string) *buildlock.Lock {
 	const ref = "docker.io/library/python:3.11-slim"
-	l := &syslock.Lock{}
+	l := &buildlock.Lock{}
 	l.PutImage("cpu", ref, "sha256:"+strings.Repeat(digit, 64))
-	s := syslock.System{Image: ref, Platform: "linux/amd64"}
+	s := buildlock.System{Image: ref, Platform: "linux/amd64"}
 	for _, p := range packages {
 		name, version, _ := strings.Cut(p, " ")
-		s.Packages = append(s.Packages, syslock.Package{Name: name, Version: version})
+		s.Packages = append(s.Packages, buildlock.Package{Name: name, Version: version})
 	}
 	l.PutSystem("cpu", s)
 	return l
@@ -25,10 +25,10 @@ func systemLock(digit string, packages ...string) *syslock.Lock {
 
 func TestSystemChanges(t *testing.T) {
 	two := systemLock("1", "libz 1")
-	two.PutSystem("cpu", syslock.System{Image: "docker.io/library/python:3.11-slim", Platform: "linux/arm64", Packages: []syslock.Package{{Name: "libz", Version: "2"}}})
+	two.PutSystem("cpu", buildlock.System{Image: "docker.io/library/python:3.11-slim", Platform: "linux/arm64", Packages: []buildlock.Package{{Name: "libz", Version: "2"}}})
 	for _, test := range []struct {
 		name     string
-		old, now *syslock.Lock
+		old, now *buildlock.Lock
 		want     []string
 	}{
 		{"nothing", systemLock("1", "libz 1"), systemLock("1", "libz 1"), nil},

@@ -120,7 +120,7 @@ func lockAll(ctx context.Context, s *session, b *builder.Builder, o builder.Lock
 		return system, nil, err
 	}
 	req := s.request
-	req.SystemLock = system.Data
+	req.BuildLock = system.Data
 	locks, err := b.Lock(ctx, req, o)
 	return system, locks, err
 }

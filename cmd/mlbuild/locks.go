@@ -6,8 +6,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/fault"
-	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
 // readLocks reads mlbuild.lock and each profile's lock, where there is one.
@@ -20,7 +20,7 @@ func (p *project) readLocks() error {
 		}
 		return data
 	}
-	p.systemLock = read(syslock.FileName)
+	p.systemLock = read(buildlock.FileName)
 	for i := range p.variants {
 		v := &p.variants[i]
 		if len(v.Recipes) == 0 {

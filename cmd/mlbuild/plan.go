@@ -15,10 +15,10 @@ import (
 	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/llb/counts"
 	"github.com/mlbuild/mlbuild/llb/layerplan"
+	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
-	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
 // planFlags are the flags of the plan command.
@@ -250,11 +250,11 @@ func printOwn(w io.Writer, layers []layerplan.Layer) {
 }
 
 // printSystem says which system packages are more than their files, and why.
-func printSystem(w io.Writer, packages []syslock.Package) {
+func printSystem(w io.Writer, packages []buildlock.Package) {
 	if len(packages) == 0 {
 		return
 	}
-	does := map[syslock.Way]string{syslock.Rules: "set up by rules", syslock.Dpkg: "configured by dpkg on the base"}
+	does := map[buildlock.Way]string{buildlock.Rules: "set up by rules", buildlock.Dpkg: "configured by dpkg on the base"}
 	fmt.Fprintf(w, "\n%s", count(len(packages), "system package"))
 	var size int64
 	for _, p := range packages {
@@ -312,8 +312,8 @@ type planJSON struct {
 	Wheels []pylock.Wheel `json:"wheels"`
 	InBase []pylock.Wheel `json:"in_base,omitempty"` // of the lock, which the base makes unnecessary
 	// System are the system packages, each with its way and the reason for it.
-	System []syslock.Package `json:"system,omitempty"`
-	Steps  []llb.Step        `json:"steps"`
+	System []buildlock.Package `json:"system,omitempty"`
+	Steps  []llb.Step          `json:"steps"`
 	// Download are the bytes to download, Unknown the layers whose size nobody knows yet.
 	Download int64            `json:"download"`
 	Unknown  int              `json:"unknown,omitempty"`

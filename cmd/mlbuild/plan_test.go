@@ -7,26 +7,26 @@ import (
 	"github.com/mlbuild/mlbuild/builder"
 	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/llb/layerplan"
+	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
-	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
 // TestPlanShowsWays: the plan has each layer with what is in it, and names the system packages that are more than their files.
 func TestPlanShowsWays(t *testing.T) {
-	small := syslock.Package{Name: "libgomp1", Version: "12.2", Size: 115_772}
-	ruled := syslock.Package{Name: "libblas3", Version: "3.11", Size: 200_000, Way: syslock.Rules, Reason: "alternatives: 1"}
-	hard := syslock.Package{Name: "libgvc6", Version: "2.42", Size: 700_000, Way: syslock.Dpkg, Reason: "postinst line 8: it calls libgvc6-config-update"}
+	small := buildlock.Package{Name: "libgomp1", Version: "12.2", Size: 115_772}
+	ruled := buildlock.Package{Name: "libblas3", Version: "3.11", Size: 200_000, Way: buildlock.Rules, Reason: "alternatives: 1"}
+	hard := buildlock.Package{Name: "libgvc6", Version: "2.42", Size: 700_000, Way: buildlock.Dpkg, Reason: "postinst line 8: it calls libgvc6-config-update"}
 	p := builder.Planned{
 		Recipe: &recipe.Recipe{Profile: "cpu", Platform: "linux/amd64", Base: recipe.BaseImage{Ref: "docker.io/library/python:3.11-slim"}},
-		System: []syslock.Package{ruled, small, hard}, InBase: []pylock.Wheel{{Name: "torch", Version: "2.9.1"}}, Wheels: []pylock.Wheel{{Name: "numpy", Version: "2.4"}},
+		System: []buildlock.Package{ruled, small, hard}, InBase: []pylock.Wheel{{Name: "torch", Version: "2.9.1"}}, Wheels: []pylock.Wheel{{Name: "numpy", Version: "2.4"}},
 		Steps: []llb.Step{
 			{Stage: "download", Name: "numpy.whl", Does: llb.DoesDownload}, {Stage: "wheels", Name: "unpack numpy", Does: llb.DoesUnpack},
 			{Stage: "system packages", Name: "unpack libgomp1", Does: llb.DoesUnpack}, {Stage: "system packages", Name: "apt-get install git", Does: llb.DoesRun, Network: true},
 		},
 		Graph: &llb.Graph{Plan: &layerplan.Plan{BaseLayers: 4, Layers: []layerplan.Layer{
-			{Kind: "system", Name: "2 system packages (bin 1)", Bin: 1, Packages: []syslock.Package{ruled, small}, Size: 315_772},
-			{Kind: "system", Name: "what 1 system package would set up", Packages: []syslock.Package{ruled}, Handling: syslock.Rules},
+			{Kind: "system", Name: "2 system packages (bin 1)", Bin: 1, Packages: []buildlock.Package{ruled, small}, Size: 315_772},
+			{Kind: "system", Name: "what 1 system package would set up", Packages: []buildlock.Package{ruled}, Handling: buildlock.Rules},
 			{Kind: "wheels", Name: "numpy 2.4", Wheels: []pylock.Wheel{{Name: "numpy", Version: "2.4"}}},
 			{Kind: "built", Name: "fastadd 2.0", Wheels: []pylock.Wheel{{Name: "fastadd", Version: "2.0", Why: "it has no wheel"}}},
 			{Kind: "run", Name: "fonts", Runs: "on the image"}, {Kind: "bake", Name: "model", Runs: "on a copy"},

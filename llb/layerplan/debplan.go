@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"github.com/mlbuild/mlbuild/llb/counts"
-	"github.com/mlbuild/mlbuild/profiles/syslock"
+	"github.com/mlbuild/mlbuild/profiles/buildlock"
 )
 
 // How system packages share layers. Most are far smaller than a wheel, and their sizes differ little: a layer of its own pays from a megabyte on.
@@ -17,11 +17,11 @@ const (
 
 // PlanPackages decides which system package goes into which layer, as PlanWheels does for wheels: a large one has a layer of its own, the others share
 // bins by a hash of their name. limit is the number of layers there is room for; too many large ones send the smallest of them to the bins.
-func PlanPackages(packages []syslock.Package, limit int) []Layer {
-	bySize := slices.SortedFunc(slices.Values(packages), func(a, b syslock.Package) int {
+func PlanPackages(packages []buildlock.Package, limit int) []Layer {
+	bySize := slices.SortedFunc(slices.Values(packages), func(a, b buildlock.Package) int {
 		return cmp.Or(cmp.Compare(b.Size, a.Size), cmp.Compare(a.Name, b.Name))
 	})
-	n := slices.IndexFunc(bySize, func(p syslock.Package) bool { return p.Size < OwnPackage })
+	n := slices.IndexFunc(bySize, func(p buildlock.Package) bool { return p.Size < OwnPackage })
 	if n < 0 {
 		n = len(bySize)
 	}
@@ -29,15 +29,15 @@ func PlanPackages(packages []syslock.Package, limit int) []Layer {
 	return append(ownPackages(bySize[:n]), binPackages(bySize[n:])...)
 }
 
-func ownPackages(packages []syslock.Package) []Layer {
+func ownPackages(packages []buildlock.Package) []Layer {
 	var layers []Layer
 	for _, p := range sortedPackages(packages) {
-		layers = append(layers, Layer{Kind: KindSystem, Name: p.Name + " " + p.Version, Packages: []syslock.Package{p}, Size: p.Size})
+		layers = append(layers, Layer{Kind: KindSystem, Name: p.Name + " " + p.Version, Packages: []buildlock.Package{p}, Size: p.Size})
 	}
 	return layers
 }
 
-func binPackages(packages []syslock.Package) []Layer {
+func binPackages(packages []buildlock.Package) []Layer {
 	bins := make([]Layer, PackageBins)
 	for _, p := range sortedPackages(packages) {
 		l := &bins[bin(p.Name, PackageBins)]
@@ -55,8 +55,8 @@ func binPackages(packages []syslock.Package) []Layer {
 	return layers
 }
 
-func sortedPackages(packages []syslock.Package) []syslock.Package {
-	return slices.SortedFunc(slices.Values(packages), func(a, b syslock.Package) int {
+func sortedPackages(packages []buildlock.Package) []buildlock.Package {
+	return slices.SortedFunc(slices.Values(packages), func(a, b buildlock.Package) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Architecture, b.Architecture))
 	})
 }

@@ -9,10 +9,10 @@ import (
 
 	"github.com/mlbuild/mlbuild/llb/counts"
 	"github.com/mlbuild/mlbuild/llb/wheel"
+	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
-	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
 // Plan is the layers of an image in order, the base's own left out of Layers.
@@ -28,9 +28,9 @@ type Layer struct {
 	Bin    int            `json:"bin,omitempty"` // which of the layers that small wheels or packages share, from 1; 0 = none of them
 	Wheels []pylock.Wheel `json:"wheels,omitempty"`
 	// Packages are the system packages of the layer, sorted by name.
-	Packages []syslock.Package `json:"packages,omitempty"`
+	Packages []buildlock.Package `json:"packages,omitempty"`
 	// Handling is what more than unpacking is done with Packages: rules set them up, or dpkg configures them.
-	Handling syslock.Way `json:"handling,omitempty"`
+	Handling buildlock.Way `json:"handling,omitempty"`
 	// Runs says in words what runs to make the layer, and when, where that is more than unpacking and copying: "on the image: …".
 	Runs string     `json:"runs,omitempty"`
 	Part wheel.Part `json:"part,omitzero"`  // which part of its one wheel

@@ -4,8 +4,8 @@ import (
 	"fmt"
 
 	"github.com/mlbuild/mlbuild/llb/counts"
+	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
-	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
 // Why returns in words why the layer is one of its own: what has to change for it to change.
@@ -19,7 +19,7 @@ func (l Layer) Why(b recipe.LayerBudget) string {
 		return fmt.Sprintf("a wheel of %s or more", counts.Bytes(b.OwnBytes))
 	case l.Bin > 0:
 		return "small ones share layers by their names: one of them changes, one layer changes"
-	case l.Kind == KindSystem && l.Handling == syslock.Dpkg:
+	case l.Kind == KindSystem && l.Handling == buildlock.Dpkg:
 		return "dpkg runs on the base: another base makes it anew"
 	case l.Kind == KindSystem && len(l.Packages) == 1:
 		return fmt.Sprintf("a system package of %s or more", counts.Bytes(OwnPackage))

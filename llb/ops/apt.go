@@ -12,8 +12,8 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/mlbuild/mlbuild/llb/scripts"
+	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
-	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
 // AptCache mounts one of apt's directories as a cache: one for each distribution and platform, locked because apt cannot share it.
@@ -27,7 +27,7 @@ const AptScriptPath = "/run/mlbuild/apt/run.sh"
 
 // AptOptions mounts a script at aptScriptPath, with scripts.AptSetup before it, and what that one reads: the project's repositories and their keys, the
 // snapshot, versions to prefer, and more files. The step also needs a tmpfs at /tmp.
-func AptOptions(script string, a recipe.Apt, previous []syslock.Package, more map[string]string, s Group) []bkllb.RunOption {
+func AptOptions(script string, a recipe.Apt, previous []buildlock.Package, more map[string]string, s Group) []bkllb.RunOption {
 	files := (DirTable{}).Mkdirs()
 	write := func(name, data string) {
 		if data != "" {
@@ -85,8 +85,8 @@ func AptSources(a recipe.Apt) string {
 
 // aptPreferences lets apt prefer versions as long as a repository has them (apt_preferences(5)): from 990 on a version wins over a newer one,
 // below 1001 over none that is installed.
-func aptPreferences(packages []syslock.Package) string {
-	sorted := slices.SortedFunc(slices.Values(packages), func(a, b syslock.Package) int { return strings.Compare(a.Name, b.Name) })
+func aptPreferences(packages []buildlock.Package) string {
+	sorted := slices.SortedFunc(slices.Values(packages), func(a, b buildlock.Package) int { return strings.Compare(a.Name, b.Name) })
 	var b strings.Builder
 	for _, p := range sorted {
 		fmt.Fprintf(&b, "Package: %s\nPin: version %s\nPin-Priority: 995\n\n", p.Name, p.Version)

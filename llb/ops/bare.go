@@ -7,23 +7,23 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/mlbuild/mlbuild/llb/scripts"
-	"github.com/mlbuild/mlbuild/profiles/syslock"
+	"github.com/mlbuild/mlbuild/profiles/buildlock"
 )
 
 // BareLinks are the symbolic links of directories on a bare base, for an architecture of dpkg: those of a merged /usr (Debian 12 and newer have
 // no other), and those of base-files.
-func BareLinks(architecture string) []syslock.Link {
-	links := []syslock.Link{{Path: "/bin", Target: "usr/bin"}, {Path: "/lib", Target: "usr/lib"}}
+func BareLinks(architecture string) []buildlock.Link {
+	links := []buildlock.Link{{Path: "/bin", Target: "usr/bin"}, {Path: "/lib", Target: "usr/lib"}}
 	if architecture == "amd64" {
-		links = append(links, syslock.Link{Path: "/lib64", Target: "usr/lib64"})
+		links = append(links, buildlock.Link{Path: "/lib64", Target: "usr/lib64"})
 	}
-	return append(links, syslock.Link{Path: "/sbin", Target: "usr/sbin"}, syslock.Link{Path: "/var/lock", Target: "/run/lock"},
-		syslock.Link{Path: "/var/run", Target: "/run"})
+	return append(links, buildlock.Link{Path: "/sbin", Target: "usr/sbin"}, buildlock.Link{Path: "/var/lock", Target: "/run/lock"},
+		buildlock.Link{Path: "/var/run", Target: "/run"})
 }
 
 // foundation is what a bare base has beside its packages: the links, Debian's users and groups, and the way to the CA certificates, which the
 // package openssl has and only for that is not worth its size.
-func foundation(links []syslock.Link) bkllb.State {
+func foundation(links []buildlock.Link) bkllb.State {
 	dirs := []string{"/dev", "/etc", "/proc", "/sys", "/usr/lib/ssl"}
 	for _, l := range links {
 		dirs = append(dirs, path.Dir(l.Path))
@@ -40,7 +40,7 @@ func foundation(links []syslock.Link) bkllb.State {
 }
 
 // ToRead is the base for steps that read its files. links are those of the list of packages.
-func (b Base) ToRead(p ocispecs.Platform, links []syslock.Link) bkllb.State {
+func (b Base) ToRead(p ocispecs.Platform, links []buildlock.Link) bkllb.State {
 	if b.Bare {
 		return foundation(links)
 	}

@@ -7,11 +7,11 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/mlbuild/mlbuild/llb/counts"
-	"github.com/mlbuild/mlbuild/profiles/syslock"
+	"github.com/mlbuild/mlbuild/profiles/buildlock"
 )
 
 // PackageMounts downloads packages and says where a step finds their files.
-func PackageMounts(packages []syslock.Package) (files []string, mounts []bkllb.RunOption) {
+func PackageMounts(packages []buildlock.Package) (files []string, mounts []bkllb.RunOption) {
 	for i, p := range packages {
 		dir := fmt.Sprintf("/in/%d", i)
 		mounts = append(mounts, bkllb.AddMount(dir, downloadPackage(p), bkllb.Readonly))
@@ -20,7 +20,7 @@ func PackageMounts(packages []syslock.Package) (files []string, mounts []bkllb.R
 	return files, mounts
 }
 
-func downloadPackage(p syslock.Package) bkllb.State {
+func downloadPackage(p buildlock.Package) bkllb.State {
 	s := Group{ID: GroupDownload}
 	return bkllb.HTTP(p.URL, bkllb.Checksum(digest.NewDigestFromEncoded(digest.SHA256, p.SHA256)),
 		bkllb.Filename(p.File()), bkllb.Chmod(0o644), s.Step(StepDownload, p.File(), "%s (%s)", p.File(), counts.Bytes(p.Size)))

@@ -7,16 +7,16 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
-	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
 // ParseSystemAnswer reads what the step of SystemResolution left in SystemAnswer. The system that it gives lacks what only the caller knows: Image,
 // Digest, Platform, Profiles and Inputs. It fails with fault.LockHash for packages whose repository gives no sha256, and with fault.Resolve for
 // what apt would not install from a repository.
-func ParseSystemAnswer(asked []string, answer []byte) (syslock.System, error) {
-	s := syslock.System{Asked: slices.Clone(asked)}
+func ParseSystemAnswer(asked []string, answer []byte) (buildlock.System, error) {
+	s := buildlock.System{Asked: slices.Clone(asked)}
 	sections := aptSections(string(answer))
 	for _, name := range []string{"base", "os", "installed", "packages"} {
 		if _, ok := sections[name]; !ok {
@@ -31,7 +31,7 @@ func ParseSystemAnswer(asked []string, answer []byte) (syslock.System, error) {
 	s.Distribution, s.Suite = osRelease(sections["os"])
 	for _, line := range sections["links"] {
 		if from, to, ok := strings.Cut(line, " -> "); ok {
-			s.Links = append(s.Links, syslock.Link{Path: from, Target: to})
+			s.Links = append(s.Links, buildlock.Link{Path: from, Target: to})
 		}
 	}
 	s.Removes = slices.Sorted(slices.Values(sections["removed"]))
@@ -102,8 +102,8 @@ func installedPackages(lines []string) map[string]string {
 var aptLine = lazyregexp.New(`^'([^']+)' (\S+)_(\S+)_([^_.\s]+)\.u?deb ([0-9]+) ?(\S*)$`)
 
 // aptPackages reads the lines of the packages to install, and refuses what no lock can hold. Other lines are notes of apt's.
-func aptPackages(lines []string, installed map[string]string, arch string) ([]syslock.Package, error) {
-	var packages []syslock.Package
+func aptPackages(lines []string, installed map[string]string, arch string) ([]buildlock.Package, error) {
+	var packages []buildlock.Package
 	var faults fault.List
 	for _, line := range lines {
 		if !strings.HasPrefix(line, "'") {
@@ -122,14 +122,14 @@ func aptPackages(lines []string, installed map[string]string, arch string) ([]sy
 		}
 		packages = append(packages, p)
 	}
-	slices.SortFunc(packages, func(a, b syslock.Package) int {
+	slices.SortFunc(packages, func(a, b buildlock.Package) int {
 		return strings.Compare(a.Name+":"+a.Architecture, b.Name+":"+b.Architecture)
 	})
 	return packages, faults.Err()
 }
 
 // aptPackage reads one line. SHA256 is empty where apt gives another hash or none.
-func aptPackage(line string) (p syslock.Package, err error) {
+func aptPackage(line string) (p buildlock.Package, err error) {
 	unclear := fmt.Errorf("apt printed a line that is not understood: %s", line)
 	m := aptLine.FindStringSubmatch(line)
 	if m == nil {
@@ -151,7 +151,7 @@ func aptPackage(line string) (p syslock.Package, err error) {
 }
 
 // unusable says why a package cannot be locked for a base of the architecture, nil if it can.
-func unusable(p syslock.Package, arch string) *fault.Fault {
+func unusable(p buildlock.Package, arch string) *fault.Fault {
 	switch {
 	case !strings.HasPrefix(p.URL, "http://") && !strings.HasPrefix(p.URL, "https://"):
 		return fault.New(fault.Resolve, "%s %s comes from %s, where the daemon cannot fetch it", p.Name, p.Version, p.URL).
@@ -167,11 +167,11 @@ func unusable(p syslock.Package, arch string) *fault.Fault {
 }
 
 // presentPackages lists what was asked for and is in the base already, in the version that stays.
-func presentPackages(asked []string, installed map[string]string, packages []syslock.Package) []string {
+func presentPackages(asked []string, installed map[string]string, packages []buildlock.Package) []string {
 	var present []string
 	for _, a := range asked {
 		name, _, _ := strings.Cut(a, "=")
-		fresh := slices.ContainsFunc(packages, func(p syslock.Package) bool { return p.Name == name })
+		fresh := slices.ContainsFunc(packages, func(p buildlock.Package) bool { return p.Name == name })
 		if v := installed[name]; v != "" && !fresh {
 			present = append(present, name+" "+v)
 		}

@@ -8,8 +8,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mlbuild/mlbuild/llb/llbtest"
+	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/fault"
-	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
 func answer(t *testing.T, suite string) string {
@@ -21,7 +21,7 @@ func answer(t *testing.T, suite string) string {
 	return string(data)
 }
 
-var mergedUsr = []syslock.Link{
+var mergedUsr = []buildlock.Link{
 	{Path: "/bin", Target: "usr/bin"}, {Path: "/lib", Target: "usr/lib"}, {Path: "/lib64", Target: "usr/lib64"}, {Path: "/sbin", Target: "usr/sbin"},
 	{Path: "/var/lock", Target: "/run/lock"}, {Path: "/var/run", Target: "/run"},
 }
@@ -47,7 +47,7 @@ func TestParseSystemAnswer(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := syslock.System{Asked: asked, Distribution: "debian", Suite: test.suite, Architecture: "amd64", Dpkg: test.dpkg, Links: mergedUsr,
+			want := buildlock.System{Asked: asked, Distribution: "debian", Suite: test.suite, Architecture: "amd64", Dpkg: test.dpkg, Links: mergedUsr,
 				Present: []string{"zlib1g " + test.zlib}, Packages: got.Packages}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Error(diff)
@@ -67,7 +67,7 @@ func TestParseSystemAnswer(t *testing.T) {
 }
 
 // edited parses the answer of bookworm after a change.
-func edited(t *testing.T, old, new string, asked ...string) (syslock.System, error) {
+func edited(t *testing.T, old, new string, asked ...string) (buildlock.System, error) {
 	t.Helper()
 	text := answer(t, "bookworm")
 	changed := strings.Replace(text, old, new, 1)
@@ -104,7 +104,7 @@ func TestReplaces(t *testing.T) {
 	}
 }
 
-func slicesOfReplaced(s syslock.System) (n int) {
+func slicesOfReplaced(s buildlock.System) (n int) {
 	for _, p := range s.Packages {
 		if p.Replaces != "" {
 			n++

@@ -7,8 +7,8 @@ import (
 
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/llb/scripts"
+	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
-	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
 // SystemAnswer is the file of the result of SystemResolution, for ParseSystemAnswer.
@@ -16,12 +16,12 @@ const SystemAnswer = "/answer"
 
 // SystemInputs is what a resolution of system packages needs beside the recipe.
 type SystemInputs struct {
-	Base     ops.Base          // of the recipe's platform; apt runs on it
-	Tool     ops.Base          // of Worker: apt runs on it for a base of packages, which has none
-	Worker   ocispecs.Platform // the daemon's own
-	Platform ocispecs.Platform // the recipe's
-	Previous []syslock.Package // versions that are kept where the repositories still have them
-	Nonce    string            // differs = ask the repositories again; "" = an equal earlier answer will do
+	Base     ops.Base            // of the recipe's platform; apt runs on it
+	Tool     ops.Base            // of Worker: apt runs on it for a base of packages, which has none
+	Worker   ocispecs.Platform   // the daemon's own
+	Platform ocispecs.Platform   // the recipe's
+	Previous []buildlock.Package // versions that are kept where the repositories still have them
+	Nonce    string              // differs = ask the repositories again; "" = an equal earlier answer will do
 	Network  ops.Network
 	NoCache  ops.Stages
 }

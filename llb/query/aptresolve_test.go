@@ -13,8 +13,8 @@ import (
 	"github.com/mlbuild/mlbuild/llb/llbtest"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/llb/scripts"
+	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
-	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
 var aptRepositories = []recipe.Repository{
@@ -81,7 +81,7 @@ func TestSystemResolutionKey(t *testing.T) {
 		"package": func(r *recipe.Recipe, _ *SystemInputs) { r.System = []string{"libgomp1"} },
 		"nonce":   func(_ *recipe.Recipe, in *SystemInputs) { in.Nonce = "2" },
 		"previous": func(_ *recipe.Recipe, in *SystemInputs) {
-			in.Previous = []syslock.Package{{Name: "libgomp1", Version: "1"}}
+			in.Previous = []buildlock.Package{{Name: "libgomp1", Version: "1"}}
 		},
 		"repository": func(r *recipe.Recipe, _ *SystemInputs) { r.Apt.Repositories = aptRepositories },
 		"snapshot": func(r *recipe.Recipe, _ *SystemInputs) {
@@ -101,7 +101,7 @@ func TestAptFiles(t *testing.T) {
 	g := asking(t, func(r *recipe.Recipe, in *SystemInputs) {
 		r.Apt.Repositories = aptRepositories
 		r.Apt.Snapshot = &recipe.Snapshot{URL: "https://snapshot.example/{archive}/{date}", Date: "20260131T000000Z"}
-		in.Previous = []syslock.Package{{Name: "libz", Version: "2:1"}, {Name: "liba", Version: "1"}}
+		in.Previous = []buildlock.Package{{Name: "libz", Version: "2:1"}, {Name: "liba", Version: "1"}}
 	})
 	files := map[string]string{}
 	for _, a := range g.Named("what apt is asked").Op.GetFile().Actions {

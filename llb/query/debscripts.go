@@ -11,9 +11,9 @@ import (
 
 	"github.com/mlbuild/mlbuild/llb/counts"
 	"github.com/mlbuild/mlbuild/llb/ops"
+	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
-	"github.com/mlbuild/mlbuild/profiles/syslock"
 )
 
 // SystemWays is the file of the result of SystemReading, for SetWays.
@@ -30,7 +30,7 @@ type ReadInputs struct {
 // SystemReading compiles the step that reads the maintainer scripts of packages and says which way each goes. Packages that replace one of the base's
 // own are not read: dpkg has to. Nothing of the packages is run. Its result holds SystemWays. It returns
 // too what the steps are for.
-func SystemReading(sys *syslock.System, in ReadInputs, p ocispecs.Platform) (*pb.Definition, ops.Steps, error) {
+func SystemReading(sys *buildlock.System, in ReadInputs, p ocispecs.Platform) (*pb.Definition, ops.Steps, error) {
 	s := ops.Group{ID: ops.GroupResolveSystem, NoCache: in.NoCache}
 	files, mounts := ops.PackageMounts(read(sys.Packages))
 	args := []string{"ways", "-out", "/out" + SystemWays, "-arch", sys.Architecture, "-base", "/base"}
@@ -40,8 +40,8 @@ func SystemReading(sys *syslock.System, in ReadInputs, p ocispecs.Platform) (*pb
 }
 
 // read lists the packages whose scripts say which way they go.
-func read(packages []syslock.Package) []syslock.Package {
-	var all []syslock.Package
+func read(packages []buildlock.Package) []buildlock.Package {
+	var all []buildlock.Package
 	for _, p := range packages {
 		if p.Replaces == "" {
 			all = append(all, p)
@@ -52,12 +52,12 @@ func read(packages []syslock.Package) []syslock.Package {
 
 // SetAnswered sends the packages whose questions the project answers to dpkg, which asks them: a script is read with the defaults. An answer for a package that
 // is not installed is an error.
-func SetAnswered(sys *syslock.System, a recipe.Apt) error {
+func SetAnswered(sys *buildlock.System, a recipe.Apt) error {
 	known := map[string]bool{}
 	for i := range sys.Packages {
 		p := &sys.Packages[i]
-		if known[p.Name] = true; a.Answers(p.Name) && p.Way != syslock.Dpkg {
-			p.Way, p.Reason = syslock.Dpkg, "the project answers its questions (system.debconf)"
+		if known[p.Name] = true; a.Answers(p.Name) && p.Way != buildlock.Dpkg {
+			p.Way, p.Reason = buildlock.Dpkg, "the project answers its questions (system.debconf)"
 		}
 	}
 	var faults fault.List
@@ -71,7 +71,7 @@ func SetAnswered(sys *syslock.System, a recipe.Apt) error {
 }
 
 // SetWays gives every package of sys its way, from what the step of SystemReading left in SystemWays.
-func SetWays(sys *syslock.System, data []byte) error {
+func SetWays(sys *buildlock.System, data []byte) error {
 	var ways []struct{ Package, Way, Reason string }
 	if err := json.Unmarshal(data, &ways); err != nil {
 		return fmt.Errorf("the ways of the system packages: %w", err)
@@ -85,14 +85,14 @@ func SetWays(sys *syslock.System, data []byte) error {
 		at, known := byName[p.Name]
 		switch {
 		case p.Replaces != "":
-			p.Way, p.Reason = syslock.Dpkg, "replaces the base's own "+p.Replaces
+			p.Way, p.Reason = buildlock.Dpkg, "replaces the base's own "+p.Replaces
 		case !known:
 			return fault.New(fault.DebUnsafe, "%s: it is another package than its repository says, which calls it %s", p.File(), p.Name).
 				Hint("a package like this should not be installed; tell whoever runs its repository")
 		case ways[at].Way == "layer":
-			p.Way, p.Reason = syslock.Layer, ""
+			p.Way, p.Reason = buildlock.Layer, ""
 		default:
-			p.Way, p.Reason = syslock.Way(ways[at].Way), ways[at].Reason
+			p.Way, p.Reason = buildlock.Way(ways[at].Way), ways[at].Reason
 		}
 	}
 	return nil

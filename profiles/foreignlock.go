@@ -14,9 +14,9 @@ import (
 // maxLockBytes bounds a lock of another tool: it travels inside the build's definition, which one message of the daemon's API has to hold.
 const maxLockBytes = 8 << 20
 
-// otherLock decides whether the lock of another tool says the versions: the one that python.lock names, else uv.lock or poetry.lock of the project
+// foreignLock decides whether the lock of another tool says the versions: the one that python.lock names, else uv.lock or poetry.lock of the project
 // whose dependencies are wanted.
-func (r *resolver) otherLock() {
+func (r *resolver) foreignLock() {
 	named := r.spec.python.lock
 	switch {
 	case named.Set && named.Value == "none":

@@ -6,9 +6,9 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
-// steps adds the groups of python.then. What a later group says of a package stands in place of what the groups before it, and the packages
+// then adds the groups of python.then. What a later group says of a package stands in place of what the groups before it, and the packages
 // themselves, say of it: as when one pip install follows another, but for a result that fits together.
-func (r *resolver) steps() {
+func (r *resolver) then() {
 	req := &r.recipe.Requires
 	for _, step := range r.spec.python.then {
 		read := r.reader()

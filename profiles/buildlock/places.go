@@ -1,4 +1,4 @@
-package syslock
+package buildlock
 
 import (
 	"fmt"
