@@ -34,6 +34,7 @@ type found struct {
 	modelTool ops.Base          // that fetches the models
 	models    []buildlock.Model // what the recipe's models are made of
 	cuda      string
+	env       []recipe.Pair       // the image's own, with what cuda wants of a host's driver
 	pruned    []Pruned            // what each rule leaves out; nil = nothing is pruned, or nobody counted
 	glibc     string              // of the base, "" = unknown
 	needs     map[string][]string // of the lock, where something is built
@@ -108,7 +109,7 @@ func (b *build) lookupPackages(ctx context.Context, gw gateway.Client, r *recipe
 	return c, b.stageWheels(ctx, gw, &c, lock, glibc)
 }
 
-// choose picks the wheels, holds them against the compatibility tables, and gives the recipe what follows from them.
+// choose picks the wheels, holds them against the compatibility tables, and notes what follows from them.
 func (c *found) choose(lock *pylock.Lock, glibc string) error {
 	r := c.recipe
 	lock, err := lock.Restrict(allowed(r))
@@ -134,23 +135,12 @@ func (c *found) choose(lock *pylock.Lock, glibc string) error {
 	if c.chosen {
 		c.notes = append(c.notes, "the system packages were chosen now; \"mlbuild lock\" pins them")
 	}
-	c.recipe = onBase(r, c.cuda, c.inBase)
+	c.env = compat.Env(r, c.cuda)
 	var notes []string
 	c.wheels, c.spared, notes = c.inBase.subtract(lock, wheels, query.Mentioned(r))
 	c.notes = append(c.notes, notes...)
 	c.sources(lock)
 	return nil
-}
-
-// onBase returns the recipe for the packages and the base that were found: with what a host's driver has to be able to do, and the interpreter that is there. The
-// recipe that was resolved stays as it is.
-func onBase(r *recipe.Recipe, cuda string, in inBase) *recipe.Recipe {
-	there := *r
-	there.App.Env = compat.Env(r, cuda)
-	if in.interpreter != "" {
-		there.Base.Interpreter = in.interpreter
-	}
-	return &there
 }
 
 // allowed are the hashes that the project's requirements files name.

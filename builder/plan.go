@@ -25,10 +25,13 @@ type Planned struct {
 	Keys   []string   // of the graph's layers, see llb.Graph.LayerKeys
 	Base   string     // the base by its digest
 	CUDA   string
-	Pruned []Pruned
-	Locked bool
-	From   string // lock that says the versions, pylock.gpu.toml or uv.lock; "" = they were chosen now
-	Notes  []string
+	// Env are the image's own variables, Interpreter the path of its Python: the recipe's, and what the packages and the base add to them.
+	Env         []recipe.Pair
+	Interpreter string
+	Pruned      []Pruned
+	Locked      bool
+	From        string // lock that says the versions, pylock.gpu.toml or uv.lock; "" = they were chosen now
+	Notes       []string
 }
 
 // Plan looks up and compiles every variant and builds nothing. portable leaves this run's session out of the graphs, so that another
@@ -82,7 +85,7 @@ func (b *build) plan(ctx context.Context, gw gateway.Client, v Variant) ([]Plann
 		}
 		all = append(all, Planned{
 			Steps: steps, Keys: keys, Base: c.inputs.Base.Ref, System: system, Recipe: c.recipe, Wheels: slices.Concat(c.wheels, c.extra), InBase: c.spared,
-			Graph: c.graph, CUDA: c.cuda, Pruned: c.pruned, Locked: c.locked, From: c.from(lock), Notes: c.notes,
+			Graph: c.graph, CUDA: c.cuda, Env: c.env, Interpreter: c.inBase.interpreter, Pruned: c.pruned, Locked: c.locked, From: c.from(lock), Notes: c.notes,
 		})
 	}
 	return all, nil

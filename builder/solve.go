@@ -28,7 +28,7 @@ func (b *build) compile(ctx context.Context, gw gateway.Client, r *recipe.Recipe
 	}
 	in := llb.Inputs{
 		Build: f.tools,
-		Base:  f.base, Images: f.images, Wheels: f.wheels, Extra: f.extra, System: f.system, Models: f.models, Tool: f.modelTool, Worker: b.worker, Helpers: b.helpers, Reference: b.reference, Network: b.network(),
+		Base:  f.base, Interpreter: f.inBase.interpreter, Env: f.env, Images: f.images, Wheels: f.wheels, Extra: f.extra, System: f.system, Models: f.models, Tool: f.modelTool, Worker: b.worker, Helpers: b.helpers, Reference: b.reference, Network: b.network(),
 		Session: b.session(b.locals), Epoch: b.req.Epoch, Target: recipe.Stage(b.req.Target), NoCache: b.req.NoCache,
 	}
 	if len(r.Steps()) > 0 {

@@ -37,7 +37,10 @@ func assemble(r *recipe.Recipe, inputs Inputs) (image, error) {
 		return image{}, fault.New(fault.Platform, "platform %q: %w", r.Platform, err)
 	}
 	in := given{inputs, platforms.Normalize(p)}
-	in.Target = cmp.Or(in.Target, recipe.StageRuntime)
+	in.Target, in.Interpreter = cmp.Or(in.Target, recipe.StageRuntime), cmp.Or(in.Interpreter, r.Base.Interpreter)
+	if in.Env == nil {
+		in.Env = r.App.Env
+	}
 	if in.Target == recipe.StageModels {
 		in.Base = ops.Base{} // nothing is below them
 	}
@@ -64,7 +67,7 @@ func withPackagesAndFiles(r *recipe.Recipe, in given, layers ops.Layers, account
 	table := newDirTable(r)
 	models := planModels(r, in.Models, room(r, in.Base, layers, 1)/2)
 
-	layers = layers.And(accountLayers(r, in, accounts)...).And(skeletonLayer(r, table))
+	layers = layers.And(accountLayers(r, in, accounts)...).And(skeletonLayer(r, in, table))
 	elsewhere, err := layersFromElsewhere(r, in, table)
 	if err != nil {
 		return nil, err

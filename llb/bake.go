@@ -35,6 +35,6 @@ func onImage(r *recipe.Recipe, in given, c recipe.Script, root bool) script {
 	if root {
 		s.user = recipe.User{Name: "root", Home: "/root"}
 	}
-	s.env = mergeSorted(environment(r, in.Base, s.user.Home, nil), []recipe.Pair{{Name: "PYTHONDONTWRITEBYTECODE", Value: "1"}})
+	s.env = mergeSorted(environment(r, in, s.user.Home, nil), []recipe.Pair{{Name: "PYTHONDONTWRITEBYTECODE", Value: "1"}})
 	return s
 }

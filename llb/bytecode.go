@@ -49,7 +49,7 @@ func bytecodeLayers(r *recipe.Recipe, in given, below ops.Layers) (layers ops.La
 // its build: a new base runs the step again and gives the same bytes.
 func bytecode(r *recipe.Recipe, in given, python bkllb.State, s ops.Group, name string, trees []bkllb.State) bkllb.State {
 	opts := []bkllb.RunOption{
-		bkllb.Args([]string{r.Base.Interpreter, "-B", "-S", "-s", "-c", scripts.Bytecode}),
+		bkllb.Args([]string{in.Interpreter, "-B", "-S", "-s", "-c", scripts.Bytecode}),
 		bkllb.AddEnv("PYTHONHASHSEED", "0"), // the order of sets in constants
 		bkllb.Network(pb.NetMode_NONE), bkllb.Dir("/"), bkllb.Platform(in.platform), s.Named("compile %s", name),
 	}
@@ -62,7 +62,7 @@ func bytecode(r *recipe.Recipe, in given, python bkllb.State, s ops.Group, name 
 // interpreter is a state in which the image's Python runs: the base, and above it the system packages where Python is one of them.
 func interpreter(r *recipe.Recipe, in given, below ops.Layers) bkllb.State {
 	states := []bkllb.State{withPython(r, in, in.Base.ToRead(in.platform, links(in)))}
-	if strings.HasPrefix(r.Base.Interpreter, "/usr/bin/") {
+	if strings.HasPrefix(in.Interpreter, "/usr/bin/") {
 		states = append(states, below.OfKind(layerplan.KindSystem).States()...)
 	}
 	return bkllb.Merge(states, ops.Group{ID: ops.GroupBytecode}.Named("the Python that compiles"))

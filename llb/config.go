@@ -24,20 +24,21 @@ func (m image) config(keys []string) dockerspec.DockerOCIImage {
 	c.Created = &m.in.Epoch
 	c.RootFS = ocispecs.RootFS{Type: "layers"}
 	c.History = history(m.in, m.layers, keys)
-	r := *m.recipe
+	r, app := m.recipe, m.recipe.App
+	app.Env = m.in.Env
 	switch m.in.Target {
 	case recipe.StageBase, recipe.StageBuilder:
 		return c
 	case recipe.StageModels:
-		c.Config.Labels = modelLabels(nil, &r, m.in)
+		c.Config.Labels = modelLabels(nil, r, m.in)
 		return c
 	case recipe.StageTesting:
-		r.App = forTesting(r.App, r.Testing)
+		app = forTesting(app, r.Testing)
 	case recipe.StageDev:
-		r.App = forDev(r.App, r.Dev)
+		app = forDev(app, r.Dev)
 	}
-	applyApp(&c.Config, &r)
-	c.Config.Labels = modelLabels(c.Config.Labels, &r, m.in)
+	applyApp(&c.Config, r, app)
+	c.Config.Labels = modelLabels(c.Config.Labels, r, m.in)
 	return c
 }
 
@@ -56,9 +57,9 @@ func forDev(a recipe.App, d *recipe.Dev) recipe.App {
 	return a
 }
 
-func applyApp(c *dockerspec.DockerOCIImageConfig, r *recipe.Recipe) {
-	a := r.App
-	c.Env = mergeEnv(c.Env, withLibraries(r, c.Env))
+// applyApp puts on a base's config what the app of an image says.
+func applyApp(c *dockerspec.DockerOCIImageConfig, r *recipe.Recipe, a recipe.App) {
+	c.Env = mergeEnv(c.Env, withLibraries(a.Env, r.LibraryPath, c.Env))
 	c.WorkingDir = a.Workdir
 	c.User = fmt.Sprintf("%d:%d", r.User.UID, r.User.GID)
 	if a.Entrypoint != nil || a.Command != nil {
@@ -105,20 +106,20 @@ func mergeEnv(base []string, ours []recipe.Pair) []string {
 	return env
 }
 
-// withLibraries is the recipe's variables with the directories of its build steps' libraries first on LD_LIBRARY_PATH. The loader's cache would have to be
+// withLibraries is an image's variables with the directories of its build steps' libraries first on LD_LIBRARY_PATH. The loader's cache would have to be
 // written on top of all layers; this variable needs nothing to run.
-func withLibraries(r *recipe.Recipe, base []string) []recipe.Pair {
+func withLibraries(env []recipe.Pair, libraries, base []string) []recipe.Pair {
 	const name = "LD_LIBRARY_PATH"
-	if len(r.LibraryPath) == 0 {
-		return r.App.Env
+	if len(libraries) == 0 {
+		return env
 	}
-	dirs, before := slices.Clone(r.LibraryPath), ""
+	dirs, before := slices.Clone(libraries), ""
 	for _, kv := range base {
 		if value, ok := strings.CutPrefix(kv, name+"="); ok {
 			before = value
 		}
 	}
-	for _, p := range r.App.Env {
+	for _, p := range env {
 		if p.Name == name {
 			before = p.Value
 		}
@@ -126,7 +127,7 @@ func withLibraries(r *recipe.Recipe, base []string) []recipe.Pair {
 	if before != "" {
 		dirs = append(dirs, before)
 	}
-	return mergeSorted(r.App.Env, []recipe.Pair{{Name: name, Value: strings.Join(dirs, ":")}})
+	return mergeSorted(env, []recipe.Pair{{Name: name, Value: strings.Join(dirs, ":")}})
 }
 
 // sortedNames are the keys of a map, sorted.

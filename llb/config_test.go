@@ -3,6 +3,8 @@ package llb
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -40,6 +42,19 @@ func TestConfig(t *testing.T) {
 	}
 	if c.RootFS.Type != "layers" || len(c.RootFS.DiffIDs) != 0 {
 		t.Errorf("layers %v: the daemon fills them in", c.RootFS)
+	}
+}
+
+// What the packages and the base add to the recipe is an input: the recipe stays as it was resolved.
+func TestInputsOverTheRecipe(t *testing.T) {
+	change := func(r *recipe.Recipe, in *Inputs) {
+		in.Env, in.Interpreter = append(slices.Clone(r.App.Env), recipe.Pair{Name: "NVIDIA_REQUIRE_CUDA", Value: "cuda>=12.6"}), "/opt/conda/bin/python3.11"
+	}
+	if env := config(t, change).Config.Env; !slices.Contains(env, "NVIDIA_REQUIRE_CUDA=cuda>=12.6") || !slices.Contains(env, "OMP_NUM_THREADS=4") {
+		t.Errorf("the image's variables are %q", env)
+	}
+	if home := string(mkfile(t, compiled(t, change), "/opt/venv/pyvenv.cfg")); !strings.HasPrefix(home, "home = /opt/conda/bin\n") {
+		t.Errorf("the virtual environment says %s", home)
 	}
 }
 

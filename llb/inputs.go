@@ -12,9 +12,14 @@ import (
 )
 
 // Inputs is everything that Compile needs beside the recipe: what was looked up, and how this run differs from
-// others (session, daemon). Nothing in it changes the layers but Base, Images, Wheels, Extra and the project's files, nor the config but these, Reference and Epoch.
+// others (session, daemon). Nothing in it changes the layers but Base, Interpreter, Images, Wheels, Extra and the project's files, nor the config but these, Env, Reference and
+// Epoch.
 type Inputs struct {
-	Base    ops.Base
+	Base ops.Base
+	// Interpreter is the absolute path of the base's Python, where it was looked for; "" = the recipe's.
+	Interpreter string
+	// Env are the image's own variables: the recipe's, and what its CUDA wants of a host's driver (compat.Env). Nil = the recipe's.
+	Env     []recipe.Pair
 	Images  map[string]ops.Base // the images of Recipe.Images, by the references there
 	Wheels  []pylock.Wheel      // one per package, sorted by name
 	Extra   []pylock.Wheel      // those that only the stage of Target has, sorted by name
@@ -33,7 +38,7 @@ type Inputs struct {
 	NoCache   ops.Stages   // their steps run again
 }
 
-// given are the inputs of one image: Target is never "".
+// given are the inputs of one image: Target, Interpreter and Env are those that hold.
 type given struct {
 	Inputs
 	platform ocispecs.Platform // the image's own: the recipe's, parsed

@@ -168,8 +168,6 @@ func TestStepKeys(t *testing.T) {
 }
 
 func TestLibraryPath(t *testing.T) {
-	r := llbtest.Recipe()
-	r.LibraryPath = []string{"/opt/a", "/opt/b"}
 	for _, c := range []struct {
 		base []string
 		own  string
@@ -178,11 +176,11 @@ func TestLibraryPath(t *testing.T) {
 		{nil, "", "/opt/a:/opt/b"}, {[]string{"LD_LIBRARY_PATH=/usr/local/nvidia/lib"}, "", "/opt/a:/opt/b:/usr/local/nvidia/lib"},
 		{[]string{"LD_LIBRARY_PATH=/x"}, "/mine", "/opt/a:/opt/b:/mine"},
 	} {
-		r.App.Env = nil
+		var env []recipe.Pair
 		if c.own != "" {
-			r.App.Env = []recipe.Pair{{Name: "LD_LIBRARY_PATH", Value: c.own}}
+			env = []recipe.Pair{{Name: "LD_LIBRARY_PATH", Value: c.own}}
 		}
-		if got := mergeEnv(c.base, withLibraries(r, c.base)); !slices.Contains(got, "LD_LIBRARY_PATH="+c.want) {
+		if got := mergeEnv(c.base, withLibraries(env, []string{"/opt/a", "/opt/b"}, c.base)); !slices.Contains(got, "LD_LIBRARY_PATH="+c.want) {
 			t.Errorf("%q over %q: %q", c.own, c.base, got)
 		}
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 // skeletonLayer is the empty virtual environment (PEP 405) and the directories of the user and the application.
-func skeletonLayer(r *recipe.Recipe, table ops.DirTable) ops.Layer {
+func skeletonLayer(r *recipe.Recipe, in given, table ops.DirTable) ops.Layer {
 	s := ops.Group{ID: ops.GroupSkeleton}
 	venv := wheel.ParentDirs(r.Python.Version)
 	dirs := make([]string, 0, len(table))
@@ -28,8 +28,8 @@ func skeletonLayer(r *recipe.Recipe, table ops.DirTable) ops.Layer {
 		dirs = append(dirs, d.Path)
 	}
 	a := table.Mkdirs(dirs...)
-	a.Mkfile(wheel.Venv+"/pyvenv.cfg", pyvenv(r))
-	a.Symlink(r.Base.Interpreter, wheel.Venv+"/bin/python")
+	a.Mkfile(wheel.Venv+"/pyvenv.cfg", pyvenv(r, in.Interpreter))
+	a.Symlink(in.Interpreter, wheel.Venv+"/bin/python")
 	a.Symlink("python", wheel.Venv+"/bin/python3")
 	a.Symlink("python", wheel.Venv+"/bin/python"+r.Python.Version)
 	tree := ops.Settled(bkllb.Scratch().File(a.Last, s.Named("environment for Python %s", r.Python.Version)), s)
@@ -37,7 +37,7 @@ func skeletonLayer(r *recipe.Recipe, table ops.DirTable) ops.Layer {
 }
 
 // pyvenv is the configuration file by which Python knows a virtual environment: the directory of the base's interpreter.
-func pyvenv(r *recipe.Recipe) string {
+func pyvenv(r *recipe.Recipe, interpreter string) string {
 	return fmt.Sprintf("home = %s\ninclude-system-site-packages = %t\nversion = %s\n",
-		path.Dir(r.Base.Interpreter), r.Base.Packages, r.Python.Version)
+		path.Dir(interpreter), r.Base.Packages, r.Python.Version)
 }

@@ -45,10 +45,11 @@ func mergedStates(r *recipe.Recipe, states []bkllb.State) bkllb.State {
 }
 
 // environment is the image's own variables, the home of who runs a command, and those of the command, sorted by name.
-func environment(r *recipe.Recipe, base ops.Base, home string, command []recipe.Pair) []recipe.Pair {
-	ours := append([]recipe.Pair{{Name: "HOME", Value: home}}, withLibraries(r, base.Config.Config.Env)...)
+func environment(r *recipe.Recipe, in given, home string, command []recipe.Pair) []recipe.Pair {
+	base := in.Base.Config.Config.Env
+	ours := append([]recipe.Pair{{Name: "HOME", Value: home}}, withLibraries(in.Env, r.LibraryPath, base)...)
 	var all []recipe.Pair
-	for _, kv := range mergeEnv(base.Config.Config.Env, append(ours, command...)) {
+	for _, kv := range mergeEnv(base, append(ours, command...)) {
 		name, value, _ := strings.Cut(kv, "=")
 		all = append(all, recipe.Pair{Name: name, Value: value})
 	}

@@ -78,7 +78,7 @@ func testRun(r *recipe.Recipe, in given, layers ops.Layers) (bkllb.State, error)
 		bkllb.Args([]string{wheel.Venv + "/bin/python", "-I", "-B", testsDir + "/run.py", testsDir + "/task.json", resultsDir}),
 		bkllb.Dir(r.App.Workdir), bkllb.Platform(in.platform), s.Step(ops.StepTest, name, "%s", name),
 	}
-	for _, kv := range environment(r, in.Base, r.User.Home, t.Env) {
+	for _, kv := range environment(r, in, r.User.Home, t.Env) {
 		opts = append(opts, bkllb.AddEnv(kv.Name, kv.Value))
 	}
 	opts = append(opts, bkllb.User(fmt.Sprintf("%d:%d", r.User.UID, r.User.GID)))

@@ -57,7 +57,7 @@ func (b *wheelBuilder) buildName(w pylock.Wheel) string {
 }
 
 func (b *wheelBuilder) buildCommand() bkllb.RunOption {
-	args := []string{b.recipe.Base.Interpreter, ops.ScriptDir + "/run.py"}
+	args := []string{b.in.Interpreter, ops.ScriptDir + "/run.py"}
 	if len(ops.IndexSecrets(b.recipe.Requires.Indexes)) == 0 {
 		return bkllb.Args(args)
 	}

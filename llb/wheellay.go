@@ -29,7 +29,7 @@ func (b *wheelBuilder) lay(w pylock.Wheel, built bkllb.State, locked []bkllb.Sta
 	}
 	args = append(args, pruneArgs(b.recipe.Prune)...)
 	opts := []bkllb.RunOption{
-		bkllb.Args([]string{b.recipe.Base.Interpreter, ops.ScriptDir + "/run.py"}), bkllb.Dir("/"),
+		bkllb.Args([]string{b.in.Interpreter, ops.ScriptDir + "/run.py"}), bkllb.Dir("/"),
 		bkllb.Network(pb.NetMode_NONE), bkllb.Platform(b.in.platform), s.Named("unpack %s", w.Label()),
 		bkllb.AddMount("/mlbuild/wheel", built, bkllb.Readonly, ops.ByKey),
 		bkllb.AddMount("/mlbuild/helper", ops.HelperRoot(b.in.Helpers.Wheels), bkllb.Readonly, ops.ByKey),

@@ -315,12 +315,15 @@ type planJSON struct {
 	System []buildlock.Package `json:"system,omitempty"`
 	Steps  []llb.Step          `json:"steps"`
 	// Download are the bytes to download, Unknown the layers whose size nobody knows yet.
-	Download int64            `json:"download"`
-	Unknown  int              `json:"unknown,omitempty"`
-	CUDA     string           `json:"cuda,omitempty"`
-	Pruned   []builder.Pruned `json:"pruned,omitempty"`
-	Locked   bool             `json:"locked"`
-	Notes    []string         `json:"notes,omitempty"`
+	Download int64  `json:"download"`
+	Unknown  int    `json:"unknown,omitempty"`
+	CUDA     string `json:"cuda,omitempty"`
+	// Env are the image's own variables and Interpreter its Python: what the packages and the base add to the recipe is in these alone.
+	Env         []recipe.Pair    `json:"env,omitempty"`
+	Interpreter string           `json:"interpreter,omitempty"`
+	Pruned      []builder.Pruned `json:"pruned,omitempty"`
+	Locked      bool             `json:"locked"`
+	Notes       []string         `json:"notes,omitempty"`
 }
 
 type layersJSON struct {
@@ -342,7 +345,7 @@ func plansJSON(plans []builder.Planned, target string) []planJSON {
 		all[i] = planJSON{
 			Recipe: p.Recipe, Target: cmp.Or(target, "runtime"), Base: p.Base, Plan: layersJSON{BaseLayers: p.Graph.Plan.BaseLayers},
 			Wheels: p.Wheels, InBase: p.InBase, System: p.System, Steps: p.Steps, Download: known, Unknown: unknown,
-			CUDA: p.CUDA, Pruned: p.Pruned, Locked: p.Locked, Notes: p.Notes,
+			CUDA: p.CUDA, Env: p.Env, Interpreter: p.Interpreter, Pruned: p.Pruned, Locked: p.Locked, Notes: p.Notes,
 		}
 		for n, l := range p.Graph.Plan.Layers {
 			all[i].Plan.Layers = append(all[i].Plan.Layers, layerJSON{l, l.Why(p.Recipe.Layers), p.Keys[n]})
