@@ -104,7 +104,7 @@ var torchIndex = lazyregexp.New(`^(.*/whl(?:/.*)?)/(cpu|cu[0-9]{2,3})/?$`)
 // index of PyTorch serves the torch family and nothing else: it also holds old copies of common packages.
 func (r *resolver) foundIndexes() {
 	req := &r.recipe.Requires
-	for _, s := range r.spec.python.findLinks {
+	for _, s := range r.python.findLinks {
 		if checkURL(r.Report, s, "python.find_links") {
 			req.FindLinks = append(req.FindLinks, s.Value)
 		}
@@ -116,7 +116,7 @@ func (r *resolver) foundIndexes() {
 			if !slices.Contains(req.FindLinks, l.url) {
 				req.FindLinks = append(req.FindLinks, l.url)
 			}
-		case indexAt(r.spec.python.indexes, l.url) >= 0 || slices.ContainsFunc(req.Indexes, func(ix recipe.Index) bool { return ix.URL == l.url }):
+		case indexAt(r.python.indexes, l.url) >= 0 || slices.ContainsFunc(req.Indexes, func(ix recipe.Index) bool { return ix.URL == l.url }):
 		case m != nil:
 			if r.found.torch.tag == "" {
 				r.found.torch = torchLine{m[1], m[2], l.at}
@@ -158,17 +158,16 @@ func freeName(address string, taken []recipe.Index) string {
 // strategies are uv's index strategies.
 var strategies = []string{"first-index", "unsafe-best-match", "unsafe-first-match"}
 
-// strategy reads python.index_strategy. The default is left out of the recipe.
-func (r *resolver) strategy() {
-	s := r.spec.python.strategy
+// resolveStrategy reads python.index_strategy. The default is left out of the recipe.
+func resolveStrategy(report *yamldoc.Report, s yamldoc.String) string {
 	if !s.Set || s.Value == strategies[0] {
-		return
+		return ""
 	}
 	if !slices.Contains(strategies, s.Value) {
 		f := fault.New(fault.Spec, "the index strategy %q does not exist", s.Value).In(s.At)
 		yamldoc.DidYouMean(f, s.Value, strategies)
-		r.Add(f)
-		return
+		report.Add(f)
+		return ""
 	}
-	r.recipe.Requires.Strategy = s.Value
+	return s.Value
 }

@@ -17,7 +17,7 @@ const maxLockBytes = 8 << 20
 // foreignLock decides whether the lock of another tool says the versions: the one that python.lock names, else uv.lock or poetry.lock of the project
 // whose dependencies are wanted.
 func (r *resolver) foreignLock() {
-	named := r.spec.python.lock
+	named := r.python.lock
 	switch {
 	case named.Set && named.Value == "none":
 	case named.Set:
@@ -63,7 +63,7 @@ func (r *resolver) takeLock(name string, at fault.Position) {
 
 // takePylock takes a lock in the standard's form as it is. It lists every package: nothing else may ask for some.
 func (r *resolver) takePylock(name string, at fault.Position) {
-	p, req := r.spec.python, &r.recipe.Requires
+	p, req := r.python, &r.recipe.Requires
 	if !r.exists(name) {
 		r.Add(r.missing(name, at, "lock"))
 		return

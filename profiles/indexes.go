@@ -3,6 +3,7 @@ package profiles
 import (
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
 var (
@@ -14,8 +15,8 @@ var (
 func (r *resolver) indexes() {
 	seen := map[string]bool{}
 	standard := false
-	for _, s := range r.spec.python.indexes {
-		r.checkIndex(s, seen)
+	for _, s := range r.python.indexes {
+		checkIndex(r.Report, s, seen)
 		if s.standard && standard {
 			r.Specf(s.at, "two indexes are marked default: true").Hint("one index replaces the default index")
 		}
@@ -27,24 +28,26 @@ func (r *resolver) indexes() {
 	r.foundIndexes()
 	r.poetryIndexes()
 	r.uvTorch()
-	r.strategy()
-	r.cooldown()
+	req := &r.recipe.Requires
+	req.Strategy = resolveStrategy(r.Report, r.python.strategy)
+	req.Cooldown, req.Fresh = resolveCooldown(r.Report, r.python.cooldown, r.python.fresh)
 }
 
-func (r *resolver) checkIndex(s indexSpec, seen map[string]bool) {
+// checkIndex checks one index; seen are the names of those before it, and gets its own.
+func checkIndex(report *yamldoc.Report, s indexSpec, seen map[string]bool) {
 	if !s.name.Set || !s.url.Set {
-		r.Specf(s.at, "an index needs a name and a url")
+		report.Specf(s.at, "an index needs a name and a url")
 		return
 	}
 	if !indexName.MatchString(s.name.Value) {
-		r.Specf(s.name.At, "%q cannot name an index", s.name.Value).Hint("use lower-case letters, digits and dashes")
+		report.Specf(s.name.At, "%q cannot name an index", s.name.Value).Hint("use lower-case letters, digits and dashes")
 	}
 	if seen[s.name.Value] {
-		r.Specf(s.name.At, "two indexes are named %q", s.name.Value)
+		report.Specf(s.name.At, "two indexes are named %q", s.name.Value)
 	}
 	seen[s.name.Value] = true
-	checkURL(r.Report, s.url, "the index "+s.name.Value)
+	checkURL(report, s.url, "the index "+s.name.Value)
 	if s.secret.Set && !secretID.MatchString(s.secret.Value) {
-		r.Specf(s.secret.At, "%q is not the id of a secret", s.secret.Value)
+		report.Specf(s.secret.At, "%q is not the id of a secret", s.secret.Value)
 	}
 }

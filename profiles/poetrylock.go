@@ -43,13 +43,13 @@ func (r *resolver) takePoetry(name string, at fault.Position) {
 		r.Specf(at, "%s belongs to a pyproject.toml, whose dependencies are not asked for", name).Hint("write python: {project: .}")
 		return
 	}
-	data, ok := r.lockFile(name, at)
+	data, ok := lockFile(r.tree, name, at)
 	if !ok {
 		return
 	}
 	lock := &poetryLock{}
 	if err := toml.Unmarshal(data, lock); err != nil {
-		r.badTOML(name, err)
+		badTOML(r.Report, name, err)
 		return
 	}
 	r.poetry = &foundPoetry{name: name, lock: lock}
@@ -106,7 +106,7 @@ func (r *resolver) poetryIndexes() {
 	public := slices.ContainsFunc(sources, func(s poetrySource) bool { return strings.EqualFold(s.Name, "pypi") })
 	standard := slices.ContainsFunc(r.recipe.Requires.Indexes, func(ix recipe.Index) bool { return ix.Default })
 	for i, s := range sources {
-		if s.URL == "" || indexAt(r.spec.python.indexes, s.URL) >= 0 {
+		if s.URL == "" || indexAt(r.python.indexes, s.URL) >= 0 {
 			continue
 		}
 		at := r.py.at(tomltext.Element("tool.poetry.source", i) + ".url")

@@ -2,7 +2,6 @@ package profiles
 
 import (
 	"errors"
-	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -93,39 +92,38 @@ func (p *pyproject) name() string {
 	return p.Project.Name
 }
 
-// pyprojectFile reads the pyproject.toml that python.project names, or the one beside the project file.
-func (r *resolver) pyprojectFile() {
-	named := r.spec.python.project
+// findPyproject reads the pyproject.toml that python.project names, or the one beside the project file; nil if there is none that can be read.
+func findPyproject(t tree, named yamldoc.String) *pyproject {
 	name := "pyproject.toml"
 	if named.Set {
-		clean, ok := r.inside(named.Value, named.At, "project")
+		clean, ok := t.inside(named.Value, named.At, "project")
 		if !ok {
-			return
+			return nil
 		}
 		name = clean
 		if path.Base(clean) != "pyproject.toml" {
 			name = path.Join(clean, "pyproject.toml")
 		}
-	} else if _, err := fs.Stat(r.fsys, name); err != nil {
-		return
+	} else if !t.exists(name) {
+		return nil
 	}
-	data, ok := r.smallFile(name, named.At, "project")
+	data, ok := t.smallFile(name, named.At, "project")
 	if !ok {
-		return
+		return nil
 	}
-	r.Source(name, data)
+	t.Source(name, data)
 	py, err := readPyproject(recipe.File{Path: name, Data: string(data)})
 	if err != nil {
-		r.badTOML(name, err)
-		return
+		badTOML(t.Report, name, err)
+		return nil
 	}
-	r.py = py
-	fromPoetry(r.Report, py)
-	r.fromSetuptools(py)
+	fromPoetry(t.Report, py)
+	fromSetuptools(t, py)
+	return py
 }
 
 // fromSetuptools reads the files that hold the dependencies, where [tool.setuptools.dynamic] names some.
-func (r *resolver) fromSetuptools(py *pyproject) {
+func fromSetuptools(t tree, py *pyproject) {
 	const key = "tool.setuptools.dynamic.dependencies.file"
 	if py.Project == nil || !slices.Contains(py.Project.Dynamic, "dependencies") {
 		return
@@ -143,17 +141,17 @@ func (r *resolver) fromSetuptools(py *pyproject) {
 		if several {
 			at = py.at(tomltext.Element(key, i))
 		}
-		r.fromSetuptoolsFile(py, path.Join(path.Dir(py.path), name), at)
+		fromSetuptoolsFile(t, py, path.Join(path.Dir(py.path), name), at)
 	}
 }
 
 // fromSetuptoolsFile adds the lines of a file. setuptools leaves out comments and knows no options.
-func (r *resolver) fromSetuptoolsFile(py *pyproject, file string, at fault.Position) {
-	data, ok := r.smallFile(file, at, "requirements file")
+func fromSetuptoolsFile(t tree, py *pyproject, file string, at fault.Position) {
+	data, ok := t.smallFile(file, at, "requirements file")
 	if !ok {
 		return
 	}
-	r.Source(file, data)
+	t.Source(file, data)
 	for _, l := range pypi.ParseLines(string(data)) {
 		py.move(l.Text, fault.Position{File: file, Line: l.Number, Column: 1})
 		py.Project.Dependencies = append(py.Project.Dependencies, l.Text)
@@ -175,92 +173,90 @@ func (p *pyproject) dependenciesKnown() {
 	p.Project.Dynamic = slices.DeleteFunc(p.Project.Dynamic, func(key string) bool { return key == "dependencies" })
 }
 
-func (r *resolver) badTOML(name string, err error) {
+// badTOML reports a file that is no TOML, at the place where its reader stopped.
+func badTOML(report *yamldoc.Report, name string, err error) {
 	at := fault.Position{File: name}
 	var decode *toml.DecodeError
 	if errors.As(err, &decode) {
 		at.Line, at.Column = decode.Position()
 	}
-	r.Specf(at, "TOML: %s", err.Error())
+	report.Specf(at, "TOML: %s", err.Error())
 }
 
-// projectSource takes the dependencies of pyproject.toml, with the chosen extras and groups.
-func (r *resolver) projectSource() *recipe.ProjectSource {
-	p := r.spec.python
-	if r.py == nil {
-		return nil // reported when it was read
+// projectSource takes the dependencies of pyproject.toml, with the extras and groups that the project file names, and returns also what they say.
+func projectSource(t tree, p pythonSpec, py *pyproject) (*recipe.ProjectSource, asked) {
+	if py == nil {
+		return nil, asked{} // reported when it was read
 	}
-	at := fault.Position{File: r.py.path}
-	read := r.reader()
+	at := fault.Position{File: py.path}
+	read := newRequirementReader(t, p.indexes)
 	source := &recipe.ProjectSource{
-		File:   recipe.File{Path: r.py.path, Data: string(r.py.data), Top: true},
+		File:   recipe.File{Path: py.path, Data: string(py.data), Top: true},
 		Extras: recipe.SortedUnique(yamldoc.Values(p.extras)), Groups: recipe.SortedUnique(yamldoc.Values(p.groups)),
 	}
-	if r.py.Project == nil && len(p.groups) == 0 {
-		r.Specf(at, "pyproject.toml has no [project] table").Hint("name requirements in python.requirements or python.packages")
-		return source
+	if py.Project == nil && len(p.groups) == 0 {
+		t.Specf(at, "pyproject.toml has no [project] table").Hint("name requirements in python.requirements or python.packages")
+		return source, asked{}
 	}
-	if r.py.Project == nil {
+	if py.Project == nil {
 		source.Bare = true
-		read.items(r.groups(p.groups))
-		r.take(read.asked)
-		return source
+		read.items(wantedGroups(t.Report, py, p.groups))
+		return source, read.asked
 	}
-	if slices.Contains(r.py.Project.Dynamic, "dependencies") {
-		r.Specf(at, "the dependencies of pyproject.toml are dynamic: only its build backend knows them").
+	if slices.Contains(py.Project.Dynamic, "dependencies") {
+		t.Specf(at, "the dependencies of pyproject.toml are dynamic: only its build backend knows them").
 			Hint("list them under [project] dependencies, or name the file that holds them in python.requirements")
 	}
-	read.items(r.py.strings(r.py.dependencies()))
-	read.items(r.extras(p.extras))
-	read.items(r.groups(p.groups))
-	r.take(read.asked)
-	r.scanForCredentials()
-	return source
+	read.items(py.strings(py.dependencies()))
+	read.items(wantedExtras(t.Report, py, p.extras))
+	read.items(wantedGroups(t.Report, py, p.groups))
+	scanForCredentials(t.Report, py)
+	return source, read.asked
 }
 
 // scanForCredentials finds URLs with credentials outside the dependencies too: the resolver reads [tool.uv].
-func (r *resolver) scanForCredentials() {
-	for i, line := range strings.Split(string(r.py.data), "\n") {
-		at := fault.Position{File: r.py.path, Line: i + 1, Column: 1}
-		known := slices.ContainsFunc(r.Faults, func(f *fault.Fault) bool {
+func scanForCredentials(report *yamldoc.Report, py *pyproject) {
+	for i, line := range strings.Split(string(py.data), "\n") {
+		at := fault.Position{File: py.path, Line: i + 1, Column: 1}
+		known := slices.ContainsFunc(report.Faults, func(f *fault.Fault) bool {
 			return f.Code == fault.SecretLeak && f.At.File == at.File && f.At.Line == at.Line
 		})
 		if yamldoc.HasUserInfo(line) && !known {
-			leakAt(r.Report, at, "a URL here holds credentials").Hint("name the index in %s with secret: id", FileName)
+			leakAt(report, at, "a URL here holds credentials").Hint("name the index in %s with secret: id", FileName)
 		}
 	}
 }
 
-// extras returns the requirements of extras, with those of the extras that they name.
-func (r *resolver) extras(wanted []yamldoc.String) []yamldoc.String {
+// wantedExtras returns the requirements of extras, with those of the extras that they name.
+func wantedExtras(report *yamldoc.Report, py *pyproject, wanted []yamldoc.String) []yamldoc.String {
 	var items []projectItem
 	for _, extra := range wanted {
-		found, ok := r.py.extra(extra.Value)
+		found, ok := py.extra(extra.Value)
 		if !ok {
-			f := fault.New(fault.Spec, "%s has no extra %q", r.py.path, extra.Value).In(extra.At)
-			yamldoc.DidYouMean(f, extra.Value, sortedKeys(r.py.Project.OptionalDependencies))
-			r.Add(f)
+			f := fault.New(fault.Spec, "%s has no extra %q", py.path, extra.Value).In(extra.At)
+			yamldoc.DidYouMean(f, extra.Value, sortedKeys(py.Project.OptionalDependencies))
+			report.Add(f)
 		}
 		items = append(items, found...)
 	}
-	return r.py.strings(items)
+	return py.strings(items)
 }
 
-// groups returns the requirements of dependency groups, with those of the groups that they include.
-func (r *resolver) groups(wanted []yamldoc.String) []yamldoc.String {
+// wantedGroups returns the requirements of dependency groups, with those of the groups that they include.
+func wantedGroups(report *yamldoc.Report, py *pyproject, wanted []yamldoc.String) []yamldoc.String {
 	var items []projectItem
 	for _, group := range wanted {
-		if r.py.group(group.Value) == nil {
-			f := fault.New(fault.Spec, "%s has no dependency group %q", r.py.path, group.Value).In(group.At)
-			yamldoc.DidYouMean(f, group.Value, sortedKeys(r.py.DependencyGroups))
-			r.Add(f)
+		if py.group(group.Value) == nil {
+			f := fault.New(fault.Spec, "%s has no dependency group %q", py.path, group.Value).In(group.At)
+			yamldoc.DidYouMean(f, group.Value, sortedKeys(py.DependencyGroups))
+			report.Add(f)
 			continue
 		}
-		found, circle := r.py.groupItems(group.Value, nil)
+		found, circle := py.groupItems(group.Value, nil)
 		if circle != "" {
-			r.Specf(fault.Position{File: r.py.path}, "the dependency group %q includes itself", circle)
+			report.Specf(fault.Position{File: py.path}, "the dependency group %q includes itself", circle)
 		}
 		items = append(items, found...)
 	}
-	return r.py.strings(items)
+	return py.strings(items)
 }

@@ -20,6 +20,11 @@ type requirementReader struct {
 	asked
 }
 
+// newRequirementReader returns a reader that has read nothing; own are the indexes of the project file.
+func newRequirementReader(t tree, own []indexSpec) *requirementReader {
+	return &requirementReader{tree: t, own: own}
+}
+
 // asked is what requirements say.
 type asked struct {
 	direct  []requirement        // packages that are asked for by name, in order

@@ -1,7 +1,6 @@
 package profiles
 
 import (
-	"io/fs"
 	"path"
 	"strings"
 
@@ -42,16 +41,12 @@ func allowed(entries []yamldoc.String) []string {
 
 // requirements gathers what the resolver is asked.
 func (r *resolver) requirements() {
-	p := &r.spec.python
+	p := r.python
 	req := &r.recipe.Requires
 	req.Lock = "pylock." + r.sel.Profile + ".toml"
 	req.Allow = allowed(p.allow)
-	files := p.requirements
-	if files == nil && p.packages == nil && !p.project.Set {
-		files = r.detected()
-	}
 	read := r.reader()
-	req.Files = read.fileList(files, false)
+	req.Files = read.fileList(p.requirements, false)
 	req.Constraints = read.fileList(p.constraints, true)
 	for _, s := range p.packages {
 		req.Packages = append(req.Packages, s.Value)
@@ -62,7 +57,9 @@ func (r *resolver) requirements() {
 	r.overrides()
 	req.NoDeps = normalizedNames(p.noDeps)
 	if p.project.Set {
-		req.Project = r.projectSource()
+		source, asked := projectSource(r.tree, p, r.py)
+		req.Project = source
+		r.take(asked)
 	} else if len(p.extras)+len(p.groups) > 0 && !p.lock.Set {
 		r.Specf(p.at, "python.extras and python.groups need python.project").Hint("write project: . beside them")
 	}
@@ -72,9 +69,7 @@ func (r *resolver) requirements() {
 }
 
 // reader returns a reader of the project's requirements that has read none.
-func (r *resolver) reader() *requirementReader {
-	return &requirementReader{tree: r.tree, own: r.spec.python.indexes}
-}
+func (r *resolver) reader() *requirementReader { return newRequirementReader(r.tree, r.python.indexes) }
 
 // take adds what was read to what the runtime asks for.
 func (r *resolver) take(a asked) {
@@ -88,41 +83,37 @@ func (r *resolver) takeSources(a asked) {
 	req.Source, req.Local = append(req.Source, a.source...), append(req.Local, a.local...)
 }
 
-// buildConstraints reads the constraints of builds from source.
-func (r *resolver) buildConstraints() []recipe.File {
-	read := r.reader()
-	files := read.fileList(r.spec.python.buildConstraints, true)
-	r.takeSources(read.asked)
-	return files
-}
-
-// parse fills the parsed values of the recipe, now that its texts are final.
-func (r *resolver) parse() {
-	req := &r.recipe.Requires
-	req.Parse()
-	var stages []*recipe.StageRequirements
-	if t := r.recipe.Testing; t != nil {
-		stages = append(stages, &t.Requires)
-	}
-	if d := r.recipe.Dev; d != nil {
-		stages = append(stages, &d.Requires)
-	}
-	for _, q := range stages {
-		q.Parse()
-	}
+// projectOf reads the pyproject.toml whose dependencies are wanted, as the recipe has it; without one, or with one that is wrong, which was reported when
+// it was found, it says nothing.
+func projectOf(req recipe.Requirements) *pyproject {
 	if req.Project == nil {
-		return
+		return &pyproject{}
 	}
 	py, err := readPyproject(req.Project.File)
 	if err != nil {
-		return // reported when it was read
+		return &pyproject{}
 	}
-	req.Project.Lines = py.lines(true, req.Project.Extras, req.Project.Groups)
-	req.Project.Repos = py.Tool.UV.repos(req.Project.Lines)
-	for _, q := range stages {
-		q.ProjectLines = py.lines(false, q.Extras, q.Groups)
-		q.Repos = py.Tool.UV.repos(q.ProjectLines)
+	return py
+}
+
+// parsed returns requirements whose texts are final with what they say.
+func parsed(req recipe.Requirements, py *pyproject) recipe.Requirements {
+	req.Parse()
+	if req.Project != nil {
+		project := *req.Project
+		project.Lines = py.lines(true, project.Extras, project.Groups)
+		project.Repos = py.Tool.UV.repos(project.Lines)
+		req.Project = &project
 	}
+	return req
+}
+
+// parsedStage is parsed for what a stage asks for beyond the runtime.
+func parsedStage(q recipe.StageRequirements, py *pyproject) recipe.StageRequirements {
+	q.Parse()
+	q.ProjectLines = py.lines(false, q.Extras, q.Groups)
+	q.Repos = py.Tool.UV.repos(q.ProjectLines)
+	return q
 }
 
 func normalizedNames(list []yamldoc.String) []string {
@@ -133,42 +124,42 @@ func normalizedNames(list []yamldoc.String) []string {
 	return recipe.SortedUnique(names)
 }
 
-// detected chooses the inputs of a project that names none: those that a named lock belongs to, else what is there.
-func (r *resolver) detected() []yamldoc.String {
-	lock := r.spec.python.lock
-	switch base := path.Base(lock.Value); {
-	case !lock.Set || lock.Value == "none":
-		return r.detectRequirements()
-	case base == "uv.lock" || base == "poetry.lock":
-		r.spec.python.project = yamldoc.String{Value: ".", At: lock.At, Set: true}
+// chosenInputs returns p with the requirements of a project that names none: those that a named lock belongs to, else what is there. file is the project file.
+func chosenInputs(t tree, p pythonSpec, py *pyproject, file string) pythonSpec {
+	if p.requirements != nil || p.packages != nil || p.project.Set {
+		return p
 	}
-	return nil // a lock in the standard's form lists every package
+	here := func(at fault.Position) yamldoc.String { return yamldoc.String{Value: ".", At: at, Set: true} }
+	switch base := path.Base(p.lock.Value); {
+	case p.lock.Set && (base == "uv.lock" || base == "poetry.lock"):
+		p.project = here(p.lock.At)
+	case p.lock.Set && p.lock.Value != "none": // a lock in the standard's form lists every package
+	case t.exists("requirements.txt"):
+		if py.hasProject() {
+			t.Notef("requirements.txt is used, the dependencies of pyproject.toml are not")
+		}
+		p.requirements = []yamldoc.String{{Value: "requirements.txt", Set: true}}
+	case py.hasProject():
+		p.project = here(fault.Position{})
+	default:
+		t.Add(nothingToBuildFrom(t, p.at, file))
+	}
+	return p
 }
 
-// detectRequirements chooses what stands in a project that does not say it.
-func (r *resolver) detectRequirements() []yamldoc.String {
-	if _, err := fs.Stat(r.fsys, "requirements.txt"); err == nil {
-		if r.py.hasProject() {
-			r.Notef("requirements.txt is used, the dependencies of pyproject.toml are not")
-		}
-		return []yamldoc.String{{Value: "requirements.txt", Set: true}}
-	}
-	if r.py.hasProject() {
-		r.spec.python.project = yamldoc.String{Value: ".", Set: true}
-		return nil
-	}
+// nothingToBuildFrom is the fault of a project without requirements. It names files of other tools that lie there.
+func nothingToBuildFrom(t tree, at fault.Position, file string) *fault.Fault {
 	f := fault.New(fault.Spec, "nothing to build from: there is no requirements.txt and no pyproject.toml with a [project] table")
-	if r.project.file != "" {
-		f.In(fault.Position{File: r.project.file, Line: r.spec.python.at.Line, Column: r.spec.python.at.Column})
+	if file != "" {
+		f.In(fault.Position{File: file, Line: at.Line, Column: at.Column})
 	}
 	f.Hint("write a requirements.txt, or python: {requirements: [file]} in %s; requirements: [] means no packages", FileName)
 	for _, other := range otherTools {
-		if _, err := fs.Stat(r.fsys, other.file); err == nil {
+		if t.exists(other.file) {
 			f.Hint("%s is here: %s", other.file, other.hint)
 		}
 	}
-	r.Add(f)
-	return nil
+	return f
 }
 
 // otherTools are files that hold dependencies in a form that mlbuild does not read.

@@ -19,9 +19,9 @@ const (
 // resolver is the state of one Resolve. Its steps fill the recipe and report faults.
 type resolver struct {
 	tree
-	project  *Project
 	sel      Selection
 	spec     *spec
+	python   pythonSpec // with the inputs that were chosen
 	py       *pyproject
 	direct   []requirement // what the project asks for by name
 	replaced []requirement // python.then and python.overrides, the last of each package
@@ -58,15 +58,15 @@ func (p *Project) Resolve(sel Selection) (*recipe.Recipe, error) {
 // compose makes the recipe of a project file's sections, in this order. Each is decided by its own part of the file and by what was decided before it.
 func (p *Project) compose(t tree, s *spec, sel Selection) *recipe.Recipe {
 	r := &recipe.Recipe{Profile: sel.Profile, Platform: resolvePlatform(t.Report, sel.Platform), Bytecode: s.bytecode}
-	q := &resolver{tree: t, project: p, sel: sel, spec: s, recipe: r}
-	q.pyprojectFile()
-	py, public := q.py, yamldoc.Values(s.public)
+	py, public := findPyproject(t, s.python.project), yamldoc.Values(s.public)
 	r.Name = resolveName(t.Report, s.name, py.name(), p.DefaultName)
 	r.Image = resolveImage(t.Report, s.image)
 	r.Suffix = resolveSuffix(t.Report, s.suffix, sel.Profile)
 	r.Tool = readReference(t.Report, s.tool, defaultTool)
 	r.Compression = resolveCompression(t.Report, s.compression)
 
+	python := chosenInputs(t, s.python, py, p.file)
+	q := &resolver{tree: t, sel: sel, spec: s, python: python, py: py, recipe: r}
 	q.requirements()
 	direct := q.direct
 	r.Secrets = p.resolveSecrets(t.Report, s)
@@ -86,8 +86,10 @@ func (p *Project) compose(t tree, s *spec, sel Selection) *recipe.Recipe {
 	r.System, r.Builder.System, r.Apt = system.image, system.builder, system.apt
 	builds := resolveSourceBuilds(t.Report, s.python.build, public)
 	r.Builder.Packages, r.Requires = builds.packages, withBuilds(r.Requires, builds)
-	r.Builder.Constraints = q.buildConstraints()
-	r.Builder.Project = installed(t, s.python, r.Name)
+	limits := newRequirementReader(t, python.indexes)
+	r.Builder.Constraints = limits.fileList(python.buildConstraints, true)
+	q.takeSources(limits.asked)
+	r.Builder.Project = installed(t, python, r.Name)
 
 	r.User = resolveUser(t.Report, s.user)
 	r.Layers = resolveLayers(t.Report, s.layers)
@@ -105,15 +107,28 @@ func (p *Project) compose(t tree, s *spec, sel Selection) *recipe.Recipe {
 	r.Testing, r.Dev = resolveTesting(t, s.testing, stages), resolveDev(t.Report, s.dev, stages)
 	leaks(t.Report, s, p.argPairs(sel))
 
-	q.parse()
-	r.Requires.Inputs = requiresInputs(t.Report, r, s.base.glibc.Value)
+	return withInputs(t.Report, *r, s.base.glibc.Value)
+}
+
+// withInputs returns a recipe whose texts are final with what they say, parsed, and with the hashes of what its locks are made from.
+// glibc is base.glibc as the project names it.
+func withInputs(report *yamldoc.Report, r recipe.Recipe, glibc string) *recipe.Recipe {
+	py := projectOf(r.Requires)
+	r.Requires = parsed(r.Requires, py)
+	r.Requires.Inputs = requiresInputs(report, &r, glibc)
 	if r.Testing != nil {
-		r.Testing.Requires.Inputs = stageInputs(t.Report, r.Requires.Inputs, r.Testing.Requires)
+		testing := *r.Testing
+		testing.Requires = parsedStage(testing.Requires, py)
+		testing.Requires.Inputs = stageInputs(report, r.Requires.Inputs, testing.Requires)
+		r.Testing = &testing
 	}
 	if r.Dev != nil {
-		r.Dev.Requires.Inputs = stageInputs(t.Report, r.Requires.Inputs, r.Dev.Requires)
+		dev := *r.Dev
+		dev.Requires = parsedStage(dev.Requires, py)
+		dev.Requires.Inputs = stageInputs(report, r.Requires.Inputs, dev.Requires)
+		r.Dev = &dev
 	}
-	return r
+	return &r
 }
 
 func orElse(s, fallback string) string {

@@ -108,7 +108,7 @@ func (r *resolver) stageExtras(q *recipe.StageRequirements, stage recipe.Stage, 
 		return nil
 	}
 	q.Extras = recipe.SortedUnique(yamldoc.Values(extras))
-	return r.extras(extras)
+	return wantedExtras(r.Report, r.py, extras)
 }
 
 // stageGroups returns the requirements of dependency groups. A group needs nothing else of the project, so without python.project they are written out
@@ -121,7 +121,7 @@ func (r *resolver) stageGroups(q *recipe.StageRequirements, stage recipe.Stage, 
 		r.Specf(groups[0].At, "%s.groups needs a pyproject.toml with [dependency-groups]", stage)
 		return nil
 	}
-	items := r.groups(groups)
+	items := wantedGroups(r.Report, r.py, groups)
 	if r.recipe.Requires.Project != nil {
 		q.Groups = recipe.SortedUnique(yamldoc.Values(groups))
 	} else {

@@ -22,15 +22,14 @@ type Survey struct {
 // NewSurvey reads a project. directory names it where pyproject.toml does not. What is wrong in it is told when it is built, and here left out.
 func NewSurvey(fsys fs.FS, directory string) Survey {
 	t := tree{yamldoc.NewReport(), fsys}
+	py := findPyproject(t, yamldoc.String{})
 	r := &resolver{
-		tree: t, sel: Selection{Profile: defaultProfile}, spec: &spec{}, recipe: &recipe.Recipe{Profile: defaultProfile},
-		project: &Project{fsys: fsys, root: &yamldoc.Node{Kind: yamldoc.Mapping}, DefaultName: directory},
+		tree: t, sel: Selection{Profile: defaultProfile}, spec: &spec{}, python: chosenInputs(t, pythonSpec{}, py, ""), py: py, recipe: &recipe.Recipe{},
 	}
-	r.pyprojectFile()
 	r.requirements()
 	s := Survey{
-		Name: resolveName(t.Report, yamldoc.String{}, r.py.name(), directory), PyProject: r.py.hasProject(),
-		Python: resolvePython(t, yamldoc.String{}, yamldoc.String{}, r.py).Version, ignore: readIgnores(t, nil, nil),
+		Name: resolveName(t.Report, yamldoc.String{}, py.name(), directory), PyProject: py.hasProject(),
+		Python: resolvePython(t, yamldoc.String{}, yamldoc.String{}, py).Version, ignore: readIgnores(t, nil, nil),
 	}
 	for _, q := range r.direct {
 		s.Requirements = append(s.Requirements, q.Requirement)

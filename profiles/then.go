@@ -10,7 +10,7 @@ import (
 // themselves, say of it: as when one pip install follows another, but for a result that fits together.
 func (r *resolver) then() {
 	req := &r.recipe.Requires
-	for _, step := range r.spec.python.then {
+	for _, step := range r.python.then {
 		read := r.reader()
 		for _, f := range read.fileList(step.requirements, false) {
 			if i := slices.IndexFunc(req.Files, func(g recipe.File) bool { return g.Path == f.Path }); i >= 0 {
@@ -31,7 +31,7 @@ func (r *resolver) then() {
 // overrides reads python.overrides. They ask for no package by themselves.
 func (r *resolver) overrides() {
 	read := r.reader()
-	read.items(r.spec.python.overrides)
+	read.items(r.python.overrides)
 	r.takeSources(read.asked)
 	r.replace(read.direct)
 }

@@ -61,13 +61,13 @@ func (r *resolver) takeUV(name string, at fault.Position) {
 		r.Specf(at, "%s belongs to a pyproject.toml, whose dependencies are not asked for", name).Hint("write python: {project: .}")
 		return
 	}
-	data, ok := r.lockFile(name, at)
+	data, ok := lockFile(r.tree, name, at)
 	if !ok {
 		return
 	}
 	lock := &uvLock{}
 	if err := toml.Unmarshal(data, lock); err != nil {
-		r.badTOML(name, err)
+		badTOML(r.Report, name, err)
 		return
 	}
 	if lock.Version != 1 {
@@ -76,7 +76,7 @@ func (r *resolver) takeUV(name string, at fault.Position) {
 	}
 	r.uv = &foundUV{name: name, lock: lock}
 	r.checkUV()
-	r.uv.files = r.workspace(name, data)
+	r.uv.files = workspace(r.tree, name, data, lock)
 }
 
 // foundUV is a uv.lock that was read.
@@ -88,24 +88,24 @@ type foundUV struct {
 }
 
 // lockFile reads a lock of another tool.
-func (r *resolver) lockFile(name string, at fault.Position) ([]byte, bool) {
-	return r.fileUpTo(name, at, "lock", maxLockBytes)
+func lockFile(t tree, name string, at fault.Position) ([]byte, bool) {
+	return t.fileUpTo(name, at, "lock", maxLockBytes)
 }
 
-// workspace gathers what uv reads beside the lock: the pyproject.toml of the workspace and of each of its packages in the project.
-func (r *resolver) workspace(name string, data []byte) []recipe.File {
+// workspace gathers what uv reads: its lock, and the pyproject.toml of the workspace and of each of its packages in the project.
+func workspace(t tree, name string, data []byte, lock *uvLock) []recipe.File {
 	files := []recipe.File{{Path: name, Data: string(data), Top: true}}
 	add := func(file string) {
-		if slices.ContainsFunc(files, func(f recipe.File) bool { return f.Path == file }) || !r.exists(file) {
+		if slices.ContainsFunc(files, func(f recipe.File) bool { return f.Path == file }) || !t.exists(file) {
 			return
 		}
-		if text, ok := r.smallFile(file, fault.Position{}, "project"); ok {
+		if text, ok := t.smallFile(file, fault.Position{}, "project"); ok {
 			files = append(files, recipe.File{Path: file, Data: string(text)})
 		}
 	}
 	root := path.Dir(name)
 	add(path.Join(root, "pyproject.toml"))
-	for _, p := range r.uv.lock.Packages {
+	for _, p := range lock.Packages {
 		dir, ok := p.Source.local()
 		if clean := path.Join(root, dir); ok && !path.IsAbs(dir) && clean != ".." && !strings.HasPrefix(clean, "../") {
 			add(path.Join(clean, "pyproject.toml"))

@@ -131,7 +131,7 @@ func (r *resolver) uvSettings() {
 func (r *resolver) uvIndexes(tool *uvTool) {
 	req := &r.recipe.Requires
 	for i, ix := range tool.Index {
-		if ix.Explicit || ix.URL == "" || yamldoc.HasUserInfo(ix.URL) || indexAt(r.spec.python.indexes, ix.URL) >= 0 || r.found.torch.tag != "" && torchIndex.MatchString(ix.URL) {
+		if ix.Explicit || ix.URL == "" || yamldoc.HasUserInfo(ix.URL) || indexAt(r.python.indexes, ix.URL) >= 0 || r.found.torch.tag != "" && torchIndex.MatchString(ix.URL) {
 			continue
 		}
 		if !checkURL(r.Report, yamldoc.String{Value: ix.URL, At: r.py.at(uvIndexURL(i)), Set: true}, "the index "+ix.Name) {
