@@ -11,7 +11,7 @@ import (
 	"github.com/moby/buildkit/client/llb/sourceresolver"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 
-	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/llb/models"
 	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
@@ -23,7 +23,7 @@ func (b *build) listGit(ctx context.Context, gw gateway.Client, profile string, 
 	if to.Revision, err = b.commitOf(ctx, gw, profile, model); err != nil {
 		return err
 	}
-	def, err := llb.FetchRepository(model, to.Revision)
+	def, err := models.FetchRepository(model, to.Revision)
 	if err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func (b *build) commitOf(ctx context.Context, gw gateway.Client, profile string,
 	if fullCommit.MatchString(s.Revision) {
 		return s.Revision, nil
 	}
-	op, err := llb.GitSource(model)
+	op, err := models.GitSource(model)
 	if err != nil {
 		return "", err
 	}

@@ -12,7 +12,7 @@ import (
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/llb/models"
 	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
@@ -41,12 +41,12 @@ const maxBlob = 32 << 20
 // listHub asks the hub for the commit of a revision and for its files. Files outside of LFS are fetched, because the hub names no sha256 for them.
 func (b *build) listHub(ctx context.Context, gw gateway.Client, profile string, model *recipe.Model, to *buildlock.Model) error {
 	d := modelDownload(model, "", buildlock.ModelFile{})
-	d.URL, d.File = llb.HubListURL(model), model.Name+": the list of its files"
+	d.URL, d.File = models.HubListURL(model), model.Name+": the list of its files"
 	ref, err := b.fetch(ctx, gw, profile, d)
 	if err != nil {
 		return err
 	}
-	data, err := readFile(ctx, ref, llb.FetchedFile)
+	data, err := readFile(ctx, ref, models.FetchedFile)
 	if err != nil {
 		return err
 	}
@@ -105,7 +105,7 @@ func (b *build) hubFile(ctx context.Context, gw gateway.Client, profile string, 
 	if err != nil {
 		return file, err
 	}
-	data, err := readFile(ctx, ref, llb.FetchedFile)
+	data, err := readFile(ctx, ref, models.FetchedFile)
 	if err != nil {
 		return file, err
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/moby/buildkit/solver/pb"
 
 	"github.com/mlbuild/mlbuild/builder/diagnose"
-	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/llb/models"
 	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
@@ -54,7 +54,7 @@ func (b *build) findModels(ctx context.Context, gw gateway.Client, r *recipe.Rec
 		if found[i], err = b.listModel(ctx, gw, r, model); err != nil {
 			return nil, err
 		}
-		if llb.Signed(model) && !model.Pinned() { // a step has no way to see that the source has something else now
+		if models.Signed(model) && !model.Pinned() { // a step has no way to see that the source has something else now
 			if found[i].Files[0], err = b.measure(ctx, gw, r, model); err != nil {
 				return nil, err
 			}
@@ -125,7 +125,7 @@ func (b *build) lockModel(ctx context.Context, gw gateway.Client, r *recipe.Reci
 
 // measure has the daemon fetch a source that is one file, and returns its size and hash.
 func (b *build) measure(ctx context.Context, gw gateway.Client, r *recipe.Recipe, model *recipe.Model) (f buildlock.ModelFile, err error) {
-	if llb.Signed(model) {
+	if models.Signed(model) {
 		return b.measureSigned(ctx, gw, r, model)
 	}
 	d := modelDownload(model, "", f)
@@ -136,7 +136,7 @@ func (b *build) measure(ctx context.Context, gw gateway.Client, r *recipe.Recipe
 	if err != nil {
 		return f, err
 	}
-	st, err := ref.StatFile(ctx, gateway.StatRequest{Path: llb.FetchedFile})
+	st, err := ref.StatFile(ctx, gateway.StatRequest{Path: models.FetchedFile})
 	if err != nil {
 		return f, fmt.Errorf("the size of %s: %w", d.URL, err)
 	}
@@ -146,7 +146,7 @@ func (b *build) measure(ctx context.Context, gw gateway.Client, r *recipe.Recipe
 
 // hashOf has the daemon fetch a file and returns its sha256 (hex). A solve of the same download in this session finds the file there.
 func (b *build) hashOf(ctx context.Context, gw gateway.Client, profile string, d diagnose.Download) (string, error) {
-	op := &pb.SourceOp{Identifier: d.URL, Attrs: map[string]string{pb.AttrHTTPFilename: llb.FetchedFile[1:], pb.AttrHTTPPerm: "0644"}}
+	op := &pb.SourceOp{Identifier: d.URL, Attrs: map[string]string{pb.AttrHTTPFilename: models.FetchedFile[1:], pb.AttrHTTPPerm: "0644"}}
 	if d.Secret != "" {
 		op.Attrs[pb.AttrHTTPAuthHeaderSecret] = d.Secret
 	}
@@ -162,7 +162,7 @@ func (b *build) hashOf(ctx context.Context, gw gateway.Client, profile string, d
 
 // fetch has the daemon fetch a file as it is now.
 func (b *build) fetch(ctx context.Context, gw gateway.Client, profile string, d diagnose.Download) (gateway.Reference, error) {
-	def, err := llb.Fetch(d.URL, d.Secret, d.File)
+	def, err := models.Fetch(d.URL, d.Secret, d.File)
 	if err != nil {
 		return nil, err
 	}
@@ -178,14 +178,14 @@ const renewModels = "mlbuild lock --upgrade models"
 // modelDownload is the download of one file of a model, with what helps where it fails.
 func modelDownload(model *recipe.Model, revision string, f buildlock.ModelFile) diagnose.Download {
 	d := diagnose.Download{
-		URL: llb.ModelURL(model, revision, f.Path), SHA256: f.SHA256, File: llb.ModelStep(model, f), Secret: llb.ModelAuth(model), Renew: renewModels,
+		URL: models.URL(model, revision, f.Path), SHA256: f.SHA256, File: models.StepName(model, f), Secret: models.Auth(model), Renew: renewModels,
 		Gone: fmt.Sprintf("correct the model %s in mlbuild.yaml; if its files moved, renew the lock: %s", model.Name, renewModels),
 	}
 	d.Account = diagnose.ModelAccount(model)
 	if model.Source.SHA256 != "" {
 		d.Renew = "correct sha256 of the model " + model.Name + " in mlbuild.yaml"
 	}
-	if llb.FetchedByStep(model, f) && model.Source.Kind == recipe.ModelGit {
+	if models.FetchedByStep(model, f) && model.Source.Kind == recipe.ModelGit {
 		d.URL = f.Path + " of " + model.Source.URL
 	}
 	return d
@@ -200,7 +200,7 @@ func modelDownloads(r *recipe.Recipe, found []buildlock.Model) []diagnose.Downlo
 			continue
 		}
 		for _, f := range found[i].Files {
-			if model.Source.Kind != recipe.ModelGit || llb.FetchedByStep(model, f) {
+			if model.Source.Kind != recipe.ModelGit || models.FetchedByStep(model, f) {
 				all = append(all, modelDownload(model, found[i].Revision, f))
 			}
 		}

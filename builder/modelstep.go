@@ -6,7 +6,7 @@ import (
 
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 
-	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/llb/models"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
@@ -14,7 +14,7 @@ import (
 
 // modelTool looks up the image that fetches and unpacks models, where one has to.
 func (b *build) modelTool(ctx context.Context, gw gateway.Client, c *found) (ops.Base, error) {
-	if !llb.NeedModelTool(c.recipe, c.models) {
+	if !models.NeedTool(c.recipe, c.models) {
 		return ops.Base{}, nil
 	}
 	return lookupImage(ctx, gw, c.recipe.Tool, b.worker)
@@ -26,7 +26,7 @@ func (b *build) measureSigned(ctx context.Context, gw gateway.Client, r *recipe.
 	if err != nil {
 		return f, err
 	}
-	def, steps, err := llb.MeasureModel(model, tool, b.worker, b.network())
+	def, steps, err := models.Measure(model, tool, b.worker, b.network())
 	if err != nil {
 		return f, err
 	}
@@ -39,11 +39,11 @@ func (b *build) measureSigned(ctx context.Context, gw gateway.Client, r *recipe.
 	if err != nil {
 		return f, fmt.Errorf("the download of %s: %w", model.Name, err)
 	}
-	sum, err := readFile(ctx, ref, llb.FetchedSum)
+	sum, err := readFile(ctx, ref, models.FetchedSum)
 	if err != nil {
 		return f, err
 	}
-	st, err := ref.StatFile(ctx, gateway.StatRequest{Path: llb.FetchedFile})
+	st, err := ref.StatFile(ctx, gateway.StatRequest{Path: models.FetchedFile})
 	if err != nil {
 		return f, fmt.Errorf("the size of %s: %w", model.Source, err)
 	}

@@ -8,6 +8,7 @@ import (
 	bkllb "github.com/moby/buildkit/client/llb"
 
 	"github.com/mlbuild/mlbuild/llb/layerplan"
+	"github.com/mlbuild/mlbuild/llb/models"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
@@ -65,7 +66,7 @@ func runtimeStage(r *recipe.Recipe, in given) (ops.Layers, error) {
 // own commands make depends on what is below. accounts is the state whose /etc has the users and groups.
 func withPackagesAndFiles(r *recipe.Recipe, in given, layers ops.Layers, accounts bkllb.State) (ops.Layers, error) {
 	table := newDirTable(r)
-	models := planModels(r, in.Models, room(r, in.Base, layers, 1)/2)
+	parts := models.Plan(r, in.Models, room(r, in.Base, layers, 1)/2)
 
 	layers = layers.And(accountLayers(r, in, accounts)...).And(skeletonLayer(r, in, table))
 	elsewhere, err := layersFromElsewhere(r, in, table)
@@ -73,14 +74,14 @@ func withPackagesAndFiles(r *recipe.Recipe, in given, layers ops.Layers, account
 		return nil, err
 	}
 	layers = layers.And(elsewhere...)
-	wheels, err := wheelLayers(r, in, layers, room(r, in.Base, layers, reserved(r, len(models))))
+	wheels, err := wheelLayers(r, in, layers, room(r, in.Base, layers, reserved(r, len(parts))))
 	if err != nil {
 		return nil, err
 	}
 	layers = layers.And(wheels...)
 	layers = layers.And(bytecodeLayers(r, in, layers)...)
 	layers = layers.And(hookLayers(r, in, recipe.AfterPackages, layers)...)
-	fetched, err := modelLayers(r, in, models, table)
+	fetched, err := models.Layers(parts, modelsOf(in), table)
 	if err != nil {
 		return nil, err
 	}

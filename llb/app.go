@@ -23,7 +23,7 @@ func appLayers(r *recipe.Recipe, in given, table ops.DirTable, below ops.Layers)
 	files := placedFiles(r.App.Copy, r.App.Ignore, r.User, table, in, ops.Group{ID: ops.GroupApp})
 	layers := ops.Layers{{Layer: layerplan.Layer{Kind: layerplan.KindApp, Name: name}, State: files}}
 	if r.Bytecode && in.Target != recipe.StageDev {
-		code := bytecode(r, in, interpreter(r, in, below), s, name, []bkllb.State{files})
+		code := bytecode(in, interpreter(r, in, below), s, name, []bkllb.State{files})
 		layers = layers.And(ops.Layer{Layer: layerplan.Layer{Kind: layerplan.KindApp, Name: "bytecode of " + name}, State: code})
 	}
 	return layers

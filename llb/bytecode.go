@@ -40,14 +40,14 @@ func bytecodeLayers(r *recipe.Recipe, in given, below ops.Layers) (layers ops.La
 	python, s := interpreter(r, in, below), ops.Group{ID: ops.GroupBytecode, NoCache: in.NoCache}
 	for _, from := range all {
 		l := layerplan.Layer{Kind: layerplan.KindBytecode, Name: "bytecode of " + from.name}
-		layers = layers.And(ops.Layer{Layer: l, State: bytecode(r, in, python, s, from.name, from.states)})
+		layers = layers.And(ops.Layer{Layer: l, State: bytecode(in, python, s, from.name, from.states)})
 	}
 	return layers
 }
 
 // bytecode compiles the Python files of some trees by the image's own Python, onto nothing. The result depends on the interpreter's version alone, not on
 // its build: a new base runs the step again and gives the same bytes.
-func bytecode(r *recipe.Recipe, in given, python bkllb.State, s ops.Group, name string, trees []bkllb.State) bkllb.State {
+func bytecode(in given, python bkllb.State, s ops.Group, name string, trees []bkllb.State) bkllb.State {
 	opts := []bkllb.RunOption{
 		bkllb.Args([]string{in.Interpreter, "-B", "-S", "-s", "-c", scripts.Bytecode}),
 		bkllb.AddEnv("PYTHONHASHSEED", "0"), // the order of sets in constants

@@ -4,6 +4,7 @@ import (
 	"path"
 	"slices"
 
+	"github.com/mlbuild/mlbuild/llb/models"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/llb/wheel"
 	"github.com/mlbuild/mlbuild/profiles/fault"
@@ -20,7 +21,7 @@ func newDirTable(r *recipe.Recipe) ops.DirTable {
 	for _, d := range wheel.ParentDirs(r.Python.Version) {
 		table = append(table, recipe.Dir{Path: d.Path, Mode: d.Mode, UID: d.UID, GID: d.GID})
 	}
-	for _, d := range modelDirs(r.Models) {
+	for _, d := range models.Dirs(r.Models) {
 		table = table.Set(d)
 	}
 	table = table.Set(own(r.App.Workdir))

@@ -28,7 +28,7 @@ type modelSpec struct {
 }
 
 // modelSource is a kind of source that models come from. Each has a file of its own: a new one is such a file and a row of modelSources, and what
-// recipe.ModelSource, llb/query and builder/lookup say of its kind.
+// recipe.ModelSource, llb/models and builder/lookup say of its kind.
 type modelSource struct {
 	kind   recipe.ModelKind
 	key    string   // of an item of models

@@ -10,7 +10,7 @@ import (
 
 	"github.com/moby/buildkit/session/secrets"
 
-	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/llb/models"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
@@ -149,7 +149,7 @@ func (s Store) modelHeaders(recipes []*recipe.Recipe) fault.List {
 			case model.Secret == "":
 				continue
 			case ok:
-				s[llb.ModelAuth(model)] = modelHeader(model, value)
+				s[models.Auth(model)] = modelHeader(model, value)
 				continue
 			case told[model.Name]:
 				continue

@@ -40,34 +40,47 @@ type ModelSource struct {
 
 // Tree reports whether the model is a directory, and To its place; else it is one file.
 func (m Model) Tree() bool {
-	switch m.Source.Kind {
-	case ModelGit, ModelHub:
-		return true
-	case ModelFile:
-		return m.Unpack || !slices.Equal(m.Source.Files, []string{m.Source.Path})
-	}
-	return m.Unpack
+	return m.Unpack || m.Source.Listed() || m.Source.Kind == ModelFile && !slices.Equal(m.Source.Files, []string{m.Source.Path})
 }
 
 // Pinned reports whether the project file alone says which bytes the model has, so that mlbuild.lock has no entry for it.
 func (m Model) Pinned() bool { return m.Source.SHA256 != "" || m.Source.Kind == ModelFile }
 
-// String is the source as people write it: huggingface:org/name@main, s3://bucket/key, git:https://…@v1.
-func (s ModelSource) String() string {
-	switch s.Kind {
-	case ModelHTTP:
-		return s.URL
-	case ModelS3, ModelGS:
-		return string(s.Kind) + "://" + s.Repo + "/" + s.Path
-	case ModelFile:
-		return "file:" + s.Path
-	case ModelGit:
-		return "git:" + s.URL + "@" + s.Revision
-	case ModelDrive:
-		return "gdrive:" + s.Repo
-	}
-	return string(s.Kind) + ":" + s.Repo + "@" + s.Revision
+// modelKinds say of each kind of source what recipes need to know of it.
+var modelKinds = map[ModelKind]struct {
+	listed bool                       // it lists files, of which patterns choose some
+	text   func(s ModelSource) string // the source as people write it
+	base   func(s ModelSource) string // the name that it gives its model, "" if it gives none
+}{
+	ModelHTTP:  {text: func(s ModelSource) string { return s.URL }, base: baseOfURL},
+	ModelGit:   {listed: true, text: func(s ModelSource) string { return "git:" + s.URL + "@" + s.Revision }, base: baseOfRepository},
+	ModelHub:   {listed: true, text: func(s ModelSource) string { return "huggingface:" + s.Repo + "@" + s.Revision }, base: func(s ModelSource) string { return path.Base(s.Repo) }},
+	ModelS3:    {text: func(s ModelSource) string { return "s3://" + s.Repo + "/" + s.Path }, base: baseOfPath},
+	ModelGS:    {text: func(s ModelSource) string { return "gs://" + s.Repo + "/" + s.Path }, base: baseOfPath},
+	ModelDrive: {text: func(s ModelSource) string { return "gdrive:" + s.Repo }, base: func(ModelSource) string { return "" }},
+	ModelFile:  {text: func(s ModelSource) string { return "file:" + s.Path }, base: baseOfPath},
 }
+
+func baseOfURL(s ModelSource) string {
+	u, err := url.Parse(s.URL)
+	if err != nil || path.Base(u.Path) == "/" || path.Base(u.Path) == "." {
+		return ""
+	}
+	return path.Base(u.Path)
+}
+
+func baseOfRepository(s ModelSource) string { return strings.TrimSuffix(path.Base(s.URL), ".git") }
+
+func baseOfPath(s ModelSource) string { return path.Base(s.Path) }
+
+// String is the source as people write it: huggingface:org/name@main, s3://bucket/key, git:https://…@v1.
+func (s ModelSource) String() string { return modelKinds[s.Kind].text(s) }
+
+// Base returns the name that a source gives its model, "" if it gives none.
+func (s ModelSource) Base() string { return modelKinds[s.Kind].base(s) }
+
+// Listed reports whether the source lists files, of which Select chooses: it is a repository.
+func (s ModelSource) Listed() bool { return modelKinds[s.Kind].listed }
 
 // Select returns the names that a source's patterns choose, in order. A pattern that begins with ! takes names away again; no pattern chooses
 // all. A pattern that chooses nothing, and a choice that is empty, is a fault.Spec.
@@ -114,29 +127,10 @@ func nothingMatches(s ModelSource, pattern string, names []string) *fault.Fault 
 	return f.Hint("correct files of the model; ** matches in directories too")
 }
 
-// Base returns the name that a source gives its model, "" if it gives none.
-func (s ModelSource) Base() string {
-	switch s.Kind {
-	case ModelHTTP:
-		u, err := url.Parse(s.URL)
-		if err != nil || path.Base(u.Path) == "/" || path.Base(u.Path) == "." {
-			return ""
-		}
-		return path.Base(u.Path)
-	case ModelGit:
-		return strings.TrimSuffix(path.Base(s.URL), ".git")
-	case ModelHub:
-		return path.Base(s.Repo)
-	case ModelDrive:
-		return ""
-	}
-	return path.Base(s.Path)
-}
-
 // Stem returns the name without what tells a file's format.
 func (s ModelSource) Stem() string {
 	base := ArchiveStem(s.Base())
-	if s.Kind == ModelGit || s.Kind == ModelHub {
+	if s.Listed() {
 		return base
 	}
 	return strings.TrimSuffix(base, path.Ext(base))

@@ -1,0 +1,25 @@
+package models
+
+import (
+	bkllb "github.com/moby/buildkit/client/llb"
+
+	"github.com/mlbuild/mlbuild/llb/ops"
+	"github.com/mlbuild/mlbuild/profiles/buildlock"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
+)
+
+// fileSource is a file or a directory of the project, which the client sends.
+type fileSource struct{}
+
+func (fileSource) url(recipe.ModelSource, bool, string, string) string { return "" }
+
+func (fileSource) header(string) string { return "" }
+
+func (fileSource) job(*recipe.Model, buildlock.ModelFile) *job { return nil }
+
+func (fileSource) file(in Inputs, model *recipe.Model, _ string, _ buildlock.ModelFile) held {
+	src := model.Source
+	opts := append(in.Session.Local(in.Session.SharedKey+"-model-"+ops.SelectionKey(src.Files, nil)),
+		bkllb.FollowPaths(src.Files), ops.Group{ID: ops.GroupModels}.Named("send %s", src.Path))
+	return held{state: bkllb.Local(ops.ProjectLocal, opts...), path: "/" + src.Path}
+}
