@@ -13,6 +13,7 @@ import (
 	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/llb/query"
+	"github.com/mlbuild/mlbuild/llb/wheelbuild"
 	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
@@ -30,7 +31,7 @@ type found struct {
 	spared    []pylock.Wheel    // of the lock, which the base makes unnecessary
 	system    *buildlock.System // nil = none, or not known
 	chosen    bool              // apt chose the system packages now: no lock has them
-	tools     llb.BuildInputs   // of the packages that are built
+	tools     wheelbuild.Inputs // of the packages that are built
 	modelTool ops.Base          // that fetches the models
 	models    []buildlock.Model // what the recipe's models are made of
 	cuda      string

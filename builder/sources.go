@@ -13,7 +13,7 @@ import (
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 
 	"github.com/mlbuild/mlbuild/builder/session"
-	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/llb/wheelbuild"
 	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
@@ -35,7 +35,7 @@ func (c *found) sources(lock *pylock.Lock) {
 		own := pylock.Wheel{Name: p.Name, Version: p.Version, Why: "it is the project itself", Source: &pylock.Source{Type: pylock.Directory, Path: p.Path}}
 		c.wheels = append(slices.DeleteFunc(slices.Clone(c.wheels), func(w pylock.Wheel) bool { return w.Name == p.Name }), own)
 	}
-	if !llb.Builds(c.wheels) {
+	if !wheelbuild.Any(c.wheels) {
 		return
 	}
 	c.needs, c.asked = lock.Needs(), map[string]string{}
@@ -103,7 +103,7 @@ func fetched(wheels []pylock.Wheel) []pylock.Wheel {
 // not those of the lock any more.
 func (b *build) checkSources(c *found) error {
 	wheels := slices.Concat(c.wheels, c.extra)
-	if llb.Builds(wheels) && !runsOn(b.daemon.Platforms, c.recipe.Platform) {
+	if wheelbuild.Any(wheels) && !runsOn(b.daemon.Platforms, c.recipe.Platform) {
 		return fault.New(fault.Platform, "profile %s on %s builds packages from source, and the daemon at %s runs only %v",
 			c.recipe.Profile, c.recipe.Platform, b.daemon.Addr, b.daemon.Platforms).
 			Hint("install the emulator on the daemon's machine: apt-get install qemu-user-static").
@@ -111,7 +111,7 @@ func (b *build) checkSources(c *found) error {
 	}
 	var faults fault.List
 	for _, w := range wheels {
-		if server := llb.SSHServer(w); server != "" {
+		if server := wheelbuild.SSHServer(w); server != "" {
 			faults = append(faults, b.checkSSH(w.Label()+" comes from "+w.Source.URL, server)...)
 		}
 		path, sum := w.Path, w.SHA256
@@ -142,7 +142,7 @@ func (b *build) checkSSH(what, server string) fault.List {
 func serversOf(wheels []pylock.Wheel) []string {
 	var servers []string
 	for _, w := range wheels {
-		if s := llb.SSHServer(w); s != "" {
+		if s := wheelbuild.SSHServer(w); s != "" {
 			servers = append(servers, s)
 		}
 	}
@@ -168,13 +168,13 @@ func (b *build) checkFile(path, sum, profile string) error {
 }
 
 // lookupTools finds what the packages are built with, if any is.
-func (b *build) lookupTools(ctx context.Context, gw gateway.Client, c *found) (t llb.BuildInputs, err error) {
+func (b *build) lookupTools(ctx context.Context, gw gateway.Client, c *found) (t wheelbuild.Inputs, err error) {
 	r := c.recipe
 	wheels := slices.Concat(c.wheels, c.extra)
-	if !llb.Builds(wheels) {
+	if !wheelbuild.Any(wheels) {
 		return t, nil
 	}
-	t = llb.BuildInputs{Needs: c.needs, Asked: c.asked, Glibc: c.glibc, Version: b.req.Version, Hosts: session.KnownHosts(b.req.KnownHosts, serversOf(wheels))}
+	t = wheelbuild.Inputs{Needs: c.needs, Asked: c.asked, Glibc: c.glibc, Version: b.req.Version, Hosts: session.KnownHosts(b.req.KnownHosts, serversOf(wheels))}
 	if t.Tool, err = lookupImage(ctx, gw, r.Tool, b.worker); err != nil {
 		return t, err
 	}

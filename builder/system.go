@@ -11,6 +11,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/builder/registry"
 	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/llb/install"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/llb/query"
 	"github.com/mlbuild/mlbuild/profiles/buildlock"
@@ -222,7 +223,7 @@ func (b *build) askApt(ctx context.Context, gw gateway.Client, r *recipe.Recipe,
 		return s, err
 	}
 	if in.Base.Bare {
-		err = llb.CheckPackages(r, &s)
+		err = install.CheckPackages(r, &s)
 	}
 	return s, err
 }

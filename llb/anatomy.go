@@ -7,6 +7,7 @@ import (
 	"github.com/containerd/platforms"
 	bkllb "github.com/moby/buildkit/client/llb"
 
+	"github.com/mlbuild/mlbuild/llb/install"
 	"github.com/mlbuild/mlbuild/llb/layerplan"
 	"github.com/mlbuild/mlbuild/llb/models"
 	"github.com/mlbuild/mlbuild/llb/ops"
@@ -99,7 +100,7 @@ func check(r *recipe.Recipe, in given) error {
 	if err := checkModels(r, in); err != nil {
 		return err
 	}
-	return CheckPackages(r, in.System)
+	return install.CheckPackages(r, in.System)
 }
 
 // reserved is the number of layers that the budget keeps for models, for what the project's own steps make, and for the project's files.

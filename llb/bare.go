@@ -5,6 +5,7 @@ import (
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/mlbuild/mlbuild/llb/install"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/fault"
@@ -42,7 +43,7 @@ func baseStage(r *recipe.Recipe, in given) (ops.Layers, error) {
 	if !in.Base.Bare {
 		return nil, nil
 	}
-	if err := CheckPackages(r, in.System); err != nil {
+	if err := install.CheckPackages(r, in.System); err != nil {
 		return nil, err
 	}
 	layers, _ := systemLayers(r, in)

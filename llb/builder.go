@@ -3,6 +3,7 @@ package llb
 import (
 	bkllb "github.com/moby/buildkit/client/llb"
 
+	"github.com/mlbuild/mlbuild/llb/install"
 	"github.com/mlbuild/mlbuild/llb/layerplan"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
@@ -30,7 +31,7 @@ func builderTools(r *recipe.Recipe, in given) (base, tools bkllb.State) {
 	if len(packages) == 0 {
 		return base, base
 	}
-	return base, ops.AptInstalled(base, packages, r.Apt, in.Base, in.Network, in.platform, ops.Group{ID: ops.GroupBuilder, NoCache: in.NoCache})
+	return base, ops.AptInstalled(base, packages, r.Apt, in.Base, in.Network, in.platform, in.setting().Group(ops.GroupBuilder))
 }
 
 // builderStage is the builder as an image: the base and one layer with the packages.
@@ -41,7 +42,7 @@ func builderStage(r *recipe.Recipe, in given) (ops.Layers, error) {
 	layers := pythonLayers(r, in)
 	if packages := r.Builder.System; len(packages) > 0 {
 		base := withPython(r, in, ops.BaseToRead(in.Base, in.platform))
-		_, layer := aptLayer(r, in, base, packages, layerplan.KindBuilder, ops.GroupBuilder)
+		_, layer := install.Apt(base, in.Base, packages, r.Apt, layerplan.KindBuilder, ops.GroupBuilder, in.setting())
 		layers = layers.And(layer)
 	}
 	return layers, nil

@@ -74,9 +74,6 @@ func applyApp(c *dockerspec.DockerOCIImageConfig, r *recipe.Recipe, a recipe.App
 	}
 }
 
-// systemPath is the PATH of an image that sets none.
-const systemPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
 // mergeEnv puts the virtual environment first on the base's PATH and lets the recipe's variables win, sorted behind the base's.
 func mergeEnv(base []string, ours []recipe.Pair) []string {
 	values := map[string]string{}
@@ -90,7 +87,7 @@ func mergeEnv(base []string, ours []recipe.Pair) []string {
 	}
 
 	values["VIRTUAL_ENV"] = wheel.Venv
-	values["PATH"] = wheel.Venv + "/bin:" + cmp.Or(values["PATH"], systemPath)
+	values["PATH"] = wheel.Venv + "/bin:" + cmp.Or(values["PATH"], ops.SystemPath)
 	for _, p := range ours {
 		values[p.Name] = p.Value
 	}

@@ -6,6 +6,7 @@ import (
 
 	bkllb "github.com/moby/buildkit/client/llb"
 
+	"github.com/mlbuild/mlbuild/llb/install"
 	"github.com/mlbuild/mlbuild/llb/layerplan"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/llb/wheel"
@@ -26,7 +27,7 @@ func devStage(r *recipe.Recipe, in given) (ops.Layers, error) {
 		if err := needsApt(r, in); err != nil {
 			return nil, err
 		}
-		installed, layer := aptLayer(r, in, accounts, tools, layerplan.KindDev, ops.GroupDev)
+		installed, layer := install.Apt(accounts, in.Base, tools, r.Apt, layerplan.KindDev, ops.GroupDev, in.setting())
 		layers, accounts = layers.And(layer), installed
 	}
 	layers, err := withPackagesAndFiles(r, in, layers, accounts)

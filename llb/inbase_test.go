@@ -48,13 +48,13 @@ func mkfile(t *testing.T, g llbtest.Graph, path string) []byte {
 	return nil
 }
 
-// TestLaidPython: the layer of an interpreter depends on the image that it comes from and on nothing else, and nothing runs.
-func TestLaidPython(t *testing.T) {
-	lay := func(r *recipe.Recipe, in *Inputs) {
+// TestCopiedPython: the layer of an interpreter depends on the image that it comes from and on nothing else, and nothing runs.
+func TestCopiedPython(t *testing.T) {
+	copied := func(r *recipe.Recipe, in *Inputs) {
 		r.Base.Python = "docker.io/library/python:3.11-slim-bookworm"
 		in.Images = map[string]ops.Base{r.Base.Python: llbtest.Base(llbtest.OtherRef, 4)}
 	}
-	g := compiled(t, lay)
+	g := compiled(t, copied)
 	settle := func(g llbtest.Graph) string {
 		for _, v := range g.Kinds("file") {
 			if v.Name == "[python] settle times" {
@@ -70,12 +70,12 @@ func TestLaidPython(t *testing.T) {
 		"user": func(r *recipe.Recipe, _ *Inputs) { r.User = recipe.User{} },
 		"app":  func(r *recipe.Recipe, _ *Inputs) { r.App.Workdir = "/srv" },
 	} {
-		if got := settle(compiled(t, func(r *recipe.Recipe, in *Inputs) { lay(r, in); change(r, in) })); got != want {
+		if got := settle(compiled(t, func(r *recipe.Recipe, in *Inputs) { copied(r, in); change(r, in) })); got != want {
 			t.Errorf("another %s makes another layer", name)
 		}
 	}
 	if got := settle(compiled(t, func(r *recipe.Recipe, in *Inputs) {
-		lay(r, in)
+		copied(r, in)
 		in.Images[r.Base.Python] = llbtest.Base(llbtest.BaseRef, 5)
 	})); got == want {
 		t.Error("another image makes the same layer")
@@ -87,7 +87,7 @@ func TestLaidPython(t *testing.T) {
 	}) {
 		t.Error("libssl is not copied to where the loader looks last")
 	}
-	plan := compile(t, lay).Plan
+	plan := compile(t, copied).Plan
 	if plan.Layers[0].Kind != "python" {
 		t.Errorf("the first layer is %+v", plan.Layers[0])
 	}

@@ -6,6 +6,7 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/mlbuild/mlbuild/llb/ops"
+	"github.com/mlbuild/mlbuild/llb/wheelbuild"
 	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
@@ -23,7 +24,7 @@ type Inputs struct {
 	Images  map[string]ops.Base // the images of Recipe.Images, by the references there
 	Wheels  []pylock.Wheel      // one per package, sorted by name
 	Extra   []pylock.Wheel      // those that only the stage of Target has, sorted by name
-	Build   BuildInputs         // what packages are built with; zero where none is
+	Build   wheelbuild.Inputs   // what packages are built with; zero where none is
 	System  *buildlock.System   // the system packages; nil = none, or plain apt is to find them
 	Models  []buildlock.Model   // what the recipe's models are made of, in its order; a model without files is a directory of the project
 	Tool    ops.Base            // the recipe's tool image, on Worker's platform; zero where NeedModelTool says no
@@ -42,4 +43,9 @@ type Inputs struct {
 type given struct {
 	Inputs
 	platform ocispecs.Platform // the image's own: the recipe's, parsed
+}
+
+// setting is where the steps of the image's graph run.
+func (in given) setting() ops.Setting {
+	return ops.Setting{Platform: in.platform, Worker: in.Worker, Helpers: in.Helpers, Session: in.Session, Network: in.Network, NoCache: in.NoCache}
 }

@@ -12,8 +12,8 @@ import (
 
 	"github.com/mlbuild/mlbuild/llb/llbtest"
 	"github.com/mlbuild/mlbuild/llb/ops"
-	"github.com/mlbuild/mlbuild/llb/query"
 	"github.com/mlbuild/mlbuild/llb/wheel"
+	"github.com/mlbuild/mlbuild/llb/wheelbuild"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
@@ -41,7 +41,7 @@ func fromSource(t *testing.T, change func(*recipe.Recipe, *Inputs), sources ...p
 func sourceProject(r *recipe.Recipe, in *Inputs, change func(*recipe.Recipe, *Inputs), sources []pylock.Wheel) {
 	r.Builder.System = []string{"gcc"}
 	in.Wheels = append(slices.Clone(sources), llbtest.Wheel("filelock", 16_000), llbtest.Wheel("numpy", 16_800_000))
-	in.Build = BuildInputs{Tool: llbtest.Base(toolRef, 4), Glibc: "2.36", Needs: map[string][]string{}, Asked: map[string]string{}}
+	in.Build = wheelbuild.Inputs{Tool: llbtest.Base(toolRef, 4), Glibc: "2.36", Needs: map[string][]string{}, Asked: map[string]string{}}
 	for _, w := range sources {
 		in.Build.Asked[w.Name] = "the project"
 	}
@@ -100,22 +100,22 @@ func TestBuiltWheel(t *testing.T) {
 	if job := told(g, step, "build.json"); job["archive"] != "speedups-1.2.3.tar.gz" || job["shared"] != false {
 		t.Errorf("the build is told %v", job)
 	}
-	for dest, id := range map[string]string{"/cache": "mlbuild/uv/" + ops.UVVersion + "/amd64", buildCache: "mlbuild/build/debian-bookworm/amd64"} {
+	for dest, id := range map[string]string{"/cache": "mlbuild/uv/" + ops.UVVersion + "/amd64", wheelbuild.CacheDir: "mlbuild/build/debian-bookworm/amd64"} {
 		if got := llbtest.Mount(step, dest).GetCacheOpt(); got.GetID() != id || got.Sharing != pb.CacheSharingOpt_SHARED {
 			t.Errorf("the cache at %s is %v", dest, got)
 		}
 	}
-	lay := g.Named("unpack speedups 1.2.3")
-	if exec := lay.Op.GetExec(); exec.Network != pb.NetMode_NONE || from(g, lay, "/mlbuild/wheel").Digest != step.Digest {
-		t.Errorf("unpacking: network %v, of %s", exec.Network, from(g, lay, "/mlbuild/wheel").Name)
+	unpack := g.Named("unpack speedups 1.2.3")
+	if exec := unpack.Op.GetExec(); exec.Network != pb.NetMode_NONE || from(g, unpack, "/mlbuild/wheel").Digest != step.Digest {
+		t.Errorf("unpacking: network %v, of %s", exec.Network, from(g, unpack, "/mlbuild/wheel").Name)
 	}
-	job := told(g, lay, "lay.json")
+	job := told(g, unpack, "lay.json")
 	delete(job, "args")
 	if d := cmp.Diff(map[string]any{"name": "speedups", "version": "1.2.3", "machine": "x86_64", "glibc": 36.0, "needs": []any{"filelock", "numpy"}}, job); d != "" {
 		t.Errorf("unpacking is told (-want +got):\n%s", d)
 	}
 	image := g.ByDigest[g.Output]
-	if !slices.ContainsFunc(g.Inputs(image), func(v llbtest.Vertex) bool { return v.Digest == lay.Digest }) {
+	if !slices.ContainsFunc(g.Inputs(image), func(v llbtest.Vertex) bool { return v.Digest == unpack.Digest }) {
 		t.Error("the wheel is no layer of the image")
 	}
 	if slices.ContainsFunc(g.Inputs(image), func(v llbtest.Vertex) bool { return strings.Contains(v.Name, "gcc") || v.Digest == step.Digest }) {
@@ -163,7 +163,7 @@ func TestBuildEnvironment(t *testing.T) {
 		want map[string]string // "" = not set
 	}{
 		{"by default", recipe.PackageBuild{}, nil, map[string]string{
-			"SOURCE_DATE_EPOCH": "315532800", "PYTHONHASHSEED": "0", "TZ": "UTC", "CCACHE_DIR": buildCache + "/ccache",
+			"SOURCE_DATE_EPOCH": "315532800", "PYTHONHASHSEED": "0", "TZ": "UTC", "CCACHE_DIR": wheelbuild.CacheDir + "/ccache",
 			"PATH": "/usr/lib/ccache:/usr/local/bin:/usr/bin:/bin", "MAX_JOBS": "", "CUDA_HOME": "", "FORCE_CUDA": ""}},
 		{"with jobs", recipe.PackageBuild{Jobs: 3}, nil, map[string]string{"MAX_JOBS": "3", "CMAKE_BUILD_PARALLEL_LEVEL": "3", "MAKEFLAGS": "-j3"}},
 		{"of its own", recipe.PackageBuild{Jobs: 3, Env: []recipe.Pair{{Name: "MAX_JOBS", Value: "7"}, {Name: "USE_OPENMP", Value: "1"}}}, nil,
@@ -171,7 +171,7 @@ func TestBuildEnvironment(t *testing.T) {
 		{"without isolation", recipe.PackageBuild{Shared: true}, nil, map[string]string{
 			"PATH": "/mlbuild/env/bin:/opt/venv/bin:/usr/lib/ccache:/usr/local/bin:/usr/bin:/bin"}},
 		{"with CUDA", recipe.PackageBuild{CUDA: true}, gpu, map[string]string{
-			"CUDA_HOME": cudaHome, "FORCE_CUDA": "1", "TORCH_CUDA_ARCH_LIST": arch, "PATH": cudaHome + "/bin:/usr/lib/ccache:/usr/local/bin:/usr/bin:/bin"}},
+			"CUDA_HOME": wheelbuild.CUDAHome, "FORCE_CUDA": "1", "TORCH_CUDA_ARCH_LIST": arch, "PATH": wheelbuild.CUDAHome + "/bin:/usr/lib/ccache:/usr/local/bin:/usr/bin:/bin"}},
 		{"with CUDA for one GPU", recipe.PackageBuild{CUDA: true, Env: []recipe.Pair{{Name: "TORCH_CUDA_ARCH_LIST", Value: "9.0"}}}, gpu,
 			map[string]string{"TORCH_CUDA_ARCH_LIST": "9.0"}},
 		{"with CUDA in a profile without", recipe.PackageBuild{CUDA: true}, nil, map[string]string{"CUDA_HOME": "", "FORCE_CUDA": "", "TORCH_CUDA_ARCH_LIST": ""}},
@@ -200,7 +200,7 @@ func TestToolkitOnlyWhereAsked(t *testing.T) {
 		r.Builder.Packages = []recipe.PackageBuild{{Name: "kernels", CUDA: true}, {Name: "plain"}}
 	}, sdistOf("kernels"), sdistOf("plain"))
 	step := g.Named("[source] wheel of kernels")
-	if m := llbtest.Mount(step, cudaHome); m == nil || !m.Readonly || m.Selector != "/usr/local/cuda-12.6" || !strings.Contains(from(g, step, cudaHome).Op.GetSource().Identifier, develRef) {
+	if m := llbtest.Mount(step, wheelbuild.CUDAHome); m == nil || !m.Readonly || m.Selector != "/usr/local/cuda-12.6" || !strings.Contains(from(g, step, wheelbuild.CUDAHome).Op.GetSource().Identifier, develRef) {
 		t.Errorf("the toolkit: %v", m)
 	}
 	for _, v := range g.All {
@@ -242,11 +242,11 @@ func TestBuildWithoutIsolation(t *testing.T) {
 	if d := cmp.Diff([]any{"tools", "filelock", "numpy"}, job["has"]); d != "" || job["shared"] != true {
 		t.Errorf("it is told %v\n%s", job, d)
 	}
-	lay := g.Named("unpack kernels")
-	if llbtest.Mount(lay, "/mlbuild/layers/3") == nil || llbtest.Mount(lay, "/mlbuild/layers/4") != nil {
+	unpack := g.Named("unpack kernels")
+	if llbtest.Mount(unpack, "/mlbuild/layers/3") == nil || llbtest.Mount(unpack, "/mlbuild/layers/4") != nil {
 		t.Error("libraries are looked for in other layers than that of the system packages and the three that the build saw")
 	}
-	if d := cmp.Diff([]any{"filelock", "numpy"}, told(g, lay, "lay.json")["needs"]); d != "" {
+	if d := cmp.Diff([]any{"filelock", "numpy"}, told(g, unpack, "lay.json")["needs"]); d != "" {
 		t.Errorf("unpacking (-want +got):\n%s", d)
 	}
 }
@@ -374,20 +374,5 @@ func TestBuiltForAnotherPlatform(t *testing.T) {
 	}
 	if told(g, g.Named("unpack speedups"), "lay.json")["machine"] != "aarch64" {
 		t.Error("its platform tag is held against another machine")
-	}
-}
-
-func TestSSHServers(t *testing.T) {
-	r := llbtest.Recipe()
-	r.Requires.Packages = []string{"a @ git+ssh://git@git.example/a.git@main", "b @ git+ssh://[::1]:2222/b.git", "c @ git+https://web.example/c.git"}
-	r.Requires.Files = []recipe.File{{Data: "d @ git+ssh://git@git.example:22/d.git\n"}}
-	r.Requires.Project = &recipe.ProjectSource{Repos: []string{"ssh://me@other.example:7999/e.git", "ssh://git@third.example/team/f.git"}}
-	r.Requires.Parse()
-	if d := cmp.Diff([]string{"[::1]:2222", "[other.example]:7999", "git.example", "third.example"}, query.SSHServers(r)); d != "" {
-		t.Errorf("servers (-want +got):\n%s", d)
-	}
-	r.Requires.UV = &recipe.UVLock{}
-	if len(query.SSHServers(r)) != 0 || query.UsesGit(r) {
-		t.Error("uv has nothing to ask where its own lock says all")
 	}
 }

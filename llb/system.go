@@ -1,10 +1,9 @@
 package llb
 
 import (
-	"strings"
-
 	bkllb "github.com/moby/buildkit/client/llb"
 
+	"github.com/mlbuild/mlbuild/llb/install"
 	"github.com/mlbuild/mlbuild/llb/layerplan"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
@@ -20,10 +19,10 @@ func systemLayers(r *recipe.Recipe, in given) (layers ops.Layers, accounts bkllb
 	switch {
 	case in.System != nil:
 		var locked ops.Layers
-		locked, accounts = debLayers(r, in, accounts, room(r, in.Base, layers, 1)/3)
+		locked, accounts = install.Debs(in.System, r.Apt, accounts, room(r, in.Base, layers, 1)/3, in.setting())
 		layers = layers.And(locked...)
 	case len(r.System) > 0:
-		installed, layer := aptLayer(r, in, accounts, r.System, layerplan.KindSystem, ops.GroupSystem)
+		installed, layer := install.Apt(accounts, in.Base, r.System, r.Apt, layerplan.KindSystem, ops.GroupSystem, in.setting())
 		layers, accounts = layers.And(layer), installed
 	}
 	hooks := hookLayers(r, in, recipe.AfterSystem, layers)
@@ -31,11 +30,4 @@ func systemLayers(r *recipe.Recipe, in given) (layers ops.Layers, accounts bkllb
 		accounts = imageSoFar(r, in, layers) // they may have added some
 	}
 	return layers, accounts
-}
-
-// aptLayer has apt install packages on a state of the base, and returns that state with them, and what this changed as a layer.
-func aptLayer(r *recipe.Recipe, in given, base bkllb.State, packages []string, kind layerplan.Kind, group ops.GroupID) (installed bkllb.State, layer ops.Layer) {
-	installed = ops.AptInstalled(base, packages, r.Apt, in.Base, in.Network, in.platform, ops.Group{ID: group, NoCache: in.NoCache})
-	changed := bkllb.Diff(base, installed, ops.Group{ID: group}.Named("files of the system packages"))
-	return installed, ops.Layer{Layer: layerplan.Layer{Kind: kind, Name: strings.Join(packages, " ")}, State: changed}
 }

@@ -1,17 +1,12 @@
 package llb
 
 import (
-	"encoding/json"
-	"fmt"
-	"strings"
+	"slices"
 
-	bkllb "github.com/moby/buildkit/client/llb"
-	digest "github.com/opencontainers/go-digest"
-
-	"github.com/mlbuild/mlbuild/llb/counts"
+	"github.com/mlbuild/mlbuild/llb/install"
 	"github.com/mlbuild/mlbuild/llb/layerplan"
 	"github.com/mlbuild/mlbuild/llb/ops"
-	"github.com/mlbuild/mlbuild/llb/wheel"
+	"github.com/mlbuild/mlbuild/llb/wheelbuild"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
@@ -19,95 +14,41 @@ import (
 // wheelLayers returns the layers of the packages: first those that are there as wheels, then those that are built. limit is the number of layers that they may make, and
 // below are the layers of the image so far.
 func wheelLayers(r *recipe.Recipe, in given, below ops.Layers, limit int) (ops.Layers, error) {
-	there, sources := ready(in.Wheels)
+	there, sources := wheelbuild.Split(in.Wheels)
 	helper := ops.HelperRoot(in.Helpers.Wheels)
 	var layers ops.Layers
 	for _, l := range layerplan.PlanWheels(there, r.Layers, limit-len(sources)) {
-		layers = layers.And(wheelLayer(helper, l, r, in))
+		layers = layers.And(install.Wheels(helper, l, r, in.setting()))
 	}
 	built, err := builtLayers(r, in, sources, below.And(layers...))
 	return layers.And(built...), err
 }
 
-// wheelLayer unpacks the layer's wheels onto nothing. It is a function of the wheels' bytes, the Python version and the helper: no base
-// image, no Python, no pip. What the recipe prunes is left out.
-func wheelLayer(root bkllb.State, l layerplan.Layer, r *recipe.Recipe, in given) ops.Layer {
-	s := ops.Group{ID: ops.GroupWheels, NoCache: in.NoCache}
-	args := []string{"-python", r.Python.Version, "-out", "/out"}
-	if l.Part.N > 1 {
-		args = append(args, "-part", fmt.Sprintf("%d/%d", l.Part.K, l.Part.N))
+// stageWheelLayers returns the layers of the packages that only a stage has, on the runtime's layers. Its wheels are whole; those of the runtime lie in the runtime's own layers.
+func stageWheelLayers(r *recipe.Recipe, in given, runtime ops.Layers) (ops.Layers, error) {
+	there, sources := wheelbuild.Split(in.Extra)
+	limit := room(r, in.Base, runtime, reserved(r, len(runtime.OfKind(layerplan.KindModel)))) - len(sources)
+	helper := ops.HelperRoot(in.Helpers.Wheels)
+	var layers ops.Layers
+	for _, l := range layerplan.PlanWheels(there, r.Layers, limit) {
+		layers = layers.And(install.Wheels(helper, l, install.WithStartup(r, l.Wheels), in.setting()))
 	}
-	for _, a := range r.Requires.Allow {
-		if strings.HasSuffix(a, ".pth") {
-			args = append(args, "-allow-pth", a)
-		}
-	}
-	args = append(args, pruneArgs(r.Prune)...)
-	var mounts []bkllb.RunOption
-	var files []string
-	for i, w := range l.Wheels {
-		dir := fmt.Sprintf("/in/%d", i)
-		mounts = append(mounts, bkllb.AddMount(dir, wheelFile(w, r, in), bkllb.Readonly, ops.ByKey))
-		if w.Direct {
-			origin := fmt.Sprintf("/origin/%d", i)
-			args = append(args, "-direct-url", w.Filename+"="+origin+directURLFile)
-			mounts = append(mounts, bkllb.AddMount(origin, originOf(w, s), bkllb.Readonly, ops.ByKey))
-		}
-		files = append(files, dir+"/"+w.Filename)
-	}
-	args = append(args, files...)
-	step := ops.HelperStep(root, in.Worker, s, "unpack "+l.Name, args, mounts...)
-	return ops.Layer{Layer: l, State: step.AddMount("/out", bkllb.Scratch())}
+	built, err := builtLayers(r, in, sources, runtime.And(layers...))
+	return layers.And(built...), err
 }
 
-// pruneArgs tell the helper what to leave out; none for an image that leaves out nothing, whose layers are those of every other.
-func pruneArgs(p recipe.Pruning) []string {
-	var args []string
-	for _, rule := range p.Rules {
-		args = append(args, "-prune", strings.Join(rule.Patterns, ":"))
+// builtLayers returns the layers of the packages that are built, on the builder stage. below are the layers of the image so far.
+func builtLayers(r *recipe.Recipe, in given, sources []pylock.Wheel, below ops.Layers) (ops.Layers, error) {
+	if len(sources) == 0 {
+		return nil, nil
 	}
-	for _, k := range p.Keep {
-		args = append(args, "-keep", k)
+	root, err := builderRoot(r, in)
+	if err != nil {
+		return nil, err
 	}
-	return args
-}
-
-const directURLFile = "/direct_url.json"
-
-// originOf is the file by which an installed package that was required by its URL says so (PEP 610).
-func originOf(w pylock.Wheel, s ops.Group) bkllb.State {
-	url, _ := json.Marshal(w.URL) //nolint:errchkjson // a string always encodes
-	data := fmt.Sprintf(`{"archive_info": {"hash": "sha256=%s", "hashes": {"sha256": "%s"}}, "url": %s}`, w.SHA256, w.SHA256, url)
-	return bkllb.Scratch().File(bkllb.Mkfile(directURLFile, 0o644, []byte(data)), s.Named("where %s comes from", w.Name))
-}
-
-// wheelFile holds a wheel under its file name.
-func wheelFile(w pylock.Wheel, r *recipe.Recipe, in given) bkllb.State {
-	if w.URL != "" {
-		return download(w, r.Requires.Indexes)
+	image := wheelbuild.Image{
+		Recipe: r, Base: in.Base, Interpreter: in.Interpreter, Packages: slices.Concat(in.Wheels, in.Extra), Below: below,
+		Root: root, WithPython: withPython(r, in, ops.BaseToRead(in.Base, in.platform)),
 	}
-	s := ops.Group{ID: ops.GroupDownload}
-	files := ops.LocalFiles([]string{w.Path}, r, in.Session, s)
-	info := &bkllb.CopyInfo{Mode: &bkllb.ChmodOpt{Mode: 0o644}}
-	return bkllb.Scratch().File(bkllb.Copy(files, "/"+w.Path, "/"+w.Filename, info, bkllb.WithCreatedTime(wheel.ModTime)), s.Named("%s", w.Path))
-}
-
-// download fetches one wheel. File name and mode are fixed, because both are part of the cache key; the URL is not.
-func download(w pylock.Wheel, indexes []recipe.Index) bkllb.State {
-	s := ops.Group{ID: ops.GroupDownload}
-	opts := []bkllb.HTTPOption{
-		bkllb.Checksum(digest.NewDigestFromEncoded(digest.SHA256, w.SHA256)),
-		bkllb.Filename(w.Filename), bkllb.Chmod(0o644), s.Step(ops.StepDownload, w.Filename, "%s", downloadName(w)),
-	}
-	if id := ops.AuthSecret(w, indexes); id != "" {
-		opts = append(opts, bkllb.AuthHeaderSecret(id))
-	}
-	return bkllb.HTTP(w.URL, opts...)
-}
-
-func downloadName(w pylock.Wheel) string {
-	if w.Size == 0 {
-		return w.Filename
-	}
-	return fmt.Sprintf("%s (%s)", w.Filename, counts.Bytes(w.Size))
+	return wheelbuild.Layers(sources, image, in.Build, in.setting())
 }

@@ -1,6 +1,8 @@
 package ops
 
 import (
+	"strings"
+
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 )
 
@@ -47,3 +49,16 @@ type Network struct {
 
 // Proxy holds the proxy variables of network steps; they are in no cache key and in no image.
 type Proxy struct{ HTTP, HTTPS, FTP, No, All string }
+
+// SystemPath is the PATH of an image that sets none.
+const SystemPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+// Variable returns the value of a variable of the image, "" if it sets none.
+func (b Base) Variable(name string) string {
+	for _, kv := range b.Config.Config.Env {
+		if value, ok := strings.CutPrefix(kv, name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}

@@ -6,6 +6,9 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mlbuild/mlbuild/llb/llbtest"
 	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
@@ -176,5 +179,20 @@ func TestRenamesOfProject(t *testing.T) {
 		if strings.Contains(string(op), "keywords") && !strings.Contains(string(op), want) {
 			t.Errorf("uv reads\n%s", op)
 		}
+	}
+}
+
+func TestSSHServers(t *testing.T) {
+	r := llbtest.Recipe()
+	r.Requires.Packages = []string{"a @ git+ssh://git@git.example/a.git@main", "b @ git+ssh://[::1]:2222/b.git", "c @ git+https://web.example/c.git"}
+	r.Requires.Files = []recipe.File{{Data: "d @ git+ssh://git@git.example:22/d.git\n"}}
+	r.Requires.Project = &recipe.ProjectSource{Repos: []string{"ssh://me@other.example:7999/e.git", "ssh://git@third.example/team/f.git"}}
+	r.Requires.Parse()
+	if d := cmp.Diff([]string{"[::1]:2222", "[other.example]:7999", "git.example", "third.example"}, SSHServers(r)); d != "" {
+		t.Errorf("servers (-want +got):\n%s", d)
+	}
+	r.Requires.UV = &recipe.UVLock{}
+	if len(SSHServers(r)) != 0 || UsesGit(r) {
+		t.Error("uv has nothing to ask where its own lock says all")
 	}
 }

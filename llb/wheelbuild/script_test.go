@@ -1,4 +1,4 @@
-package llb
+package wheelbuild
 
 import (
 	"archive/tar"
@@ -38,8 +38,8 @@ func zipped(t *testing.T, files map[string][]byte) []byte {
 	return b.Bytes()
 }
 
-// layTold is what laywheel.py is told.
-type layTold struct {
+// installTold is what installwheel.py is told.
+type installTold struct {
 	Name    string   `json:"name"`
 	Version string   `json:"version"`
 	Machine string   `json:"machine"`
@@ -48,8 +48,8 @@ type layTold struct {
 	Args    []string `json:"args"`
 }
 
-// layWheel runs laywheel.py, its fixed places below dir, on a wheel of these files, and returns what it prints.
-func layWheel(t *testing.T, dir, wheel string, files map[string][]byte, told layTold) (string, bool) {
+// installWheel runs installwheel.py, its fixed places below dir, on a wheel of these files, and returns what it prints.
+func installWheel(t *testing.T, dir, wheel string, files map[string][]byte, told installTold) (string, bool) {
 	t.Helper()
 	job, err := json.Marshal(told)
 	if err != nil {
@@ -96,8 +96,8 @@ func TestBuiltWheelIsChecked(t *testing.T) {
 		{"fast_add-1.1-py3-none-any.whl", "E-WHEEL: the source of fast-add 1.0 makes a wheel of version 1.1\n"},
 		{"slow_add-1.1-py3-none-any.whl", "E-WHEEL: the source of fast-add makes a wheel of slow-add\nE-WHEEL: the source of fast-add 1.0 makes"},
 	} {
-		told := layTold{Name: "fast-add", Version: "1.0", Machine: "x86_64", Glibc: 36, Args: []string{"/bin/echo", "-out", "{wheel}"}}
-		said, ok := layWheel(t, t.TempDir(), c.wheel, map[string][]byte{"fast_add.py": nil}, told)
+		told := installTold{Name: "fast-add", Version: "1.0", Machine: "x86_64", Glibc: 36, Args: []string{"/bin/echo", "-out", "{wheel}"}}
+		said, ok := installWheel(t, t.TempDir(), c.wheel, map[string][]byte{"fast_add.py": nil}, told)
 		if !strings.Contains(said, c.says) || ok != strings.HasPrefix(c.says, "-out") {
 			t.Errorf("%s: %t\n%swant\n%s", c.wheel, ok, said, c.says)
 		}
@@ -116,16 +116,16 @@ func TestLibrariesOfABuiltWheel(t *testing.T) {
 		"fast.libs/libown-1a2b.so":                library(t, libs, "libown-1a2b.so"),
 	}
 	machine := map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[runtime.GOARCH]
-	told := layTold{Name: "fast", Machine: machine, Glibc: 90, Needs: []string{"helper-lib"}, Args: []string{"/bin/echo", "laid", "{wheel}"}}
+	told := installTold{Name: "fast", Machine: machine, Glibc: 90, Needs: []string{"helper-lib"}, Args: []string{"/bin/echo", "installs", "{wheel}"}}
 	wheel := "fast-1-cp311-cp311-linux_" + machine + ".whl"
-	said, ok := layWheel(t, dir, wheel, files, told)
-	want := wheel + " links libbase.so.1, libbrought.so.1, libc.so.6, liblayer.so.2, libown-1a2b.so\nlaid " + wheel + "\n"
+	said, ok := installWheel(t, dir, wheel, files, told)
+	want := wheel + " links libbase.so.1, libbrought.so.1, libc.so.6, liblayer.so.2, libown-1a2b.so\ninstalls " + wheel + "\n"
 	if !ok || said != want {
 		t.Errorf("%t, it says\n%swant\n%s", ok, said, want)
 	}
 
 	files["fast/_b.so"] = library(t, libs, "b.so", "libtool.so", "libmissing.so.3")
-	said, ok = layWheel(t, dir, wheel, files, told)
+	said, ok = installWheel(t, dir, wheel, files, told)
 	for _, want := range []string{"E-WHEEL: fast/_b.so links libmissing.so.3, which no layer of the image has\n", "E-WHEEL: fast/_b.so links libtool.so, which no layer of the image has\n"} {
 		if ok || !strings.Contains(said, want) {
 			t.Errorf("%t, it says\n%swant\n%s", ok, said, want)
@@ -133,7 +133,7 @@ func TestLibrariesOfABuiltWheel(t *testing.T) {
 	}
 
 	told.Glibc = 1
-	said, _ = layWheel(t, dir, wheel, map[string][]byte{"fast/_a.so": files["fast/_a.cpython-311-x86_64-linux-gnu.so"]}, told)
+	said, _ = installWheel(t, dir, wheel, map[string][]byte{"fast/_a.so": files["fast/_a.cpython-311-x86_64-linux-gnu.so"]}, told)
 	if want := regexp.MustCompile(`E-WHEEL: fast/_a\.so in ` + regexp.QuoteMeta(wheel) + ` needs glibc 2\.\d+, the base image has 2\.1\n`); !want.MatchString(said) {
 		t.Errorf("with an old glibc it says\n%s", said)
 	}
