@@ -209,69 +209,86 @@ func checkDriver(report *yamldoc.Report, a recipe.Accelerator, s yamldoc.String)
 	}
 }
 
-// fitRequirements takes the requirements to the accelerator: the names of frameworks, the locks of other tools, and the index of PyTorch.
-func (r *resolver) fitRequirements() {
-	r.recipe.Requires.Rename = renames(r.direct, r.renameQuestion())
-	r.useUV()
-	if r.recipe.Requires.From == "" {
-		r.uvSettings()
-		r.bindTorch()
-	}
-	r.pinUV()
-	r.pinPoetry()
-	r.projectText()
+// fitQuestion is what requirements are taken to an accelerator by.
+type fitQuestion struct {
+	tree
+	own          []indexSpec // python.indexes
+	py           *pyproject
+	names        renameQuestion
+	pytorchIndex yamldoc.String
+	cuda         yamldoc.String // accelerator.cuda as the project names it
 }
 
-func (r *resolver) renameQuestion() renameQuestion {
-	return renameQuestion{r.recipe.Accelerator, r.recipe.Platform, recipe.BaseKind(r.spec.base.kind.Value), r.recipe.Requires.Allow}
+// fitRequirements takes the requirements to the accelerator: the names of frameworks, the locks of other tools, and the index of PyTorch.
+func fitRequirements(q fitQuestion, w wanted) wanted {
+	a, py := q.names.accelerator, w.project(q.py)
+	w.requires.Rename = renames(w.direct, q.names)
+	kept := ""
+	if w.uv != nil {
+		if kept = keptVersions(w.uv, w.requires, a); kept == "" {
+			w = fromUVLock(q.Report, w.uv, w)
+		} else {
+			q.Notef("the versions of %s are kept, packages are chosen anew: %s", w.uv.name, kept)
+		}
+	}
+	if w.requires.From == "" {
+		w = withUVSettings(q.tree, q.own, py, w)
+		w.requires.Torch, w.requires.Indexes = bindTorch(q, a, w)
+	}
+	switch {
+	case kept != "":
+		w = w.pinned(w.uv.name, w.uv.lock.pins())
+	case w.poetry != nil:
+		w = w.pinned(w.poetry.name, w.poetry.lock.pins())
+	}
+	if py != nil {
+		project := *w.requires.Project
+		project.File.Data = projectText(q.Report, py, w.requires.Torch != "")
+		w.requires.Project = &project
+	}
+	return w
 }
 
 // bindTorch binds torch and its family to an index of PyTorch: cpu, or the one of the wanted CUDA. Without a
-// version the default index's own CUDA builds serve.
-func (r *resolver) bindTorch() {
-	a := r.recipe.Accelerator
+// version the default index's own CUDA builds serve. It returns the name of that index, "" = not bound, and all indexes.
+func bindTorch(q fitQuestion, a recipe.Accelerator, w wanted) (torch string, indexes []recipe.Index) {
 	tag := "cpu"
+	indexes = w.requires.Indexes
 	if a.Kind == recipe.CUDA {
-		if a.CUDA == "" {
-			return
-		}
 		tag = compat.CUDATag(a.CUDA)
-		if !r.knownTag(tag) {
-			return
+		if a.CUDA == "" || !knownTag(q.Report, tag, q.cuda.At, asksIn(w.direct, "torch")) {
+			return "", indexes
 		}
 	}
-	indexes := &r.recipe.Requires.Indexes
-	if i := slices.IndexFunc(*indexes, func(i recipe.Index) bool { return slices.Contains(i.Packages, "torch") }); i >= 0 {
-		r.recipe.Requires.Torch = (*indexes)[i].Name // the project binds torch itself
-		return
+	if i := slices.IndexFunc(indexes, func(i recipe.Index) bool { return slices.Contains(i.Packages, "torch") }); i >= 0 {
+		return indexes[i].Name, indexes // the project binds torch itself
 	}
 	name := "pytorch-" + tag
-	r.recipe.Requires.Torch = name
-	if slices.ContainsFunc(*indexes, func(i recipe.Index) bool { return i.Name == name }) {
-		return // the project has its own index of this name
+	if slices.ContainsFunc(indexes, func(i recipe.Index) bool { return i.Name == name }) {
+		return name, indexes // the project has its own index of this name
 	}
-	root := strings.TrimRight(r.spec.pytorchIndex.Or(orElse(r.found.torch.root, compat.Torch().Index.URL)), "/")
-	checkURL(r.Report, yamldoc.String{Value: root, At: r.spec.pytorchIndex.At, Set: true}, "pytorch_index")
-	*indexes = append(*indexes, recipe.Index{Name: name, URL: root + "/" + tag})
+	root := strings.TrimRight(q.pytorchIndex.Or(orElse(w.torch.root, compat.Torch().Index.URL)), "/")
+	checkURL(q.Report, yamldoc.String{Value: root, At: q.pytorchIndex.At, Set: true}, "pytorch_index")
+	return name, append(indexes, recipe.Index{Name: name, URL: root + "/" + tag})
 }
 
 // knownTag reports whether some torch has an index of the CUDA tag. A tag beyond the table is believed with a
-// note; one in between is an error if torch is asked for, and no reason to bind it otherwise.
-func (r *resolver) knownTag(tag string) bool {
+// note; one in between is an error at accelerator.cuda if torch is asked for, and no reason to bind it otherwise.
+func knownTag(report *yamldoc.Report, tag string, at fault.Position, asked bool) bool {
 	tags := compat.Torch().Tags()
 	if slices.Contains(tags, tag) {
 		return true
 	}
 	wanted := compat.CUDAOfTag(tag)
 	if compat.CompareVersions(wanted, compat.CUDAOfTag(tags[len(tags)-1])) > 0 {
-		r.Notef("CUDA %s is newer than the tables of this mlbuild (%s), which cannot check it", wanted, compat.Known().AsOf)
+		report.Notef("CUDA %s is newer than the tables of this mlbuild (%s), which cannot check it", wanted, compat.Known().AsOf)
 		return true
 	}
-	if !asksIn(r.direct, "torch") {
-		r.Notef("no torch was ever built for CUDA %s; only the CUDA major is held for the other frameworks", wanted)
+	if !asked {
+		report.Notef("no torch was ever built for CUDA %s; only the CUDA major is held for the other frameworks", wanted)
 		return false
 	}
-	r.Add(fault.New(fault.Cuda, "no torch was ever built for CUDA %s", wanted).In(r.spec.accelerator.cuda.At).
+	report.Add(fault.New(fault.Cuda, "no torch was ever built for CUDA %s", wanted).In(at).
 		Hint("nearest: %s", strings.Join(nearestCUDA(wanted, tags), ", ")))
 	return false
 }

@@ -43,24 +43,17 @@ var notebooks = []struct {
 	{"jupyter", []string{"jupyter", "lab", "--ip=0.0.0.0", "--port=8888", "--no-browser"}},
 }
 
-// resolveDev decides the dev stage. It is nil if the file has no such key and the stage is not asked for.
-func resolveDev(report *yamldoc.Report, s *devSpec, q stageQuestion) *recipe.Dev {
-	if s == nil {
-		if q.target != recipe.StageDev {
-			return nil
-		}
-		s = &devSpec{}
-	}
+// resolveDev decides the dev stage, which asks for the packages asked.
+func resolveDev(report *yamldoc.Report, s *devSpec, q stageQuestion, asked stageAsked) *recipe.Dev {
 	d := &recipe.Dev{Shell: s.shell.Or("/bin/bash"), Command: yamldoc.Values(s.command), System: recipe.SortedUnique(yamldoc.Values(s.system))}
 	if why := badDirectory(d.Shell); why != "" {
 		report.Specf(s.shell.At, "dev.shell %q %s", d.Shell, why).Hint("for example shell: /bin/zsh, with zsh in dev.system")
 	}
-	requires, direct := q.requires(recipe.StageDev, s.stageSpec, devUsual)
-	d.Requires = requires
+	d.Requires = asked.requires
 	d.Ports = readPorts(report, s.ports)
 	if s.command == nil {
 		d.Command = []string{d.Shell}
-		if command := notebook(append(slices.Clone(direct), q.direct...)); command != nil {
+		if command := notebook(slices.Concat(asked.direct, q.direct)); command != nil {
 			d.Command, d.Ports = command, recipe.SortedUnique(append(d.Ports, "8888/tcp"))
 		}
 	}

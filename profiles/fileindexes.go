@@ -16,13 +16,7 @@ import (
 // indexOptions are the options of requirements files that say where packages come from.
 var indexOptions = []string{pypi.IndexURL, pypi.ExtraIndexURL, pypi.FindLinks}
 
-// fileIndexes is what requirements files say of indexes.
-type fileIndexes struct {
-	lines []indexLine
-	torch torchLine // the first of an index of PyTorch
-}
-
-// indexLine is one such option.
+// indexLine is an option of a requirements file that names an index.
 type indexLine struct {
 	option, url string
 	at          fault.Position
@@ -100,42 +94,36 @@ func indexAt(indexes []indexSpec, address string) int {
 // torchIndex is an index of PyTorch, at its own place or in a mirror: …/whl/cu126, …/whl/nightly/cpu.
 var torchIndex = lazyregexp.New(`^(.*/whl(?:/.*)?)/(cpu|cu[0-9]{2,3})/?$`)
 
-// foundIndexes adds what the requirements files say to the indexes of the project file. An index that both name is the project file's. An
+// withFileIndexes adds what the requirements files say to the indexes of the project file (own). An index that both name is the project file's. An
 // index of PyTorch serves the torch family and nothing else: it also holds old copies of common packages.
-func (r *resolver) foundIndexes() {
-	req := &r.recipe.Requires
-	for _, s := range r.python.findLinks {
-		if checkURL(r.Report, s, "python.find_links") {
-			req.FindLinks = append(req.FindLinks, s.Value)
-		}
-	}
-	for _, l := range r.found.lines {
+func withFileIndexes(report *yamldoc.Report, own []indexSpec, lines []indexLine, o origins) origins {
+	for _, l := range lines {
 		m := torchIndex.FindStringSubmatch(l.url)
 		switch {
 		case l.option == pypi.FindLinks:
-			if !slices.Contains(req.FindLinks, l.url) {
-				req.FindLinks = append(req.FindLinks, l.url)
+			if !slices.Contains(o.findLinks, l.url) {
+				o.findLinks = append(o.findLinks, l.url)
 			}
-		case indexAt(r.python.indexes, l.url) >= 0 || slices.ContainsFunc(req.Indexes, func(ix recipe.Index) bool { return ix.URL == l.url }):
+		case indexAt(own, l.url) >= 0 || slices.ContainsFunc(o.indexes, func(ix recipe.Index) bool { return ix.URL == l.url }):
 		case m != nil:
-			if r.found.torch.tag == "" {
-				r.found.torch = torchLine{m[1], m[2], l.at}
+			if o.torch.tag == "" {
+				o.torch = torchLine{m[1], m[2], l.at}
 			}
 		default:
-			r.addFound(l)
+			o.indexes = withFileIndex(report, l, o.indexes)
 		}
 	}
+	return o
 }
 
-// addFound makes an index of an option.
-func (r *resolver) addFound(l indexLine) {
-	req := &r.recipe.Requires
+// withFileIndex makes an index of an option.
+func withFileIndex(report *yamldoc.Report, l indexLine, indexes []recipe.Index) []recipe.Index {
 	standard := l.option == pypi.IndexURL
-	if i := slices.IndexFunc(req.Indexes, func(ix recipe.Index) bool { return ix.Default }); standard && i >= 0 {
-		r.Specf(l.at, "%s names a second default index, beside %s", l.option, req.Indexes[i].URL).Hint("one index replaces the default index: make the other an --extra-index-url")
-		return
+	if i := slices.IndexFunc(indexes, func(ix recipe.Index) bool { return ix.Default }); standard && i >= 0 {
+		report.Specf(l.at, "%s names a second default index, beside %s", l.option, indexes[i].URL).Hint("one index replaces the default index: make the other an --extra-index-url")
+		return indexes
 	}
-	req.Indexes = append(req.Indexes, recipe.Index{Name: freeName(l.url, req.Indexes), URL: l.url, Default: standard})
+	return append(indexes, recipe.Index{Name: freeName(l.url, indexes), URL: l.url, Default: standard})
 }
 
 // freeName names an index after its host, and numbers it if that name is taken.

@@ -14,30 +14,51 @@ import (
 // maxLockBytes bounds a lock of another tool: it travels inside the build's definition, which one message of the daemon's API has to hold.
 const maxLockBytes = 8 << 20
 
-// foreignLock decides whether the lock of another tool says the versions: the one that python.lock names, else uv.lock or poetry.lock of the project
+// withForeignLock decides whether the lock of another tool says the versions: the one that python.lock names, else uv.lock or poetry.lock of the project
 // whose dependencies are wanted.
-func (r *resolver) foreignLock() {
-	named := r.python.lock
-	switch {
-	case named.Set && named.Value == "none":
-	case named.Set:
-		if clean, ok := r.inside(named.Value, named.At, "lock"); ok {
-			r.takeLock(clean, named.At)
-		}
-	case r.recipe.Requires.Project != nil:
-		if found := r.findLock(path.Dir(r.recipe.Requires.Project.File.Path)); found != "" {
-			r.takeLock(found, fault.Position{})
-		}
+func withForeignLock(t tree, p pythonSpec, py *pyproject, w wanted) wanted {
+	name, at := namedLock(t, p.lock), p.lock.At
+	if source := w.requires.Project; !p.lock.Set && source != nil {
+		name, at = findLock(t, path.Dir(source.File.Path), py.poetry()), fault.Position{}
 	}
+	base := path.Base(name)
+	switch {
+	case name == "":
+	case (base == "uv.lock" || base == "poetry.lock") && w.requires.Project == nil:
+		t.Specf(at, "%s belongs to a pyproject.toml, whose dependencies are not asked for", name).Hint("write python: {project: .}")
+	case base == "uv.lock":
+		w.uv = readUVLock(t, name, at)
+		checkUV(t.Report, w.uv, py, w.direct)
+	case base == "poetry.lock":
+		w.poetry = readPoetryLock(t, name, at)
+		checkPoetry(t.Report, w.poetry, py, w.direct)
+	case !strings.HasPrefix(base, "pylock.") || !strings.HasSuffix(base, ".toml"):
+		t.Specf(at, "%s is no lock that mlbuild reads", name).Hint("it reads uv.lock, poetry.lock and pylock.toml (PEP 751); none turns them off")
+	case !t.exists(name):
+		t.Add(t.missing(name, at, "lock"))
+	default:
+		onlyPylock(t.Report, p, name, at)
+		w.requires = fromPylock(w.requires, p, name)
+	}
+	return w
 }
 
-// findLock looks for a lock beside the project's pyproject.toml, and for the uv.lock of the workspace that it belongs to.
-func (r *resolver) findLock(dir string) string {
-	if name := path.Join(dir, "poetry.lock"); r.py.poetry() && r.exists(name) {
+// namedLock is the path of the lock that python.lock names, "" = none, or one outside the project.
+func namedLock(t tree, named yamldoc.String) string {
+	if !named.Set || named.Value == "none" {
+		return ""
+	}
+	name, _ := t.inside(named.Value, named.At, "lock")
+	return name
+}
+
+// findLock looks for a lock beside the project's pyproject.toml, and for the uv.lock of the workspace that it belongs to; "" = there is none.
+func findLock(t tree, dir string, poetry bool) string {
+	if name := path.Join(dir, "poetry.lock"); poetry && t.exists(name) {
 		return name
 	}
 	for {
-		if name := path.Join(dir, "uv.lock"); r.exists(name) {
+		if name := path.Join(dir, "uv.lock"); t.exists(name) {
 			return name
 		}
 		if dir == "." {
@@ -47,63 +68,47 @@ func (r *resolver) findLock(dir string) string {
 	}
 }
 
-func (r *resolver) takeLock(name string, at fault.Position) {
-	base := path.Base(name)
-	switch {
-	case base == "uv.lock":
-		r.takeUV(name, at)
-	case base == "poetry.lock":
-		r.takePoetry(name, at)
-	case strings.HasPrefix(base, "pylock.") && strings.HasSuffix(base, ".toml"):
-		r.takePylock(name, at)
-	default:
-		r.Specf(at, "%s is no lock that mlbuild reads", name).Hint("it reads uv.lock, poetry.lock and pylock.toml (PEP 751); none turns them off")
-	}
-}
-
-// takePylock takes a lock in the standard's form as it is. It lists every package: nothing else may ask for some.
-func (r *resolver) takePylock(name string, at fault.Position) {
-	p, req := r.python, &r.recipe.Requires
-	if !r.exists(name) {
-		r.Add(r.missing(name, at, "lock"))
-		return
-	}
+// onlyPylock refuses what asks for packages beside a lock in the standard's form.
+func onlyPylock(report *yamldoc.Report, p pythonSpec, name string, at fault.Position) {
 	for _, other := range []struct {
 		key   string
 		given []yamldoc.String
 	}{{"requirements", p.requirements}, {"packages", p.packages}, {"constraints", p.constraints}, {"overrides", p.overrides}, {"no_deps", p.noDeps}} {
 		if len(other.given) > 0 {
-			r.Specf(other.given[0].At, "python.%s has no effect beside python.lock: %s, which lists every package", other.key, name).
+			report.Specf(other.given[0].At, "python.%s has no effect beside python.lock: %s, which lists every package", other.key, name).
 				Hint("take one of the two away")
 		}
 	}
 	if len(p.then) > 0 {
-		r.Specf(at, "python.then has no effect beside python.lock: %s, which lists every package", name).Hint("take one of the two away")
+		report.Specf(at, "python.then has no effect beside python.lock: %s, which lists every package", name).Hint("take one of the two away")
 	}
+}
+
+// fromPylock takes a lock in the standard's form as it is. It lists every package.
+func fromPylock(req recipe.Requirements, p pythonSpec, name string) recipe.Requirements {
 	req.Lock, req.From, req.Project, req.Files = name, name, nil, nil
 	req.Extras, req.Groups = recipe.SortedUnique(yamldoc.Values(p.extras)), recipe.SortedUnique(yamldoc.Values(p.groups))
+	return req
 }
 
 // asksBeside reports whether the profile asks for more than a project's pyproject.toml does.
-func (r *resolver) asksBeside() bool {
-	q := r.recipe.Requires
+func asksBeside(q recipe.Requirements) bool {
 	return len(q.Files)+len(q.Packages)+len(q.Constraints)+len(q.Overrides)+len(q.NoDeps)+len(q.FindLinks) > 0
 }
 
-// pin holds the versions of another tool's lock: as constraints, which uv keeps to, and by their hashes.
-func (r *resolver) pin(name string, pins []lockedPackage) {
+// pinned holds the versions of another tool's lock: as constraints, which uv keeps to, and by their hashes.
+func (w wanted) pinned(name string, pins []lockedPackage) wanted {
 	var text strings.Builder
-	req := &r.recipe.Requires
 	overridden := map[string]bool{}
-	for _, q := range r.replaced {
+	for _, q := range w.replaced {
 		overridden[q.Name] = true
 	}
 	for _, p := range pins {
-		if overridden[p.name] || r.rebound(p.name) {
+		if overridden[p.name] || w.requires.Torch != "" && followsTorch(p.name) {
 			continue
 		}
 		version := p.version
-		if slices.Contains(compat.Torch().Index.Family, p.name) && req.Torch != "" {
+		if slices.Contains(compat.Torch().Index.Family, p.name) && w.requires.Torch != "" {
 			version, _, _ = strings.Cut(version, "+") // the profile's own build of it
 		}
 		text.WriteString(p.name + "==" + version)
@@ -112,19 +117,17 @@ func (r *resolver) pin(name string, pins []lockedPackage) {
 		}
 		text.WriteString("\n")
 		if version == p.version && len(p.sha256) > 0 {
-			r.hashed = append(r.hashed, hashedLine{p.name, p.version, p.sha256})
+			w.hashed = append(w.hashed, hashedLine{p.name, p.version, p.sha256})
 		}
 	}
-	req.From = name
-	req.Constraints = append(req.Constraints, recipe.File{Path: name, Data: text.String(), Top: true})
-	req.Hashes = pinnedHashes(r.hashed)
+	w.requires.From = name
+	w.requires.Constraints = append(w.requires.Constraints, recipe.File{Path: name, Data: text.String(), Top: true})
+	w.requires.Hashes = pinnedHashes(w.hashed)
+	return w
 }
 
-// rebound reports whether a package follows the build of torch: where the profile takes another build than the lock, its versions do not fit.
-func (r *resolver) rebound(name string) bool {
-	if r.recipe.Requires.Torch == "" {
-		return false
-	}
+// followsTorch reports whether a package follows the build of torch: where the profile takes another build than the lock, its versions do not fit.
+func followsTorch(name string) bool {
 	return strings.HasPrefix(name, "nvidia-") || strings.HasPrefix(name, "cuda-") || slices.Contains(compat.Torch().Index.Follow, name)
 }
 

@@ -11,26 +11,45 @@ var (
 	secretID  = lazyregexp.New(`^[A-Za-z0-9][A-Za-z0-9_.-]*$`)
 )
 
-// indexes checks the package indexes, and the secrets that they need.
-func (r *resolver) indexes() {
+// origins is where packages come from beside the default index.
+type origins struct {
+	indexes   []recipe.Index
+	findLinks []string  // pages whose links are wheels
+	torch     torchLine // the index of PyTorch that the project's files name
+}
+
+// gatherOrigins finds where the project takes its packages from: by the project file, by the options of requirements files (lines), and by Poetry's and
+// uv's settings in the pyproject.toml whose dependencies are wanted, nil = none.
+func gatherOrigins(report *yamldoc.Report, p pythonSpec, lines []indexLine, py *pyproject, poetry *foundPoetry) origins {
+	o := origins{indexes: namedIndexes(report, p.indexes)}
+	for _, s := range p.findLinks {
+		if checkURL(report, s, "python.find_links") {
+			o.findLinks = append(o.findLinks, s.Value)
+		}
+	}
+	o = withFileIndexes(report, p.indexes, lines, o)
+	o = withPoetrySources(report, p.indexes, py, poetry, o)
+	if o.torch.tag == "" {
+		o.torch = uvTorch(py)
+	}
+	return o
+}
+
+// namedIndexes checks the package indexes of the project file, and the secrets that they need.
+func namedIndexes(report *yamldoc.Report, list []indexSpec) (indexes []recipe.Index) {
 	seen := map[string]bool{}
 	standard := false
-	for _, s := range r.python.indexes {
-		checkIndex(r.Report, s, seen)
+	for _, s := range list {
+		checkIndex(report, s, seen)
 		if s.standard && standard {
-			r.Specf(s.at, "two indexes are marked default: true").Hint("one index replaces the default index")
+			report.Specf(s.at, "two indexes are marked default: true").Hint("one index replaces the default index")
 		}
 		standard = standard || s.standard
-		r.recipe.Requires.Indexes = append(r.recipe.Requires.Indexes, recipe.Index{
+		indexes = append(indexes, recipe.Index{
 			Name: s.name.Value, URL: s.url.Value, Packages: normalizedNames(s.packages), Default: s.standard, Secret: s.secret.Value,
 		})
 	}
-	r.foundIndexes()
-	r.poetryIndexes()
-	r.uvTorch()
-	req := &r.recipe.Requires
-	req.Strategy = resolveStrategy(r.Report, r.python.strategy)
-	req.Cooldown, req.Fresh = resolveCooldown(r.Report, r.python.cooldown, r.python.fresh)
+	return indexes
 }
 
 // checkIndex checks one index; seen are the names of those before it, and gets its own.

@@ -37,23 +37,18 @@ type poetryFile struct {
 	Hash string `toml:"hash"`
 }
 
-// takePoetry has uv keep to the versions of a poetry.lock, and to its hashes.
-func (r *resolver) takePoetry(name string, at fault.Position) {
-	if r.recipe.Requires.Project == nil {
-		r.Specf(at, "%s belongs to a pyproject.toml, whose dependencies are not asked for", name).Hint("write python: {project: .}")
-		return
-	}
-	data, ok := lockFile(r.tree, name, at)
+// readPoetryLock reads a poetry.lock, whose versions and hashes uv keeps to; nil after a fault.
+func readPoetryLock(t tree, name string, at fault.Position) *foundPoetry {
+	data, ok := lockFile(t, name, at)
 	if !ok {
-		return
+		return nil
 	}
 	lock := &poetryLock{}
 	if err := toml.Unmarshal(data, lock); err != nil {
-		badTOML(r.Report, name, err)
-		return
+		badTOML(t.Report, name, err)
+		return nil
 	}
-	r.poetry = &foundPoetry{name: name, lock: lock}
-	r.checkPoetry()
+	return &foundPoetry{name: name, lock: lock}
 }
 
 // foundPoetry is a poetry.lock that was read.
@@ -62,64 +57,65 @@ type foundPoetry struct {
 	lock *poetryLock
 }
 
-// checkPoetry finds dependencies that were added after the lock was written.
-func (r *resolver) checkPoetry() {
+// checkPoetry finds dependencies that were added after the lock was written. direct is what the project asks for by name.
+func checkPoetry(report *yamldoc.Report, found *foundPoetry, py *pyproject, direct []requirement) {
+	if found == nil {
+		return
+	}
 	known := map[string]bool{}
-	for _, p := range r.poetry.lock.Packages {
+	for _, p := range found.lock.Packages {
 		known[pypi.Normalize(p.Name)] = true
 	}
-	for _, q := range r.direct {
-		if q.at.File == r.py.path && !known[q.Name] {
-			r.Add(fault.New(fault.LockStale, "%s does not have %s, which %s asks for", r.poetry.name, q.Name, r.py.path).In(q.at).Hint("run poetry lock"))
+	for _, q := range direct {
+		if q.at.File == py.path && !known[q.Name] {
+			report.Add(fault.New(fault.LockStale, "%s does not have %s, which %s asks for", found.name, q.Name, py.path).In(q.at).Hint("run poetry lock"))
 		}
 	}
 }
 
-// pinPoetry makes constraints of the lock's versions.
-func (r *resolver) pinPoetry() {
-	if r.poetry == nil {
-		return
-	}
+// pins are the versions of the lock's packages that come from an index.
+func (l *poetryLock) pins() []lockedPackage {
 	var all []lockedPackage
-	for _, p := range r.poetry.lock.Packages {
+	for _, p := range l.Packages {
 		if p.Source.Type != "" && p.Source.Type != "legacy" {
 			continue // git, url, file, directory: pyproject.toml names it
 		}
 		locked := lockedPackage{name: pypi.Normalize(p.Name), version: p.Version}
 		locked.marker, _ = p.Markers.(string)
-		for _, f := range slices.Concat(p.Files, r.poetry.lock.Metadata.Files[p.Name]) {
+		for _, f := range slices.Concat(p.Files, l.Metadata.Files[p.Name]) {
 			if sum, ok := strings.CutPrefix(f.Hash, "sha256:"); ok {
 				locked.sha256 = append(locked.sha256, sum)
 			}
 		}
 		all = append(all, locked)
 	}
-	r.pin(r.poetry.name, alternatives(all))
+	return alternatives(all)
 }
 
-// poetryIndexes takes [[tool.poetry.source]] as indexes. A source that is explicit, or that the lock names for a package, is bound to its packages.
-func (r *resolver) poetryIndexes() {
-	if !r.py.poetry() || r.recipe.Requires.Project == nil {
-		return
+// withPoetrySources takes [[tool.poetry.source]] as indexes. A source that is explicit, or that the lock names for a package, is bound to its packages.
+// own are the indexes of the project file, which stand before them.
+func withPoetrySources(report *yamldoc.Report, own []indexSpec, py *pyproject, found *foundPoetry, o origins) origins {
+	if !py.poetry() {
+		return o
 	}
-	sources := r.py.Tool.Poetry.Sources
+	sources := py.Tool.Poetry.Sources
 	public := slices.ContainsFunc(sources, func(s poetrySource) bool { return strings.EqualFold(s.Name, "pypi") })
-	standard := slices.ContainsFunc(r.recipe.Requires.Indexes, func(ix recipe.Index) bool { return ix.Default })
+	standard := slices.ContainsFunc(o.indexes, func(ix recipe.Index) bool { return ix.Default })
 	for i, s := range sources {
-		if s.URL == "" || indexAt(r.python.indexes, s.URL) >= 0 {
+		if s.URL == "" || indexAt(own, s.URL) >= 0 {
 			continue
 		}
-		at := r.py.at(tomltext.Element("tool.poetry.source", i) + ".url")
-		if !checkURL(r.Report, yamldoc.String{Value: s.URL, At: at, Set: true}, "the source "+s.Name) {
+		at := py.at(tomltext.Element("tool.poetry.source", i) + ".url")
+		if !checkURL(report, yamldoc.String{Value: s.URL, At: at, Set: true}, "the source "+s.Name) {
 			continue
 		}
 		if m := torchIndex.FindStringSubmatch(s.URL); m != nil {
-			if r.found.torch.tag == "" {
-				r.found.torch = torchLine{m[1], m[2], at}
+			if o.torch.tag == "" {
+				o.torch = torchLine{m[1], m[2], at}
 			}
 			continue
 		}
-		ix := recipe.Index{Name: orElse(cleanName(s.Name), "source"), URL: s.URL, Packages: r.poetrySourced(s.Name)}
+		ix := recipe.Index{Name: orElse(cleanName(s.Name), "source"), URL: s.URL, Packages: poetrySourced(py.Tool.Poetry, found, s.Name)}
 		first := s.Priority == "primary" || s.Priority == "default" || s.Priority == "" && !s.Secondary
 		if len(ix.Packages) == 0 && s.Priority == "explicit" {
 			continue
@@ -127,14 +123,14 @@ func (r *resolver) poetryIndexes() {
 		if first && !public && !standard {
 			ix.Default, ix.Packages, standard = true, nil, true
 		}
-		r.recipe.Requires.Indexes = append(r.recipe.Requires.Indexes, ix)
+		o.indexes = append(o.indexes, ix)
 	}
+	return o
 }
 
 // poetrySourced lists the packages that come from a source: by the lock, or as pyproject.toml binds them.
-func (r *resolver) poetrySourced(name string) []string {
+func poetrySourced(tool *poetryTool, found *foundPoetry, name string) []string {
 	var packages []string
-	tool := r.py.Tool.Poetry
 	tables := []map[string]any{tool.Dependencies, tool.Dev}
 	for _, group := range sortedKeys(tool.Groups) {
 		tables = append(tables, tool.Groups[group].Dependencies)
@@ -146,8 +142,8 @@ func (r *resolver) poetrySourced(name string) []string {
 			}
 		}
 	}
-	if r.poetry != nil {
-		for _, p := range r.poetry.lock.Packages {
+	if found != nil {
+		for _, p := range found.lock.Packages {
 			if p.Source.Type == "legacy" && p.Source.Reference == name {
 				packages = append(packages, pypi.Normalize(p.Name))
 			}

@@ -138,6 +138,12 @@ func (q *requirementReader) item(s yamldoc.String) {
 	q.line(l, l.Required.Rest(), s.At)
 }
 
+// packages checks requirements that the project file lists, and returns their texts.
+func (q *requirementReader) packages(list []yamldoc.String) []string {
+	q.items(list)
+	return yamldoc.Values(list)
+}
+
 // items checks the requirements of a list.
 func (q *requirementReader) items(list []yamldoc.String) {
 	for _, s := range list {

@@ -2,6 +2,7 @@ package profiles
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
@@ -39,48 +40,74 @@ func allowed(entries []yamldoc.String) []string {
 	return recipe.SortedUnique(append(normalizedNames(names), files...))
 }
 
-// requirements gathers what the resolver is asked.
-func (r *resolver) requirements() {
-	p := r.python
-	req := &r.recipe.Requires
-	req.Lock = "pylock." + r.sel.Profile + ".toml"
-	req.Allow = allowed(p.allow)
-	read := r.reader()
-	req.Files = read.fileList(p.requirements, false)
-	req.Constraints = read.fileList(p.constraints, true)
-	for _, s := range p.packages {
-		req.Packages = append(req.Packages, s.Value)
-		read.item(s)
-	}
-	r.take(read.asked)
-	r.then()
-	r.overrides()
-	req.NoDeps = normalizedNames(p.noDeps)
+// wanted is what a project wants of its packages. It is made in steps: each takes what was wanted before it and returns another.
+type wanted struct {
+	requires recipe.Requirements // as the recipe has it
+	direct   []requirement       // what is asked for by name
+	replaced []requirement       // python.then and python.overrides, the last of each package
+	hashed   []hashedLine        // requirements with hashes
+	indexes  []indexLine         // options of requirements files that name indexes
+	torch    torchLine           // the index of PyTorch that the project's files name
+	uv       *foundUV            // the project's uv.lock, nil = none is used
+	poetry   *foundPoetry        // its poetry.lock
+}
+
+// requirementQuestion is what a project's requirements are gathered by.
+type requirementQuestion struct {
+	tree
+	python  pythonSpec // with the inputs that were chosen
+	py      *pyproject
+	profile string
+}
+
+// gatherRequirements reads what the project asks for, before it is known for which accelerator.
+func gatherRequirements(q requirementQuestion) wanted {
+	p := q.python
+	read := newRequirementReader(q.tree, p.indexes)
+	var w wanted
+	w.requires.Lock = "pylock." + q.profile + ".toml"
+	w.requires.Allow = allowed(p.allow)
+	w.requires.Files = read.fileList(p.requirements, false)
+	w.requires.Constraints = read.fileList(p.constraints, true)
+	w.requires.Packages = read.packages(p.packages)
+	w = withSteps(q.tree, p, w.with(read.asked))
+	w = withOverrides(q.tree, p, w)
+	w.requires.NoDeps = normalizedNames(p.noDeps)
 	if p.project.Set {
-		source, asked := projectSource(r.tree, p, r.py)
-		req.Project = source
-		r.take(asked)
+		source, asked := projectSource(q.tree, p, q.py)
+		w.requires.Project = source
+		w = w.with(asked)
 	} else if len(p.extras)+len(p.groups) > 0 && !p.lock.Set {
-		r.Specf(p.at, "python.extras and python.groups need python.project").Hint("write project: . beside them")
+		q.Specf(p.at, "python.extras and python.groups need python.project").Hint("write project: . beside them")
 	}
-	r.foreignLock()
-	r.indexes()
-	req.Hashes = pinnedHashes(r.hashed)
+	w = withForeignLock(q.tree, p, q.py, w)
+	from := gatherOrigins(q.Report, p, w.indexes, w.project(q.py), w.poetry)
+	w.requires.Indexes, w.requires.FindLinks, w.torch = from.indexes, from.findLinks, from.torch
+	w.requires.Strategy = resolveStrategy(q.Report, p.strategy)
+	w.requires.Cooldown, w.requires.Fresh = resolveCooldown(q.Report, p.cooldown, p.fresh)
+	w.requires.Hashes = pinnedHashes(w.hashed)
+	return w
 }
 
-// reader returns a reader of the project's requirements that has read none.
-func (r *resolver) reader() *requirementReader { return newRequirementReader(r.tree, r.python.indexes) }
-
-// take adds what was read to what the runtime asks for.
-func (r *resolver) take(a asked) {
-	r.direct, r.hashed, r.found.lines = append(r.direct, a.direct...), append(r.hashed, a.hashed...), append(r.found.lines, a.indexes...)
-	r.takeSources(a)
+// with adds what was read to what the runtime asks for.
+func (w wanted) with(a asked) wanted {
+	w.direct, w.hashed, w.indexes = slices.Concat(w.direct, a.direct), slices.Concat(w.hashed, a.hashed), slices.Concat(w.indexes, a.indexes)
+	w.requires = withSources(w.requires, a)
+	return w
 }
 
-// takeSources adds what was read of packages that are built here. They are the same for the runtime and for every stage.
-func (r *resolver) takeSources(a asked) {
-	req := &r.recipe.Requires
-	req.Source, req.Local = append(req.Source, a.source...), append(req.Local, a.local...)
+// project returns py if its dependencies are wanted, else nil.
+func (w wanted) project(py *pyproject) *pyproject {
+	if w.requires.Project == nil {
+		return nil
+	}
+	return py
+}
+
+// withSources adds what was read of packages that are built here. They are the same for the runtime and for every stage.
+func withSources(req recipe.Requirements, a asked) recipe.Requirements {
+	req.Source, req.Local = slices.Concat(req.Source, a.source), slices.Concat(req.Local, a.local)
+	return req
 }
 
 // projectOf reads the pyproject.toml whose dependencies are wanted, as the recipe has it; without one, or with one that is wrong, which was reported when

@@ -16,22 +16,6 @@ const (
 	defaultProfile = "cpu"
 )
 
-// resolver is the state of one Resolve. Its steps fill the recipe and report faults.
-type resolver struct {
-	tree
-	sel      Selection
-	spec     *spec
-	python   pythonSpec // with the inputs that were chosen
-	py       *pyproject
-	direct   []requirement // what the project asks for by name
-	replaced []requirement // python.then and python.overrides, the last of each package
-	hashed   []hashedLine  // lines of requirements files with hashes
-	found    fileIndexes   // options of requirements files that name indexes
-	uv       *foundUV      // the project's uv.lock, nil = none is used
-	poetry   *foundPoetry  // its poetry.lock
-	recipe   *recipe.Recipe
-}
-
 // Resolve decides one profile on one platform. All faults are reported at once, as a fault.List with these codes:
 // E-SPEC, E-REF, E-PLATFORM, E-USER and E-CONTEXT for what is written wrong, E-SECRET and E-SECRET-LEAK for secrets,
 // E-CUDA, E-WHEEL, E-VARIANT, E-ABI and E-RESOLVE for what the tables know not to fit, E-SDIST for what cannot be built.
@@ -66,13 +50,13 @@ func (p *Project) compose(t tree, s *spec, sel Selection) *recipe.Recipe {
 	r.Compression = resolveCompression(t.Report, s.compression)
 
 	python := chosenInputs(t, s.python, py, p.file)
-	q := &resolver{tree: t, sel: sel, spec: s, python: python, py: py, recipe: r}
-	q.requirements()
-	direct := q.direct
+	wanted := gatherRequirements(requirementQuestion{t, python, py, sel.Profile})
+	direct := wanted.direct
 	r.Secrets = p.resolveSecrets(t.Report, s)
-	accelerator, ok := resolveAccelerator(t.Report, s.accelerator, acceleratorQuestion{sel.Profile, r.Platform, q.found.torch, direct})
+	accelerator, ok := resolveAccelerator(t.Report, s.accelerator, acceleratorQuestion{sel.Profile, r.Platform, wanted.torch, direct})
+	names := renameQuestion{accelerator, r.Platform, recipe.BaseKind(s.base.kind.Value), wanted.requires.Allow}
 	if r.Accelerator = accelerator; ok {
-		q.fitRequirements()
+		wanted = fitRequirements(fitQuestion{t, python.indexes, py, names, s.pytorchIndex, s.accelerator.cuda}, wanted)
 	}
 	r.Python = resolvePython(t, s.python.version, namedSuite(s.base), py)
 	checkPins(t.Report, direct, r.Accelerator, r.Python.Version, sel.Profile)
@@ -85,10 +69,10 @@ func (p *Project) compose(t tree, s *spec, sel Selection) *recipe.Recipe {
 	system := resolveSystem(t, s.system, systemQuestion{r.Base, s.base.repositories, devPackages(s.dev), s.app.init, training})
 	r.System, r.Builder.System, r.Apt = system.image, system.builder, system.apt
 	builds := resolveSourceBuilds(t.Report, s.python.build, public)
-	r.Builder.Packages, r.Requires = builds.packages, withBuilds(r.Requires, builds)
+	r.Builder.Packages, r.Requires = builds.packages, withBuilds(wanted.requires, builds)
 	limits := newRequirementReader(t, python.indexes)
 	r.Builder.Constraints = limits.fileList(python.buildConstraints, true)
-	q.takeSources(limits.asked)
+	r.Requires = withSources(r.Requires, limits.asked)
 	r.Builder.Project = installed(t, python, r.Name)
 
 	r.User = resolveUser(t.Report, s.user)
@@ -103,8 +87,9 @@ func (p *Project) compose(t tree, s *spec, sel Selection) *recipe.Recipe {
 	side := placement{r.App.Workdir, r.User}
 	steps := resolveSteps(t, s, stepQuestion{side, r.App.Copy, public})
 	r.Build, r.LibraryPath, r.Bake, r.Run, r.CopyFrom = steps.build, steps.libraryPath, steps.bake, steps.run, steps.copyFrom
-	stages := stageQuestion{side, sel.Target, public, direct, q.stageRequirements}
-	r.Testing, r.Dev = resolveTesting(t, s.testing, stages), resolveDev(t.Report, s.dev, stages)
+	runtime := runtimeRequirements{t, r.Requires, python.indexes, py, names, sel.Profile}
+	stages := resolveStages(t, s, sel.Target, runtime, stageQuestion{side, public, direct})
+	r.Testing, r.Dev, r.Requires = stages.testing, stages.dev, withSources(r.Requires, stages.sources)
 	leaks(t.Report, s, p.argPairs(sel))
 
 	return withInputs(t.Report, *r, s.base.glibc.Value)

@@ -32,51 +32,98 @@ func (s stageSpec) named() bool {
 // usual is where projects keep the requirements of a stage, the most usual place first.
 type usual struct{ files, groups []string }
 
-// stageQuestion is what the stages testing and dev are decided by, beside their keys.
+// stageQuestion is what the stages testing and dev are decided by, beside their keys and what they ask for.
 type stageQuestion struct {
 	placement
-	target recipe.Stage // the stage that is wanted
 	public []string
 	direct []requirement // what the runtime asks for by name
-	// requires gathers what a stage asks for beyond the runtime: for the recipe, and by name.
-	requires func(stage recipe.Stage, s stageSpec, places usual) (recipe.StageRequirements, []requirement)
 }
 
-// stageRequirements gathers what a stage wants: what the file names, else what lies in a usual place. direct is what it asks for by name.
-func (r *resolver) stageRequirements(stage recipe.Stage, s stageSpec, places usual) (q recipe.StageRequirements, direct []requirement) {
+// stages are the testing and the dev stage, nil = not wanted, and what they say of packages that are built here.
+type stages struct {
+	testing *recipe.Testing
+	dev     *recipe.Dev
+	sources asked
+}
+
+// resolveStages decides the stages that the file has, and the one that is wanted.
+func resolveStages(t tree, s *spec, target recipe.Stage, runtime runtimeRequirements, q stageQuestion) stages {
+	var all stages
+	testing, dev := s.testing, s.dev
+	if testing == nil && target == recipe.StageTesting {
+		testing = &testingSpec{}
+	}
+	if dev == nil && target == recipe.StageDev {
+		dev = &devSpec{}
+	}
+	if testing != nil {
+		a := resolveStage(runtime, recipe.StageTesting, testing.stageSpec, testUsual)
+		all.testing = resolveTesting(t, testing, q, a)
+		all.sources = a.asked
+	}
+	if dev != nil {
+		a := resolveStage(runtime, recipe.StageDev, dev.stageSpec, devUsual)
+		all.dev = resolveDev(t.Report, dev, q, a)
+		all.sources.source, all.sources.local = slices.Concat(all.sources.source, a.source), slices.Concat(all.sources.local, a.local)
+	}
+	return all
+}
+
+// runtimeRequirements is what a stage's requirements are gathered by: those of the runtime, and how they were read.
+type runtimeRequirements struct {
+	tree
+	requires recipe.Requirements
+	own      []indexSpec // python.indexes
+	py       *pyproject
+	names    renameQuestion
+	profile  string
+}
+
+// stageAsked is what a stage asks for beyond the runtime: for the recipe, and by name.
+type stageAsked struct {
+	requires recipe.StageRequirements
+	asked
+}
+
+// resolveStage gathers what a stage wants: what the file names, else what lies in a usual place.
+func resolveStage(r runtimeRequirements, stage recipe.Stage, s stageSpec, places usual) stageAsked {
 	if !s.named() {
-		s = r.usualRequirements(stage, s, places)
+		s = usualRequirements(r.tree, r.py, stage, s, places)
 	}
-	read := r.reader()
-	q.Files = read.fileList(s.requirements, false)
-	for _, p := range s.packages {
-		q.Packages = append(q.Packages, p.Value)
-		read.item(p)
+	read := newRequirementReader(r.tree, r.own)
+	q := recipe.StageRequirements{Files: read.fileList(s.requirements, false), Packages: read.packages(s.packages)}
+	if stageHasProject(r, stage, s.extras) {
+		q.Extras = recipe.SortedUnique(yamldoc.Values(s.extras))
+		read.items(wantedExtras(r.Report, r.py, s.extras))
 	}
-	read.items(r.stageExtras(&q, stage, s.extras))
-	read.items(r.stageGroups(&q, stage, s.groups))
+	if len(s.groups) > 0 && r.py == nil {
+		r.Specf(s.groups[0].At, "%s.groups needs a pyproject.toml with [dependency-groups]", stage)
+	} else if len(s.groups) > 0 {
+		items := wantedGroups(r.Report, r.py, s.groups)
+		read.items(items)
+		q = withStageGroups(q, r.requires.Project != nil, s.groups, items)
+	}
 	for _, l := range read.indexes {
-		r.knownIndex(l, stage)
+		knownIndex(r.Report, r.requires, l, stage)
 	}
-	r.takeSources(read.asked)
 	q.Hashes = pinnedHashes(read.hashed)
-	q.Rename = renames(read.direct, r.renameQuestion())
-	q.Lock = "pylock." + r.sel.Profile + "_" + string(stage) + ".toml" // no profile's name holds an underscore
-	return q, read.direct
+	q.Rename = renames(read.direct, r.names)
+	q.Lock = "pylock." + r.profile + "_" + string(stage) + ".toml" // no profile's name holds an underscore
+	return stageAsked{q, read.asked}
 }
 
 // usualRequirements finds the requirements of a stage for which the file names none.
-func (r *resolver) usualRequirements(stage recipe.Stage, s stageSpec, places usual) stageSpec {
+func usualRequirements(t tree, py *pyproject, stage recipe.Stage, s stageSpec, places usual) stageSpec {
 	for _, name := range places.files {
-		if r.exists(name) {
-			r.Notef("%s.requirements is not given: %s is used", stage, name)
+		if t.exists(name) {
+			t.Notef("%s.requirements is not given: %s is used", stage, name)
 			s.requirements = []yamldoc.String{{Value: name, At: s.at, Set: true}}
 			return s
 		}
 	}
 	for _, name := range places.groups {
-		if r.py != nil && r.py.group(name) != nil {
-			r.Notef("%s.groups is not given: the group %s of %s is used", stage, name, r.py.path)
+		if py != nil && py.group(name) != nil {
+			t.Notef("%s.groups is not given: the group %s of %s is used", stage, name, py.path)
 			s.groups = []yamldoc.String{{Value: name, At: s.at, Set: true}}
 			return s
 		}
@@ -84,50 +131,40 @@ func (r *resolver) usualRequirements(stage recipe.Stage, s stageSpec, places usu
 	return s
 }
 
-// knownIndex refuses an index that only a stage's requirements file names: a stage chooses among the same indexes as the runtime, because
+// knownIndex refuses an index that only a stage's requirements file names: a stage chooses among the same indexes as the runtime (req), because
 // the packages of both are resolved together.
-func (r *resolver) knownIndex(l indexLine, stage recipe.Stage) {
-	req := r.recipe.Requires
+func knownIndex(report *yamldoc.Report, req recipe.Requirements, l indexLine, stage recipe.Stage) {
 	known := slices.Contains(req.FindLinks, l.url) || slices.ContainsFunc(req.Indexes, func(ix recipe.Index) bool {
 		return strings.TrimRight(ix.URL, "/") == strings.TrimRight(l.url, "/")
 	})
 	if !known && torchIndex.FindStringSubmatch(l.url) == nil {
-		r.Specf(l.at, "%s names an index for the stage %s that the project does not have", l.option, stage).
+		report.Specf(l.at, "%s names an index for the stage %s that the project does not have", l.option, stage).
 			Hint("name it for the whole project: python: {indexes: [{name: …, url: %q}]}", l.url)
 	}
 }
 
-// stageExtras returns the requirements of extras of pyproject.toml, and notes the extras in q.
-func (r *resolver) stageExtras(q *recipe.StageRequirements, stage recipe.Stage, extras []yamldoc.String) []yamldoc.String {
-	switch {
-	case len(extras) == 0:
-		return nil
-	case r.recipe.Requires.Project == nil || !r.py.hasProject():
+// stageHasProject reports whether a stage wants extras of pyproject.toml that it can have.
+func stageHasProject(r runtimeRequirements, stage recipe.Stage, extras []yamldoc.String) bool {
+	if len(extras) == 0 {
+		return false
+	}
+	if r.requires.Project == nil || !r.py.hasProject() {
 		r.Specf(extras[0].At, "%s.extras needs python.project: extras come with the project's own dependencies", stage).
 			Hint("write python: {project: .}, or name what the stage needs in %s.requirements", stage)
-		return nil
+		return false
 	}
-	q.Extras = recipe.SortedUnique(yamldoc.Values(extras))
-	return wantedExtras(r.Report, r.py, extras)
+	return true
 }
 
-// stageGroups returns the requirements of dependency groups. A group needs nothing else of the project, so without python.project they are written out
-// in q.
-func (r *resolver) stageGroups(q *recipe.StageRequirements, stage recipe.Stage, groups []yamldoc.String) []yamldoc.String {
-	if len(groups) == 0 {
-		return nil
-	}
-	if r.py == nil {
-		r.Specf(groups[0].At, "%s.groups needs a pyproject.toml with [dependency-groups]", stage)
-		return nil
-	}
-	items := wantedGroups(r.Report, r.py, groups)
-	if r.recipe.Requires.Project != nil {
+// withStageGroups adds dependency groups, whose requirements are items. A group needs nothing else of the project, so where the project's dependencies are
+// not wanted its requirements are written out.
+func withStageGroups(q recipe.StageRequirements, project bool, groups, items []yamldoc.String) recipe.StageRequirements {
+	if project {
 		q.Groups = recipe.SortedUnique(yamldoc.Values(groups))
 	} else {
 		q.Packages = append(q.Packages, yamldoc.Values(items)...)
 	}
-	return items
+	return q
 }
 
 // asksIn reports whether one of the packages is asked for by name.

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/mlbuild/mlbuild/profiles/pypi"
-	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
@@ -23,15 +22,12 @@ type Survey struct {
 func NewSurvey(fsys fs.FS, directory string) Survey {
 	t := tree{yamldoc.NewReport(), fsys}
 	py := findPyproject(t, yamldoc.String{})
-	r := &resolver{
-		tree: t, sel: Selection{Profile: defaultProfile}, spec: &spec{}, python: chosenInputs(t, pythonSpec{}, py, ""), py: py, recipe: &recipe.Recipe{},
-	}
-	r.requirements()
+	wanted := gatherRequirements(requirementQuestion{t, chosenInputs(t, pythonSpec{}, py, ""), py, defaultProfile})
 	s := Survey{
 		Name: resolveName(t.Report, yamldoc.String{}, py.name(), directory), PyProject: py.hasProject(),
 		Python: resolvePython(t, yamldoc.String{}, yamldoc.String{}, py).Version, ignore: readIgnores(t, nil, nil),
 	}
-	for _, q := range r.direct {
+	for _, q := range wanted.direct {
 		s.Requirements = append(s.Requirements, q.Requirement)
 	}
 	for _, rule := range detectApp(t, s.ignore) {

@@ -45,17 +45,10 @@ var (
 	testCommand = []string{"python", "-m", "pytest", "--junitxml=junit.xml"}
 )
 
-// resolveTesting decides the testing stage: what the file says, and for the rest what pytest and most projects agree on. It is nil if the file has no
-// such key and the stage is not asked for.
-func resolveTesting(t tree, s *testingSpec, q stageQuestion) *recipe.Testing {
-	if s == nil {
-		if q.target != recipe.StageTesting {
-			return nil
-		}
-		s = &testingSpec{}
-	}
+// resolveTesting decides the testing stage, which asks for the packages asked: what the file says, and for the rest what pytest and most projects agree on.
+func resolveTesting(t tree, s *testingSpec, q stageQuestion, asked stageAsked) *recipe.Testing {
 	a := &recipe.Testing{Network: s.network, Env: recipe.Over(nil, readPairs(t.Report, s.env, "environment variable", envName))}
-	requires, direct := q.requires(recipe.StageTesting, s.stageSpec, testUsual)
+	requires := asked.requires
 	for _, words := range s.command {
 		if len(words) == 0 {
 			t.Specf(s.at, "a command of testing has no words")
@@ -69,7 +62,7 @@ func resolveTesting(t tree, s *testingSpec, q stageQuestion) *recipe.Testing {
 	if a.Commands == nil {
 		a.Commands = [][]string{testCommand}
 		a.Reports = append(a.Reports, "junit.xml")
-		if !asksIn(append(direct, q.direct...), "pytest") {
+		if !asksIn(slices.Concat(asked.direct, q.direct), "pytest") {
 			requires.Packages = append(requires.Packages, "pytest")
 		}
 	}

@@ -6,49 +6,54 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
-// then adds the groups of python.then. What a later group says of a package stands in place of what the groups before it, and the packages
+// withSteps adds the groups of python.then. What a later group says of a package stands in place of what the groups before it, and the packages
 // themselves, say of it: as when one pip install follows another, but for a result that fits together.
-func (r *resolver) then() {
-	req := &r.recipe.Requires
-	for _, step := range r.python.then {
-		read := r.reader()
-		for _, f := range read.fileList(step.requirements, false) {
-			if i := slices.IndexFunc(req.Files, func(g recipe.File) bool { return g.Path == f.Path }); i >= 0 {
-				req.Files[i].Top, req.Files[i].Limits = req.Files[i].Top || f.Top, req.Files[i].Limits && f.Limits
-				continue
-			}
-			req.Files = append(req.Files, f)
-		}
-		for _, s := range step.packages {
-			req.Packages = append(req.Packages, s.Value)
-			read.item(s)
-		}
-		r.take(read.asked)
-		r.replace(slices.DeleteFunc(slices.Clone(read.direct), func(q requirement) bool { return !q.versioned() }))
+func withSteps(t tree, p pythonSpec, w wanted) wanted {
+	for _, step := range p.then {
+		read := newRequirementReader(t, p.indexes)
+		w.requires.Files = withFiles(w.requires.Files, read.fileList(step.requirements, false))
+		w.requires.Packages = append(w.requires.Packages, read.packages(step.packages)...)
+		w = w.with(read.asked)
+		w = w.replacing(slices.DeleteFunc(slices.Clone(read.direct), func(q requirement) bool { return !q.versioned() }))
 	}
+	return w
 }
 
-// overrides reads python.overrides. They ask for no package by themselves.
-func (r *resolver) overrides() {
-	read := r.reader()
-	read.items(r.python.overrides)
-	r.takeSources(read.asked)
-	r.replace(read.direct)
+// withFiles adds requirements files, each once.
+func withFiles(files, more []recipe.File) []recipe.File {
+	all := slices.Clone(files)
+	for _, f := range more {
+		if i := slices.IndexFunc(all, func(g recipe.File) bool { return g.Path == f.Path }); i >= 0 {
+			all[i].Top, all[i].Limits = all[i].Top || f.Top, all[i].Limits && f.Limits
+			continue
+		}
+		all = append(all, f)
+	}
+	return all
+}
+
+// withOverrides reads python.overrides. They ask for no package by themselves.
+func withOverrides(t tree, p pythonSpec, w wanted) wanted {
+	read := newRequirementReader(t, p.indexes)
+	read.items(p.overrides)
+	w.requires = withSources(w.requires, read.asked)
+	return w.replacing(read.direct)
 }
 
 // versioned reports whether a requirement says which version or file it wants.
 func (q requirement) versioned() bool { return q.Specifiers != nil || q.URL != "" }
 
-// replace makes requirements the only ones of their packages. Several of one package, under different markers, stand together.
-func (r *resolver) replace(wanted []requirement) {
+// replacing makes requirements the only ones of their packages. Several of one package, under different markers, stand together.
+func (w wanted) replacing(list []requirement) wanted {
 	names := map[string]bool{}
-	for _, q := range wanted {
+	for _, q := range list {
 		names[q.Name] = true
 	}
-	r.replaced = slices.DeleteFunc(r.replaced, func(q requirement) bool { return names[q.Name] })
-	r.replaced = append(r.replaced, wanted...)
-	r.recipe.Requires.Overrides = nil
-	for _, q := range r.replaced {
-		r.recipe.Requires.Overrides = append(r.recipe.Requires.Overrides, q.text())
+	w.replaced = slices.DeleteFunc(slices.Clone(w.replaced), func(q requirement) bool { return names[q.Name] })
+	w.replaced = append(w.replaced, list...)
+	w.requires.Overrides = nil
+	for _, q := range w.replaced {
+		w.requires.Overrides = append(w.requires.Overrides, q.text())
 	}
+	return w
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
 // uvLock is what a uv.lock says that matters here.
@@ -54,29 +55,23 @@ func (s uvSource) local() (dir string, ok bool) {
 	return "", false
 }
 
-// takeUV reads a uv.lock. Whether uv takes the packages from it or only keeps to its versions is decided with the accelerator.
-func (r *resolver) takeUV(name string, at fault.Position) {
-	req := &r.recipe.Requires
-	if req.Project == nil {
-		r.Specf(at, "%s belongs to a pyproject.toml, whose dependencies are not asked for", name).Hint("write python: {project: .}")
-		return
-	}
-	data, ok := lockFile(r.tree, name, at)
+// readUVLock reads a uv.lock, with the files beside it that uv reads; nil after a fault. Whether uv takes the packages from it or only keeps to its
+// versions is decided with the accelerator.
+func readUVLock(t tree, name string, at fault.Position) *foundUV {
+	data, ok := lockFile(t, name, at)
 	if !ok {
-		return
+		return nil
 	}
 	lock := &uvLock{}
 	if err := toml.Unmarshal(data, lock); err != nil {
-		badTOML(r.Report, name, err)
-		return
+		badTOML(t.Report, name, err)
+		return nil
 	}
 	if lock.Version != 1 {
-		r.Add(fault.New(fault.Lock, "version %d of uv.lock is not supported, mlbuild reads 1", lock.Version).In(fault.Position{File: name}))
-		return
+		t.Add(fault.New(fault.Lock, "version %d of uv.lock is not supported, mlbuild reads 1", lock.Version).In(fault.Position{File: name}))
+		return nil
 	}
-	r.uv = &foundUV{name: name, lock: lock}
-	r.checkUV()
-	r.uv.files = workspace(r.tree, name, data, lock)
+	return &foundUV{name: name, lock: lock, files: workspace(t, name, data, lock)}
 }
 
 // foundUV is a uv.lock that was read.
@@ -84,7 +79,6 @@ type foundUV struct {
 	name  string
 	lock  *uvLock
 	files []recipe.File
-	pins  bool // only its versions are kept
 }
 
 // lockFile reads a lock of another tool.
@@ -115,25 +109,29 @@ func workspace(t tree, name string, data []byte, lock *uvLock) []recipe.File {
 	return files
 }
 
-// checkUV holds the lock against pyproject.toml: a dependency that is missing in the lock's copy means that uv did not lock it since.
-func (r *resolver) checkUV() {
-	dir := path.Dir(r.py.path)
-	root := path.Dir(r.uv.name)
-	i := slices.IndexFunc(r.uv.lock.Packages, func(p uvPackage) bool {
+// checkUV holds the lock against pyproject.toml: a dependency that is missing in the lock's copy means that uv did not lock it since. direct is what the
+// project asks for by name.
+func checkUV(report *yamldoc.Report, uv *foundUV, py *pyproject, direct []requirement) {
+	if uv == nil {
+		return
+	}
+	dir := path.Dir(py.path)
+	root := path.Dir(uv.name)
+	i := slices.IndexFunc(uv.lock.Packages, func(p uvPackage) bool {
 		local, ok := p.Source.local()
 		return ok && path.Join(root, local) == dir
 	})
-	if i < 0 || r.py.Project == nil {
+	if i < 0 || py.Project == nil {
 		return // groups alone: such a project is no package of the lock
 	}
 	known := map[string]bool{}
-	meta := r.uv.lock.Packages[i].Meta
+	meta := uv.lock.Packages[i].Meta
 	for _, q := range slices.Concat(meta.Requires, slices.Concat(mapValues(meta.Groups)...)) {
 		known[pypi.Normalize(q.Name)] = true
 	}
-	for _, q := range r.direct {
-		if q.at.File == r.py.path && !known[q.Name] && q.Name != pypi.Normalize(r.py.Project.Name) {
-			r.Add(fault.New(fault.LockStale, "%s does not know %s, which %s asks for", r.uv.name, q.Name, r.py.path).In(q.at).Hint("run uv lock"))
+	for _, q := range direct {
+		if q.at.File == py.path && !known[q.Name] && q.Name != pypi.Normalize(py.Project.Name) {
+			report.Add(fault.New(fault.LockStale, "%s does not know %s, which %s asks for", uv.name, q.Name, py.path).In(q.at).Hint("run uv lock"))
 		}
 	}
 }
@@ -146,45 +144,35 @@ func mapValues[V any](m map[string]V) []V {
 	return values
 }
 
-// useUV decides what the uv.lock is good for in this profile. If it is the answer to exactly what the profile asks, uv takes the packages from it,
-// and knows its sources, indexes and conflicts. Where the profile asks for more, or takes other builds of its frameworks, the versions are kept.
-func (r *resolver) useUV() {
-	if r.uv == nil {
-		return
-	}
-	req := &r.recipe.Requires
-	why := ""
+// keptVersions says why only the versions of the project's uv.lock are kept in this profile, and packages chosen anew; "" = it is the answer to exactly
+// what the profile asks, so that uv takes the packages from it and knows its sources, indexes and conflicts.
+func keptVersions(uv *foundUV, req recipe.Requirements, a recipe.Accelerator) string {
 	switch {
-	case r.asksBeside():
-		why = "the profile asks for more than it"
+	case asksBeside(req):
+		return "the profile asks for more than it"
 	case len(req.Rename) > 0:
-		why = "the profile takes " + strings.Join(mapValues(req.Rename), ", ")
-	case !r.uvHasBuild():
-		why = "the profile takes another build of torch"
+		return "the profile takes " + strings.Join(mapValues(req.Rename), ", ")
+	case !uv.lock.hasBuild(a):
+		return "the profile takes another build of torch"
 	}
-	if why != "" {
-		r.Notef("the versions of %s are kept, packages are chosen anew: %s", r.uv.name, why)
-		r.uv.pins = true
-		return
-	}
-	req.From = r.uv.name
-	req.UV = &recipe.UVLock{Files: r.uv.files, Dir: path.Dir(req.Project.File.Path)}
-	r.leaveOut()
+	return ""
 }
 
-// leaveOut notes packages of the workspace that the project asks for: they are its own code and no wheels.
-func (r *resolver) leaveOut() {
-	for _, p := range r.uv.lock.Packages {
+// fromUVLock has uv take the packages from its own lock.
+func fromUVLock(report *yamldoc.Report, uv *foundUV, w wanted) wanted {
+	w.requires.From = uv.name
+	w.requires.UV = &recipe.UVLock{Files: uv.files, Dir: path.Dir(w.requires.Project.File.Path)}
+	for _, p := range uv.lock.Packages {
 		dir, own := p.Source.local()
-		if own && asksIn(r.direct, pypi.Normalize(p.Name)) {
-			r.Notef("%s is code of the project (%s) and is not installed: copy it with app.copy", p.Name, path.Join(path.Dir(r.uv.name), dir))
+		if own && asksIn(w.direct, pypi.Normalize(p.Name)) { // a package of the workspace: its code, and no wheel
+			report.Notef("%s is code of the project (%s) and is not installed: copy it with app.copy", p.Name, path.Join(path.Dir(uv.name), dir))
 		}
 	}
+	return w
 }
 
-// uvHasBuild reports whether the lock has the build of torch that the profile wants, or no torch at all.
-func (r *resolver) uvHasBuild() bool {
-	a := r.recipe.Accelerator
+// hasBuild reports whether the lock has the build of torch that an accelerator wants, or no torch at all.
+func (l *uvLock) hasBuild(a recipe.Accelerator) bool {
 	if a.Kind == recipe.CUDA && a.CUDA == "" {
 		return true
 	}
@@ -193,7 +181,7 @@ func (r *resolver) uvHasBuild() bool {
 		wanted = compat.CUDATag(a.CUDA)
 	}
 	has := true
-	for _, p := range r.uv.lock.Packages {
+	for _, p := range l.Packages {
 		if p.Name != "torch" {
 			continue
 		}
@@ -206,13 +194,10 @@ func (r *resolver) uvHasBuild() bool {
 	return has
 }
 
-// pinUV makes constraints of the lock's versions.
-func (r *resolver) pinUV() {
-	if r.uv == nil || !r.uv.pins {
-		return
-	}
+// pins are the versions of the lock's packages that come from an index.
+func (l *uvLock) pins() []lockedPackage {
 	var all []lockedPackage
-	for _, p := range r.uv.lock.Packages {
+	for _, p := range l.Packages {
 		if p.Source.Registry == "" {
 			continue
 		}
@@ -231,5 +216,5 @@ func (r *resolver) pinUV() {
 		}
 		all = append(all, locked)
 	}
-	r.pin(r.uv.name, alternatives(all))
+	return alternatives(all)
 }

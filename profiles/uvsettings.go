@@ -33,12 +33,12 @@ type uvIndex struct {
 	Explicit bool   `toml:"explicit"`
 }
 
-// uvTool returns [tool.uv] of the project whose dependencies are wanted; nil = there is none.
-func (r *resolver) uvTool() *uvTool {
-	if r.py == nil || r.recipe.Requires.Project == nil {
+// uv is what [tool.uv] says; nil = there is none.
+func (p *pyproject) uv() *uvTool {
+	if p == nil {
 		return nil
 	}
-	return r.py.Tool.UV
+	return p.Tool.UV
 }
 
 // uvIndexURL is the key of an index's URL in the file.
@@ -80,11 +80,11 @@ func (t *uvTool) repos(lines []pypi.Line) []string {
 	return repos
 }
 
-// uvTorch finds the index of PyTorch to which [tool.uv.sources] binds torch, if it is one in every case.
-func (r *resolver) uvTorch() {
-	tool := r.uvTool()
-	if tool == nil || r.found.torch.tag != "" {
-		return
+// uvTorch is the index of PyTorch to which [tool.uv.sources] binds torch, if it is one in every case.
+func uvTorch(py *pyproject) (torch torchLine) {
+	tool := py.uv()
+	if tool == nil {
+		return torchLine{}
 	}
 	source := map[string]any{}
 	if tables := tool.source("torch"); len(tables) == 1 {
@@ -92,108 +92,108 @@ func (r *resolver) uvTorch() {
 	}
 	for i, ix := range tool.Index {
 		if m := torchIndex.FindStringSubmatch(ix.URL); m != nil && source["index"] == ix.Name && source["extra"] == nil && source["group"] == nil {
-			r.found.torch = torchLine{m[1], m[2], r.py.at(uvIndexURL(i))}
+			torch = torchLine{m[1], m[2], py.at(uvIndexURL(i))}
 		}
 	}
+	return torch
 }
 
-// uvSettings takes over what [tool.uv] says. What mlbuild.yaml says of the same wins.
-func (r *resolver) uvSettings() {
-	tool := r.uvTool()
+// withUVSettings takes over what [tool.uv] of the project says. What mlbuild.yaml says of the same wins; own are its indexes.
+func withUVSettings(t tree, own []indexSpec, py *pyproject, w wanted) wanted {
+	tool := py.uv()
 	if tool == nil {
-		return
+		return w
 	}
-	req := &r.recipe.Requires
-	req.Strategy = orElse(req.Strategy, tool.Strategy)
-	if req.Strategy == strategies[0] {
-		req.Strategy = ""
+	w.requires.Strategy = orElse(w.requires.Strategy, tool.Strategy)
+	if w.requires.Strategy == strategies[0] {
+		w.requires.Strategy = ""
 	}
 	for _, page := range tool.FindLinks {
 		if strings.Contains(page, "://") {
-			req.FindLinks = append(req.FindLinks, page)
+			w.requires.FindLinks = append(w.requires.FindLinks, page)
 		}
 	}
-	r.uvIndexes(tool)
-	own := r.replaced
-	r.replaced = nil
-	read := r.reader()
-	read.items(r.py.strings(itemsOf("tool.uv.override-dependencies", tool.Overrides)))
-	r.takeSources(read.asked)
-	r.replace(read.direct)
-	r.replace(own)
+	w.requires.Indexes = withUVIndexes(t.Report, own, py, w.torch, w.requires.Indexes)
+	read := newRequirementReader(t, own)
+	read.items(py.strings(itemsOf("tool.uv.override-dependencies", tool.Overrides)))
+	w.requires = withSources(w.requires, read.asked)
+	before := w.replaced
+	w.replaced = nil
+	w = w.replacing(read.direct).replacing(before)
 	if len(tool.Constraints) > 0 {
 		text := strings.Join(tool.Constraints, "\n") + "\n"
-		req.Constraints = append(req.Constraints, recipe.File{Path: r.py.path + ".constraints.txt", Data: text, Top: true})
+		w.requires.Constraints = append(w.requires.Constraints, recipe.File{Path: py.path + ".constraints.txt", Data: text, Top: true})
 	}
+	return w
 }
 
-// uvIndexes takes over the indexes that are not explicit: these are found through the sources that name them.
-func (r *resolver) uvIndexes(tool *uvTool) {
-	req := &r.recipe.Requires
-	for i, ix := range tool.Index {
-		if ix.Explicit || ix.URL == "" || yamldoc.HasUserInfo(ix.URL) || indexAt(r.python.indexes, ix.URL) >= 0 || r.found.torch.tag != "" && torchIndex.MatchString(ix.URL) {
+// withUVIndexes takes over the indexes that are not explicit: these are found through the sources that name them.
+func withUVIndexes(report *yamldoc.Report, own []indexSpec, py *pyproject, torch torchLine, indexes []recipe.Index) []recipe.Index {
+	for i, ix := range py.uv().Index {
+		if ix.Explicit || ix.URL == "" || yamldoc.HasUserInfo(ix.URL) || indexAt(own, ix.URL) >= 0 || torch.tag != "" && torchIndex.MatchString(ix.URL) {
 			continue
 		}
-		if !checkURL(r.Report, yamldoc.String{Value: ix.URL, At: r.py.at(uvIndexURL(i)), Set: true}, "the index "+ix.Name) {
+		if !checkURL(report, yamldoc.String{Value: ix.URL, At: py.at(uvIndexURL(i)), Set: true}, "the index "+ix.Name) {
 			continue
 		}
-		standard := ix.Default && !slices.ContainsFunc(req.Indexes, func(other recipe.Index) bool { return other.Default })
+		standard := ix.Default && !slices.ContainsFunc(indexes, func(other recipe.Index) bool { return other.Default })
 		name := ix.Name
-		if name == "" || slices.ContainsFunc(req.Indexes, func(other recipe.Index) bool { return other.Name == name }) {
-			name = freeName(ix.URL, req.Indexes)
+		if name == "" || slices.ContainsFunc(indexes, func(other recipe.Index) bool { return other.Name == name }) {
+			name = freeName(ix.URL, indexes)
 		}
-		req.Indexes = append(req.Indexes, recipe.Index{Name: name, URL: ix.URL, Default: standard})
+		indexes = append(indexes, recipe.Index{Name: name, URL: ix.URL, Default: standard})
 	}
+	return indexes
 }
 
-// projectText gives uv a pyproject.toml that says what the project asks for in this profile: with Poetry's dependencies in the standard's terms, without
-// other sources of the torch family than the profile's, and without packages of the project's own code, which are no wheels.
-func (r *resolver) projectText() {
-	req := &r.recipe.Requires
-	if req.Project == nil || r.py == nil {
-		return
-	}
-	own := r.ownPackages()
-	family := r.familySources()
-	if !r.py.rewritten && len(own) == 0 && len(family) == 0 {
-		return
+// projectText is a pyproject.toml for uv that says what the project asks for in this profile: with Poetry's dependencies in the standard's terms, without
+// other sources of the torch family than the profile's (bound), and without packages of the project's own code, which are no wheels. It is the project's
+// own where that says just this.
+func projectText(report *yamldoc.Report, py *pyproject, bound bool) string {
+	own := ownPackages(py.uv())
+	var family []string
+	if bound {
+		family = familySources(py.uv())
 	}
 	doc := map[string]any{}
-	if err := toml.Unmarshal(r.py.data, &doc); err != nil {
-		return // reported when it was read
+	if !py.rewritten && len(own) == 0 && len(family) == 0 || toml.Unmarshal(py.data, &doc) != nil { // an error was reported when it was read
+		return string(py.data)
 	}
-	project := tableOf(doc["project"])
-	if p := r.py.Project; p != nil {
-		project["name"], project["version"] = orElse(cleanName(p.Name), "project"), "0"
-		project["dependencies"] = withoutNames(p.Dependencies, own)
-		optional := map[string]any{}
-		for _, extra := range sortedKeys(p.OptionalDependencies) {
-			optional[extra] = withoutNames(p.OptionalDependencies[extra], own)
-		}
-		project["optional-dependencies"] = optional
-		delete(project, "dynamic")
-		doc["project"] = project
+	if py.Project != nil {
+		doc["project"] = standardProject(tableOf(doc["project"]), py.Project, own)
 	}
-	if r.py.DependencyGroups != nil {
-		doc["dependency-groups"] = r.py.DependencyGroups
+	if py.DependencyGroups != nil {
+		doc["dependency-groups"] = py.DependencyGroups
 	}
-	tool := tableOf(doc["tool"])
-	uv := tableOf(tool["uv"])
+	uv := tableOf(tableOf(doc["tool"])["uv"])
 	sources := tableOf(uv["sources"])
 	for _, name := range append(own, family...) {
 		delete(sources, name)
 	}
-	delete(uv, "workspace")
-	doc["tool"] = map[string]any{"uv": map[string]any{"sources": sources, "index": uv["index"]}}
-	if uv["index"] == nil {
-		doc["tool"] = map[string]any{"uv": map[string]any{"sources": sources}}
+	left := map[string]any{"sources": sources}
+	if uv["index"] != nil {
+		left["index"] = uv["index"]
 	}
+	doc["tool"] = map[string]any{"uv": left}
 	text, err := toml.Marshal(doc)
 	if err != nil {
-		r.Add(fault.New(fault.Internal, "write pyproject.toml: %w", err))
-		return
+		report.Add(fault.New(fault.Internal, "write pyproject.toml: %w", err))
+		return string(py.data)
 	}
-	req.Project.File.Data = string(text)
+	return string(text)
+}
+
+// standardProject writes what p says into the table [project] of a file, without the packages of the project's own code.
+func standardProject(table map[string]any, p *projectTable, own []string) map[string]any {
+	table["name"], table["version"] = orElse(cleanName(p.Name), "project"), "0"
+	table["dependencies"] = withoutNames(p.Dependencies, own)
+	optional := map[string]any{}
+	for _, extra := range sortedKeys(p.OptionalDependencies) {
+		optional[extra] = withoutNames(p.OptionalDependencies[extra], own)
+	}
+	table["optional-dependencies"] = optional
+	delete(table, "dynamic")
+	return table
 }
 
 // tableOf returns a table of TOML, an empty one if it is none.
@@ -205,12 +205,11 @@ func tableOf(v any) map[string]any {
 }
 
 // ownPackages are dependencies whose source is a directory of the project or of its workspace, as [tool.uv.sources] names them.
-func (r *resolver) ownPackages() []string {
-	var own []string
-	tool := r.uvTool()
+func ownPackages(tool *uvTool) []string {
 	if tool == nil {
 		return nil
 	}
+	var own []string
 	for _, name := range sortedKeys(tool.Sources) {
 		source, ok := tool.Sources[name].(map[string]any)
 		if ok && (source["workspace"] == true || source["path"] != nil) {
@@ -220,14 +219,15 @@ func (r *resolver) ownPackages() []string {
 	return own
 }
 
-// familySources are the entries of [tool.uv.sources] for packages that the profile binds to its own index of PyTorch.
-func (r *resolver) familySources() []string {
+// familySources are the entries of [tool.uv.sources] for packages of the torch family.
+func familySources(tool *uvTool) []string {
+	if tool == nil {
+		return nil
+	}
 	var family []string
-	if tool := r.uvTool(); tool != nil && r.recipe.Requires.Torch != "" {
-		for _, name := range sortedKeys(tool.Sources) {
-			if slices.Contains(compat.Torch().Index.Family, pypi.Normalize(name)) {
-				family = append(family, name)
-			}
+	for _, name := range sortedKeys(tool.Sources) {
+		if slices.Contains(compat.Torch().Index.Family, pypi.Normalize(name)) {
+			family = append(family, name)
 		}
 	}
 	return family
