@@ -144,7 +144,7 @@ func packageComment(t *testing.T, file string) string {
 const maxMethods = 25
 
 // stillHungOn are the structs that are to be cut further, with the methods that they have: they may only lose some.
-var stillHungOn = map[string]int{"builder.build": 59, "llb/deb/script.reader": 49}
+var stillHungOn = map[string]int{"builder.build": 59}
 
 // TestNoStructThatEverythingHangsOn counts methods.
 func TestNoStructThatEverythingHangsOn(t *testing.T) {

@@ -5,13 +5,11 @@ import (
 	"strconv"
 	"strings"
 
-	"mvdan.cc/sh/v3/syntax"
-
 	"github.com/mlbuild/mlbuild/llb/deb/state"
 )
 
 // alternatives is update-alternatives(1): --install with its slaves, and --remove of what is not there.
-func alternatives(r *reader, at syntax.Node, args []string) (status, error) {
+func alternatives(s *system, args []string) (status, error) {
 	rest := args[1:]
 	for len(rest) > 0 && (rest[0] == "--quiet" || rest[0] == "--force") {
 		rest = rest[1:]
@@ -20,14 +18,14 @@ func alternatives(r *reader, at syntax.Node, args []string) (status, error) {
 	case len(rest) >= 5 && rest[0] == "--install":
 		a, ok := newAlternative(rest[1:])
 		if !ok {
-			return unknown, r.refuse(at, "an unknown form of update-alternatives")
+			return unknown, refuse("an unknown form of update-alternatives")
 		}
-		r.effects.Alternatives = append(r.effects.Alternatives, a)
+		s.effects.Alternatives = append(s.effects.Alternatives, a)
 		return yes, nil
 	case len(rest) == 3 && (rest[0] == "--remove" || rest[0] == "--remove-all") || len(rest) == 2 && rest[0] == "--remove-all":
-		return r.removeAlternative(at, rest)
+		return s.removeAlternative(rest)
 	}
-	return unknown, r.refuse(at, "an unknown form of update-alternatives")
+	return unknown, refuse("an unknown form of update-alternatives")
 }
 
 // newAlternative reads LINK NAME PATH PRIORITY [--slave LINK NAME PATH]…
@@ -49,18 +47,18 @@ func goodAlternative(name, link, to string) bool {
 }
 
 // removeAlternative takes the removal of a choice whose program is not there, which then is none.
-func (r *reader) removeAlternative(at syntax.Node, args []string) (status, error) {
+func (s *system) removeAlternative(args []string) (status, error) {
 	if len(args) == 3 && plainPath(args[2]) {
-		if _, ok := r.own[args[2]]; !ok {
-			r.assumeAbsent(args[2])
+		if _, ok := s.own[args[2]]; !ok {
+			s.assumeAbsent(args[2])
 			return yes, nil
 		}
 	}
-	for _, a := range r.effects.Alternatives {
+	for _, a := range s.effects.Alternatives {
 		if a.Name == args[1] {
-			return unknown, r.refuse(at, "it removes an alternative of its own")
+			return unknown, refuse("it removes an alternative of its own")
 		}
 	}
-	r.assumeAbsent("/var/lib/dpkg/alternatives/" + args[1])
+	s.assumeAbsent("/var/lib/dpkg/alternatives/" + args[1])
 	return yes, nil
 }

@@ -4,32 +4,30 @@ import (
 	"path"
 	"strings"
 
-	"mvdan.cc/sh/v3/syntax"
-
 	"github.com/mlbuild/mlbuild/llb/deb"
 )
 
 // caches are programs that make a cache of the files in a directory. Without such files there is nothing to do.
-var caches = map[string]command{
+var caches = map[string]program{
 	"glib-compile-schemas": cacheOf("*.gschema.xml"),
 	"gio-querymodules":     cacheOf("*.so"),
 }
 
 // cacheOf takes a program that looks for files of this form in its last argument. The package must have none; that no other
 // one of the image has any is noted as absent.
-func cacheOf(form string) command {
-	return func(r *reader, at syntax.Node, args []string) (status, error) {
+func cacheOf(form string) program {
+	return func(s *system, args []string) (status, error) {
 		if len(args) != 2 || !plainPath(args[1]) {
-			return unknown, r.refuse(at, "%s %s", args[0], strings.Join(args[1:], " "))
+			return unknown, refuse("%s %s", args[0], strings.Join(args[1:], " "))
 		}
 		pat := path.Join(args[1], form)
-		for _, f := range r.info.Files {
+		for _, f := range s.pkg.Files {
 			if ok, err := match(pat, f.Path); f.Kind != deb.Folder && (ok || err != nil) {
-				return unknown, r.refuse(at, "%s has to look at %s", args[0], f.Path)
+				return unknown, refuse("%s has to look at %s", args[0], f.Path)
 			}
 		}
-		r.assumeAbsent(pat)
-		r.leaveOut(path.Base(args[0]), "there is nothing in "+args[1])
+		s.assumeAbsent(pat)
+		s.leaveOut(path.Base(args[0]), "there is nothing in "+args[1])
 		return yes, nil
 	}
 }

@@ -2,60 +2,61 @@ package script
 
 import (
 	"strings"
-
-	"mvdan.cc/sh/v3/syntax"
 )
 
 // debconf are the functions of confmodule as the frontend "noninteractive" answers them: every question is skipped and has
 // its default, or what the script set.
-var debconf = map[string]command{
-	"db_version": succeed, "db_capb": succeed, "db_stop": succeed, "db_title": succeed, "db_settitle": succeed, "db_subst": succeed,
-	"db_fset": succeed, "db_purge": succeed, "db_unregister": succeed, "db_register": succeed, "db_beginblock": succeed, "db_endblock": succeed,
-	"db_go": succeed, "db_input": fail, "db_get": dbGet, "db_set": dbSet, "db_fget": dbFget,
+var debconf = map[string]builtin{
+	"db_version": ignored, "db_capb": ignored, "db_stop": ignored, "db_title": ignored, "db_settitle": ignored, "db_subst": ignored,
+	"db_fset": ignored, "db_purge": ignored, "db_unregister": ignored, "db_register": ignored, "db_beginblock": ignored, "db_endblock": ignored,
+	"db_go": ignored, "db_input": skipped, "db_get": dbGet, "db_set": dbSet, "db_fget": dbFget,
 }
 
-// answers are the defaults of the templates (debconf-devel(7)).
-func answers(templates string) map[string]string {
-	db := map[string]string{}
+// defaults are those of the templates' questions (debconf-devel(7)).
+func defaults(templates string) map[string]string {
+	answers := map[string]string{}
 	name := ""
 	for line := range strings.Lines(templates) {
 		field, text, ok := strings.Cut(strings.TrimRight(line, "\n"), ":")
 		switch {
 		case ok && strings.EqualFold(field, "Template"):
 			name = strings.TrimSpace(text)
-			db[name] = ""
+			answers[name] = ""
 		case ok && strings.EqualFold(field, "Default") && name != "":
-			db[name] = strings.TrimSpace(text)
+			answers[name] = strings.TrimSpace(text)
 		}
 	}
-	return db
+	return answers
 }
 
-func dbGet(r *reader, at syntax.Node, args []string) (status, error) {
+func ignored(*evaluator, []string) (status, error) { return yes, nil }
+func skipped(*evaluator, []string) (status, error) { return no, nil }
+
+func dbGet(e *evaluator, args []string) (status, error) {
 	if len(args) != 2 {
-		return unknown, r.refuse(at, "%s", strings.Join(args, " "))
+		return unknown, refuse("%s", strings.Join(args, " "))
 	}
-	text, ok := r.db[args[1]]
+	text, ok := e.all.answers[args[1]]
 	if !ok {
-		return unknown, r.refuse(at, "it asks a question of another package: %s", args[1])
+		return unknown, refuse("it asks a question of another package: %s", args[1])
 	}
-	r.vars["RET"] = value{text, true}
+	e.vars.set("RET", text)
 	return yes, nil
 }
 
-func dbSet(r *reader, at syntax.Node, args []string) (status, error) {
+func dbSet(e *evaluator, args []string) (status, error) {
 	if len(args) < 3 {
-		return unknown, r.refuse(at, "%s", strings.Join(args, " "))
+		return unknown, refuse("%s", strings.Join(args, " "))
 	}
-	if _, ok := r.db[args[1]]; !ok {
-		return unknown, r.refuse(at, "it answers a question of another package: %s", args[1])
+	if _, ok := e.all.answers[args[1]]; !ok {
+		return unknown, refuse("it answers a question of another package: %s", args[1])
 	}
-	r.db[args[1]] = strings.Join(args[2:], " ")
+	e.all.answers[args[1]] = strings.Join(args[2:], " ")
 	return yes, nil
 }
 
 // dbFget asks whether a question was seen: none was.
-func dbFget(r *reader, _ syntax.Node, _ []string) (status, error) {
-	r.vars["RET"] = value{"false", true}
+func dbFget(e *evaluator, _ []string) (status, error) {
+	e.vars.set("RET", "false")
 	return yes, nil
 }

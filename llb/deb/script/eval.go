@@ -2,21 +2,41 @@ package script
 
 import (
 	"errors"
+	"path"
 	"strings"
 
 	"mvdan.cc/sh/v3/syntax"
 )
 
+// Limits on following a script: it may loop or call itself.
+const (
+	maxSteps = 20000
+	maxDepth = 40
+)
+
+// evaluator follows the statements of one script.
+type evaluator struct {
+	all     *scripts
+	vars    *variables
+	funcs   map[string]*syntax.Stmt
+	errexit bool
+	tested  int // depth of conditions, in which errors do not end the script
+	depth   int // of function calls
+}
+
+// expand is what expands the script's words as its variables are now.
+func (e *evaluator) expand() expander { return expander{e.vars, e.all.sys} }
+
 // stmts follows statements one after another; the status is that of the last.
-func (r *reader) stmts(all []*syntax.Stmt) (status, error) {
+func (e *evaluator) stmts(all []*syntax.Stmt) (status, error) {
 	last := yes
 	for _, s := range all {
 		var err error
-		if last, err = r.stmt(s); err != nil {
+		if last, err = e.stmt(s); err != nil {
 			return last, err
 		}
-		if last != yes && r.errexit && r.tested == 0 && !excused(s) {
-			return last, r.refuse(s, "the script may end with an error here")
+		if last != yes && e.errexit && e.tested == 0 && !excused(s) {
+			return last, refuseAt(s, "the script may end with an error here")
 		}
 	}
 	return last, nil
@@ -30,91 +50,80 @@ func excused(s *syntax.Stmt) bool {
 }
 
 // cond follows statements whose status is asked for.
-func (r *reader) cond(all []*syntax.Stmt) (status, error) {
-	r.tested++
-	defer func() { r.tested-- }()
-	return r.stmts(all)
+func (e *evaluator) cond(all []*syntax.Stmt) (status, error) {
+	e.tested++
+	defer func() { e.tested-- }()
+	return e.stmts(all)
 }
 
-func (r *reader) stmt(s *syntax.Stmt) (status, error) {
-	if r.steps++; r.steps > maxSteps {
-		return unknown, r.refuse(s, "the script is too long to follow")
+func (e *evaluator) stmt(s *syntax.Stmt) (status, error) {
+	if e.all.steps++; e.all.steps > maxSteps {
+		return unknown, refuseAt(s, "the script is too long to follow")
 	}
 	if s.Background || s.Coprocess {
-		return unknown, r.refuse(s, "it starts a process in the background")
+		return unknown, refuseAt(s, "it starts a process in the background")
 	}
-	if err := r.redirects(s); err != nil {
+	if err := e.expand().redirects(s); err != nil {
 		return unknown, err
 	}
 	if s.Negated {
-		st, err := r.cond([]*syntax.Stmt{{Position: s.Position, Cmd: s.Cmd}})
+		st, err := e.cond([]*syntax.Stmt{{Position: s.Position, Cmd: s.Cmd}})
 		return st.not(), err
 	}
-	return r.command(s)
+	return e.command(s)
 }
 
-func (r *reader) command(s *syntax.Stmt) (status, error) {
+func (e *evaluator) command(s *syntax.Stmt) (status, error) {
 	switch c := s.Cmd.(type) {
 	case nil:
 		return yes, nil
 	case *syntax.CallExpr:
-		return r.call(c, s)
+		return e.call(c, s)
 	case *syntax.BinaryCmd:
-		return r.binary(c)
+		return e.binary(c)
 	case *syntax.IfClause:
-		return r.ifClause(c)
+		return e.ifClause(c)
 	case *syntax.CaseClause:
-		return r.caseClause(c)
+		return e.caseClause(c)
 	case *syntax.ForClause:
-		return r.forClause(c)
+		return e.forClause(c)
 	case *syntax.WhileClause:
-		st, err := r.cond(c.Cond)
+		st, err := e.cond(c.Cond)
 		if err == nil && (st == unknown || (st == yes) != c.Until) {
-			err = r.refuse(s, "a loop whose end is not known")
+			err = refuseAt(s, "a loop whose end is not known")
 		}
 		return yes, err
 	case *syntax.Block:
-		return r.stmts(c.Stmts)
+		return e.stmts(c.Stmts)
 	case *syntax.Subshell:
-		return r.subshell(c.Stmts)
+		return e.subshell(c.Stmts)
 	case *syntax.FuncDecl:
-		r.funcs[c.Name.Value] = c.Body
+		e.funcs[c.Name.Value] = c.Body
 		return yes, nil
 	case *syntax.DeclClause:
-		return yes, r.assign(c.Args)
-	case *syntax.TestClause:
-		return r.testClause(c)
+		return yes, e.assign(c.Args)
+	case *syntax.TestClause: // bash's [[ … ]]
+		return unknown, refuseAt(c, "a test of bash")
 	}
-	return unknown, r.refuse(s, "a statement of an unknown kind")
+	return unknown, refuseAt(s, "a statement of an unknown kind")
 }
 
 // subshell follows statements in a copy of the variables.
-func (r *reader) subshell(all []*syntax.Stmt) (status, error) {
-	inner := *r.frame
-	inner.vars = copyOf(r.vars)
-	outer := r.frame
-	r.frame = &inner
-	defer func() { r.frame = outer }()
-	st, err := r.stmts(all)
-	if e, ok := errors.AsType[exit](err); ok {
-		return e.status, nil
+func (e *evaluator) subshell(all []*syntax.Stmt) (status, error) {
+	inner := *e
+	inner.vars = e.vars.copy()
+	st, err := inner.stmts(all)
+	if x, ok := errors.AsType[exit](err); ok {
+		return x.status, nil
 	}
 	return st, err
 }
 
-func copyOf(vars map[string]value) map[string]value {
-	out := make(map[string]value, len(vars))
-	for name, v := range vars { // a copy: the order does not matter
-		out[name] = v
-	}
-	return out
-}
-
-func (r *reader) binary(c *syntax.BinaryCmd) (status, error) {
+func (e *evaluator) binary(c *syntax.BinaryCmd) (status, error) {
 	if c.Op != syntax.AndStmt && c.Op != syntax.OrStmt {
-		return r.pipeline(c)
+		return unknown, e.expand().pipeline(c)
 	}
-	left, err := r.cond([]*syntax.Stmt{c.X})
+	left, err := e.cond([]*syntax.Stmt{c.X})
 	if err != nil {
 		return unknown, err
 	}
@@ -129,108 +138,40 @@ func (r *reader) binary(c *syntax.BinaryCmd) (status, error) {
 		if c.Op == syntax.OrStmt && harmless(c.Y) {
 			return yes, nil
 		}
-		return unknown, r.refuse(c, "whether this succeeds is not known")
+		return unknown, refuseAt(c, "whether this succeeds is not known")
 	}
-	return r.stmts([]*syntax.Stmt{c.Y})
+	return e.stmts([]*syntax.Stmt{c.Y})
 }
 
-// harmless reports whether the right side of || does nothing: true, : or a message.
-func harmless(s *syntax.Stmt) bool {
-	c, ok := s.Cmd.(*syntax.CallExpr)
-	if !ok || len(c.Args) == 0 || len(s.Redirs) > 0 {
-		return false
-	}
-	switch c.Args[0].Lit() {
-	case "true", ":", "echo", "printf":
-		return true
-	}
-	return false
-}
-
-// pipeline takes only commands that read.
-func (r *reader) pipeline(c *syntax.BinaryCmd) (status, error) {
-	for _, s := range []*syntax.Stmt{c.X, c.Y} {
-		if b, ok := s.Cmd.(*syntax.BinaryCmd); ok && b.Op == syntax.Pipe {
-			if _, err := r.pipeline(b); err != nil {
-				return unknown, err
-			}
-			continue
-		}
-		if !reads(s) {
-			return unknown, r.refuse(s, "a pipeline with %s", firstWord(s))
-		}
-		if err := r.readsOnly(s); err != nil {
-			return unknown, err
-		}
-	}
-	return unknown, nil
-}
-
-// readers are commands that change nothing, whatever their arguments are.
-const readers = " : true false echo printf cat cut tr grep egrep head tail wc sort basename dirname readlink realpath stat id uname expr seq ls test [ dpkg-query dpkg-architecture cmp diff getent "
-
-// reads reports whether a statement is such a command.
-func reads(s *syntax.Stmt) bool {
-	w := firstWord(s)
-	return w != "" && strings.Contains(readers, " "+w+" ") && !writesFile(s)
-}
-
-// readsOnly follows what the arguments of a command that reads hold, and where its output goes.
-func (r *reader) readsOnly(s *syntax.Stmt) error {
-	for _, w := range s.Cmd.(*syntax.CallExpr).Args {
-		if _, err := r.word(w); err != nil {
-			return err
-		}
-	}
-	return r.redirects(s)
-}
-
-func writesFile(s *syntax.Stmt) bool {
-	c, _ := s.Cmd.(*syntax.CallExpr)
-	for _, a := range c.Args {
-		if strings.HasPrefix(a.Lit(), "-o") { // sort -o FILE
-			return true
-		}
-	}
-	return false
-}
-
-func firstWord(s *syntax.Stmt) string {
-	if c, ok := s.Cmd.(*syntax.CallExpr); ok && len(c.Args) > 0 && len(c.Assigns) == 0 {
-		return c.Args[0].Lit()
-	}
-	return ""
-}
-
-func (r *reader) ifClause(c *syntax.IfClause) (status, error) {
+func (e *evaluator) ifClause(c *syntax.IfClause) (status, error) {
 	for ; c != nil; c = c.Else {
 		if len(c.Cond) == 0 {
-			return r.stmts(c.Then)
+			return e.stmts(c.Then)
 		}
-		st, err := r.cond(c.Cond)
+		st, err := e.cond(c.Cond)
 		switch {
 		case err != nil:
 			return unknown, err
 		case st == unknown:
-			return unknown, r.refuse(c, "the condition is not known")
+			return unknown, refuseAt(c, "the condition is not known")
 		case st == yes:
-			return r.stmts(c.Then)
+			return e.stmts(c.Then)
 		}
 	}
 	return yes, nil
 }
 
-func (r *reader) caseClause(c *syntax.CaseClause) (status, error) {
-	word, err := r.word(c.Word)
+func (e *evaluator) caseClause(c *syntax.CaseClause) (status, error) {
+	word, err := e.expand().word(c.Word)
 	if err != nil {
 		return unknown, err
 	}
 	if !word.known {
-		return unknown, r.refuse(c, "the word of this case is not known")
+		return unknown, refuseAt(c, "the word of this case is not known")
 	}
 	for _, item := range c.Items {
 		for _, p := range item.Patterns {
-			ok, err := r.matches(p, word.text)
+			ok, err := e.expand().matches(p, word.text)
 			if err != nil {
 				return unknown, err
 			}
@@ -238,66 +179,133 @@ func (r *reader) caseClause(c *syntax.CaseClause) (status, error) {
 				continue
 			}
 			if item.Op != syntax.Break {
-				return unknown, r.refuse(c, "a case that falls through")
+				return unknown, refuseAt(c, "a case that falls through")
 			}
-			return r.stmts(item.Stmts)
+			return e.stmts(item.Stmts)
 		}
 	}
 	return yes, nil
 }
 
-// matches holds a word against a pattern of case.
-func (r *reader) matches(p *syntax.Word, text string) (bool, error) {
-	pat, err := r.pattern(p)
-	if err != nil {
-		return false, err
-	}
-	ok, err := match(pat, text)
-	if err != nil {
-		return false, r.refuse(p, "a pattern that cannot be read")
-	}
-	return ok, nil
-}
-
-func (r *reader) forClause(c *syntax.ForClause) (status, error) {
+func (e *evaluator) forClause(c *syntax.ForClause) (status, error) {
 	iter, ok := c.Loop.(*syntax.WordIter)
 	if !ok || c.Select {
-		return unknown, r.refuse(c, "a loop of an unknown kind")
+		return unknown, refuseAt(c, "a loop of an unknown kind")
 	}
-	items := r.args
+	items := e.vars.args
 	if iter.InPos.IsValid() {
 		var err error
-		if items, err = r.fields(iter.Items); err != nil {
+		if items, err = e.expand().fields(iter.Items); err != nil {
 			return unknown, err
 		}
 	}
 	last := yes
 	for _, item := range items {
-		r.vars[iter.Name.Value] = value{item, true}
+		e.vars.set(iter.Name.Value, item)
 		var err error
-		if last, err = r.stmts(c.Do); err != nil {
+		if last, err = e.stmts(c.Do); err != nil {
 			return last, err
 		}
 	}
 	return last, nil
 }
 
-// redirects takes output to nowhere, to another descriptor, or to a log, which is left out.
-func (r *reader) redirects(s *syntax.Stmt) error {
-	for _, d := range s.Redirs {
-		switch d.Op {
-		case syntax.DplOut, syntax.DplIn:
+// assign sets variables.
+func (e *evaluator) assign(all []*syntax.Assign) error {
+	for _, a := range all {
+		if a.Naked && a.Name != nil {
+			e.vars.declare(a.Name.Value)
 			continue
-		case syntax.RdrOut, syntax.AppOut, syntax.RdrAll, syntax.RdrIn, syntax.RdrClob:
-			to, err := r.word(d.Word)
-			if err != nil {
-				return err
-			}
-			if to.known && (to.text == "/dev/null" || strings.HasPrefix(to.text, "/var/log/") && d.Op != syntax.RdrIn) {
-				continue
-			}
 		}
-		return r.refuse(s, "it reads or writes a file")
+		if a.Name == nil {
+			continue // an option of declare
+		}
+		v, err := e.expand().word(a.Value)
+		if err != nil {
+			return err
+		}
+		if a.Append || a.Array != nil || a.Index != nil {
+			v = value{}
+		}
+		e.vars.values[a.Name.Value] = v
 	}
 	return nil
+}
+
+// call follows a simple command.
+func (e *evaluator) call(c *syntax.CallExpr, s *syntax.Stmt) (status, error) {
+	if len(c.Args) == 0 {
+		return yes, e.assign(c.Assigns)
+	}
+	if e.prints(c) {
+		return yes, e.expand().readsOnly(s) // what it says does not matter
+	}
+	args, err := e.expand().fields(c.Args)
+	if err != nil || len(args) == 0 {
+		return yes, err
+	}
+	if body, ok := e.funcs[args[0]]; ok {
+		return e.function(body, args[1:])
+	}
+	st, err := e.run(args)
+	return st, at(s, err)
+}
+
+// prints reports whether a command is echo or printf, and not a function of this name or printf -v.
+func (e *evaluator) prints(c *syntax.CallExpr) bool {
+	name := c.Args[0].Lit()
+	if e.funcs[name] != nil || len(c.Assigns) > 0 {
+		return false
+	}
+	return name == "echo" || name == "printf" && (len(c.Args) < 2 || c.Args[1].Lit() != "-v")
+}
+
+// function follows a function of the script.
+func (e *evaluator) function(body *syntax.Stmt, args []string) (status, error) {
+	if e.depth++; e.depth > maxDepth {
+		return unknown, refuseAt(body, "functions that call each other without end")
+	}
+	leave := e.vars.enter(args)
+	defer func() {
+		leave()
+		e.depth--
+	}()
+	st, err := e.stmt(body)
+	if r, ok := errors.AsType[ret](err); ok {
+		return r.status, nil
+	}
+	return st, err
+}
+
+// run does what a known command does. A program may be called by its path in a usual directory, one that makes a cache also
+// by a path of its own.
+func (e *evaluator) run(args []string) (status, error) {
+	called := args[0]
+	for _, dir := range []string{"/usr/bin/", "/usr/sbin/", "/bin/", "/sbin/"} {
+		args[0] = strings.TrimPrefix(args[0], dir)
+	}
+	if args[0] == "." {
+		return e.source(args)
+	}
+	if do, ok := builtins[args[0]]; ok {
+		return do(e, args)
+	}
+	if do, ok := programs[args[0]]; ok {
+		return do(e.all.sys, args)
+	}
+	if _, name := path.Split(called); caches[name] != nil {
+		return caches[name](e.all.sys, args)
+	}
+	return unknown, refuse("it calls %s", called)
+}
+
+// source reads debconf's functions, which are known; the questions were answered before.
+func (e *evaluator) source(args []string) (status, error) {
+	if len(args) != 2 || args[1] != "/usr/share/debconf/confmodule" {
+		return unknown, refuse("it reads %s", strings.Join(args[1:], " "))
+	}
+	if e.vars.script == "config" {
+		return yes, nil
+	}
+	return yes, e.all.configure()
 }

@@ -16,6 +16,8 @@ func FuzzDecide(f *testing.F) {
 		"for x in \"$@\" $PATH; do IFS=:; mkdir -p -m 700 $x; done\nchown a:b /d; chmod 1 /d\nadduser --system --home /x y\n",
 		". /usr/share/debconf/confmodule\ndb_get demo/x && [ \"$RET\" = `which a | cut -c1` ]\n",
 		"dpkg --compare-versions \"$2\" lt-nl 1~ || (ln -sf \\~ /l; exit)\nset +e\nwhile false; do :; done\n",
+		"f() { (local a=1; shift; set +e; false; return); a=2; }\na=3; f x\n[ \"${a+s}${1:-n}\" = sn ] || . /usr/share/debconf/confmodule\n",
+		"unset PATH; x=\"`/usr/bin/which tool || true`\"; [ ! -x $x -a -e /usr/bin ] && cmp -s /a /b || rm /usr/bin/tool\n/usr/lib/y/gio-querymodules /z\n",
 	} {
 		f.Add(text, "Template: demo/x\nDefault: y\n")
 	}

@@ -1,20 +1,8 @@
-// Package script reads the maintainer scripts of Debian packages, without running them, and says what they would do on a
-// fresh system: nothing, something that rules express as files, or something that only dpkg can do.
-//
-// A script is followed statement by statement with the arguments of a first installation ("install" and "configure"
-// without an old version). Every command that it reaches must be one that is known; everything else sends the package the
-// dpkg way. What a script asks of the file system is answered from the package's own files; every other file is taken as
-// absent and noted in state.Effects.Absent, for the caller to check against the image.
 package script
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"regexp"
 	"strings"
-
-	"mvdan.cc/sh/v3/syntax"
 
 	"github.com/mlbuild/mlbuild/llb/deb"
 	"github.com/mlbuild/mlbuild/llb/deb/state"
@@ -45,13 +33,13 @@ func Decide(info deb.Info) Decision {
 	if why := needsTrigger(info); why != "" {
 		return Decision{Way: Dpkg, Reason: why}
 	}
-	r := newReader(info)
+	all := newScripts(info)
 	for _, name := range []string{"preinst", "postinst"} {
-		if err := r.run(name); err != nil {
+		if err := all.run(name); err != nil {
 			return Decision{Way: Dpkg, Reason: err.Error()}
 		}
 	}
-	return r.decision()
+	return decision(info, all.sys.result())
 }
 
 // needsTrigger tells what of a package without scripts still has to be done by others: the loader's cache for a directory
@@ -72,15 +60,15 @@ func needsTrigger(info deb.Info) string {
 	return ""
 }
 
-func (r *reader) decision() Decision {
-	d := Decision{Way: Layer, Reason: "no script", Effects: *r.effects}
-	d.Effects.Absent = r.absentList()
+// decision is that of a package whose scripts could be followed to their end.
+func decision(info deb.Info, e state.Effects) Decision {
+	d := Decision{Way: Layer, Reason: "no script", Effects: e}
 	switch {
 	case !d.Effects.Empty():
 		d.Way, d.Reason = Rules, summary(d.Effects)
 	case len(d.Effects.LeftOut) > 0:
 		d.Reason = "left out: " + strings.Join(d.Effects.LeftOut, "; ")
-	case r.info.Scripts["preinst"] != "" || r.info.Scripts["postinst"] != "":
+	case info.Scripts["preinst"] != "" || info.Scripts["postinst"] != "":
 		d.Reason = "the scripts do nothing on a fresh system"
 	}
 	return d
@@ -109,51 +97,4 @@ func summary(e state.Effects) string {
 		all = append(all, "left out: "+strings.Join(e.LeftOut, "; "))
 	}
 	return strings.Join(all, ", ")
-}
-
-var shebang = regexp.MustCompile(`^#! ?/(?:usr/)?bin/(sh|dash|bash)((?: -[eu]+)*)\s*\n`)
-
-// parse reads a script as text.
-func parse(name, text string) (*syntax.File, bool, error) {
-	m := shebang.FindStringSubmatch(text)
-	if m == nil {
-		first, _, _ := strings.Cut(text, "\n")
-		return nil, false, fmt.Errorf("%s is no shell script: %.40q", name, first)
-	}
-	lang := syntax.LangPOSIX
-	if m[1] == "bash" {
-		lang = syntax.LangBash
-	}
-	file, err := syntax.NewParser(syntax.Variant(lang)).Parse(bytes.NewReader([]byte(text)), name)
-	if err != nil {
-		return nil, false, fmt.Errorf("%s cannot be read: %w", name, err)
-	}
-	return file, strings.Contains(m[2], "e"), nil
-}
-
-// run follows a script of the package, if it has it.
-func (r *reader) run(name string) error {
-	text, ok := r.info.Scripts[name]
-	if !ok {
-		return nil
-	}
-	file, errexit, err := parse(name, text)
-	if err != nil {
-		return err
-	}
-	action := "configure"
-	if name == "preinst" {
-		action = "install"
-	}
-	outer := r.frame
-	defer func() { r.frame = outer }()
-	r.frame = &frame{script: name, args: []string{action, ""}, errexit: errexit, vars: map[string]value{}, funcs: map[string]*syntax.Stmt{}}
-	status, err := r.stmts(file.Stmts)
-	if e, ok := errors.AsType[exit](err); ok {
-		status, err = e.status, nil
-	}
-	if err == nil && status != yes {
-		err = fmt.Errorf("%s: it would end with an error", name)
-	}
-	return err
 }
