@@ -3,15 +3,13 @@ package builder
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync"
 
-	"github.com/containerd/platforms"
-	bkclient "github.com/moby/buildkit/client"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/mlbuild/mlbuild/builder/daemon"
 	"github.com/mlbuild/mlbuild/builder/diagnose"
+	"github.com/mlbuild/mlbuild/builder/lookup"
 	"github.com/mlbuild/mlbuild/builder/publish"
 	"github.com/mlbuild/mlbuild/builder/registry"
 	"github.com/mlbuild/mlbuild/builder/session"
@@ -86,8 +84,6 @@ type build struct {
 	repoLocks *publish.RepoLocks
 	records   *publish.Records
 	purpose   purpose
-	mu        sync.Mutex
-	watchers  map[string]*diagnose.Watcher
 }
 
 // referencePlatform is the one by whose helpers layers are known (llb.Inputs.Reference).
@@ -129,7 +125,7 @@ func (b *Builder) start(ctx context.Context, req Request, p purpose) (*build, er
 	}
 	run := &build{
 		req: req, purpose: p, daemon: b.daemon, worker: worker, helpers: helpers, reference: reference, store: store, system: system,
-		registry: registry.New(req.Auth, req.CA), repoLocks: publish.NewRepoLocks(), watchers: map[string]*diagnose.Watcher{},
+		registry: registry.New(req.Auth, req.CA), repoLocks: publish.NewRepoLocks(),
 	}
 	run.ctx, run.stop = b.daemon.Watch(ctx)
 	run.records = publish.NewRecords(run.ctx, b.daemon.Client)
@@ -190,7 +186,7 @@ func (b *Builder) preflight(req Request, store session.Store, system *buildlock.
 	if err := faults.Err(); err != nil {
 		return ocispecs.Platform{}, err
 	}
-	return parsePlatform(b.daemon.Platforms[0])
+	return lookup.ParsePlatform(b.daemon.Platforms[0])
 }
 
 // canRun refuses to run a foreign platform's own programs on a daemon without their emulator. Only apt, dpkg, the compilation of bytecode and the
@@ -198,7 +194,7 @@ func (b *Builder) preflight(req Request, store session.Store, system *buildlock.
 func (b *Builder) canRun(r *recipe.Recipe, system *buildlock.Lock, target string) fault.List {
 	what := "installs system packages"
 	switch steps := r.Steps(); {
-	case runsApt(r, system, target):
+	case lookup.RunsApt(r, system, recipe.Stage(target)):
 	case target == "testing":
 		what = "runs the project's tests"
 	case r.Bytecode && llb.NeedsPackages(target):
@@ -208,7 +204,7 @@ func (b *Builder) canRun(r *recipe.Recipe, system *buildlock.Lock, target string
 	default:
 		return nil
 	}
-	if runsOn(b.daemon.Platforms, r.Platform) {
+	if lookup.RunsOn(b.daemon.Platforms, r.Platform) {
 		return nil
 	}
 	f := fault.New(fault.Platform, "profile %s on %s %s, and the daemon at %s runs only %v", r.Profile, r.Platform, what, b.daemon.Addr, b.daemon.Platforms)
@@ -217,52 +213,11 @@ func (b *Builder) canRun(r *recipe.Recipe, system *buildlock.Lock, target string
 		Hint("packages that mlbuild.lock lists as layers for this platform need no emulator")}
 }
 
-// runsOn reports whether a daemon of these platforms can run programs of the platform.
-func runsOn(have []string, platform string) bool {
-	wanted, err := parsePlatform(platform)
-	return err == nil && slices.ContainsFunc(have, func(p string) bool {
-		h, err := platforms.Parse(p)
-		return err == nil && platforms.OnlyStrict(h).Match(wanted)
-	})
-}
-
 func (b *build) sharedKey() string { return session.SharedKey(b.req.Dir) }
 
 func (b *build) network() ops.Network { return ops.Network{CA: b.req.CA != nil, Proxy: b.req.Proxy} }
 
-// watch starts to follow a variant's builds.
-func (b *build) watch(profile string) *diagnose.Watcher {
-	var next chan<- *bkclient.SolveStatus
-	if b.req.Status != nil {
-		next = b.req.Status(profile)
-	}
-	w := diagnose.NewWatcher(next)
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.watchers[profile] = w
-	return w
-}
-
-// shareLogs lets other variants' steps be explained by what one variant's build says: all of them run in it.
-func (b *build) shareLogs(profile string, others []Variant) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for _, v := range others {
-		b.watchers[v.Profile] = b.watchers[profile]
-	}
-}
-
-// failed is what is known of a variant's build now that something in it failed.
-func (b *build) failed(profile string) diagnose.Build {
-	return diagnose.Build{Profile: profile, Stopped: context.Cause(b.ctx), Logs: b.logs(profile)}
-}
-
-// logs returns the watcher of a variant.
-func (b *build) logs(profile string) *diagnose.Watcher {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if w := b.watchers[profile]; w != nil {
-		return w
-	}
-	return diagnose.NewWatcher(nil)
+// failed is what is known of a variant's build now that something in it failed, and the watcher heard what its steps said.
+func (b *build) failed(profile string, w *diagnose.Watcher) diagnose.Build {
+	return diagnose.Build{Profile: profile, Stopped: context.Cause(b.ctx), Logs: w}
 }

@@ -6,13 +6,10 @@ import (
 	"errors"
 	"sync"
 
-	gateway "github.com/moby/buildkit/frontend/gateway/client"
-
+	"github.com/mlbuild/mlbuild/builder/lookup"
 	"github.com/mlbuild/mlbuild/builder/registry"
 	"github.com/mlbuild/mlbuild/llb/ops"
-	"github.com/mlbuild/mlbuild/llb/query"
 	"github.com/mlbuild/mlbuild/profiles/buildlock"
-	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
@@ -40,9 +37,8 @@ func (b *Builder) LockBuild(ctx context.Context, req Request, o LockOptions) (*B
 		everything.Recipes = append(everything.Recipes, v.Recipes...)
 	}
 	locked := &BuildLocked{Old: old, Lock: old.Clone()}
-	err = run.ask(run.ctx, everything, func(ctx context.Context, gw gateway.Client) error {
-		run.shareLogs(everything.Profile, req.Variants)
-		return run.lockBuild(ctx, gw, everything, o, locked)
+	err = run.ask(run.ctx, everything, func(ctx context.Context, a lookup.Asker) error {
+		return lockBuild(ctx, a, everything.Recipes, o, locked)
 	})
 	if err != nil {
 		return nil, err
@@ -58,48 +54,53 @@ func (b *Builder) LockBuild(ctx context.Context, req Request, o LockOptions) (*B
 }
 
 // lockBuild asks once for each distinct question and puts the answers into the lock in the order of the recipes.
-func (b *build) lockBuild(ctx context.Context, gw gateway.Client, all Variant, o LockOptions, to *BuildLocked) error {
-	lists := make([]*buildlock.System, len(all.Recipes))
-	bases := make([]ops.Base, len(all.Recipes))
+func lockBuild(ctx context.Context, a lookup.Asker, all []*recipe.Recipe, o LockOptions, to *BuildLocked) error {
+	lists := make([]*buildlock.System, len(all))
+	bases := make([]ops.Base, len(all))
 	first := map[[3]string]int{} // question → the recipe that asks it
-	errs := make([]error, len(all.Recipes))
+	errs := make([]error, len(all))
 	var wg sync.WaitGroup
-	for i, r := range all.Recipes {
+	for i, r := range all {
 		key := [3]string{r.Base.Ref, r.Platform, r.Apt.Inputs}
 		if _, asked := first[key]; asked {
 			continue
 		}
 		first[key] = i
-		wg.Go(func() { bases[i], lists[i], errs[i] = b.lockOne(ctx, gw, r, o, to.Old) })
+		wg.Go(func() { bases[i], lists[i], errs[i] = lockOne(ctx, a, r, o, to.Old) })
 	}
 	wg.Wait()
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	for _, r := range all.Recipes {
+	for _, r := range all {
 		i := first[[3]string{r.Base.Ref, r.Platform, r.Apt.Inputs}]
-		if err := b.lockImages(ctx, gw, r, bases[i], to.Lock); err != nil {
+		if err := lockImages(ctx, a, r, bases[i], to.Lock); err != nil {
 			return err
 		}
-		if err := b.lockContents(ctx, gw, r, bases[i], to.Lock); err != nil {
+		contents, err := a.Bases.ToLock(ctx, r, bases[i], to.Lock)
+		if err != nil {
 			return err
 		}
+		to.Lock.PutContents(r.Profile, r.Platform, contents)
 		if lists[i] == nil {
 			to.Lock.DropSystem(r.Profile, r.Platform)
 		} else {
 			to.Lock.PutSystem(r.Profile, *lists[i])
 		}
 	}
-	return b.lockModels(ctx, gw, all, o.All || o.Models, to)
-}
-
-// lockImages pins the recipe's base and the images whose files it takes.
-func (b *build) lockImages(ctx context.Context, gw gateway.Client, r *recipe.Recipe, base ops.Base, to *buildlock.Lock) error {
-	p, err := parsePlatform(r.Platform)
+	models, err := a.Models.ToLock(ctx, all, to.Old, o.All || o.Models)
 	if err != nil {
 		return err
 	}
-	images, err := b.lookupImages(ctx, gw, r, p)
+	for _, r := range all {
+		to.Lock.PutModels(r.Profile, models[r.Profile])
+	}
+	return nil
+}
+
+// lockImages pins the recipe's base and the images whose files it takes.
+func lockImages(ctx context.Context, a lookup.Asker, r *recipe.Recipe, base ops.Base, to *buildlock.Lock) error {
+	images, err := a.Bases.Images(ctx, r)
 	if err != nil {
 		return err
 	}
@@ -118,27 +119,10 @@ func (b *build) lockImages(ctx context.Context, gw gateway.Client, r *recipe.Rec
 }
 
 // lockOne returns a recipe's base and the list of its system packages, nil if it has none.
-func (b *build) lockOne(ctx context.Context, gw gateway.Client, r *recipe.Recipe, o LockOptions, old *buildlock.Lock) (base ops.Base, s *buildlock.System, err error) {
-	p, err := parsePlatform(r.Platform)
-	if err != nil {
+func lockOne(ctx context.Context, a lookup.Asker, r *recipe.Recipe, o LockOptions, old *buildlock.Lock) (base ops.Base, s *buildlock.System, err error) {
+	if base, err = a.Bases.Image(ctx, r); err != nil {
 		return base, nil, err
 	}
-	if base, err = b.lookupBase(ctx, gw, r, p); err != nil || len(r.System) == 0 {
-		return base, nil, err
-	}
-	if _, err = compat.CheckBase(r, "", createdBy(base), base.Config.Config.Env); err != nil {
-		return base, nil, err
-	}
-	q := question(r, registry.DigestOf(base.Ref))
-	in := query.SystemInputs{Base: base, Platform: p, Nonce: o.Nonce}
-	if !o.All && !o.System {
-		if s, reason := old.Lookup(q); reason == "" {
-			return base, s, nil
-		}
-		if earlier := old.Earlier(q); earlier != nil {
-			in.Previous = earlier.Packages
-		}
-	}
-	fresh, err := b.askApt(ctx, gw, r, in)
-	return base, &fresh, err
+	s, err = a.System.ToLock(ctx, r, base, old, o.All || o.System, o.Nonce)
+	return base, s, err
 }

@@ -6,8 +6,7 @@ import (
 	"slices"
 	"sync"
 
-	gateway "github.com/moby/buildkit/frontend/gateway/client"
-
+	"github.com/mlbuild/mlbuild/builder/lookup"
 	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
@@ -46,8 +45,8 @@ func (b *Builder) Plan(ctx context.Context, req Request, portable bool) ([]Plann
 	var wg sync.WaitGroup
 	for i, v := range req.Variants {
 		wg.Go(func() {
-			errs[i] = run.ask(run.ctx, v, func(ctx context.Context, gw gateway.Client) (err error) {
-				plans[i], err = run.plan(ctx, gw, v)
+			errs[i] = run.ask(run.ctx, v, func(ctx context.Context, a lookup.Asker) (err error) {
+				plans[i], err = run.plan(ctx, a, v)
 				return err
 			})
 		})
@@ -60,20 +59,16 @@ func (b *Builder) Plan(ctx context.Context, req Request, portable bool) ([]Plann
 	return all, errors.Join(errs...)
 }
 
-func (b *build) plan(ctx context.Context, gw gateway.Client, v Variant) ([]Planned, error) {
-	lock, err := b.usableLocks(v)
+func (b *build) plan(ctx context.Context, a lookup.Asker, v Variant) ([]Planned, error) {
+	lock, err := b.usable(v)
 	if err != nil {
 		return nil, err
 	}
 	var all []Planned
 	for _, r := range v.Recipes {
-		c, err := b.compile(ctx, gw, r, lock)
+		c, err := b.compile(ctx, a, r, lock)
 		if err != nil {
 			return nil, err
-		}
-		var system []buildlock.Package
-		if c.system != nil {
-			system = c.system.Packages
 		}
 		steps, err := stepsOf(c.graph)
 		if err != nil {
@@ -83,10 +78,15 @@ func (b *build) plan(ctx context.Context, gw gateway.Client, v Variant) ([]Plann
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, Planned{
-			Steps: steps, Keys: keys, Base: c.inputs.Base.Ref, System: system, Recipe: c.recipe, Wheels: slices.Concat(c.wheels, c.extra), InBase: c.spared,
-			Graph: c.graph, CUDA: c.cuda, Env: c.env, Interpreter: c.inBase.interpreter, Pruned: c.pruned, Locked: c.locked, From: c.from(lock), Notes: c.notes,
-		})
+		planned := Planned{
+			Steps: steps, Keys: keys, Base: c.inputs.Base.Ref, Recipe: r, Wheels: c.found.Packages.All(), InBase: c.found.Packages.Runtime.Spared, Graph: c.graph,
+			CUDA: c.found.Packages.Runtime.CUDA, Env: c.found.Env(), Interpreter: c.found.Base.Contents.Interpreter, Pruned: c.found.Packages.Runtime.Pruned, Locked: c.found.Locked,
+			From: from(r, lock), Notes: c.found.Notes,
+		}
+		if list := c.found.System.List; list != nil {
+			planned.System = list.Packages
+		}
+		all = append(all, planned)
 	}
 	return all, nil
 }
@@ -107,12 +107,12 @@ func stepsOf(g *llb.Graph) ([]llb.Step, error) {
 }
 
 // from names the lock that says the versions.
-func (c *found) from(lock *pylock.Lock) string {
+func from(r *recipe.Recipe, lock *pylock.Lock) string {
 	switch {
 	case lock != nil:
 		return lock.Name
-	case c.recipe.Requires.UV != nil:
-		return c.recipe.Requires.From
+	case r.Requires.UV != nil:
+		return r.Requires.From
 	}
 	return ""
 }

@@ -7,6 +7,8 @@ import (
 	bkclient "github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/session/auth/authprovider"
 
+	"github.com/mlbuild/mlbuild/builder/diagnose"
+	"github.com/mlbuild/mlbuild/builder/lookup"
 	"github.com/mlbuild/mlbuild/builder/publish"
 	"github.com/mlbuild/mlbuild/builder/session"
 	"github.com/mlbuild/mlbuild/llb/layerplan"
@@ -68,6 +70,9 @@ type SSH = session.SSH
 // Cache is a cache that BuildKit reads or writes.
 type Cache = publish.Cache
 
+// Pruned is what one rule leaves out of an image.
+type Pruned = lookup.Pruned
+
 // Layers counts the layers of a pushed image.
 type Layers = publish.Layers
 
@@ -103,6 +108,17 @@ func (r Request) buildLock() (*buildlock.Lock, error) {
 		return nil, nil
 	}
 	return buildlock.Parse(buildlock.FileName, r.BuildLock)
+}
+
+// locks say which locks the run uses.
+func (r Request) locks() lookup.Locks { return lookup.Locks{Refuse: r.Locked, Note: r.note} }
+
+// watch starts to follow a variant's builds.
+func (r Request) watch(profile string) *diagnose.Watcher {
+	if r.Status == nil {
+		return diagnose.NewWatcher(nil)
+	}
+	return diagnose.NewWatcher(r.Status(profile))
 }
 
 // note tells the user something, if anybody listens.

@@ -2,88 +2,30 @@ package builder
 
 import (
 	"context"
-	"errors"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-	bkclient "github.com/moby/buildkit/client"
-	"github.com/moby/buildkit/solver/errdefs"
-	"github.com/opencontainers/go-digest"
-
-	"github.com/mlbuild/mlbuild/builder/diagnose"
+	"github.com/mlbuild/mlbuild/profiles/fault"
 )
 
-// The watcher takes everything, whoever reads behind it, and hands it on in order.
-func TestWatcherDrains(t *testing.T) {
-	w := diagnose.NewWatcher(nil)
-	in, done := w.Channel()
-	for range 1000 {
-		in <- &bkclient.SolveStatus{}
-	}
-	close(in)
-	<-done
-	w.Close()
-
-	next := make(chan *bkclient.SolveStatus)
-	w = diagnose.NewWatcher(next)
-	var names []string
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for s := range next {
-			names = append(names, s.Vertexes[0].Name)
-		}
-	})
-	for _, part := range []string{"a b", "c"} { // two builds of one variant
-		in, done := w.Channel()
-		for name := range strings.FieldsSeq(part) {
-			in <- &bkclient.SolveStatus{Vertexes: []*bkclient.Vertex{{Digest: digest.FromString(name), Name: name}}}
-		}
-		close(in)
-		<-done
-	}
-	w.Close()
-	wg.Wait()
-	if diff := cmp.Diff([]string{"a", "b", "c"}, names); diff != "" {
-		t.Error(diff)
-	}
-}
-
-func TestWatcherCounts(t *testing.T) {
-	w, now := diagnose.NewWatcher(nil), time.Unix(1, 0)
-	step := func(name string, v bkclient.Vertex) *bkclient.SolveStatus {
-		v.Digest, v.Name = digest.FromString(name), name
-		return &bkclient.SolveStatus{Vertexes: []*bkclient.Vertex{&v}}
-	}
-	w.Keep(step("ran", bkclient.Vertex{Started: &now}))
-	w.Keep(step("ran", bkclient.Vertex{Started: &now, Completed: &now}))
-	w.Keep(step("cached", bkclient.Vertex{Started: &now, Completed: &now, Cached: true}))
-	w.Keep(step("failed", bkclient.Vertex{Started: &now, Completed: &now, Error: "no"}))
-	w.Keep(step("waits", bkclient.Vertex{}))
-	if cached, ran := w.Counts(); cached != 1 || ran != 1 {
-		t.Errorf("%d cached, %d ran; want 1 and 1", cached, ran)
-	}
-}
-
-// The end of a long output is what is kept.
-func TestWatcherKeepsTheEnd(t *testing.T) {
-	w, step := diagnose.NewWatcher(nil), digest.FromString("step")
-	w.Keep(&bkclient.SolveStatus{Vertexes: []*bkclient.Vertex{{Digest: step, Name: "apt", Error: "exit code: 1"}, {Digest: digest.FromString("x"), Name: "x", Error: "context canceled"}}})
-	for range 100 {
-		w.Keep(&bkclient.SolveStatus{Logs: []*bkclient.VertexLog{{Vertex: step, Data: []byte(strings.Repeat("noise ", 1000))}}})
-	}
-	w.Keep(&bkclient.SolveStatus{Logs: []*bkclient.VertexLog{{Vertex: step, Data: []byte("\nthe reason\n")}}})
-	for _, err := range []error{errdefs.WrapVertex(errors.New("failed"), step), errors.New("failed")} {
-		failed := w.Failure(err)
-		name, output := failed.Name, failed.Output
-		if name != "apt" || !strings.HasSuffix(output, "the reason") || len(output) > diagnose.MaxLog || len(output) < diagnose.MaxLog/2 {
-			t.Errorf("%v: step %q, %d bytes", err, name, len(output))
-		}
-	}
-	if failed := diagnose.NewWatcher(nil).Failure(errors.New("failed")); failed != (diagnose.Failure{}) {
-		t.Errorf("without steps: %+v", failed)
+// Only a download that failed for a passing reason is tried again.
+func TestPasses(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		err  error
+		want bool
+	}{
+		{"a server that is busy", fault.New(fault.Download, "answers 503").Retryable(), true},
+		{"one of several faults", fault.List{fault.New(fault.Spec, "x"), fault.New(fault.Download, "answers 429").Retryable()}, true},
+		{"a file that is gone", fault.New(fault.Download, "answers 404"), false},
+		{"a connection", fault.New(fault.DaemonLost, "lost").Retryable(), false},
+		{"nothing", nil, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if got := passes(test.err); got != test.want {
+				t.Errorf("tried again: %t", got)
+			}
+		})
 	}
 }
 

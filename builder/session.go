@@ -5,6 +5,7 @@ import (
 
 	"github.com/containerd/containerd/v2/core/content"
 	bksession "github.com/moby/buildkit/session"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/mlbuild/mlbuild/builder/session"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
@@ -42,6 +43,8 @@ func (r Request) images(v Variant) []string {
 func (b *build) attachables(v Variant) ([]bksession.Attachable, error) {
 	return session.Offer{Secrets: b.store, Auth: b.req.Auth, Hosts: session.Hosts(v.Recipes, b.req.images(v)), Agents: b.req.SSH}.Attachables()
 }
+
+func imageName(p ocispecs.Platform) string { return p.OS + "/" + p.Architecture }
 
 // stores are the content stores that every build's session offers.
 func (b *build) stores() map[string]content.Store {

@@ -2,9 +2,13 @@ package builder
 
 import (
 	"context"
+	"io"
+	"slices"
 
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 
+	"github.com/mlbuild/mlbuild/builder/diagnose"
+	"github.com/mlbuild/mlbuild/builder/lookup"
 	"github.com/mlbuild/mlbuild/builder/session"
 	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/llb/helper"
@@ -15,32 +19,57 @@ import (
 
 // platformBuild is one platform's image: what was found for it, and its graph.
 type platformBuild struct {
-	found
+	found  lookup.Found
 	inputs llb.Inputs
 	graph  *llb.Graph
 }
 
+// asker asks the daemon for a variant. What the steps of its questions say goes to the watcher.
+func (b *build) asker(gw gateway.Client, v Variant, w *diagnose.Watcher) lookup.Asker {
+	d := lookup.Daemon{
+		Gateway: gw, Worker: b.worker, Network: b.network(), NoCache: b.req.NoCache, Logs: w, Stopped: func() error { return context.Cause(b.ctx) },
+	}
+	target := recipe.Stage(b.req.Target)
+	agent := slices.ContainsFunc(b.req.SSH, func(s SSH) bool { return s.ID == "default" })
+	ssh := lookup.SSH{Agent: agent || b.purpose.plans, KnownHosts: b.req.KnownHosts} // a plan fetches nothing, but names a server's key
+	uv := lookup.UV{Daemon: d, SSH: ssh, Session: b.session(b.locals), Version: b.req.Version}
+	return lookup.Asker{
+		Target: target,
+		Bases:  lookup.Bases{Daemon: d, Lock: b.system},
+		System: lookup.System{Daemon: d, Helpers: b.helpers, Lock: b.system},
+		UV:     uv,
+		Stage:  lookup.Stage{UV: uv, Locks: b.req.locks(), Name: target, Lock: v.StageLocks[b.req.Target]},
+		Models: lookup.Models{Daemon: d, Target: target, Lock: b.system},
+		Sources: lookup.Sources{
+			Daemon: d, SSH: ssh, Version: b.req.Version, Addr: b.daemon.Addr, Platforms: b.daemon.Platforms,
+			Open: func(path string) (io.ReadCloser, error) { return b.locals.Open(path) },
+		},
+	}
+}
+
+// usable returns the variant's Python lock if it answers today's project, and holds mlbuild.lock against that.
+func (b *build) usable(v Variant) (*pylock.Lock, error) {
+	return b.req.locks().Usable(recipe.Stage(b.req.Target), v.Recipes, v.Lock, b.system)
+}
+
 // compile looks up what one platform needs and makes its graph.
-func (b *build) compile(ctx context.Context, gw gateway.Client, r *recipe.Recipe, lock *pylock.Lock) (platformBuild, error) {
-	f, err := b.lookup(ctx, gw, r, lock)
+func (b *build) compile(ctx context.Context, a lookup.Asker, r *recipe.Recipe, lock *pylock.Lock) (platformBuild, error) {
+	f, err := a.Find(ctx, r, lock)
 	if err != nil {
 		return platformBuild{}, err
 	}
-	in := llb.Inputs{
-		Build: f.tools,
-		Base:  f.base, Interpreter: f.inBase.interpreter, Env: f.env, Images: f.images, Wheels: f.wheels, Extra: f.extra, System: f.system, Models: f.models, Tool: f.modelTool, Worker: b.worker, Helpers: b.helpers, Reference: b.reference, Network: b.network(),
-		Session: b.session(b.locals), Epoch: b.req.Epoch, Target: recipe.Stage(b.req.Target), NoCache: b.req.NoCache,
-	}
+	in := f.Inputs()
+	in.Worker, in.Helpers, in.Reference, in.Network, in.Session = b.worker, b.helpers, b.reference, b.network(), b.session(b.locals)
+	in.Epoch, in.Target, in.NoCache = b.req.Epoch, recipe.Stage(b.req.Target), b.req.NoCache
 	if len(r.Steps()) > 0 {
 		if err := addSteps(&in, imageName(b.worker), r.Platform); err != nil {
 			return platformBuild{}, err
 		}
 	}
-	graph, err := llb.Compile(f.recipe, in)
+	graph, err := llb.Compile(r, in)
 	if err != nil {
 		return platformBuild{}, err
 	}
-	b.logs(r.Profile).Learn(graph.Steps)
 	return platformBuild{f, in, graph}, nil
 }
 

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/mlbuild/mlbuild/builder/diagnose"
+	"github.com/mlbuild/mlbuild/builder/lookup"
 	"github.com/mlbuild/mlbuild/builder/publish"
 	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/profiles/fault"
@@ -68,7 +69,7 @@ func (b *build) runID() string { return string(b.store[llb.RunSecret]) }
 // again compiles the graph so that the steps of a stage run again.
 func (c platformBuild) again(stage string) (platformBuild, error) {
 	c.inputs.NoCache = append(slices.Clone(c.inputs.NoCache), stage)
-	graph, err := llb.Compile(c.recipe, c.inputs)
+	graph, err := llb.Compile(c.found.Recipe, c.inputs)
 	c.graph = graph
 	return c, err
 }
@@ -77,7 +78,7 @@ func (m *imageBuild) runTests(ctx context.Context, gw gateway.Client, c platform
 	if ref, err = m.graphOf(c).Solve(ctx, gw, c.graph.Tests, imports); err != nil {
 		return end, nil, err
 	}
-	data, err := readFile(ctx, ref, llb.TestEnd)
+	data, err := lookup.ReadFile(ctx, ref, llb.TestEnd)
 	if err != nil {
 		return end, nil, err
 	}
@@ -93,13 +94,13 @@ func (m *imageBuild) bringReports(ctx context.Context, ref gateway.Reference, c 
 		if o.Type.Place() != publish.Directory {
 			continue
 		}
-		data, err := readFile(ctx, ref, llb.TestReports)
+		data, err := lookup.ReadFile(ctx, ref, llb.TestReports)
 		if err != nil {
 			return err
 		}
 		dir := o.Directory(m.v.Profile)
 		if several {
-			dir = filepath.Join(dir, strings.ReplaceAll(c.recipe.Platform, "/", "_"))
+			dir = filepath.Join(dir, strings.ReplaceAll(c.found.Recipe.Platform, "/", "_"))
 		}
 		to, err := publish.Unpack(dir)
 		if err != nil {
@@ -116,15 +117,15 @@ func (m *imageBuild) bringReports(ctx context.Context, ref gateway.Reference, c 
 // testFault is a test run that failed, with the end of its output.
 func (m *imageBuild) testFault(c platformBuild, end llb.Tested) *fault.Fault {
 	f := fault.New(fault.Step, "the tests of profile %s on %s failed: %s ended with exit code %d:\n%s",
-		m.v.Profile, c.recipe.Platform, strings.Join(end.Command, " "), end.Exit, diagnose.LastLines(end.Output, 40))
+		m.v.Profile, c.found.Recipe.Platform, strings.Join(end.Command, " "), end.Exit, diagnose.LastLines(end.Output, 40))
 	switch {
 	case end.Exit == 127 || strings.Contains(end.Output, "No module named"):
 		f.Hint("what the tests need beside the runtime stands in mlbuild.yaml: testing: {packages: […]}, or requirements or groups")
 	case end.Exit == 5 && slices.ContainsFunc(end.Command, func(w string) bool { return strings.HasSuffix(w, "pytest") }):
 		f.Hint("pytest found no tests; name them in mlbuild.yaml: testing: {copy: [tests]}")
 	}
-	if len(c.recipe.Testing.Reports) > 0 && !slices.ContainsFunc(m.req.Outputs, func(o Output) bool { return o.Type.Place() == publish.Directory }) {
-		f.Hint("--output DIR brings the reports back: %s", strings.Join(c.recipe.Testing.Reports, ", "))
+	if len(c.found.Recipe.Testing.Reports) > 0 && !slices.ContainsFunc(m.req.Outputs, func(o Output) bool { return o.Type.Place() == publish.Directory }) {
+		f.Hint("--output DIR brings the reports back: %s", strings.Join(c.found.Recipe.Testing.Reports, ", "))
 	}
 	return f
 }

@@ -24,8 +24,7 @@ const product = "mlbuild"
 
 // imageBuild is one variant while it is built. What a step finds out it returns, and the next one takes it.
 type imageBuild struct {
-	*build
-	v       Variant
+	runner
 	publish publish.Publisher
 	lock    *publish.Lock // of the repository that the image is pushed to
 	// remote waits for what the registry answered, which is asked while the daemon is busy with its own look-ups.
@@ -43,11 +42,12 @@ type made struct {
 // variant builds, exports and tags one profile, then exports its cache.
 func (b *build) variant(ctx context.Context, v Variant) (*Image, error) {
 	began := time.Now()
-	w := b.watch(v.Profile)
+	w := b.req.watch(v.Profile)
 	defer w.Close()
-	m := &imageBuild{build: b, v: v, publish: publish.Publisher{
+	run := runner{b, v, w}
+	m := &imageBuild{runner: run, publish: publish.Publisher{
 		Options: b.req.options(v), Registry: b.registry, Content: proxy.NewContentStore(b.daemon.Client.ContentClient()),
-		Run: runner{b, v, w}.run, Records: b.records, Locks: b.repoLocks,
+		Run: run.run, Records: b.records, Locks: b.repoLocks,
 	}}
 	m.lock = m.publish.Lock()
 	defer m.lock.Release()
@@ -55,7 +55,7 @@ func (b *build) variant(ctx context.Context, v Variant) (*Image, error) {
 	defer m.remote()
 	made, err := m.make(ctx)
 	if err != nil {
-		return nil, b.failed(v.Profile).Explain(b.daemon.Explain(ctx, err))
+		return nil, b.failed(v.Profile, w).Explain(b.daemon.Explain(ctx, err))
 	}
 	made.notes = append(made.notes, w.Warnings()...)
 	steps := w.LayerSteps()
@@ -64,7 +64,7 @@ func (b *build) variant(ctx context.Context, v Variant) (*Image, error) {
 	image.Cached, image.Ran = w.Counts()
 	published, err := m.publish.Publish(ctx, made.Made)
 	if err != nil {
-		return nil, b.failed(v.Profile).Explain(b.daemon.Explain(ctx, err))
+		return nil, b.failed(v.Profile, w).Explain(b.daemon.Explain(ctx, err))
 	}
 	image.Digest, image.Config, image.Size, image.Layers, image.Route = published.Digest, published.Config, published.Size, published.Layers, published.Route
 	image.Seconds = time.Since(began).Seconds()
@@ -75,7 +75,7 @@ func (b *build) variant(ctx context.Context, v Variant) (*Image, error) {
 func imageOf(v Variant, m made) *Image {
 	image := &Image{Profile: v.Profile, Platforms: v.platforms(), Tags: v.Tags}
 	for _, c := range m.platforms {
-		image.Locked, image.CUDA, image.Plan, image.Pruned = c.locked, c.cuda, c.graph.Plan, c.pruned
+		image.Locked, image.CUDA, image.Plan, image.Pruned = c.found.Locked, c.found.Packages.Runtime.CUDA, c.graph.Plan, c.found.Packages.Runtime.Pruned
 	}
 	if m.tested {
 		image.Tests = "passed"
@@ -153,7 +153,7 @@ func (m *imageBuild) function(ctx context.Context, gw gateway.Client, whole bool
 		return all, nil, err
 	}
 	for _, c := range all.platforms {
-		all.notes = append(all.notes, c.notes...)
+		all.notes = append(all.notes, c.found.Notes...)
 	}
 	all.Decided = m.publish.Decide(m.remote(), m.graphs(all.platforms), whole)
 	if m.req.Target == stageTesting {
@@ -172,15 +172,17 @@ func (m *imageBuild) function(ctx context.Context, gw gateway.Client, whole bool
 
 // compileAll looks up and compiles every platform of the variant.
 func (m *imageBuild) compileAll(ctx context.Context, gw gateway.Client) ([]platformBuild, error) {
-	lock, err := m.usableLocks(m.v)
+	lock, err := m.usable(m.v)
 	if err != nil {
 		return nil, err
 	}
-	all := make([]platformBuild, len(m.v.Recipes))
+	a, all := m.asker(gw, m.v, m.w), make([]platformBuild, len(m.v.Recipes))
 	eg, egctx := errgroup.WithContext(ctx)
 	for i, r := range m.v.Recipes {
 		eg.Go(func() (err error) {
-			all[i], err = m.compile(egctx, gw, r, lock)
+			if all[i], err = m.compile(egctx, a, r, lock); err == nil {
+				m.w.Learn(all[i].graph.Steps)
+			}
 			return err
 		})
 	}
@@ -188,20 +190,20 @@ func (m *imageBuild) compileAll(ctx context.Context, gw gateway.Client) ([]platf
 }
 
 // graphs are what is published of the platforms.
-func (b *build) graphs(platforms []platformBuild) []publish.Graph {
+func (m *imageBuild) graphs(platforms []platformBuild) []publish.Graph {
 	all := make([]publish.Graph, len(platforms))
 	for i, c := range platforms {
-		all[i] = b.graphOf(c)
+		all[i] = m.graphOf(c)
 	}
 	return all
 }
 
-func (b *build) graphOf(c platformBuild) publish.Graph {
+func (m *imageBuild) graphOf(c platformBuild) publish.Graph {
 	return publish.Graph{
 		Graph: c.graph, Base: c.inputs.Base.Config.RootFS.DiffIDs,
-		Apart: func() ([]*pb.Definition, error) { return b.apart(c) },
+		Apart: func() ([]*pb.Definition, error) { return m.apart(c) },
 		Explain: func(ctx context.Context, gw gateway.Client, err error) error {
-			return b.failed(c.recipe.Profile).Download(ctx, gw, c.recipe, c.downloads(), err)
+			return m.failed(m.v.Profile, m.w).Download(ctx, gw, c.found.Recipe, c.found.Downloads(), err)
 		},
 	}
 }
@@ -213,7 +215,7 @@ func (b *build) apart(c platformBuild) ([]*pb.Definition, error) {
 		return nil, err
 	}
 	c.inputs.Session, c.inputs.NoCache = b.session(second), nil
-	return llb.Layers(c.recipe, c.inputs)
+	return llb.Layers(c.found.Recipe, c.inputs)
 }
 
 // runner runs one variant's builds on the daemon, which the watcher follows.

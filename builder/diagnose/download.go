@@ -86,7 +86,7 @@ func explainMismatch(ctx context.Context, gw gateway.Client, d Download) error {
 func downloadFault(d Download, err error) *fault.Fault {
 	answer := status.FindStringSubmatch(err.Error())
 	if answer == nil {
-		if f := Network(err); f != nil && (f.Code == fault.CA || f.Code == fault.Disk) {
+		if f := network(err); f != nil && (f.Code == fault.CA || f.Code == fault.Disk) {
 			return f
 		}
 		return fault.New(fault.Download, "cannot download %s: %w", d.URL, err).

@@ -104,8 +104,8 @@ func apply(rs []rule, text string, err error, prefix string) *fault.Fault {
 	return nil
 }
 
-// Network returns the fault of the rule that fits an error outside of any build, nil if none does.
-func Network(err error) *fault.Fault { return apply(rules, err.Error(), err, "") }
+// network returns the fault of the rule that fits an error outside of any step, nil if none does.
+func network(err error) *fault.Fault { return apply(rules, err.Error(), err, "") }
 
 func cancelled(cause error) error {
 	if f, ok := errors.AsType[*fault.Fault](cause); ok {

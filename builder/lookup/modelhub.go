@@ -1,4 +1,4 @@
-package builder
+package lookup
 
 import (
 	"context"
@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"slices"
 
-	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/mlbuild/mlbuild/llb/models"
@@ -38,36 +37,41 @@ type hubFile struct {
 // maxBlob bounds a file that is read through the daemon to hash it, in bytes; the hub wants larger ones in LFS.
 const maxBlob = 32 << 20
 
-// listHub asks the hub for the commit of a revision and for its files. Files outside of LFS are fetched, because the hub names no sha256 for them.
-func (b *build) listHub(ctx context.Context, gw gateway.Client, profile string, model *recipe.Model, to *buildlock.Model) error {
+func init() { modelSources[recipe.ModelHub] = hub{} }
+
+// hub is a repository of a model hub at a revision.
+type hub struct{ oneFile }
+
+// list implements modelSource: the hub is asked for the commit of the revision and for its files. Files outside of LFS are fetched, because the hub names no sha256 for them.
+func (hub) list(ctx context.Context, m Models, r *recipe.Recipe, model *recipe.Model) (commit string, files []buildlock.ModelFile, err error) {
 	d := modelDownload(model, "", buildlock.ModelFile{})
 	d.URL, d.File = models.HubListURL(model), model.Name+": the list of its files"
-	ref, err := b.fetch(ctx, gw, profile, d)
+	ref, err := m.fetch(ctx, r.Profile, d)
 	if err != nil {
-		return err
+		return "", nil, err
 	}
-	data, err := readFile(ctx, ref, models.FetchedFile)
+	data, err := ReadFile(ctx, ref, models.FetchedFile)
 	if err != nil {
-		return err
+		return "", nil, err
 	}
 	var list hubList
 	if err := json.Unmarshal(data, &list); err != nil || list.SHA == "" {
-		return fault.New(fault.Download, "%s does not list the files of a repository", d.URL).Hint("check endpoint and huggingface of the model %s", model.Name)
+		return "", nil, fault.New(fault.Download, "%s does not list the files of a repository", d.URL).Hint("check endpoint and huggingface of the model %s", model.Name)
 	}
 	chosen, err := chooseHubFiles(model, list)
 	if err != nil {
-		return err
+		return "", nil, err
 	}
-	to.Revision, to.Files = list.SHA, make([]buildlock.ModelFile, len(chosen))
+	files = make([]buildlock.ModelFile, len(chosen))
 	eg, egctx := errgroup.WithContext(ctx)
 	eg.SetLimit(8)
 	for i, f := range chosen {
 		eg.Go(func() (err error) {
-			to.Files[i], err = b.hubFile(egctx, gw, profile, model, list.SHA, f)
+			files[i], err = m.hubFile(egctx, r.Profile, model, list.SHA, f)
 			return err
 		})
 	}
-	return eg.Wait()
+	return list.SHA, files, eg.Wait()
 }
 
 func chooseHubFiles(model *recipe.Model, list hubList) ([]hubFile, error) {
@@ -90,7 +94,7 @@ func chooseHubFiles(model *recipe.Model, list hubList) ([]hubFile, error) {
 }
 
 // hubFile returns a file's sha256: the one of LFS, or that of what the hub sends, held against git's own hash.
-func (b *build) hubFile(ctx context.Context, gw gateway.Client, profile string, model *recipe.Model, commit string, f hubFile) (buildlock.ModelFile, error) {
+func (m Models) hubFile(ctx context.Context, profile string, model *recipe.Model, commit string, f hubFile) (buildlock.ModelFile, error) {
 	if f.LFS != nil && f.LFS.SHA256 != "" {
 		return buildlock.ModelFile{Path: f.Name, Size: f.LFS.Size, SHA256: f.LFS.SHA256}, nil
 	}
@@ -98,14 +102,14 @@ func (b *build) hubFile(ctx context.Context, gw gateway.Client, profile string, 
 	d := modelDownload(model, commit, file)
 	if f.Size > maxBlob {
 		var err error
-		file.SHA256, err = b.hashOf(ctx, gw, profile, d)
+		file.SHA256, err = m.hashOf(ctx, profile, d)
 		return file, err
 	}
-	ref, err := b.fetch(ctx, gw, profile, d)
+	ref, err := m.fetch(ctx, profile, d)
 	if err != nil {
 		return file, err
 	}
-	data, err := readFile(ctx, ref, models.FetchedFile)
+	data, err := ReadFile(ctx, ref, models.FetchedFile)
 	if err != nil {
 		return file, err
 	}

@@ -1,4 +1,4 @@
-package builder
+package lookup
 
 import (
 	"errors"
@@ -14,13 +14,14 @@ import (
 	"github.com/mlbuild/mlbuild/llb/query"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // isInspection tells the step that looks into wheels from the one that runs uv.
 func isInspection(definition string) bool { return !strings.Contains(definition, "pip compile") }
 
 // A torch that only another package needs becomes a direct requirement, so that uv takes it from the profile's index.
-func TestAskUVBindsTransitiveTorch(t *testing.T) {
+func TestUVBindsTransitiveTorch(t *testing.T) {
 	r := buildertest.Recipe(t, "cpu", "python: {packages: [needs-torch]}\n")
 	passes := 0
 	gw := &buildertest.Gateway{OnLookup: buildertest.AnImage, OnSolve: func(def string) (map[string]string, error) {
@@ -34,7 +35,7 @@ func TestAskUVBindsTransitiveTorch(t *testing.T) {
 		}
 		return buildertest.Resolved("", "needs-torch 1.0", "torch 2.9.1"), nil
 	}}
-	data, lock, err := running(t, Request{}).askUV(t.Context(), gw, asking{recipe: r, platforms: []string{"linux/amd64"}, glibc: "2.36"})
+	data, lock, err := UV{Daemon: asking(t, gw)}.Lock(t.Context(), UVQuery{Recipe: r, Platforms: []string{"linux/amd64"}, Glibc: "2.36"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,13 +57,13 @@ func TestAskUVBindsTransitiveTorch(t *testing.T) {
 	if diff := cmp.Diff(want, lock.Tool, cmp.Comparer(func(a, b map[string]int64) bool { return len(a) == len(b) })); diff != "" {
 		t.Error(diff)
 	}
-	if reason := staleReason(lock, variantOf(r)); reason != "" || !strings.Contains(string(data), r.Requires.Inputs) {
+	if reason := staleReason(lock, []*recipe.Recipe{r}); reason != "" || !strings.Contains(string(data), r.Requires.Inputs) {
 		t.Errorf("a new lock is stale: %s", reason)
 	}
 }
 
 // A direct torch needs one pass.
-func TestAskUVSettlesAtOnce(t *testing.T) {
+func TestUVSettlesAtOnce(t *testing.T) {
 	r := buildertest.Recipe(t, "cpu", "python: {packages: [torch]}\n")
 	passes := 0
 	gw := &buildertest.Gateway{OnLookup: buildertest.AnImage, OnSolve: func(def string) (map[string]string, error) {
@@ -71,7 +72,7 @@ func TestAskUVSettlesAtOnce(t *testing.T) {
 		}
 		return buildertest.Resolved("", "torch 2.9.1+cpu"), nil
 	}}
-	if _, _, err := running(t, Request{}).askUV(t.Context(), gw, asking{recipe: r, platforms: []string{"linux/amd64"}}); err != nil {
+	if _, _, err := (UV{Daemon: asking(t, gw)}).Lock(t.Context(), UVQuery{Recipe: r, Platforms: []string{"linux/amd64"}}); err != nil {
 		t.Fatal(err)
 	}
 	if passes != 1 {
@@ -80,7 +81,7 @@ func TestAskUVSettlesAtOnce(t *testing.T) {
 }
 
 // Every pass finds one more package.
-func TestAskUVNeverSettles(t *testing.T) {
+func TestUVNeverSettles(t *testing.T) {
 	r := buildertest.Recipe(t, "cpu", "python: {packages: [needs-torch]}\n")
 	family, passes := []string{"torch", "torchvision", "torchaudio", "torchao", "torchtune", "torchrec", "xformers"}, 0
 	gw := &buildertest.Gateway{OnLookup: buildertest.AnImage, OnSolve: func(string) (map[string]string, error) {
@@ -91,7 +92,7 @@ func TestAskUVNeverSettles(t *testing.T) {
 		}
 		return buildertest.Resolved("", packages...), nil
 	}}
-	_, _, err := running(t, Request{}).askUV(t.Context(), gw, asking{recipe: r, platforms: []string{"linux/amd64"}})
+	_, _, err := UV{Daemon: asking(t, gw)}.Lock(t.Context(), UVQuery{Recipe: r, Platforms: []string{"linux/amd64"}})
 	buildertest.Expect(t, err, fault.Resolve, false, "the resolution of profile cpu does not settle: after 5 passes", "name these packages in the requirements yourself")
 	if passes != maxPasses {
 		t.Errorf("%d passes, want %d", passes, maxPasses)
@@ -128,14 +129,13 @@ func TestExplainResolve(t *testing.T) {
 		{"own CA", "  cause: error sending request for url (https://index.example/)\n  cause: invalid peer certificate: UnknownIssuer", fault.CA, false, "--ca-cert FILE"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			b := running(t, Request{})
-			step := digest.FromString("uv")
-			b.watch("cpu").Keep(&bkclient.SolveStatus{
+			gw := &buildertest.Gateway{OnLookup: buildertest.AnImage, OnSolve: func(string) (map[string]string, error) { return nil, errors.New("exit code: 1") }}
+			d, step := asking(t, gw), digest.FromString("uv")
+			d.Logs.Keep(&bkclient.SolveStatus{
 				Vertexes: []*bkclient.Vertex{{Digest: step, Name: "[resolve] uv", Error: "exit code: 1"}},
 				Logs:     []*bkclient.VertexLog{{Vertex: step, Data: []byte(test.said + "\n")}},
 			})
-			gw := &buildertest.Gateway{OnLookup: buildertest.AnImage, OnSolve: func(string) (map[string]string, error) { return nil, errors.New("exit code: 1") }}
-			_, _, err := b.askUV(t.Context(), gw, asking{recipe: r, platforms: []string{"linux/amd64"}})
+			_, _, err := UV{Daemon: d}.Lock(t.Context(), UVQuery{Recipe: r, Platforms: []string{"linux/amd64"}})
 			buildertest.Expect(t, err, test.code, test.retry, test.says, strings.TrimSpace(strings.Split(test.said, "\n")[0]))
 		})
 	}
@@ -146,7 +146,7 @@ func TestReadFileInPieces(t *testing.T) {
 	for _, size := range []int{0, 1, 8 << 20, 20<<20 + 7} {
 		want := strings.Repeat("x", size)
 		ref := &buildertest.Ref{Files: map[string]string{query.ResolvedLock: want}}
-		got, err := readFile(t.Context(), ref, query.ResolvedLock)
+		got, err := ReadFile(t.Context(), ref, query.ResolvedLock)
 		if err != nil || string(got) != want {
 			t.Errorf("%d bytes, %v; want %d", len(got), err, size)
 		}
@@ -154,7 +154,7 @@ func TestReadFileInPieces(t *testing.T) {
 			t.Errorf("%d bytes took %d reads, want %d", size, ref.Reads, pieces)
 		}
 	}
-	if _, err := readFile(t.Context(), &buildertest.Ref{}, "/nowhere"); err == nil || !strings.Contains(err.Error(), "/nowhere") {
+	if _, err := ReadFile(t.Context(), &buildertest.Ref{}, "/nowhere"); err == nil || !strings.Contains(err.Error(), "/nowhere") {
 		t.Errorf("got %v", err)
 	}
 }

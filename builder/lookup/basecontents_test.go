@@ -1,4 +1,4 @@
-package builder
+package lookup
 
 import (
 	"strings"
@@ -16,14 +16,13 @@ import (
 )
 
 // looked looks into a base with these files.
-func looked(t *testing.T, yaml string, pathEnv string, files map[string]string) (inBase, int, error) {
+func looked(t *testing.T, yaml string, pathEnv string, files map[string]string) (Contents, int, error) {
 	t.Helper()
-	b := running(t, Request{})
 	asked := 0
 	gw := &buildertest.Gateway{OnSolve: func(string) (map[string]string, error) { asked++; return files, nil }}
 	base := ops.Base{Ref: "registry.example/ml:7@sha256:" + buildertest.Zeros}
 	base.Config.Config.Env = []string{"LANG=C", "PATH=" + pathEnv}
-	found, err := b.lookInto(t.Context(), gw, buildertest.Recipe(t, "cpu", "python: {packages: [x]}\n"+yaml), base, b.worker)
+	found, err := Bases{Daemon: asking(t, gw)}.Contents(t.Context(), buildertest.Recipe(t, "cpu", "python: {packages: [x]}\n"+yaml), base)
 	return found, asked, err
 }
 
@@ -43,13 +42,13 @@ func TestPythonOfABase(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			found, asked, err := looked(t, test.yaml, test.path, test.files)
-			if err != nil || found.interpreter != test.want || asked != 1 || found.packages != nil {
+			if err != nil || found.Interpreter != test.want || asked != 1 || found.Packages != nil {
 				t.Errorf("%+v after %d questions, %v, want %s", found, asked, err, test.want)
 			}
 		})
 	}
 	for _, yaml := range []string{"", "base: distroless\n", "base: {image: \"registry.example/ml:7\", interpreter: /opt/python}\n"} {
-		if found, asked, err := looked(t, yaml, "", nil); asked != 0 || err != nil || found.interpreter == "" {
+		if found, asked, err := looked(t, yaml, "", nil); asked != 0 || err != nil || found.Interpreter == "" {
 			t.Errorf("%s: the base was read %d times for what is known, %+v, %v", yaml, asked, found, err)
 		}
 	}
@@ -73,12 +72,12 @@ func TestPackagesOfABase(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []compat.Package{{Name: "numpy", Version: "1.26.4"}, {Name: "pyyaml", Version: "6.0.1"}, {Name: "torch", Version: "2.9.1+cu128"}, {Name: "typing-extensions", Version: "4.12.2"}}
-	if d := cmp.Diff(want, found.packages); d != "" {
+	if d := cmp.Diff(want, found.Packages); d != "" {
 		t.Errorf("packages of /opt/conda (-want +got):\n%s", d)
 	}
 	found, _, err = looked(t, yaml, "/usr/bin", map[string]string{"/usr/bin/python3.11": "", dist + "/flask-3.0.dist-info/METADATA": "", "/usr/lib/python3/dist-packages/flask-2.2.egg-info": ""})
-	if err != nil || len(found.packages) != 1 || found.packages[0].Version != "3.0" {
-		t.Errorf("packages of Debian's Python %+v, %v, want the flask that it imports", found.packages, err)
+	if err != nil || len(found.Packages) != 1 || found.Packages[0].Version != "3.0" {
+		t.Errorf("packages of Debian's Python %+v, %v, want the flask that it imports", found.Packages, err)
 	}
 }
 
@@ -88,8 +87,8 @@ func TestReleaseOfABase(t *testing.T) {
 		"ID=arch\n": "", "": "",
 	} {
 		found, _, err := looked(t, anyBase, "/usr/bin", map[string]string{"/usr/bin/python3.11": "", "/etc/os-release": text})
-		if err != nil || found.glibc != want {
-			t.Errorf("%q: glibc %q, %v, want %q", text, found.glibc, err, want)
+		if err != nil || found.Glibc != want {
+			t.Errorf("%q: glibc %q, %v, want %q", text, found.Glibc, err, want)
 		}
 	}
 	_, _, err := looked(t, anyBase, "/usr/bin", map[string]string{"/usr/bin/python3.11": "", "/etc/os-release": "ID=alpine\nVERSION_ID=3.20.3\n"})
@@ -103,25 +102,28 @@ func TestLockedContents(t *testing.T) {
 	files := map[string]string{"/opt/conda/bin/python3.11": "", "/opt/conda/lib/python3.11/site-packages/numpy-1.26.4.dist-info/METADATA": "", "/etc/os-release": "ID=ubuntu\nVERSION_ID=22.04\n"}
 	asked := 0
 	gw := &buildertest.Gateway{OnSolve: func(string) (map[string]string, error) { asked++; return files, nil }}
-	b := running(t, Request{})
+	b := Bases{Daemon: asking(t, gw)}
 	base := ops.Base{Ref: "registry.example/ml:7@sha256:" + buildertest.Zeros}
 	lock := &buildlock.Lock{}
 	for range 2 {
-		if err := b.lockContents(t.Context(), gw, r, base, lock); err != nil {
+		contents, err := b.ToLock(t.Context(), r, base, lock)
+		if err != nil {
 			t.Fatal(err)
 		}
+		lock.PutContents(r.Profile, r.Platform, contents)
 	}
-	b.system = lock
-	found, err := b.lookInto(t.Context(), gw, r, base, b.worker)
-	want := inBase{"/opt/conda/bin/python3.11", []compat.Package{{Name: "numpy", Version: "1.26.4"}}, "2.35"}
-	if d := cmp.Diff(want, found, cmp.AllowUnexported(inBase{})); d != "" || err != nil || asked != 1 {
+	b.Lock = lock
+	found, err := b.Contents(t.Context(), r, base)
+	want := Contents{"/opt/conda/bin/python3.11", []compat.Package{{Name: "numpy", Version: "1.26.4"}}, "2.35"}
+	if d := cmp.Diff(want, found); d != "" || err != nil || asked != 1 {
 		t.Errorf("after %d looks, %v (-want +got):\n%s", asked, err, d)
 	}
 	base.Ref = "registry.example/ml:7@sha256:" + strings.Repeat("1", 64)
-	if _, err := b.lookInto(t.Context(), gw, r, base, b.worker); err != nil || asked != 2 {
+	if _, err := b.Contents(t.Context(), r, base); err != nil || asked != 2 {
 		t.Errorf("another base was looked into %d times, %v", asked-1, err)
 	}
-	if err := b.lockContents(t.Context(), gw, buildertest.Recipe(t, "cpu", "python: {packages: [x]}\n"), base, lock); err != nil || len(lock.Looks) != 0 {
+	contents, err := b.ToLock(t.Context(), buildertest.Recipe(t, "cpu", "python: {packages: [x]}\n"), base, lock)
+	if lock.PutContents("cpu", "linux/amd64", contents); err != nil || len(lock.Looks) != 0 {
 		t.Errorf("without such a base the lock keeps %+v, %v", lock.Looks, err)
 	}
 }
@@ -142,7 +144,7 @@ func TestSubtract(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	base := inBase{packages: []compat.Package{{Name: "flask", Version: "2.0"}, {Name: "tensorflow", Version: "2.20.0"}, {Name: "torch", Version: "2.9.1+cu128"}}}
+	base := Contents{Packages: []compat.Package{{Name: "flask", Version: "2.0"}, {Name: "tensorflow", Version: "2.20.0"}, {Name: "torch", Version: "2.9.1+cu128"}}}
 	names := func(ws []pylock.Wheel) string {
 		var all []string
 		for _, w := range ws {
@@ -160,7 +162,7 @@ func TestSubtract(t *testing.T) {
 	if kept, _, _ := base.subtract(lock, wheels, []string{"flask", "numpy"}); names(kept) != "flask numpy rich sympy" {
 		t.Errorf("kept %s, although the project names numpy", names(kept))
 	}
-	if kept, dropped, notes := (inBase{}).subtract(lock, wheels, nil); len(kept) != len(wheels) || dropped != nil || notes != nil {
+	if kept, dropped, notes := (Contents{}).subtract(lock, wheels, nil); len(kept) != len(wheels) || dropped != nil || notes != nil {
 		t.Errorf("without packages in the base: kept %s, dropped %s, %q", names(kept), names(dropped), notes)
 	}
 }

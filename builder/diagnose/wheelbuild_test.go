@@ -1,4 +1,4 @@
-package builder
+package diagnose
 
 import (
 	"fmt"
@@ -17,14 +17,13 @@ import (
 // buildFails is the fault of a build of fastadd that printed this.
 func buildFails(t *testing.T, output string) *fault.Fault {
 	t.Helper()
-	b, step := running(t, Request{}), digest.FromString("step")
-	w := b.watch("cpu")
-	w.Learn(ops.Steps{step: {Kind: ops.StepBuildWheel, Name: "fastadd", Title: "wheel of fastadd 2.0, required by wants-fastadd (requirements.txt:3)"}})
-	w.Keep(&bkclient.SolveStatus{
+	b, step := quiet(), digest.FromString("step")
+	b.Logs.Learn(ops.Steps{step: {Kind: ops.StepBuildWheel, Name: "fastadd", Title: "wheel of fastadd 2.0, required by wants-fastadd (requirements.txt:3)"}})
+	b.Logs.Keep(&bkclient.SolveStatus{
 		Vertexes: []*bkclient.Vertex{{Digest: step, Name: "any"}},
 		Logs:     []*bkclient.VertexLog{{Vertex: step, Data: []byte(output)}},
 	})
-	all := fault.All(b.failed("cpu").Explain(errdefs.WrapVertex(fmt.Errorf("process did not complete: %w", &gatewaypb.ExitError{ExitCode: 1}), step)))
+	all := fault.All(b.Explain(errdefs.WrapVertex(fmt.Errorf("process did not complete: %w", &gatewaypb.ExitError{ExitCode: 1}), step)))
 	if len(all) != 1 || all[0].Code != fault.Step {
 		t.Fatalf("got %v", all)
 	}

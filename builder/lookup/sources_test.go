@@ -1,4 +1,4 @@
-package builder
+package lookup
 
 import (
 	"testing"
@@ -21,18 +21,18 @@ func TestProjectIsInstalled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := found{recipe: r}
-	if err := c.choose(lock, "2.36"); err != nil {
+	c, err := Choose(r, lock, "2.36", Contents{})
+	if err != nil {
 		t.Fatal(err)
 	}
 	var names []string
-	for _, w := range c.wheels {
+	for _, w := range c.Wheels {
 		names = append(names, w.Label()+" "+w.Why)
 	}
 	if d := cmp.Diff([]string{"near it is a directory of the project", "tree it is a directory of the project", "x 1 ", "own it is the project itself"}, names); d != "" {
 		t.Errorf("packages (-want +got):\n%s", d)
 	}
-	if d := cmp.Diff(map[string]string{"tree": "x (b.txt:2)", "near": "b.txt:4"}, c.asked); d != "" {
+	if d := cmp.Diff(map[string]string{"tree": "x (b.txt:2)", "near": "b.txt:4"}, c.Asked); d != "" {
 		t.Errorf("who asks (-want +got):\n%s", d)
 	}
 }

@@ -1,4 +1,4 @@
-package builder
+package lookup
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"github.com/moby/buildkit/client/llb/sourceresolver"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 
+	"github.com/mlbuild/mlbuild/builder/diagnose"
 	"github.com/mlbuild/mlbuild/llb/models"
 	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/fault"
@@ -18,44 +19,55 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
-// listGit has the daemon look up the commit of a revision and check it out, and lists its files. A file of git itself has no sha256: the commit stands for it.
-func (b *build) listGit(ctx context.Context, gw gateway.Client, profile string, model *recipe.Model, to *buildlock.Model) (err error) {
-	if to.Revision, err = b.commitOf(ctx, gw, profile, model); err != nil {
-		return err
+func init() { modelSources[recipe.ModelGit] = repository{} }
+
+// repository is a git repository at a revision.
+type repository struct{}
+
+// list implements modelSource: the daemon looks up the commit of the revision and checks it out. A file of git itself has no sha256: the commit stands for it.
+func (repository) list(ctx context.Context, m Models, r *recipe.Recipe, model *recipe.Model) (commit string, files []buildlock.ModelFile, err error) {
+	if commit, err = m.commitOf(ctx, r.Profile, model); err != nil {
+		return "", nil, err
 	}
-	def, err := models.FetchRepository(model, to.Revision)
+	def, err := models.FetchRepository(model, commit)
 	if err != nil {
-		return err
+		return "", nil, err
 	}
-	res, err := gw.Solve(ctx, gateway.SolveRequest{Definition: def, Evaluate: true})
+	ref, err := m.solve(ctx, def, r.Profile, "the checkout of "+model.Source.URL, func(b diagnose.Build, err error) error { return b.ModelGit(model, err) })
 	if err != nil {
-		return b.failed(profile).ModelGit(model, err)
-	}
-	ref, err := res.SingleRef()
-	if err != nil {
-		return fmt.Errorf("the checkout of %s: %w", model.Source.URL, err)
+		return "", nil, err
 	}
 	sizes := map[string]int64{}
 	if err := walk(ctx, ref, ".", sizes); err != nil {
-		return err
+		return "", nil, err
 	}
 	names, err := model.Source.Select(sortedNames(sizes))
 	if err != nil {
-		return err
+		return "", nil, err
 	}
 	for _, name := range names {
 		f, err := gitFile(ctx, ref, name, sizes[name])
 		if err != nil {
-			return err
+			return "", nil, err
 		}
-		to.Files = append(to.Files, f)
+		files = append(files, f)
 	}
-	return nil
+	return commit, files, nil
+}
+
+// download implements modelSource: only an object of git-LFS is fetched by itself, and it has no URL that a person could open.
+func (repository) download(model *recipe.Model, revision string, f buildlock.ModelFile) (diagnose.Download, bool) {
+	if !models.FetchedByStep(model, f) {
+		return diagnose.Download{}, false
+	}
+	d := modelDownload(model, revision, f)
+	d.URL = f.Path + " of " + model.Source.URL
+	return d, true
 }
 
 var fullCommit = lazyregexp.New(`^[0-9a-f]{40}([0-9a-f]{24})?$`)
 
-func (b *build) commitOf(ctx context.Context, gw gateway.Client, profile string, model *recipe.Model) (string, error) {
+func (m Models) commitOf(ctx context.Context, profile string, model *recipe.Model) (string, error) {
 	s := model.Source
 	if fullCommit.MatchString(s.Revision) {
 		return s.Revision, nil
@@ -64,10 +76,10 @@ func (b *build) commitOf(ctx context.Context, gw gateway.Client, profile string,
 	if err != nil {
 		return "", err
 	}
-	meta, err := gw.ResolveSourceMetadata(ctx, op, sourceresolver.Opt{LogName: "[download] " + model.Name + ": " + s.Revision + " of " + s.URL})
+	meta, err := m.Gateway.ResolveSourceMetadata(ctx, op, sourceresolver.Opt{LogName: "[download] " + model.Name + ": " + s.Revision + " of " + s.URL})
 	switch {
 	case err != nil:
-		return "", b.failed(profile).ModelGit(model, err)
+		return "", m.failed(profile).ModelGit(model, err)
 	case meta.Git == nil:
 		return "", fault.New(fault.DaemonVersion, "the daemon cannot look up a branch or tag of a git repository").Hint("name the full commit: revision: of the model %s", model.Name)
 	case meta.Git.CommitChecksum != "": // of an annotated tag, Checksum is the tag's own
@@ -117,7 +129,7 @@ func gitFile(ctx context.Context, ref gateway.Reference, name string, size int64
 	if size > maxPointer {
 		return f, nil
 	}
-	data, err := readFile(ctx, ref, name)
+	data, err := ReadFile(ctx, ref, name)
 	if err != nil {
 		return f, err
 	}

@@ -1,4 +1,4 @@
-package builder
+package lookup
 
 import (
 	"fmt"
@@ -10,10 +10,6 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
-
-func variantOf(r *recipe.Recipe) Variant {
-	return Variant{Profile: r.Profile, Recipes: []*recipe.Recipe{r}}
-}
 
 // stamped is a lock of one package with mlbuild's table.
 func stamped(t *testing.T, tool pylock.Tool, packages ...string) []byte {
@@ -50,22 +46,21 @@ func TestUsableLock(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			tool := old
 			test.change(&tool)
-			v := variantOf(r)
-			v.Lock = []byte(buildertest.LockText(test.have...))
+			text := []byte(buildertest.LockText(test.have...))
 			if tool.Inputs != "" {
-				v.Lock = stamped(t, tool, test.have...)
+				text = stamped(t, tool, test.have...)
 			}
 			var notes []string
-			req := Request{Note: func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }}
-			lock, err := usableLock(req, v)
+			locks := Locks{Note: func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }}
+			lock, err := locks.Python([]*recipe.Recipe{r}, text)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if used := lock != nil; used != (test.reason == nil) || used != (len(notes) == 0) {
 				t.Errorf("used %t, notes %q", used, notes)
 			}
-			req.Locked = true
-			_, err = usableLock(req, v)
+			locks.Refuse = true
+			_, err = locks.Python([]*recipe.Recipe{r}, text)
 			if test.reason == nil {
 				if err != nil {
 					t.Errorf("refused under --locked: %v", err)
@@ -81,27 +76,15 @@ func TestUsableLock(t *testing.T) {
 }
 
 func TestNoLock(t *testing.T) {
-	v := variantOf(buildertest.Recipe(t, "cpu", "python: {packages: [rich]}\n"))
-	if lock, err := usableLock(Request{}, v); lock != nil || err != nil {
+	recipes := []*recipe.Recipe{buildertest.Recipe(t, "cpu", "python: {packages: [rich]}\n")}
+	if lock, err := (Locks{}).Python(recipes, nil); lock != nil || err != nil {
 		t.Errorf("got %v, %v of no lock", lock, err)
 	}
-	_, err := usableLock(Request{Locked: true}, v)
+	_, err := Locks{Refuse: true}.Python(recipes, nil)
 	buildertest.Expect(t, err, fault.LockStale, false, "profile cpu has no lock, and --locked forbids resolving")
 	if at := fault.All(err)[0].At.File; at != "pylock.cpu.toml" {
 		t.Errorf("at %q", at)
 	}
-	v.Lock = []byte("lock-version = ")
-	_, err = usableLock(Request{}, v)
+	_, err = Locks{}.Python(recipes, []byte("lock-version = "))
 	buildertest.Expect(t, err, fault.Lock, false)
-}
-
-func TestOlder(t *testing.T) {
-	for _, test := range []struct {
-		a, b string
-		want bool
-	}{{"2.31", "2.36", true}, {"2.36", "2.31", false}, {"2.9", "2.36", true}, {"2.36", "2.36", false}, {"", "2.36", false}, {"2.31", "", false}} {
-		if got := older(test.a, test.b); got != test.want {
-			t.Errorf("older(%q, %q) = %t", test.a, test.b, got)
-		}
-	}
 }

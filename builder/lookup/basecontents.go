@@ -1,4 +1,4 @@
-package builder
+package lookup
 
 import (
 	"context"
@@ -9,8 +9,8 @@ import (
 	"strings"
 
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
-	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/mlbuild/mlbuild/builder/diagnose"
 	"github.com/mlbuild/mlbuild/builder/registry"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/llb/query"
@@ -23,55 +23,69 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
-// inBase is what looking into a base showed.
-type inBase struct {
-	interpreter string           // absolute path of its Python
-	packages    []compat.Package // of that Python, sorted by name; nil unless the recipe asks for them
-	glibc       string           // of its release; "" = not known
+// Contents is what looking into a base showed.
+type Contents struct {
+	Interpreter string           // absolute path of its Python
+	Packages    []compat.Package // of that Python, sorted by name; nil unless the recipe asks for them
+	Glibc       string           // of its release; "" = not known
 }
 
-// lookInto says where the Python of a base is, and which packages it has if the recipe wants them to count: mlbuild.lock knows, else the daemon pulls the
+// Contents says where the Python of a base is, and which packages it has if the recipe wants them to count: mlbuild.lock knows, else the daemon pulls the
 // base and it is looked into. Another Python and none are a fault.Spec, musl is a fault.ABI.
-func (b *build) lookInto(ctx context.Context, gw gateway.Client, r *recipe.Recipe, base ops.Base, p ocispecs.Platform) (inBase, error) {
+func (b Bases) Contents(ctx context.Context, r *recipe.Recipe, base ops.Base) (Contents, error) {
 	if !r.Base.Look && !r.Base.Packages {
-		return inBase{interpreter: r.Base.Interpreter}, nil
+		return Contents{Interpreter: r.Base.Interpreter}, nil
 	}
-	seen := b.system.Contents(r.Base.Ref, registry.DigestOf(base.Ref), r.Platform, r.Python.Version)
-	if seen == nil {
-		var err error
-		if seen, err = b.readBase(ctx, gw, r, base, p); err != nil {
-			return inBase{}, err
-		}
+	seen, err := b.look(ctx, r, base, b.Lock)
+	if err != nil {
+		return Contents{}, err
 	}
-	found := inBase{interpreter: seen.Interpreter, glibc: seen.Glibc}
+	found := Contents{Interpreter: seen.Interpreter, Glibc: seen.Glibc}
 	for _, text := range seen.Packages {
 		if name, version, ok := strings.Cut(text, "=="); ok && r.Base.Packages {
-			found.packages = append(found.packages, compat.Package{Name: name, Version: version})
+			found.Packages = append(found.Packages, compat.Package{Name: name, Version: version})
 		}
 	}
 	return found, nil
 }
 
-// readBase has the daemon pull the base, and reads what mlbuild.lock keeps of it.
-func (b *build) readBase(ctx context.Context, gw gateway.Client, r *recipe.Recipe, base ops.Base, p ocispecs.Platform) (*buildlock.Contents, error) {
+// ToLock returns what mlbuild.lock is to keep of a recipe's base: what lock says already, else what the daemon shows; nil where builds need nothing of it. The errors are those of
+// Contents.
+func (b Bases) ToLock(ctx context.Context, r *recipe.Recipe, base ops.Base, lock *buildlock.Lock) (*buildlock.Contents, error) {
+	if !r.Base.Look && !r.Base.Packages {
+		return nil, nil
+	}
+	return b.look(ctx, r, base, lock)
+}
+
+// look returns what a lock says of a base, else has the daemon pull it and looks into it.
+func (b Bases) look(ctx context.Context, r *recipe.Recipe, base ops.Base, lock *buildlock.Lock) (*buildlock.Contents, error) {
+	if seen := lock.Contents(r.Base.Ref, registry.DigestOf(base.Ref), r.Platform, r.Python.Version); seen != nil {
+		return seen, nil
+	}
+	p, err := ParsePlatform(r.Platform)
+	if err != nil {
+		return nil, err
+	}
 	def, err := query.BaseFiles(base, p)
 	if err != nil {
 		return nil, err
 	}
-	res, err := gw.Solve(ctx, gateway.SolveRequest{Definition: def, Evaluate: true})
+	ref, err := b.solve(ctx, def, r.Profile, "the files of "+r.Base.Ref, diagnose.Build.Explain)
 	if err != nil {
-		return nil, b.failed(r.Profile).Explain(err)
+		return nil, err
 	}
-	ref, err := res.SingleRef()
-	if err != nil {
-		return nil, fmt.Errorf("the files of %s: %w", r.Base.Ref, err)
-	}
-	seen := &buildlock.Contents{Image: r.Base.Ref, Digest: registry.DigestOf(base.Ref), Platform: r.Platform, Python: r.Python.Version, Interpreter: r.Base.Interpreter}
-	release, _ := readFile(ctx, ref, "/etc/os-release") // absent = nothing tells
+	return readBase(ctx, ref, r, base)
+}
+
+// readBase reads what mlbuild.lock keeps of a base.
+func readBase(ctx context.Context, ref gateway.Reference, r *recipe.Recipe, base ops.Base) (seen *buildlock.Contents, err error) {
+	seen = &buildlock.Contents{Image: r.Base.Ref, Digest: registry.DigestOf(base.Ref), Platform: r.Platform, Python: r.Python.Version, Interpreter: r.Base.Interpreter}
+	release, _ := ReadFile(ctx, ref, "/etc/os-release") // absent = nothing tells
 	if seen.Glibc, err = compat.CheckLook(r, string(release)); err != nil {
 		return nil, err
 	}
-	l := &looking{ctx: ctx, ref: ref, recipe: r}
+	l := &baseReader{ctx: ctx, ref: ref, recipe: r}
 	if r.Base.Look {
 		if seen.Interpreter, err = l.python(searchPath(base, r)); err != nil {
 			return nil, err
@@ -79,26 +93,6 @@ func (b *build) readBase(ctx context.Context, gw gateway.Client, r *recipe.Recip
 	}
 	seen.Packages = l.packages(seen.Interpreter)
 	return seen, ctx.Err()
-}
-
-// lockContents puts what a recipe's base holds into the lock, as far as builds need it.
-func (b *build) lockContents(ctx context.Context, gw gateway.Client, r *recipe.Recipe, base ops.Base, to *buildlock.Lock) error {
-	if !r.Base.Look && !r.Base.Packages {
-		to.PutContents(r.Profile, r.Platform, nil)
-		return nil
-	}
-	p, err := parsePlatform(r.Platform)
-	if err != nil {
-		return err
-	}
-	seen := to.Contents(r.Base.Ref, registry.DigestOf(base.Ref), r.Platform, r.Python.Version)
-	if seen == nil {
-		if seen, err = b.readBase(ctx, gw, r, base, p); err != nil {
-			return err
-		}
-	}
-	to.PutContents(r.Profile, r.Platform, seen)
-	return nil
 }
 
 // searchPath lists the directories in which a Python may be: the expected one, the image's PATH, and the usual ones.
@@ -119,8 +113,8 @@ func searchPath(base ops.Base, r *recipe.Recipe) []string {
 	return once
 }
 
-// looking reads directories of a base.
-type looking struct {
+// baseReader reads directories of a base.
+type baseReader struct {
 	ctx    context.Context //nolint:containedctx // of the one call that looks
 	ref    gateway.Reference
 	recipe *recipe.Recipe
@@ -130,7 +124,7 @@ type looking struct {
 type entry struct{ name, link string }
 
 // list returns the entries of a directory that match a pattern; a directory that is not there has none.
-func (l *looking) list(dir, pattern string) []entry {
+func (l *baseReader) list(dir, pattern string) []entry {
 	stats, err := l.ref.ReadDir(l.ctx, gateway.ReadDirRequest{Path: dir, IncludePattern: pattern})
 	if err != nil {
 		return nil
@@ -145,7 +139,7 @@ func (l *looking) list(dir, pattern string) []entry {
 var pythonProgram = lazyregexp.New(`^python(3\.[0-9]{1,2})$`)
 
 // python finds the recipe's Python: the program itself, because a virtual environment is told the directory that it lies in.
-func (l *looking) python(dirs []string) (string, error) {
+func (l *baseReader) python(dirs []string) (string, error) {
 	var others []string
 	for _, dir := range dirs {
 		for _, e := range l.list(dir, "python3.*") {
@@ -166,7 +160,7 @@ func (l *looking) python(dirs []string) (string, error) {
 }
 
 // program follows a symbolic link to the program, a few times at most: links of a base may be a circle.
-func (l *looking) program(at, link string) string {
+func (l *baseReader) program(at, link string) string {
 	for range 8 {
 		if link == "" {
 			break
@@ -200,7 +194,7 @@ var installed = lazyregexp.New(`^(.+?)-([^-]+)(?:-py[0-9.]+)?\.(?:dist|egg)-info
 
 // packages lists what the Python finds beside its standard library, "numpy==1.26.4", read off the names of the metadata directories (PyPA, recording installed
 // projects). The first of several directories with a package is the one that Python imports it from.
-func (l *looking) packages(interpreter string) []string {
+func (l *baseReader) packages(interpreter string) []string {
 	prefix := path.Dir(path.Dir(interpreter))
 	name := "python" + l.recipe.Python.Version
 	seen := map[string]string{}
@@ -226,16 +220,16 @@ func (l *looking) packages(interpreter string) []string {
 
 // subtract leaves out the wheels that the base has: those of a package that is there in the locked version, and those that only such packages
 // require, for the base's own work without them. Roots are the packages that the project names. What is there in another version is told in notes.
-func (b inBase) subtract(lock *pylock.Lock, wheels []pylock.Wheel, roots []string) (kept, dropped []pylock.Wheel, notes []string) {
+func (c Contents) subtract(lock *pylock.Lock, wheels []pylock.Wheel, roots []string) (kept, dropped []pylock.Wheel, notes []string) {
 	there := map[string]bool{}
 	for _, w := range wheels {
-		i := slices.IndexFunc(b.packages, func(p compat.Package) bool { return compat.SameProject(p.Name, w.Name) })
+		i := slices.IndexFunc(c.Packages, func(p compat.Package) bool { return compat.SameProject(p.Name, w.Name) })
 		switch {
 		case i < 0:
-		case sameVersion(b.packages[i].Version, w.Version):
+		case sameVersion(c.Packages[i].Version, w.Version):
 			there[w.Name] = true
 		default:
-			notes = append(notes, fmt.Sprintf("the base has %s %s, the image gets %s of the lock, which wins", w.Name, b.packages[i].Version, w.Version))
+			notes = append(notes, fmt.Sprintf("the base has %s %s, the image gets %s of the lock, which wins", w.Name, c.Packages[i].Version, w.Version))
 		}
 	}
 	if len(there) == 0 {

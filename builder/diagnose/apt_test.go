@@ -1,4 +1,4 @@
-package builder
+package diagnose
 
 import (
 	"errors"
@@ -10,27 +10,20 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/mlbuild/mlbuild/builder/buildertest"
-	"github.com/mlbuild/mlbuild/llb/ops"
-	"github.com/mlbuild/mlbuild/llb/query"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 )
 
-// askingApt lets the step of apt say something and fail with err.
+// askingApt is the fault of a step of apt that says something and fails with err.
 func askingApt(t *testing.T, yaml, said string, err error) error {
 	t.Helper()
 	r := buildertest.Recipe(t, "cpu", yaml)
-	b := running(t, Request{})
-	step := digest.FromString("apt")
-	b.watch("cpu").Keep(&bkclient.SolveStatus{
+	b, step := quiet(), digest.FromString("apt")
+	b.Logs.Keep(&bkclient.SolveStatus{
 		Vertexes: []*bkclient.Vertex{{Digest: step, Name: "[resolve] apt", Error: err.Error()}},
 		Logs:     []*bkclient.VertexLog{{Vertex: step, Data: []byte(said)}},
 	})
-	gw := &buildertest.Gateway{OnSolve: func(string) (map[string]string, error) { return nil, err }}
-	_, got := b.askApt(t.Context(), gw, r, query.SystemInputs{Base: ops.Base{Ref: "docker.io/library/python:3.11-slim@sha256:" + buildertest.Zeros}})
-	return got
+	return b.Apt(r, err)
 }
-
-const someSystem = "python: {requirements: []}\nsystem: {runtime: [libgomp1]}\n"
 
 // TestExplainApt feeds what apt 2.6 with gpgv and apt 3.0 with sqv say.
 func TestExplainApt(t *testing.T) {
@@ -77,14 +70,14 @@ func TestExplainApt(t *testing.T) {
 		{"anything else", "E: dpkg was interrupted\n", fault.Resolve, false, []string{"dpkg was interrupted", "system.runtime"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			buildertest.Expect(t, askingApt(t, someSystem, test.said, errors.New("exit code: 1")), test.code, test.retry, test.says...)
+			buildertest.Expect(t, askingApt(t, buildertest.SomeSystem, test.said, errors.New("exit code: 1")), test.code, test.retry, test.says...)
 		})
 	}
 }
 
 // Everything that is wrong with the packages comes at once.
 func TestExplainAptTellsAll(t *testing.T) {
-	err := askingApt(t, someSystem, "E: Unable to locate package one\nE: Version '1' for 'two' was not found\nE: Unable to locate package three\nE: Couldn't find any package by glob 'three'\n", errors.New("exit code: 1"))
+	err := askingApt(t, buildertest.SomeSystem, "E: Unable to locate package one\nE: Version '1' for 'two' was not found\nE: Unable to locate package three\nE: Couldn't find any package by glob 'three'\n", errors.New("exit code: 1"))
 	var got []string
 	for _, f := range fault.All(err) {
 		got = append(got, string(f.Code)+" "+f.Message[strings.LastIndex(f.Message, "have "):])
@@ -97,8 +90,8 @@ func TestExplainAptTellsAll(t *testing.T) {
 // A base without a shell fails before anything can say why: BuildKit tells it in the step's log, or in the error.
 func TestExplainAptWithoutShell(t *testing.T) {
 	const text = `runc run failed: unable to start container process: exec: "/bin/sh": stat /bin/sh: no such file or directory`
-	buildertest.Expect(t, askingApt(t, someSystem, "", errors.New(text)), fault.Base, false, "has no apt")
-	buildertest.Expect(t, askingApt(t, someSystem, text, errors.New("exit code: 1")), fault.Base, false, "has no apt")
+	buildertest.Expect(t, askingApt(t, buildertest.SomeSystem, "", errors.New(text)), fault.Base, false, "has no apt")
+	buildertest.Expect(t, askingApt(t, buildertest.SomeSystem, text, errors.New("exit code: 1")), fault.Base, false, "has no apt")
 }
 
 func TestExplainAptKey(t *testing.T) {

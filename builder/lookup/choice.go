@@ -1,0 +1,128 @@
+package lookup
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/mlbuild/mlbuild/llb/query"
+	"github.com/mlbuild/mlbuild/llb/wheelbuild"
+	"github.com/mlbuild/mlbuild/profiles/compat"
+	"github.com/mlbuild/mlbuild/profiles/pylock"
+	"github.com/mlbuild/mlbuild/profiles/pypi"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
+)
+
+// Choice is what one platform takes of a lock.
+type Choice struct {
+	Wheels    []pylock.Wheel      // to be laid down, the project itself with them where it is installed
+	Spared    []pylock.Wheel      // which the base makes unnecessary
+	CUDA      string              // that the packages are built for, "" = none
+	Glibc     string              // of the base that they are chosen for, "" = unknown
+	Needs     map[string][]string // package → the packages that it needs; nil where nothing is built
+	Asked     map[string]string   // package that is built → who requires it; nil where nothing is built
+	Pruned    []Pruned            // what each rule leaves out; nil = nothing is pruned, or nobody counted
+	Notes     []string            // that a user should know
+	BaseNotes []string            // of what the base has; they are told after all others
+}
+
+// Choose picks the wheels of a recipe from a lock and holds them against the compatibility tables. glibc and base are what the base has. The errors are those of pylock's Restrict and
+// Select and of compat.CheckWheels.
+func Choose(r *recipe.Recipe, lock *pylock.Lock, glibc string, base Contents) (Choice, error) {
+	lock, err := lock.Restrict(allowed(r))
+	if err != nil {
+		return Choice{}, err
+	}
+	wheels, err := lock.Select(targetOf(r, glibc))
+	if err != nil {
+		return Choice{}, err
+	}
+	packages := make([]compat.Package, len(wheels))
+	for i, w := range wheels {
+		packages[i] = compat.Package{Name: w.Name, Version: w.Version}
+	}
+	notes, err := compat.CheckWheels(r, packages, lock.PathTo)
+	if err != nil {
+		return Choice{}, err
+	}
+	pruned, uncounted := countPruned(r.Prune, lock, wheels)
+	c := Choice{
+		CUDA: compat.Known().Frameworks.CUDA(packages), Glibc: glibc, Pruned: pruned,
+		Notes: slices.Concat(notes, sourceNotes(wheels), otherBuilds(r, wheels), overlapNotes(lock, wheels), uncounted),
+	}
+	c.Wheels, c.Spared, c.BaseNotes = base.subtract(lock, wheels, query.Mentioned(r))
+	c.Wheels = withProject(r.Builder.Project, c.Wheels)
+	if wheelbuild.Any(c.Wheels) {
+		c.Needs, c.Asked = lock.Needs(), whoAsks(r, lock, c.Wheels)
+	}
+	return c, nil
+}
+
+// AllNotes are the notes of the choice in the order in which they are told.
+func (c Choice) AllNotes() []string { return slices.Concat(c.Notes, c.BaseNotes) }
+
+// targetOf is what a recipe's wheels are picked for.
+func targetOf(r *recipe.Recipe, glibc string) pypi.Target {
+	return pypi.Target{
+		Python: r.Python.Version, Platform: r.Platform, Glibc: glibc, Source: r.Requires.Source,
+		Extras: r.Requires.Extras, Groups: r.Requires.Groups,
+	}
+}
+
+// withProject returns the wheels with the project itself, where it is installed.
+func withProject(p *recipe.LocalSource, wheels []pylock.Wheel) []pylock.Wheel {
+	if p == nil {
+		return wheels
+	}
+	own := pylock.Wheel{Name: p.Name, Version: p.Version, Why: "it is the project itself", Source: &pylock.Source{Type: pylock.Directory, Path: p.Path}}
+	return append(slices.DeleteFunc(slices.Clone(wheels), func(w pylock.Wheel) bool { return w.Name == p.Name }), own)
+}
+
+// sourceNotes names the packages that are compiled because an index has no wheel of them.
+func sourceNotes(wheels []pylock.Wheel) []string {
+	var notes []string
+	for _, w := range wheels {
+		if w.Source != nil && w.Source.Type == pylock.Archive && !w.Direct {
+			notes = append(notes, fmt.Sprintf("%s is built from source: %s", w.Label(), w.Why))
+		}
+	}
+	return notes
+}
+
+// allowed are the hashes that the project's requirements files name.
+func allowed(r *recipe.Recipe) []pylock.Allowed {
+	var all []pylock.Allowed
+	for _, h := range r.Requires.Hashes {
+		all = append(all, pylock.Allowed{Name: h.Name, Version: h.Version, SHA256: h.SHA256})
+	}
+	return all
+}
+
+// otherBuilds names packages that come as another build than the one whose hashes the requirements name: torch 2.9.1+cpu for torch 2.9.1.
+func otherBuilds(r *recipe.Recipe, wheels []pylock.Wheel) []string {
+	var notes []string
+	for _, w := range wheels {
+		release, local, _ := strings.Cut(w.Version, "+")
+		if local != "" && slices.ContainsFunc(r.Requires.Hashes, func(h recipe.PinnedHashes) bool { return h.Name == w.Name && h.Version == release }) {
+			notes = append(notes, fmt.Sprintf("the hashes that the requirements name for %s %s are not those of %s, which the profile takes; its own come from its index", w.Name, release, w.Version))
+		}
+	}
+	return notes
+}
+
+// overlapNotes names packages that bring the same path with different bytes. The plan's order decides whose stays.
+func overlapNotes(lock *pylock.Lock, wheels []pylock.Wheel) []string {
+	have := map[string]bool{}
+	for _, w := range wheels {
+		have[w.Name] = true
+	}
+	var notes []string
+	for _, pair := range slices.Sorted(maps.Keys(lock.Tool.Overlaps)) {
+		if a, b, ok := strings.Cut(pair, " "); ok && have[a] && have[b] {
+			notes = append(notes, fmt.Sprintf("%s and %s both bring %s with different contents; the later layer's stays",
+				a, b, strings.Join(lock.Tool.Overlaps[pair], ", ")))
+		}
+	}
+	return notes
+}

@@ -1,0 +1,196 @@
+package lookup
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/mlbuild/mlbuild/builder/diagnose"
+	"github.com/mlbuild/mlbuild/llb/ops"
+	"github.com/mlbuild/mlbuild/llb/query"
+	"github.com/mlbuild/mlbuild/profiles/compat"
+	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/pylock"
+	"github.com/mlbuild/mlbuild/profiles/pypi"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
+)
+
+// maxPasses bounds the resolutions of one lock: each pass may find bound packages that the one before did not know of.
+const maxPasses = 5
+
+// UV asks uv for the versions of a profile's Python packages.
+type UV struct {
+	Daemon
+	SSH     SSH
+	Session ops.Session // through which the project's own packages are sent
+	Version string      // of the project by its git tags, "" = unknown
+}
+
+// UVQuery is one question to uv.
+type UVQuery struct {
+	Recipe    *recipe.Recipe
+	Platforms []string         // that the lock is for
+	Glibc     string           // lowest of the bases, "" = unknown
+	InBase    []compat.Package // packages of the base that count
+	Previous  string           // an earlier lock, whose versions are kept where they still fit; "" = none
+	Keep      string           // constraints beside the project's own, one a line
+	Upgrade   []string         // packages of Previous that may change
+	Nonce     string           // differs = ask the indexes again
+}
+
+// Lock resolves in the tool image and returns the stamped lock, as text and parsed. It asks again while the answer holds packages that are bound to an index and
+// were not asked for as such. Errors: fault.Secret for a git server that ssh cannot reach, those of a look-up for the tool image, and those of diagnose.Build.UV.
+func (u UV) Lock(ctx context.Context, q UVQuery) ([]byte, *pylock.Lock, error) {
+	servers := query.SSHServers(q.Recipe)
+	for _, server := range servers {
+		if err := u.SSH.check("a requirement comes from git by ssh", server).Err(); err != nil {
+			return nil, nil, err
+		}
+	}
+	tool, err := u.image(ctx, q.Recipe.Tool, u.Worker)
+	if err != nil {
+		return nil, nil, err
+	}
+	in := query.ResolveInputs{
+		Tool: tool, Worker: u.Worker, Platforms: q.Platforms, Glibc: q.Glibc, Direct: query.Named(q.Recipe, q.Platforms),
+		Previous: q.Previous, Keep: query.BaseConstraints(q.Recipe, q.InBase) + q.Keep, Upgrade: q.Upgrade, Nonce: q.Nonce, Network: u.Network, NoCache: u.NoCache,
+		Session: u.Session, Version: u.Version, Hosts: u.SSH.keysOf(servers),
+	}
+	bound := query.Bindings(q.Recipe)
+	for range maxPasses {
+		text, via, err := u.resolveOnce(ctx, q.Recipe, in)
+		if err != nil {
+			return nil, nil, err
+		}
+		lock, err := pylock.Parse(q.Recipe.Requires.Lock, text)
+		if err != nil {
+			return nil, nil, err
+		}
+		more := foundBound(lock, bound, in.Direct)
+		if q.Recipe.Requires.UV != nil {
+			more = nil // uv's own lock binds them
+		}
+		if len(more) == 0 {
+			return u.stamp(ctx, q, in, text, via)
+		}
+		in.Direct = slices.Sorted(slices.Values(slices.Concat(in.Direct, more)))
+	}
+	return nil, nil, fault.New(fault.Resolve, "the resolution of profile %s does not settle: after %d passes packages bound to an index still appear",
+		q.Recipe.Profile, maxPasses).Hint("name these packages in the requirements yourself")
+}
+
+func foundBound(lock *pylock.Lock, bound map[string]string, direct []string) []string {
+	var more []string
+	for _, p := range lock.Packages {
+		if bound[p.Name] != "" && !slices.Contains(direct, p.Name) && !slices.Contains(more, p.Name) {
+			more = append(more, p.Name)
+		}
+	}
+	return more
+}
+
+// resolveOnce runs uv and reads back the lock and the reasons.
+func (u UV) resolveOnce(ctx context.Context, r *recipe.Recipe, in query.ResolveInputs) (text, via []byte, err error) {
+	def, err := query.Resolution(r, in)
+	if err != nil {
+		return nil, nil, err
+	}
+	ref, err := u.solve(ctx, def, r.Profile, "the result of uv", func(b diagnose.Build, err error) error { return b.UV(r, err) })
+	if err != nil {
+		return nil, nil, err
+	}
+	if text, err = ReadFile(ctx, ref, query.ResolvedLock); err != nil {
+		return nil, nil, err
+	}
+	via, err = ReadFile(ctx, ref, query.ResolvedVia)
+	return query.Relocate(text), via, err
+}
+
+// stamp adds mlbuild's own table to uv's lock: what it answers, who requires what, and what looking into the wheels showed.
+func (u UV) stamp(ctx context.Context, q UVQuery, in query.ResolveInputs, text, via []byte) ([]byte, *pylock.Lock, error) {
+	r := q.Recipe
+	tool := pylock.Tool{
+		Inputs: r.Requires.Inputs, Python: r.Python.Version, Platforms: q.Platforms,
+		Torch: r.Requires.Torch, Via: parseVia(string(via)),
+	}
+	plain, err := pylock.Parse(r.Requires.Lock, text)
+	if err != nil {
+		return nil, nil, err
+	}
+	seen, err := u.inspect(ctx, q, in, plain)
+	if err != nil {
+		return nil, nil, err
+	}
+	tool.Overlaps, tool.Sizes = seen.Overlaps, missingSizes(plain, seen.Sizes)
+	tool.Pruning, tool.Pruned = r.Prune.Key(), query.Pruned(r.Prune, seen.Files)
+	stamped, err := pylock.Stamp(text, tool)
+	if err != nil {
+		return nil, nil, err
+	}
+	lock, err := pylock.Parse(r.Requires.Lock, stamped)
+	return stamped, lock, err
+}
+
+// inspect has the wheels of every platform looked into. A lock from which nothing can be chosen is not looked into: that is said where the
+// wheels are wanted.
+func (u UV) inspect(ctx context.Context, q UVQuery, in query.ResolveInputs, lock *pylock.Lock) (seen query.Inspected, err error) {
+	wheels, err := lock.Select(targetOf(q.Recipe, q.Glibc))
+	wheels = slices.DeleteFunc(wheels, func(w pylock.Wheel) bool { return w.URL == "" }) // what is built, or a file of the project
+	if err != nil || len(wheels) == 0 {
+		return seen, nil //nolint:nilerr // as the comment says
+	}
+	def, err := query.Inspection(q.Recipe, wheels, in)
+	if err != nil {
+		return seen, err
+	}
+	ref, err := u.solve(ctx, def, q.Recipe.Profile, "the result of the inspection", diagnose.Build.Explain)
+	if err != nil {
+		return seen, err
+	}
+	data, err := ReadFile(ctx, ref, query.InspectionReport)
+	if err != nil {
+		return seen, err
+	}
+	if err := json.Unmarshal(data, &seen); err != nil {
+		return seen, fmt.Errorf("the report of the inspection: %w", err)
+	}
+	return seen, nil
+}
+
+// missingSizes keeps the sizes that the lock does not say itself.
+func missingSizes(lock *pylock.Lock, found map[string]int64) map[string]int64 {
+	missing := map[string]int64{}
+	for _, p := range lock.Packages {
+		for _, w := range p.Wheels {
+			if n := found[w.SHA256]; w.Size == 0 && n > 0 {
+				missing[w.SHA256] = n
+			}
+		}
+	}
+	return missing
+}
+
+// parseVia reads uv's "# via" comments: package → who requires it. Lines that name files are left out.
+func parseVia(text string) map[string][]string {
+	via, name := map[string][]string{}, ""
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		reason, comment := strings.CutPrefix(line, "#")
+		if !comment {
+			name, _, _ = strings.Cut(line, "==")
+			name = pypi.Normalize(strings.TrimSpace(strings.Split(name, " ")[0]))
+			continue
+		}
+		reason = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(reason), "via"))
+		if reason == "" || name == "" || strings.HasPrefix(reason, "-") || strings.ContainsAny(reason, " (/") {
+			continue
+		}
+		via[name] = append(via[name], pypi.Normalize(reason))
+	}
+	for _, who := range via {
+		slices.Sort(who)
+	}
+	return via
+}
