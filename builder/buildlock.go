@@ -105,7 +105,7 @@ func lockImages(ctx context.Context, a lookup.Asker, r *recipe.Recipe, base ops.
 		return err
 	}
 	refs := []string{r.Base.Ref}
-	if !r.Base.Bare() && registry.DigestOf(r.Base.Ref) == "" {
+	if !r.Base.OfPackages() && registry.DigestOf(r.Base.Ref) == "" {
 		to.PutImage(r.Profile, r.Base.Ref, registry.DigestOf(base.Ref))
 	}
 	for _, ref := range r.Images() {

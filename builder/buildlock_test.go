@@ -48,7 +48,7 @@ func TestLockSystem(t *testing.T) {
 			Inputs: cpu.Apt.Inputs, Asked: []string{"libgomp1", "zlib1g"}, Distribution: "debian", Suite: "bookworm", Architecture: "amd64", Dpkg: "1.21.22",
 			Links: []buildlock.Link{{Path: "/bin", Target: "usr/bin"}}, Present: []string{"zlib1g 1"},
 			Packages: []buildlock.Package{{Name: "libgomp1", Version: "1", Architecture: "amd64", Size: 7, SHA256: buildertest.Zeros, URL: "http://deb.example/libgomp1_1_amd64.deb",
-				Way: buildlock.Rules, Reason: "sets an alternative"}},
+				Handling: buildlock.Rules, Reason: "sets an alternative"}},
 		}},
 	}
 	if diff := cmp.Diff(want, first); diff != "" {
@@ -100,8 +100,8 @@ func TestLockSystem(t *testing.T) {
 	}
 }
 
-// TestLockBare: the base of packages has no image to look up or to pin; apt answers on the tool image.
-func TestLockBare(t *testing.T) {
+// TestLockPackageBase: the base of packages has no image to look up or to pin; apt answers on the tool image.
+func TestLockPackageBase(t *testing.T) {
 	image, bare := buildertest.Recipe(t, "cpu", buildertest.SomeSystem), buildertest.Recipe(t, "cpu", "python: {requirements: []}\nbase: {kind: debian}\n")
 	s := buildertest.NewApt()
 	old, _ := lockAgain(t, s, nil, LockOptions{}, image)
@@ -123,7 +123,7 @@ func TestLockBare(t *testing.T) {
 	b := running(t, Request{})
 	b.system = lock
 	base, err := b.asker(nobody, Variant{}, nil).Bases.Image(t.Context(), bare)
-	if err != nil || !base.Bare || base.Distro != "debian-bookworm" {
+	if err != nil || !base.OfPackages || base.Distro != "debian-bookworm" {
 		t.Errorf("%+v, %v", base, err)
 	}
 	if lookup.RunsApt(bare, nil, "") || lookup.RunsApt(bare, lock, recipe.StageBase) {

@@ -25,8 +25,8 @@ type Request struct {
 	BuildLock []byte // the project's mlbuild.lock; nil = there is none
 	Target    string // stage; "" = runtime
 	Outputs   []Output
-	NoCache   ops.Stages // their steps run again
-	Locked    bool       // refuse to resolve: every profile needs a lock that fits
+	NoCache   ops.NoCache // their steps run again
+	Locked    bool        // refuse to resolve: every profile needs a lock that fits
 
 	Compression recipe.Compression // of the layers; "" = zstd
 	CacheFrom   []Cache            // beside the profile's own cache

@@ -75,14 +75,14 @@ func (b *build) compile(ctx context.Context, a lookup.Asker, r *recipe.Recipe, l
 
 // addSteps adds the program that runs a project's steps, for the daemon's platform and for the image's.
 func addSteps(in *llb.Inputs, worker, platform string) (err error) {
-	if in.Helpers.OwnSteps, err = helper.Digest(helper.Steps, worker); err != nil {
+	if in.Helpers.StepWorker, err = helper.Digest(helper.Steps, worker); err != nil {
 		return err
 	}
-	if in.Reference.OwnSteps, err = helper.Digest(helper.Steps, referencePlatform); err != nil {
+	if in.Reference.StepWorker, err = helper.Digest(helper.Steps, referencePlatform); err != nil {
 		return err
 	}
-	in.Helpers.Steps, err = helper.Digest(helper.Steps, platform)
-	in.Reference.Steps = in.Helpers.Steps
+	in.Helpers.StepTarget, err = helper.Digest(helper.Steps, platform)
+	in.Reference.StepTarget = in.Helpers.StepTarget
 	return err
 }
 

@@ -52,7 +52,7 @@ func TestDebconf(t *testing.T) {
 	if _, err := p.planned(b, true); !fault.Is(err, fault.LockStale) {
 		t.Errorf("another answer leaves the lock as it is: %v", err)
 	}
-	if s := p.mustLockSystem(b, builder.LockOptions{}); len(s.Packages) != 1 || s.Packages[0].Way != buildlock.Dpkg {
+	if s := p.mustLockSystem(b, builder.LockOptions{}); len(s.Packages) != 1 || s.Packages[0].Handling != buildlock.Dpkg {
 		t.Errorf("packages %+v", s.Packages)
 	}
 	if colour := built(); colour != "blue" {

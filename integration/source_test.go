@@ -84,7 +84,7 @@ func TestSources(t *testing.T) {
 
 	t.Run("built again, the wheels are the same", func(t *testing.T) {
 		r := req()
-		r.NoCache = ops.Stages{"source"}
+		r.NoCache = ops.NoCache{"source"}
 		res := mustBuild(t, b, r)
 		if again := readBack(t, tb.Registry, "sources:1.0-cpu"); !slices.Equal(again.layerDigests(), first.layerDigests()) || res.Images[0].Ran < 3 {
 			t.Errorf("%d steps ran; layers %q, were %q", res.Images[0].Ran, again.layerDigests(), first.layerDigests())

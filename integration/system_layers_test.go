@@ -172,7 +172,7 @@ func TestEverydayPackages(t *testing.T) {
 			s := p.mustLockSystem(b, builder.LockOptions{})
 			var hard []string
 			for _, pkg := range s.Packages {
-				if pkg.Way == buildlock.Dpkg {
+				if pkg.Handling == buildlock.Dpkg {
 					hard = append(hard, pkg.Name+" ("+pkg.Reason+")")
 				}
 			}
@@ -212,10 +212,10 @@ var writeDocs = flag.Bool("write-docs", false, "write the tables of docs/system-
 
 // waysTable says for a release how many packages went which way, and why dpkg was needed.
 func waysTable(suite string, packages []buildlock.Package) string {
-	count := map[buildlock.Way]int{}
+	count := map[buildlock.Handling]int{}
 	var hard strings.Builder
 	for _, p := range packages {
-		if count[p.Way]++; p.Way == buildlock.Dpkg {
+		if count[p.Handling]++; p.Handling == buildlock.Dpkg {
 			fmt.Fprintf(&hard, "- %s: by dpkg, for %s\n", p.Name, p.Reason)
 		}
 	}

@@ -32,7 +32,7 @@ func TestTriggersOfTheBase(t *testing.T) {
 	p.write("team.asc", string(repo.Key))
 	p.onPackages("{image: \"" + base + "\", interpreter: /usr/bin/python3.11}")
 	s := p.mustLockSystem(b, builder.LockOptions{})
-	if namesOf(s) != "other 1.0, watched 1.0" || s.Packages[0].Way != buildlock.Layer || s.Packages[1].Way != buildlock.Dpkg ||
+	if namesOf(s) != "other 1.0, watched 1.0" || s.Packages[0].Handling != buildlock.Layer || s.Packages[1].Handling != buildlock.Dpkg ||
 		s.Packages[1].Reason != "watcher of the base has to look at /usr/share/watched/version" {
 		t.Errorf("packages %+v", s.Packages)
 	}

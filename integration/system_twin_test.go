@@ -272,7 +272,7 @@ func TestPackagesAlone(t *testing.T) {
 				p := packaged(t, python, "{runtime: ["+one.name+"]}")
 				p.onPackages("{image: \"" + base + "\", interpreter: /usr/bin/python" + python + "}")
 				s := p.mustLockSystem(b, builder.LockOptions{})
-				if slices.ContainsFunc(s.Packages, func(p buildlock.Package) bool { return p.Way == buildlock.Dpkg }) {
+				if slices.ContainsFunc(s.Packages, func(p buildlock.Package) bool { return p.Handling == buildlock.Dpkg }) {
 					t.Errorf("dpkg configures some of %+v", s.Packages)
 				}
 				repo := "alone-" + one.name + ":" + python

@@ -10,13 +10,14 @@ import (
 
 	"github.com/mlbuild/mlbuild/llb/layerplan"
 	"github.com/mlbuild/mlbuild/llb/ops"
+	"github.com/mlbuild/mlbuild/llb/projectstep"
 	"github.com/mlbuild/mlbuild/llb/wheel"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // buildSteps returns the outputs of the build steps, each a layer of its own, and what the steps leave by their names.
-func buildSteps(r *recipe.Recipe, in given, table ops.DirTable) (layers ops.Layers, steps map[string]ran, err error) {
-	steps = map[string]ran{}
+func buildSteps(r *recipe.Recipe, in given, table ops.DirTable) (layers ops.Layers, steps map[string]projectstep.Result, err error) {
+	steps = map[string]projectstep.Result{}
 	for _, b := range r.Build {
 		done, err := buildStep(r, in, b)
 		if err != nil {
@@ -25,7 +26,7 @@ func buildSteps(r *recipe.Recipe, in given, table ops.DirTable) (layers ops.Laye
 		steps[b.Name] = done
 		if len(b.Outputs) > 0 {
 			l := layerplan.Layer{Kind: layerplan.KindBuild, Name: b.Name, Runs: "in the builder, when its source or commands change"}
-			layers = layers.And(ops.Layer{Layer: l, State: done.collect(b.Outputs, table, in)})
+			layers = layers.And(ops.Layer{Layer: l, State: done.Collect(b.Outputs, table, in.setting())})
 		}
 	}
 	return layers, steps, nil
@@ -33,23 +34,23 @@ func buildSteps(r *recipe.Recipe, in given, table ops.DirTable) (layers ops.Laye
 
 // buildStep runs the commands of one step as root, in the builder stage or in an image of its own. The source is in the step's root, so that
 // outputs may lie in it.
-func buildStep(r *recipe.Recipe, in given, b recipe.BuildStep) (ran, error) {
-	s := script{
-		Script: b.Script, name: "build " + b.Name, cache: r.Name + "/build/" + b.Name, dir: recipe.SourceDir,
-		group: ops.Group{ID: ops.GroupBuild, NoCache: in.NoCache},
-		env:   []recipe.Pair{{Name: "HOME", Value: "/root"}, {Name: "SOURCE_DATE_EPOCH", Value: strconv.FormatInt(wheel.ModTime.Unix(), 10)}},
+func buildStep(r *recipe.Recipe, in given, b recipe.BuildStep) (projectstep.Result, error) {
+	s := projectstep.Script{
+		Script: b.Script, Name: "build " + b.Name, Who: "build step " + b.Name, Cache: r.Name + "/build/" + b.Name, Dir: recipe.SourceDir,
+		Group:    in.setting().Group(ops.GroupBuild),
+		Defaults: []recipe.Pair{{Name: "HOME", Value: "/root"}, {Name: "SOURCE_DATE_EPOCH", Value: strconv.FormatInt(wheel.ModTime.Unix(), 10)}},
 	}
-	root, err := buildRoot(r, in, b, s.group)
+	root, err := buildRoot(r, in, b, s.Group)
 	if err != nil {
-		return ran{}, err
+		return projectstep.Result{}, err
 	}
 	if b.Source != nil {
-		s.dir = path.Join(recipe.SourceDir, b.Source.Subdir)
-		root = withSource(r, in, root, b, s.group)
+		s.Dir = path.Join(recipe.SourceDir, b.Source.Subdir)
+		root = withSource(r, in, root, b, s.Group)
 	} else {
-		root = root.File(bkllb.Mkdir(recipe.SourceDir, 0o755, bkllb.WithCreatedTime(wheel.ModTime)), s.group.Named("a directory to build in"))
+		root = root.File(bkllb.Mkdir(recipe.SourceDir, 0o755, bkllb.WithCreatedTime(wheel.ModTime)), s.Group.Named("a directory to build in"))
 	}
-	return ran{root: s.run(root, in).Root(), script: s, who: "build step " + b.Name}, nil
+	return s.Run(root, in.setting()), nil
 }
 
 // buildRoot is the root in which a step's commands run, with the environment of its image.

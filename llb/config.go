@@ -67,7 +67,7 @@ func applyApp(c *dockerspec.DockerOCIImageConfig, r *recipe.Recipe, a recipe.App
 	}
 	c.ExposedPorts = union(c.ExposedPorts, a.Ports)
 	c.Volumes = union(c.Volumes, a.Volumes)
-	c.Labels = mergePairs(c.Labels, a.Labels)
+	c.Labels = withLabels(c.Labels, a.Labels)
 	c.StopSignal = cmp.Or(a.StopSignal, c.StopSignal)
 	if a.Healthcheck != nil {
 		c.Healthcheck = healthcheck(a.Healthcheck)
@@ -124,11 +124,8 @@ func withLibraries(env []recipe.Pair, libraries, base []string) []recipe.Pair {
 	if before != "" {
 		dirs = append(dirs, before)
 	}
-	return mergeSorted(env, []recipe.Pair{{Name: name, Value: strings.Join(dirs, ":")}})
+	return ops.Over(env, []recipe.Pair{{Name: name, Value: strings.Join(dirs, ":")}})
 }
-
-// sortedNames are the keys of a map, sorted.
-func sortedNames(values map[string]string) []string { return slices.Sorted(maps.Keys(values)) }
 
 func union(base map[string]struct{}, more []string) map[string]struct{} {
 	if len(base)+len(more) == 0 {
@@ -144,7 +141,7 @@ func union(base map[string]struct{}, more []string) map[string]struct{} {
 	return all
 }
 
-func mergePairs(base map[string]string, more []recipe.Pair) map[string]string {
+func withLabels(base map[string]string, more []recipe.Pair) map[string]string {
 	if len(base)+len(more) == 0 {
 		return nil
 	}

@@ -17,8 +17,8 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
-func deb(name string, size int64, way buildlock.Way) buildlock.Package {
-	return buildlock.Package{Name: name, Version: "1", Architecture: "amd64", Size: size, SHA256: llbtest.Sum(name), Way: way, Reason: "because",
+func deb(name string, size int64, way buildlock.Handling) buildlock.Package {
+	return buildlock.Package{Name: name, Version: "1", Architecture: "amd64", Size: size, SHA256: llbtest.Sum(name), Handling: way, Reason: "because",
 		URL: "http://deb.example/pool/" + name + "_1_amd64.deb"}
 }
 
@@ -147,29 +147,29 @@ func layerWith(layers []layerplan.Layer, name string) string {
 	return ""
 }
 
-func TestSetWays(t *testing.T) {
+func TestSetHandling(t *testing.T) {
 	sys := &buildlock.System{Packages: []buildlock.Package{{Name: "a"}, {Name: "b"}, {Name: "c"}, {Name: "libc6", Replaces: "2.36-9"}}}
 	answer := `[{"package": "a", "way": "layer", "reason": "no scripts"}, {"package": "b", "way": "rules", "reason": "alternatives"}, {"package": "c", "way": "dpkg", "reason": "runs x"}]`
-	if err := query.SetWays(sys, []byte(answer)); err != nil {
+	if err := query.SetHandling(sys, []byte(answer)); err != nil {
 		t.Fatal(err)
 	}
-	want := []buildlock.Package{{Name: "a"}, {Name: "b", Way: buildlock.Rules, Reason: "alternatives"}, {Name: "c", Way: buildlock.Dpkg, Reason: "runs x"},
-		{Name: "libc6", Replaces: "2.36-9", Way: buildlock.Dpkg, Reason: "replaces the base's own 2.36-9"}}
+	want := []buildlock.Package{{Name: "a"}, {Name: "b", Handling: buildlock.Rules, Reason: "alternatives"}, {Name: "c", Handling: buildlock.Dpkg, Reason: "runs x"},
+		{Name: "libc6", Replaces: "2.36-9", Handling: buildlock.Dpkg, Reason: "replaces the base's own 2.36-9"}}
 	if d := cmp.Diff(want, sys.Packages); d != "" {
 		t.Error(d)
 	}
 	sys.Packages = append(sys.Packages, buildlock.Package{Name: "masked", URL: "http://deb.example/masked_1_all.deb"})
-	if err := query.SetWays(sys, []byte(answer)); !fault.Is(err, fault.DebUnsafe) || !strings.Contains(err.Error(), "masked_1_all.deb: it is another package") {
+	if err := query.SetHandling(sys, []byte(answer)); !fault.Is(err, fault.DebUnsafe) || !strings.Contains(err.Error(), "masked_1_all.deb: it is another package") {
 		t.Errorf("a package that calls itself otherwise: %v", err)
 	}
 }
 
 func TestSetAnswered(t *testing.T) {
-	sys := &buildlock.System{Packages: []buildlock.Package{{Name: "a"}, {Name: "ab", Way: buildlock.Rules, Reason: "alternatives"}}}
+	sys := &buildlock.System{Packages: []buildlock.Package{{Name: "a"}, {Name: "ab", Handling: buildlock.Rules, Reason: "alternatives"}}}
 	if err := query.SetAnswered(sys, recipe.Apt{Debconf: []string{"a a/x string y", "debconf debconf/priority select critical"}}); err != nil {
 		t.Fatal(err)
 	}
-	want := []buildlock.Package{{Name: "a", Way: buildlock.Dpkg, Reason: "the project answers its questions (system.debconf)"}, {Name: "ab", Way: buildlock.Rules, Reason: "alternatives"}}
+	want := []buildlock.Package{{Name: "a", Handling: buildlock.Dpkg, Reason: "the project answers its questions (system.debconf)"}, {Name: "ab", Handling: buildlock.Rules, Reason: "alternatives"}}
 	if d := cmp.Diff(want, sys.Packages); d != "" {
 		t.Error(d)
 	}

@@ -20,15 +20,15 @@ func hookLayers(r *recipe.Recipe, in given, point recipe.HookPoint, below ops.La
 			continue
 		}
 		s := onImage(r, in, h.Script, !h.User)
-		s.group = ops.Group{ID: ops.GroupRun, NoCache: in.NoCache}
-		s.name, s.cache, s.dir = "run "+h.Name, r.Name+"/run/"+h.Name, "/"
+		s.Group = in.setting().Group(ops.GroupRun)
+		s.Name, s.Cache, s.Dir = "run "+h.Name, r.Name+"/run/"+h.Name, "/"
 		if point != recipe.AfterSystem {
-			s.dir = r.App.Workdir
+			s.Dir = r.App.Workdir
 		}
-		s.settle = &step.Settle{Root: "/", Time: wheel.ModTime.Unix(), Drop: droppedDirs(r.User)}
+		s.Settle = &step.Settle{Root: "/", Time: wheel.ModTime.Unix(), Drop: droppedDirs(r.User)}
 		root := imageSoFar(r, in, below.And(layers...))
 		l := layerplan.Layer{Kind: layerplan.KindRun, Name: h.Name, Runs: "on the image: the base and the layers below are unpacked once for it, and it runs again when one of them changes"}
-		layers = layers.And(ops.Layer{Layer: l, State: bkllb.Diff(root, s.run(root, in).Root(), s.group.Named("what %s changed", h.Name))})
+		layers = layers.And(ops.Layer{Layer: l, State: bkllb.Diff(root, s.Run(root, in.setting()).Root, s.Group.Named("what %s changed", h.Name))})
 	}
 	return layers
 }

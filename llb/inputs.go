@@ -36,7 +36,7 @@ type Inputs struct {
 	Network   ops.Network
 	Epoch     time.Time    // the image's creation time
 	Target    recipe.Stage // stage to build; "" = runtime
-	NoCache   ops.Stages   // their steps run again
+	NoCache   ops.NoCache  // their steps run again
 }
 
 // given are the inputs of one image: Target, Interpreter and Env are those that hold.

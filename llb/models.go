@@ -78,7 +78,7 @@ func modelLabels(labels map[string]string, r *recipe.Recipe, in given) map[strin
 			more = append(more, modelPairs(r, model.Name)...)
 		}
 	}
-	return mergePairs(labels, more)
+	return withLabels(labels, more)
 }
 
 // modelPairs are the labels that the recipe has for one model.

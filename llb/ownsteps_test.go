@@ -39,7 +39,7 @@ func withSteps(r *recipe.Recipe, in *Inputs) {
 		{Name: "third", After: "app", User: true, Script: recipe.Script{Commands: []string{"true"}}},
 	}
 	in.Images = map[string]ops.Base{nodeRef: llbtest.Base(llbtest.OtherRef, 2)}
-	in.Helpers.Steps, in.Helpers.OwnSteps = "sha256:"+llbtest.Sum("steps"), "sha256:"+llbtest.Sum("own steps")
+	in.Helpers.StepTarget, in.Helpers.StepWorker = "sha256:"+llbtest.Sum("steps"), "sha256:"+llbtest.Sum("own steps")
 }
 
 func TestStepLayers(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"github.com/moby/buildkit/solver/pb"
 
 	"github.com/mlbuild/mlbuild/llb/ops"
+	"github.com/mlbuild/mlbuild/llb/projectstep"
 )
 
 // What a step does.
@@ -59,7 +60,7 @@ func Steps(def *pb.Definition) ([]Step, error) {
 func doing(op *pb.Op) string {
 	switch o := op.Op.(type) {
 	case *pb.Op_Exec:
-		if program := o.Exec.Meta.Args[0]; program == "/"+ops.HelperFile || program == "/"+StepFile {
+		if program := o.Exec.Meta.Args[0]; program == "/"+ops.HelperFile || program == "/"+projectstep.StepFile {
 			return DoesUnpack
 		}
 		return DoesRun

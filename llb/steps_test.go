@@ -274,13 +274,13 @@ func TestSecretsAreNamesOnly(t *testing.T) {
 }
 
 func TestNoCache(t *testing.T) {
-	g := compiled(t, func(_ *recipe.Recipe, in *Inputs) { in.NoCache = ops.AllStages })
+	g := compiled(t, func(_ *recipe.Recipe, in *Inputs) { in.NoCache = ops.NoCacheAll })
 	for _, v := range g.Kinds("exec") {
 		if !v.Meta.IgnoreCache {
 			t.Errorf("%s would be answered from the cache", v.Name)
 		}
 	}
-	some := compiled(t, func(_ *recipe.Recipe, in *Inputs) { in.NoCache = ops.Stages{"wheels", "resolve"} })
+	some := compiled(t, func(_ *recipe.Recipe, in *Inputs) { in.NoCache = ops.NoCache{"wheels", "resolve"} })
 	for _, v := range some.Kinds("exec") {
 		if wheels := strings.HasPrefix(v.Name, "[wheels]"); v.Meta.IgnoreCache != wheels {
 			t.Errorf("--no-cache=wheels: %s ignores the cache: %t", v.Name, v.Meta.IgnoreCache)
@@ -299,24 +299,24 @@ func TestNoCache(t *testing.T) {
 
 func TestStages(t *testing.T) {
 	for _, c := range []struct {
-		stages ops.Stages
+		stages ops.NoCache
 		id     ops.GroupID
 		want   bool
 	}{
 		{nil, "wheels", false},
-		{ops.AllStages, "anything", true},
-		{ops.Stages{"wheels"}, "wheels", true},
-		{ops.Stages{"wheels"}, "system", false},
-		{ops.Stages{"runtime"}, "account", true},
-		{ops.Stages{"runtime"}, "resolve", false},
-		{ops.Stages{"resolve"}, "resolve-system", true},
-		{ops.Stages{"testing"}, "testing", true},
+		{ops.NoCacheAll, "anything", true},
+		{ops.NoCache{"wheels"}, "wheels", true},
+		{ops.NoCache{"wheels"}, "system", false},
+		{ops.NoCache{"runtime"}, "account", true},
+		{ops.NoCache{"runtime"}, "resolve", false},
+		{ops.NoCache{"resolve"}, "resolve-system", true},
+		{ops.NoCache{"testing"}, "testing", true},
 	} {
 		if got := c.stages.Has(c.id); got != c.want {
 			t.Errorf("%v has %s: %t", c.stages, c.id, got)
 		}
 	}
-	if got := ops.CacheStages(); slices.Contains(got, "base") || !slices.Contains(got, "runtime") || !slices.IsSorted(got) {
+	if got := ops.NoCacheNames(); slices.Contains(got, "base") || !slices.Contains(got, "runtime") || !slices.IsSorted(got) {
 		t.Errorf("stages of --no-cache: %v", got)
 	}
 }

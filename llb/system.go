@@ -13,7 +13,7 @@ import (
 func systemLayers(r *recipe.Recipe, in given) (layers ops.Layers, accounts bkllb.State) {
 	layers = pythonLayers(r, in)
 	accounts = in.Base.ToRead(in.platform, links(in))
-	if in.Base.Bare {
+	if in.Base.OfPackages {
 		layers = layers.And(ops.Layer{Layer: layerplan.Layer{Kind: layerplan.KindBase, Name: "directories, links and accounts of " + in.Base.Ref}, State: accounts})
 	}
 	switch {

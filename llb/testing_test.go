@@ -127,7 +127,7 @@ func TestNetworkOfTests(t *testing.T) {
 func TestTestsAgain(t *testing.T) {
 	again := func(r *recipe.Recipe, in *Inputs) {
 		forStage("testing")(r, in)
-		in.NoCache = ops.Stages{"testing"}
+		in.NoCache = ops.NoCache{"testing"}
 	}
 	first, second := llbtest.Decode(t, compile(t, forStage("testing")).Tests), llbtest.Decode(t, compile(t, again).Tests)
 	for i, v := range second.All {

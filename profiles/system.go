@@ -136,7 +136,7 @@ func resolveSystem(t tree, s systemSpec, q systemQuestion) systemPackages {
 	p.image, p.builder = recipe.SortedUnique(p.image), recipe.SortedUnique(p.builder)
 	twoVersions(t.Report, slices.Concat(s.build, q.dev))
 	a := recipe.Apt{Strategy: aptStrategy(t.Report, s.strategy), Docs: s.docs, Debconf: debconf(t.Report, s.debconf), Only: len(q.own) > 0}
-	if q.base.Bare() {
+	if q.base.OfPackages() {
 		withoutApt(t.Report, s, q.dev)
 	}
 	for _, repo := range slices.Concat(q.own, s.repositories) {

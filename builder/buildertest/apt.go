@@ -39,8 +39,8 @@ type Apt struct {
 func NewApt() *Apt {
 	s := &Apt{Version: "1", Image: "image"}
 	s.OnSolve = func(def string) (map[string]string, error) {
-		if strings.Contains(def, query.SystemWays) {
-			return map[string]string{query.SystemWays: `[{"package": "libgomp1", "way": "rules", "reason": "sets an alternative"}]`}, nil
+		if strings.Contains(def, query.SystemHandling) {
+			return map[string]string{query.SystemHandling: `[{"package": "libgomp1", "way": "rules", "reason": "sets an alternative"}]`}, nil
 		}
 		s.Asked.Add(1)
 		s.Last.Store(def)

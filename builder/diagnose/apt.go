@@ -16,10 +16,10 @@ var noShell = lazyregexp.New(`exec: "?/bin/sh"?: .*no such file or directory`)
 func (b Build) Apt(r *recipe.Recipe, err error) error {
 	said := strings.TrimSpace(b.Logs.failed(err))
 	switch {
-	case r.Base.Bare() && (strings.Contains(said, "mlbuild: no-apt") || noShell.MatchString(said+err.Error())):
+	case r.Base.OfPackages() && (strings.Contains(said, "mlbuild: no-apt") || noShell.MatchString(said+err.Error())):
 		return fault.New(fault.Base, "the tool image %s has no apt to choose the packages of the base %s", r.Tool, r.Base.Ref).
 			Hint("name an image of Debian in mlbuild.yaml: tool: docker.io/library/python:3-slim")
-	case r.Base.Bare() && strings.Contains(said, "mlbuild: no-sources"):
+	case r.Base.OfPackages() && strings.Contains(said, "mlbuild: no-sources"):
 		return fault.New(fault.Index, "the tool image %s names no package repository of the release of %s", r.Tool, r.Base.Ref).
 			Hint("name the repositories: base.repositories in mlbuild.yaml").Hint("or another image of Debian: tool")
 	case strings.Contains(said, "mlbuild: no-apt"), noShell.MatchString(said), noShell.MatchString(err.Error()):

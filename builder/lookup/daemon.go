@@ -17,7 +17,7 @@ type Daemon struct {
 	Gateway gateway.Client
 	Worker  ocispecs.Platform // the daemon's own platform
 	Network ops.Network       // of the steps that have one
-	NoCache ops.Stages        // their steps run again
+	NoCache ops.NoCache       // their steps run again
 	Logs    *diagnose.Watcher // what the build's steps say
 	Stopped func() error      // why the run ended, nil = it goes on
 }

@@ -26,11 +26,11 @@ func (s System) readScripts(ctx context.Context, r *recipe.Recipe, asked query.S
 	if err != nil {
 		return err
 	}
-	data, err := ReadFile(ctx, ref, query.SystemWays)
+	data, err := ReadFile(ctx, ref, query.SystemHandling)
 	if err != nil {
 		return err
 	}
-	if err := query.SetWays(list, data); err != nil {
+	if err := query.SetHandling(list, data); err != nil {
 		return err
 	}
 	return query.SetAnswered(list, r.Apt)

@@ -106,7 +106,7 @@ func (a Asker) base(ctx context.Context, r *recipe.Recipe) (Base, error) {
 
 // whole reports whether the stage has the recipe's system packages, or is nothing but them.
 func (a Asker) whole(r *recipe.Recipe) bool {
-	return llb.NeedsPackages(string(a.Target)) || a.Target == recipe.StageBase && r.Base.Bare()
+	return llb.NeedsPackages(string(a.Target)) || a.Target == recipe.StageBase && r.Base.OfPackages()
 }
 
 func (a Asker) system(ctx context.Context, r *recipe.Recipe, base Base) (SystemPackages, error) {

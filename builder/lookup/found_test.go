@@ -28,9 +28,9 @@ func newQuestions() *questions {
 	}
 	q.OnSolve = func(def string) (map[string]string, error) {
 		switch {
-		case strings.Contains(def, query.SystemWays):
+		case strings.Contains(def, query.SystemHandling):
 			q.asked = append(q.asked, "scripts")
-			return map[string]string{query.SystemWays: `[{"package": "libgomp1", "way": "files"}]`}, nil
+			return map[string]string{query.SystemHandling: `[{"package": "libgomp1", "way": "files"}]`}, nil
 		case strings.Contains(def, query.SystemAnswer):
 			q.asked = append(q.asked, "apt")
 			return buildertest.AptAnswer("", "libgomp1 1"), nil

@@ -13,7 +13,6 @@ import (
 
 	"github.com/mlbuild/mlbuild/builder/diagnose"
 	"github.com/mlbuild/mlbuild/builder/registry"
-	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/compat"
@@ -108,8 +107,8 @@ func (b Bases) Image(ctx context.Context, r *recipe.Recipe) (ops.Base, error) {
 	if err != nil {
 		return ops.Base{}, err
 	}
-	if r.Base.Bare() {
-		return llb.NewBare(r, p), nil
+	if r.Base.OfPackages() {
+		return ops.NewPackageBase(r, p), nil
 	}
 	return b.pinned(ctx, r.Base.Ref, p)
 }

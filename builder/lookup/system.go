@@ -53,7 +53,7 @@ func (s System) Choose(ctx context.Context, r *recipe.Recipe, base ops.Base, pre
 		return list, err
 	}
 	in := query.SystemInputs{Base: base, Platform: p, Previous: previous, Nonce: nonce, Network: s.Network, NoCache: s.NoCache}
-	if base.Bare {
+	if base.OfPackages {
 		in.Worker = s.Worker
 		if in.Tool, err = s.image(ctx, r.Tool, s.Worker); err != nil {
 			return list, err
@@ -72,7 +72,7 @@ func (s System) Choose(ctx context.Context, r *recipe.Recipe, base ops.Base, pre
 	if err := s.readScripts(ctx, r, in, &list); err != nil {
 		return list, err
 	}
-	if base.Bare {
+	if base.OfPackages {
 		err = install.CheckPackages(r, &list)
 	}
 	return list, err
@@ -96,8 +96,8 @@ func (s System) ask(ctx context.Context, r *recipe.Recipe, in query.SystemInputs
 		return list, err
 	}
 	list.Image, list.Digest, list.Platform, list.Inputs = r.Base.Ref, registry.DigestOf(in.Base.Ref), r.Platform, r.Apt.Inputs
-	if in.Base.Bare {
-		list.Links = ops.BareLinks(list.Architecture)
+	if in.Base.OfPackages {
+		list.Links = ops.PackageBaseLinks(list.Architecture)
 	}
 	return list, nil
 }

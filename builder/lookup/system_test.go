@@ -13,7 +13,6 @@ import (
 
 	"github.com/mlbuild/mlbuild/builder/buildertest"
 	"github.com/mlbuild/mlbuild/builder/registry"
-	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/llb/query"
 	"github.com/mlbuild/mlbuild/profiles/buildlock"
@@ -170,7 +169,7 @@ func TestRunsApt(t *testing.T) {
 	s := buildertest.NewApt()
 	layers := lockOf(t, s, r)
 	configured := layers.Clone()
-	configured.Systems[0].Packages = []buildlock.Package{{Name: "libgomp1", Way: buildlock.Dpkg}}
+	configured.Systems[0].Packages = []buildlock.Package{{Name: "libgomp1", Handling: buildlock.Dpkg}}
 	for _, test := range []struct {
 		name   string
 		Recipe *recipe.Recipe
@@ -199,13 +198,13 @@ func TestBareNeedsNoDpkg(t *testing.T) {
 	s := buildertest.NewApt()
 	answers := s.OnSolve
 	s.OnSolve = func(def string) (map[string]string, error) {
-		if strings.Contains(def, query.SystemWays) {
-			return map[string]string{query.SystemWays: `[{"package": "libgomp1", "way": "dpkg", "reason": "it calls x"}]`}, nil
+		if strings.Contains(def, query.SystemHandling) {
+			return map[string]string{query.SystemHandling: `[{"package": "libgomp1", "way": "dpkg", "reason": "it calls x"}]`}, nil
 		}
 		return answers(def)
 	}
 	r := buildertest.Recipe(t, "cpu", "python: {requirements: []}\nbase: {kind: debian}\n")
 	apt := aptOf(t, s, nil)
-	_, err := apt.Choose(t.Context(), r, llb.NewBare(r, apt.Worker), nil, "")
+	_, err := apt.Choose(t.Context(), r, ops.NewPackageBase(r, apt.Worker), nil, "")
 	buildertest.Expect(t, err, fault.Deb, false, "libgomp1 1 cannot be a layer: it calls x", "the base debian bookworm has no dpkg")
 }

@@ -132,7 +132,7 @@ func (l Locks) checkBuildLock(recipes []*recipe.Recipe, lock *buildlock.Lock) er
 
 // moves returns the base that a recipe names without its digest, "" if it has none.
 func moves(r *recipe.Recipe) string {
-	if r.Base.Bare() || registry.DigestOf(r.Base.Ref) != "" {
+	if r.Base.OfPackages() || registry.DigestOf(r.Base.Ref) != "" {
 		return ""
 	}
 	return r.Base.Ref
@@ -141,7 +141,7 @@ func moves(r *recipe.Recipe) string {
 // systemStale says in words what of the recipe the lock does not answer, "" if nothing.
 func systemStale(lock *buildlock.Lock, r *recipe.Recipe) string {
 	pinned := pinOf(lock, r.Base.Ref)
-	if lock != nil && pinned == "" && !r.Base.Bare() {
+	if lock != nil && pinned == "" && !r.Base.OfPackages() {
 		return "it does not pin the base " + r.Base.Ref
 	}
 	if ref := unpinned(lock, r); ref != "" {
@@ -165,7 +165,7 @@ func unpinned(lock *buildlock.Lock, r *recipe.Recipe) string {
 
 // RunsApt reports whether a build of the recipe runs apt or dpkg on the base: to choose packages that no lock lists, or to configure some.
 func RunsApt(r *recipe.Recipe, lock *buildlock.Lock, target recipe.Stage) bool {
-	if r.Base.Bare() {
+	if r.Base.OfPackages() {
 		return false // apt runs in the tool image, and dpkg nowhere
 	}
 	if target == recipe.StageBuilder {
@@ -178,7 +178,7 @@ func RunsApt(r *recipe.Recipe, lock *buildlock.Lock, target recipe.Stage) bool {
 		return false
 	}
 	s, reason := lock.Lookup(question(r, pinOf(lock, r.Base.Ref)))
-	return reason != "" || r.Apt.Strategy == "apt" || slices.ContainsFunc(s.Packages, func(p buildlock.Package) bool { return p.Way == buildlock.Dpkg })
+	return reason != "" || r.Apt.Strategy == "apt" || slices.ContainsFunc(s.Packages, func(p buildlock.Package) bool { return p.Handling == buildlock.Dpkg })
 }
 
 func question(r *recipe.Recipe, digest string) buildlock.Question {

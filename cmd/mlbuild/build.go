@@ -62,7 +62,7 @@ func (b *buildFlags) add(cmd *cobra.Command) {
 	f.StringArrayVar(&b.cacheTo, "cache-to", nil, "`cache` to write in place of the profile's own")
 	f.BoolVar(&b.noOwnCache, "no-own-cache", false, "neither read nor write the cache that mlbuild keeps beside the image")
 	f.StringSliceVar(&b.noCache, "no-cache", nil, "run every step again, or those of the `stages` alone: --no-cache=resolve,wheels")
-	f.Lookup("no-cache").NoOptDefVal = ops.AllStages[0]
+	f.Lookup("no-cache").NoOptDefVal = ops.NoCacheAll[0]
 	f.StringVar(&b.progress, "progress", "auto", "`mode` of the progress display: auto, tty, plain, rawjson, quiet")
 	f.StringVar(&b.metadataFile, "metadata-file", "", "JSON `file` to write the digests to, with docker buildx's keys")
 	f.BoolVar(&b.json, "json", false, "print the result as JSON")

@@ -11,7 +11,7 @@ import (
 // addCompletion teaches the shell the values of flags that have few.
 func addCompletion(cmd *cobra.Command) {
 	values := map[string][]string{
-		"target": recipe.Texts(recipe.Stages), "platform": profiles.Platforms, "compression": recipe.Texts(recipe.Compressions), "no-cache": ops.CacheStages(), "progress": progressModes,
+		"target": recipe.Texts(recipe.Stages), "platform": profiles.Platforms, "compression": recipe.Texts(recipe.Compressions), "no-cache": ops.NoCacheNames(), "progress": progressModes,
 	}
 	for _, flag := range sortedKeys(values) {
 		if cmd.Flags().Lookup(flag) != nil {

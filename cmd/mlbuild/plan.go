@@ -140,7 +140,7 @@ func printPlan(w io.Writer, p builder.Planned) error {
 	r := p.Recipe
 	fmt.Fprintf(w, "%s for %s\n", r.Profile, r.Platform)
 	from := count(p.Graph.Plan.BaseLayers, "layer")
-	if r.Base.Bare() {
+	if r.Base.OfPackages() {
 		from = count(len(p.System), "package")
 	}
 	fmt.Fprintf(w, "  base    %s (%s)\n", r.Base.Ref, from)
@@ -254,7 +254,7 @@ func printSystem(w io.Writer, packages []buildlock.Package) {
 	if len(packages) == 0 {
 		return
 	}
-	does := map[buildlock.Way]string{buildlock.Rules: "set up by rules", buildlock.Dpkg: "configured by dpkg on the base"}
+	does := map[buildlock.Handling]string{buildlock.Rules: "set up by rules", buildlock.Dpkg: "configured by dpkg on the base"}
 	fmt.Fprintf(w, "\n%s", count(len(packages), "system package"))
 	var size int64
 	for _, p := range packages {
@@ -262,7 +262,7 @@ func printSystem(w io.Writer, packages []buildlock.Package) {
 	}
 	fmt.Fprintf(w, ", %s\n", counts.Bytes(size))
 	for _, p := range packages {
-		if what := does[p.Way]; what != "" {
+		if what := does[p.Handling]; what != "" {
 			fmt.Fprintf(w, "  %s %s: %s, for %s\n", p.Name, p.Version, what, p.Reason)
 		}
 	}

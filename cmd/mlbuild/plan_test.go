@@ -15,8 +15,8 @@ import (
 // TestPlanShowsWays: the plan has each layer with what is in it, and names the system packages that are more than their files.
 func TestPlanShowsWays(t *testing.T) {
 	small := buildlock.Package{Name: "libgomp1", Version: "12.2", Size: 115_772}
-	ruled := buildlock.Package{Name: "libblas3", Version: "3.11", Size: 200_000, Way: buildlock.Rules, Reason: "alternatives: 1"}
-	hard := buildlock.Package{Name: "libgvc6", Version: "2.42", Size: 700_000, Way: buildlock.Dpkg, Reason: "postinst line 8: it calls libgvc6-config-update"}
+	ruled := buildlock.Package{Name: "libblas3", Version: "3.11", Size: 200_000, Handling: buildlock.Rules, Reason: "alternatives: 1"}
+	hard := buildlock.Package{Name: "libgvc6", Version: "2.42", Size: 700_000, Handling: buildlock.Dpkg, Reason: "postinst line 8: it calls libgvc6-config-update"}
 	p := builder.Planned{
 		Recipe: &recipe.Recipe{Profile: "cpu", Platform: "linux/amd64", Base: recipe.BaseImage{Ref: "docker.io/library/python:3.11-slim"}},
 		System: []buildlock.Package{ruled, small, hard}, InBase: []pylock.Wheel{{Name: "torch", Version: "2.9.1"}}, Wheels: []pylock.Wheel{{Name: "numpy", Version: "2.4"}},

@@ -44,7 +44,7 @@ type wanted struct {
 	target      string // stage; "" = runtime
 	locked      bool
 	outputs     []builder.Output
-	noCache     ops.Stages
+	noCache     ops.NoCache
 	compression recipe.Compression
 	cacheFrom   []builder.Cache
 	cacheTo     []builder.Cache
@@ -132,17 +132,17 @@ func checkTarget(target string) error {
 }
 
 // parseStages reads what --no-cache says: nothing, everything, or some stages.
-func parseStages(values []string) (ops.Stages, error) {
+func parseStages(values []string) (ops.NoCache, error) {
 	var faults fault.List
-	var stages ops.Stages
+	var stages ops.NoCache
 	for _, v := range values {
 		v = strings.TrimSpace(v)
-		if v == ops.AllStages[0] {
-			return ops.AllStages, nil
+		if v == ops.NoCacheAll[0] {
+			return ops.NoCacheAll, nil
 		}
-		if !slices.Contains(ops.CacheStages(), v) {
+		if !slices.Contains(ops.NoCacheNames(), v) {
 			faults = append(faults, fault.New(fault.Usage, "--no-cache: no step belongs to a stage %q", v).
-				Hint("the stages are: %s; --no-cache alone runs every step again", join(ops.CacheStages())))
+				Hint("the stages are: %s; --no-cache alone runs every step again", join(ops.NoCacheNames())))
 		}
 		stages = append(stages, v)
 	}

@@ -50,10 +50,10 @@ func Debs(sys *buildlock.System, apt recipe.Apt, base bkllb.State, limit int, se
 func byHandling(packages []buildlock.Package, strategy recipe.AptStrategy) (unpacked, ruled, configured []buildlock.Package) {
 	for _, p := range packages {
 		switch {
-		case p.Way == buildlock.Dpkg, strategy == recipe.AptAlone:
+		case p.Handling == buildlock.Dpkg, strategy == recipe.AptAlone:
 			configured = append(configured, p)
 			continue
-		case p.Way == buildlock.Rules:
+		case p.Handling == buildlock.Rules:
 			ruled = append(ruled, p)
 		}
 		unpacked = append(unpacked, p)
@@ -64,7 +64,7 @@ func byHandling(packages []buildlock.Package, strategy recipe.AptStrategy) (unpa
 // CheckPackages refuses packages that dpkg has to configure where the project wants layers alone, or where the base has no dpkg. All of them are told at
 // once. A base of packages needs a list.
 func CheckPackages(r *recipe.Recipe, sys *buildlock.System) error {
-	packagesOnly := r.Base.Bare()
+	packagesOnly := r.Base.OfPackages()
 	switch {
 	case sys == nil && packagesOnly:
 		return fault.New(fault.Lock, "the base %s is made of packages, and there is no list of them", r.Base.Ref).Hint("mlbuild lock --profile %s", r.Profile)
@@ -73,7 +73,7 @@ func CheckPackages(r *recipe.Recipe, sys *buildlock.System) error {
 	}
 	var faults fault.List
 	for _, p := range sys.Packages {
-		if p.Way != buildlock.Dpkg {
+		if p.Handling != buildlock.Dpkg {
 			continue
 		}
 		f := fault.New(fault.Deb, "%s %s cannot be a layer: %s", p.Name, p.Version, p.Reason)

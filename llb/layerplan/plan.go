@@ -30,7 +30,7 @@ type Layer struct {
 	// Packages are the system packages of the layer, sorted by name.
 	Packages []buildlock.Package `json:"packages,omitempty"`
 	// Handling is what more than unpacking is done with Packages: rules set them up, or dpkg configures them.
-	Handling buildlock.Way `json:"handling,omitempty"`
+	Handling buildlock.Handling `json:"handling,omitempty"`
 	// Runs says in words what runs to make the layer, and when, where that is more than unpacking and copying: "on the image: …".
 	Runs string     `json:"runs,omitempty"`
 	Part wheel.Part `json:"part,omitzero"`  // which part of its one wheel

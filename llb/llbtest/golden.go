@@ -120,7 +120,7 @@ func word(label, value string) string {
 	return label + value
 }
 
-// At writes the time that an action sets, in seconds; without one the clock's is taken.
+// at writes the time that an action sets, in seconds; without one the clock's is taken.
 func at(nanoseconds int64) string {
 	if nanoseconds < 0 {
 		return ""

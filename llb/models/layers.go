@@ -77,7 +77,7 @@ type Inputs struct {
 	Worker  ocispecs.Platform // the daemon's own platform, on which it runs
 	Network ops.Network
 	Session ops.Session
-	NoCache ops.Stages
+	NoCache ops.NoCache
 }
 
 // Layers returns the layers that Plan decided on, with the directories that a table says.

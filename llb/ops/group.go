@@ -89,14 +89,14 @@ func layerGroups() []string {
 // reported is the group's id among those of other clients of a daemon.
 func (id GroupID) reported() string { return "mlbuild-" + string(id) }
 
-// Stages names parts of a build, as CacheStages lists them. Nil is none.
-type Stages []string
+// NoCache names the parts of a build whose steps run again whatever a daemon has, as NoCacheNames lists them. Nil is none.
+type NoCache []string
 
-// AllStages is every part of a build.
-var AllStages = Stages{"*"}
+// NoCacheAll is every part of a build.
+var NoCacheAll = NoCache{"*"}
 
-// CacheStages returns the names of which --no-cache takes a list, sorted: every stage that runs steps, and the parts of runtime.
-func CacheStages() []string {
+// NoCacheNames returns the names of which --no-cache takes a list, sorted: every stage that runs steps, and the parts of runtime.
+func NoCacheNames() []string {
 	var names []string
 	for _, g := range groups {
 		names = append(names, g.noCache...)
@@ -105,17 +105,17 @@ func CacheStages() []string {
 	return slices.Compact(names)
 }
 
-// Has reports whether a progress group is among the stages.
-func (s Stages) Has(id GroupID) bool {
-	return slices.ContainsFunc(s, func(name string) bool {
-		return name == AllStages[0] || slices.Contains(groups[id].noCache, name)
+// Has reports whether a progress group is among the parts.
+func (n NoCache) Has(id GroupID) bool {
+	return slices.ContainsFunc(n, func(name string) bool {
+		return name == NoCacheAll[0] || slices.Contains(groups[id].noCache, name)
 	})
 }
 
 // Group is a progress group of one build. Names and groups are no part of a vertex's digest.
 type Group struct {
 	ID      GroupID
-	NoCache Stages // run again whatever the daemon has
+	NoCache NoCache
 }
 
 // Named returns the option that gives a vertex the name that people read, inside the group.

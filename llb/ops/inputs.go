@@ -20,18 +20,18 @@ const CASecret = "mlbuild-ca"
 
 // Helpers are the digests (sha256:<hex>) of the helper programs.
 type Helpers struct {
-	Wheels   string // unpacks wheels, on Worker
-	Packages string // unpacks system packages, on Worker
-	OwnSteps string // mlbuild-step for Worker
-	Steps    string // mlbuild-step for the platform that is built
+	Wheels     string // unpacks wheels, on Worker
+	Packages   string // unpacks system packages, on Worker
+	StepWorker string // mlbuild-step for Worker
+	StepTarget string // mlbuild-step for the platform that is built
 }
 
-// Base is an image that was looked up, or what NewBare gives for a base that is made of packages.
+// Base is an image that was looked up, or what NewPackageBase returns for a base that is made of packages.
 type Base struct {
-	Ref    string                    // pinned: name@sha256:…; of packages: the recipe's own name for it
-	Bare   bool                      // there is no image: the packages of the list are all there is
-	Config dockerspec.DockerOCIImage // of the platform that is built
-	Distro string                    // "debian-bookworm", "ubuntu-22.04"; "" = unknown
+	Ref        string                    // pinned: name@sha256:…; of packages: the recipe's own name for it
+	OfPackages bool                      // there is no image: the packages of the list are all there is
+	Config     dockerspec.DockerOCIImage // of the platform that is built
+	Distro     string                    // "debian-bookworm", "ubuntu-22.04"; "" = unknown
 }
 
 // Session says through which client session the local files come. The zero value leaves it to whoever sends the

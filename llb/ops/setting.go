@@ -12,7 +12,7 @@ type Setting struct {
 	Helpers  Helpers
 	Session  Session
 	Network  Network
-	NoCache  Stages // their steps run again
+	NoCache  NoCache // their steps run again
 }
 
 // Group returns a progress group whose steps run again where the setting wants it.

@@ -23,7 +23,7 @@ type SystemInputs struct {
 	Previous []buildlock.Package // versions that are kept where the repositories still have them
 	Nonce    string              // differs = ask the repositories again; "" = an equal earlier answer will do
 	Network  ops.Network
-	NoCache  ops.Stages
+	NoCache  ops.NoCache
 }
 
 // SystemResolution compiles the step in which apt says which packages the recipe's system packages bring: the base's own, or for a base of packages that
@@ -31,8 +31,8 @@ type SystemInputs struct {
 func SystemResolution(r *recipe.Recipe, in SystemInputs) (*pb.Definition, error) {
 	s := ops.Group{ID: ops.GroupResolveSystem, NoCache: in.NoCache}
 	from, runs, script, files := in.Base, in.Platform, scripts.AptResolve, map[string]string(nil)
-	if in.Base.Bare {
-		from, runs, script, files = in.Tool, in.Worker, scripts.AptBare+script, bareFiles(r, in.Platform)
+	if in.Base.OfPackages {
+		from, runs, script, files = in.Tool, in.Worker, scripts.AptPackageBase+script, packageBaseFiles(r, in.Platform)
 	}
 	opts := []bkllb.RunOption{
 		bkllb.Args(append([]string{"/bin/sh", "-eu", ops.AptScriptPath}, r.System...)),
@@ -48,9 +48,9 @@ func SystemResolution(r *recipe.Recipe, in SystemInputs) (*pb.Definition, error)
 	return def, err
 }
 
-// bareFiles tell apt of a system that it is not on: its release, its architecture, and which packages it has.
-func bareFiles(r *recipe.Recipe, p ocispecs.Platform) map[string]string {
-	files := map[string]string{"/suite": r.Base.Suite, "/architecture": p.Architecture, "/status": bareStatus(r.System, p.Architecture)}
+// packageBaseFiles tell apt of a system that it is not on: its release, its architecture, and which packages it has.
+func packageBaseFiles(r *recipe.Recipe, p ocispecs.Platform) map[string]string {
+	files := map[string]string{"/suite": r.Base.Suite, "/architecture": p.Architecture, "/status": packageBaseStatus(r.System, p.Architecture)}
 	if r.Apt.Only {
 		files["/only"] = "1"
 	}

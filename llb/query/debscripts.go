@@ -16,24 +16,24 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
-// SystemWays is the file of the result of SystemReading, for SetWays.
-const SystemWays = "/ways.json"
+// SystemHandling is the file of the result of SystemReading, for SetHandling.
+const SystemHandling = "/ways.json"
 
 // ReadInputs is what reading maintainer scripts needs beside the packages.
 type ReadInputs struct {
 	Base    ops.Base          // that the packages come on
 	Worker  ocispecs.Platform // the daemon's own platform
 	Helpers ops.Helpers
-	NoCache ops.Stages
+	NoCache ops.NoCache
 }
 
-// SystemReading compiles the step that reads the maintainer scripts of packages and says which way each goes. Packages that replace one of the base's
-// own are not read: dpkg has to. Nothing of the packages is run. Its result holds SystemWays. It returns
+// SystemReading compiles the step that reads the maintainer scripts of packages and says how each gets into the image. Packages that replace one of the base's
+// own are not read: dpkg has to. Nothing of the packages is run. Its result holds SystemHandling. It returns
 // too what the steps are for.
 func SystemReading(sys *buildlock.System, in ReadInputs, p ocispecs.Platform) (*pb.Definition, ops.Steps, error) {
 	s := ops.Group{ID: ops.GroupResolveSystem, NoCache: in.NoCache}
 	files, mounts := ops.PackageMounts(read(sys.Packages))
-	args := []string{"ways", "-out", "/out" + SystemWays, "-arch", sys.Architecture, "-base", "/base"}
+	args := []string{"ways", "-out", "/out" + SystemHandling, "-arch", sys.Architecture, "-base", "/base"}
 	mounts = append(mounts, bkllb.AddMount("/base", in.Base.ToRead(p, sys.Links), bkllb.Readonly, bkllb.ContentCache(bkllb.MountContentCacheOff)))
 	step := ops.HelperStep(ops.HelperRoot(in.Helpers.Packages), in.Worker, s, "read the maintainer scripts of "+counts.Plural(len(files), "package"), append(args, files...), mounts...)
 	return ops.Marshal(step.AddMount("/out", bkllb.Scratch()), p, "the reading of maintainer scripts")
@@ -56,8 +56,8 @@ func SetAnswered(sys *buildlock.System, a recipe.Apt) error {
 	known := map[string]bool{}
 	for i := range sys.Packages {
 		p := &sys.Packages[i]
-		if known[p.Name] = true; a.Answers(p.Name) && p.Way != buildlock.Dpkg {
-			p.Way, p.Reason = buildlock.Dpkg, "the project answers its questions (system.debconf)"
+		if known[p.Name] = true; a.Answers(p.Name) && p.Handling != buildlock.Dpkg {
+			p.Handling, p.Reason = buildlock.Dpkg, "the project answers its questions (system.debconf)"
 		}
 	}
 	var faults fault.List
@@ -70,14 +70,14 @@ func SetAnswered(sys *buildlock.System, a recipe.Apt) error {
 	return faults.Err()
 }
 
-// SetWays gives every package of sys its way, from what the step of SystemReading left in SystemWays.
-func SetWays(sys *buildlock.System, data []byte) error {
-	var ways []struct{ Package, Way, Reason string }
-	if err := json.Unmarshal(data, &ways); err != nil {
+// SetHandling notes of every package of sys how it gets into the image, from what the step of SystemReading left in SystemHandling.
+func SetHandling(sys *buildlock.System, data []byte) error {
+	var answers []struct{ Package, Way, Reason string }
+	if err := json.Unmarshal(data, &answers); err != nil {
 		return fmt.Errorf("the ways of the system packages: %w", err)
 	}
 	byName := map[string]int{}
-	for i, w := range ways {
+	for i, w := range answers {
 		byName[w.Package] = i
 	}
 	for i := range sys.Packages {
@@ -85,14 +85,14 @@ func SetWays(sys *buildlock.System, data []byte) error {
 		at, known := byName[p.Name]
 		switch {
 		case p.Replaces != "":
-			p.Way, p.Reason = buildlock.Dpkg, "replaces the base's own "+p.Replaces
+			p.Handling, p.Reason = buildlock.Dpkg, "replaces the base's own "+p.Replaces
 		case !known:
 			return fault.New(fault.DebUnsafe, "%s: it is another package than its repository says, which calls it %s", p.File(), p.Name).
 				Hint("a package like this should not be installed; tell whoever runs its repository")
-		case ways[at].Way == "layer":
-			p.Way, p.Reason = buildlock.Layer, ""
+		case answers[at].Way == "layer":
+			p.Handling, p.Reason = buildlock.Layer, ""
 		default:
-			p.Way, p.Reason = buildlock.Way(ways[at].Way), ways[at].Reason
+			p.Handling, p.Reason = buildlock.Handling(answers[at].Way), answers[at].Reason
 		}
 	}
 	return nil

@@ -31,7 +31,7 @@ type ResolveInputs struct {
 	Upgrade   []string          // packages of Previous that may change
 	Nonce     string            // differs = ask the indexes again; "" = an equal earlier answer will do
 	Network   ops.Network
-	NoCache   ops.Stages
+	NoCache   ops.NoCache
 	Session   ops.Session // through which the project's own packages are sent
 	Version   string      // of the project by its git tags, "" = unknown
 	Hosts     string      // known_hosts(5) of the git servers that are reached by ssh

@@ -13,10 +13,10 @@ var (
 	//
 	//go:embed aptresolve.sh
 	AptResolve string
-	// AptBare asks the same for a base that is made of packages.
+	// AptPackageBase asks the same for a base that is made of packages.
 	//
-	//go:embed aptbare.sh
-	AptBare string
+	//go:embed aptpackagebase.sh
+	AptPackageBase string
 	// AptInstall installs the packages that it is given.
 	//
 	//go:embed aptinstall.sh

@@ -63,26 +63,26 @@ func (l Link) Leads() string {
 
 // Package is one .deb.
 type Package struct {
-	Name         string `json:"name"`
-	Version      string `json:"version"`      // with its epoch: 1:2.39.5-0+deb12u2
-	Architecture string `json:"architecture"` // of the package: amd64, arm64, all
-	Size         int64  `json:"size"`         // bytes of the .deb
-	SHA256       string `json:"sha256"`       // hex, from the repository's signed lists
-	URL          string `json:"url"`
-	Replaces     string `json:"replaces,omitempty"` // version of this package in the base; "" = the base has none
-	Way          Way    `json:"way,omitempty"`
-	Reason       string `json:"reason,omitempty"` // why it does not simply go the way of a layer
+	Name         string   `json:"name"`
+	Version      string   `json:"version"`      // with its epoch: 1:2.39.5-0+deb12u2
+	Architecture string   `json:"architecture"` // of the package: amd64, arm64, all
+	Size         int64    `json:"size"`         // bytes of the .deb
+	SHA256       string   `json:"sha256"`       // hex, from the repository's signed lists
+	URL          string   `json:"url"`
+	Replaces     string   `json:"replaces,omitempty"` // version of this package in the base; "" = the base has none
+	Handling     Handling `json:"way,omitempty"`
+	Reason       string   `json:"reason,omitempty"` // why it is not simply a layer
 }
 
-// Way is how a package gets into an image.
-type Way string
+// Handling is how a package gets into an image.
+type Handling string
 
-// The ways. A package whose maintainer scripts do nothing on a fresh system is its files; what others do can be written as files by rules; the rest
+// The values. A package whose maintainer scripts do nothing on a fresh system is its files; what others do can be written as files by rules; the rest
 // has to be configured by dpkg, on the base.
 const (
-	Layer Way = ""
-	Rules Way = "rules"
-	Dpkg  Way = "dpkg"
+	Layer Handling = ""
+	Rules Handling = "rules"
+	Dpkg  Handling = "dpkg"
 )
 
 // File is the name of the .deb: the last part of its URL, unescaped.

@@ -38,7 +38,7 @@ func sample() *Lock {
 	s := list(bookworm, "linux/amd64", "b", "libgomp1", "mawk", "zlib1g")
 	libc := Package{Name: "libc6", Version: "2.36-9+deb12u13", Architecture: "amd64", Size: 2757064, SHA256: sum("c"),
 		URL: "http://deb.example/debian/pool/main/g/glibc/libc6_2.36-9%2bdeb12u13_amd64.deb", Replaces: "2.36-9+deb12u10",
-		Way: Dpkg, Reason: "replaces the base's own 2.36-9+deb12u10"}
+		Handling: Dpkg, Reason: "replaces the base's own 2.36-9+deb12u10"}
 	s.Packages = []Package{gomp("12.2.0-14+deb12u1"), libc}
 	s.Present, s.Removes = []string{"zlib1g 1:1.2.13.dfsg-1"}, []string{"original-awk 2022-09-12-1"}
 	l.PutSystem("test", s)

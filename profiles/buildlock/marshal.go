@@ -67,7 +67,7 @@ func (w *writer) system(s *System) {
 		w.text("sha256", p.SHA256)
 		w.text("url", p.URL)
 		w.text("replaces", p.Replaces)
-		w.text("way", string(p.Way))
+		w.text("way", string(p.Handling))
 		w.text("reason", p.Reason)
 	}
 }

@@ -51,15 +51,15 @@ type rawSystem struct {
 }
 
 type rawPackage struct {
-	Name         string `toml:"name"`
-	Version      string `toml:"version"`
-	Architecture string `toml:"architecture"`
-	Size         int64  `toml:"size"`
-	SHA256       string `toml:"sha256"`
-	URL          string `toml:"url"`
-	Replaces     string `toml:"replaces"`
-	Way          Way    `toml:"way"`
-	Reason       string `toml:"reason"`
+	Name         string   `toml:"name"`
+	Version      string   `toml:"version"`
+	Architecture string   `toml:"architecture"`
+	Size         int64    `toml:"size"`
+	SHA256       string   `toml:"sha256"`
+	URL          string   `toml:"url"`
+	Replaces     string   `toml:"replaces"`
+	Handling     Handling `toml:"way"`
+	Reason       string   `toml:"reason"`
 }
 
 // Parse reads an mlbuild.lock strictly; name is its path, for messages. Everything that is wrong comes back at once as a fault.List with line and
@@ -232,8 +232,8 @@ func (r *reader) pkg(key string, p *rawPackage, arch string) {
 	if !sha256Text.MatchString(p.SHA256) {
 		r.fail(fault.LockHash, key+".sha256", "%s %s has no sha256", p.Name, p.Version).Hint("mlbuild lock --upgrade system")
 	}
-	if p.Way != Layer && p.Way != Rules && p.Way != Dpkg {
-		r.fail(fault.Lock, key+".way", "%q is no way for a package: none, %q or %q", p.Way, Rules, Dpkg)
+	if p.Handling != Layer && p.Handling != Rules && p.Handling != Dpkg {
+		r.fail(fault.Lock, key+".way", "%q is no way for a package: none, %q or %q", p.Handling, Rules, Dpkg)
 	}
 	u, err := url.Parse(p.URL)
 	switch {

@@ -62,8 +62,8 @@ type BaseImage struct {
 	Packages bool `json:"packages,omitempty"`
 }
 
-// Bare reports whether there is no image: packages alone are the base.
-func (b BaseImage) Bare() bool { return b.Kind == BaseDebian }
+// OfPackages reports whether there is no image: packages alone are the base.
+func (b BaseImage) OfPackages() bool { return b.Kind == BaseDebian }
 
 // Python says which interpreter the wheels are chosen for.
 type Python struct {

@@ -2,25 +2,14 @@ package llb
 
 import (
 	bkllb "github.com/moby/buildkit/client/llb"
-	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
-	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/mlbuild/mlbuild/llb/install"
+	"github.com/mlbuild/mlbuild/llb/layerplan"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
-
-// A bare base has no image: its packages are layers like all others, over a foundation that no package brings.
-
-// NewBare returns the base of a recipe of kind debian. Its environment is that of the official Python images.
-func NewBare(r *recipe.Recipe, p ocispecs.Platform) ops.Base {
-	config := dockerspec.DockerOCIImage{Image: ocispecs.Image{Platform: p}}
-	config.Config.Env = []string{"PATH=/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8"}
-	config.Config.Cmd = []string{r.Base.Interpreter}
-	return ops.Base{Ref: r.Base.Ref, Bare: true, Config: config, Distro: string(r.Base.Kind) + "-" + r.Base.Suite}
-}
 
 // links are those that the list of the system packages names.
 func links(in given) []buildlock.Link {
@@ -32,7 +21,7 @@ func links(in given) []buildlock.Link {
 
 // baseStates is what the layers of the image are merged with: the base's image; nothing where the base is made of packages, or where there is none.
 func baseStates(in given) []bkllb.State {
-	if in.Base.Bare || in.Base.Ref == "" {
+	if in.Base.OfPackages || in.Base.Ref == "" {
 		return nil
 	}
 	return []bkllb.State{ops.BaseState(in.Base, in.platform)}
@@ -40,7 +29,7 @@ func baseStates(in given) []bkllb.State {
 
 // baseStage is the base alone; only one that is made of packages has layers of ours.
 func baseStage(r *recipe.Recipe, in given) (ops.Layers, error) {
-	if !in.Base.Bare {
+	if !in.Base.OfPackages {
 		return nil, nil
 	}
 	if err := install.CheckPackages(r, in.System); err != nil {
@@ -52,9 +41,27 @@ func baseStage(r *recipe.Recipe, in given) (ops.Layers, error) {
 
 // needsApt refuses to run apt on a base of packages.
 func needsApt(r *recipe.Recipe, in given) error {
-	if !in.Base.Bare {
+	if !in.Base.OfPackages {
 		return nil
 	}
 	return fault.New(fault.Spec, "the base %s has no apt, and something has to be compiled", r.Base.Ref).
 		Hint("publish the wheel, or take an image as the base: base: docker.io/library/python:%s-slim", r.Python.Version)
+}
+
+// pythonLayers returns the layer of the Python that lies over the base, if there is one.
+func pythonLayers(r *recipe.Recipe, in given) ops.Layers {
+	if r.Base.Python == "" {
+		return nil
+	}
+	l := layerplan.Layer{Kind: layerplan.KindPython, Name: "Python " + r.Python.Version + " of " + r.Base.Python}
+	return ops.Layers{{Layer: l, State: install.Python(in.Images[r.Base.Python], r, newDirTable(r), in.platform)}}
+}
+
+// withPython is a state of the base with the Python that lies over it, if there is one, to run something on.
+func withPython(r *recipe.Recipe, in given, base bkllb.State) bkllb.State {
+	if r.Base.Python == "" {
+		return base
+	}
+	python := install.Python(in.Images[r.Base.Python], r, newDirTable(r), in.platform)
+	return bkllb.Merge([]bkllb.State{base, python}, ops.Group{ID: ops.GroupPython}.Named("%s with its Python", r.Base.Ref))
 }

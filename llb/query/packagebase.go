@@ -5,15 +5,15 @@ import (
 	"strings"
 )
 
-// scriptTools are packages that only maintainer scripts use. A bare base runs none, so apt is told that they are there; a project that wants one
+// scriptTools are packages that only maintainer scripts use. A base of packages runs none, so apt is told that they are there; a project that wants one
 // names it.
 var scriptTools = []struct{ name, provides string }{
 	{"adduser", ""}, {"debconf", "debconf-2.0"}, {"dpkg", ""}, {"init-system-helpers", ""}, {"install-info", ""}, {"lsb-base", ""}, {"mawk", "awk"},
 	{"openssl", ""}, {"ucf", ""},
 }
 
-// bareStatus is a status file of dpkg with the tools of scripts, less those that are asked for.
-func bareStatus(asked []string, architecture string) string {
+// packageBaseStatus is a status file of dpkg with the tools of scripts, less those that are asked for.
+func packageBaseStatus(asked []string, architecture string) string {
 	var b strings.Builder
 	for _, p := range scriptTools {
 		if slices.ContainsFunc(asked, func(a string) bool { return a == p.name || strings.HasPrefix(a, p.name+"=") }) {

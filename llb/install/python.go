@@ -1,10 +1,9 @@
-package llb
+package install
 
 import (
 	bkllb "github.com/moby/buildkit/client/llb"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/mlbuild/mlbuild/llb/layerplan"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
@@ -15,12 +14,12 @@ var pythonLibraries = []string{
 	"libsqlite3", "libssl", "libtinfo", "libtirpc", "libuuid", "libz", "libzstd",
 }
 
-// interpreterState is the Python of an official image, for a base that has none. It is copied from that image and is a function of it alone. The
+// Python is the Python of an official image, for a base that has none. It is copied from that image and is a function of it alone. The
 // libraries go to /usr/lib, where the loader of Debian and Ubuntu looks last (ld.so(8), and no cache has to list them): what the base has
 // itself in its own directories wins, and nothing of the base is replaced.
-func interpreterState(python ops.Base, r *recipe.Recipe, table ops.DirTable, p ocispecs.Platform) bkllb.State {
+func Python(image ops.Base, r *recipe.Recipe, table ops.DirTable, p ocispecs.Platform) bkllb.State {
 	s := ops.Group{ID: ops.GroupPython}
-	from := bkllb.Image(python.Ref, bkllb.Platform(p), s.Named("%s", python.Ref))
+	from := bkllb.Image(image.Ref, bkllb.Platform(p), s.Named("%s", image.Ref))
 	name := "python" + r.Python.Version
 	lib := "/usr/local/lib/" + name
 	a := table.Mkdirs("/usr/local/bin", lib, "/usr/lib")
@@ -36,24 +35,6 @@ func interpreterState(python ops.Base, r *recipe.Recipe, table ops.DirTable, p o
 		}
 	}
 	return ops.Settled(bkllb.Scratch().File(a.Last, s.Named("Python %s of %s", r.Python.Version, r.Base.Python)), s)
-}
-
-// pythonLayers returns the layer of the Python that lies over the base, if there is one.
-func pythonLayers(r *recipe.Recipe, in given) ops.Layers {
-	if r.Base.Python == "" {
-		return nil
-	}
-	l := layerplan.Layer{Kind: layerplan.KindPython, Name: "Python " + r.Python.Version + " of " + r.Base.Python}
-	return ops.Layers{{Layer: l, State: interpreterState(in.Images[r.Base.Python], r, newDirTable(r), in.platform)}}
-}
-
-// withPython is a state of the base with the Python that lies over it, if there is one, to run something on.
-func withPython(r *recipe.Recipe, in given, base bkllb.State) bkllb.State {
-	if r.Base.Python == "" {
-		return base
-	}
-	python := interpreterState(in.Images[r.Base.Python], r, newDirTable(r), in.platform)
-	return bkllb.Merge([]bkllb.State{base, python}, ops.Group{ID: ops.GroupPython}.Named("%s with its Python", r.Base.Ref))
 }
 
 // triplet is Debian's name of a platform in the paths of libraries.

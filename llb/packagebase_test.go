@@ -19,18 +19,18 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
-// bare makes the base one of packages.
-func bare(packages ...buildlock.Package) func(*recipe.Recipe, *Inputs) {
+// ofPackages makes the base one of packages.
+func ofPackages(packages ...buildlock.Package) func(*recipe.Recipe, *Inputs) {
 	return func(r *recipe.Recipe, in *Inputs) {
 		r.Base = recipe.BaseImage{Kind: "debian", Ref: "debian bookworm", Suite: "bookworm", Interpreter: "/usr/bin/python3.11", Glibc: "2.36"}
-		in.Base = NewBare(r, ocispecs.Platform{OS: "linux", Architecture: "amd64"})
-		in.System = &buildlock.System{Architecture: "amd64", Links: ops.BareLinks("amd64"), Packages: packages}
+		in.Base = ops.NewPackageBase(r, ocispecs.Platform{OS: "linux", Architecture: "amd64"})
+		in.System = &buildlock.System{Architecture: "amd64", Links: ops.PackageBaseLinks("amd64"), Packages: packages}
 	}
 }
 
-// TestBareBase: the image is a merge of layers and of no image; rules and accounts read the foundation.
-func TestBareBase(t *testing.T) {
-	change := bare(deb("libc6", 2_000_000, buildlock.Layer), deb("base-files", 5, buildlock.Rules))
+// TestPackageBase: the image is a merge of layers and of no image; rules and accounts read the foundation.
+func TestPackageBase(t *testing.T) {
+	change := ofPackages(deb("libc6", 2_000_000, buildlock.Layer), deb("base-files", 5, buildlock.Rules))
 	g := compiled(t, change)
 	if images := g.Kinds("docker-image"); len(images) != 0 {
 		t.Errorf("it asks for the image %s", images[0].Name)
@@ -59,8 +59,8 @@ func TestBareBase(t *testing.T) {
 	}
 }
 
-func TestBareTargets(t *testing.T) {
-	change := bare(deb("libc6", 2_000_000, buildlock.Layer))
+func TestTargetsOfPackageBase(t *testing.T) {
+	change := ofPackages(deb("libc6", 2_000_000, buildlock.Layer))
 	base := compile(t, func(r *recipe.Recipe, in *Inputs) {
 		change(r, in)
 		in.Target = "base"
@@ -80,10 +80,10 @@ func TestBareTargets(t *testing.T) {
 	}
 }
 
-// TestBareResolution: apt runs on the tool image, on the daemon's own platform, and is told of another system.
-func TestBareResolution(t *testing.T) {
+// TestResolutionOfPackageBase: apt runs on the tool image, on the daemon's own platform, and is told of another system.
+func TestResolutionOfPackageBase(t *testing.T) {
 	r, in := llbtest.Recipe(), inputs()
-	bare()(r, &in)
+	ofPackages()(r, &in)
 	r.System, r.Apt = []string{"libc-bin", "openssl=3"}, recipe.Apt{}
 	worker, target := ocispecs.Platform{OS: "linux", Architecture: "amd64"}, ocispecs.Platform{OS: "linux", Architecture: "arm64"}
 	def, err := query.SystemResolution(r, query.SystemInputs{Base: in.Base, Tool: llbtest.Base(llbtest.OtherRef, 3), Worker: worker, Platform: target})
@@ -104,7 +104,7 @@ func TestBareResolution(t *testing.T) {
 			files[f.Path] = string(f.Data)
 		}
 	}
-	if files["/suite"] != "bookworm" || files["/architecture"] != "arm64" || files["/only"] != "" || files["/run.sh"] != scripts.AptSetup+scripts.AptBare+scripts.AptResolve {
+	if files["/suite"] != "bookworm" || files["/architecture"] != "arm64" || files["/only"] != "" || files["/run.sh"] != scripts.AptSetup+scripts.AptPackageBase+scripts.AptResolve {
 		t.Errorf("suite %q, architecture %q, only %q", files["/suite"], files["/architecture"], files["/only"])
 	}
 	status := files["/status"]
@@ -113,9 +113,9 @@ func TestBareResolution(t *testing.T) {
 	}
 }
 
-// TestAptBare runs the script on another release's files: its repositories are renamed, others' are left out.
-func TestAptBare(t *testing.T) {
-	script := scripts.AptSetup + scripts.AptBare
+// TestAptPackageBase runs the script on another release's files: its repositories are renamed, others' are left out.
+func TestAptPackageBase(t *testing.T) {
+	script := scripts.AptSetup + scripts.AptPackageBase
 	llbtest.Shell(t, script)
 	const sources = "Types: deb\n# a mirror\nURIs: http://deb.example/debian\nSuites: trixie trixie-updates sid\nSigned-By: /x.gpg\n\n" +
 		"Types: deb\nURIs: http://deb.example/security\nSuites: trixie-security\n\nTypes: deb\nURIs: http://other.example\nSuites: nodistro\n"
