@@ -7,6 +7,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
@@ -211,7 +212,7 @@ func checkDriver(report *yamldoc.Report, a recipe.Accelerator, s yamldoc.String)
 
 // fitQuestion is what requirements are taken to an accelerator by.
 type fitQuestion struct {
-	tree
+	files.Tree
 	own          []indexSpec // python.indexes
 	py           *pyproject
 	names        renameQuestion
@@ -232,7 +233,7 @@ func fitRequirements(q fitQuestion, w wanted) wanted {
 		}
 	}
 	if w.requires.From == "" {
-		w = withUVSettings(q.tree, q.own, py, w)
+		w = withUVSettings(q.Tree, q.own, py, w)
 		w.requires.Torch, w.requires.Indexes = bindTorch(q, a, w)
 	}
 	switch {

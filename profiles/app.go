@@ -7,13 +7,14 @@ import (
 
 	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
 type appSpec struct {
-	copy        []copySpec
+	copy        []files.CopySpec
 	copySet     bool
 	workdir     yamldoc.String
 	entrypoint  []yamldoc.String
@@ -37,7 +38,7 @@ type dirSpec struct {
 
 func decodeApp(d *yamldoc.Decoder, n *yamldoc.Node, a *appSpec) {
 	d.Mapping(n, "app", yamldoc.Fields{
-		"copy":        func(n *yamldoc.Node) { a.copySet, a.copy = true, decodeCopies(d, n, "app.copy") },
+		"copy":        func(n *yamldoc.Node) { a.copySet, a.copy = true, files.DecodeCopies(d, n, "app.copy") },
 		"workdir":     d.String(&a.workdir, "app.workdir"),
 		"entrypoint":  decodeWords(d, &a.entrypoint, "app.entrypoint"),
 		"command":     decodeWords(d, &a.command, "app.command"),
@@ -99,9 +100,9 @@ type appQuestion struct {
 }
 
 // resolveApp decides what runs in the image and what it finds there.
-func resolveApp(t tree, s appSpec, q appQuestion) recipe.App {
-	a := recipe.App{Workdir: readWorkdir(t.Report, s.workdir)}
-	a.Copy, a.Ignore = appFiles(t, s, placement{a.Workdir, q.user}, q)
+func resolveApp(t files.Tree, s appSpec, q appQuestion) recipe.App {
+	a := recipe.App{Workdir: files.ReadWorkdir(t.Report, s.workdir)}
+	a.Copy, a.Ignore = appFiles(t, s, files.Placement{Workdir: a.Workdir, User: q.user}, q)
 	command := commandQuestion{file: q.file, py: q.py, wheel: q.wheel, copied: a}
 	if command.launch = q.training.Launch; command.launch != nil {
 		command.train = trainScript(t, a)
@@ -113,20 +114,20 @@ func resolveApp(t tree, s appSpec, q appQuestion) recipe.App {
 	a.Annotations = appAnnotations(t.Report, s, q, a.Labels)
 	a.Ports = readPorts(t.Report, s.ports)
 	a.Volumes = volumes(t.Report, s.volumes, a.Workdir)
-	a.Dirs = dirs(t.Report, s.dirs, placement{a.Workdir, q.user})
+	a.Dirs = dirs(t.Report, s.dirs, files.Placement{Workdir: a.Workdir, User: q.user})
 	a.StopSignal = stopSignal(t.Report, s.stopSignal)
 	a.Healthcheck = resolveHealth(t.Report, s.healthcheck, s.ports)
 	return a
 }
 
 // appFiles decides which files of the project the image has, and what is left out of them.
-func appFiles(t tree, s appSpec, side placement, q appQuestion) (rules []recipe.CopyRule, ignored []string) {
+func appFiles(t files.Tree, s appSpec, side files.Placement, q appQuestion) (rules []recipe.CopyRule, ignored []string) {
 	wanted := s.copy
-	ignore := readIgnores(t, wanted, q.public)
+	ignore := files.ReadIgnores(t, wanted, q.public)
 	if !s.copySet && !q.wheel { // the wheel has the project's code
 		wanted = detectApp(t, ignore)
 	}
-	return copied(t, side, wanted, ignore), ignore.patterns
+	return files.Copied(t, side, wanted, ignore).Rules, ignore.Patterns
 }
 
 var (
@@ -135,7 +136,7 @@ var (
 )
 
 // appEnv returns the environment: the defaults, the presets over them, and the project's own over both.
-func appEnv(t tree, s appSpec, q appQuestion, a recipe.App) []recipe.Pair {
+func appEnv(t files.Tree, s appSpec, q appQuestion, a recipe.App) []recipe.Pair {
 	env := readPairs(t.Report, s.env, "environment variable", envName)
 	defaults := []recipe.Pair{{Name: "PYTHONUNBUFFERED", Value: "1"}}
 	if srcLayout(t, a) {
@@ -158,7 +159,7 @@ func appLabels(report *yamldoc.Report, s appSpec, q appQuestion) []recipe.Pair {
 func appAnnotations(report *yamldoc.Report, s appSpec, q appQuestion, labels []recipe.Pair) []recipe.Pair {
 	project := readPairs(report, s.annotations, "annotation", labelName)
 	var flags []recipe.Pair
-	for _, name := range sortedKeys(q.annotations) {
+	for _, name := range recipe.SortedKeys(q.annotations) {
 		flags = append(flags, recipe.Pair{Name: name, Value: q.annotations[name]})
 	}
 	return recipe.Over(q.origin.annotations(labels), recipe.Over(project, flags))
@@ -169,7 +170,7 @@ func volumes(report *yamldoc.Report, list []yamldoc.String, workdir string) []st
 	for _, s := range list {
 		if path.Clean(s.Value) == "/tmp" { // nothing is written there: a volume may lie over it
 			all = append(all, "/tmp")
-		} else if p, ok := readPlace(report, s, workdir, "the volume"); ok {
+		} else if p, ok := files.ReadPlace(report, s, workdir, "the volume"); ok {
 			all = append(all, p)
 		}
 	}
@@ -177,12 +178,12 @@ func volumes(report *yamldoc.Report, list []yamldoc.String, workdir string) []st
 }
 
 // dirs returns the directories that the image has for the user to write in.
-func dirs(report *yamldoc.Report, list []dirSpec, side placement) []recipe.Dir {
+func dirs(report *yamldoc.Report, list []dirSpec, side files.Placement) []recipe.Dir {
 	var all []recipe.Dir
 	for _, s := range list {
-		p, ok := readPlace(report, s.path, side.workdir, "the directory")
-		uid, gid := readOwner(report, s.owner, side.user)
-		mode := readMode(report, s.mode, 0o755)
+		p, ok := files.ReadPlace(report, s.path, side.Workdir, "the directory")
+		uid, gid := files.ReadOwner(report, s.owner, side.User)
+		mode := files.ReadMode(report, s.mode, 0o755)
 		if slices.ContainsFunc(all, func(d recipe.Dir) bool { return d.Path == p }) {
 			report.Specf(s.path.At, "the directory %s is named twice", p)
 			ok = false

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
@@ -43,7 +44,7 @@ func decodeCopyFrom(d *yamldoc.Decoder, n *yamldoc.Node, s *spec) {
 }
 
 // resolveCopyFrom decides which files of other images, and of the build steps, the image has.
-func resolveCopyFrom(report *yamldoc.Report, list []copyFromSpec, steps []recipe.BuildStep, side placement) []recipe.CopyFrom {
+func resolveCopyFrom(report *yamldoc.Report, list []copyFromSpec, steps []recipe.BuildStep, side files.Placement) []recipe.CopyFrom {
 	var all []recipe.CopyFrom
 	for _, s := range list {
 		c, dir := recipe.CopyFrom{Step: s.step.Value}, "/"
@@ -95,13 +96,13 @@ func clash(a, b recipe.Output) bool {
 }
 
 // output reads one output. A relative source starts at dir, a relative destination at the working directory.
-func output(report *yamldoc.Report, s outputSpec, dir string, side placement) (recipe.Output, bool) {
+func output(report *yamldoc.Report, s outputSpec, dir string, side files.Placement) (recipe.Output, bool) {
 	o := recipe.Output{From: s.from.Value}
 	if !s.from.Set || !s.to.Set {
 		report.Specf(s.at, "files from elsewhere need from and to").Hint("for example {from: /usr/local/bin/tool, to: /usr/local/bin/}")
 		return o, false
 	}
-	if strings.ContainsAny(o.From, "\x00\n") || o.From == "" || hasDotDot(o.From) {
+	if strings.ContainsAny(o.From, "\x00\n") || o.From == "" || files.HasDotDot(o.From) {
 		report.Specf(s.from.At, "from %q is no path", o.From)
 		return o, false
 	}
@@ -112,7 +113,7 @@ func output(report *yamldoc.Report, s outputSpec, dir string, side placement) (r
 	if strings.Contains(o.From, "**") {
 		report.Specf(s.from.At, "from %q has **, which works for the project's own files only", s.from.Value).Hint("name the directory: it is copied with all that is in it")
 	}
-	to, ok := stepDestination(report, s.to, side.workdir)
+	to, ok := files.StepDestination(report, s.to, side.Workdir)
 	if !ok {
 		return o, false
 	}
@@ -125,10 +126,10 @@ func output(report *yamldoc.Report, s outputSpec, dir string, side placement) (r
 		report.Specf(s.from.At, "from is the root of another file system").Hint("name the directories that are wanted")
 	}
 	if s.mode.Set {
-		o.Mode = fmt.Sprintf("%04o", readMode(report, s.mode, 0))
+		o.Mode = fmt.Sprintf("%04o", files.ReadMode(report, s.mode, 0))
 	}
 	if s.owner.Set {
-		uid, gid := readOwner(report, s.owner, side.user)
+		uid, gid := files.ReadOwner(report, s.owner, side.User)
 		o.Owner = fmt.Sprintf("%d:%d", uid, gid)
 	}
 	return o, true

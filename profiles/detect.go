@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
@@ -19,11 +20,11 @@ var (
 )
 
 // detectApp chooses the app's files where app.copy does not: src/, packages, and the Python files at the top.
-func detectApp(t tree, ignore *ignores) []copySpec {
+func detectApp(t files.Tree, ignore *files.Ignores) []files.CopySpec {
 	var found []string
-	for _, e := range t.entries() {
+	for _, e := range t.Entries() {
 		name := e.Name()
-		if !ignore.byUser(name) && !ignore.isSecret(name) && (e.IsDir() && isAppDir(t, name) || !e.IsDir() && strings.HasSuffix(name, ".py") && !notAppFiles.MatchString(name)) {
+		if !ignore.ByUser(name) && !ignore.IsSecret(name) && (e.IsDir() && isAppDir(t, name) || !e.IsDir() && strings.HasSuffix(name, ".py") && !notAppFiles.MatchString(name)) {
 			found = append(found, name)
 		}
 	}
@@ -32,22 +33,22 @@ func detectApp(t tree, ignore *ignores) []copySpec {
 		return nil
 	}
 	t.Notef("app.copy is not given: %s is copied", strings.Join(found, ", "))
-	var rules []copySpec
+	var rules []files.CopySpec
 	for _, name := range found {
-		rules = append(rules, copySpec{from: yamldoc.String{Value: name, Set: true}})
+		rules = append(rules, files.CopySpec{From: yamldoc.String{Value: name, Set: true}})
 	}
 	return rules
 }
 
-func isAppDir(t tree, name string) bool {
+func isAppDir(t files.Tree, name string) bool {
 	if name == "src" {
 		return true
 	}
-	return !slices.Contains(notAppDirs, name) && t.exists(path.Join(name, "__init__.py"))
+	return !slices.Contains(notAppDirs, name) && t.Exists(path.Join(name, "__init__.py"))
 }
 
 // srcLayout reports whether src/ is copied as it is and holds packages, which are imported without the word src.
-func srcLayout(t tree, a recipe.App) bool {
+func srcLayout(t files.Tree, a recipe.App) bool {
 	copied := slices.ContainsFunc(a.Copy, func(rule recipe.CopyRule) bool {
 		return rule.To == a.Workdir+"/" && slices.Contains(rule.Files, "src") ||
 			rule.To == a.Workdir && slices.Contains(rule.Files, ".")
@@ -55,7 +56,7 @@ func srcLayout(t tree, a recipe.App) bool {
 	if !copied {
 		return false
 	}
-	packages, err := fs.Glob(t.fsys, "src/*/__init__.py")
+	packages, err := fs.Glob(t.FS, "src/*/__init__.py")
 	return err == nil && len(packages) > 0
 }
 
@@ -70,7 +71,7 @@ type commandQuestion struct {
 }
 
 // resolveCommand decides what the image runs, and says where that was read: the file's command, the project's one console script, main.py, app.py.
-func resolveCommand(t tree, s appSpec, q commandQuestion) (command []string, from string) {
+func resolveCommand(t files.Tree, s appSpec, q commandQuestion) (command []string, from string) {
 	if s.command != nil || s.entrypoint != nil {
 		return yamldoc.Values(s.command), q.file
 	}
@@ -92,11 +93,11 @@ func resolveCommand(t tree, s appSpec, q commandQuestion) (command []string, fro
 }
 
 // isCopied reports whether a file of the project comes to lie in the working directory under its own name.
-func isCopied(t tree, a recipe.App, name string) bool {
+func isCopied(t files.Tree, a recipe.App, name string) bool {
 	workdir := a.Workdir
 	return slices.ContainsFunc(a.Copy, func(rule recipe.CopyRule) bool {
-		whole := slices.Contains(rule.Files, ".") && rule.To == workdir && t.exists(name)
-		return whole || slices.Contains(rule.Files, name) && target(rule, name) == path.Join(workdir, name)
+		whole := slices.Contains(rule.Files, ".") && rule.To == workdir && t.Exists(name)
+		return whole || slices.Contains(rule.Files, name) && files.Target(rule, name) == path.Join(workdir, name)
 	})
 }
 
@@ -108,7 +109,7 @@ func consoleScript(report *yamldoc.Report, py *pyproject, installed bool) []stri
 	if !py.hasProject() || len(py.Project.Scripts) == 0 {
 		return nil
 	}
-	names := sortedKeys(py.Project.Scripts)
+	names := recipe.SortedKeys(py.Project.Scripts)
 	if len(names) > 1 {
 		report.Notef("the project has several console scripts (%s): name one in app.command", strings.Join(names, ", "))
 		return nil

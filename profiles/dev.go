@@ -3,6 +3,7 @@ package profiles
 import (
 	"slices"
 
+	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
@@ -46,7 +47,7 @@ var notebooks = []struct {
 // resolveDev decides the dev stage, which asks for the packages asked.
 func resolveDev(report *yamldoc.Report, s *devSpec, q stageQuestion, asked stageAsked) *recipe.Dev {
 	d := &recipe.Dev{Shell: s.shell.Or("/bin/bash"), Command: yamldoc.Values(s.command), System: recipe.SortedUnique(yamldoc.Values(s.system))}
-	if why := badDirectory(d.Shell); why != "" {
+	if why := files.BadDirectory(d.Shell); why != "" {
 		report.Specf(s.shell.At, "dev.shell %q %s", d.Shell, why).Hint("for example shell: /bin/zsh, with zsh in dev.system")
 	}
 	d.Requires = asked.requires

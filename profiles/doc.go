@@ -5,5 +5,6 @@
 //
 // Start with project.go, how a file and its profiles are laid over each other, then resolve.go, which decides the sections in order; each section
 // of the file has a file here. The packages below: recipe has the values that come out, yamldoc reads strict YAML, compat has the tables, pypi the
-// rules of Python packaging, pylock and buildlock the locks. Above it scaffold proposes a project file, from the Survey of a project that has none.
+// rules of Python packaging, files reads the project's files, pylock and buildlock the locks. Above it scaffold proposes a project file, from the
+// Survey of a project that has none.
 package profiles

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
@@ -63,7 +64,7 @@ func TestDocumentedKeys(t *testing.T) {
 	decodeCopyFrom(d, &yamldoc.Node{Kind: yamldoc.List, Items: []*yamldoc.Node{every}}, &spec{})
 	decodeApp(d, every, &appSpec{})
 	decodeAccelerator(d, every, &acceleratorSpec{})
-	decodeCopies(d, &yamldoc.Node{Kind: yamldoc.List, Items: []*yamldoc.Node{every}}, "app.copy")
+	files.DecodeCopies(d, &yamldoc.Node{Kind: yamldoc.List, Items: []*yamldoc.Node{every}}, "app.copy")
 	decodeTesting(d, every, &testingSpec{})
 	decodeDev(d, every, &devSpec{})
 	decodeDirs(d, &yamldoc.Node{Kind: yamldoc.List, Items: []*yamldoc.Node{every}}, &appSpec{})

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
@@ -20,7 +21,7 @@ var shells = []string{"sh", "bash", "dash", "ash", "ksh", "zsh"}
 
 // checkEntrypoint checks the file of the project that the image starts with, if it is one: that it can be executed, says by what, and has the line ends of Linux.
 // Each of these is found only when the container starts otherwise, with "exec format error", "permission denied" or "no such file or directory".
-func checkEntrypoint(t tree, s appSpec, a recipe.App) {
+func checkEntrypoint(t files.Tree, s appSpec, a recipe.App) {
 	words := slices.Concat(s.entrypoint, s.command)
 	if len(words) == 0 {
 		return
@@ -36,7 +37,7 @@ func checkEntrypoint(t tree, s appSpec, a recipe.App) {
 }
 
 // checkScript checks one word of the command, if it names a file of the project. executed says whether the kernel starts the file itself.
-func checkScript(t tree, a recipe.App, word yamldoc.String, executed bool) {
+func checkScript(t files.Tree, a recipe.App, word yamldoc.String, executed bool) {
 	name, rule, ok := projectFile(t, a, word.Value)
 	if !ok {
 		return
@@ -82,14 +83,14 @@ func executable(rule recipe.CopyRule, mode fs.FileMode) bool {
 }
 
 // projectFile finds the file of the project that a path of the image is copied from. The last rule that copies it wins.
-func projectFile(t tree, a recipe.App, inImage string) (name string, by recipe.CopyRule, ok bool) {
+func projectFile(t files.Tree, a recipe.App, inImage string) (name string, by recipe.CopyRule, ok bool) {
 	if !path.IsAbs(inImage) {
 		inImage = path.Join(a.Workdir, inImage)
 	}
 	inImage = path.Clean(inImage)
 	for _, rule := range slices.Backward(a.Copy) {
 		for _, file := range slices.Backward(rule.Files) {
-			to := path.Clean(target(rule, file))
+			to := path.Clean(files.Target(rule, file))
 			below := strings.TrimPrefix(inImage, strings.TrimSuffix(to, "/")+"/")
 			switch {
 			case to == inImage:
@@ -99,7 +100,7 @@ func projectFile(t tree, a recipe.App, inImage string) (name string, by recipe.C
 			default:
 				continue
 			}
-			if info, err := fs.Stat(t.fsys, name); err == nil && info.Mode().IsRegular() {
+			if info, err := fs.Stat(t.FS, name); err == nil && info.Mode().IsRegular() {
 				return name, rule, true
 			}
 		}
@@ -108,8 +109,8 @@ func projectFile(t tree, a recipe.App, inImage string) (name string, by recipe.C
 }
 
 // readHead returns the beginning of a file and its mode.
-func readHead(t tree, name string) (head []byte, mode fs.FileMode, ok bool) {
-	f, err := t.fsys.Open(name)
+func readHead(t files.Tree, name string) (head []byte, mode fs.FileMode, ok bool) {
+	f, err := t.FS.Open(name)
 	if err != nil {
 		return nil, 0, false
 	}

@@ -7,13 +7,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
 // TestTakeIndexes: what names an index goes out of the file, line for line, and everything else stays as it is.
 func TestTakeIndexes(t *testing.T) {
-	r := &requirementReader{tree: tree{Report: yamldoc.NewReport()}}
+	r := &requirementReader{Tree: files.Tree{Report: yamldoc.NewReport()}}
 	in := "# first\r\n-i https://a.example/simple # why\nflask\n--extra-index-url=\"https://b.example/s\" --pre\n--find-links \\\n  https://c.example/w.html\n--only-binary :all:\nx @ https://d.example/--index-url/x.whl\n"
 	want := "# first\r\n\nflask\n--pre\n\n\n--only-binary :all:\nx @ https://d.example/--index-url/x.whl\n"
 	if d := cmp.Diff(want, r.takeIndexes("r.txt", in)); d != "" {

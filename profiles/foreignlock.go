@@ -7,6 +7,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
@@ -16,7 +17,7 @@ const maxLockBytes = 8 << 20
 
 // withForeignLock decides whether the lock of another tool says the versions: the one that python.lock names, else uv.lock or poetry.lock of the project
 // whose dependencies are wanted.
-func withForeignLock(t tree, p pythonSpec, py *pyproject, w wanted) wanted {
+func withForeignLock(t files.Tree, p pythonSpec, py *pyproject, w wanted) wanted {
 	name, at := namedLock(t, p.lock), p.lock.At
 	if source := w.requires.Project; !p.lock.Set && source != nil {
 		name, at = findLock(t, path.Dir(source.File.Path), py.poetry()), fault.Position{}
@@ -34,8 +35,8 @@ func withForeignLock(t tree, p pythonSpec, py *pyproject, w wanted) wanted {
 		checkPoetry(t.Report, w.poetry, py, w.direct)
 	case !strings.HasPrefix(base, "pylock.") || !strings.HasSuffix(base, ".toml"):
 		t.Specf(at, "%s is no lock that mlbuild reads", name).Hint("it reads uv.lock, poetry.lock and pylock.toml (PEP 751); none turns them off")
-	case !t.exists(name):
-		t.Add(t.missing(name, at, "lock"))
+	case !t.Exists(name):
+		t.Add(t.Missing(name, at, "lock"))
 	default:
 		onlyPylock(t.Report, p, name, at)
 		w.requires = fromPylock(w.requires, p, name)
@@ -44,21 +45,21 @@ func withForeignLock(t tree, p pythonSpec, py *pyproject, w wanted) wanted {
 }
 
 // namedLock is the path of the lock that python.lock names, "" = none, or one outside the project.
-func namedLock(t tree, named yamldoc.String) string {
+func namedLock(t files.Tree, named yamldoc.String) string {
 	if !named.Set || named.Value == "none" {
 		return ""
 	}
-	name, _ := t.inside(named.Value, named.At, "lock")
+	name, _ := t.Inside(named.Value, named.At, "lock")
 	return name
 }
 
 // findLock looks for a lock beside the project's pyproject.toml, and for the uv.lock of the workspace that it belongs to; "" = there is none.
-func findLock(t tree, dir string, poetry bool) string {
-	if name := path.Join(dir, "poetry.lock"); poetry && t.exists(name) {
+func findLock(t files.Tree, dir string, poetry bool) string {
+	if name := path.Join(dir, "poetry.lock"); poetry && t.Exists(name) {
 		return name
 	}
 	for {
-		if name := path.Join(dir, "uv.lock"); t.exists(name) {
+		if name := path.Join(dir, "uv.lock"); t.Exists(name) {
 			return name
 		}
 		if dir == "." {

@@ -5,27 +5,25 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
 // copiedOf lists the files of a project, sorted, that its rules bring into the image.
-func copiedOf(t *testing.T, files memory) []string {
+func copiedOf(t *testing.T, project memory) []string {
 	t.Helper()
-	p, err := Load(files.fs(), "")
+	p, err := Load(project.fs(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := tree{yamldoc.NewReport(), p.fsys}
+	r := files.Tree{Report: yamldoc.NewReport(), FS: p.fsys}
 	s := decodeSpec((&yamldoc.Decoder{Report: r.Report}), p.merged("cpu").Without("extends", "description"))
-	ignore := readIgnores(r, s.app.copy, yamldoc.Values(s.public))
-	c := &copier{tree: r, side: placement{workdir: defaultWorkdir}, ignore: ignore, placed: map[string]string{}, folded: map[string]string{}, counted: map[string]bool{}}
-	for _, rule := range s.app.copy {
-		c.rule(rule)
-	}
+	ignore := files.ReadIgnores(r, s.app.copy, yamldoc.Values(s.public))
+	found := files.Copied(r, files.Placement{Workdir: files.DefaultWorkdir}, s.app.copy, ignore)
 	if err := r.Faults.Err(); err != nil {
 		t.Fatal(err)
 	}
-	return sortedKeys(c.counted)
+	return found.Files
 }
 
 // TestDockerignore: the rules of https://docs.docker.com/build/concepts/context/#dockerignore-files, which moby/patternmatcher has for Docker too.

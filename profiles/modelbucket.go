@@ -3,6 +3,7 @@ package profiles
 import (
 	"strings"
 
+	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
@@ -19,7 +20,7 @@ var (
 var bucketText = lazyregexp.New(`^[A-Za-z0-9][A-Za-z0-9._-]{1,221}$`)
 
 // readObject reads scheme://bucket/key.
-func readObject(t tree, _ modelSpec, value yamldoc.String) recipe.ModelSource {
+func readObject(t files.Tree, _ modelSpec, value yamldoc.String) recipe.ModelSource {
 	scheme, rest, _ := strings.Cut(value.Value, "://")
 	bucket, key, _ := strings.Cut(rest, "/")
 	if !bucketText.MatchString(bucket) || key == "" || strings.HasSuffix(key, "/") || strings.ContainsAny(key, "\n\x00") {

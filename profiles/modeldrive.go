@@ -1,6 +1,7 @@
 package profiles
 
 import (
+	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
@@ -11,7 +12,7 @@ var driveModel = modelSource{kind: recipe.ModelDrive, key: "gdrive", keys: []str
 
 var driveID = lazyregexp.New(`^[A-Za-z0-9_-]{10,128}$`)
 
-func readDriveModel(t tree, _ modelSpec, value yamldoc.String) recipe.ModelSource {
+func readDriveModel(t files.Tree, _ modelSpec, value yamldoc.String) recipe.ModelSource {
 	if !driveID.MatchString(value.Value) {
 		t.Specf(value.At, "%q is not the id of a file in Google Drive", value.Value).Hint("it is the part behind /d/ in the link that Drive shares")
 	}

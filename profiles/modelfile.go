@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
@@ -19,18 +20,18 @@ var fileModel = modelSource{kind: recipe.ModelFile, key: "file", keys: []string{
 
 // readFileModel finds the files. They are named exactly, so .dockerignore, which keeps files out of the app, does not count; files that usually hold
 // secrets are left out of a directory.
-func readFileModel(t tree, s modelSpec, value yamldoc.String) recipe.ModelSource {
-	name, ok := t.inside(value.Value, value.At, "model")
+func readFileModel(t files.Tree, s modelSpec, value yamldoc.String) recipe.ModelSource {
+	name, ok := t.Inside(value.Value, value.At, "model")
 	if !ok {
 		return recipe.ModelSource{}
 	}
-	if name, ok = t.follow(name, value.At); !ok {
+	if name, ok = t.Follow(name, value.At); !ok {
 		return recipe.ModelSource{}
 	}
 	files, left, err := modelTree(t, name, value.At)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		t.Add(t.missing(name, value.At, "model"))
+		t.Add(t.Missing(name, value.At, "model"))
 	case err != nil:
 		t.Add(fault.New(fault.Context, "%s cannot be read: %w", name, err).In(value.At))
 	case len(files) == 0:
@@ -46,41 +47,41 @@ func readFileModel(t tree, s modelSpec, value yamldoc.String) recipe.ModelSource
 }
 
 // modelTree lists the files at or below a path of the project, and what is left out because it usually holds secrets.
-func modelTree(t tree, name string, at fault.Position) (files, left []string, err error) {
-	err = fs.WalkDir(t.fsys, name, func(p string, d fs.DirEntry, err error) error {
-		_, secret := secretFile(p)
+func modelTree(t files.Tree, name string, at fault.Position) (found, left []string, err error) {
+	err = fs.WalkDir(t.FS, name, func(p string, d fs.DirEntry, err error) error {
+		_, secret := files.SecretFile(p)
 		switch {
 		case err != nil:
 			return err
 		case p != name && secret:
 			left = append(left, p)
-			return skip(d)
+			return files.Skip(d)
 		case d.IsDir():
 			return nil
 		case !d.Type().IsRegular():
 			t.Add(modelIrregular(p, d.Type()).In(at))
 			return nil
 		}
-		files = append(files, p)
+		found = append(found, p)
 		return nil
 	})
-	return files, left, err
+	return found, left, err
 }
 
 func modelIrregular(name string, mode fs.FileMode) *fault.Fault {
 	if mode&fs.ModeSymlink != 0 {
 		return fault.New(fault.Context, "%s is a symlink inside of a model's directory", name).Hint("name the file that it leads to, or copy it there")
 	}
-	return irregular(name, mode)
+	return files.Irregular(name, mode)
 }
 
 // checkModelSum holds a file of the project, which is named at a place, against the sha256 that the project file promises.
-func checkModelSum(t tree, sum yamldoc.String, at fault.Position, name string, files []string) {
+func checkModelSum(t files.Tree, sum yamldoc.String, at fault.Position, name string, files []string) {
 	if !slices.Equal(files, []string{name}) {
 		t.Specf(sum.At, "a directory has no sha256").Hint("leave it out: the daemon knows the files by their contents")
 		return
 	}
-	f, err := t.fsys.Open(name)
+	f, err := t.FS.Open(name)
 	if err != nil {
 		t.Add(fault.New(fault.Context, "the model %s cannot be read: %w", name, err).In(at))
 		return

@@ -4,6 +4,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
@@ -12,7 +13,7 @@ import (
 // gitModel is files of a git repository, those of its large file storage included.
 var gitModel = modelSource{kind: recipe.ModelGit, key: "git", keys: []string{"revision", "files", "secret"}, read: readGitModel}
 
-func readGitModel(t tree, s modelSpec, value yamldoc.String) recipe.ModelSource {
+func readGitModel(t files.Tree, s modelSpec, value yamldoc.String) recipe.ModelSource {
 	src := recipe.ModelSource{URL: value.Value}
 	if strings.HasPrefix(value.Value, "git@") || strings.HasPrefix(value.Value, "ssh://") {
 		t.Specf(value.At, "the repository %q is reached over ssh, and models come over https", value.Value).
@@ -40,7 +41,7 @@ func modelRevision(report *yamldoc.Report, s yamldoc.String, fallback string) st
 func modelFiles(report *yamldoc.Report, patterns []yamldoc.String) []string {
 	for _, p := range patterns {
 		pattern := strings.TrimPrefix(p.Value, "!")
-		if _, err := recipe.GlobRegexp(pattern); err != nil || pattern == "" || path.IsAbs(pattern) || hasDotDot(pattern) {
+		if _, err := recipe.GlobRegexp(pattern); err != nil || pattern == "" || path.IsAbs(pattern) || files.HasDotDot(pattern) {
 			report.Specf(p.At, "%q is not a pattern of files in the repository", p.Value).Hint("for example files: [config.json, \"*.safetensors\"]")
 		}
 	}

@@ -1,6 +1,7 @@
 package profiles
 
 import (
+	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
@@ -11,7 +12,7 @@ var hubModel = modelSource{kind: recipe.ModelHub, key: "huggingface", keys: []st
 
 var hubRepo = lazyregexp.New(`^((datasets|spaces)/[A-Za-z0-9][A-Za-z0-9._-]*/)?([A-Za-z0-9][A-Za-z0-9._-]*/)?[A-Za-z0-9][A-Za-z0-9._-]*$`)
 
-func readHubModel(t tree, s modelSpec, value yamldoc.String) recipe.ModelSource {
+func readHubModel(t files.Tree, s modelSpec, value yamldoc.String) recipe.ModelSource {
 	if !hubRepo.MatchString(value.Value) {
 		t.Specf(value.At, "%q is not a repository of the hub", value.Value).Hint("for example huggingface: distilbert/distilbert-base-uncased")
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
@@ -35,7 +36,7 @@ type modelSource struct {
 	scheme string   // what its values begin with, where several kinds share the key: "s3"; "" = anything
 	keys   []string // the further keys that say something of it
 	// read checks the value of key and of the further keys, and returns what is to be fetched without its kind.
-	read func(t tree, s modelSpec, value yamldoc.String) recipe.ModelSource
+	read func(t files.Tree, s modelSpec, value yamldoc.String) recipe.ModelSource
 }
 
 // modelSources are the kinds of sources. Of those that share a key the first whose scheme fits is taken.
@@ -99,7 +100,7 @@ func decodeModel(d *yamldoc.Decoder, n *yamldoc.Node, m *modelSpec) {
 const modelRoot = "/models"
 
 // resolveModels decides which models the image has, and where. One without an owner is root's.
-func resolveModels(t tree, list []modelSpec) []recipe.Model {
+func resolveModels(t files.Tree, list []modelSpec) []recipe.Model {
 	var models []recipe.Model
 	names, places := map[string]bool{}, map[string]string{}
 	for _, s := range list {
@@ -120,7 +121,7 @@ func resolveModels(t tree, list []modelSpec) []recipe.Model {
 }
 
 // modelOf decides one model; ok is false if something is wrong with it.
-func modelOf(t tree, s modelSpec) (m recipe.Model, ok bool) {
+func modelOf(t files.Tree, s modelSpec) (m recipe.Model, ok bool) {
 	before := len(t.Faults)
 	m.Source = modelSourceOf(t, s)
 	m.Version, m.Secret, m.Unpack = s.version.Value, s.secret.Value, s.unpack
@@ -138,10 +139,10 @@ func modelOf(t tree, s modelSpec) (m recipe.Model, ok bool) {
 	}
 	m.To = modelPlace(t.Report, s, m, base)
 	if s.owner.Set {
-		m.UID, m.GID = readOwner(t.Report, s.owner, recipe.User{})
+		m.UID, m.GID = files.ReadOwner(t.Report, s.owner, recipe.User{})
 	}
 	if s.mode.Set {
-		m.Mode = fmt.Sprintf("%04o", readMode(t.Report, s.mode, 0))
+		m.Mode = fmt.Sprintf("%04o", files.ReadMode(t.Report, s.mode, 0))
 	}
 	if s.secret.Set && !secretID.MatchString(m.Secret) {
 		t.Specf(s.secret.At, "%q is not the id of a secret", m.Secret)
@@ -151,7 +152,7 @@ func modelOf(t tree, s modelSpec) (m recipe.Model, ok bool) {
 }
 
 // modelSourceOf reads where the model comes from: exactly one key says so.
-func modelSourceOf(t tree, s modelSpec) recipe.ModelSource {
+func modelSourceOf(t files.Tree, s modelSpec) recipe.ModelSource {
 	var given []string
 	for _, key := range modelKeys() {
 		if s.sources[key].Set {
@@ -224,10 +225,10 @@ func modelPlace(report *yamldoc.Report, s modelSpec, m recipe.Model, base string
 	case strings.HasSuffix(to, "/") && !m.Tree():
 		to += orElse(base, m.Name)
 	}
-	if !path.IsAbs(to) && !hasDotDot(to) {
+	if !path.IsAbs(to) && !files.HasDotDot(to) {
 		to = path.Join(modelRoot, to)
 	}
-	if why := badPlace(to); why != "" {
+	if why := files.BadPlace(to); why != "" {
 		report.Specf(at, "the model's destination %q %s", to, why).Hint("without a slash at the beginning it lies below %s", modelRoot)
 	}
 	return path.Clean(to)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
@@ -24,19 +25,19 @@ type ownSteps struct {
 
 // stepQuestion is what own steps are decided by, beside their keys.
 type stepQuestion struct {
-	placement
+	files.Placement
 	app    []recipe.CopyRule // the app's files
 	public []string
 }
 
 // resolveSteps decides the project's own steps, and the files of other images, which may come from one of them.
-func resolveSteps(t tree, s *spec, q stepQuestion) ownSteps {
+func resolveSteps(t files.Tree, s *spec, q stepQuestion) ownSteps {
 	var all ownSteps
 	names := map[string]bool{}
 	for i, b := range s.build {
 		all.build = append(all.build, buildStep(t, b, i, names, q))
 		for _, dir := range b.libraryPath {
-			if p, ok := stepDestination(t.Report, dir, q.workdir); ok {
+			if p, ok := files.StepDestination(t.Report, dir, q.Workdir); ok {
 				all.libraryPath = append(all.libraryPath, strings.TrimSuffix(p, "/"))
 			}
 		}
@@ -45,25 +46,25 @@ func resolveSteps(t tree, s *spec, q stepQuestion) ownSteps {
 		all.bake = append(all.bake, bakeStep(t, b, i, names, q))
 	}
 	for i, h := range s.run {
-		all.run = append(all.run, hook(t.Report, h, i, names, q.user))
+		all.run = append(all.run, hook(t.Report, h, i, names, q.User))
 	}
-	all.copyFrom = resolveCopyFrom(t.Report, s.copyFrom, all.build, q.placement)
+	all.copyFrom = resolveCopyFrom(t.Report, s.copyFrom, all.build, q.Placement)
 	checkOutputs(t.Report, s, all)
 	return all
 }
 
-func buildStep(t tree, s buildSpec, i int, names map[string]bool, q stepQuestion) recipe.BuildStep {
+func buildStep(t files.Tree, s buildSpec, i int, names map[string]bool, q stepQuestion) recipe.BuildStep {
 	b := recipe.BuildStep{Script: script(t.Report, s.scriptSpec, "build"), Name: stepName(t.Report, s.scriptSpec, "build", i, names)}
 	if s.image.Set {
 		b.Image = readReference(t.Report, s.image, "")
 	}
 	b.Source = stepSource(t, s.source, q)
-	b.Outputs = outputs(t.Report, s.outputs, recipe.SourceDir, q.placement)
+	b.Outputs = outputs(t.Report, s.outputs, recipe.SourceDir, q.Placement)
 	return b
 }
 
-func bakeStep(t tree, s bakeSpec, i int, names map[string]bool, q stepQuestion) recipe.Bake {
-	b := recipe.Bake{Script: script(t.Report, s.scriptSpec, "bake"), Root: runsAsRoot(t.Report, s.user, q.user, false)}
+func bakeStep(t files.Tree, s bakeSpec, i int, names map[string]bool, q stepQuestion) recipe.Bake {
+	b := recipe.Bake{Script: script(t.Report, s.scriptSpec, "bake"), Root: runsAsRoot(t.Report, s.user, q.User, false)}
 	b.Name = stepName(t.Report, s.scriptSpec, "bake", i, names)
 	if b.Inputs = q.app; s.inputsSet {
 		b.Inputs = stepFiles(t, s.inputs, q)
@@ -71,7 +72,7 @@ func bakeStep(t tree, s bakeSpec, i int, names map[string]bool, q stepQuestion) 
 	if len(s.outputs) == 0 {
 		t.Specf(s.at, "the bake step %s has no outputs, and nothing else that it makes is kept", b.Name).Hint("for example outputs: [models]")
 	}
-	b.Outputs = outputs(t.Report, s.outputs, q.workdir, q.placement)
+	b.Outputs = outputs(t.Report, s.outputs, q.Workdir, q.Placement)
 	return b
 }
 
@@ -134,7 +135,7 @@ func script(report *yamldoc.Report, s scriptSpec, what string) recipe.Script {
 		}
 	}
 	for _, dir := range s.caches {
-		if why := badDirectory(dir.Value); why != "" || path.Clean(dir.Value) == "/" {
+		if why := files.BadDirectory(dir.Value); why != "" || path.Clean(dir.Value) == "/" {
 			report.Specf(dir.At, "the cache %q %s", dir.Value, orElse(why, "is the root of the image"))
 		}
 		c.Caches = append(c.Caches, path.Clean(dir.Value))
@@ -158,7 +159,7 @@ func stepSecret(report *yamldoc.Report, s stepSecretSpec) recipe.StepSecret {
 		report.Specf(s.at, "the secret %s is either a file or a variable of a step", secret.ID).Hint("name it twice for both")
 	case s.env.Set && !envName.MatchString(secret.Env):
 		report.Specf(s.env.At, "%q cannot name an environment variable", secret.Env)
-	case s.file.Set && (!path.IsAbs(secret.File) || hasDotDot(secret.File) || under(secret.File, kernelTrees) != "" || path.Clean(secret.File) == "/"):
+	case s.file.Set && (!path.IsAbs(secret.File) || files.HasDotDot(secret.File) || files.Under(secret.File, files.KernelTrees) != "" || path.Clean(secret.File) == "/"):
 		report.Specf(s.file.At, "%q is not an absolute path for a file", secret.File)
 	case !s.env.Set && !s.file.Set:
 		secret.File = "/run/secrets/" + secret.ID
@@ -172,7 +173,7 @@ var (
 )
 
 // stepSource decides where a build step's files come from.
-func stepSource(t tree, s *sourceSpec, q stepQuestion) *recipe.Source {
+func stepSource(t files.Tree, s *sourceSpec, q stepQuestion) *recipe.Source {
 	if s == nil {
 		return nil
 	}
@@ -199,7 +200,7 @@ func stepSource(t tree, s *sourceSpec, q stepQuestion) *recipe.Source {
 	default:
 		src.Files = sourceFiles(t, s.dir, q)
 	}
-	if src.Subdir != "" && (path.IsAbs(src.Subdir) || hasDotDot(path.Clean(src.Subdir))) {
+	if src.Subdir != "" && (path.IsAbs(src.Subdir) || files.HasDotDot(path.Clean(src.Subdir))) {
 		t.Specf(s.subdir.At, "subdir %q is not a directory inside the source", src.Subdir)
 	}
 	return src
@@ -228,21 +229,21 @@ func stepGit(report *yamldoc.Report, s *sourceSpec) {
 }
 
 // sourceFiles returns the rules that lay a path of the project down as the source: a directory's contents, or files under their names.
-func sourceFiles(t tree, s yamldoc.String, q stepQuestion) []recipe.CopyRule {
+func sourceFiles(t files.Tree, s yamldoc.String, q stepQuestion) []recipe.CopyRule {
 	to := recipe.SourceDir + "/"
-	if info, err := fs.Stat(t.fsys, path.Clean(s.Value)); err == nil && info.IsDir() {
+	if info, err := fs.Stat(t.FS, path.Clean(s.Value)); err == nil && info.IsDir() {
 		to = recipe.SourceDir
 	}
-	return stepFiles(t, []copySpec{{at: s.At, from: s, to: yamldoc.String{Value: to, At: s.At, Set: true}}}, q)
+	return stepFiles(t, []files.CopySpec{{At: s.At, From: s, To: yamldoc.String{Value: to, At: s.At, Set: true}}}, q)
 }
 
 // stepFiles resolves files of the project for a step, as app.copy does for the image.
-func stepFiles(t tree, rules []copySpec, q stepQuestion) []recipe.CopyRule {
-	return copied(t, q.placement, rules, readIgnores(t, rules, q.public))
+func stepFiles(t files.Tree, rules []files.CopySpec, q stepQuestion) []recipe.CopyRule {
+	return files.Copied(t, q.Placement, rules, files.ReadIgnores(t, rules, q.public)).Rules
 }
 
 // outputs reads what a step leaves behind. A path alone comes to the same place in the image.
-func outputs(report *yamldoc.Report, list []outputSpec, dir string, side placement) []recipe.Output {
+func outputs(report *yamldoc.Report, list []outputSpec, dir string, side files.Placement) []recipe.Output {
 	var all []recipe.Output
 	for _, s := range list {
 		if s.from.Set && !s.to.Set {
@@ -253,7 +254,7 @@ func outputs(report *yamldoc.Report, list []outputSpec, dir string, side placeme
 			if to = path.Clean(to); recipe.IsGlob(path.Base(to)) {
 				to = path.Dir(to) + "/"
 			}
-			if recipe.IsGlob(to) || dir == recipe.SourceDir && under(to, []string{recipe.SourceDir}) != "" {
+			if recipe.IsGlob(to) || dir == recipe.SourceDir && files.Under(to, []string{recipe.SourceDir}) != "" {
 				report.Specf(s.from.At, "the output %q needs a destination", s.from.Value).Hint("write {from: %q, to: …}", s.from.Value)
 				continue
 			}

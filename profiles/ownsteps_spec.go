@@ -2,6 +2,7 @@ package profiles
 
 import (
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
@@ -37,7 +38,7 @@ type sourceSpec struct {
 type bakeSpec struct {
 	scriptSpec
 	user      yamldoc.String
-	inputs    []copySpec
+	inputs    []files.CopySpec
 	inputsSet bool
 	outputs   []outputSpec
 }
@@ -158,7 +159,7 @@ func decodeBakes(d *yamldoc.Decoder, n *yamldoc.Node, s *spec) {
 		keys := scriptFields(d, &b.scriptSpec, "bake")
 		keys["user"] = d.String(&b.user, "bake.user")
 		keys["outputs"] = func(n *yamldoc.Node) { b.outputs = decodeOutputs(d, n, "bake.outputs") }
-		keys["inputs"] = func(n *yamldoc.Node) { b.inputs, b.inputsSet = decodeCopies(d, n, "bake.inputs"), true }
+		keys["inputs"] = func(n *yamldoc.Node) { b.inputs, b.inputsSet = files.DecodeCopies(d, n, "bake.inputs"), true }
 		d.Mapping(item, "bake", keys)
 		s.bake = append(s.bake, b)
 	}

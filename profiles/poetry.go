@@ -8,6 +8,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/pypi"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
@@ -62,12 +63,12 @@ func fromPoetry(report *yamldoc.Report, py *pyproject) {
 	if len(tool.Dev) > 0 {
 		groups["dev"] = poetryGroup{Dependencies: tool.Dev, key: "tool.poetry.dev-dependencies"}
 	}
-	for _, name := range sortedKeys(tool.Groups) {
+	for _, name := range recipe.SortedKeys(tool.Groups) {
 		group := tool.Groups[name]
 		group.key = "tool.poetry.group." + name + ".dependencies"
 		groups[name] = group
 	}
-	for _, name := range sortedKeys(groups) {
+	for _, name := range recipe.SortedKeys(groups) {
 		if py.group(name) != nil {
 			continue
 		}
@@ -104,10 +105,10 @@ func poetryProject(report *yamldoc.Report, py *pyproject) *projectTable {
 	}
 	optional := map[string]bool{}
 	p.Dependencies = poetryLines(report, py, poetryKey, tool.Dependencies, optional)
-	for _, extra := range sortedKeys(tool.Extras) {
+	for _, extra := range recipe.SortedKeys(tool.Extras) {
 		lines := []string{}
 		for _, name := range tool.Extras[extra] {
-			for _, dependency := range sortedKeys(tool.Dependencies) {
+			for _, dependency := range recipe.SortedKeys(tool.Dependencies) {
 				if pypi.Normalize(dependency) == pypi.Normalize(name) {
 					lines = append(lines, poetryLines(report, py, poetryKey, map[string]any{dependency: tool.Dependencies[dependency]}, nil)...)
 				}
@@ -115,7 +116,7 @@ func poetryProject(report *yamldoc.Report, py *pyproject) *projectTable {
 		}
 		p.OptionalDependencies[extra] = lines
 	}
-	for _, name := range sortedKeys(tool.Scripts) {
+	for _, name := range recipe.SortedKeys(tool.Scripts) {
 		if text, ok := tool.Scripts[name].(string); ok {
 			p.Scripts[name] = text
 		}
@@ -126,7 +127,7 @@ func poetryProject(report *yamldoc.Report, py *pyproject) *projectTable {
 // poetryLines writes dependencies as PEP 508 has them, sorted by name; key is where they stand in the file. With skipped, optional ones are left out and named in it.
 func poetryLines(report *yamldoc.Report, py *pyproject, key string, dependencies map[string]any, skipped map[string]bool) []string {
 	lines := []string{}
-	for _, name := range sortedKeys(dependencies) {
+	for _, name := range recipe.SortedKeys(dependencies) {
 		if name == "python" {
 			continue
 		}

@@ -7,6 +7,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/tomltext"
@@ -38,7 +39,7 @@ type poetryFile struct {
 }
 
 // readPoetryLock reads a poetry.lock, whose versions and hashes uv keeps to; nil after a fault.
-func readPoetryLock(t tree, name string, at fault.Position) *foundPoetry {
+func readPoetryLock(t files.Tree, name string, at fault.Position) *foundPoetry {
 	data, ok := lockFile(t, name, at)
 	if !ok {
 		return nil
@@ -132,11 +133,11 @@ func withPoetrySources(report *yamldoc.Report, own []indexSpec, py *pyproject, f
 func poetrySourced(tool *poetryTool, found *foundPoetry, name string) []string {
 	var packages []string
 	tables := []map[string]any{tool.Dependencies, tool.Dev}
-	for _, group := range sortedKeys(tool.Groups) {
+	for _, group := range recipe.SortedKeys(tool.Groups) {
 		tables = append(tables, tool.Groups[group].Dependencies)
 	}
 	for _, table := range tables {
-		for _, dependency := range sortedKeys(table) {
+		for _, dependency := range recipe.SortedKeys(table) {
 			if poetryDependency(table[dependency]).source == name {
 				packages = append(packages, pypi.Normalize(dependency))
 			}

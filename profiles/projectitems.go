@@ -6,6 +6,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pypi"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/tomltext"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
@@ -37,7 +38,7 @@ func (p *pyproject) extraItems(name string, seen map[string]bool) (items []proje
 	if p.Project == nil {
 		return nil, false
 	}
-	for _, key := range sortedKeys(p.Project.OptionalDependencies) {
+	for _, key := range recipe.SortedKeys(p.Project.OptionalDependencies) {
 		if pypi.Normalize(key) != pypi.Normalize(name) {
 			continue
 		}
@@ -76,7 +77,7 @@ func (p *pyproject) group(name string) []any {
 }
 
 func (p *pyproject) groupKey(name string) (string, bool) {
-	keys := sortedKeys(p.DependencyGroups)
+	keys := recipe.SortedKeys(p.DependencyGroups)
 	i := slices.IndexFunc(keys, func(key string) bool { return pypi.Normalize(key) == pypi.Normalize(name) })
 	if i < 0 {
 		return "", false
@@ -160,7 +161,7 @@ func (p *pyproject) reposToBuild() []string {
 	items := itemsOf("", p.BuildSystem.Requires)
 	if p.Project != nil {
 		items = append(items, p.dependencies()...)
-		for _, extra := range sortedKeys(p.Project.OptionalDependencies) {
+		for _, extra := range recipe.SortedKeys(p.Project.OptionalDependencies) {
 			found, _ := p.extra(extra)
 			items = append(items, found...)
 		}
@@ -175,7 +176,7 @@ func (p *pyproject) reposToBuild() []string {
 		}
 	}
 	if tool := p.Tool.Poetry; tool != nil {
-		for _, name := range sortedKeys(tool.Dependencies) {
+		for _, name := range recipe.SortedKeys(tool.Dependencies) {
 			if d := poetryDependency(tool.Dependencies[name]); d.git != "" {
 				repos = append(repos, gitURL(d.git))
 			}

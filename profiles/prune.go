@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
@@ -87,7 +88,7 @@ func prunePattern(report *yamldoc.Report, s yamldoc.String) bool {
 	switch {
 	case s.Value == "" || err != nil:
 		why = "is not a valid pattern"
-	case strings.HasPrefix(s.Value, "/") || strings.HasPrefix(s.Value, "./") || hasDotDot(s.Value):
+	case strings.HasPrefix(s.Value, "/") || strings.HasPrefix(s.Value, "./") || files.HasDotDot(s.Value):
 		why = "does not begin below site-packages"
 	case strings.HasPrefix(s.Value, "!"):
 		why = "is an exception"

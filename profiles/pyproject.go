@@ -9,6 +9,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/tomltext"
@@ -93,10 +94,10 @@ func (p *pyproject) name() string {
 }
 
 // findPyproject reads the pyproject.toml that python.project names, or the one beside the project file; nil if there is none that can be read.
-func findPyproject(t tree, named yamldoc.String) *pyproject {
+func findPyproject(t files.Tree, named yamldoc.String) *pyproject {
 	name := "pyproject.toml"
 	if named.Set {
-		clean, ok := t.inside(named.Value, named.At, "project")
+		clean, ok := t.Inside(named.Value, named.At, "project")
 		if !ok {
 			return nil
 		}
@@ -104,10 +105,10 @@ func findPyproject(t tree, named yamldoc.String) *pyproject {
 		if path.Base(clean) != "pyproject.toml" {
 			name = path.Join(clean, "pyproject.toml")
 		}
-	} else if !t.exists(name) {
+	} else if !t.Exists(name) {
 		return nil
 	}
-	data, ok := t.smallFile(name, named.At, "project")
+	data, ok := t.SmallFile(name, named.At, "project")
 	if !ok {
 		return nil
 	}
@@ -123,7 +124,7 @@ func findPyproject(t tree, named yamldoc.String) *pyproject {
 }
 
 // fromSetuptools reads the files that hold the dependencies, where [tool.setuptools.dynamic] names some.
-func fromSetuptools(t tree, py *pyproject) {
+func fromSetuptools(t files.Tree, py *pyproject) {
 	const key = "tool.setuptools.dynamic.dependencies.file"
 	if py.Project == nil || !slices.Contains(py.Project.Dynamic, "dependencies") {
 		return
@@ -146,8 +147,8 @@ func fromSetuptools(t tree, py *pyproject) {
 }
 
 // fromSetuptoolsFile adds the lines of a file. setuptools leaves out comments and knows no options.
-func fromSetuptoolsFile(t tree, py *pyproject, file string, at fault.Position) {
-	data, ok := t.smallFile(file, at, "requirements file")
+func fromSetuptoolsFile(t files.Tree, py *pyproject, file string, at fault.Position) {
+	data, ok := t.SmallFile(file, at, "requirements file")
 	if !ok {
 		return
 	}
@@ -184,7 +185,7 @@ func badTOML(report *yamldoc.Report, name string, err error) {
 }
 
 // projectSource takes the dependencies of pyproject.toml, with the extras and groups that the project file names, and returns also what they say.
-func projectSource(t tree, p pythonSpec, py *pyproject) (*recipe.ProjectSource, asked) {
+func projectSource(t files.Tree, p pythonSpec, py *pyproject) (*recipe.ProjectSource, asked) {
 	if py == nil {
 		return nil, asked{} // reported when it was read
 	}
@@ -234,7 +235,7 @@ func wantedExtras(report *yamldoc.Report, py *pyproject, wanted []yamldoc.String
 		found, ok := py.extra(extra.Value)
 		if !ok {
 			f := fault.New(fault.Spec, "%s has no extra %q", py.path, extra.Value).In(extra.At)
-			yamldoc.DidYouMean(f, extra.Value, sortedKeys(py.Project.OptionalDependencies))
+			yamldoc.DidYouMean(f, extra.Value, recipe.SortedKeys(py.Project.OptionalDependencies))
 			report.Add(f)
 		}
 		items = append(items, found...)
@@ -248,7 +249,7 @@ func wantedGroups(report *yamldoc.Report, py *pyproject, wanted []yamldoc.String
 	for _, group := range wanted {
 		if py.group(group.Value) == nil {
 			f := fault.New(fault.Spec, "%s has no dependency group %q", py.path, group.Value).In(group.At)
-			yamldoc.DidYouMean(f, group.Value, sortedKeys(py.DependencyGroups))
+			yamldoc.DidYouMean(f, group.Value, recipe.SortedKeys(py.DependencyGroups))
 			report.Add(f)
 			continue
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
@@ -20,7 +21,7 @@ var (
 
 // resolvePython decides which Python the wheels are for: the file's (s), .python-version, the one of the Debian release that the base is made of
 // (suite), requires-python, else the default.
-func resolvePython(t tree, s, suite yamldoc.String, py *pyproject) recipe.Python {
+func resolvePython(t files.Tree, s, suite yamldoc.String, py *pyproject) recipe.Python {
 	p := chosenPython(t, s, suite, py)
 	wanted := ""
 	if py.hasProject() {
@@ -39,11 +40,11 @@ func resolvePython(t tree, s, suite yamldoc.String, py *pyproject) recipe.Python
 	return p
 }
 
-func chosenPython(t tree, s, suite yamldoc.String, py *pyproject) recipe.Python {
+func chosenPython(t files.Tree, s, suite yamldoc.String, py *pyproject) recipe.Python {
 	if s.Set {
 		return recipe.Python{Version: minorPython(t.Report, s), From: orElse(s.At.File, "default")}
 	}
-	if data, err := fs.ReadFile(t.fsys, ".python-version"); err == nil {
+	if data, err := fs.ReadFile(t.FS, ".python-version"); err == nil {
 		line := strings.TrimPrefix(strings.TrimSpace(yamldoc.FirstLine(string(data))), "cpython-")
 		t.Source(".python-version", data)
 		written := yamldoc.String{Value: line, At: fault.Position{File: ".python-version", Line: 1, Column: 1}, Set: true}

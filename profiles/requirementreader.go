@@ -8,6 +8,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
@@ -15,14 +16,14 @@ import (
 
 // requirementReader reads requirements files with what they include, and lists of requirements. It checks each requirement, and gathers what all say.
 type requirementReader struct {
-	tree
+	files.Tree
 	own []indexSpec // python.indexes of the project file
 	asked
 }
 
 // newRequirementReader returns a reader that has read nothing; own are the indexes of the project file.
-func newRequirementReader(t tree, own []indexSpec) *requirementReader {
-	return &requirementReader{tree: t, own: own}
+func newRequirementReader(t files.Tree, own []indexSpec) *requirementReader {
+	return &requirementReader{Tree: t, own: own}
 }
 
 // asked is what requirements say.
@@ -55,7 +56,7 @@ func (q *requirementReader) file(files []recipe.File, f include, chain []string)
 	if f.limits {
 		what = "constraints file"
 	}
-	clean, ok := q.inside(f.Value, f.At, what)
+	clean, ok := q.Inside(f.Value, f.At, what)
 	if !ok {
 		return files
 	}
@@ -68,7 +69,7 @@ func (q *requirementReader) file(files []recipe.File, f include, chain []string)
 		files[i].Top, files[i].Limits = files[i].Top || top, files[i].Limits && f.limits
 		return files
 	}
-	data, ok := q.smallFile(clean, f.At, what)
+	data, ok := q.SmallFile(clean, f.At, what)
 	if !ok {
 		return files
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
@@ -54,7 +55,7 @@ type wanted struct {
 
 // requirementQuestion is what a project's requirements are gathered by.
 type requirementQuestion struct {
-	tree
+	files.Tree
 	python  pythonSpec // with the inputs that were chosen
 	py      *pyproject
 	profile string
@@ -63,24 +64,24 @@ type requirementQuestion struct {
 // gatherRequirements reads what the project asks for, before it is known for which accelerator.
 func gatherRequirements(q requirementQuestion) wanted {
 	p := q.python
-	read := newRequirementReader(q.tree, p.indexes)
+	read := newRequirementReader(q.Tree, p.indexes)
 	var w wanted
 	w.requires.Lock = "pylock." + q.profile + ".toml"
 	w.requires.Allow = allowed(p.allow)
 	w.requires.Files = read.fileList(p.requirements, false)
 	w.requires.Constraints = read.fileList(p.constraints, true)
 	w.requires.Packages = read.packages(p.packages)
-	w = withSteps(q.tree, p, w.with(read.asked))
-	w = withOverrides(q.tree, p, w)
+	w = withSteps(q.Tree, p, w.with(read.asked))
+	w = withOverrides(q.Tree, p, w)
 	w.requires.NoDeps = normalizedNames(p.noDeps)
 	if p.project.Set {
-		source, asked := projectSource(q.tree, p, q.py)
+		source, asked := projectSource(q.Tree, p, q.py)
 		w.requires.Project = source
 		w = w.with(asked)
 	} else if len(p.extras)+len(p.groups) > 0 && !p.lock.Set {
 		q.Specf(p.at, "python.extras and python.groups need python.project").Hint("write project: . beside them")
 	}
-	w = withForeignLock(q.tree, p, q.py, w)
+	w = withForeignLock(q.Tree, p, q.py, w)
 	from := gatherOrigins(q.Report, p, w.indexes, w.project(q.py), w.poetry)
 	w.requires.Indexes, w.requires.FindLinks, w.torch = from.indexes, from.findLinks, from.torch
 	w.requires.Strategy = resolveStrategy(q.Report, p.strategy)
@@ -152,7 +153,7 @@ func normalizedNames(list []yamldoc.String) []string {
 }
 
 // chosenInputs returns p with the requirements of a project that names none: those that a named lock belongs to, else what is there. file is the project file.
-func chosenInputs(t tree, p pythonSpec, py *pyproject, file string) pythonSpec {
+func chosenInputs(t files.Tree, p pythonSpec, py *pyproject, file string) pythonSpec {
 	if p.requirements != nil || p.packages != nil || p.project.Set {
 		return p
 	}
@@ -161,7 +162,7 @@ func chosenInputs(t tree, p pythonSpec, py *pyproject, file string) pythonSpec {
 	case p.lock.Set && (base == "uv.lock" || base == "poetry.lock"):
 		p.project = here(p.lock.At)
 	case p.lock.Set && p.lock.Value != "none": // a lock in the standard's form lists every package
-	case t.exists("requirements.txt"):
+	case t.Exists("requirements.txt"):
 		if py.hasProject() {
 			t.Notef("requirements.txt is used, the dependencies of pyproject.toml are not")
 		}
@@ -175,14 +176,14 @@ func chosenInputs(t tree, p pythonSpec, py *pyproject, file string) pythonSpec {
 }
 
 // nothingToBuildFrom is the fault of a project without requirements. It names files of other tools that lie there.
-func nothingToBuildFrom(t tree, at fault.Position, file string) *fault.Fault {
+func nothingToBuildFrom(t files.Tree, at fault.Position, file string) *fault.Fault {
 	f := fault.New(fault.Spec, "nothing to build from: there is no requirements.txt and no pyproject.toml with a [project] table")
 	if file != "" {
 		f.In(fault.Position{File: file, Line: at.Line, Column: at.Column})
 	}
 	f.Hint("write a requirements.txt, or python: {requirements: [file]} in %s; requirements: [] means no packages", FileName)
 	for _, other := range otherTools {
-		if t.exists(other.file) {
+		if t.Exists(other.file) {
 			f.Hint("%s is here: %s", other.file, other.hint)
 		}
 	}

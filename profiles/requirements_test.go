@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
@@ -108,7 +109,7 @@ func TestPythonVersion(t *testing.T) {
 
 // TestDirectRequirements: what a constraint names is not asked for, and markers, hashes and extras do not hide a name.
 func TestDirectRequirements(t *testing.T) {
-	r := &requirementReader{tree: tree{Report: yamldoc.NewReport()}}
+	r := &requirementReader{Tree: files.Tree{Report: yamldoc.NewReport()}}
 	r.lines("r.txt", "A_b.c==1.0 \\\n --hash=sha256:"+strings.Repeat("0", 64)+"\nTorch[x,y]>=2 ; python_version<'3'\n\n--pre\njax @ https://files.example/jax.whl # c\n-c k.txt\nz~=1", false)
 	r.lines("c.txt", "limited==3\n", true)
 	var got []string

@@ -6,6 +6,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
@@ -22,7 +23,7 @@ const (
 // The recipe is final: nobody changes it.
 func (p *Project) Resolve(sel Selection) (*recipe.Recipe, error) {
 	sel.Profile = orElse(sel.Profile, defaultProfile)
-	t := tree{p.report.Fork(), p.fsys}
+	t := files.Tree{Report: p.report.Fork(), FS: p.fsys}
 	if !slices.Contains(p.names(), sel.Profile) {
 		f := fault.New(fault.Spec, "the profile %q does not exist", sel.Profile)
 		yamldoc.DidYouMean(f, sel.Profile, p.names())
@@ -40,7 +41,7 @@ func (p *Project) Resolve(sel Selection) (*recipe.Recipe, error) {
 }
 
 // compose makes the recipe of a project file's sections, in this order. Each is decided by its own part of the file and by what was decided before it.
-func (p *Project) compose(t tree, s *spec, sel Selection) *recipe.Recipe {
+func (p *Project) compose(t files.Tree, s *spec, sel Selection) *recipe.Recipe {
 	r := &recipe.Recipe{Profile: sel.Profile, Platform: resolvePlatform(t.Report, sel.Platform), Bytecode: s.bytecode}
 	py, public := findPyproject(t, s.python.project), yamldoc.Values(s.public)
 	r.Name = resolveName(t.Report, s.name, py.name(), p.DefaultName)
@@ -84,7 +85,7 @@ func (p *Project) compose(t tree, s *spec, sel Selection) *recipe.Recipe {
 	})
 	checkEntrypoint(t, s.app, r.App)
 
-	side := placement{r.App.Workdir, r.User}
+	side := files.Placement{Workdir: r.App.Workdir, User: r.User}
 	steps := resolveSteps(t, s, stepQuestion{side, r.App.Copy, public})
 	r.Build, r.LibraryPath, r.Bake, r.Run, r.CopyFrom = steps.build, steps.libraryPath, steps.bake, steps.run, steps.copyFrom
 	runtime := runtimeRequirements{t, r.Requires, python.indexes, py, names, sel.Profile}

@@ -9,6 +9,7 @@ import (
 	"github.com/distribution/reference"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
@@ -127,14 +128,10 @@ func readDuration(report *yamldoc.Report, s yamldoc.String, what string) float64
 	return d.Seconds()
 }
 
-// maxID is the highest uid and gid: container runtimes hold them in 32 signed bits, and a higher one once
-// wrapped around to root (CVE-2024-40635).
-const maxID = 1<<31 - 1
-
 // readID reads a uid or gid.
 func readID(report *yamldoc.Report, n yamldoc.Number, what string) int {
-	if n.Value < 0 || n.Value > maxID {
-		badUser(report, n.At, "the %s %d is impossible; it must lie between 0 and %d", what, n.Value, maxID)
+	if n.Value < 0 || n.Value > files.MaxID {
+		badUser(report, n.At, "the %s %d is impossible; it must lie between 0 and %d", what, n.Value, files.MaxID)
 		return 1000
 	}
 	return int(n.Value)
@@ -145,37 +142,6 @@ func badUser(report *yamldoc.Report, at fault.Position, format string, args ...a
 	f := fault.New(fault.User, format, args...).In(at)
 	report.Add(f)
 	return f
-}
-
-// readOwner reads "uid:gid" or "uid"; without a text it is the image's user.
-func readOwner(report *yamldoc.Report, s yamldoc.String, user recipe.User) (uid, gid int) {
-	if !s.Set {
-		return user.UID, user.GID
-	}
-	left, right, both := strings.Cut(s.Value, ":")
-	if !both {
-		right = left
-	}
-	uid64, err := strconv.ParseInt(left, 10, 64)
-	gid64, err2 := strconv.ParseInt(right, 10, 64)
-	if err != nil || err2 != nil || min(uid64, gid64) < 0 || max(uid64, gid64) > maxID {
-		badUser(report, s.At, "%q is not an owner", s.Value).Hint("write uid:gid in numbers, for example \"1000:1000\"")
-		return 0, 0
-	}
-	return int(uid64), int(gid64)
-}
-
-// readMode reads octal permission bits.
-func readMode(report *yamldoc.Report, s yamldoc.String, fallback int) int {
-	if !s.Set {
-		return fallback
-	}
-	m, err := strconv.ParseUint(strings.TrimPrefix(s.Value, "0o"), 8, 32)
-	if err != nil || m > 0o777 { // BuildKit's file operations know no more bits
-		report.Specf(s.At, "%q is not a mode", s.Value).Hint("write octal permission bits, for example \"0755\"")
-		return fallback
-	}
-	return int(m)
 }
 
 // readPairs checks the names of variables, labels or annotations; what says which.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
@@ -121,13 +122,13 @@ func packageBuild(report *yamldoc.Report, name string, s sourceBuildSpec, public
 }
 
 // installed is the project itself, which is built as a wheel; nil if that is not wanted, or a fault.
-func installed(t tree, p pythonSpec, name string) *recipe.LocalSource {
+func installed(t files.Tree, p pythonSpec, name string) *recipe.LocalSource {
 	if !p.install {
 		return nil
 	}
 	dir := "."
 	if p.project.Set {
-		clean, ok := t.inside(p.project.Value, p.project.At, "project")
+		clean, ok := t.Inside(p.project.Value, p.project.At, "project")
 		if !ok {
 			return nil
 		}

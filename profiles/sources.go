@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
@@ -60,24 +61,24 @@ func (q *requirementReader) localRequirement(required pypi.Requirement, at fault
 		q.Specf(at, "a file: URL (%s) names a file of one machine", required.URL).Hint(relative)
 		return
 	}
-	clean, ok := q.inside(required.URL, at, "requirement")
+	clean, ok := q.Inside(required.URL, at, "requirement")
 	if !ok {
 		return
 	}
-	real, ok := q.follow(clean, at)
+	real, ok := q.Follow(clean, at)
 	if !ok {
 		return
 	}
-	info, err := fs.Stat(q.fsys, real)
+	info, err := fs.Stat(q.FS, real)
 	if err != nil {
-		q.Add(q.missing(clean, at, "requirement"))
+		q.Add(q.Missing(clean, at, "requirement"))
 		return
 	}
 	local := recipe.LocalSource{Path: clean}
 	if info.IsDir() {
-		local, ok = localDirectory(q.tree, clean, at)
+		local, ok = localDirectory(q.Tree, clean, at)
 	} else {
-		local.SHA256, ok = q.sumOf(real, at)
+		local.SHA256, ok = q.SumOf(real, at)
 	}
 	if ok {
 		q.local = append(q.local, local)
@@ -91,14 +92,14 @@ var metaFiles = []string{"pyproject.toml", "setup.py", "setup.cfg"}
 var byGitTags = lazyregexp.New(`setuptools[_-]scm|hatch-vcs|pdm.*scm|versioningit|dunamai|poetry-dynamic-versioning|vcs-versioning`)
 
 // localDirectory reads the metadata of a package in the project's files. ok is false after a fault.
-func localDirectory(t tree, dir string, at fault.Position) (local recipe.LocalSource, ok bool) {
+func localDirectory(t files.Tree, dir string, at fault.Position) (local recipe.LocalSource, ok bool) {
 	local = recipe.LocalSource{Path: dir}
 	for _, name := range metaFiles {
 		file := path.Join(dir, name)
-		if !t.exists(file) {
+		if !t.Exists(file) {
 			continue
 		}
-		data, ok := t.smallFile(file, at, "file")
+		data, ok := t.SmallFile(file, at, "file")
 		if !ok {
 			return local, false
 		}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
@@ -34,7 +35,7 @@ type usual struct{ files, groups []string }
 
 // stageQuestion is what the stages testing and dev are decided by, beside their keys and what they ask for.
 type stageQuestion struct {
-	placement
+	files.Placement
 	public []string
 	direct []requirement // what the runtime asks for by name
 }
@@ -47,7 +48,7 @@ type stages struct {
 }
 
 // resolveStages decides the stages that the file has, and the one that is wanted.
-func resolveStages(t tree, s *spec, target recipe.Stage, runtime runtimeRequirements, q stageQuestion) stages {
+func resolveStages(t files.Tree, s *spec, target recipe.Stage, runtime runtimeRequirements, q stageQuestion) stages {
 	var all stages
 	testing, dev := s.testing, s.dev
 	if testing == nil && target == recipe.StageTesting {
@@ -71,7 +72,7 @@ func resolveStages(t tree, s *spec, target recipe.Stage, runtime runtimeRequirem
 
 // runtimeRequirements is what a stage's requirements are gathered by: those of the runtime, and how they were read.
 type runtimeRequirements struct {
-	tree
+	files.Tree
 	requires recipe.Requirements
 	own      []indexSpec // python.indexes
 	py       *pyproject
@@ -88,9 +89,9 @@ type stageAsked struct {
 // resolveStage gathers what a stage wants: what the file names, else what lies in a usual place.
 func resolveStage(r runtimeRequirements, stage recipe.Stage, s stageSpec, places usual) stageAsked {
 	if !s.named() {
-		s = usualRequirements(r.tree, r.py, stage, s, places)
+		s = usualRequirements(r.Tree, r.py, stage, s, places)
 	}
-	read := newRequirementReader(r.tree, r.own)
+	read := newRequirementReader(r.Tree, r.own)
 	q := recipe.StageRequirements{Files: read.fileList(s.requirements, false), Packages: read.packages(s.packages)}
 	if stageHasProject(r, stage, s.extras) {
 		q.Extras = recipe.SortedUnique(yamldoc.Values(s.extras))
@@ -113,9 +114,9 @@ func resolveStage(r runtimeRequirements, stage recipe.Stage, s stageSpec, places
 }
 
 // usualRequirements finds the requirements of a stage for which the file names none.
-func usualRequirements(t tree, py *pyproject, stage recipe.Stage, s stageSpec, places usual) stageSpec {
+func usualRequirements(t files.Tree, py *pyproject, stage recipe.Stage, s stageSpec, places usual) stageSpec {
 	for _, name := range places.files {
-		if t.exists(name) {
+		if t.Exists(name) {
 			t.Notef("%s.requirements is not given: %s is used", stage, name)
 			s.requirements = []yamldoc.String{{Value: name, At: s.at, Set: true}}
 			return s

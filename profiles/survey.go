@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"slices"
 
+	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
@@ -15,29 +16,29 @@ type Survey struct {
 	PyProject    bool               // a pyproject.toml describes it
 	Requirements []pypi.Requirement // what it asks for by name
 	Copy         []string           // files and directories that its image gets, sorted
-	ignore       *ignores
+	ignore       *files.Ignores
 }
 
 // NewSurvey reads a project. directory names it where pyproject.toml does not. What is wrong in it is told when it is built, and here left out.
 func NewSurvey(fsys fs.FS, directory string) Survey {
-	t := tree{yamldoc.NewReport(), fsys}
+	t := files.Tree{Report: yamldoc.NewReport(), FS: fsys}
 	py := findPyproject(t, yamldoc.String{})
 	wanted := gatherRequirements(requirementQuestion{t, chosenInputs(t, pythonSpec{}, py, ""), py, defaultProfile})
 	s := Survey{
 		Name: resolveName(t.Report, yamldoc.String{}, py.name(), directory), PyProject: py.hasProject(),
-		Python: resolvePython(t, yamldoc.String{}, yamldoc.String{}, py).Version, ignore: readIgnores(t, nil, nil),
+		Python: resolvePython(t, yamldoc.String{}, yamldoc.String{}, py).Version, ignore: files.ReadIgnores(t, nil, nil),
 	}
 	for _, q := range wanted.direct {
 		s.Requirements = append(s.Requirements, q.Requirement)
 	}
 	for _, rule := range detectApp(t, s.ignore) {
-		s.Copy = append(s.Copy, rule.from.Value)
+		s.Copy = append(s.Copy, rule.From.Value)
 	}
 	return s
 }
 
 // Ignored reports whether the project's .dockerignore, or what no image needs, leaves a path out.
-func (s Survey) Ignored(name string) bool { return s.ignore.byUser(name) }
+func (s Survey) Ignored(name string) bool { return s.ignore.ByUser(name) }
 
 // Beside reports whether a directory's name is of one that lies beside an app and is no part of it: tests, docs, …
 func (s Survey) Beside(dir string) bool { return slices.Contains(notAppDirs, dir) }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
@@ -126,7 +127,7 @@ type systemPackages struct {
 }
 
 // resolveSystem decides which Debian packages the image and the builder have, and how they are found.
-func resolveSystem(t tree, s systemSpec, q systemQuestion) systemPackages {
+func resolveSystem(t files.Tree, s systemSpec, q systemQuestion) systemPackages {
 	checkPackages(t.Report, slices.Concat(s.runtime, s.build, q.dev))
 	named := yamldoc.Values(s.runtime)
 	p := systemPackages{image: slices.Concat(named, basePackages(q.base, named), initPackage(q.init, named)), builder: yamldoc.Values(s.build)}
@@ -230,7 +231,7 @@ func twoVersions(report *yamldoc.Report, packages []yamldoc.String) {
 	}
 }
 
-func repositoryOf(t tree, s repositorySpec) recipe.Repository {
+func repositoryOf(t files.Tree, s repositorySpec) recipe.Repository {
 	repo := recipe.Repository{URL: strings.TrimRight(s.url.Value, "/"), Suite: s.suite.Value, Components: yamldoc.Values(s.components)}
 	if !s.url.Set || !s.suite.Set {
 		t.Specf(s.at, "a repository needs a url and a suite")
@@ -264,7 +265,7 @@ func aptURL(report *yamldoc.Report, s yamldoc.String, what string) {
 }
 
 // keyOf reads a repository's key from the project, or checks where it is to be fetched.
-func keyOf(t tree, s *keySpec) *recipe.Key {
+func keyOf(t files.Tree, s *keySpec) *recipe.Key {
 	k := &recipe.Key{URL: s.url.Value, SHA256: strings.ToLower(s.sha256.Value)}
 	if s.sha256.Set && !sha256Hex.MatchString(k.SHA256) {
 		t.Specf(s.sha256.At, "%q is not a sha256: 64 hexadecimal digits", s.sha256.Value)
@@ -288,15 +289,15 @@ func keyOf(t tree, s *keySpec) *recipe.Key {
 const maxKeyBytes = 1 << 20
 
 // readKeyFile fills in the key of a file of the project.
-func readKeyFile(t tree, s *keySpec, k *recipe.Key) {
-	name, ok := t.inside(s.file.Value, s.file.At, "key")
+func readKeyFile(t files.Tree, s *keySpec, k *recipe.Key) {
+	name, ok := t.Inside(s.file.Value, s.file.At, "key")
 	if !ok {
 		return
 	}
-	data, err := fs.ReadFile(t.fsys, name)
+	data, err := fs.ReadFile(t.FS, name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		t.Add(t.missing(name, s.file.At, "key"))
+		t.Add(t.Missing(name, s.file.At, "key"))
 		return
 	case err != nil:
 		t.Add(fault.New(fault.Context, "the key %s cannot be read: %w", name, err).In(s.file.At))

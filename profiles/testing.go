@@ -6,13 +6,14 @@ import (
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
 type testingSpec struct {
 	stageSpec
-	copy    []copySpec
+	copy    []files.CopySpec
 	command [][]yamldoc.String
 	env     []yamldoc.Pair
 	network bool
@@ -22,7 +23,7 @@ type testingSpec struct {
 func decodeTesting(d *yamldoc.Decoder, n *yamldoc.Node, t *testingSpec) {
 	t.at = n.At
 	keys := stageFields(d, &t.stageSpec, "testing")
-	keys["copy"] = func(n *yamldoc.Node) { t.copy = decodeCopies(d, n, "testing.copy") }
+	keys["copy"] = func(n *yamldoc.Node) { t.copy = files.DecodeCopies(d, n, "testing.copy") }
 	keys["command"] = decodeCommands(d, &t.command, "testing.command")
 	keys["env"] = d.Pairs(&t.env, "testing.env")
 	keys["network"] = d.Flag(&t.network, "testing.network")
@@ -46,7 +47,7 @@ var (
 )
 
 // resolveTesting decides the testing stage, which asks for the packages asked: what the file says, and for the rest what pytest and most projects agree on.
-func resolveTesting(t tree, s *testingSpec, q stageQuestion, asked stageAsked) *recipe.Testing {
+func resolveTesting(t files.Tree, s *testingSpec, q stageQuestion, asked stageAsked) *recipe.Testing {
 	a := &recipe.Testing{Network: s.network, Env: recipe.Over(nil, readPairs(t.Report, s.env, "environment variable", envName))}
 	requires := asked.requires
 	for _, words := range s.command {
@@ -72,8 +73,8 @@ func resolveTesting(t tree, s *testingSpec, q stageQuestion, asked stageAsked) *
 }
 
 // testFiles decides which files the stage adds.
-func testFiles(t tree, s *testingSpec, q stageQuestion) (rules []recipe.CopyRule, ignored []string) {
-	ignore := readIgnores(t, s.copy, q.public)
+func testFiles(t files.Tree, s *testingSpec, q stageQuestion) (rules []recipe.CopyRule, ignored []string) {
+	ignore := files.ReadIgnores(t, s.copy, q.public)
 	wanted := s.copy
 	if wanted == nil {
 		wanted = usualTests(t, ignore)
@@ -82,26 +83,26 @@ func testFiles(t tree, s *testingSpec, q stageQuestion) (rules []recipe.CopyRule
 				Hint("name them in testing.copy, or say in testing.command what is to run"))
 		}
 	}
-	return copied(t, q.placement, wanted, ignore), ignore.patterns
+	return files.Copied(t, q.Placement, wanted, ignore).Rules, ignore.Patterns
 }
 
 // isTest reports whether a copy rule brings tests.
-func isTest(s copySpec) bool {
-	name := s.from.Value
+func isTest(s files.CopySpec) bool {
+	name := s.From.Value
 	return name == "tests" || name == "test" || strings.HasPrefix(name, "test_") || strings.HasSuffix(name, "_test.py")
 }
 
 // usualTests finds the tests and the configuration of a project that does not name them.
-func usualTests(t tree, ignore *ignores) []copySpec {
-	var rules []copySpec
-	for _, e := range t.entries() {
+func usualTests(t files.Tree, ignore *files.Ignores) []files.CopySpec {
+	var rules []files.CopySpec
+	for _, e := range t.Entries() {
 		name := e.Name()
 		is := func(pattern string) bool {
 			ok, _ := path.Match(pattern, name)
 			return ok
 		}
-		if slices.ContainsFunc(testPlaces, is) && !ignore.byUser(name) {
-			rules = append(rules, copySpec{from: yamldoc.String{Value: name, Set: true}})
+		if slices.ContainsFunc(testPlaces, is) && !ignore.ByUser(name) {
+			rules = append(rules, files.CopySpec{From: yamldoc.String{Value: name, Set: true}})
 		}
 	}
 	return rules
@@ -110,7 +111,7 @@ func usualTests(t tree, ignore *ignores) []copySpec {
 // reportPath is a file, a directory or a pattern below the working directory, as a slash path.
 func reportPath(report *yamldoc.Report, s yamldoc.String) string {
 	clean := path.Clean(s.Value)
-	if s.Value == "" || path.IsAbs(s.Value) || hasDotDot(clean) || clean == "." {
+	if s.Value == "" || path.IsAbs(s.Value) || files.HasDotDot(clean) || clean == "." {
 		report.Specf(s.At, "the report %q is no path below the working directory", s.Value).Hint("for example reports: [junit.xml, coverage.xml]")
 	} else if _, err := path.Match(clean, "x"); err != nil {
 		report.Specf(s.At, "the report %q is not a valid pattern", s.Value)

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/mlbuild/mlbuild/profiles/compat"
+	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
@@ -23,7 +24,7 @@ func trainingWith(direct []requirement) compat.Training {
 }
 
 // trainScript is the file that a training image runs on every GPU of its machine where the project names no command, "" if there is none.
-func trainScript(t tree, a recipe.App) string {
+func trainScript(t files.Tree, a recipe.App) string {
 	for _, name := range []string{"train.py", "main.py"} {
 		if isCopied(t, a, name) {
 			return name

@@ -4,6 +4,7 @@ import (
 	"path"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
@@ -68,7 +69,7 @@ func homeOf(report *yamldoc.Report, s yamldoc.String, name string) string {
 		}
 		return "/home/" + name
 	}
-	if why := badDirectory(s.Value); why != "" {
+	if why := files.BadDirectory(s.Value); why != "" {
 		badUser(report, s.At, "the home directory %q %s", s.Value, why)
 	}
 	return path.Clean(s.Value)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
@@ -57,7 +58,7 @@ func (s uvSource) local() (dir string, ok bool) {
 
 // readUVLock reads a uv.lock, with the files beside it that uv reads; nil after a fault. Whether uv takes the packages from it or only keeps to its
 // versions is decided with the accelerator.
-func readUVLock(t tree, name string, at fault.Position) *foundUV {
+func readUVLock(t files.Tree, name string, at fault.Position) *foundUV {
 	data, ok := lockFile(t, name, at)
 	if !ok {
 		return nil
@@ -82,18 +83,18 @@ type foundUV struct {
 }
 
 // lockFile reads a lock of another tool.
-func lockFile(t tree, name string, at fault.Position) ([]byte, bool) {
-	return t.fileUpTo(name, at, "lock", maxLockBytes)
+func lockFile(t files.Tree, name string, at fault.Position) ([]byte, bool) {
+	return t.FileUpTo(name, at, "lock", maxLockBytes)
 }
 
 // workspace gathers what uv reads: its lock, and the pyproject.toml of the workspace and of each of its packages in the project.
-func workspace(t tree, name string, data []byte, lock *uvLock) []recipe.File {
+func workspace(t files.Tree, name string, data []byte, lock *uvLock) []recipe.File {
 	files := []recipe.File{{Path: name, Data: string(data), Top: true}}
 	add := func(file string) {
-		if slices.ContainsFunc(files, func(f recipe.File) bool { return f.Path == file }) || !t.exists(file) {
+		if slices.ContainsFunc(files, func(f recipe.File) bool { return f.Path == file }) || !t.Exists(file) {
 			return
 		}
-		if text, ok := t.smallFile(file, fault.Position{}, "project"); ok {
+		if text, ok := t.SmallFile(file, fault.Position{}, "project"); ok {
 			files = append(files, recipe.File{Path: file, Data: string(text)})
 		}
 	}
@@ -138,7 +139,7 @@ func checkUV(report *yamldoc.Report, uv *foundUV, py *pyproject, direct []requir
 
 func mapValues[V any](m map[string]V) []V {
 	var values []V
-	for _, key := range sortedKeys(m) {
+	for _, key := range recipe.SortedKeys(m) {
 		values = append(values, m[key])
 	}
 	return values

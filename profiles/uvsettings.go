@@ -9,6 +9,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/tomltext"
@@ -50,7 +51,7 @@ func (t *uvTool) source(name string) []map[string]any {
 		return nil
 	}
 	var tables []map[string]any
-	for _, key := range sortedKeys(t.Sources) {
+	for _, key := range recipe.SortedKeys(t.Sources) {
 		if pypi.Normalize(key) != name {
 			continue
 		}
@@ -99,7 +100,7 @@ func uvTorch(py *pyproject) (torch torchLine) {
 }
 
 // withUVSettings takes over what [tool.uv] of the project says. What mlbuild.yaml says of the same wins; own are its indexes.
-func withUVSettings(t tree, own []indexSpec, py *pyproject, w wanted) wanted {
+func withUVSettings(t files.Tree, own []indexSpec, py *pyproject, w wanted) wanted {
 	tool := py.uv()
 	if tool == nil {
 		return w
@@ -188,7 +189,7 @@ func standardProject(table map[string]any, p *projectTable, own []string) map[st
 	table["name"], table["version"] = orElse(cleanName(p.Name), "project"), "0"
 	table["dependencies"] = withoutNames(p.Dependencies, own)
 	optional := map[string]any{}
-	for _, extra := range sortedKeys(p.OptionalDependencies) {
+	for _, extra := range recipe.SortedKeys(p.OptionalDependencies) {
 		optional[extra] = withoutNames(p.OptionalDependencies[extra], own)
 	}
 	table["optional-dependencies"] = optional
@@ -210,7 +211,7 @@ func ownPackages(tool *uvTool) []string {
 		return nil
 	}
 	var own []string
-	for _, name := range sortedKeys(tool.Sources) {
+	for _, name := range recipe.SortedKeys(tool.Sources) {
 		source, ok := tool.Sources[name].(map[string]any)
 		if ok && (source["workspace"] == true || source["path"] != nil) {
 			own = append(own, name)
@@ -225,7 +226,7 @@ func familySources(tool *uvTool) []string {
 		return nil
 	}
 	var family []string
-	for _, name := range sortedKeys(tool.Sources) {
+	for _, name := range recipe.SortedKeys(tool.Sources) {
 		if slices.Contains(compat.Torch().Index.Family, pypi.Normalize(name)) {
 			family = append(family, name)
 		}

@@ -223,6 +223,9 @@ func SortedUnique(list []string) []string {
 	return slices.Compact(sorted)
 }
 
+// SortedKeys returns the keys of a map, sorted.
+func SortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
 // Over returns the pairs of both lists sorted by name; those of top win.
 func Over(under, top []Pair) []Pair {
 	merged := map[string]string{}

@@ -1,4 +1,4 @@
-package profiles
+package files
 
 import (
 	"crypto/sha256"
@@ -15,17 +15,17 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
-// tree is the project's files, and the report that what is wrong with them goes to. Its methods take slash paths that are relative to the project's
+// Tree is the project's files, and the report that what is wrong with them goes to. Its methods take slash paths that are relative to the project's
 // directory, with the place at which the project names them.
-type tree struct {
+type Tree struct {
 	*yamldoc.Report
-	fsys fs.FS
+	FS fs.FS
 }
 
 var windowsPath = lazyregexp.New(`^[A-Za-z]:[\\/]`)
 
-// inside cleans a path of the project, and refuses one that leads out of it.
-func (t tree) inside(name string, at fault.Position, what string) (clean string, ok bool) {
+// Inside cleans a path of the project, and refuses one that leads out of it.
+func (t Tree) Inside(name string, at fault.Position, what string) (clean string, ok bool) {
 	hint := "paths are relative to the project's directory and stay inside it"
 	switch {
 	case name == "":
@@ -46,11 +46,11 @@ func (t tree) inside(name string, at fault.Position, what string) (clean string,
 	return clean, true
 }
 
-// missing is the fault of a path that does not exist. It names a neighbour with a like name.
-func (t tree) missing(name string, at fault.Position, what string) *fault.Fault {
+// Missing is the fault of a path that does not exist. It names a neighbour with a like name.
+func (t Tree) Missing(name string, at fault.Position, what string) *fault.Fault {
 	f := fault.New(fault.Context, "the %s %s does not exist", what, name).In(at)
 	dir := path.Dir(name)
-	entries, err := fs.ReadDir(t.fsys, dir)
+	entries, err := fs.ReadDir(t.FS, dir)
 	if err != nil {
 		return f.Hint("there is no directory %s either", dir)
 	}
@@ -64,16 +64,16 @@ func (t tree) missing(name string, at fault.Position, what string) *fault.Fault 
 	return f
 }
 
-// follow resolves the symlinks in a path. One that leads out of the project, or round in a circle, is a fault
+// Follow resolves the symlinks in a path. One that leads out of the project, or round in a circle, is a fault
 // that shows the chain.
-func (t tree) follow(name string, at fault.Position) (resolved string, ok bool) {
+func (t Tree) Follow(name string, at fault.Position) (resolved string, ok bool) {
 	chain := []string{name}
 	for {
 		link, rest := t.firstLink(name)
 		if link == "" {
 			return name, true
 		}
-		to, err := fs.ReadLink(t.fsys, link)
+		to, err := fs.ReadLink(t.FS, link)
 		if err != nil {
 			t.Add(fault.New(fault.Context, "the symlink %s cannot be read: %w", link, err).In(at))
 			return "", false
@@ -98,11 +98,11 @@ func (t tree) follow(name string, at fault.Position) (resolved string, ok bool) 
 }
 
 // firstLink splits a path at its first component that is a symlink; link is "" if there is none.
-func (t tree) firstLink(name string) (link, rest string) {
+func (t Tree) firstLink(name string) (link, rest string) {
 	parts := strings.Split(name, "/")
 	for i := range parts {
 		prefix := path.Join(parts[:i+1]...)
-		info, err := fs.Lstat(t.fsys, prefix)
+		info, err := fs.Lstat(t.FS, prefix)
 		if err != nil {
 			return "", ""
 		}
@@ -113,20 +113,20 @@ func (t tree) firstLink(name string) (link, rest string) {
 	return "", ""
 }
 
-// smallFile reads a text file of the project, at most 1 MiB.
-func (t tree) smallFile(name string, at fault.Position, what string) ([]byte, bool) {
-	return t.fileUpTo(name, at, what, yamldoc.MaxFileBytes)
+// SmallFile reads a text file of the project, at most 1 MiB.
+func (t Tree) SmallFile(name string, at fault.Position, what string) ([]byte, bool) {
+	return t.FileUpTo(name, at, what, yamldoc.MaxFileBytes)
 }
 
-// fileUpTo reads a file of the project of at most limit bytes, a whole number of MiB.
-func (t tree) fileUpTo(name string, at fault.Position, what string, limit int) ([]byte, bool) {
-	real, ok := t.follow(name, at)
+// FileUpTo reads a file of the project of at most limit bytes, a whole number of MiB.
+func (t Tree) FileUpTo(name string, at fault.Position, what string, limit int) ([]byte, bool) {
+	real, ok := t.Follow(name, at)
 	if !ok {
 		return nil, false
 	}
-	f, err := t.fsys.Open(real)
+	f, err := t.FS.Open(real)
 	if errors.Is(err, fs.ErrNotExist) {
-		t.Add(t.missing(name, at, what))
+		t.Add(t.Missing(name, at, what))
 		return nil, false
 	}
 	var data []byte
@@ -145,23 +145,24 @@ func (t tree) fileUpTo(name string, at fault.Position, what string, limit int) (
 	return data, true
 }
 
-// entries lists what lies at the top of the project, sorted by name; nothing where it cannot be read.
-func (t tree) entries() []fs.DirEntry {
-	entries, err := fs.ReadDir(t.fsys, ".")
+// Entries lists what lies at the top of the project, sorted by name; nothing where it cannot be read.
+func (t Tree) Entries() []fs.DirEntry {
+	entries, err := fs.ReadDir(t.FS, ".")
 	if err != nil {
 		return nil
 	}
 	return entries
 }
 
-func (t tree) exists(name string) bool {
-	_, err := fs.Stat(t.fsys, name)
+// Exists reports whether a path of the project, links followed, leads to something.
+func (t Tree) Exists(name string) bool {
+	_, err := fs.Stat(t.FS, name)
 	return err == nil
 }
 
-// sumOf is the sha256 (hex) of a file of the project.
-func (t tree) sumOf(name string, at fault.Position) (string, bool) {
-	f, err := t.fsys.Open(name)
+// SumOf is the sha256 (hex) of a file of the project.
+func (t Tree) SumOf(name string, at fault.Position) (string, bool) {
+	f, err := t.FS.Open(name)
 	if err == nil {
 		defer f.Close()
 		h := sha256.New()

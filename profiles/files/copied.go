@@ -1,4 +1,4 @@
-package profiles
+package files
 
 import (
 	"errors"
@@ -14,32 +14,33 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
-type copySpec struct {
-	at                    fault.Position
-	from, to, mode, owner yamldoc.String
+// CopySpec is an item of app.copy, or of another list of the same form, as it is written.
+type CopySpec struct {
+	At                    fault.Position
+	From, To, mode, owner yamldoc.String
 }
 
-// decodeCopies reads app.copy, or another list of the same form: texts and {from, to, mode, owner}. It returns an empty list for none.
-func decodeCopies(d *yamldoc.Decoder, n *yamldoc.Node, what string) []copySpec {
-	rules := []copySpec{}
+// DecodeCopies reads app.copy, or another list of the same form: texts and {from, to, mode, owner}. It returns an empty list for none.
+func DecodeCopies(d *yamldoc.Decoder, n *yamldoc.Node, what string) []CopySpec {
+	rules := []CopySpec{}
 	items := []*yamldoc.Node{n}
 	if n.Kind == yamldoc.List {
 		items = n.Items
 	}
 	for _, item := range items {
-		rule := copySpec{at: item.At}
+		rule := CopySpec{At: item.At}
 		if item.Kind != yamldoc.Mapping {
-			d.String(&rule.from, "an item of "+what)(item)
+			d.String(&rule.From, "an item of "+what)(item)
 		} else {
 			d.Mapping(item, what, yamldoc.Fields{
-				"from": d.String(&rule.from, "from"), "to": d.String(&rule.to, "to"),
+				"from": d.String(&rule.From, "from"), "to": d.String(&rule.To, "to"),
 				"mode": d.String(&rule.mode, "mode"), "owner": d.String(&rule.owner, "owner"),
 			})
-			if !rule.from.Set {
+			if !rule.From.Set {
 				d.Report.Specf(item.At, "an item of %s has no from", what)
 			}
 		}
-		if rule.from.Set {
+		if rule.From.Set {
 			rules = append(rules, rule)
 		}
 	}
@@ -55,9 +56,9 @@ const (
 
 // copier turns the copy rules of the project into CopyRules and checks every file that they bring.
 type copier struct {
-	tree
-	side    placement
-	ignore  *ignores
+	Tree
+	side    Placement
+	ignore  *Ignores
 	placed  map[string]string // path in the image → path in the project
 	folded  map[string]string // the same path in lower case → path in the image
 	counted map[string]bool   // paths in the project whose size is in total
@@ -66,68 +67,74 @@ type copier struct {
 	full    bool              // a limit on all files is exceeded and reported
 }
 
-// placement is where the project's files come to lie if no rule says otherwise: below the working directory, as the image's user.
-type placement struct {
-	workdir string
-	user    recipe.User
+// Placement is where the project's files come to lie if no rule says otherwise: below the working directory, as the image's user.
+type Placement struct {
+	Workdir string
+	User    recipe.User
 }
 
-// copied resolves copy rules.
-func copied(t tree, side placement, rules []copySpec, ignore *ignores) []recipe.CopyRule {
-	c := &copier{tree: t, side: side, ignore: ignore, placed: map[string]string{}, folded: map[string]string{}, counted: map[string]bool{}}
+// Copies is what copy rules come to.
+type Copies struct {
+	Rules []recipe.CopyRule
+	Files []string // the project's files that they bring, sorted
+}
+
+// Copied resolves copy rules.
+func Copied(t Tree, side Placement, rules []CopySpec, ignore *Ignores) Copies {
+	c := &copier{Tree: t, side: side, ignore: ignore, placed: map[string]string{}, folded: map[string]string{}, counted: map[string]bool{}}
 	for _, rule := range rules {
 		c.rule(rule)
 	}
-	return c.rules
+	return Copies{c.rules, recipe.SortedKeys(c.counted)}
 }
 
 // rule resolves one rule.
-func (c *copier) rule(s copySpec) {
-	defer func() { c.refuseSecrets(s.from.At) }()
-	from, ok := c.inside(s.from.Value, s.from.At, "file")
+func (c *copier) rule(s CopySpec) {
+	defer func() { c.refuseSecrets(s.From.At) }()
+	from, ok := c.Inside(s.From.Value, s.From.At, "file")
 	if !ok {
 		return
 	}
 	var found []string
 	if recipe.IsGlob(from) {
-		found = c.glob(from, s.from.At)
+		found = c.glob(from, s.From.At)
 	} else {
-		found = c.exact(from, s.from.At)
-		s.to = c.linkTarget(s, from, found)
+		found = c.exact(from, s.From.At)
+		s.To = c.linkTarget(s, from, found)
 	}
 	base := recipe.CopyRule{From: from}
 	if s.mode.Set {
-		base.Mode = fmt.Sprintf("%04o", readMode(c.Report, s.mode, 0))
+		base.Mode = fmt.Sprintf("%04o", ReadMode(c.Report, s.mode, 0))
 	}
 	if s.owner.Set {
-		uid, gid := readOwner(c.Report, s.owner, c.side.user)
+		uid, gid := ReadOwner(c.Report, s.owner, c.side.User)
 		base.Owner = fmt.Sprintf("%d:%d", uid, gid)
 	}
 	for _, rule := range c.destinations(base, found, s) {
 		c.rules = append(c.rules, rule)
 		for _, file := range rule.Files {
-			c.check(file, target(rule, file), s.from.At)
+			c.check(file, Target(rule, file), s.From.At)
 		}
 	}
 }
 
 // linkTarget returns the destination of a rule whose source is a symlink: what the link points to is copied under
 // the link's name.
-func (c *copier) linkTarget(s copySpec, from string, found []string) yamldoc.String {
+func (c *copier) linkTarget(s CopySpec, from string, found []string) yamldoc.String {
 	if len(found) != 1 || found[0] == from {
-		return s.to
+		return s.To
 	}
-	if !s.to.Set {
-		return yamldoc.String{Value: path.Join(c.side.workdir, from), At: s.from.At, Set: true}
+	if !s.To.Set {
+		return yamldoc.String{Value: path.Join(c.side.Workdir, from), At: s.From.At, Set: true}
 	}
-	if strings.HasSuffix(s.to.Value, "/") {
-		return yamldoc.String{Value: s.to.Value + path.Base(from), At: s.to.At, Set: true}
+	if strings.HasSuffix(s.To.Value, "/") {
+		return yamldoc.String{Value: s.To.Value + path.Base(from), At: s.To.At, Set: true}
 	}
-	return s.to
+	return s.To
 }
 
-// target is where a file of a rule comes to lie.
-func target(rule recipe.CopyRule, file string) string {
+// Target is where a file of a rule comes to lie.
+func Target(rule recipe.CopyRule, file string) string {
 	if strings.HasSuffix(rule.To, "/") {
 		return path.Join(rule.To, path.Base(file))
 	}
@@ -136,19 +143,19 @@ func target(rule recipe.CopyRule, file string) string {
 
 // destinations spreads the files over rules: without "to" a file keeps its path below the working directory,
 // which takes one rule for each directory.
-func (c *copier) destinations(base recipe.CopyRule, found []string, s copySpec) []recipe.CopyRule {
+func (c *copier) destinations(base recipe.CopyRule, found []string, s CopySpec) []recipe.CopyRule {
 	if len(found) == 0 {
 		return nil
 	}
-	workdir := c.side.workdir
-	if s.to.Set {
-		to, ok := c.destination(s.to)
+	workdir := c.side.Workdir
+	if s.To.Set {
+		to, ok := c.destination(s.To)
 		if !ok {
 			return nil
 		}
 		if len(found) > 1 && !strings.HasSuffix(to, "/") {
-			c.Specf(s.to.At, "%d files would become the one file %s", len(found), to).
-				Hint("end the destination with a slash to keep the names: to: %s/", s.to.Value)
+			c.Specf(s.To.At, "%d files would become the one file %s", len(found), to).
+				Hint("end the destination with a slash to keep the names: to: %s/", s.To.Value)
 			return nil
 		}
 		base.Files, base.To = found, to
@@ -166,7 +173,7 @@ func (c *copier) destinations(base recipe.CopyRule, found []string, s copySpec) 
 		byDir[path.Dir(file)] = append(byDir[path.Dir(file)], file)
 	}
 	var rules []recipe.CopyRule
-	for _, dir := range sortedKeys(byDir) {
+	for _, dir := range recipe.SortedKeys(byDir) {
 		rule := base
 		rule.Files, rule.To = byDir[dir], strings.TrimSuffix(path.Join(workdir, dir), "/")+"/"
 		rules = append(rules, rule)
@@ -176,14 +183,14 @@ func (c *copier) destinations(base recipe.CopyRule, found []string, s copySpec) 
 
 // destination reads "to": absolute or below the working directory; a trailing slash is kept.
 func (c *copier) destination(s yamldoc.String) (string, bool) {
-	p := below(c.side.workdir, s.Value)
-	if why := badDirectory(p); why != "" {
+	p := below(c.side.Workdir, s.Value)
+	if why := BadDirectory(p); why != "" {
 		c.Specf(s.At, "the destination %q %s", s.Value, why)
 		return "", false
 	}
-	if tree := under(p, systemTrees); tree != "" {
+	if tree := Under(p, systemTrees); tree != "" {
 		c.Specf(s.At, "the destination %q lies in %s, which belongs to the system", s.Value, tree).
-			Hint("copy below the working directory %s", c.side.workdir)
+			Hint("copy below the working directory %s", c.side.Workdir)
 		return "", false
 	}
 	clean := path.Clean(p)
@@ -195,14 +202,14 @@ func (c *copier) destination(s yamldoc.String) (string, bool) {
 
 // check checks a file, or everything below a directory, and where it comes to lie.
 func (c *copier) check(source, to string, at fault.Position) {
-	if tree := under(to, systemTrees); tree != "" {
+	if tree := Under(to, systemTrees); tree != "" {
 		c.Specf(at, "%s would be copied to %s, over %s of the system", source, to, tree)
 		return
 	}
-	err := fs.WalkDir(c.fsys, source, func(name string, d fs.DirEntry, err error) error {
+	err := fs.WalkDir(c.FS, source, func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			c.unreadable(name, err, at)
-			return skip(d)
+			return Skip(d)
 		}
 		if name != source && c.ignore.leaves(name, d) {
 			if d.IsDir() && !c.ignore.exceptions {
@@ -223,7 +230,8 @@ func (c *copier) check(source, to string, at fault.Position) {
 	}
 }
 
-func skip(d fs.DirEntry) error {
+// Skip leaves out a file or a whole directory of fs.WalkDir.
+func Skip(d fs.DirEntry) error {
 	if d != nil && d.IsDir() {
 		return fs.SkipDir
 	}
@@ -247,9 +255,9 @@ func (c *copier) file(name, to string, d fs.DirEntry, at fault.Position) {
 	}
 	switch mode := info.Mode(); {
 	case mode&fs.ModeSymlink != 0:
-		c.follow(name, at)
+		c.Follow(name, at)
 	case !mode.IsRegular():
-		c.Add(irregular(name, mode).In(at))
+		c.Add(Irregular(name, mode).In(at))
 	default:
 		c.readable(name, mode, at)
 		c.size(name, info.Size(), at)
@@ -261,7 +269,7 @@ func (c *copier) readable(name string, mode fs.FileMode, at fault.Position) {
 	if c.counted[name] || mode.Perm()&0o444 == 0o444 {
 		return
 	}
-	f, err := c.fsys.Open(name)
+	f, err := c.FS.Open(name)
 	if err != nil {
 		c.unreadable(name, err, at)
 		return
@@ -304,7 +312,8 @@ func (c *copier) named(name, to string, at fault.Position) bool {
 	return false
 }
 
-func irregular(name string, mode fs.FileMode) *fault.Fault {
+// Irregular is the E-CONTEXT fault of what is neither a file, a directory nor a link: a FIFO, a socket or a device.
+func Irregular(name string, mode fs.FileMode) *fault.Fault {
 	what := "no regular file"
 	switch {
 	case mode&fs.ModeNamedPipe != 0:

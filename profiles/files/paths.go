@@ -1,9 +1,8 @@
-package profiles
+package files
 
 import (
 	"errors"
 	"io/fs"
-	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -14,29 +13,29 @@ import (
 
 // exact finds a path without wildcards. A symlink stands for what it points to.
 func (c *copier) exact(name string, at fault.Position) []string {
-	resolved, ok := c.follow(name, at)
+	resolved, ok := c.Follow(name, at)
 	if !ok {
 		return nil
 	}
-	info, err := fs.Lstat(c.fsys, resolved)
+	info, err := fs.Lstat(c.FS, resolved)
 	if errors.Is(err, fs.ErrNotExist) {
-		c.Add(c.missing(name, at, "file"))
+		c.Add(c.Missing(name, at, "file"))
 		return nil
 	}
 	if err != nil {
 		c.Add(fault.New(fault.Context, "%s cannot be read: %w", name, err).In(at))
 		return nil
 	}
-	if c.ignore.byUser(resolved) && !(info.IsDir() && c.ignore.exceptions && c.anyLeft(resolved)) {
+	if c.ignore.ByUser(resolved) && !(info.IsDir() && c.ignore.exceptions && c.anyLeft(resolved)) {
 		c.Add(fault.New(fault.Context, "%s exists, but .dockerignore leaves it out", name).In(at).
 			Hint("add !%s to .dockerignore, or remove it from app.copy", name))
 		return nil
 	}
 	if !info.IsDir() && !info.Mode().IsRegular() {
-		c.Add(irregular(name, info.Mode()).In(at))
+		c.Add(Irregular(name, info.Mode()).In(at))
 		return nil
 	}
-	if resolved != name && c.ignore.isSecret(resolved) {
+	if resolved != name && c.ignore.IsSecret(resolved) {
 		c.ignore.secrets = append(c.ignore.secrets, resolved) // a link is no exact path of what it points to
 		return nil
 	}
@@ -53,31 +52,31 @@ func (c *copier) glob(pattern string, at fault.Position) []string {
 	var found, ignored []string
 	looked := 0
 	start := staticPrefix(pattern)
-	err = fs.WalkDir(c.fsys, start, func(name string, d fs.DirEntry, err error) error {
+	err = fs.WalkDir(c.FS, start, func(name string, d fs.DirEntry, err error) error {
 		if err != nil || name == start {
 			return err
 		}
 		looked++
 		matches := expression.MatchString(name)
 		switch {
-		case c.ignore.byUser(name) && !(d.IsDir() && c.ignore.exceptions && c.anyLeft(name)):
+		case c.ignore.ByUser(name) && !(d.IsDir() && c.ignore.exceptions && c.anyLeft(name)):
 			if matches {
 				ignored = append(ignored, name)
 			}
-			return skip(d)
-		case matches && c.ignore.isSecret(name):
+			return Skip(d)
+		case matches && c.ignore.IsSecret(name):
 			c.ignore.secrets = append(c.ignore.secrets, name)
-			return skip(d)
+			return Skip(d)
 		case !matches:
 			return nil
 		}
-		if _, ok := c.follow(name, at); ok {
+		if _, ok := c.Follow(name, at); ok {
 			found = append(found, name)
 		}
-		return skip(d)
+		return Skip(d)
 	})
 	if err != nil {
-		c.Add(c.missing(start, at, "directory").Hint("the pattern %s looks there", pattern))
+		c.Add(c.Missing(start, at, "directory").Hint("the pattern %s looks there", pattern))
 		return nil
 	}
 	if len(found) == 0 && len(c.ignore.secrets) == 0 {
@@ -101,5 +100,3 @@ func staticPrefix(pattern string) string {
 	i := slices.IndexFunc(parts, recipe.IsGlob)
 	return path.Join(append([]string{"."}, parts[:i]...)...)
 }
-
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,4 +1,4 @@
-package profiles
+package files
 
 import (
 	"bytes"
@@ -30,19 +30,19 @@ var secretFiles = []string{
 	"**/.streamlit/secrets.toml",
 }
 
-// ignores says which files are left out, and why.
-type ignores struct {
-	patterns   []string // what user has, for Recipe.App.Ignore: no secret file gets past Resolve unless it is wanted
+// Ignores says which files are left out, and why.
+type Ignores struct {
+	Patterns   []string // what user has, for Recipe.App.Ignore: no secret file gets past Resolve unless it is wanted
 	user       *matcher
 	secret     *matcher
 	exceptions bool     // some pattern begins with !, so a file below an ignored directory may be wanted
 	secrets    []string // secret files that the rule at hand would copy
 }
 
-// readIgnores joins the clutter and .dockerignore. Rules without wildcards and the list public take a secret file back.
-func readIgnores(t tree, rules []copySpec, public []string) *ignores {
+// ReadIgnores joins the clutter and .dockerignore. Rules without wildcards and the list public take a secret file back.
+func ReadIgnores(t Tree, rules []CopySpec, public []string) *Ignores {
 	user := slices.Clone(clutter)
-	if data, err := fs.ReadFile(t.fsys, ".dockerignore"); err == nil {
+	if data, err := fs.ReadFile(t.FS, ".dockerignore"); err == nil {
 		lines, err := ignorefile.ReadAll(bytes.NewReader(data))
 		if err != nil {
 			t.Add(fault.New(fault.Context, ".dockerignore cannot be read: %w", err).In(fault.Position{File: ".dockerignore"}))
@@ -51,27 +51,27 @@ func readIgnores(t tree, rules []copySpec, public []string) *ignores {
 	}
 	var wanted []string
 	for _, name := range exactly(rules, public) {
-		if clean, ok := secretFile(name); ok {
+		if clean, ok := SecretFile(name); ok {
 			wanted = append(wanted, "!"+clean)
 			t.Notef("%s is copied because the project names it; everyone who has the image can read it", clean)
 		}
 	}
-	i := &ignores{patterns: user, user: newMatcher(t.Report, user), secret: newMatcher(t.Report, slices.Concat(secretFiles, wanted))}
+	i := &Ignores{Patterns: user, user: newMatcher(t.Report, user), secret: newMatcher(t.Report, slices.Concat(secretFiles, wanted))}
 	i.exceptions = i.user.Exclusions() || len(wanted) > 0
 	return i
 }
 
 // exactly lists the paths that app.copy and public name without a wildcard.
-func exactly(rules []copySpec, public []string) []string {
+func exactly(rules []CopySpec, public []string) []string {
 	names := slices.Clone(public)
 	for _, rule := range rules {
-		names = append(names, rule.from.Value)
+		names = append(names, rule.From.Value)
 	}
 	return slices.DeleteFunc(names, func(n string) bool { return recipe.IsGlob(n) || path.Clean(n) == "." })
 }
 
-// secretFile reports whether a path is one of secretFiles or below one, and returns it clean.
-func secretFile(name string) (clean string, is bool) {
+// SecretFile reports whether a path is one of secretFiles or below one, and returns it clean.
+func SecretFile(name string) (clean string, is bool) {
 	clean = path.Clean(name)
 	matches, err := patternmatcher.MatchesOrParentMatches(clean, secretFiles)
 	return clean, err == nil && matches
@@ -111,21 +111,21 @@ func (m *matcher) dir(name string) patternmatcher.MatchInfo {
 	return info
 }
 
-// byUser reports whether .dockerignore or the clutter list leaves a path out.
-func (i *ignores) byUser(name string) bool {
+// ByUser reports whether .dockerignore or the clutter list leaves a path out.
+func (i *Ignores) ByUser(name string) bool {
 	return name != "." && i.user.matches(name)
 }
 
-// isSecret reports whether a path is a secret file, or below a secret directory, and the project does not name it.
-func (i *ignores) isSecret(name string) bool { return i.secret.matches(name) }
+// IsSecret reports whether a path is a secret file, or below a secret directory, and the project does not name it.
+func (i *Ignores) IsSecret(name string) bool { return i.secret.matches(name) }
 
 // leaves reports whether a path below a copied directory stays behind, and remembers a secret one. Of a secret directory in which the project may name a
 // file, the files are remembered.
-func (i *ignores) leaves(name string, d fs.DirEntry) bool {
-	if i.byUser(name) {
+func (i *Ignores) leaves(name string, d fs.DirEntry) bool {
+	if i.ByUser(name) {
 		return true
 	}
-	if !i.isSecret(name) {
+	if !i.IsSecret(name) {
 		return false
 	}
 	if !d.IsDir() || !i.exceptions {
@@ -153,11 +153,11 @@ func (c *copier) refuseSecrets(at fault.Position) {
 // anyLeft reports whether something below an ignored directory is taken back by an exception.
 func (c *copier) anyLeft(dir string) bool {
 	left := false
-	err := fs.WalkDir(c.fsys, dir, func(name string, d fs.DirEntry, err error) error {
+	err := fs.WalkDir(c.FS, dir, func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
-			return skip(d)
+			return Skip(d)
 		}
-		if !d.IsDir() && !c.ignore.byUser(name) {
+		if !d.IsDir() && !c.ignore.ByUser(name) {
 			left = true
 			return fs.SkipAll
 		}

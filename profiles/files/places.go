@@ -1,4 +1,4 @@
-package profiles
+package files
 
 import (
 	"path"
@@ -7,8 +7,8 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
-// kernelTrees are made by the kernel or the runtime when a container starts.
-var kernelTrees = []string{"/proc", "/sys", "/dev"}
+// KernelTrees are made by the kernel or the runtime when a container starts.
+var KernelTrees = []string{"/proc", "/sys", "/dev"}
 
 // systemTrees belong to the base image and to mlbuild; project files do not go there.
 var systemTrees = []string{
@@ -16,28 +16,28 @@ var systemTrees = []string{
 	"/var/lib/dpkg", "/var/run", "/opt/venv", "/tmp", "/var/tmp",
 }
 
-// badDirectory says why a path cannot be a directory that the image works in, "" if it can.
-func badDirectory(p string) string {
+// BadDirectory says why a path cannot be a directory that the image works in, "" if it can.
+func BadDirectory(p string) string {
 	switch {
 	case !path.IsAbs(p):
 		return "is not absolute"
 	case strings.ContainsAny(p, "\x00\n"):
 		return "holds a control character"
-	case hasDotDot(p):
+	case HasDotDot(p):
 		return "holds .."
-	case under(p, kernelTrees) != "":
-		return "lies in " + under(p, kernelTrees) + ", which the kernel makes"
+	case Under(p, KernelTrees) != "":
+		return "lies in " + Under(p, KernelTrees) + ", which the kernel makes"
 	}
 	return ""
 }
 
-// hasDotDot reports whether a path goes up.
-func hasDotDot(p string) bool {
+// HasDotDot reports whether a path goes up.
+func HasDotDot(p string) bool {
 	return p == ".." || strings.HasPrefix(p, "../") || strings.HasSuffix(p, "/..") || strings.Contains(p, "/../")
 }
 
-// under returns the tree that holds p or is p, "" if none does.
-func under(p string, trees []string) string {
+// Under returns the tree that holds p or is p, "" if none does.
+func Under(p string, trees []string) string {
 	p = path.Clean(p)
 	for _, tree := range trees {
 		if p == tree || strings.HasPrefix(p, tree+"/") {
@@ -47,18 +47,18 @@ func under(p string, trees []string) string {
 	return ""
 }
 
-// below is a path in the image as it is written: absolute, or below a directory. One that goes up is left for badDirectory to refuse.
+// below is a path in the image as it is written: absolute, or below a directory. One that goes up is left for BadDirectory to refuse.
 func below(dir, p string) string {
-	if path.IsAbs(p) || hasDotDot(p) {
+	if path.IsAbs(p) || HasDotDot(p) {
 		return p
 	}
 	return path.Join(dir, p)
 }
 
-// badPlace says why nothing of the project can lie at a path of the image, "" if it can.
-func badPlace(p string) string {
-	tree := under(p, systemTrees)
-	switch why := badDirectory(p); {
+// BadPlace says why nothing of the project can lie at a path of the image, "" if it can.
+func BadPlace(p string) string {
+	tree := Under(p, systemTrees)
+	switch why := BadDirectory(p); {
 	case why != "":
 		return why
 	case tree != "":
@@ -69,27 +69,27 @@ func badPlace(p string) string {
 	return ""
 }
 
-// readPlace reads a path in the image: absolute, or below the working directory.
-func readPlace(report *yamldoc.Report, s yamldoc.String, workdir, what string) (string, bool) {
+// ReadPlace reads a path in the image: absolute, or below the working directory.
+func ReadPlace(report *yamldoc.Report, s yamldoc.String, workdir, what string) (string, bool) {
 	p := below(workdir, s.Value)
-	if why := badPlace(p); why != "" {
+	if why := BadPlace(p); why != "" {
 		report.Specf(s.At, "%s %q %s", what, s.Value, why)
 		return p, false
 	}
 	return path.Clean(p), true
 }
 
-// defaultWorkdir is the working directory of an image that names none.
-const defaultWorkdir = "/app"
+// DefaultWorkdir is the working directory of an image that names none.
+const DefaultWorkdir = "/app"
 
-// readWorkdir reads app.workdir.
-func readWorkdir(report *yamldoc.Report, s yamldoc.String) string {
+// ReadWorkdir reads app.workdir.
+func ReadWorkdir(report *yamldoc.Report, s yamldoc.String) string {
 	if !s.Set {
-		return defaultWorkdir
+		return DefaultWorkdir
 	}
-	if why := badPlace(s.Value); why != "" {
-		report.Specf(s.At, "app.workdir %q %s", s.Value, why).Hint("for example workdir: %s", defaultWorkdir)
-		return defaultWorkdir
+	if why := BadPlace(s.Value); why != "" {
+		report.Specf(s.At, "app.workdir %q %s", s.Value, why).Hint("for example workdir: %s", DefaultWorkdir)
+		return DefaultWorkdir
 	}
 	return path.Clean(s.Value)
 }
@@ -102,14 +102,14 @@ var closedTrees = []string{
 // linkedTrees are symbolic links into /usr on today's distributions. A layer's directory of that name would replace the link.
 var linkedTrees = []string{"/bin", "/sbin", "/lib", "/lib64", "/lib32", "/libx32"}
 
-// stepDestination reads the destination of files from elsewhere; a trailing slash is kept.
-func stepDestination(report *yamldoc.Report, s yamldoc.String, workdir string) (string, bool) {
+// StepDestination reads the destination of files from elsewhere; a trailing slash is kept.
+func StepDestination(report *yamldoc.Report, s yamldoc.String, workdir string) (string, bool) {
 	p := below(workdir, s.Value)
-	why, hint := badDirectory(p), ""
-	if tree := under(p, closedTrees); why == "" && tree != "" {
+	why, hint := BadDirectory(p), ""
+	if tree := Under(p, closedTrees); why == "" && tree != "" {
 		why = "lies in " + tree + ", which belongs to the system"
 	}
-	if tree := under(p, linkedTrees); why == "" && tree != "" {
+	if tree := Under(p, linkedTrees); why == "" && tree != "" {
 		why, hint = "lies in "+tree+", which is a link to /usr"+tree, "write /usr"+p
 	}
 	slash := strings.HasSuffix(s.Value, "/") || s.Value == "."
