@@ -9,7 +9,6 @@ import (
 
 	"github.com/mlbuild/mlbuild/llb/layerplan"
 	"github.com/mlbuild/mlbuild/llb/llbtest"
-	"github.com/mlbuild/mlbuild/llb/query"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
@@ -126,17 +125,5 @@ func TestPruneArguments(t *testing.T) {
 	}
 	if args := compiled(t, nil).Named("unpack numpy").Op.GetExec().Meta.Args; slices.Contains(args, "-prune") {
 		t.Errorf("without rules: %q", args)
-	}
-}
-
-func TestPrunedBytes(t *testing.T) {
-	p := recipe.Pruning{Rules: []recipe.PruneRule{{Name: "tests", Patterns: []string{"**/tests/**"}}, {Name: "static-libraries", Patterns: []string{"**/*.a"}}}, Keep: []string{"a/tests/keep.a"}}
-	files := map[string]map[string]int64{
-		"aa": {"a/tests/x.py": 10, "a/tests/lib.a": 5, "a/lib.a": 3, "a/tests/keep.a": 100, "a/__init__.py": 7},
-		"bb": {"b/lib.a": 4}, "cc": {"c/c.py": 1},
-	}
-	got := query.Pruned(p, files)
-	if len(got) != 3 || got["aa tests"] != 15 || got["aa static-libraries"] != 3 || got["bb static-libraries"] != 4 {
-		t.Errorf("%v", got)
 	}
 }

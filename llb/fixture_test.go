@@ -8,7 +8,6 @@ import (
 
 	"github.com/mlbuild/mlbuild/llb/llbtest"
 	"github.com/mlbuild/mlbuild/llb/ops"
-	"github.com/mlbuild/mlbuild/llb/query"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
@@ -36,25 +35,4 @@ func compile(t testing.TB, change func(*recipe.Recipe, *Inputs)) *Graph {
 func compiled(t *testing.T, change func(*recipe.Recipe, *Inputs)) llbtest.Graph {
 	t.Helper()
 	return llbtest.Decode(t, compile(t, change).Definition)
-}
-
-func resolveInputs() query.ResolveInputs {
-	tool := llbtest.Base("docker.io/library/python:3-slim@sha256:3333333333333333333333333333333333333333333333333333333333333333", 4)
-	return query.ResolveInputs{
-		Tool: tool, Worker: ocispecs.Platform{OS: "linux", Architecture: "amd64"}, Platforms: []string{"linux/amd64"},
-		Glibc: "2.36", Direct: []string{"torch"},
-	}
-}
-
-func resolution(t *testing.T, change func(*recipe.Recipe, *query.ResolveInputs)) llbtest.Graph {
-	t.Helper()
-	r, in := llbtest.Recipe(), resolveInputs()
-	if change != nil {
-		change(r, &in)
-	}
-	def, err := query.Resolution(r, in)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return llbtest.Decode(t, def)
 }

@@ -138,20 +138,6 @@ func TestAccountReadsTheBase(t *testing.T) {
 	}
 }
 
-func TestNamesAndGroups(t *testing.T) {
-	for name, g := range map[string]llbtest.Graph{"image": compiled(t, nil), "resolution": resolution(t, nil)} {
-		for _, v := range g.All {
-			if !strings.HasPrefix(v.Name, "[") || !strings.Contains(v.Name, "] ") {
-				t.Errorf("%s: a %s has the name %q", name, v.Kind(), v.Name)
-			}
-			group := v.Meta.GetProgressGroup()
-			if !strings.HasPrefix(group.GetId(), "mlbuild-") || group.GetName() == "" || group.GetWeak() {
-				t.Errorf("%s: %s is in group %v", name, v.Name, group)
-			}
-		}
-	}
-}
-
 // TestLocals: files come from the project alone, and only what a rule names is sent.
 func TestLocals(t *testing.T) {
 	g := compiled(t, func(_ *recipe.Recipe, in *Inputs) { in.Session = ops.Session{ID: "session-1", SharedKey: "project-1"} })
@@ -282,3 +268,5 @@ func TestCompileFaults(t *testing.T) {
 		})
 	}
 }
+
+func TestNamesAndGroups(t *testing.T) { llbtest.CheckNames(t, compiled(t, nil)) }

@@ -12,9 +12,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/llb/llbtest"
 	"github.com/mlbuild/mlbuild/llb/ops"
-	"github.com/mlbuild/mlbuild/llb/query"
 	"github.com/mlbuild/mlbuild/llb/scripts"
-	"github.com/mlbuild/mlbuild/profiles/pylock"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
@@ -43,37 +41,6 @@ func TestDownloads(t *testing.T) {
 	}
 	if name := g.Named("secretsauce-1.2.3-py3").Name; name != "[download] secretsauce-1.2.3-py3-none-any.whl" {
 		t.Errorf("a download of unknown size is called %q", name)
-	}
-}
-
-func TestAuthSecret(t *testing.T) {
-	corp := recipe.Index{Name: "corp", URL: "https://index.example/simple", Secret: "login"}
-	open := recipe.Index{Name: "open", URL: "https://index.example/simple"}
-	team := recipe.Index{Name: "team", URL: "https://index.example/team/simple", Secret: "team-login"}
-	bound := recipe.Index{Name: "bound", URL: "https://index.example/b", Secret: "b", Packages: []string{"mine"}}
-	for _, c := range []struct {
-		name, pkg, url string
-		indexes        []recipe.Index
-		want           string
-	}{
-		{"same host", "a", "https://index.example/files/a.whl", []recipe.Index{corp}, "mlbuild-auth-corp"},
-		{"no secret", "a", "https://index.example/files/a.whl", []recipe.Index{open}, ""},
-		{"other host", "a", "https://files.example/a.whl", []recipe.Index{corp}, ""},
-		{"host that starts alike", "a", "https://index.example.evil.example/a.whl", []recipe.Index{corp}, ""},
-		{"other port", "a", "https://index.example:8443/a.whl", []recipe.Index{corp}, ""},
-		{"in the clear", "a", "http://index.example/a.whl", []recipe.Index{corp}, ""},
-		{"longest prefix", "a", "https://index.example/team/files/a.whl", []recipe.Index{corp, team}, "mlbuild-auth-team"},
-		{"order does not matter", "a", "https://index.example/team/files/a.whl", []recipe.Index{team, corp}, "mlbuild-auth-team"},
-		{"bound package", "mine", "https://index.example/team/files/a.whl", []recipe.Index{team, bound}, "mlbuild-auth-bound"},
-		{"bound, elsewhere", "mine", "https://files.example/a.whl", []recipe.Index{bound}, ""},
-		{"no indexes", "a", "https://index.example/a.whl", nil, ""},
-		{"broken URL", "a", "https://index.example/%zz", []recipe.Index{corp}, ""},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			if got := ops.AuthSecret(pylock.Wheel{Name: c.pkg, URL: c.url}, c.indexes); got != c.want {
-				t.Errorf("got %q, want %q", got, c.want)
-			}
-		})
 	}
 }
 
@@ -139,54 +106,6 @@ func TestDirectWheel(t *testing.T) {
 	}
 }
 
-// networkSteps are the steps that reach the network, by the variables that tell them of a CA.
-func networkSteps(t *testing.T, n ops.Network) map[string]llbtest.Vertex {
-	image := compiled(t, func(_ *recipe.Recipe, in *Inputs) { in.Network = n })
-	resolve := resolution(t, func(_ *recipe.Recipe, in *query.ResolveInputs) { in.Network = n })
-	in := resolveInputs()
-	in.Network = n
-	def, err := query.Inspection(llbtest.Recipe(), llbtest.Wheels(), in)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return map[string]llbtest.Vertex{
-		"apt": image.Named("apt-get install"), "uv": resolve.Named("uv: resolve"), "pip": resolve.Named("pip: bring uv"),
-		"inspect": llbtest.Decode(t, def).Named("look into 8 wheels"),
-	}
-}
-
-func TestNetworkSteps(t *testing.T) {
-	python := []string{"CURL_CA_BUNDLE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"}
-	wantVariables := map[string][]string{"apt": {"SSL_CERT_FILE"}, "uv": python, "pip": python, "inspect": python}
-	for name, v := range networkSteps(t, ops.Network{CA: true, Proxy: ops.Proxy{HTTP: "http://p.example", No: "localhost"}}) {
-		m := llbtest.Mount(v, ops.CAPath)
-		if m == nil || m.MountType != pb.MountType_SECRET || m.SecretOpt.ID != ops.CASecret || m.SecretOpt.Optional || m.SecretOpt.Mode != 0o444 {
-			t.Errorf("%s: mount of the CA: %v", name, m)
-		}
-		for _, variable := range wantVariables[name] {
-			if value, _ := llbtest.Environ(v, variable); value != ops.CAPath {
-				t.Errorf("%s: %s=%q", name, variable, value)
-			}
-		}
-		if p := v.Op.GetExec().Meta.ProxyEnv; p.GetHttpProxy() != "http://p.example" || p.GetNoProxy() != "localhost" || p.GetHttpsProxy() != "" {
-			t.Errorf("%s: proxy %v", name, p)
-		}
-		if v.Op.GetExec().Network != pb.NetMode_UNSET {
-			t.Errorf("%s: network %v", name, v.Op.GetExec().Network)
-		}
-	}
-	for name, v := range networkSteps(t, ops.Network{}) {
-		for _, variable := range python {
-			if value, ok := llbtest.Environ(v, variable); ok {
-				t.Errorf("%s without a CA has %s=%q", name, variable, value)
-			}
-		}
-		if llbtest.Mount(v, ops.CAPath) != nil || v.Op.GetExec().Meta.ProxyEnv != nil {
-			t.Errorf("%s without a CA or proxy has one: %v", name, v.Op.GetExec())
-		}
-	}
-}
-
 func TestAptCaches(t *testing.T) {
 	arm := func(r *recipe.Recipe, _ *Inputs) { r.Platform = "linux/arm64" }
 	ubuntu := func(_ *recipe.Recipe, in *Inputs) { in.Base.Distro = "ubuntu-24.04" }
@@ -244,35 +163,6 @@ func TestAptStep(t *testing.T) {
 	llbtest.Shell(t, script)
 }
 
-// TestSecretsAreNamesOnly: ids do, values cannot, because no function here is given them.
-func TestSecretsAreNamesOnly(t *testing.T) {
-	g := resolution(t, nil)
-	var got []string
-	for _, v := range g.Kinds("exec") {
-		for _, s := range v.Op.GetExec().Secretenv {
-			got = append(got, v.Name+" "+s.Name+"="+s.ID)
-			if s.Optional {
-				t.Errorf("%s is optional: a missing secret would pass unnoticed", s.ID)
-			}
-		}
-		for _, m := range v.Op.GetExec().Mounts {
-			if m.MountType == pb.MountType_SECRET {
-				t.Errorf("%s has a credential as the file %s beside the variable", v.Name, m.Dest)
-			}
-		}
-	}
-	if d := cmp.Diff([]string{"[resolve] uv: resolve the requirements of cpu MLBUILD_INDEX_CORP=mlbuild-index-corp"}, got); d != "" {
-		t.Errorf("secrets (-want +got):\n%s", d)
-	}
-	for _, v := range compiled(t, nil).Kinds("exec") {
-		for _, m := range v.Op.GetExec().Mounts {
-			if m.MountType == pb.MountType_SECRET || len(v.Op.GetExec().Secretenv) > 0 {
-				t.Errorf("%s of the image has a secret", v.Name)
-			}
-		}
-	}
-}
-
 func TestNoCache(t *testing.T) {
 	g := compiled(t, func(_ *recipe.Recipe, in *Inputs) { in.NoCache = ops.NoCacheAll })
 	for _, v := range g.Kinds("exec") {
@@ -297,26 +187,21 @@ func TestNoCache(t *testing.T) {
 	}
 }
 
-func TestStages(t *testing.T) {
-	for _, c := range []struct {
-		stages ops.NoCache
-		id     ops.GroupID
-		want   bool
-	}{
-		{nil, "wheels", false},
-		{ops.NoCacheAll, "anything", true},
-		{ops.NoCache{"wheels"}, "wheels", true},
-		{ops.NoCache{"wheels"}, "system", false},
-		{ops.NoCache{"runtime"}, "account", true},
-		{ops.NoCache{"runtime"}, "resolve", false},
-		{ops.NoCache{"resolve"}, "resolve-system", true},
-		{ops.NoCache{"testing"}, "testing", true},
-	} {
-		if got := c.stages.Has(c.id); got != c.want {
-			t.Errorf("%v has %s: %t", c.stages, c.id, got)
+// TestImageHasNoSecrets: no step of an image without builds, models and steps of its own sees one.
+func TestImageHasNoSecrets(t *testing.T) {
+	for _, v := range compiled(t, nil).Kinds("exec") {
+		for _, m := range v.Op.GetExec().Mounts {
+			if m.MountType == pb.MountType_SECRET || len(v.Op.GetExec().Secretenv) > 0 {
+				t.Errorf("%s of the image has a secret", v.Name)
+			}
 		}
 	}
-	if got := ops.NoCacheNames(); slices.Contains(got, "base") || !slices.Contains(got, "runtime") || !slices.IsSorted(got) {
-		t.Errorf("stages of --no-cache: %v", got)
+}
+
+// TestNetworkOfApt: apt is the one step of an image of wheels that reaches the network.
+func TestNetworkOfApt(t *testing.T) {
+	for _, n := range []ops.Network{{}, {CA: true, Proxy: ops.Proxy{HTTP: "http://p.example", No: "localhost"}}} {
+		image := compiled(t, func(_ *recipe.Recipe, in *Inputs) { in.Network = n })
+		llbtest.CheckNetwork(t, image.Named("apt-get install"), n, ops.AptCA)
 	}
 }

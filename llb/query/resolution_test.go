@@ -219,3 +219,43 @@ func TestResolutionGolden(t *testing.T) {
 	g := resolution(t, func(_ *recipe.Recipe, in *ResolveInputs) { in.Network = ops.Network{CA: true} })
 	llbtest.CompareGolden(t, "resolution.golden", llbtest.Dump(g))
 }
+
+// TestSecretsAreNamesOnly: ids do, values cannot, because no function here is given them.
+func TestSecretsAreNamesOnly(t *testing.T) {
+	g := resolution(t, nil)
+	var got []string
+	for _, v := range g.Kinds("exec") {
+		for _, s := range v.Op.GetExec().Secretenv {
+			got = append(got, v.Name+" "+s.Name+"="+s.ID)
+			if s.Optional {
+				t.Errorf("%s is optional: a missing secret would pass unnoticed", s.ID)
+			}
+		}
+		for _, m := range v.Op.GetExec().Mounts {
+			if m.MountType == pb.MountType_SECRET {
+				t.Errorf("%s has a credential as the file %s beside the variable", v.Name, m.Dest)
+			}
+		}
+	}
+	if d := cmp.Diff([]string{"[resolve] uv: resolve the requirements of cpu MLBUILD_INDEX_CORP=mlbuild-index-corp"}, got); d != "" {
+		t.Errorf("secrets (-want +got):\n%s", d)
+	}
+}
+
+func TestNamesAndGroups(t *testing.T) { llbtest.CheckNames(t, resolution(t, nil)) }
+
+// TestNetworkSteps: what asks indexes is told of the CA and the proxy.
+func TestNetworkSteps(t *testing.T) {
+	for _, n := range []ops.Network{{}, {CA: true, Proxy: ops.Proxy{HTTP: "http://p.example", No: "localhost"}}} {
+		resolve := resolution(t, func(_ *recipe.Recipe, in *ResolveInputs) { in.Network = n })
+		in := resolveInputs()
+		in.Network = n
+		def, err := Inspection(llbtest.Recipe(), llbtest.Wheels(), in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range []llbtest.Vertex{resolve.Named("uv: resolve"), resolve.Named("pip: bring uv"), llbtest.Decode(t, def).Named("look into 8 wheels")} {
+			llbtest.CheckNetwork(t, v, n, ops.PythonCA)
+		}
+	}
+}
