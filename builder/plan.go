@@ -21,7 +21,7 @@ type Planned struct {
 	System []buildlock.Package // the system packages, nil = none, or apt is to find them
 	Graph  *llb.Graph
 	Steps  []llb.Step // what building does, what comes first first
-	Keys   []string   // of the graph's layers, see llb.Graph.LayerKeys
+	Keys   []string   // of the graph's layers, see llb.Lineage
 	Base   string     // the base by its digest
 	CUDA   string
 	// Env are the image's own variables, Interpreter the path of its Python: the recipe's, and what the packages and the base add to them.
@@ -74,12 +74,8 @@ func (b *build) plan(ctx context.Context, a lookup.Asker, v Variant) ([]Planned,
 		if err != nil {
 			return nil, err
 		}
-		keys, err := c.graph.LayerKeys()
-		if err != nil {
-			return nil, err
-		}
 		planned := Planned{
-			Steps: steps, Keys: keys, Base: c.inputs.Base.Ref, Recipe: r, Wheels: c.found.Packages.All(), InBase: c.found.Packages.Runtime.Spared, Graph: c.graph,
+			Steps: steps, Keys: c.graph.Lineage.Keys, Base: c.inputs.Base.Ref, Recipe: r, Wheels: c.found.Packages.All(), InBase: c.found.Packages.Runtime.Spared, Graph: c.graph,
 			CUDA: c.found.Packages.Runtime.CUDA, Env: c.found.Env(), Interpreter: c.found.Base.Contents.Interpreter, Pruned: c.found.Packages.Runtime.Pruned, Locked: c.found.Locked,
 			From: from(r, lock), Notes: c.found.Notes,
 		}

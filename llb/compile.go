@@ -19,6 +19,7 @@ type Graph struct {
 	Definition *pb.Definition
 	Tests      *pb.Definition // of the testing stage: what runs the tests; its result holds TestResult and TestReports
 	Steps      ops.Steps      // what the vertices of both are for
+	Lineage    Lineage        // what the layers of Definition are made from
 	Config     []byte         // OCI image config with docker's extensions, JSON
 	Plan       *layerplan.Plan
 	Target     recipe.Stage
@@ -56,7 +57,7 @@ func Layers(r *recipe.Recipe, in Inputs) ([]*pb.Definition, error) {
 }
 
 func (m image) graph() (*Graph, error) {
-	def, steps, err := m.marshal()
+	def, err := m.encode()
 	if err != nil {
 		return nil, err
 	}
@@ -64,8 +65,13 @@ func (m image) graph() (*Graph, error) {
 	if err != nil {
 		return nil, err
 	}
+	steps := ops.StepsOf(def)
 	maps.Copy(steps, testSteps)
-	keys, err := m.keys(def)
+	made, err := m.trace(def.Constraints)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := m.keys(made)
 	if err != nil {
 		return nil, err
 	}
@@ -74,15 +80,15 @@ func (m image) graph() (*Graph, error) {
 		return nil, fmt.Errorf("encode the image config: %w", err)
 	}
 	return &Graph{
-		Definition: def, Tests: tests, Steps: steps, Config: config, Target: m.in.Target, Platform: m.in.platform,
+		Definition: def.ToPB(), Tests: tests, Steps: steps, Lineage: made.lineage(), Config: config, Target: m.in.Target, Platform: m.in.platform,
 		Plan: &layerplan.Plan{BaseLayers: len(m.in.Base.Config.RootFS.DiffIDs), Layers: m.layers.Plan()},
 	}, nil
 }
 
-// marshal returns the image's definition and what its steps are for: one merge of the base and the layers.
-func (m image) marshal() (*pb.Definition, ops.Steps, error) {
+// encode returns the image's definition: one merge of the base and the layers.
+func (m image) encode() (*bkllb.Definition, error) {
 	state := bkllb.Merge(append(baseStates(m.in), m.layers.States()...), ops.Group{ID: ops.GroupImage}.Named("%s for %s", m.recipe.Profile, m.recipe.Platform))
-	return ops.Marshal(state, m.in.platform, "the graph of "+m.recipe.Profile)
+	return ops.Encode(state, m.in.platform, "the graph of "+m.recipe.Profile)
 }
 
 // tests returns the definition that runs the tests on the image of the testing stage, and what its steps are for; nil for every other stage.

@@ -2,6 +2,7 @@ package llb
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -107,15 +108,7 @@ func TestPinned(t *testing.T) {
 		{"files from nothing", bkllb.Scratch().File(bkllb.Mkdir("/a", 0o755)), true},
 	} {
 		top := bkllb.Scratch().File(bkllb.Copy(test.state, "/", "/out"))
-		def, err := top.Marshal(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		g, err := readOperations(def.Def)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := g.pinned[g.last[0].of]; got != test.want {
+		if got := traceOf(t, top).layers[0].pinned; got != test.want {
 			t.Errorf("%s: %v", test.name, got)
 		}
 	}
@@ -136,25 +129,82 @@ func TestOnline(t *testing.T) {
 		"with the host's":       {run(bkllb.Network(pb.NetMode_HOST)), true},
 		"one with, one without": {run(bkllb.Network(pb.NetMode_NONE)).File(bkllb.Copy(run(), "/a", "/b")), true},
 	} {
-		def, err := test.state.Marshal(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		g, err := readOperations(def.Def)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if g.online != test.want {
-			t.Errorf("%s: %v", name, g.online)
+		if got, err := traceOf(t, test.state).online(); err != nil || got != test.want {
+			t.Errorf("%s: %v, %v", name, got, err)
 		}
 	}
 }
 
-func TestReadOperationsRefusesGarbage(t *testing.T) {
-	for name, data := range map[string]string{"no message": "\xff\xff", "a digest that is none": "\x0a\x08\x0a\x06sha256"} {
-		if _, err := readOperations([][]byte{[]byte(data)}); err == nil {
-			t.Errorf("%s: no error", name)
-		}
+// traceOf traces an image of one layer.
+func traceOf(t *testing.T, layer bkllb.State) traced {
+	t.Helper()
+	m := image{layers: ops.Layers{{State: layer}}}
+	made, err := m.trace(bkllb.NewConstraints())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return made
+}
+
+// TestLineageIsTheDaemons: keys and inputs are those of the encoded definition, from whose operations a daemon computes its digests.
+func TestLineageIsTheDaemons(t *testing.T) {
+	for name, change := range map[string]func(*recipe.Recipe, *Inputs){
+		"service": nil,
+		"arm-root": func(r *recipe.Recipe, in *Inputs) {
+			r.Profile, r.Platform, r.Python.Version, r.System = "gpu", "linux/arm64", "3.12", nil
+			r.User = recipe.User{Home: "/root"}
+			in.Base.Distro, in.Session = "", ops.Session{ID: "session", SharedKey: "shared"}
+		},
+		"many files": func(r *recipe.Recipe, _ *Inputs) {
+			for i := range 300 {
+				r.App.Copy[0].Files = append(r.App.Copy[0].Files, fmt.Sprintf("src/file%03d.py", i))
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := compile(t, change)
+			encoded := llbtest.Decode(t, g.Definition)
+			merge := encoded.ByDigest[encoded.Output].Op
+			if merge.GetMerge() == nil || len(merge.Inputs) != len(g.Plan.Layers)+1 {
+				t.Fatalf("the top is %v", merge)
+			}
+			got := append([]*pb.Input{g.Lineage.Base}, g.Lineage.Layers...)
+			var c ocispecs.Image
+			if err := json.Unmarshal(g.Config, &c); err != nil {
+				t.Fatal(err)
+			}
+			history := c.History[len(c.History)-len(g.Plan.Layers):]
+			for i, in := range merge.Inputs {
+				if got[i].Digest != in.Digest || got[i].Index != in.Index {
+					t.Errorf("output %d is %v, the merge takes %v", i, got[i], in)
+				}
+				if i == 0 {
+					continue
+				}
+				want := digest.FromString(fmt.Sprintf("%s\n%d", in.Digest, in.Index)).String()
+				for _, key := range []string{g.Lineage.Keys[i-1], history[i-1].Comment} {
+					if key != want && (key != "" || g.Plan.Layers[i-1].Kind != layerplan.KindApp) {
+						t.Errorf("%s has the key %q, want %q", g.Plan.Layers[i-1].Name, key, want)
+					}
+				}
+			}
+			for _, v := range encoded.All {
+				if v.Digest == encoded.Output {
+					continue
+				}
+				want := map[string]bool{}
+				for _, in := range v.Op.Inputs {
+					want[in.Digest] = true
+				}
+				inputs, ok := g.Lineage.Inputs[v.Digest]
+				for _, in := range inputs {
+					delete(want, in)
+				}
+				if !ok || len(want) > 0 {
+					t.Errorf("%s is made from %v too", v.Name, want)
+				}
+			}
+		})
 	}
 }
 
@@ -227,5 +277,41 @@ func checkPart(t *testing.T, g *Graph, part *pb.Definition) {
 				t.Errorf("an input of %q is missing", v.Name)
 			}
 		}
+	}
+}
+
+// BenchmarkKeys names the layers of a marshalled graph: of a project with many files that a rule names one by one, and of one with many wheels.
+func BenchmarkKeys(b *testing.B) {
+	for _, bench := range []struct {
+		name          string
+		files, wheels int
+	}{{"10000 files", 10_000, 0}, {"80 wheels", 0, 80}} {
+		b.Run(bench.name, func(b *testing.B) {
+			r, in := llbtest.Recipe(), inputs()
+			for i := range bench.files {
+				r.App.Copy[0].Files = append(r.App.Copy[0].Files, fmt.Sprintf("src/dir%03d/file%05d.py", i/100, i))
+			}
+			for i := range bench.wheels {
+				in.Wheels = append(in.Wheels, llbtest.Wheel(fmt.Sprintf("package-%03d", i), 12_000_000))
+			}
+			m, err := assemble(r, in)
+			if err != nil {
+				b.Fatal(err)
+			}
+			def, err := m.encode()
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				made, err := m.trace(def.Constraints)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if _, err := m.keys(made); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

@@ -1,62 +1,55 @@
 package llb
 
 import (
-	"crypto/sha256"
 	"fmt"
-	"slices"
 
 	"github.com/moby/buildkit/solver/pb"
 	"github.com/opencontainers/go-digest"
 )
 
 // Part returns the part of the definition that makes some of the image's own layers, and nothing between them; with base, on the base. The layers are indexes into
-// Plan.Layers in ascending order. It is nil where the graph does not make each layer by itself. The part is cut out of the encoded graph, because a project's ten thousand
+// Plan.Layers in ascending order. It is nil where the graph does not say what its layers are made from, or nothing is asked for. The part is cut out of the encoded graph, because a project's ten thousand
 // files take as long to compile as to read.
 func (g *Graph) Part(base bool, layers []int) (*pb.Definition, error) {
-	ops, err := readOperations(g.Definition.Def)
-	if err != nil {
-		return nil, err
-	}
-	tops := ops.tops(len(g.Plan.Layers))
-	var wanted []edge
-	if base {
-		wanted = slices.Clone(ops.base(len(g.Plan.Layers)))
-	}
-	if tops == nil || base && wanted == nil {
+	if len(g.Lineage.Layers) != len(g.Plan.Layers) || base && g.Lineage.Base == nil {
 		return nil, nil
 	}
+	var wanted []*pb.Input
+	if base {
+		wanted = append(wanted, g.Lineage.Base)
+	}
 	for _, at := range layers {
-		wanted = append(wanted, tops[at])
+		wanted = append(wanted, g.Lineage.Layers[at])
 	}
 	if len(wanted) == 0 {
 		return nil, nil
 	}
-	return g.cut(ops, wanted)
+	return g.cut(wanted)
 }
 
 // cut returns the definition of some outputs one over the other, with the names and groups that its operations have.
-func (g *Graph) cut(ops *operations, tops []edge) (*pb.Definition, error) {
+func (g *Graph) cut(tops []*pb.Input) (*pb.Definition, error) {
 	part := &partDefinition{from: g.Definition, Definition: &pb.Definition{Metadata: map[string]*pb.OpMetadata{}}}
-	wanted := map[hash]bool{}
+	wanted := map[string]bool{}
 	for _, top := range tops {
-		ops.reach(top.of, wanted)
+		g.Lineage.reach(top.Digest, wanted)
 	}
 	for _, data := range g.Definition.Def {
-		if wanted[sha256.Sum256(data)] {
+		if wanted[digest.FromBytes(data).String()] {
 			part.keep(data, data)
 		}
 	}
 	top := tops[0]
 	if len(tops) > 1 {
-		whole := g.find(ops.last[0].of)
+		whole := g.Definition.Def[len(g.Definition.Def)-2] // the merge of all, made last
 		data, err := mergeOf(whole, tops)
 		if err != nil {
 			return nil, err
 		}
 		part.keep(data, whole)
-		top = edge{of: sha256.Sum256(data)}
+		top = &pb.Input{Digest: digest.FromBytes(data).String()}
 	}
-	data, err := (&pb.Op{Inputs: []*pb.Input{top.input()}}).MarshalVT()
+	data, err := (&pb.Op{Inputs: []*pb.Input{top}}).MarshalVT()
 	if err != nil {
 		return nil, fmt.Errorf("encode a part of the definition: %w", err)
 	}
@@ -78,22 +71,15 @@ func (p *partDefinition) keep(data, like []byte) {
 	}
 }
 
-// find returns an encoded operation of the graph.
-func (g *Graph) find(h hash) []byte {
-	at := slices.IndexFunc(g.Definition.Def, func(data []byte) bool { return sha256.Sum256(data) == h })
-	return g.Definition.Def[at]
-}
-
 // mergeOf encodes a merge like another of other inputs.
-func mergeOf(like []byte, tops []edge) ([]byte, error) {
+func mergeOf(like []byte, tops []*pb.Input) ([]byte, error) {
 	op := &pb.Op{}
 	if err := op.UnmarshalVT(like); err != nil {
 		return nil, fmt.Errorf("read the definition: %w", err)
 	}
 	merge := &pb.MergeOp{}
-	op.Inputs, op.Op = nil, &pb.Op_Merge{Merge: merge}
-	for i, top := range tops {
-		op.Inputs = append(op.Inputs, top.input())
+	op.Inputs, op.Op = tops, &pb.Op_Merge{Merge: merge}
+	for i := range tops {
 		merge.Inputs = append(merge.Inputs, &pb.MergeInput{Input: int64(i)})
 	}
 	data, err := op.MarshalVT()
@@ -103,18 +89,13 @@ func mergeOf(like []byte, tops []edge) ([]byte, error) {
 	return data, nil
 }
 
-// input is the edge as an operation names it.
-func (e edge) input() *pb.Input {
-	return &pb.Input{Digest: fmt.Sprintf("sha256:%x", e.of), Index: int64(e.output)}
-}
-
-// reach notes an operation and all that it is made from.
-func (g *operations) reach(h hash, into map[hash]bool) {
-	if into[h] {
+// reach notes a vertex and all that it is made from.
+func (l Lineage) reach(vertex string, into map[string]bool) {
+	if into[vertex] {
 		return
 	}
-	into[h] = true
-	for _, in := range g.inputs[h] {
-		g.reach(in.of, into)
+	into[vertex] = true
+	for _, in := range l.Inputs[vertex] {
+		l.reach(in, into)
 	}
 }

@@ -80,19 +80,3 @@ func doing(op *pb.Op) string {
 	}
 	return ""
 }
-
-// LayerKeys returns what each layer of the plan is made from, as a digest: equal keys are equal layers. A layer with files of the client has no key, for
-// the graph does not say what is in them.
-func (g *Graph) LayerKeys() ([]string, error) {
-	ops, err := readOperations(g.Definition.Def)
-	if err != nil {
-		return nil, err
-	}
-	keys := make([]string, len(g.Plan.Layers))
-	for i, top := range ops.tops(len(keys)) {
-		if !ops.sent[top.of] {
-			keys[i] = top.key()
-		}
-	}
-	return keys, nil
-}

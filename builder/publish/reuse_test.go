@@ -185,7 +185,7 @@ func TestReuses(t *testing.T) {
 			m.graphs[0].Base = []digest.Digest{onBase[0].diff, "b", "c", "d"}
 		},
 			&reuse{layers: []layerRef{refTo("numpy"), {}}, made: []int{1}}},
-		{"a graph that does not merge its layers", func(m *facts) { m.graphs[0].Definition = &pb.Definition{} }, nil},
+		{"a graph that does not merge its layers", func(m *facts) { m.graphs[0].Lineage = llb.Lineage{} }, nil},
 	} {
 		m := &facts{
 			opts:   with(Options{NoOwnCache: true, Outputs: slices.Clone(pushed)}, "registry.example/a:1"),
@@ -225,11 +225,13 @@ func plannedAs(t *testing.T, own ...string) Graph {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Graph{Graph: &llb.Graph{Config: config, Plan: plan, Definition: merged(t, sources)}, Base: []digest.Digest{digest.FromString("unpacked base")}}
+	def, inputs := merged(t, sources)
+	lineage := llb.Lineage{Base: inputs[0], Layers: inputs[1:]}
+	return Graph{Graph: &llb.Graph{Config: config, Plan: plan, Definition: def, Lineage: lineage}, Base: []digest.Digest{digest.FromString("unpacked base")}}
 }
 
-// merged is a definition that lays sources one over the other.
-func merged(t *testing.T, sources []string) *pb.Definition {
+// merged is a definition that lays sources one over the other, and the sources as its inputs.
+func merged(t *testing.T, sources []string) (*pb.Definition, []*pb.Input) {
 	t.Helper()
 	def, merge := &pb.Definition{}, &pb.MergeOp{}
 	add := func(op *pb.Op) *pb.Input {
@@ -246,7 +248,7 @@ func merged(t *testing.T, sources []string) *pb.Definition {
 		merge.Inputs = append(merge.Inputs, &pb.MergeInput{Input: int64(i)})
 	}
 	add(&pb.Op{Inputs: []*pb.Input{add(top)}})
-	return def
+	return def, top.Inputs
 }
 
 // pushedAs is the image of such a graph in a registry.

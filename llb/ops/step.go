@@ -52,10 +52,25 @@ func (g Group) Step(kind StepKind, name, format string, args ...any) Constraints
 // Marshal encodes a state and all that it is made from as a definition for a platform, and returns what its steps are for. what names the state in an
 // error: "the graph of cpu".
 func Marshal(s bkllb.State, p ocispecs.Platform, what string) (*pb.Definition, Steps, error) {
+	def, err := Encode(s, p, what)
+	if err != nil {
+		return nil, nil, err
+	}
+	steps := StepsOf(def)
+	return def.ToPB(), steps, nil
+}
+
+// Encode is Marshal for those who ask the vertices how they were encoded, which they remember for the definition's constraints.
+func Encode(s bkllb.State, p ocispecs.Platform, what string) (*bkllb.Definition, error) {
 	def, err := s.Marshal(context.Background(), bkllb.Platform(p))
 	if err != nil {
-		return nil, nil, fmt.Errorf("marshal %s: %w", what, err)
+		return nil, fmt.Errorf("marshal %s: %w", what, err)
 	}
+	return def, nil
+}
+
+// StepsOf takes out of a definition what its steps are for.
+func StepsOf(def *bkllb.Definition) Steps {
 	steps := Steps{}
 	for d, m := range def.Metadata {
 		if kind := m.Description[describedKind]; kind != "" {
@@ -65,5 +80,5 @@ func Marshal(s bkllb.State, p ocispecs.Platform, what string) (*pb.Definition, S
 			delete(m.Description, describedOf)
 		}
 	}
-	return def.ToPB(), steps, nil
+	return steps
 }
