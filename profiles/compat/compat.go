@@ -9,7 +9,9 @@ import (
 	"sync"
 )
 
-// compatData is compat.yaml as JSON, which is read twenty times faster. "go test ./profiles/compat -update" writes it.
+//go:generate go test -count=1 -run TestTablesAreTheYAML . -update
+
+// compatData is compat.yaml as JSON, which every start reads in 0.4 ms where YAML takes 4. "make generate" writes it.
 //
 //go:embed compat.json
 var compatData []byte

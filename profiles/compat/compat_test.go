@@ -37,7 +37,7 @@ func TestTablesAreTheYAML(t *testing.T) {
 		t.Fatalf("compat.json: %v", err)
 	}
 	if d := cmp.Diff(want, got); d != "" {
-		t.Errorf("compat.json is not compat.yaml; run go test ./profiles/compat -update (-yaml +json):\n%s", d)
+		t.Errorf("compat.json is not compat.yaml; run make generate, or go generate ./profiles/compat alone (-yaml +json):\n%s", d)
 	}
 }
 
