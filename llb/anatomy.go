@@ -82,7 +82,7 @@ func withPackagesAndFiles(r *recipe.Recipe, in given, layers ops.Layers, account
 	layers = layers.And(wheels...)
 	layers = layers.And(bytecodeLayers(r, in, layers)...)
 	layers = layers.And(hookLayers(r, in, recipe.AfterPackages, layers)...)
-	fetched, err := models.Layers(parts, modelsOf(in), table)
+	fetched, err := models.Layers(parts, in.Tool, table, in.setting())
 	if err != nil {
 		return nil, err
 	}

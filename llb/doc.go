@@ -6,5 +6,6 @@
 //
 // Start with compile.go, then anatomy.go, which puts an image together from the bottom up; each stage and each input of the image has a file. The
 // packages below: layerplan decides what goes into which layer, ops makes the vertices that several stages need, query compiles the graphs whose
-// result is read back before the wheels are known, scripts holds what runs inside steps.
+// result is read back before the wheels are known. install, wheelbuild, models and projectstep make the layers of packages, of packages that are built from
+// source, of models and of the project's own commands; scripts holds what runs inside steps.
 package llb

@@ -20,12 +20,7 @@ func modelsStage(r *recipe.Recipe, in given) (ops.Layers, error) {
 	if err := checkModels(r, in); err != nil {
 		return nil, err
 	}
-	return models.Layers(models.Plan(r, in.Models, r.Layers.Max), modelsOf(in), newDirTable(r))
-}
-
-// modelsOf are the inputs of the models' layers.
-func modelsOf(in given) models.Inputs {
-	return models.Inputs{Tool: in.Tool, Worker: in.Worker, Network: in.Network, Session: in.Session, NoCache: in.NoCache}
+	return models.Layers(models.Plan(r, in.Models, r.Layers.Max), in.Tool, newDirTable(r), in.setting())
 }
 
 // checkModels refuses two files at one path with fault.Spec: of two models, or of a model and the app. A directory of the project counts by its place.

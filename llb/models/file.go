@@ -17,9 +17,9 @@ func (fileSource) header(string) string { return "" }
 
 func (fileSource) job(*recipe.Model, buildlock.ModelFile) *job { return nil }
 
-func (fileSource) file(in Inputs, model *recipe.Model, _ string, _ buildlock.ModelFile) held {
+func (fileSource) file(session ops.Session, model *recipe.Model, _ string, _ buildlock.ModelFile) held {
 	src := model.Source
-	opts := append(in.Session.Local(in.Session.SharedKey+"-model-"+ops.SelectionKey(src.Files, nil)),
+	opts := append(session.Local(session.SharedKey+"-model-"+ops.SelectionKey(src.Files, nil)),
 		bkllb.FollowPaths(src.Files), ops.Group{ID: ops.GroupModels}.Named("send %s", src.Path))
 	return held{state: bkllb.Local(ops.ProjectLocal, opts...), path: "/" + src.Path}
 }

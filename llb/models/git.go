@@ -28,7 +28,7 @@ func (gitSource) job(model *recipe.Model, f buildlock.ModelFile) *job {
 	return &job{"lfs", model.Source.URL, defaultRegion, f.SHA256, f.Size}
 }
 
-func (gitSource) file(_ Inputs, model *recipe.Model, revision string, f buildlock.ModelFile) held {
+func (gitSource) file(_ ops.Session, model *recipe.Model, revision string, f buildlock.ModelFile) held {
 	return held{state: checkout(model, revision), path: "/" + f.Path, byKey: true}
 }
 

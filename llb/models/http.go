@@ -25,7 +25,7 @@ func (httpSource) header(secret string) string { return "mlbuild-model-" + secre
 
 func (httpSource) job(*recipe.Model, buildlock.ModelFile) *job { return nil }
 
-func (httpSource) file(_ Inputs, model *recipe.Model, revision string, f buildlock.ModelFile) held {
+func (httpSource) file(_ ops.Session, model *recipe.Model, revision string, f buildlock.ModelFile) held {
 	state := download(URL(model, revision, f.Path), f.SHA256, Auth(model), StepName(model, f))
 	return held{state: state, path: FetchedFile, byKey: true}
 }

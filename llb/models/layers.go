@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	bkllb "github.com/moby/buildkit/client/llb"
-	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/mlbuild/mlbuild/llb/counts"
 	"github.com/mlbuild/mlbuild/llb/layerplan"
@@ -71,27 +70,19 @@ func newPart(model *recipe.Model, found buildlock.Model, files []buildlock.Model
 	return p
 }
 
-// Inputs is how this run reaches the sources of models.
-type Inputs struct {
-	Tool    ops.Base          // the image whose Python fetches and unpacks; zero where NeedTool says no
-	Worker  ocispecs.Platform // the daemon's own platform, on which it runs
-	Network ops.Network
-	Session ops.Session
-	NoCache ops.NoCache
-}
-
-// Layers returns the layers that Plan decided on, with the directories that a table says.
-func Layers(parts []Part, in Inputs, table ops.DirTable) (ops.Layers, error) {
+// Layers returns the layers that Plan decided on, with the directories that a table says. image is the one whose Python fetches and unpacks; it is zero where
+// NeedTool says no.
+func Layers(parts []Part, image ops.Base, table ops.DirTable, set ops.Setting) (ops.Layers, error) {
 	if len(parts) == 0 {
 		return nil, nil
 	}
-	t, err := newTool(in.Tool, in.Worker, in.Network)
+	t, err := newTool(image, set.Worker, set.Network)
 	if err != nil {
 		return nil, err
 	}
 	var layers ops.Layers
 	for _, p := range parts {
-		state, err := fetcher{in, t}.layer(p, table)
+		state, err := fetcher{t, set}.layer(p, table)
 		if err != nil {
 			return nil, err
 		}
@@ -102,13 +93,13 @@ func Layers(parts []Part, in Inputs, table ops.DirTable) (ops.Layers, error) {
 
 // fetcher is by what the files of models come into the graph.
 type fetcher struct {
-	in   Inputs
 	tool tool
+	set  ops.Setting
 }
 
 // layer puts files of a model onto nothing. It is a function of the bytes, the place, the owner and the mode.
 func (m fetcher) layer(p Part, table ops.DirTable) (bkllb.State, error) {
-	s := ops.Group{ID: ops.GroupModels, NoCache: m.in.NoCache}
+	s := m.set.Group(ops.GroupModels)
 	parents := p.parents()
 	a := table.Mkdirs(parents...)
 	add := m.copyFiles
@@ -181,7 +172,7 @@ func (m fetcher) file(p Part, f buildlock.ModelFile) (held, error) {
 		state, err := m.tool.fetch(*j, p.model.Secret, fetchStep(p.model, f))
 		return held{state: state, path: FetchedFile, byKey: true}, err
 	}
-	return kind.file(m.in, p.model, p.found.Revision, f), nil
+	return kind.file(m.set.Session, p.model, p.found.Revision, f), nil
 }
 
 // Path is where a file of a model comes to lie.

@@ -6,6 +6,7 @@ import (
 
 	bkllb "github.com/moby/buildkit/client/llb"
 
+	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
@@ -19,7 +20,7 @@ type source interface {
 	// job returns what a program of ours is told that fetches a file; nil where the daemon can fetch it by itself.
 	job(model *recipe.Model, f buildlock.ModelFile) *job
 	// file returns what has a file that no program fetches.
-	file(in Inputs, model *recipe.Model, revision string, f buildlock.ModelFile) held
+	file(session ops.Session, model *recipe.Model, revision string, f buildlock.ModelFile) held
 }
 
 // sources are the kinds.
