@@ -1,6 +1,9 @@
 package llb
 
 import (
+	"fmt"
+	"strconv"
+
 	bkllb "github.com/moby/buildkit/client/llb"
 
 	"github.com/mlbuild/mlbuild/llb/install"
@@ -30,4 +33,20 @@ func systemLayers(r *recipe.Recipe, in given) (layers ops.Layers, accounts bkllb
 		accounts = imageSoFar(r, in, layers) // they may have added some
 	}
 	return layers, accounts
+}
+
+// accountLayers returns the layer that adds the image's user to the user database of accounts; none for root. The helper reads its /etc and writes two files, so the layer
+// depends on those files alone: another base with the same accounts gives the same layer. The step's cache key is the base's digest and not the
+// contents of its /etc, because reading them would pull the base on a daemon that has the layer from a cache.
+func accountLayers(r *recipe.Recipe, in given, accounts bkllb.State) ops.Layers {
+	u := r.User
+	if u.UID == 0 {
+		return nil
+	}
+	args := []string{"account", "-etc", "/base", "-out", "/out", "-name", u.Name,
+		"-uid", strconv.Itoa(u.UID), "-gid", strconv.Itoa(u.GID), "-home", u.Home}
+	step := ops.HelperStep(ops.HelperRoot(in.Helpers.Wheels), in.Worker, ops.Group{ID: ops.GroupAccount, NoCache: in.NoCache},
+		fmt.Sprintf("add user %s (%d:%d)", u.Name, u.UID, u.GID), args,
+		bkllb.AddMount("/base", accounts, bkllb.SourcePath("/etc"), bkllb.Readonly, ops.ByKey))
+	return ops.Layers{{Layer: layerplan.Layer{Kind: layerplan.KindAccount, Name: "user " + u.Name}, State: step.AddMount("/out", bkllb.Scratch())}}
 }
