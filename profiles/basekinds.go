@@ -1,6 +1,7 @@
 package profiles
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -180,7 +181,7 @@ func (q baseQuestion) distroless() recipe.BaseImage {
 	if !ok {
 		return recipe.BaseImage{}
 	}
-	suite := s.suite.Or(orElse(suiteOf(python), "bookworm"))
+	suite := s.suite.Or(cmp.Or(suiteOf(python), "bookworm"))
 	number, known := distrolessNumbers[suite]
 	if !known {
 		q.unknownSuite(s.suite)

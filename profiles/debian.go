@@ -1,6 +1,7 @@
 package profiles
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -52,7 +53,7 @@ func (q baseQuestion) debianSuite() string {
 	if s := q.spec.suite; s.Set {
 		return s.Value
 	}
-	return orElse(suiteOf(q.wanted.Version), compat.DefaultSuite)
+	return cmp.Or(suiteOf(q.wanted.Version), compat.DefaultSuite)
 }
 
 // suiteOf is the release that has a Python, "" if none has.

@@ -49,7 +49,7 @@ func TestDocumentedKeys(t *testing.T) {
 	every := yamldoc.Object("test", "name", "x", "unknown", "x") // makes each mapping list what it knows
 	decodePython(d, every, &pythonSpec{})
 	decodeSourceBuild(d, every, &sourceBuildSpec{})
-	decodeIndexes(d, &yamldoc.Node{Kind: yamldoc.List, Items: []*yamldoc.Node{every}}, &pythonSpec{})
+	decodePython(d, yamldoc.Object("test", "indexes", &yamldoc.Node{Kind: yamldoc.List, Items: []*yamldoc.Node{every}}), &pythonSpec{})
 	decodeBase(d, every, &baseSpec{})
 	decodePrune(d, every, &pruneSpec{})
 	decodeUser(d, every, &userSpec{})

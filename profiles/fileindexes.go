@@ -1,6 +1,7 @@
 package profiles
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"slices"
@@ -130,7 +131,7 @@ func withFileIndex(report *yamldoc.Report, l indexLine, indexes []recipe.Index) 
 func freeName(address string, taken []recipe.Index) string {
 	host := "index"
 	if u, err := url.Parse(address); err == nil {
-		host = orElse(cleanName(u.Hostname()), host)
+		host = cmp.Or(cleanName(u.Hostname()), host)
 	}
 	for n := 1; ; n++ {
 		name := host

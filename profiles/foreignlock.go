@@ -17,7 +17,7 @@ const maxLockBytes = 8 << 20
 
 // withForeignLock decides whether the lock of another tool says the versions: the one that python.lock names, else uv.lock or poetry.lock of the project
 // whose dependencies are wanted.
-func withForeignLock(t files.Tree, p pythonSpec, py *pyproject, w wanted) wanted {
+func withForeignLock(t files.Tree, p Spec, py *pyproject, w wanted) wanted {
 	name, at := namedLock(t, p.lock), p.lock.At
 	if source := w.requires.Project; !p.lock.Set && source != nil {
 		name, at = findLock(t, path.Dir(source.File.Path), py.poetry()), fault.Position{}
@@ -70,7 +70,7 @@ func findLock(t files.Tree, dir string, poetry bool) string {
 }
 
 // onlyPylock refuses what asks for packages beside a lock in the standard's form.
-func onlyPylock(report *yamldoc.Report, p pythonSpec, name string, at fault.Position) {
+func onlyPylock(report *yamldoc.Report, p Spec, name string, at fault.Position) {
 	for _, other := range []struct {
 		key   string
 		given []yamldoc.String
@@ -86,7 +86,7 @@ func onlyPylock(report *yamldoc.Report, p pythonSpec, name string, at fault.Posi
 }
 
 // fromPylock takes a lock in the standard's form as it is. It lists every package.
-func fromPylock(req recipe.Requirements, p pythonSpec, name string) recipe.Requirements {
+func fromPylock(req recipe.Requirements, p Spec, name string) recipe.Requirements {
 	req.Lock, req.From, req.Project, req.Files = name, name, nil, nil
 	req.Extras, req.Groups = recipe.SortedUnique(yamldoc.Values(p.extras)), recipe.SortedUnique(yamldoc.Values(p.groups))
 	return req

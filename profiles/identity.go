@@ -1,6 +1,7 @@
 package profiles
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -15,7 +16,7 @@ var Platforms = []string{"linux/amd64", "linux/arm64"}
 
 // resolvePlatform reads --platform.
 func resolvePlatform(report *yamldoc.Report, given string) string {
-	platform := orElse(given, Platforms[0])
+	platform := cmp.Or(given, Platforms[0])
 	if !slices.Contains(Platforms, platform) {
 		report.Add(fault.New(fault.Platform, "the platform %q cannot be built", given).
 			In(fault.Position{File: "--platform"}).Hint("allowed: %s", strings.Join(Platforms, ", ")))
@@ -34,7 +35,7 @@ func resolveName(report *yamldoc.Report, s yamldoc.String, others ...string) str
 	if s.Set {
 		if !projectName.MatchString(s.Value) || len(s.Value) > 63 {
 			report.Specf(s.At, "the name %q is not made of lower-case letters, digits and single dashes", s.Value).
-				Hint("for example name: %s", orElse(cleanName(s.Value), "app"))
+				Hint("for example name: %s", cmp.Or(cleanName(s.Value), "app"))
 		}
 		return s.Value
 	}

@@ -1,6 +1,7 @@
 package profiles
 
 import (
+	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
@@ -20,7 +21,7 @@ type origins struct {
 
 // gatherOrigins finds where the project takes its packages from: by the project file, by the options of requirements files (lines), and by Poetry's and
 // uv's settings in the pyproject.toml whose dependencies are wanted, nil = none.
-func gatherOrigins(report *yamldoc.Report, p pythonSpec, lines []indexLine, py *pyproject, poetry *foundPoetry) origins {
+func gatherOrigins(report *yamldoc.Report, p Spec, lines []indexLine, py *pyproject, poetry *foundPoetry) origins {
 	o := origins{indexes: namedIndexes(report, p.indexes)}
 	for _, s := range p.findLinks {
 		if checkURL(report, s, "python.find_links") {
@@ -69,4 +70,10 @@ func checkIndex(report *yamldoc.Report, s indexSpec, seen map[string]bool) {
 	if s.secret.Set && !secretID.MatchString(s.secret.Value) {
 		report.Specf(s.secret.At, "%q is not the id of a secret", s.secret.Value)
 	}
+}
+
+// leakedURL adds the fault of a requirement or index whose URL has a password in it.
+func leakedURL(report *yamldoc.Report, at fault.Position) {
+	leakAt(report, at, "a URL here holds credentials").
+		Hint("name the index in %s: python: {indexes: [{name: …, url: …, secret: id}]}, and give --secret id=…", FileName)
 }

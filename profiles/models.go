@@ -1,6 +1,7 @@
 package profiles
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -130,11 +131,11 @@ func modelOf(t files.Tree, s modelSpec) (m recipe.Model, ok bool) {
 	}
 	checkModelKeys(t.Report, s, m)
 	base := m.Source.Base()
-	m.Name = orElse(cleanName(m.Source.Stem()), "model")
+	m.Name = cmp.Or(cleanName(m.Source.Stem()), "model")
 	if s.name.Set {
 		m.Name = s.name.Value
 		if !projectName.MatchString(m.Name) {
-			t.Specf(s.name.At, "%q cannot name a model", m.Name).Hint("use lower-case letters, digits and single dashes: %s", orElse(cleanName(m.Name), "model"))
+			t.Specf(s.name.At, "%q cannot name a model", m.Name).Hint("use lower-case letters, digits and single dashes: %s", cmp.Or(cleanName(m.Name), "model"))
 		}
 	}
 	m.To = modelPlace(t.Report, s, m, base)
@@ -221,9 +222,9 @@ func modelPlace(report *yamldoc.Report, s modelSpec, m recipe.Model, base string
 		report.Specf(s.at, "the model %s needs a destination: its source names none", m.Source).Hint("write to: model.pt, which is /models/model.pt")
 		return ""
 	case !s.to.Set:
-		to, at = orElse(base, m.Name), s.at
+		to, at = cmp.Or(base, m.Name), s.at
 	case strings.HasSuffix(to, "/") && !m.Tree():
-		to += orElse(base, m.Name)
+		to += cmp.Or(base, m.Name)
 	}
 	if !path.IsAbs(to) && !files.HasDotDot(to) {
 		to = path.Join(modelRoot, to)

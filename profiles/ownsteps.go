@@ -1,6 +1,7 @@
 package profiles
 
 import (
+	"cmp"
 	"fmt"
 	"io/fs"
 	"path"
@@ -136,7 +137,7 @@ func script(report *yamldoc.Report, s scriptSpec, what string) recipe.Script {
 	}
 	for _, dir := range s.caches {
 		if why := files.BadDirectory(dir.Value); why != "" || path.Clean(dir.Value) == "/" {
-			report.Specf(dir.At, "the cache %q %s", dir.Value, orElse(why, "is the root of the image"))
+			report.Specf(dir.At, "the cache %q %s", dir.Value, cmp.Or(why, "is the root of the image"))
 		}
 		c.Caches = append(c.Caches, path.Clean(dir.Value))
 	}

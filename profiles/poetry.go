@@ -1,6 +1,7 @@
 package profiles
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -56,7 +57,7 @@ func fromPoetry(report *yamldoc.Report, py *pyproject) {
 	case slices.Contains(py.Project.Dynamic, "dependencies"):
 		own := poetryProject(report, py)
 		py.Project.Dependencies, py.Project.OptionalDependencies = own.Dependencies, own.OptionalDependencies
-		py.Project.RequiresPython = orElse(py.Project.RequiresPython, own.RequiresPython)
+		py.Project.RequiresPython = cmp.Or(py.Project.RequiresPython, own.RequiresPython)
 		py.dependenciesKnown()
 	}
 	groups := map[string]poetryGroup{}

@@ -1,6 +1,7 @@
 package profiles
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -116,7 +117,7 @@ func withPoetrySources(report *yamldoc.Report, own []indexSpec, py *pyproject, f
 			}
 			continue
 		}
-		ix := recipe.Index{Name: orElse(cleanName(s.Name), "source"), URL: s.URL, Packages: poetrySourced(py.Tool.Poetry, found, s.Name)}
+		ix := recipe.Index{Name: cmp.Or(cleanName(s.Name), "source"), URL: s.URL, Packages: poetrySourced(py.Tool.Poetry, found, s.Name)}
 		first := s.Priority == "primary" || s.Priority == "default" || s.Priority == "" && !s.Secondary
 		if len(ix.Packages) == 0 && s.Priority == "explicit" {
 			continue

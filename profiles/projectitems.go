@@ -1,6 +1,7 @@
 package profiles
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -103,7 +104,7 @@ func (p *pyproject) groupItems(name string, chain []string) (items []projectItem
 		case map[string]any:
 			if other, ok := entry["include-group"].(string); ok {
 				found, again := p.groupItems(other, chain)
-				items, circle = append(items, found...), orElse(circle, again)
+				items, circle = append(items, found...), cmp.Or(circle, again)
 			}
 		}
 	}

@@ -185,7 +185,7 @@ func badTOML(report *yamldoc.Report, name string, err error) {
 }
 
 // projectSource takes the dependencies of pyproject.toml, with the extras and groups that the project file names, and returns also what they say.
-func projectSource(t files.Tree, p pythonSpec, py *pyproject) (*recipe.ProjectSource, asked) {
+func projectSource(t files.Tree, p Spec, py *pyproject) (*recipe.ProjectSource, asked) {
 	if py == nil {
 		return nil, asked{} // reported when it was read
 	}

@@ -1,6 +1,7 @@
 package profiles
 
 import (
+	"cmp"
 	"io/fs"
 	"slices"
 	"strings"
@@ -42,7 +43,7 @@ func resolvePython(t files.Tree, s, suite yamldoc.String, py *pyproject) recipe.
 
 func chosenPython(t files.Tree, s, suite yamldoc.String, py *pyproject) recipe.Python {
 	if s.Set {
-		return recipe.Python{Version: minorPython(t.Report, s), From: orElse(s.At.File, "default")}
+		return recipe.Python{Version: minorPython(t.Report, s), From: cmp.Or(s.At.File, "default")}
 	}
 	if data, err := fs.ReadFile(t.FS, ".python-version"); err == nil {
 		line := strings.TrimPrefix(strings.TrimSpace(yamldoc.FirstLine(string(data))), "cpython-")

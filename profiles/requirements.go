@@ -56,7 +56,7 @@ type wanted struct {
 // requirementQuestion is what a project's requirements are gathered by.
 type requirementQuestion struct {
 	files.Tree
-	python  pythonSpec // with the inputs that were chosen
+	python  Spec // with the inputs that were chosen
 	py      *pyproject
 	profile string
 }
@@ -74,12 +74,12 @@ func gatherRequirements(q requirementQuestion) wanted {
 	w = withSteps(q.Tree, p, w.with(read.asked))
 	w = withOverrides(q.Tree, p, w)
 	w.requires.NoDeps = normalizedNames(p.noDeps)
-	if p.project.Set {
+	if p.Project.Set {
 		source, asked := projectSource(q.Tree, p, q.py)
 		w.requires.Project = source
 		w = w.with(asked)
 	} else if len(p.extras)+len(p.groups) > 0 && !p.lock.Set {
-		q.Specf(p.at, "python.extras and python.groups need python.project").Hint("write project: . beside them")
+		q.Specf(p.At, "python.extras and python.groups need python.project").Hint("write project: . beside them")
 	}
 	w = withForeignLock(q.Tree, p, q.py, w)
 	from := gatherOrigins(q.Report, p, w.indexes, w.project(q.py), w.poetry)
@@ -105,9 +105,18 @@ func (w wanted) project(py *pyproject) *pyproject {
 	return py
 }
 
+// buildConstraints reads python.build_constraints, which hold what builds from source choose, and returns also what they say.
+func buildConstraints(t files.Tree, p Spec) ([]recipe.File, asked) {
+	read := newRequirementReader(t, p.indexes)
+	list := read.fileList(p.buildConstraints, true)
+	return list, read.asked
+}
+
 // withSources adds what was read of packages that are built here. They are the same for the runtime and for every stage.
-func withSources(req recipe.Requirements, a asked) recipe.Requirements {
-	req.Source, req.Local = slices.Concat(req.Source, a.source), slices.Concat(req.Local, a.local)
+func withSources(req recipe.Requirements, list ...asked) recipe.Requirements {
+	for _, a := range list {
+		req.Source, req.Local = slices.Concat(req.Source, a.source), slices.Concat(req.Local, a.local)
+	}
 	return req
 }
 
@@ -125,10 +134,10 @@ func projectOf(req recipe.Requirements) *pyproject {
 }
 
 // parsed returns requirements whose texts are final with what they say.
-func parsed(req recipe.Requirements, py *pyproject) recipe.Requirements {
+func parsed(req recipe.Requirements) recipe.Requirements {
 	req.Parse()
 	if req.Project != nil {
-		project := *req.Project
+		py, project := projectOf(req), *req.Project
 		project.Lines = py.lines(true, project.Extras, project.Groups)
 		project.Repos = py.Tool.UV.repos(project.Lines)
 		req.Project = &project
@@ -136,8 +145,9 @@ func parsed(req recipe.Requirements, py *pyproject) recipe.Requirements {
 	return req
 }
 
-// parsedStage is parsed for what a stage asks for beyond the runtime.
-func parsedStage(q recipe.StageRequirements, py *pyproject) recipe.StageRequirements {
+// parsedStage is parsed for what a stage asks for beyond the runtime, whose requirements are runtime.
+func parsedStage(q recipe.StageRequirements, runtime recipe.Requirements) recipe.StageRequirements {
+	py := projectOf(runtime)
 	q.Parse()
 	q.ProjectLines = py.lines(false, q.Extras, q.Groups)
 	q.Repos = py.Tool.UV.repos(q.ProjectLines)
@@ -153,14 +163,14 @@ func normalizedNames(list []yamldoc.String) []string {
 }
 
 // chosenInputs returns p with the requirements of a project that names none: those that a named lock belongs to, else what is there. file is the project file.
-func chosenInputs(t files.Tree, p pythonSpec, py *pyproject, file string) pythonSpec {
-	if p.requirements != nil || p.packages != nil || p.project.Set {
+func chosenInputs(t files.Tree, p Spec, py *pyproject, file string) Spec {
+	if p.requirements != nil || p.packages != nil || p.Project.Set {
 		return p
 	}
 	here := func(at fault.Position) yamldoc.String { return yamldoc.String{Value: ".", At: at, Set: true} }
 	switch base := path.Base(p.lock.Value); {
 	case p.lock.Set && (base == "uv.lock" || base == "poetry.lock"):
-		p.project = here(p.lock.At)
+		p.Project = here(p.lock.At)
 	case p.lock.Set && p.lock.Value != "none": // a lock in the standard's form lists every package
 	case t.Exists("requirements.txt"):
 		if py.hasProject() {
@@ -168,9 +178,9 @@ func chosenInputs(t files.Tree, p pythonSpec, py *pyproject, file string) python
 		}
 		p.requirements = []yamldoc.String{{Value: "requirements.txt", Set: true}}
 	case py.hasProject():
-		p.project = here(fault.Position{})
+		p.Project = here(fault.Position{})
 	default:
-		t.Add(nothingToBuildFrom(t, p.at, file))
+		t.Add(nothingToBuildFrom(t, p.At, file))
 	}
 	return p
 }
@@ -196,4 +206,9 @@ var otherTools = []struct{ file, hint string }{
 	{"environment.yml", "list its pip packages in requirements.txt; conda packages are not installed."},
 	{"setup.py", "move install_requires to [project] dependencies in pyproject.toml, or to requirements.txt."},
 	{"setup.cfg", "move install_requires to [project] dependencies in pyproject.toml, or to requirements.txt."},
+}
+
+// asksIn reports whether one of the packages is asked for by name.
+func asksIn(direct []requirement, names ...string) bool {
+	return slices.ContainsFunc(direct, func(q requirement) bool { return slices.Contains(names, q.Name) })
 }

@@ -1,6 +1,7 @@
 package profiles
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -22,7 +23,7 @@ const (
 // E-CUDA, E-WHEEL, E-VARIANT, E-ABI and E-RESOLVE for what the tables know not to fit, E-SDIST for what cannot be built.
 // The recipe is final: nobody changes it.
 func (p *Project) Resolve(sel Selection) (*recipe.Recipe, error) {
-	sel.Profile = orElse(sel.Profile, defaultProfile)
+	sel.Profile = cmp.Or(sel.Profile, defaultProfile)
 	t := files.Tree{Report: p.report.Fork(), FS: p.fsys}
 	if !slices.Contains(p.names(), sel.Profile) {
 		f := fault.New(fault.Spec, "the profile %q does not exist", sel.Profile)
@@ -43,21 +44,21 @@ func (p *Project) Resolve(sel Selection) (*recipe.Recipe, error) {
 // compose makes the recipe of a project file's sections, in this order. Each is decided by its own part of the file and by what was decided before it.
 func (p *Project) compose(t files.Tree, s *spec, sel Selection) *recipe.Recipe {
 	r := &recipe.Recipe{Profile: sel.Profile, Platform: resolvePlatform(t.Report, sel.Platform), Bytecode: s.bytecode}
-	py, public := findPyproject(t, s.python.project), yamldoc.Values(s.public)
+	py, public := findPyproject(t, s.python.Project), yamldoc.Values(s.public)
 	r.Name = resolveName(t.Report, s.name, py.name(), p.DefaultName)
 	r.Image = resolveImage(t.Report, s.image)
 	r.Suffix = resolveSuffix(t.Report, s.suffix, sel.Profile)
 	r.Tool = readReference(t.Report, s.tool, defaultTool)
 	r.Compression = resolveCompression(t.Report, s.compression)
 
-	python := chosenInputs(t, s.python, py, p.file)
+	python := chosenInputs(t, s.python.Spec, py, p.file)
 	wanted := gatherRequirements(requirementQuestion{t, python, py, sel.Profile})
 	direct := wanted.direct
 	r.Secrets = p.resolveSecrets(t.Report, s)
 	accelerator, ok := resolveAccelerator(t.Report, s.accelerator, acceleratorQuestion{sel.Profile, r.Platform, wanted.torch, direct})
 	names := renameQuestion{accelerator, r.Platform, recipe.BaseKind(s.base.kind.Value), wanted.requires.Allow}
 	if r.Accelerator = accelerator; ok {
-		wanted = fitRequirements(fitQuestion{t, python.indexes, py, names, s.pytorchIndex, s.accelerator.cuda}, wanted)
+		wanted = fitRequirements(fitQuestion{t, python, py, names, s.pytorchIndex, s.accelerator.cuda}, wanted)
 	}
 	r.Python = resolvePython(t, s.python.version, namedSuite(s.base), py)
 	checkPins(t.Report, direct, r.Accelerator, r.Python.Version, sel.Profile)
@@ -71,10 +72,11 @@ func (p *Project) compose(t files.Tree, s *spec, sel Selection) *recipe.Recipe {
 	r.System, r.Builder.System, r.Apt = system.image, system.builder, system.apt
 	builds := resolveSourceBuilds(t.Report, s.python.build, public)
 	r.Builder.Packages, r.Requires = builds.packages, withBuilds(wanted.requires, builds)
-	limits := newRequirementReader(t, python.indexes)
-	r.Builder.Constraints = limits.fileList(python.buildConstraints, true)
-	r.Requires = withSources(r.Requires, limits.asked)
-	r.Builder.Project = installed(t, python, r.Name)
+	limits, asked := buildConstraints(t, python)
+	r.Builder.Constraints, r.Requires = limits, withSources(r.Requires, asked)
+	if s.python.install {
+		r.Builder.Project = projectWheel(t, python, r.Name)
+	}
 
 	r.User = resolveUser(t.Report, s.user)
 	r.Layers = resolveLayers(t.Report, s.layers)
@@ -88,9 +90,9 @@ func (p *Project) compose(t files.Tree, s *spec, sel Selection) *recipe.Recipe {
 	side := files.Placement{Workdir: r.App.Workdir, User: r.User}
 	steps := resolveSteps(t, s, stepQuestion{side, r.App.Copy, public})
 	r.Build, r.LibraryPath, r.Bake, r.Run, r.CopyFrom = steps.build, steps.libraryPath, steps.bake, steps.run, steps.copyFrom
-	runtime := runtimeRequirements{t, r.Requires, python.indexes, py, names, sel.Profile}
+	runtime := runtimeRequirements{t, r.Requires, python, py, names, sel.Profile}
 	stages := resolveStages(t, s, sel.Target, runtime, stageQuestion{side, public, direct})
-	r.Testing, r.Dev, r.Requires = stages.testing, stages.dev, withSources(r.Requires, stages.sources)
+	r.Testing, r.Dev, r.Requires = stages.testing, stages.dev, withSources(r.Requires, stages.sources...)
 	leaks(t.Report, s, p.argPairs(sel))
 
 	return withInputs(t.Report, *r, s.base.glibc.Value)
@@ -99,27 +101,19 @@ func (p *Project) compose(t files.Tree, s *spec, sel Selection) *recipe.Recipe {
 // withInputs returns a recipe whose texts are final with what they say, parsed, and with the hashes of what its locks are made from.
 // glibc is base.glibc as the project names it.
 func withInputs(report *yamldoc.Report, r recipe.Recipe, glibc string) *recipe.Recipe {
-	py := projectOf(r.Requires)
-	r.Requires = parsed(r.Requires, py)
+	r.Requires = parsed(r.Requires)
 	r.Requires.Inputs = requiresInputs(report, &r, glibc)
 	if r.Testing != nil {
 		testing := *r.Testing
-		testing.Requires = parsedStage(testing.Requires, py)
+		testing.Requires = parsedStage(testing.Requires, r.Requires)
 		testing.Requires.Inputs = stageInputs(report, r.Requires.Inputs, testing.Requires)
 		r.Testing = &testing
 	}
 	if r.Dev != nil {
 		dev := *r.Dev
-		dev.Requires = parsedStage(dev.Requires, py)
+		dev.Requires = parsedStage(dev.Requires, r.Requires)
 		dev.Requires.Inputs = stageInputs(report, r.Requires.Inputs, dev.Requires)
 		r.Dev = &dev
 	}
 	return &r
-}
-
-func orElse(s, fallback string) string {
-	if s == "" {
-		return fallback
-	}
-	return s
 }

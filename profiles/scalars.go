@@ -1,6 +1,7 @@
 package profiles
 
 import (
+	"cmp"
 	"net/url"
 	"strconv"
 	"strings"
@@ -90,7 +91,7 @@ func readSize(report *yamldoc.Report, s yamldoc.String, what string, fallback in
 	if err != nil || n == 0 {
 		report.Specf(s.At, "%s must be more than 0", what)
 	}
-	for range strings.Index(" kMG", orElse(m[2], " ")) {
+	for range strings.Index(" kMG", cmp.Or(m[2], " ")) {
 		n *= unit
 	}
 	return n
@@ -178,7 +179,7 @@ func readPorts(report *yamldoc.Report, given []yamldoc.String) []string {
 			}
 			continue
 		}
-		ports = append(ports, m[1]+"/"+orElse(m[2], "tcp"))
+		ports = append(ports, m[1]+"/"+cmp.Or(m[2], "tcp"))
 	}
 	return recipe.SortedUnique(ports)
 }
@@ -196,12 +197,6 @@ func checkURL(report *yamldoc.Report, s yamldoc.String, what string) bool {
 		return false
 	}
 	return true
-}
-
-// leakedURL adds the fault of a requirement or index whose URL has a password in it.
-func leakedURL(report *yamldoc.Report, at fault.Position) {
-	leakAt(report, at, "a URL here holds credentials").
-		Hint("name the index in %s: python: {indexes: [{name: …, url: …, secret: id}]}, and give --secret id=…", FileName)
 }
 
 // decodeWords reads a command: a list of words. A single text is refused, because whether a shell splits it would

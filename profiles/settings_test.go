@@ -1,6 +1,7 @@
 package profiles
 
 import (
+	"cmp"
 	"os"
 	"slices"
 	"strings"
@@ -142,7 +143,7 @@ func TestRuntimePage(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		version := orElse(sel.Args["MODEL_VERSION"], "3")
+		version := cmp.Or(sel.Args["MODEL_VERSION"], "3")
 		if !slices.Contains(r.App.Labels, recipe.Pair{Name: "org.example.model.url", Value: "https://models.example/sentiment/" + version}) {
 			t.Errorf("labels %v", r.App.Labels)
 		}

@@ -121,25 +121,22 @@ func packageBuild(report *yamldoc.Report, name string, s sourceBuildSpec, public
 	return p
 }
 
-// installed is the project itself, which is built as a wheel; nil if that is not wanted, or a fault.
-func installed(t files.Tree, p pythonSpec, name string) *recipe.LocalSource {
-	if !p.install {
-		return nil
-	}
+// projectWheel is the project itself, which is built as a wheel; nil after a fault.
+func projectWheel(t files.Tree, p Spec, name string) *recipe.LocalSource {
 	dir := "."
-	if p.project.Set {
-		clean, ok := t.Inside(p.project.Value, p.project.At, "project")
+	if p.Project.Set {
+		clean, ok := t.Inside(p.Project.Value, p.Project.At, "project")
 		if !ok {
 			return nil
 		}
 		dir = strings.TrimSuffix(strings.TrimSuffix(clean, "pyproject.toml"), "/")
-		dir = orElse(dir, ".")
+		dir = cmp.Or(dir, ".")
 	}
-	local, ok := localDirectory(t, dir, p.at)
+	local, ok := localDirectory(t, dir, p.At)
 	if !ok {
 		return nil
 	}
-	local.Name = orElse(local.Name, pypi.Normalize(name))
+	local.Name = cmp.Or(local.Name, pypi.Normalize(name))
 	local.Meta = nil // its requirements are asked for by python.project
 	return &local
 }

@@ -35,44 +35,12 @@ type spec struct {
 	secrets      []yamldoc.String
 }
 
+// pythonSpec is the section python: what it says of packages, and of the interpreter and the project itself.
 type pythonSpec struct {
-	at           fault.Position
-	version      yamldoc.String
-	requirements []yamldoc.String
-	packages     []yamldoc.String
-	constraints  []yamldoc.String
-	then         []stepSpec
-	overrides    []yamldoc.String
-	noDeps       []yamldoc.String
-	project      yamldoc.String
-	extras       []yamldoc.String
-	groups       []yamldoc.String
-	indexes      []indexSpec
-	findLinks    []yamldoc.String
-	strategy     yamldoc.String
-	cooldown     yamldoc.String
-	fresh        []yamldoc.Pair // packages that the cooldown does not hold, and why
-	lock         yamldoc.String
-	allow        []yamldoc.String
-
-	build            []sourceBuildSpec
-	buildConstraints []yamldoc.String
-	install          bool
-}
-
-// stepSpec is an item of python.then.
-type stepSpec struct {
-	requirements []yamldoc.String
-	packages     []yamldoc.String
-}
-
-type indexSpec struct {
-	at       fault.Position
-	name     yamldoc.String
-	url      yamldoc.String
-	packages []yamldoc.String
-	secret   yamldoc.String
-	standard bool // key default
+	Spec
+	version yamldoc.String
+	build   []sourceBuildSpec
+	install bool
 }
 
 // topOnly are keys that the project has once; profileOnly are keys that only a profile has.
@@ -124,69 +92,10 @@ func specFields(d *yamldoc.Decoder, s *spec) yamldoc.Fields {
 }
 
 func decodePython(d *yamldoc.Decoder, n *yamldoc.Node, p *pythonSpec) {
-	p.at = n.At
-	d.Mapping(n, "python", yamldoc.Fields{
-		"version":      d.String(&p.version, "python.version"),
-		"requirements": d.Strings(&p.requirements, "python.requirements"),
-		"packages":     d.Strings(&p.packages, "python.packages"),
-		"constraints":  d.Strings(&p.constraints, "python.constraints"),
-		"project":      d.String(&p.project, "python.project"),
-		"extras":       d.Strings(&p.extras, "python.extras"),
-		"groups":       d.Strings(&p.groups, "python.groups"),
-		"allow":        d.Strings(&p.allow, "python.allow"),
-		"overrides":    d.Strings(&p.overrides, "python.overrides"),
-		"no_deps":      d.Strings(&p.noDeps, "python.no_deps"),
-		"find_links":   d.Strings(&p.findLinks, "python.find_links"),
-		"lock":         d.String(&p.lock, "python.lock"),
-		"indexes":      func(n *yamldoc.Node) { decodeIndexes(d, n, p) },
-		"then":         func(n *yamldoc.Node) { decodeSteps(d, n, p) },
-
-		"cooldown":          d.String(&p.cooldown, "python.cooldown"),
-		"cooldown_except":   d.Pairs(&p.fresh, "python.cooldown_except"),
-		"index_strategy":    d.String(&p.strategy, "python.index_strategy"),
-		"install":           d.Flag(&p.install, "python.install"),
-		"build":             func(n *yamldoc.Node) { decodeSourceBuilds(d, n, p) },
-		"build_constraints": d.Strings(&p.buildConstraints, "python.build_constraints"),
-	})
-}
-
-// decodeSteps reads a list of requirements and of mappings with requirements and packages.
-func decodeSteps(d *yamldoc.Decoder, n *yamldoc.Node, p *pythonSpec) {
-	if n.Kind != yamldoc.List {
-		d.Wrong(n, "python.then", "a list of requirements and of mappings")
-		return
-	}
-	p.then = nil
-	for _, item := range n.Items {
-		var step stepSpec
-		if item.Kind != yamldoc.Mapping {
-			d.Strings(&step.packages, "python.then")(item)
-		} else {
-			d.Mapping(item, "python.then", yamldoc.Fields{
-				"requirements": d.Strings(&step.requirements, "requirements"), "packages": d.Strings(&step.packages, "packages"),
-			})
-		}
-		p.then = append(p.then, step)
-	}
-}
-
-func decodeIndexes(d *yamldoc.Decoder, n *yamldoc.Node, p *pythonSpec) {
-	if n.Kind != yamldoc.List {
-		d.Wrong(n, "python.indexes", "a list of mappings with name and url")
-		return
-	}
-	p.indexes = nil
-	for _, item := range n.Items {
-		index := indexSpec{at: item.At}
-		if item.Kind != yamldoc.Mapping {
-			d.Wrong(item, "an item of python.indexes", "a mapping with name and url")
-			continue
-		}
-		d.Mapping(item, "python.indexes", yamldoc.Fields{
-			"name": d.String(&index.name, "name"), "url": d.String(&index.url, "url"),
-			"packages": d.Strings(&index.packages, "packages"), "secret": d.String(&index.secret, "secret"),
-			"default": d.Flag(&index.standard, "default"),
-		})
-		p.indexes = append(p.indexes, index)
-	}
+	p.At = n.At
+	fields := Fields(d, &p.Spec)
+	fields["version"] = d.String(&p.version, "python.version")
+	fields["install"] = d.Flag(&p.install, "python.install")
+	fields["build"] = func(n *yamldoc.Node) { decodeSourceBuilds(d, n, p) }
+	d.Mapping(n, "python", fields)
 }

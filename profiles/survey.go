@@ -23,7 +23,7 @@ type Survey struct {
 func NewSurvey(fsys fs.FS, directory string) Survey {
 	t := files.Tree{Report: yamldoc.NewReport(), FS: fsys}
 	py := findPyproject(t, yamldoc.String{})
-	wanted := gatherRequirements(requirementQuestion{t, chosenInputs(t, pythonSpec{}, py, ""), py, defaultProfile})
+	wanted := gatherRequirements(requirementQuestion{t, chosenInputs(t, Spec{}, py, ""), py, defaultProfile})
 	s := Survey{
 		Name: resolveName(t.Report, yamldoc.String{}, py.name(), directory), PyProject: py.hasProject(),
 		Python: resolvePython(t, yamldoc.String{}, yamldoc.String{}, py).Version, ignore: files.ReadIgnores(t, nil, nil),

@@ -1,6 +1,7 @@
 package profiles
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -338,7 +339,7 @@ func snapshotOf(report *yamldoc.Report, s *snapshotSpec) *recipe.Snapshot {
 		return nil
 	}
 	return &recipe.Snapshot{URL: strings.TrimRight(s.url.Value, "/"),
-		Date: m[1] + m[2] + m[3] + "T" + orElse(m[4], "00") + orElse(m[5], "00") + orElse(m[6], "00") + "Z"}
+		Date: m[1] + m[2] + m[3] + "T" + cmp.Or(m[4], "00") + cmp.Or(m[5], "00") + cmp.Or(m[6], "00") + "Z"}
 }
 
 // systemInputs is the hash of what apt is asked. A key counts by its bytes, not by its path, and the strategy does not count: it changes

@@ -9,7 +9,7 @@ import (
 
 // withSteps adds the groups of python.then. What a later group says of a package stands in place of what the groups before it, and the packages
 // themselves, say of it: as when one pip install follows another, but for a result that fits together.
-func withSteps(t files.Tree, p pythonSpec, w wanted) wanted {
+func withSteps(t files.Tree, p Spec, w wanted) wanted {
 	for _, step := range p.then {
 		read := newRequirementReader(t, p.indexes)
 		w.requires.Files = withFiles(w.requires.Files, read.fileList(step.requirements, false))
@@ -34,7 +34,7 @@ func withFiles(files, more []recipe.File) []recipe.File {
 }
 
 // withOverrides reads python.overrides. They ask for no package by themselves.
-func withOverrides(t files.Tree, p pythonSpec, w wanted) wanted {
+func withOverrides(t files.Tree, p Spec, w wanted) wanted {
 	read := newRequirementReader(t, p.indexes)
 	read.items(p.overrides)
 	w.requires = withSources(w.requires, read.asked)

@@ -1,6 +1,7 @@
 package profiles
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strings"
@@ -105,7 +106,7 @@ func withUVSettings(t files.Tree, own []indexSpec, py *pyproject, w wanted) want
 	if tool == nil {
 		return w
 	}
-	w.requires.Strategy = orElse(w.requires.Strategy, tool.Strategy)
+	w.requires.Strategy = cmp.Or(w.requires.Strategy, tool.Strategy)
 	if w.requires.Strategy == strategies[0] {
 		w.requires.Strategy = ""
 	}
@@ -186,7 +187,7 @@ func projectText(report *yamldoc.Report, py *pyproject, bound bool) string {
 
 // standardProject writes what p says into the table [project] of a file, without the packages of the project's own code.
 func standardProject(table map[string]any, p *projectTable, own []string) map[string]any {
-	table["name"], table["version"] = orElse(cleanName(p.Name), "project"), "0"
+	table["name"], table["version"] = cmp.Or(cleanName(p.Name), "project"), "0"
 	table["dependencies"] = withoutNames(p.Dependencies, own)
 	optional := map[string]any{}
 	for _, extra := range recipe.SortedKeys(p.OptionalDependencies) {

@@ -1,0 +1,136 @@
+package profiles
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/mlbuild/mlbuild/profiles/compat"
+	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/files"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/yamldoc"
+)
+
+// fitQuestion is what requirements are taken to an accelerator by.
+type fitQuestion struct {
+	files.Tree
+	python       Spec // with the inputs that were chosen
+	py           *pyproject
+	names        renameQuestion
+	pytorchIndex yamldoc.String
+	cuda         yamldoc.String // accelerator.cuda as the project names it
+}
+
+// fitRequirements takes the requirements to the accelerator: the names of frameworks, the locks of other tools, and the index of PyTorch.
+func fitRequirements(q fitQuestion, w wanted) wanted {
+	a, py := q.names.accelerator, w.project(q.py)
+	w.requires.Rename = renames(w.direct, q.names)
+	kept := ""
+	if w.uv != nil {
+		if kept = keptVersions(w.uv, w.requires, a); kept == "" {
+			w = fromUVLock(q.Report, w.uv, w)
+		} else {
+			q.Notef("the versions of %s are kept, packages are chosen anew: %s", w.uv.name, kept)
+		}
+	}
+	if w.requires.From == "" {
+		w = withUVSettings(q.Tree, q.python.indexes, py, w)
+		w.requires.Torch, w.requires.Indexes = bindTorch(q, a, w)
+	}
+	switch {
+	case kept != "":
+		w = w.pinned(w.uv.name, w.uv.lock.pins())
+	case w.poetry != nil:
+		w = w.pinned(w.poetry.name, w.poetry.lock.pins())
+	}
+	if py != nil {
+		project := *w.requires.Project
+		project.File.Data = projectText(q.Report, py, w.requires.Torch != "")
+		w.requires.Project = &project
+	}
+	return w
+}
+
+// bindTorch binds torch and its family to an index of PyTorch: cpu, or the one of the wanted CUDA. Without a
+// version the default index's own CUDA builds serve. It returns the name of that index, "" = not bound, and all indexes.
+func bindTorch(q fitQuestion, a recipe.Accelerator, w wanted) (torch string, indexes []recipe.Index) {
+	tag := "cpu"
+	indexes = w.requires.Indexes
+	if a.Kind == recipe.CUDA {
+		tag = compat.CUDATag(a.CUDA)
+		if a.CUDA == "" || !knownTag(q.Report, tag, q.cuda.At, asksIn(w.direct, "torch")) {
+			return "", indexes
+		}
+	}
+	if i := slices.IndexFunc(indexes, func(i recipe.Index) bool { return slices.Contains(i.Packages, "torch") }); i >= 0 {
+		return indexes[i].Name, indexes // the project binds torch itself
+	}
+	name := "pytorch-" + tag
+	if slices.ContainsFunc(indexes, func(i recipe.Index) bool { return i.Name == name }) {
+		return name, indexes // the project has its own index of this name
+	}
+	root := strings.TrimRight(q.pytorchIndex.Or(cmp.Or(w.torch.root, compat.Torch().Index.URL)), "/")
+	checkURL(q.Report, yamldoc.String{Value: root, At: q.pytorchIndex.At, Set: true}, "pytorch_index")
+	return name, append(indexes, recipe.Index{Name: name, URL: root + "/" + tag})
+}
+
+// knownTag reports whether some torch has an index of the CUDA tag. A tag beyond the table is believed with a
+// note; one in between is an error at accelerator.cuda if torch is asked for, and no reason to bind it otherwise.
+func knownTag(report *yamldoc.Report, tag string, at fault.Position, asked bool) bool {
+	tags := compat.Torch().Tags()
+	if slices.Contains(tags, tag) {
+		return true
+	}
+	wanted := compat.CUDAOfTag(tag)
+	if compat.CompareVersions(wanted, compat.CUDAOfTag(tags[len(tags)-1])) > 0 {
+		report.Notef("CUDA %s is newer than the tables of this mlbuild (%s), which cannot check it", wanted, compat.Known().AsOf)
+		return true
+	}
+	if !asked {
+		report.Notef("no torch was ever built for CUDA %s; only the CUDA major is held for the other frameworks", wanted)
+		return false
+	}
+	report.Add(fault.New(fault.Cuda, "no torch was ever built for CUDA %s", wanted).In(at).
+		Hint("nearest: %s", strings.Join(nearestCUDA(wanted, tags), ", ")))
+	return false
+}
+
+// nearestCUDA returns up to two versions below and two above the wanted one.
+func nearestCUDA(wanted string, tags []string) []string {
+	i, _ := slices.BinarySearchFunc(tags, wanted, func(tag, w string) int { return compat.CompareVersions(compat.CUDAOfTag(tag), w) })
+	var near []string
+	for _, tag := range tags[max(0, i-2):min(len(tags), i+2)] {
+		near = append(near, compat.CUDAOfTag(tag))
+	}
+	return near
+}
+
+// renameQuestion is what the names of frameworks are decided by.
+type renameQuestion struct {
+	accelerator recipe.Accelerator
+	platform    string
+	base        recipe.BaseKind // base.kind as the project names it
+	allowed     []string        // packages that the project wants as they are
+}
+
+// renames returns the names for this accelerator of frameworks that have one package for each; nil for none of them.
+func renames(direct []requirement, names renameQuestion) map[string]string {
+	found := map[string]string{}
+	for _, q := range direct {
+		f := compat.Known().Frameworks.Of(q.Name)
+		if f == nil || slices.Contains(names.allowed, q.Name) {
+			continue
+		}
+		if names.base == recipe.BaseTensorFlow && f.Name == "tensorflow" {
+			continue // it is in the base, under the name that it has there
+		}
+		if to := f.PackageFor(q.Name, q.ExtrasText(), names.accelerator, names.platform); to != q.Name+q.ExtrasText() {
+			found[q.Name] = to
+		}
+	}
+	if len(found) == 0 {
+		return nil
+	}
+	return found
+}
