@@ -80,7 +80,7 @@ func resolveCommand(t files.Tree, s appSpec, q commandQuestion) (command []strin
 		return append(slices.Clone(q.launch), q.train), q.train
 	}
 	if command := consoleScript(t.Report, q.py, q.wheel); command != nil {
-		return command, q.py.path + " [project.scripts]"
+		return command, q.py.file() + " [project.scripts]"
 	}
 	for _, name := range []string{"main.py", "app.py"} {
 		if isCopied(t, q.copied, name) {
@@ -106,10 +106,10 @@ var entryPoint = lazyregexp.New(`^([A-Za-z_][A-Za-z0-9_.]*)\s*:\s*([A-Za-z_][A-Z
 // consoleScript runs the project's only console script. Where the project itself is not installed, the function
 // is called by name as the script would do it.
 func consoleScript(report *yamldoc.Report, py *pyproject, installed bool) []string {
-	if !py.hasProject() || len(py.Project.Scripts) == 0 {
+	if len(py.scripts()) == 0 {
 		return nil
 	}
-	names := recipe.SortedKeys(py.Project.Scripts)
+	names := recipe.SortedKeys(py.scripts())
 	if len(names) > 1 {
 		report.Notef("the project has several console scripts (%s): name one in app.command", strings.Join(names, ", "))
 		return nil
@@ -117,7 +117,7 @@ func consoleScript(report *yamldoc.Report, py *pyproject, installed bool) []stri
 	if installed {
 		return names[:1]
 	}
-	m := entryPoint.FindStringSubmatch(py.Project.Scripts[names[0]])
+	m := entryPoint.FindStringSubmatch(py.scripts()[names[0]])
 	if m == nil {
 		report.Notef("the console script %s is not module:function and is not used as the command", names[0])
 		return nil

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
@@ -66,7 +67,7 @@ func (q *requirementReader) indexLine(l indexLine) {
 		l.url = l.url[:m[3]] + l.url[m[1]:]
 		if i := indexAt(q.own, l.url); i < 0 || !q.own[i].secret.Set {
 			q.Specf(l.at, "%s wants credentials from the environment, which no step of a build has", l.option).
-				Hint("name the index in %s: python: {indexes: [{name: …, url: %q, secret: id}]}, and give --secret id=…", FileName, l.url)
+				Hint("name the index in %s: python: {indexes: [{name: …, url: %q, secret: id}]}, and give --secret id=…", files.ProjectFile, l.url)
 			return
 		}
 	}
@@ -79,7 +80,7 @@ func (q *requirementReader) indexLine(l indexLine) {
 			Hint("serve them by HTTP, and give the page's URL")
 		return
 	}
-	if !checkURL(q.Report, yamldoc.String{Value: l.url, At: l.at, Set: true}, l.option) {
+	if !q.Report.CheckURL(yamldoc.String{Value: l.url, At: l.at, Set: true}, l.option) {
 		return
 	}
 	q.indexes = append(q.indexes, l)

@@ -71,7 +71,7 @@ func bindTorch(q fitQuestion, a recipe.Accelerator, w wanted) (torch string, ind
 		return name, indexes // the project has its own index of this name
 	}
 	root := strings.TrimRight(q.pytorchIndex.Or(cmp.Or(w.torch.root, compat.Torch().Index.URL)), "/")
-	checkURL(q.Report, yamldoc.String{Value: root, At: q.pytorchIndex.At, Set: true}, "pytorch_index")
+	q.Report.CheckURL(yamldoc.String{Value: root, At: q.pytorchIndex.At, Set: true}, "pytorch_index")
 	return name, append(indexes, recipe.Index{Name: name, URL: root + "/" + tag})
 }
 

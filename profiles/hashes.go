@@ -8,6 +8,7 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
 // hashedLine is a requirement with the hashes that its files may have. One by URL has no version.
@@ -25,7 +26,7 @@ func (q *requirementReader) hashesOf(l pypi.Line, at fault.Position) {
 	h := hashedLine{name: l.Required.Name}
 	for _, value := range found {
 		algorithm, sum, _ := strings.Cut(value, ":")
-		if sum = strings.ToLower(sum); algorithm == "sha256" && sha256Hex.MatchString(sum) {
+		if sum = strings.ToLower(sum); algorithm == "sha256" && yamldoc.SHA256.MatchString(sum) {
 			h.sha256 = append(h.sha256, sum)
 		}
 	}

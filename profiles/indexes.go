@@ -2,6 +2,7 @@ package profiles
 
 import (
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
@@ -9,7 +10,6 @@ import (
 
 var (
 	indexName = lazyregexp.New(`^[a-z0-9]+([._-][a-z0-9]+)*$`)
-	secretID  = lazyregexp.New(`^[A-Za-z0-9][A-Za-z0-9_.-]*$`)
 )
 
 // origins is where packages come from beside the default index.
@@ -24,7 +24,7 @@ type origins struct {
 func gatherOrigins(report *yamldoc.Report, p Spec, lines []indexLine, py *pyproject, poetry *foundPoetry) origins {
 	o := origins{indexes: namedIndexes(report, p.indexes)}
 	for _, s := range p.findLinks {
-		if checkURL(report, s, "python.find_links") {
+		if report.CheckURL(s, "python.find_links") {
 			o.findLinks = append(o.findLinks, s.Value)
 		}
 	}
@@ -66,14 +66,14 @@ func checkIndex(report *yamldoc.Report, s indexSpec, seen map[string]bool) {
 		report.Specf(s.name.At, "two indexes are named %q", s.name.Value)
 	}
 	seen[s.name.Value] = true
-	checkURL(report, s.url, "the index "+s.name.Value)
-	if s.secret.Set && !secretID.MatchString(s.secret.Value) {
+	report.CheckURL(s.url, "the index "+s.name.Value)
+	if s.secret.Set && !yamldoc.SecretID.MatchString(s.secret.Value) {
 		report.Specf(s.secret.At, "%q is not the id of a secret", s.secret.Value)
 	}
 }
 
 // leakedURL adds the fault of a requirement or index whose URL has a password in it.
 func leakedURL(report *yamldoc.Report, at fault.Position) {
-	leakAt(report, at, "a URL here holds credentials").
-		Hint("name the index in %s: python: {indexes: [{name: …, url: …, secret: id}]}, and give --secret id=…", FileName)
+	report.Leakf(at, "a URL here holds credentials").
+		Hint("name the index in %s: python: {indexes: [{name: …, url: …, secret: id}]}, and give --secret id=…", files.ProjectFile)
 }

@@ -20,7 +20,7 @@ func readGitModel(t files.Tree, s modelSpec, value yamldoc.String) recipe.ModelS
 			Hint("write its https URL, and secret: id beside it if it is private")
 		return src
 	}
-	checkURL(t.Report, value, "the repository")
+	t.Report.CheckURL(value, "the repository")
 	src.Revision = modelRevision(t.Report, s.revision, "HEAD")
 	src.Files = modelFiles(t.Report, s.files)
 	return src

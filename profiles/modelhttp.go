@@ -16,7 +16,7 @@ var httpModel = modelSource{kind: recipe.ModelHTTP, key: "url", keys: []string{"
 var signedQuery = lazyregexp.New(`(?i)^(x-amz-signature|x-amz-security-token|x-goog-signature|signature|sig|token|access_token|api_key|apikey|key)$`)
 
 func readHTTPModel(t files.Tree, _ modelSpec, value yamldoc.String) recipe.ModelSource {
-	checkURL(t.Report, value, "the model")
+	t.Report.CheckURL(value, "the model")
 	src := recipe.ModelSource{URL: value.Value}
 	u, err := url.Parse(value.Value)
 	if err != nil {
@@ -24,7 +24,7 @@ func readHTTPModel(t files.Tree, _ modelSpec, value yamldoc.String) recipe.Model
 	}
 	for _, name := range recipe.SortedKeys(u.Query()) {
 		if signedQuery.MatchString(name) {
-			leakAt(t.Report, value.At, "the URL of the model is signed: its parameter %s opens the file to whoever reads it", name).
+			t.Report.Leakf(value.At, "the URL of the model is signed: its parameter %s opens the file to whoever reads it", name).
 				Hint("write s3://bucket/key or gs://bucket/key, or the URL without it, and secret: id beside it; the secret holds the credentials")
 			break
 		}

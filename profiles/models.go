@@ -145,7 +145,7 @@ func modelOf(t files.Tree, s modelSpec) (m recipe.Model, ok bool) {
 	if s.mode.Set {
 		m.Mode = fmt.Sprintf("%04o", files.ReadMode(t.Report, s.mode, 0))
 	}
-	if s.secret.Set && !secretID.MatchString(m.Secret) {
+	if s.secret.Set && !yamldoc.SecretID.MatchString(m.Secret) {
 		t.Specf(s.secret.At, "%q is not the id of a secret", m.Secret)
 	}
 	m.Inputs = modelInputs(t.Report, m.Source)
@@ -167,11 +167,11 @@ func modelSourceOf(t files.Tree, s modelSpec) recipe.ModelSource {
 		return recipe.ModelSource{}
 	}
 	sum, endpoint := strings.ToLower(s.sha256.Value), strings.TrimRight(s.endpoint.Value, "/")
-	if s.sha256.Set && !sha256Hex.MatchString(sum) {
+	if s.sha256.Set && !yamldoc.SHA256.MatchString(sum) {
 		t.Specf(s.sha256.At, "%q is not a sha256: 64 hexadecimal digits", s.sha256.Value)
 	}
 	if s.endpoint.Set {
-		checkURL(t.Report, s.endpoint, "the endpoint")
+		t.Report.CheckURL(s.endpoint, "the endpoint")
 	}
 	value := *s.sources[given[0]]
 	kind := modelSources[slices.IndexFunc(modelSources, func(m modelSource) bool {

@@ -152,7 +152,7 @@ func script(report *yamldoc.Report, s scriptSpec, what string) recipe.Script {
 // stepSecret decides how a step gets a secret: as the file /run/secrets/<id> where nothing else is said.
 func stepSecret(report *yamldoc.Report, s stepSecretSpec) recipe.StepSecret {
 	secret := recipe.StepSecret{ID: s.id.Value, Env: s.env.Value, File: s.file.Value}
-	if !secretID.MatchString(secret.ID) {
+	if !yamldoc.SecretID.MatchString(secret.ID) {
 		report.Specf(s.id.At, "%q is not the id of a secret", secret.ID)
 	}
 	switch {
@@ -194,7 +194,7 @@ func stepSource(t files.Tree, s *sourceSpec, q stepQuestion) *recipe.Source {
 	case s.git.Set:
 		stepGit(t.Report, s)
 	case s.url.Set:
-		checkURL(t.Report, s.url, "the source")
+		t.Report.CheckURL(s.url, "the source")
 		if !fileHash.MatchString(src.SHA256) {
 			t.Specf(orAt(s.sha256, s.url), "the source at a URL needs its sha256, 64 hexadecimal digits").Hint("curl -fsSL %s | sha256sum", yamldoc.Redact(s.url.Value))
 		}
@@ -222,7 +222,7 @@ func stepGit(report *yamldoc.Report, s *sourceSpec) {
 			Hint("or clone it in the commands, with ssh: true and network: true")
 		return
 	}
-	checkURL(report, s.git, "the source")
+	report.CheckURL(s.git, "the source")
 	if !gitCommit.MatchString(s.commit.Value) {
 		report.Specf(orAt(s.commit, s.git), "the source needs the full commit, 40 hexadecimal digits: a branch or tag may move").
 			Hint("git ls-remote %s", yamldoc.Redact(s.git.Value))

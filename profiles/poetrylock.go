@@ -108,7 +108,7 @@ func withPoetrySources(report *yamldoc.Report, own []indexSpec, py *pyproject, f
 			continue
 		}
 		at := py.at(tomltext.Element("tool.poetry.source", i) + ".url")
-		if !checkURL(report, yamldoc.String{Value: s.URL, At: at, Set: true}, "the source "+s.Name) {
+		if !report.CheckURL(yamldoc.String{Value: s.URL, At: at, Set: true}, "the source "+s.Name) {
 			continue
 		}
 		if m := torchIndex.FindStringSubmatch(s.URL); m != nil {

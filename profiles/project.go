@@ -9,12 +9,13 @@ import (
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
 // FileName is the project file's name where no other is asked for.
-const FileName = "mlbuild.yaml"
+const FileName = files.ProjectFile
 
 // Project is a project file that was read and found well formed, or a directory without one. Its profiles are
 // decided by Resolve.

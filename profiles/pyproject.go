@@ -82,15 +82,36 @@ func (p *pyproject) at(key string) fault.Position {
 // keyAt is the place of a key itself.
 func (p *pyproject) keyAt(key string) fault.Position { return p.places.Position(p.path, key) }
 
+// file is its path in the project.
+func (p *pyproject) file() string { return p.path }
+
+// hasProject reports whether there is a [project], written so or by Poetry.
 func (p *pyproject) hasProject() bool { return p != nil && p.Project != nil }
 
 func (p *pyproject) poetry() bool { return p != nil && p.Tool.Poetry != nil }
 
+// name is the name in [project], "" = none.
 func (p *pyproject) name() string {
 	if !p.hasProject() {
 		return ""
 	}
 	return p.Project.Name
+}
+
+// requiresPython is the versions of Python that the project runs on, a specifier (PEP 440); "" = it does not say.
+func (p *pyproject) requiresPython() yamldoc.String {
+	if !p.hasProject() {
+		return yamldoc.String{}
+	}
+	return yamldoc.String{Value: p.Project.RequiresPython, At: p.at("project.requires-python"), Set: p.Project.RequiresPython != ""}
+}
+
+// scripts are its console scripts: the functions, "module:function", by their names.
+func (p *pyproject) scripts() map[string]string {
+	if !p.hasProject() {
+		return nil
+	}
+	return p.Project.Scripts
 }
 
 // findPyproject reads the pyproject.toml that python.project names, or the one beside the project file; nil if there is none that can be read.
@@ -223,7 +244,7 @@ func scanForCredentials(report *yamldoc.Report, py *pyproject) {
 			return f.Code == fault.SecretLeak && f.At.File == at.File && f.At.Line == at.Line
 		})
 		if yamldoc.HasUserInfo(line) && !known {
-			leakAt(report, at, "a URL here holds credentials").Hint("name the index in %s with secret: id", FileName)
+			report.Leakf(at, "a URL here holds credentials").Hint("name the index in %s with secret: id", files.ProjectFile)
 		}
 	}
 }

@@ -24,10 +24,7 @@ var (
 // (suite), requires-python, else the default.
 func resolvePython(t files.Tree, s, suite yamldoc.String, py *pyproject) recipe.Python {
 	p := chosenPython(t, s, suite, py)
-	wanted := ""
-	if py.hasProject() {
-		wanted = py.Project.RequiresPython
-	}
+	wanted := py.requiresPython().Value
 	if wanted == "" || p.From == "requires-python" || !minorVersion.MatchString(p.Version) {
 		return p
 	}
@@ -36,7 +33,7 @@ func resolvePython(t files.Tree, s, suite yamldoc.String, py *pyproject) recipe.
 		at = suite.At
 	}
 	if ok, err := satisfies(p.Version, wanted); err == nil && !ok {
-		t.Specf(at, "Python %s (%s) is not what %s asks for: requires-python %q", p.Version, p.From, py.path, wanted)
+		t.Specf(at, "Python %s (%s) is not what %s asks for: requires-python %q", p.Version, p.From, py.file(), wanted)
 	}
 	return p
 }
@@ -54,8 +51,8 @@ func chosenPython(t files.Tree, s, suite yamldoc.String, py *pyproject) recipe.P
 	if v := compat.DebianReleases[suite.Value].Python; v != "" {
 		return recipe.Python{Version: v, From: "base.suite"}
 	}
-	if py.hasProject() && py.Project.RequiresPython != "" {
-		return recipe.Python{Version: fromRequiresPython(t.Report, py), From: "requires-python"}
+	if wanted := py.requiresPython(); wanted.Set {
+		return recipe.Python{Version: fromRequiresPython(t.Report, wanted), From: "requires-python"}
 	}
 	t.Notef("no Python version is named: %s is taken; set python: {version: %q}", compat.DefaultPython, compat.DefaultPython)
 	return recipe.Python{Version: compat.DefaultPython, From: "default"}
@@ -80,21 +77,19 @@ func minorPython(report *yamldoc.Report, s yamldoc.String) string {
 }
 
 // fromRequiresPython takes the default if it is allowed, else the lowest allowed version that has a slim image.
-func fromRequiresPython(report *yamldoc.Report, py *pyproject) string {
-	wanted := py.Project.RequiresPython
-	at := py.at("project.requires-python")
+func fromRequiresPython(report *yamldoc.Report, wanted yamldoc.String) string {
 	candidates := slices.Insert(slices.Clone(compat.Known().Slim), 0, compat.DefaultPython)
 	for _, v := range candidates {
-		fits, err := satisfies(v, wanted)
+		fits, err := satisfies(v, wanted.Value)
 		if err != nil {
-			report.Specf(at, "requires-python %q is not a version specifier: %s", wanted, err)
+			report.Specf(wanted.At, "requires-python %q is not a version specifier: %s", wanted.Value, err)
 			return compat.DefaultPython
 		}
 		if fits {
 			return v
 		}
 	}
-	report.Specf(at, "no known Python satisfies requires-python %q", wanted).
+	report.Specf(wanted.At, "no known Python satisfies requires-python %q", wanted.Value).
 		Hint("known: %s; name another with python: {version: …}", strings.Join(compat.Known().Slim, ", "))
 	return compat.DefaultPython
 }

@@ -191,7 +191,7 @@ func nothingToBuildFrom(t files.Tree, at fault.Position, file string) *fault.Fau
 	if file != "" {
 		f.In(fault.Position{File: file, Line: at.Line, Column: at.Column})
 	}
-	f.Hint("write a requirements.txt, or python: {requirements: [file]} in %s; requirements: [] means no packages", FileName)
+	f.Hint("write a requirements.txt, or python: {requirements: [file]} in %s; requirements: [] means no packages", files.ProjectFile)
 	for _, other := range otherTools {
 		if t.Exists(other.file) {
 			f.Hint("%s is here: %s", other.file, other.hint)

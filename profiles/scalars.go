@@ -2,7 +2,6 @@ package profiles
 
 import (
 	"cmp"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -49,7 +48,7 @@ func readReference(report *yamldoc.Report, s yamldoc.String, fallback string) st
 // badReference says why a text is no image reference, without what may be a password in it.
 func badReference(report *yamldoc.Report, s yamldoc.String, err error) {
 	if yamldoc.URLWithUser.MatchString(s.Value) {
-		leakAt(report, s.At, "the image reference holds credentials")
+		report.Leakf(s.At, "the image reference holds credentials")
 		return
 	}
 	f := fault.New(fault.Ref, "%q is not an image reference: %w", s.Value, err).In(s.At)
@@ -182,21 +181,6 @@ func readPorts(report *yamldoc.Report, given []yamldoc.String) []string {
 		ports = append(ports, m[1]+"/"+cmp.Or(m[2], "tcp"))
 	}
 	return recipe.SortedUnique(ports)
-}
-
-// checkURL refuses what is no http(s) URL, and one with credentials. It reports whether the URL is good.
-func checkURL(report *yamldoc.Report, s yamldoc.String, what string) bool {
-	if yamldoc.HasUserInfo(s.Value) {
-		leakAt(report, s.At, "the URL of %s holds credentials", what).
-			Hint("write the URL without them and secret: id beside it; give --secret id=… with user:password")
-		return false
-	}
-	u, err := url.Parse(s.Value)
-	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-		report.Specf(s.At, "%q is not an http or https URL", s.Value)
-		return false
-	}
-	return true
 }
 
 // decodeWords reads a command: a list of words. A single text is refused, because whether a shell splits it would

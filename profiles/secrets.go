@@ -18,13 +18,6 @@ var (
 	publicName = lazyregexp.New(`(?i)(?:_|^)(public|file|version)(?:_|$)`)
 )
 
-// leakAt adds an E-SECRET-LEAK. The message must not hold the value.
-func leakAt(r *yamldoc.Report, at fault.Position, format string, args ...any) *fault.Fault {
-	f := fault.New(fault.SecretLeak, format, args...).In(at)
-	r.Add(f)
-	return f
-}
-
 // secretLike reports whether a name is one that a secret usually has. Dots and dashes separate words too.
 func secretLike(name string) bool {
 	name = strings.NewReplacer(".", "_", "-", "_").Replace(name)
@@ -53,7 +46,7 @@ func leaks(report *yamldoc.Report, s *spec, args []yamldoc.Pair) {
 func leaksOfCommand(report *yamldoc.Report, words []yamldoc.String) {
 	for _, word := range words {
 		if shape := yamldoc.ShapeOf(word.Value); shape != "" {
-			leakAt(report, word.At, "the command holds %s, which everyone who has the image can read", shape)
+			report.Leakf(word.At, "the command holds %s, which everyone who has the image can read", shape)
 		}
 	}
 }
@@ -97,7 +90,7 @@ func stepLeaks(report *yamldoc.Report, s *spec) {
 		}
 		for _, t := range texts {
 			if shape := yamldoc.ShapeOf(t.Value); shape != "" {
-				leakAt(report, t.At, "a step holds %s, which the daemon's records keep", shape).Hint("name it under secrets: of the step, and give it with --secret")
+				report.Leakf(t.At, "a step holds %s, which the daemon's records keep", shape).Hint("name it under secrets: of the step, and give it with --secret")
 			}
 		}
 	}
@@ -105,14 +98,14 @@ func stepLeaks(report *yamldoc.Report, s *spec) {
 
 func leakOf(report *yamldoc.Report, what string, p yamldoc.Pair, public []string) {
 	if shape := yamldoc.ShapeOf(p.Value.Value); shape != "" {
-		leakAt(report, p.Value.At, "the %s %s holds %s, which everyone who has the image can read", what, p.Name.Value, shape).
+		report.Leakf(p.Value.At, "the %s %s holds %s, which everyone who has the image can read", what, p.Name.Value, shape).
 			Hint("pass it when the container starts; revoke it if it was ever published")
 		return
 	}
 	if p.Value.Value == "" || !secretLike(p.Name.Value) || slices.Contains(public, p.Name.Value) {
 		return
 	}
-	leakAt(report, p.Name.At, "the %s %s has the name of a secret, and everyone who has the image can read its value", what, p.Name.Value).
+	report.Leakf(p.Name.At, "the %s %s has the name of a secret, and everyone who has the image can read its value", what, p.Name.Value).
 		Hint("pass it when the container starts; if it is no secret, write public: [%s] at the top level", p.Name.Value)
 }
 
@@ -180,7 +173,7 @@ func stageEnv(r *recipe.Recipe) []recipe.Pair {
 func (p *Project) resolveSecrets(report *yamldoc.Report, s *spec) []string {
 	declared := yamldoc.Values(s.secrets)
 	for _, s := range s.secrets {
-		if !secretID.MatchString(s.Value) {
+		if !yamldoc.SecretID.MatchString(s.Value) {
 			report.Specf(s.At, "%q is not the id of a secret", s.Value)
 		}
 	}

@@ -109,7 +109,6 @@ var (
 	repoSuite     = lazyregexp.New(`^[A-Za-z0-9][A-Za-z0-9._/+-]*$|^/$|^\./$`)
 	repoComponent = lazyregexp.New(`^[A-Za-z0-9][A-Za-z0-9._/+-]*$`)
 	snapshotDate  = lazyregexp.New(`^([0-9]{4})-?([0-9]{2})-?([0-9]{2})(?:T([0-9]{2}):?([0-9]{2}):?([0-9]{2})Z)?$`)
-	sha256Hex     = lazyregexp.New(`^[0-9a-f]{64}$`)
 )
 
 // systemQuestion is what the system packages are decided by, beside the key system.
@@ -185,7 +184,7 @@ func debconf(report *yamldoc.Report, lines []yamldoc.String) []string {
 			report.Specf(line.At, "%q is not an answer for debconf", line.Value).
 				Hint("package, question, type and answer: \"ttf-mscorefonts-installer msttcorefonts/accepted-mscorefonts-eula boolean true\"")
 		case m[3] == "password":
-			leakAt(report, line.At, "the answer to %s is a password, and everyone who has the image can read debconf's answers", m[2])
+			report.Leakf(line.At, "the answer to %s is a password, and everyone who has the image can read debconf's answers", m[2])
 		case m[3] == "boolean" && m[4] != "true" && m[4] != "false":
 			report.Specf(line.At, "the answer to %s is %q, it must be true or false", m[2], m[4])
 		case first[m[2]].File != "":
@@ -259,7 +258,7 @@ func repositoryOf(t files.Tree, s repositorySpec) recipe.Repository {
 
 // aptURL checks a URL that is written into apt's sources, where blanks and brackets have a meaning.
 func aptURL(report *yamldoc.Report, s yamldoc.String, what string) {
-	checkURL(report, s, what)
+	report.CheckURL(s, what)
 	if strings.ContainsAny(s.Value, " \t\r\n[]\"'#") {
 		report.Specf(s.At, "the URL %q has characters that apt cannot read", s.Value)
 	}
@@ -268,7 +267,7 @@ func aptURL(report *yamldoc.Report, s yamldoc.String, what string) {
 // keyOf reads a repository's key from the project, or checks where it is to be fetched.
 func keyOf(t files.Tree, s *keySpec) *recipe.Key {
 	k := &recipe.Key{URL: s.url.Value, SHA256: strings.ToLower(s.sha256.Value)}
-	if s.sha256.Set && !sha256Hex.MatchString(k.SHA256) {
+	if s.sha256.Set && !yamldoc.SHA256.MatchString(k.SHA256) {
 		t.Specf(s.sha256.At, "%q is not a sha256: 64 hexadecimal digits", s.sha256.Value)
 		return k
 	}

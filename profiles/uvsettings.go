@@ -135,7 +135,7 @@ func withUVIndexes(report *yamldoc.Report, own []indexSpec, py *pyproject, torch
 		if ix.Explicit || ix.URL == "" || yamldoc.HasUserInfo(ix.URL) || indexAt(own, ix.URL) >= 0 || torch.tag != "" && torchIndex.MatchString(ix.URL) {
 			continue
 		}
-		if !checkURL(report, yamldoc.String{Value: ix.URL, At: py.at(uvIndexURL(i)), Set: true}, "the index "+ix.Name) {
+		if !report.CheckURL(yamldoc.String{Value: ix.URL, At: py.at(uvIndexURL(i)), Set: true}, "the index "+ix.Name) {
 			continue
 		}
 		standard := ix.Default && !slices.ContainsFunc(indexes, func(other recipe.Index) bool { return other.Default })

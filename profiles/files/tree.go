@@ -15,6 +15,9 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
+// ProjectFile is the name of the project file where no other is asked for.
+const ProjectFile = "mlbuild.yaml"
+
 // Tree is the project's files, and the report that what is wrong with them goes to. Its methods take slash paths that are relative to the project's
 // directory, with the place at which the project names them.
 type Tree struct {
