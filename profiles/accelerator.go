@@ -10,6 +10,7 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/requirements"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
@@ -39,8 +40,8 @@ var (
 // acceleratorQuestion is what the accelerator is decided by, beside its key.
 type acceleratorQuestion struct {
 	profile, platform string
-	torch             torchLine     // the index of PyTorch that the requirements name
-	direct            []requirement // what the project asks for by name
+	torch             requirements.TorchLine     // the index of PyTorch that the requirements name
+	direct            []requirements.Requirement // what the project asks for by name
 }
 
 // resolveAccelerator decides between CPU and CUDA; ok is false if what the file says of it means nothing.
@@ -75,14 +76,14 @@ func resolveAccelerator(report *yamldoc.Report, s acceleratorSpec, q accelerator
 
 // cudaOfRequirements is the CUDA that the requirements name, by an index of PyTorch or by a pin such as torch==2.9.1+cu126; "" = none.
 func cudaOfRequirements(report *yamldoc.Report, q acceleratorQuestion) string {
-	if cuda := compat.CUDAOfTag(q.torch.tag); cuda != "" {
-		report.Notef("CUDA %s is taken from the index in %s", cuda, q.torch.at)
+	if cuda := compat.CUDAOfTag(q.torch.Tag); cuda != "" {
+		report.Notef("CUDA %s is taken from the index in %s", cuda, q.torch.At)
 		return cuda
 	}
 	for _, d := range q.direct {
-		_, local, _ := strings.Cut(d.pin, "+")
+		_, local, _ := strings.Cut(d.Pin, "+")
 		if cuda := compat.CUDAOfTag(local); cuda != "" && slices.Contains(compat.Torch().Index.Family, d.Name) {
-			report.Notef("CUDA %s is taken from %s==%s in %s", cuda, d.Name, d.pin, d.at)
+			report.Notef("CUDA %s is taken from %s==%s in %s", cuda, d.Name, d.Pin, d.At)
 			return cuda
 		}
 	}
@@ -96,19 +97,19 @@ func noteOtherIndex(report *yamldoc.Report, a recipe.Accelerator, q acceleratorQ
 		wanted = compat.CUDATag(a.CUDA)
 	}
 	switch {
-	case line.tag == "" || line.tag == wanted:
+	case line.Tag == "" || line.Tag == wanted:
 	case a.CUDA == "" && a.Kind == recipe.CUDA:
-		report.Notef("the profile %s takes torch from the default index, not from %s/%s (%s)", q.profile, line.root, line.tag, line.at)
+		report.Notef("the profile %s takes torch from the default index, not from %s/%s (%s)", q.profile, line.Root, line.Tag, line.At)
 	default:
-		report.Notef("the profile %s takes torch from %s/%s, not from %s (%s)", q.profile, line.root, wanted, line.tag, line.at)
+		report.Notef("the profile %s takes torch from %s/%s, not from %s (%s)", q.profile, line.Root, wanted, line.Tag, line.At)
 	}
 }
 
 // checkPins holds the pinned versions of frameworks against the tables before anything is resolved.
-func checkPins(report *yamldoc.Report, direct []requirement, a recipe.Accelerator, python, profile string) {
+func checkPins(report *yamldoc.Report, direct []requirements.Requirement, a recipe.Accelerator, python, profile string) {
 	torch := compat.Torch()
 	for _, q := range direct {
-		if q.pin == "" || !minorVersion.MatchString(python) {
+		if q.Pin == "" || !minorVersion.MatchString(python) {
 			continue
 		}
 		cuda := ""
@@ -116,12 +117,12 @@ func checkPins(report *yamldoc.Report, direct []requirement, a recipe.Accelerato
 			cuda = a.CUDA
 		}
 		if f := localPin(q, a, profile); f != nil {
-			report.Add(f.In(q.at))
+			report.Add(f.In(q.At))
 			continue
 		}
-		faults, note := compat.FrameworkFaults(q.Name, q.pin, python, cuda)
+		faults, note := compat.FrameworkFaults(q.Name, q.Pin, python, cuda)
 		for _, f := range faults {
-			report.Add(f.In(q.at))
+			report.Add(f.In(q.At))
 		}
 		if note != "" {
 			report.Notef("%s", note)
@@ -131,38 +132,38 @@ func checkPins(report *yamldoc.Report, direct []requirement, a recipe.Accelerato
 }
 
 // checkPairs compares a pinned framework with a pinned package that is built against exactly one minor version of it.
-func checkPairs(report *yamldoc.Report, direct []requirement) {
-	pin := func(name string) requirement {
-		i := slices.IndexFunc(direct, func(q requirement) bool { return q.Name == name && q.pin != "" })
+func checkPairs(report *yamldoc.Report, direct []requirements.Requirement) {
+	pin := func(name string) requirements.Requirement {
+		i := slices.IndexFunc(direct, func(q requirements.Requirement) bool { return q.Name == name && q.Pin != "" })
 		if i < 0 {
-			return requirement{}
+			return requirements.Requirement{}
 		}
 		return direct[i]
 	}
 	for _, f := range compat.Known().Frameworks {
 		for _, name := range f.Pairs {
 			other := pin(name)
-			if found := f.PairFault(name, other.pin, pin(f.Name).pin); found != nil {
-				report.Add(found.In(other.at))
+			if found := f.PairFault(name, other.Pin, pin(f.Name).Pin); found != nil {
+				report.Add(found.In(other.At))
 			}
 		}
 	}
 }
 
 // localPin is nil unless a torch is pinned to a build (2.9.1+cu128) that the profile does not take.
-func localPin(q requirement, a recipe.Accelerator, profile string) *fault.Fault {
-	version, local, pinned := strings.Cut(q.pin, "+")
+func localPin(q requirements.Requirement, a recipe.Accelerator, profile string) *fault.Fault {
+	version, local, pinned := strings.Cut(q.Pin, "+")
 	if q.Name != "torch" || !pinned || local != "cpu" && compat.CUDAOfTag(local) == "" || a.Kind == recipe.NoAccelerator && local == "cpu" {
 		return nil
 	}
 	hint := fmt.Sprintf("Write torch==%s: each profile then takes its own build of it.", version)
 	switch {
 	case a.Kind == recipe.NoAccelerator:
-		return fault.New(fault.Variant, "torch is pinned to the CUDA build %s, the profile %s is for CPU", q.pin, profile).Hint("%s", hint)
+		return fault.New(fault.Variant, "torch is pinned to the CUDA build %s, the profile %s is for CPU", q.Pin, profile).Hint("%s", hint)
 	case local == "cpu":
-		return fault.New(fault.Cuda, "torch is pinned to the CPU build %s, the profile %s is for CUDA", q.pin, profile).Hint("%s", hint)
+		return fault.New(fault.Cuda, "torch is pinned to the CPU build %s, the profile %s is for CUDA", q.Pin, profile).Hint("%s", hint)
 	case a.CUDA != compat.CUDAOfTag(local):
-		return fault.New(fault.Cuda, "torch is pinned to the build %s, the profile %s wants CUDA %s", q.pin, profile, cmp.Or(a.CUDA, "of the default index")).
+		return fault.New(fault.Cuda, "torch is pinned to the build %s, the profile %s wants CUDA %s", q.Pin, profile, cmp.Or(a.CUDA, "of the default index")).
 			Hint("%s", hint).Hint("or write accelerator: {cuda: %q}", compat.CUDAOfTag(local))
 	}
 	return nil
@@ -171,7 +172,7 @@ func localPin(q requirement, a recipe.Accelerator, profile string) *fault.Fault 
 // checkArm refuses a CUDA for which torch has no aarch64 wheels.
 func checkArm(report *yamldoc.Report, a recipe.Accelerator, s yamldoc.String, q acceleratorQuestion) {
 	arm := compat.Torch().Index.AArch64
-	if q.platform != "linux/arm64" || a.CUDA == "" || !asksIn(q.direct, "torch") ||
+	if q.platform != "linux/arm64" || a.CUDA == "" || !requirements.AsksFor(q.direct, "torch") ||
 		slices.Contains(arm, compat.CUDATag(a.CUDA)) || compat.CompareVersions(a.CUDA, compat.CUDAOfTag(arm[len(arm)-1])) > 0 {
 		return
 	}

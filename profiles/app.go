@@ -10,6 +10,7 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/requirements"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
@@ -92,10 +93,10 @@ type appQuestion struct {
 	user        recipe.User
 	accelerator recipe.Accelerator
 	models      []recipe.Model
-	direct      []requirement // what the project asks for by name
+	direct      []requirements.Requirement // what the project asks for by name
 	training    compat.Training
 	file        string // the project file
-	py          *pyproject
+	py          *requirements.Pyproject
 	wheel       bool // the project itself is installed
 }
 

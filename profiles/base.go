@@ -12,6 +12,7 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/requirements"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
@@ -98,9 +99,9 @@ type baseQuestion struct {
 	wanted      recipe.Python
 	wantedAt    yamldoc.String // python.version as the project names it
 	accelerator recipe.Accelerator
-	cudaAt      yamldoc.String   // accelerator.cuda as the project names it
-	direct      []requirement    // what the project asks for by name
-	system      []yamldoc.String // Debian packages that the image is to have
+	cudaAt      yamldoc.String             // accelerator.cuda as the project names it
+	direct      []requirements.Requirement // what the project asks for by name
+	system      []yamldoc.String           // Debian packages that the image is to have
 }
 
 // resolveBase decides what the image stands on, and where its Python is.

@@ -153,8 +153,8 @@ func (q baseQuestion) frameworkVersion(name string) (version string, ok bool) {
 	if version = s.version.Value; !s.version.Set {
 		at = s.kind.At
 		for _, d := range q.direct {
-			if slices.Contains(compat.NamesOf(d.Name), name) && d.pin != "" {
-				version, at = d.pin, d.at
+			if slices.Contains(compat.NamesOf(d.Name), name) && d.Pin != "" {
+				version, at = d.Pin, d.At
 			}
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/requirements"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
@@ -65,7 +66,7 @@ type commandQuestion struct {
 	file   string   // the project file
 	launch []string // the command by which a training image runs a script on every GPU
 	train  string   // that script, "" = none
-	py     *pyproject
+	py     *requirements.Pyproject
 	wheel  bool       // the project itself is installed
 	copied recipe.App // Copy and Workdir
 }
@@ -80,7 +81,7 @@ func resolveCommand(t files.Tree, s appSpec, q commandQuestion) (command []strin
 		return append(slices.Clone(q.launch), q.train), q.train
 	}
 	if command := consoleScript(t.Report, q.py, q.wheel); command != nil {
-		return command, q.py.file() + " [project.scripts]"
+		return command, q.py.File() + " [project.scripts]"
 	}
 	for _, name := range []string{"main.py", "app.py"} {
 		if isCopied(t, q.copied, name) {
@@ -105,11 +106,11 @@ var entryPoint = lazyregexp.New(`^([A-Za-z_][A-Za-z0-9_.]*)\s*:\s*([A-Za-z_][A-Z
 
 // consoleScript runs the project's only console script. Where the project itself is not installed, the function
 // is called by name as the script would do it.
-func consoleScript(report *yamldoc.Report, py *pyproject, installed bool) []string {
-	if len(py.scripts()) == 0 {
+func consoleScript(report *yamldoc.Report, py *requirements.Pyproject, installed bool) []string {
+	if len(py.Scripts()) == 0 {
 		return nil
 	}
-	names := recipe.SortedKeys(py.scripts())
+	names := recipe.SortedKeys(py.Scripts())
 	if len(names) > 1 {
 		report.Notef("the project has several console scripts (%s): name one in app.command", strings.Join(names, ", "))
 		return nil
@@ -117,7 +118,7 @@ func consoleScript(report *yamldoc.Report, py *pyproject, installed bool) []stri
 	if installed {
 		return names[:1]
 	}
-	m := entryPoint.FindStringSubmatch(py.scripts()[names[0]])
+	m := entryPoint.FindStringSubmatch(py.Scripts()[names[0]])
 	if m == nil {
 		report.Notef("the console script %s is not module:function and is not used as the command", names[0])
 		return nil

@@ -5,11 +5,12 @@ import (
 
 	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/requirements"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
 type devSpec struct {
-	stageSpec
+	requirements.StageSpec
 	system  []yamldoc.String
 	command []yamldoc.String
 	shell   yamldoc.String
@@ -18,8 +19,8 @@ type devSpec struct {
 }
 
 func decodeDev(d *yamldoc.Decoder, n *yamldoc.Node, s *devSpec) {
-	s.at = n.At
-	keys := stageFields(d, &s.stageSpec, "dev")
+	s.At = n.At
+	keys := requirements.StageFields(d, &s.StageSpec, "dev")
 	keys["system"] = d.Strings(&s.system, "dev.system")
 	keys["command"] = decodeWords(d, &s.command, "dev.command")
 	keys["shell"] = d.String(&s.shell, "dev.shell")
@@ -29,9 +30,9 @@ func decodeDev(d *yamldoc.Decoder, n *yamldoc.Node, s *devSpec) {
 }
 
 // devUsual is where projects keep what developers need.
-var devUsual = usual{
-	files:  []string{"requirements-dev.txt", "dev-requirements.txt", "requirements/dev.txt"},
-	groups: []string{"dev"},
+var devUsual = requirements.Usual{
+	Files:  []string{"requirements-dev.txt", "dev-requirements.txt", "requirements/dev.txt"},
+	Groups: []string{"dev"},
 }
 
 // notebooks are the packages that serve notebooks, with their commands. The first that the stage asks for runs.
@@ -45,16 +46,16 @@ var notebooks = []struct {
 }
 
 // resolveDev decides the dev stage, which asks for the packages asked.
-func resolveDev(report *yamldoc.Report, s *devSpec, q stageQuestion, asked stageAsked) *recipe.Dev {
+func resolveDev(report *yamldoc.Report, s *devSpec, q stageQuestion, asked requirements.StageAsked) *recipe.Dev {
 	d := &recipe.Dev{Shell: s.shell.Or("/bin/bash"), Command: yamldoc.Values(s.command), System: recipe.SortedUnique(yamldoc.Values(s.system))}
 	if why := files.BadDirectory(d.Shell); why != "" {
 		report.Specf(s.shell.At, "dev.shell %q %s", d.Shell, why).Hint("for example shell: /bin/zsh, with zsh in dev.system")
 	}
-	d.Requires = asked.requires
+	d.Requires = asked.Requires
 	d.Ports = readPorts(report, s.ports)
 	if s.command == nil {
 		d.Command = []string{d.Shell}
-		if command := notebook(slices.Concat(asked.direct, q.direct)); command != nil {
+		if command := notebook(slices.Concat(asked.Direct, q.direct)); command != nil {
 			d.Command, d.Ports = command, recipe.SortedUnique(append(d.Ports, "8888/tcp"))
 		}
 	}
@@ -63,9 +64,9 @@ func resolveDev(report *yamldoc.Report, s *devSpec, q stageQuestion, asked stage
 }
 
 // notebook is the command that serves notebooks, nil if no package for that is asked for.
-func notebook(direct []requirement) []string {
+func notebook(direct []requirements.Requirement) []string {
 	for _, n := range notebooks {
-		if asksIn(direct, n.name) {
+		if requirements.AsksFor(direct, n.name) {
 			return n.command
 		}
 	}

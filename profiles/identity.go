@@ -11,15 +11,12 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
-// Platforms are the platforms that images can be built for.
-var Platforms = []string{"linux/amd64", "linux/arm64"}
-
 // resolvePlatform reads --platform.
 func resolvePlatform(report *yamldoc.Report, given string) string {
-	platform := cmp.Or(given, Platforms[0])
-	if !slices.Contains(Platforms, platform) {
+	platform := cmp.Or(given, recipe.Platforms[0])
+	if !slices.Contains(recipe.Platforms, platform) {
 		report.Add(fault.New(fault.Platform, "the platform %q cannot be built", given).
-			In(fault.Position{File: "--platform"}).Hint("allowed: %s", strings.Join(Platforms, ", ")))
+			In(fault.Position{File: "--platform"}).Hint("allowed: %s", strings.Join(recipe.Platforms, ", ")))
 	}
 	return platform
 }
@@ -27,7 +24,6 @@ func resolvePlatform(report *yamldoc.Report, given string) string {
 var (
 	tagSuffix   = lazyregexp.New(`^[A-Za-z0-9_.-]{0,64}$`)
 	projectName = lazyregexp.New(`^[a-z0-9]+(-[a-z0-9]+)*$`)
-	notInName   = lazyregexp.New(`[^a-z0-9]+`)
 )
 
 // resolveName decides the project's name: the file's, else the first of the others that a name can be made of.
@@ -35,22 +31,16 @@ func resolveName(report *yamldoc.Report, s yamldoc.String, others ...string) str
 	if s.Set {
 		if !projectName.MatchString(s.Value) || len(s.Value) > 63 {
 			report.Specf(s.At, "the name %q is not made of lower-case letters, digits and single dashes", s.Value).
-				Hint("for example name: %s", cmp.Or(cleanName(s.Value), "app"))
+				Hint("for example name: %s", cmp.Or(recipe.CleanName(s.Value), "app"))
 		}
 		return s.Value
 	}
 	for _, other := range others {
-		if name := cleanName(other); name != "" {
+		if name := recipe.CleanName(other); name != "" {
 			return name
 		}
 	}
 	return "app"
-}
-
-// cleanName makes a project name of any text, "" if nothing is left.
-func cleanName(s string) string {
-	clean := strings.Trim(notInName.ReplaceAllString(strings.ToLower(s), "-"), "-")
-	return strings.Trim(clean[:min(63, len(clean))], "-")
 }
 
 // resolveImage reads the repository that images are pushed to, "" if the project names none.

@@ -131,11 +131,11 @@ func modelOf(t files.Tree, s modelSpec) (m recipe.Model, ok bool) {
 	}
 	checkModelKeys(t.Report, s, m)
 	base := m.Source.Base()
-	m.Name = cmp.Or(cleanName(m.Source.Stem()), "model")
+	m.Name = cmp.Or(recipe.CleanName(m.Source.Stem()), "model")
 	if s.name.Set {
 		m.Name = s.name.Value
 		if !projectName.MatchString(m.Name) {
-			t.Specf(s.name.At, "%q cannot name a model", m.Name).Hint("use lower-case letters, digits and single dashes: %s", cmp.Or(cleanName(m.Name), "model"))
+			t.Specf(s.name.At, "%q cannot name a model", m.Name).Hint("use lower-case letters, digits and single dashes: %s", cmp.Or(recipe.CleanName(m.Name), "model"))
 		}
 	}
 	m.To = modelPlace(t.Report, s, m, base)

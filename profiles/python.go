@@ -12,6 +12,7 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/requirements"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
@@ -22,9 +23,9 @@ var (
 
 // resolvePython decides which Python the wheels are for: the file's (s), .python-version, the one of the Debian release that the base is made of
 // (suite), requires-python, else the default.
-func resolvePython(t files.Tree, s, suite yamldoc.String, py *pyproject) recipe.Python {
+func resolvePython(t files.Tree, s, suite yamldoc.String, py *requirements.Pyproject) recipe.Python {
 	p := chosenPython(t, s, suite, py)
-	wanted := py.requiresPython().Value
+	wanted := py.RequiresPython().Value
 	if wanted == "" || p.From == "requires-python" || !minorVersion.MatchString(p.Version) {
 		return p
 	}
@@ -33,12 +34,12 @@ func resolvePython(t files.Tree, s, suite yamldoc.String, py *pyproject) recipe.
 		at = suite.At
 	}
 	if ok, err := satisfies(p.Version, wanted); err == nil && !ok {
-		t.Specf(at, "Python %s (%s) is not what %s asks for: requires-python %q", p.Version, p.From, py.file(), wanted)
+		t.Specf(at, "Python %s (%s) is not what %s asks for: requires-python %q", p.Version, p.From, py.File(), wanted)
 	}
 	return p
 }
 
-func chosenPython(t files.Tree, s, suite yamldoc.String, py *pyproject) recipe.Python {
+func chosenPython(t files.Tree, s, suite yamldoc.String, py *requirements.Pyproject) recipe.Python {
 	if s.Set {
 		return recipe.Python{Version: minorPython(t.Report, s), From: cmp.Or(s.At.File, "default")}
 	}
@@ -51,7 +52,7 @@ func chosenPython(t files.Tree, s, suite yamldoc.String, py *pyproject) recipe.P
 	if v := compat.DebianReleases[suite.Value].Python; v != "" {
 		return recipe.Python{Version: v, From: "base.suite"}
 	}
-	if wanted := py.requiresPython(); wanted.Set {
+	if wanted := py.RequiresPython(); wanted.Set {
 		return recipe.Python{Version: fromRequiresPython(t.Report, wanted), From: "requires-python"}
 	}
 	t.Notef("no Python version is named: %s is taken; set python: {version: %q}", compat.DefaultPython, compat.DefaultPython)

@@ -2,15 +2,12 @@ package profiles
 
 import (
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
-	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
-	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
 func TestFaultsOfRequirements(t *testing.T) {
@@ -107,23 +104,6 @@ func TestPythonVersion(t *testing.T) {
 	}
 }
 
-// TestDirectRequirements: what a constraint names is not asked for, and markers, hashes and extras do not hide a name.
-func TestDirectRequirements(t *testing.T) {
-	r := &requirementReader{Tree: files.Tree{Report: yamldoc.NewReport()}}
-	r.lines("r.txt", "A_b.c==1.0 \\\n --hash=sha256:"+strings.Repeat("0", 64)+"\nTorch[x,y]>=2 ; python_version<'3'\n\n--pre\njax @ https://files.example/jax.whl # c\n-c k.txt\nz~=1", false)
-	r.lines("c.txt", "limited==3\n", true)
-	var got []string
-	for _, q := range r.direct {
-		got = append(got, q.Name+q.ExtrasText()+" "+q.pin)
-	}
-	if diff := cmp.Diff([]string{"a-b-c 1.0", "torch[x,y] ", "jax ", "z "}, got); diff != "" {
-		t.Error(diff)
-	}
-	if len(r.Faults) > 0 {
-		t.Errorf("unexpected faults: %v", r.Faults)
-	}
-}
-
 func TestRename(t *testing.T) {
 	for _, c := range []struct {
 		requirements, accelerator, platform string
@@ -174,12 +154,5 @@ func TestTorchOfTheProject(t *testing.T) {
 	r := resolveMemory(t, files, Selection{})
 	if r.Requires.Torch != "own" || len(r.Requires.Indexes) != 1 {
 		t.Errorf("torch is bound to %q of %v", r.Requires.Torch, r.Requires.Indexes)
-	}
-}
-
-func TestAllowKeepsFileNames(t *testing.T) {
-	list := []yamldoc.String{{Value: "Some_Package/Starter.pth"}, {Value: "NVIDIA_nccl.cu12"}}
-	if got, want := allowed(list), []string{"nvidia-nccl-cu12", "some-package/Starter.pth"}; !slices.Equal(got, want) {
-		t.Errorf("allowed: %q, want %q", got, want)
 	}
 }

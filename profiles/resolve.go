@@ -9,6 +9,7 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/requirements"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
@@ -44,21 +45,23 @@ func (p *Project) Resolve(sel Selection) (*recipe.Recipe, error) {
 // compose makes the recipe of a project file's sections, in this order. Each is decided by its own part of the file and by what was decided before it.
 func (p *Project) compose(t files.Tree, s *spec, sel Selection) *recipe.Recipe {
 	r := &recipe.Recipe{Profile: sel.Profile, Platform: resolvePlatform(t.Report, sel.Platform), Bytecode: s.bytecode}
-	py, public := findPyproject(t, s.python.Project), yamldoc.Values(s.public)
-	r.Name = resolveName(t.Report, s.name, py.name(), p.DefaultName)
+	py, public := requirements.FindPyproject(t, s.python.Project), yamldoc.Values(s.public)
+	r.Name = resolveName(t.Report, s.name, py.Name(), p.DefaultName)
 	r.Image = resolveImage(t.Report, s.image)
 	r.Suffix = resolveSuffix(t.Report, s.suffix, sel.Profile)
 	r.Tool = readReference(t.Report, s.tool, defaultTool)
 	r.Compression = resolveCompression(t.Report, s.compression)
 
-	python := chosenInputs(t, s.python.Spec, py, p.file)
-	wanted := gatherRequirements(requirementQuestion{t, python, py, sel.Profile})
-	direct := wanted.direct
+	python := requirements.Choose(t, s.python.Spec, py, p.file)
+	wanted := requirements.Gather(requirements.Question{Tree: t, Python: python, Py: py, Profile: sel.Profile})
+	direct := wanted.Direct
 	r.Secrets = p.resolveSecrets(t.Report, s)
-	accelerator, ok := resolveAccelerator(t.Report, s.accelerator, acceleratorQuestion{sel.Profile, r.Platform, wanted.torch, direct})
-	names := renameQuestion{accelerator, r.Platform, recipe.BaseKind(s.base.kind.Value), wanted.requires.Allow}
+	accelerator, ok := resolveAccelerator(t.Report, s.accelerator, acceleratorQuestion{sel.Profile, r.Platform, wanted.Torch, direct})
+	names := requirements.NamesQuestion{Accelerator: accelerator, Platform: r.Platform, Base: recipe.BaseKind(s.base.kind.Value), Allowed: wanted.Requires.Allow}
 	if r.Accelerator = accelerator; ok {
-		wanted = fitRequirements(fitQuestion{t, python, py, names, s.pytorchIndex, s.accelerator.cuda}, wanted)
+		wanted = requirements.Fit(requirements.FitQuestion{
+			Tree: t, Python: python, Py: py, Names: names, PyTorchIndex: s.pytorchIndex, CUDA: s.accelerator.cuda,
+		}, wanted)
 	}
 	r.Python = resolvePython(t, s.python.version, namedSuite(s.base), py)
 	checkPins(t.Report, direct, r.Accelerator, r.Python.Version, sel.Profile)
@@ -71,9 +74,9 @@ func (p *Project) compose(t files.Tree, s *spec, sel Selection) *recipe.Recipe {
 	system := resolveSystem(t, s.system, systemQuestion{r.Base, s.base.repositories, devPackages(s.dev), s.app.init, training})
 	r.System, r.Builder.System, r.Apt = system.image, system.builder, system.apt
 	builds := resolveSourceBuilds(t.Report, s.python.build, public)
-	r.Builder.Packages, r.Requires = builds.packages, withBuilds(wanted.requires, builds)
-	limits, asked := buildConstraints(t, python)
-	r.Builder.Constraints, r.Requires = limits, withSources(r.Requires, asked)
+	r.Builder.Packages, r.Requires = builds.packages, withBuilds(wanted.Requires, builds)
+	limits, asked := requirements.BuildConstraints(t, python)
+	r.Builder.Constraints, r.Requires = limits, requirements.WithSources(r.Requires, asked)
 	if s.python.install {
 		r.Builder.Project = projectWheel(t, python, r.Name)
 	}
@@ -90,9 +93,9 @@ func (p *Project) compose(t files.Tree, s *spec, sel Selection) *recipe.Recipe {
 	side := files.Placement{Workdir: r.App.Workdir, User: r.User}
 	steps := resolveSteps(t, s, stepQuestion{side, r.App.Copy, public})
 	r.Build, r.LibraryPath, r.Bake, r.Run, r.CopyFrom = steps.build, steps.libraryPath, steps.bake, steps.run, steps.copyFrom
-	runtime := runtimeRequirements{t, r.Requires, python, py, names, sel.Profile}
+	runtime := requirements.StageQuestion{Tree: t, Requires: r.Requires, Python: python, Py: py, Names: names, Profile: sel.Profile}
 	stages := resolveStages(t, s, sel.Target, runtime, stageQuestion{side, public, direct})
-	r.Testing, r.Dev, r.Requires = stages.testing, stages.dev, withSources(r.Requires, stages.sources...)
+	r.Testing, r.Dev, r.Requires = stages.testing, stages.dev, requirements.WithSources(r.Requires, stages.sources...)
 	leaks(t.Report, s, p.argPairs(sel))
 
 	return withInputs(t.Report, *r, s.base.glibc.Value)
@@ -101,17 +104,17 @@ func (p *Project) compose(t files.Tree, s *spec, sel Selection) *recipe.Recipe {
 // withInputs returns a recipe whose texts are final with what they say, parsed, and with the hashes of what its locks are made from.
 // glibc is base.glibc as the project names it.
 func withInputs(report *yamldoc.Report, r recipe.Recipe, glibc string) *recipe.Recipe {
-	r.Requires = parsed(r.Requires)
+	r.Requires = requirements.Parsed(r.Requires)
 	r.Requires.Inputs = requiresInputs(report, &r, glibc)
 	if r.Testing != nil {
 		testing := *r.Testing
-		testing.Requires = parsedStage(testing.Requires, r.Requires)
+		testing.Requires = requirements.ParsedStage(testing.Requires, r.Requires)
 		testing.Requires.Inputs = stageInputs(report, r.Requires.Inputs, testing.Requires)
 		r.Testing = &testing
 	}
 	if r.Dev != nil {
 		dev := *r.Dev
-		dev.Requires = parsedStage(dev.Requires, r.Requires)
+		dev.Requires = requirements.ParsedStage(dev.Requires, r.Requires)
 		dev.Requires.Inputs = stageInputs(report, r.Requires.Inputs, dev.Requires)
 		r.Dev = &dev
 	}

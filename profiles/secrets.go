@@ -211,11 +211,5 @@ func (p *Project) unusedSecrets(report *yamldoc.Report, declared []yamldoc.Strin
 
 // usedSecrets lists the ids that indexes, models and steps name, with their places.
 func (s *spec) usedSecrets() []yamldoc.String {
-	ids := append(s.modelSecrets(), s.stepSecrets()...)
-	for _, index := range s.python.indexes {
-		if index.secret.Set {
-			ids = append(ids, index.secret)
-		}
-	}
-	return ids
+	return slices.Concat(s.modelSecrets(), s.stepSecrets(), s.python.Secrets())
 }

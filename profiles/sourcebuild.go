@@ -8,6 +8,7 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/requirements"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
@@ -122,7 +123,7 @@ func packageBuild(report *yamldoc.Report, name string, s sourceBuildSpec, public
 }
 
 // projectWheel is the project itself, which is built as a wheel; nil after a fault.
-func projectWheel(t files.Tree, p Spec, name string) *recipe.LocalSource {
+func projectWheel(t files.Tree, p requirements.Spec, name string) *recipe.LocalSource {
 	dir := "."
 	if p.Project.Set {
 		clean, ok := t.Inside(p.Project.Value, p.Project.At, "project")
@@ -132,7 +133,7 @@ func projectWheel(t files.Tree, p Spec, name string) *recipe.LocalSource {
 		dir = strings.TrimSuffix(strings.TrimSuffix(clean, "pyproject.toml"), "/")
 		dir = cmp.Or(dir, ".")
 	}
-	local, ok := localDirectory(t, dir, p.At)
+	local, ok := requirements.LocalDirectory(t, dir, p.At)
 	if !ok {
 		return nil
 	}

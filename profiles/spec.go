@@ -2,6 +2,7 @@ package profiles
 
 import (
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/requirements"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
@@ -37,7 +38,7 @@ type spec struct {
 
 // pythonSpec is the section python: what it says of packages, and of the interpreter and the project itself.
 type pythonSpec struct {
-	Spec
+	requirements.Spec
 	version yamldoc.String
 	build   []sourceBuildSpec
 	install bool
@@ -93,7 +94,7 @@ func specFields(d *yamldoc.Decoder, s *spec) yamldoc.Fields {
 
 func decodePython(d *yamldoc.Decoder, n *yamldoc.Node, p *pythonSpec) {
 	p.At = n.At
-	fields := Fields(d, &p.Spec)
+	fields := requirements.Fields(d, &p.Spec)
 	fields["version"] = d.String(&p.version, "python.version")
 	fields["install"] = d.Flag(&p.install, "python.install")
 	fields["build"] = func(n *yamldoc.Node) { decodeSourceBuilds(d, n, p) }

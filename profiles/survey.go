@@ -6,6 +6,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/pypi"
+	"github.com/mlbuild/mlbuild/profiles/requirements"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
@@ -22,13 +23,13 @@ type Survey struct {
 // NewSurvey reads a project. directory names it where pyproject.toml does not. What is wrong in it is told when it is built, and here left out.
 func NewSurvey(fsys fs.FS, directory string) Survey {
 	t := files.Tree{Report: yamldoc.NewReport(), FS: fsys}
-	py := findPyproject(t, yamldoc.String{})
-	wanted := gatherRequirements(requirementQuestion{t, chosenInputs(t, Spec{}, py, ""), py, defaultProfile})
+	py := requirements.FindPyproject(t, yamldoc.String{})
+	wanted := requirements.Gather(requirements.Question{Tree: t, Python: requirements.Choose(t, requirements.Spec{}, py, ""), Py: py, Profile: defaultProfile})
 	s := Survey{
-		Name: resolveName(t.Report, yamldoc.String{}, py.name(), directory), PyProject: py.hasProject(),
+		Name: resolveName(t.Report, yamldoc.String{}, py.Name(), directory), PyProject: py.HasProject(),
 		Python: resolvePython(t, yamldoc.String{}, yamldoc.String{}, py).Version, ignore: files.ReadIgnores(t, nil, nil),
 	}
-	for _, q := range wanted.direct {
+	for _, q := range wanted.Direct {
 		s.Requirements = append(s.Requirements, q.Requirement)
 	}
 	for _, rule := range detectApp(t, s.ignore) {

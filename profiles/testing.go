@@ -8,11 +8,12 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/requirements"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
 type testingSpec struct {
-	stageSpec
+	requirements.StageSpec
 	copy    []files.CopySpec
 	command [][]yamldoc.String
 	env     []yamldoc.Pair
@@ -21,8 +22,8 @@ type testingSpec struct {
 }
 
 func decodeTesting(d *yamldoc.Decoder, n *yamldoc.Node, t *testingSpec) {
-	t.at = n.At
-	keys := stageFields(d, &t.stageSpec, "testing")
+	t.At = n.At
+	keys := requirements.StageFields(d, &t.StageSpec, "testing")
 	keys["copy"] = func(n *yamldoc.Node) { t.copy = files.DecodeCopies(d, n, "testing.copy") }
 	keys["command"] = decodeCommands(d, &t.command, "testing.command")
 	keys["env"] = d.Pairs(&t.env, "testing.env")
@@ -36,23 +37,23 @@ var (
 	testPlaces = []string{
 		"tests", "test", "test_*.py", "*_test.py", "conftest.py", "pytest.ini", "pytest.toml", "pyproject.toml", "tox.ini", "setup.cfg", ".coveragerc",
 	}
-	testUsual = usual{
-		files: []string{
+	testUsual = requirements.Usual{
+		Files: []string{
 			"requirements-test.txt", "requirements-tests.txt", "test-requirements.txt", "requirements/test.txt",
 			"requirements-dev.txt", "dev-requirements.txt", "requirements/dev.txt",
 		},
-		groups: []string{"test", "tests", "testing", "dev"},
+		Groups: []string{"test", "tests", "testing", "dev"},
 	}
 	testCommand = []string{"python", "-m", "pytest", "--junitxml=junit.xml"}
 )
 
 // resolveTesting decides the testing stage, which asks for the packages asked: what the file says, and for the rest what pytest and most projects agree on.
-func resolveTesting(t files.Tree, s *testingSpec, q stageQuestion, asked stageAsked) *recipe.Testing {
+func resolveTesting(t files.Tree, s *testingSpec, q stageQuestion, asked requirements.StageAsked) *recipe.Testing {
 	a := &recipe.Testing{Network: s.network, Env: recipe.Over(nil, readPairs(t.Report, s.env, "environment variable", envName))}
-	requires := asked.requires
+	requires := asked.Requires
 	for _, words := range s.command {
 		if len(words) == 0 {
-			t.Specf(s.at, "a command of testing has no words")
+			t.Specf(s.At, "a command of testing has no words")
 		}
 		a.Commands = append(a.Commands, yamldoc.Values(words))
 	}
@@ -63,7 +64,7 @@ func resolveTesting(t files.Tree, s *testingSpec, q stageQuestion, asked stageAs
 	if a.Commands == nil {
 		a.Commands = [][]string{testCommand}
 		a.Reports = append(a.Reports, "junit.xml")
-		if !asksIn(slices.Concat(asked.direct, q.direct), "pytest") {
+		if !requirements.AsksFor(slices.Concat(asked.Direct, q.direct), "pytest") {
 			requires.Packages = append(requires.Packages, "pytest")
 		}
 	}
@@ -79,7 +80,7 @@ func testFiles(t files.Tree, s *testingSpec, q stageQuestion) (rules []recipe.Co
 	if wanted == nil {
 		wanted = usualTests(t, ignore)
 		if s.command == nil && !slices.ContainsFunc(wanted, isTest) {
-			t.Add(fault.New(fault.Context, "there are no tests: no tests/, no test_*.py").In(s.at).
+			t.Add(fault.New(fault.Context, "there are no tests: no tests/, no test_*.py").In(s.At).
 				Hint("name them in testing.copy, or say in testing.command what is to run"))
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/requirements"
 )
 
 // trains reports whether a profile is train or extends it.
@@ -17,8 +18,8 @@ func (p *Project) trains(profile string) bool {
 var trainEnv = []recipe.Pair{{Name: "NCCL_DEBUG", Value: "WARN"}}
 
 // trainingWith returns what a training image has for the packages that the project asks for.
-func trainingWith(direct []requirement) compat.Training {
-	t := compat.Known().Frameworks.Training(func(name string) bool { return asksIn(direct, name) })
+func trainingWith(direct []requirements.Requirement) compat.Training {
+	t := compat.Known().Frameworks.Training(func(name string) bool { return requirements.AsksFor(direct, name) })
 	t.Env = slices.Concat(trainEnv, t.Env)
 	return t
 }

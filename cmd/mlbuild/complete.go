@@ -4,14 +4,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mlbuild/mlbuild/llb/ops"
-	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // addCompletion teaches the shell the values of flags that have few.
 func addCompletion(cmd *cobra.Command) {
 	values := map[string][]string{
-		"target": recipe.Texts(recipe.Stages), "platform": profiles.Platforms, "compression": recipe.Texts(recipe.Compressions), "no-cache": ops.NoCacheNames(), "progress": progressModes,
+		"target": recipe.Texts(recipe.Stages), "platform": recipe.Platforms, "compression": recipe.Texts(recipe.Compressions), "no-cache": ops.NoCacheNames(), "progress": progressModes,
 	}
 	for _, flag := range sortedKeys(values) {
 		if cmd.Flags().Lookup(flag) != nil {

@@ -166,7 +166,7 @@ func listed(cmd *cobra.Command, flag string, values []string, code fault.Code) (
 	}
 	f := fault.New(code, "--%s names nothing: %q", flag, strings.Join(values, ","))
 	if flag == "platform" {
-		return nil, f.Hint("the platforms are: %s", strings.Join(profiles.Platforms, ", "))
+		return nil, f.Hint("the platforms are: %s", strings.Join(recipe.Platforms, ", "))
 	}
 	return nil, f.Hint("%s profiles lists them", cmd.Root().Name())
 }

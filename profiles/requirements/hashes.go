@@ -1,4 +1,4 @@
-package profiles
+package requirements
 
 import (
 	"cmp"
@@ -18,7 +18,7 @@ type hashedLine struct {
 }
 
 // hashesOf remembers the hashes of a line "name==version --hash=sha256:…". As pip does, only a file with one of them is taken.
-func (q *requirementReader) hashesOf(l pypi.Line, at fault.Position) {
+func (q *reader) hashesOf(l pypi.Line, at fault.Position) {
 	found := l.Values(pypi.Hash)
 	if len(found) == 0 || l.Required.Name == "" {
 		return

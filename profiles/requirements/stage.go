@@ -1,4 +1,4 @@
-package profiles
+package requirements
 
 import (
 	"slices"
@@ -10,13 +10,15 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
-type stageSpec struct {
-	at                                     fault.Position
+// StageSpec is what the section of a stage says of its packages, as it is written.
+type StageSpec struct {
+	At fault.Position
+
 	requirements, packages, extras, groups []yamldoc.String
 }
 
-// stageFields returns the keys by which a stage names its packages.
-func stageFields(d *yamldoc.Decoder, s *stageSpec, what string) yamldoc.Fields {
+// StageFields returns the keys by which a stage names its packages; what they say goes to s. what is the section's name, "testing".
+func StageFields(d *yamldoc.Decoder, s *StageSpec, what string) yamldoc.Fields {
 	return yamldoc.Fields{
 		"requirements": d.Strings(&s.requirements, what+".requirements"),
 		"packages":     d.Strings(&s.packages, what+".packages"),
@@ -26,69 +28,69 @@ func stageFields(d *yamldoc.Decoder, s *stageSpec, what string) yamldoc.Fields {
 }
 
 // named reports whether the file says what the stage wants.
-func (s stageSpec) named() bool {
+func (s StageSpec) named() bool {
 	return s.requirements != nil || s.packages != nil || s.extras != nil || s.groups != nil
 }
 
-// usual is where projects keep the requirements of a stage, the most usual place first.
-type usual struct{ files, groups []string }
+// Usual is where projects keep the requirements of a stage, the most usual place first.
+type Usual struct{ Files, Groups []string }
 
-// runtimeRequirements is what a stage's requirements are gathered by: those of the runtime, and how they were read.
-type runtimeRequirements struct {
+// StageQuestion is what a stage's requirements are gathered by: those of the runtime, and how they were read.
+type StageQuestion struct {
 	files.Tree
-	requires recipe.Requirements
-	python   Spec // with the inputs that were chosen
-	py       *pyproject
-	names    renameQuestion
-	profile  string
+	Requires recipe.Requirements
+	Python   Spec       // with the inputs that were chosen
+	Py       *Pyproject // nil = the project has none
+	Names    NamesQuestion
+	Profile  string
 }
 
-// stageAsked is what a stage asks for beyond the runtime: for the recipe, and by name.
-type stageAsked struct {
-	requires recipe.StageRequirements
-	asked
+// StageAsked is what a stage asks for beyond the runtime: Requires for the recipe, and what was read.
+type StageAsked struct {
+	Requires recipe.StageRequirements
+	Asked
 }
 
-// resolveStage gathers what a stage wants: what the file names, else what lies in a usual place.
-func resolveStage(r runtimeRequirements, stage recipe.Stage, s stageSpec, places usual) stageAsked {
+// GatherStage gathers what a stage wants: what the file names, else what lies in one of the usual places.
+func GatherStage(r StageQuestion, stage recipe.Stage, s StageSpec, places Usual) StageAsked {
 	if !s.named() {
-		s = usualRequirements(r.Tree, r.py, stage, s, places)
+		s = usualRequirements(r.Tree, r.Py, stage, s, places)
 	}
-	read := newRequirementReader(r.Tree, r.python.indexes)
+	read := newReader(r.Tree, r.Python.indexes)
 	q := recipe.StageRequirements{Files: read.fileList(s.requirements, false), Packages: read.packages(s.packages)}
 	if stageHasProject(r, stage, s.extras) {
 		q.Extras = recipe.SortedUnique(yamldoc.Values(s.extras))
-		read.items(wantedExtras(r.Report, r.py, s.extras))
+		read.items(wantedExtras(r.Report, r.Py, s.extras))
 	}
-	if len(s.groups) > 0 && r.py == nil {
+	if len(s.groups) > 0 && r.Py == nil {
 		r.Specf(s.groups[0].At, "%s.groups needs a pyproject.toml with [dependency-groups]", stage)
 	} else if len(s.groups) > 0 {
-		items := wantedGroups(r.Report, r.py, s.groups)
+		items := wantedGroups(r.Report, r.Py, s.groups)
 		read.items(items)
-		q = withStageGroups(q, r.requires.Project != nil, s.groups, items)
+		q = withStageGroups(q, r.Requires.Project != nil, s.groups, items)
 	}
 	for _, l := range read.indexes {
-		knownIndex(r.Report, r.requires, l, stage)
+		knownIndex(r.Report, r.Requires, l, stage)
 	}
 	q.Hashes = pinnedHashes(read.hashed)
-	q.Rename = renames(read.direct, r.names)
-	q.Lock = "pylock." + r.profile + "_" + string(stage) + ".toml" // no profile's name holds an underscore
-	return stageAsked{q, read.asked}
+	q.Rename = renames(read.Direct, r.Names)
+	q.Lock = "pylock." + r.Profile + "_" + string(stage) + ".toml" // no profile's name holds an underscore
+	return StageAsked{q, read.Asked}
 }
 
 // usualRequirements finds the requirements of a stage for which the file names none.
-func usualRequirements(t files.Tree, py *pyproject, stage recipe.Stage, s stageSpec, places usual) stageSpec {
-	for _, name := range places.files {
+func usualRequirements(t files.Tree, py *Pyproject, stage recipe.Stage, s StageSpec, places Usual) StageSpec {
+	for _, name := range places.Files {
 		if t.Exists(name) {
 			t.Notef("%s.requirements is not given: %s is used", stage, name)
-			s.requirements = []yamldoc.String{{Value: name, At: s.at, Set: true}}
+			s.requirements = []yamldoc.String{{Value: name, At: s.At, Set: true}}
 			return s
 		}
 	}
-	for _, name := range places.groups {
+	for _, name := range places.Groups {
 		if py != nil && py.group(name) != nil {
 			t.Notef("%s.groups is not given: the group %s of %s is used", stage, name, py.path)
-			s.groups = []yamldoc.String{{Value: name, At: s.at, Set: true}}
+			s.groups = []yamldoc.String{{Value: name, At: s.At, Set: true}}
 			return s
 		}
 	}
@@ -108,11 +110,11 @@ func knownIndex(report *yamldoc.Report, req recipe.Requirements, l indexLine, st
 }
 
 // stageHasProject reports whether a stage wants extras of pyproject.toml that it can have.
-func stageHasProject(r runtimeRequirements, stage recipe.Stage, extras []yamldoc.String) bool {
+func stageHasProject(r StageQuestion, stage recipe.Stage, extras []yamldoc.String) bool {
 	if len(extras) == 0 {
 		return false
 	}
-	if r.requires.Project == nil || !r.py.hasProject() {
+	if r.Requires.Project == nil || !r.Py.HasProject() {
 		r.Specf(extras[0].At, "%s.extras needs python.project: extras come with the project's own dependencies", stage).
 			Hint("write python: {project: .}, or name what the stage needs in %s.requirements", stage)
 		return false

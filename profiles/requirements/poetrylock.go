@@ -1,4 +1,4 @@
-package profiles
+package requirements
 
 import (
 	"cmp"
@@ -60,7 +60,7 @@ type foundPoetry struct {
 }
 
 // checkPoetry finds dependencies that were added after the lock was written. direct is what the project asks for by name.
-func checkPoetry(report *yamldoc.Report, found *foundPoetry, py *pyproject, direct []requirement) {
+func checkPoetry(report *yamldoc.Report, found *foundPoetry, py *Pyproject, direct []Requirement) {
 	if found == nil {
 		return
 	}
@@ -69,8 +69,8 @@ func checkPoetry(report *yamldoc.Report, found *foundPoetry, py *pyproject, dire
 		known[pypi.Normalize(p.Name)] = true
 	}
 	for _, q := range direct {
-		if q.at.File == py.path && !known[q.Name] {
-			report.Add(fault.New(fault.LockStale, "%s does not have %s, which %s asks for", found.name, q.Name, py.path).In(q.at).Hint("run poetry lock"))
+		if q.At.File == py.path && !known[q.Name] {
+			report.Add(fault.New(fault.LockStale, "%s does not have %s, which %s asks for", found.name, q.Name, py.path).In(q.At).Hint("run poetry lock"))
 		}
 	}
 }
@@ -96,7 +96,7 @@ func (l *poetryLock) pins() []lockedPackage {
 
 // withPoetrySources takes [[tool.poetry.source]] as indexes. A source that is explicit, or that the lock names for a package, is bound to its packages.
 // own are the indexes of the project file, which stand before them.
-func withPoetrySources(report *yamldoc.Report, own []indexSpec, py *pyproject, found *foundPoetry, o origins) origins {
+func withPoetrySources(report *yamldoc.Report, own []indexSpec, py *Pyproject, found *foundPoetry, o origins) origins {
 	if !py.poetry() {
 		return o
 	}
@@ -112,12 +112,12 @@ func withPoetrySources(report *yamldoc.Report, own []indexSpec, py *pyproject, f
 			continue
 		}
 		if m := torchIndex.FindStringSubmatch(s.URL); m != nil {
-			if o.torch.tag == "" {
-				o.torch = torchLine{m[1], m[2], at}
+			if o.torch.Tag == "" {
+				o.torch = TorchLine{m[1], m[2], at}
 			}
 			continue
 		}
-		ix := recipe.Index{Name: cmp.Or(cleanName(s.Name), "source"), URL: s.URL, Packages: poetrySourced(py.Tool.Poetry, found, s.Name)}
+		ix := recipe.Index{Name: cmp.Or(recipe.CleanName(s.Name), "source"), URL: s.URL, Packages: poetrySourced(py.Tool.Poetry, found, s.Name)}
 		first := s.Priority == "primary" || s.Priority == "default" || s.Priority == "" && !s.Secondary
 		if len(ix.Packages) == 0 && s.Priority == "explicit" {
 			continue

@@ -1,4 +1,4 @@
-package profiles
+package requirements
 
 import (
 	"cmp"
@@ -44,7 +44,7 @@ type poetrySource struct {
 }
 
 // fromPoetry writes what [tool.poetry] says in the standard's terms: [project] where there is none, and dependency groups (PEP 735).
-func fromPoetry(report *yamldoc.Report, py *pyproject) {
+func fromPoetry(report *yamldoc.Report, py *Pyproject) {
 	tool := py.Tool.Poetry
 	if tool == nil {
 		return
@@ -82,7 +82,7 @@ func fromPoetry(report *yamldoc.Report, py *pyproject) {
 }
 
 // poetryGroupItems writes a group of Poetry as PEP 735 has it.
-func poetryGroupItems(report *yamldoc.Report, py *pyproject, g poetryGroup) []any {
+func poetryGroupItems(report *yamldoc.Report, py *Pyproject, g poetryGroup) []any {
 	items := []any{}
 	for _, line := range poetryLines(report, py, g.key, g.Dependencies, nil) {
 		items = append(items, line)
@@ -94,7 +94,7 @@ func poetryGroupItems(report *yamldoc.Report, py *pyproject, g poetryGroup) []an
 }
 
 // poetryProject makes a [project] table. Dependencies that are optional are those of the extras that name them.
-func poetryProject(report *yamldoc.Report, py *pyproject) *projectTable {
+func poetryProject(report *yamldoc.Report, py *Pyproject) *projectTable {
 	tool := py.Tool.Poetry
 	p := &projectTable{Name: tool.Name, Scripts: map[string]string{}, OptionalDependencies: map[string][]string{}}
 	if python, ok := tool.Dependencies["python"].(string); ok {
@@ -126,7 +126,7 @@ func poetryProject(report *yamldoc.Report, py *pyproject) *projectTable {
 }
 
 // poetryLines writes dependencies as PEP 508 has them, sorted by name; key is where they stand in the file. With skipped, optional ones are left out and named in it.
-func poetryLines(report *yamldoc.Report, py *pyproject, key string, dependencies map[string]any, skipped map[string]bool) []string {
+func poetryLines(report *yamldoc.Report, py *Pyproject, key string, dependencies map[string]any, skipped map[string]bool) []string {
 	lines := []string{}
 	for _, name := range recipe.SortedKeys(dependencies) {
 		if name == "python" {

@@ -1,4 +1,4 @@
-package profiles
+package requirements
 
 import (
 	"errors"
@@ -14,21 +14,21 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
-// requirementReader reads requirements files with what they include, and lists of requirements. It checks each requirement, and gathers what all say.
-type requirementReader struct {
+// reader reads requirements files with what they include, and lists of requirements. It checks each requirement, and gathers what all say.
+type reader struct {
 	files.Tree
 	own []indexSpec // python.indexes of the project file
-	asked
+	Asked
 }
 
-// newRequirementReader returns a reader that has read nothing; own are the indexes of the project file.
-func newRequirementReader(t files.Tree, own []indexSpec) *requirementReader {
-	return &requirementReader{Tree: t, own: own}
+// newReader returns a reader that has read nothing; own are the indexes of the project file.
+func newReader(t files.Tree, own []indexSpec) *reader {
+	return &reader{Tree: t, own: own}
 }
 
-// asked is what requirements say.
-type asked struct {
-	direct  []requirement        // packages that are asked for by name, in order
+// Asked is what requirements say.
+type Asked struct {
+	Direct  []Requirement        // packages that are asked for by name, in order
 	hashed  []hashedLine         // requirements with hashes
 	indexes []indexLine          // options that name indexes
 	source  []string             // packages that are to be built from source
@@ -42,7 +42,7 @@ type include struct {
 }
 
 // fileList reads files, and what they include behind each of them.
-func (q *requirementReader) fileList(names []yamldoc.String, limits bool) []recipe.File {
+func (q *reader) fileList(names []yamldoc.String, limits bool) []recipe.File {
 	var files []recipe.File
 	for _, name := range names {
 		files = q.file(files, include{name, limits}, nil)
@@ -51,7 +51,7 @@ func (q *requirementReader) fileList(names []yamldoc.String, limits bool) []reci
 }
 
 // file reads one file, adds it to files and returns these; chain is the files that include it, outermost first.
-func (q *requirementReader) file(files []recipe.File, f include, chain []string) []recipe.File {
+func (q *reader) file(files []recipe.File, f include, chain []string) []recipe.File {
 	what := "requirements file"
 	if f.limits {
 		what = "constraints file"
@@ -87,9 +87,9 @@ func (q *requirementReader) file(files []recipe.File, f include, chain []string)
 }
 
 // lines checks every line of a requirements file and returns what it includes.
-func (q *requirementReader) lines(file, data string, limits bool) []include {
+func (q *reader) lines(file, data string, limits bool) []include {
 	var includes []include
-	direct := q.direct
+	direct := q.Direct
 	for _, l := range pypi.ParseLines(data) {
 		at := fault.Position{File: file, Line: l.Number, Column: 1}
 		included := includesOf(l, at)
@@ -101,7 +101,7 @@ func (q *requirementReader) lines(file, data string, limits bool) []include {
 		q.hashesOf(l, at)
 	}
 	if limits {
-		q.direct = direct
+		q.Direct = direct
 	}
 	return includes
 }
@@ -134,26 +134,26 @@ func writtenTail(l pypi.Line, data string) string {
 }
 
 // item checks one requirement of a list. Options that only a file can have are the resolver's business.
-func (q *requirementReader) item(s yamldoc.String) {
+func (q *reader) item(s yamldoc.String) {
 	l := pypi.ParseItem(s.Value)
 	q.line(l, l.Required.Rest(), s.At)
 }
 
 // packages checks requirements that the project file lists, and returns their texts.
-func (q *requirementReader) packages(list []yamldoc.String) []string {
+func (q *reader) packages(list []yamldoc.String) []string {
 	q.items(list)
 	return yamldoc.Values(list)
 }
 
 // items checks the requirements of a list.
-func (q *requirementReader) items(list []yamldoc.String) {
+func (q *reader) items(list []yamldoc.String) {
 	for _, s := range list {
 		q.item(s)
 	}
 }
 
 // line checks one line, and remembers what it asks for.
-func (q *requirementReader) line(l pypi.Line, tail string, at fault.Position) {
+func (q *reader) line(l pypi.Line, tail string, at fault.Position) {
 	if yamldoc.HasUserInfo(l.Text) {
 		leakedURL(q.Report, at)
 		return
@@ -174,7 +174,7 @@ func (q *requirementReader) line(l pypi.Line, tail string, at fault.Position) {
 	case versionControl.MatchString(required.URL):
 		versionControlled(q.Report, required.URL, at)
 	case required.Name != "":
-		q.direct = append(q.direct, requirement{Requirement: required, pin: pinOf(required), tail: tail, at: at})
+		q.Direct = append(q.Direct, Requirement{Requirement: required, Pin: pinOf(required), tail: tail, At: at})
 	}
 }
 
@@ -191,7 +191,7 @@ func mayHold(q pypi.Requirement) bool {
 	if q.Marker == nil {
 		return true
 	}
-	for _, platform := range Platforms {
+	for _, platform := range recipe.Platforms {
 		for _, python := range compat.Known().Slim {
 			for _, patch := range []string{".0", ".99"} {
 				if q.Holds(pypi.NewEnvironment(pypi.Target{Python: python, Platform: platform}, python+patch, nil)) {

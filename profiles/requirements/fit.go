@@ -1,4 +1,4 @@
-package profiles
+package requirements
 
 import (
 	"cmp"
@@ -12,31 +12,32 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
-// fitQuestion is what requirements are taken to an accelerator by.
-type fitQuestion struct {
+// FitQuestion is what requirements are taken to an accelerator by.
+type FitQuestion struct {
 	files.Tree
-	python       Spec // with the inputs that were chosen
-	py           *pyproject
-	names        renameQuestion
-	pytorchIndex yamldoc.String
-	cuda         yamldoc.String // accelerator.cuda as the project names it
+	Python       Spec       // with the inputs that were chosen
+	Py           *Pyproject // nil = the project has none
+	Names        NamesQuestion
+	PyTorchIndex yamldoc.String // the root of a mirror of PyTorch's indexes, not set = theirs
+	CUDA         yamldoc.String // accelerator.cuda as the project names it
 }
 
-// fitRequirements takes the requirements to the accelerator: the names of frameworks, the locks of other tools, and the index of PyTorch.
-func fitRequirements(q fitQuestion, w wanted) wanted {
-	a, py := q.names.accelerator, w.project(q.py)
-	w.requires.Rename = renames(w.direct, q.names)
+// Fit takes the requirements to the accelerator: the names of frameworks, the locks of other tools, and the index of PyTorch. It returns what is
+// wanted then; faults and notes go to the report of q.
+func Fit(q FitQuestion, w Wanted) Wanted {
+	a, py := q.Names.Accelerator, w.project(q.Py)
+	w.Requires.Rename = renames(w.Direct, q.Names)
 	kept := ""
 	if w.uv != nil {
-		if kept = keptVersions(w.uv, w.requires, a); kept == "" {
+		if kept = keptVersions(w.uv, w.Requires, a); kept == "" {
 			w = fromUVLock(q.Report, w.uv, w)
 		} else {
 			q.Notef("the versions of %s are kept, packages are chosen anew: %s", w.uv.name, kept)
 		}
 	}
-	if w.requires.From == "" {
-		w = withUVSettings(q.Tree, q.python.indexes, py, w)
-		w.requires.Torch, w.requires.Indexes = bindTorch(q, a, w)
+	if w.Requires.From == "" {
+		w = withUVSettings(q.Tree, q.Python.indexes, py, w)
+		w.Requires.Torch, w.Requires.Indexes = bindTorch(q, a, w)
 	}
 	switch {
 	case kept != "":
@@ -45,21 +46,21 @@ func fitRequirements(q fitQuestion, w wanted) wanted {
 		w = w.pinned(w.poetry.name, w.poetry.lock.pins())
 	}
 	if py != nil {
-		project := *w.requires.Project
-		project.File.Data = projectText(q.Report, py, w.requires.Torch != "")
-		w.requires.Project = &project
+		project := *w.Requires.Project
+		project.File.Data = projectText(q.Report, py, w.Requires.Torch != "")
+		w.Requires.Project = &project
 	}
 	return w
 }
 
 // bindTorch binds torch and its family to an index of PyTorch: cpu, or the one of the wanted CUDA. Without a
 // version the default index's own CUDA builds serve. It returns the name of that index, "" = not bound, and all indexes.
-func bindTorch(q fitQuestion, a recipe.Accelerator, w wanted) (torch string, indexes []recipe.Index) {
+func bindTorch(q FitQuestion, a recipe.Accelerator, w Wanted) (torch string, indexes []recipe.Index) {
 	tag := "cpu"
-	indexes = w.requires.Indexes
+	indexes = w.Requires.Indexes
 	if a.Kind == recipe.CUDA {
 		tag = compat.CUDATag(a.CUDA)
-		if a.CUDA == "" || !knownTag(q.Report, tag, q.cuda.At, asksIn(w.direct, "torch")) {
+		if a.CUDA == "" || !knownTag(q.Report, tag, q.CUDA.At, AsksFor(w.Direct, "torch")) {
 			return "", indexes
 		}
 	}
@@ -70,8 +71,8 @@ func bindTorch(q fitQuestion, a recipe.Accelerator, w wanted) (torch string, ind
 	if slices.ContainsFunc(indexes, func(i recipe.Index) bool { return i.Name == name }) {
 		return name, indexes // the project has its own index of this name
 	}
-	root := strings.TrimRight(q.pytorchIndex.Or(cmp.Or(w.torch.root, compat.Torch().Index.URL)), "/")
-	q.Report.CheckURL(yamldoc.String{Value: root, At: q.pytorchIndex.At, Set: true}, "pytorch_index")
+	root := strings.TrimRight(q.PyTorchIndex.Or(cmp.Or(w.Torch.Root, compat.Torch().Index.URL)), "/")
+	q.Report.CheckURL(yamldoc.String{Value: root, At: q.PyTorchIndex.At, Set: true}, "pytorch_index")
 	return name, append(indexes, recipe.Index{Name: name, URL: root + "/" + tag})
 }
 
@@ -106,26 +107,26 @@ func nearestCUDA(wanted string, tags []string) []string {
 	return near
 }
 
-// renameQuestion is what the names of frameworks are decided by.
-type renameQuestion struct {
-	accelerator recipe.Accelerator
-	platform    string
-	base        recipe.BaseKind // base.kind as the project names it
-	allowed     []string        // packages that the project wants as they are
+// NamesQuestion is what the names of frameworks are decided by.
+type NamesQuestion struct {
+	Accelerator recipe.Accelerator
+	Platform    string          // "linux/amd64"
+	Base        recipe.BaseKind // base.kind as the project names it
+	Allowed     []string        // packages that the project wants as they are
 }
 
 // renames returns the names for this accelerator of frameworks that have one package for each; nil for none of them.
-func renames(direct []requirement, names renameQuestion) map[string]string {
+func renames(direct []Requirement, names NamesQuestion) map[string]string {
 	found := map[string]string{}
 	for _, q := range direct {
 		f := compat.Known().Frameworks.Of(q.Name)
-		if f == nil || slices.Contains(names.allowed, q.Name) {
+		if f == nil || slices.Contains(names.Allowed, q.Name) {
 			continue
 		}
-		if names.base == recipe.BaseTensorFlow && f.Name == "tensorflow" {
+		if names.Base == recipe.BaseTensorFlow && f.Name == "tensorflow" {
 			continue // it is in the base, under the name that it has there
 		}
-		if to := f.PackageFor(q.Name, q.ExtrasText(), names.accelerator, names.platform); to != q.Name+q.ExtrasText() {
+		if to := f.PackageFor(q.Name, q.ExtrasText(), names.Accelerator, names.Platform); to != q.Name+q.ExtrasText() {
 			found[q.Name] = to
 		}
 	}

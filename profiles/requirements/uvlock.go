@@ -1,4 +1,4 @@
-package profiles
+package requirements
 
 import (
 	"path"
@@ -112,7 +112,7 @@ func workspace(t files.Tree, name string, data []byte, lock *uvLock) []recipe.Fi
 
 // checkUV holds the lock against pyproject.toml: a dependency that is missing in the lock's copy means that uv did not lock it since. direct is what the
 // project asks for by name.
-func checkUV(report *yamldoc.Report, uv *foundUV, py *pyproject, direct []requirement) {
+func checkUV(report *yamldoc.Report, uv *foundUV, py *Pyproject, direct []Requirement) {
 	if uv == nil {
 		return
 	}
@@ -131,8 +131,8 @@ func checkUV(report *yamldoc.Report, uv *foundUV, py *pyproject, direct []requir
 		known[pypi.Normalize(q.Name)] = true
 	}
 	for _, q := range direct {
-		if q.at.File == py.path && !known[q.Name] && q.Name != pypi.Normalize(py.Project.Name) {
-			report.Add(fault.New(fault.LockStale, "%s does not know %s, which %s asks for", uv.name, q.Name, py.path).In(q.at).Hint("run uv lock"))
+		if q.At.File == py.path && !known[q.Name] && q.Name != pypi.Normalize(py.Project.Name) {
+			report.Add(fault.New(fault.LockStale, "%s does not know %s, which %s asks for", uv.name, q.Name, py.path).In(q.At).Hint("run uv lock"))
 		}
 	}
 }
@@ -160,12 +160,12 @@ func keptVersions(uv *foundUV, req recipe.Requirements, a recipe.Accelerator) st
 }
 
 // fromUVLock has uv take the packages from its own lock.
-func fromUVLock(report *yamldoc.Report, uv *foundUV, w wanted) wanted {
-	w.requires.From = uv.name
-	w.requires.UV = &recipe.UVLock{Files: uv.files, Dir: path.Dir(w.requires.Project.File.Path)}
+func fromUVLock(report *yamldoc.Report, uv *foundUV, w Wanted) Wanted {
+	w.Requires.From = uv.name
+	w.Requires.UV = &recipe.UVLock{Files: uv.files, Dir: path.Dir(w.Requires.Project.File.Path)}
 	for _, p := range uv.lock.Packages {
 		dir, own := p.Source.local()
-		if own && asksIn(w.direct, pypi.Normalize(p.Name)) { // a package of the workspace: its code, and no wheel
+		if own && AsksFor(w.Direct, pypi.Normalize(p.Name)) { // a package of the workspace: its code, and no wheel
 			report.Notef("%s is code of the project (%s) and is not installed: copy it with app.copy", p.Name, path.Join(path.Dir(uv.name), dir))
 		}
 	}

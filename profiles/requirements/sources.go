@@ -1,4 +1,4 @@
-package profiles
+package requirements
 
 import (
 	"io/fs"
@@ -42,7 +42,7 @@ func editable(report *yamldoc.Report, line, what string, at fault.Position) {
 }
 
 // noBinary reads the value of --no-binary: packages that are to be built from source.
-func (q *requirementReader) noBinary(value string, at fault.Position) {
+func (q *reader) noBinary(value string, at fault.Position) {
 	for name := range strings.SplitSeq(value, ",") {
 		switch name = strings.TrimSpace(name); name {
 		case "", ":none:":
@@ -55,7 +55,7 @@ func (q *requirementReader) noBinary(value string, at fault.Position) {
 }
 
 // localRequirement takes a file or directory of the project as a requirement: ./libs/tool, ./wheels/tool-1.0-py3-none-any.whl, ./tool[extra].
-func (q *requirementReader) localRequirement(required pypi.Requirement, at fault.Position) {
+func (q *reader) localRequirement(required pypi.Requirement, at fault.Position) {
 	const relative = "write its path in the project, as ./libs/name; what lies outside never reaches the daemon"
 	if required.Path() == "" {
 		q.Specf(at, "a file: URL (%s) names a file of one machine", required.URL).Hint(relative)
@@ -76,7 +76,7 @@ func (q *requirementReader) localRequirement(required pypi.Requirement, at fault
 	}
 	local := recipe.LocalSource{Path: clean}
 	if info.IsDir() {
-		local, ok = localDirectory(q.Tree, clean, at)
+		local, ok = LocalDirectory(q.Tree, clean, at)
 	} else {
 		local.SHA256, ok = q.SumOf(real, at)
 	}
@@ -91,8 +91,8 @@ var metaFiles = []string{"pyproject.toml", "setup.py", "setup.cfg"}
 // byGitTags finds the tools that read a version off git's tags.
 var byGitTags = lazyregexp.New(`setuptools[_-]scm|hatch-vcs|pdm.*scm|versioningit|dunamai|poetry-dynamic-versioning|vcs-versioning`)
 
-// localDirectory reads the metadata of a package in the project's files. ok is false after a fault.
-func localDirectory(t files.Tree, dir string, at fault.Position) (local recipe.LocalSource, ok bool) {
+// LocalDirectory reads the metadata of a package in the project's files. ok is false after a fault.
+func LocalDirectory(t files.Tree, dir string, at fault.Position) (local recipe.LocalSource, ok bool) {
 	local = recipe.LocalSource{Path: dir}
 	for _, name := range metaFiles {
 		file := path.Join(dir, name)
@@ -115,7 +115,7 @@ func localDirectory(t files.Tree, dir string, at fault.Position) (local recipe.L
 	}
 	if py, err := readPyproject(local.Meta[0]); err == nil {
 		local.Repos = append(local.Repos, py.reposToBuild()...)
-		if py.hasProject() {
+		if py.HasProject() {
 			local.Name, local.Version = pypi.Normalize(py.Project.Name), py.Project.Version
 		}
 	}

@@ -1,4 +1,4 @@
-package profiles
+package requirements
 
 import (
 	"github.com/mlbuild/mlbuild/profiles/fault"
@@ -16,12 +16,12 @@ var (
 type origins struct {
 	indexes   []recipe.Index
 	findLinks []string  // pages whose links are wheels
-	torch     torchLine // the index of PyTorch that the project's files name
+	torch     TorchLine // the index of PyTorch that the project's files name
 }
 
 // gatherOrigins finds where the project takes its packages from: by the project file, by the options of requirements files (lines), and by Poetry's and
 // uv's settings in the pyproject.toml whose dependencies are wanted, nil = none.
-func gatherOrigins(report *yamldoc.Report, p Spec, lines []indexLine, py *pyproject, poetry *foundPoetry) origins {
+func gatherOrigins(report *yamldoc.Report, p Spec, lines []indexLine, py *Pyproject, poetry *foundPoetry) origins {
 	o := origins{indexes: namedIndexes(report, p.indexes)}
 	for _, s := range p.findLinks {
 		if report.CheckURL(s, "python.find_links") {
@@ -30,7 +30,7 @@ func gatherOrigins(report *yamldoc.Report, p Spec, lines []indexLine, py *pyproj
 	}
 	o = withFileIndexes(report, p.indexes, lines, o)
 	o = withPoetrySources(report, p.indexes, py, poetry, o)
-	if o.torch.tag == "" {
+	if o.torch.Tag == "" {
 		o.torch = uvTorch(py)
 	}
 	return o

@@ -1,4 +1,4 @@
-package profiles
+package requirements
 
 import (
 	"cmp"
@@ -25,17 +25,17 @@ func itemsOf(key string, list []string) []projectItem {
 }
 
 // dependencies are [project] dependencies, with those of the extras of the project itself that they name.
-func (p *pyproject) dependencies() []projectItem {
+func (p *Pyproject) dependencies() []projectItem {
 	return p.withExtras(itemsOf("project.dependencies", p.Project.Dependencies), map[string]bool{})
 }
 
 // extra is an extra of the project under any spelling of its name; ok is false if there is none.
-func (p *pyproject) extra(name string) (items []projectItem, ok bool) {
+func (p *Pyproject) extra(name string) (items []projectItem, ok bool) {
 	return p.extraItems(name, map[string]bool{})
 }
 
 // extraItems follows extras that name others, "app[gpu,web]"; seen are those that were followed already.
-func (p *pyproject) extraItems(name string, seen map[string]bool) (items []projectItem, ok bool) {
+func (p *Pyproject) extraItems(name string, seen map[string]bool) (items []projectItem, ok bool) {
 	if p.Project == nil {
 		return nil, false
 	}
@@ -53,11 +53,11 @@ func (p *pyproject) extraItems(name string, seen map[string]bool) (items []proje
 }
 
 // withExtras puts the requirements of the project's own extras in the place of requirements that name them.
-func (p *pyproject) withExtras(items []projectItem, seen map[string]bool) []projectItem {
+func (p *Pyproject) withExtras(items []projectItem, seen map[string]bool) []projectItem {
 	var all []projectItem
 	for _, item := range items {
 		q, err := pypi.ParseRequirement(item.text)
-		if err != nil || q.Name != pypi.Normalize(p.name()) || len(q.Extras) == 0 {
+		if err != nil || q.Name != pypi.Normalize(p.Name()) || len(q.Extras) == 0 {
 			all = append(all, item)
 			continue
 		}
@@ -70,14 +70,14 @@ func (p *pyproject) withExtras(items []projectItem, seen map[string]bool) []proj
 }
 
 // group is a dependency group under any spelling of its name, nil if there is none.
-func (p *pyproject) group(name string) []any {
+func (p *Pyproject) group(name string) []any {
 	if key, ok := p.groupKey(name); ok {
 		return p.DependencyGroups[key]
 	}
 	return nil
 }
 
-func (p *pyproject) groupKey(name string) (string, bool) {
+func (p *Pyproject) groupKey(name string) (string, bool) {
 	keys := recipe.SortedKeys(p.DependencyGroups)
 	i := slices.IndexFunc(keys, func(key string) bool { return pypi.Normalize(key) == pypi.Normalize(name) })
 	if i < 0 {
@@ -88,7 +88,7 @@ func (p *pyproject) groupKey(name string) (string, bool) {
 
 // groupItems are the requirements of a dependency group and of the groups that it includes (PEP 735). chain is the groups that include it; circle names one
 // that includes itself.
-func (p *pyproject) groupItems(name string, chain []string) (items []projectItem, circle string) {
+func (p *Pyproject) groupItems(name string, chain []string) (items []projectItem, circle string) {
 	key, ok := p.groupKey(name)
 	if !ok {
 		return nil, ""
@@ -112,7 +112,7 @@ func (p *pyproject) groupItems(name string, chain []string) (items []projectItem
 }
 
 // strings are items with their places.
-func (p *pyproject) strings(items []projectItem) []yamldoc.String {
+func (p *Pyproject) strings(items []projectItem) []yamldoc.String {
 	list := make([]yamldoc.String, len(items))
 	for i, item := range items {
 		list[i] = yamldoc.String{Value: item.text, At: p.itemAt(item), Set: true}
@@ -120,7 +120,7 @@ func (p *pyproject) strings(items []projectItem) []yamldoc.String {
 	return list
 }
 
-func (p *pyproject) itemAt(item projectItem) fault.Position {
+func (p *Pyproject) itemAt(item projectItem) fault.Position {
 	if at, ok := p.moved[item.text]; ok {
 		return at
 	}
@@ -129,7 +129,7 @@ func (p *pyproject) itemAt(item projectItem) fault.Position {
 
 // lines parses what the file asks for: the dependencies if they are wanted, then extras and groups. Offset is the place of each text in the file; a text that is
 // written with escapes up to its extras has none, and is -1.
-func (p *pyproject) lines(dependencies bool, extras, groups []string) []pypi.Line {
+func (p *Pyproject) lines(dependencies bool, extras, groups []string) []pypi.Line {
 	var items []projectItem
 	if dependencies && p.Project != nil {
 		items = p.dependencies()
@@ -158,7 +158,7 @@ func (p *pyproject) lines(dependencies bool, extras, groups []string) []pypi.Lin
 }
 
 // reposToBuild are the URLs of git repositories from which a source tree takes what it needs, or what its build needs.
-func (p *pyproject) reposToBuild() []string {
+func (p *Pyproject) reposToBuild() []string {
 	items := itemsOf("", p.BuildSystem.Requires)
 	if p.Project != nil {
 		items = append(items, p.dependencies()...)

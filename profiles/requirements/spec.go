@@ -1,4 +1,4 @@
-package profiles
+package requirements
 
 import (
 	"github.com/mlbuild/mlbuild/profiles/fault"
@@ -66,6 +66,17 @@ func Fields(d *yamldoc.Decoder, s *Spec) yamldoc.Fields {
 		"index_strategy":    d.String(&s.strategy, "python.index_strategy"),
 		"build_constraints": d.Strings(&s.buildConstraints, "python.build_constraints"),
 	}
+}
+
+// Secrets are the ids of the secrets that the indexes name.
+func (s Spec) Secrets() []yamldoc.String {
+	var ids []yamldoc.String
+	for _, index := range s.indexes {
+		if index.secret.Set {
+			ids = append(ids, index.secret)
+		}
+	}
+	return ids
 }
 
 // decodeSteps reads a list of requirements and of mappings with requirements and packages.

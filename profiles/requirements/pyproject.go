@@ -1,4 +1,4 @@
-package profiles
+package requirements
 
 import (
 	"errors"
@@ -16,8 +16,8 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
-// pyproject is what a pyproject.toml says that matters here. A nil pyproject says nothing.
-type pyproject struct {
+// Pyproject is what a pyproject.toml says that matters here. A nil pyproject says nothing.
+type Pyproject struct {
 	path string
 	data []byte
 
@@ -59,8 +59,8 @@ type setuptoolsTable struct {
 }
 
 // readPyproject parses a pyproject.toml; another file says nothing.
-func readPyproject(f recipe.File) (*pyproject, error) {
-	py := &pyproject{path: f.Path, data: []byte(f.Data)}
+func readPyproject(f recipe.File) (*Pyproject, error) {
+	py := &Pyproject{path: f.Path, data: []byte(f.Data)}
 	if path.Base(f.Path) != "pyproject.toml" {
 		return py, nil
 	}
@@ -72,7 +72,7 @@ func readPyproject(f recipe.File) (*pyproject, error) {
 }
 
 // at is the place of a key, "project.requires-python" or "project.dependencies[2]": where its text begins if it has one.
-func (p *pyproject) at(key string) fault.Position {
+func (p *Pyproject) at(key string) fault.Position {
 	if offset := p.places.StringAt(key); offset >= 0 {
 		return p.places.PositionAt(p.path, p.data, offset)
 	}
@@ -80,42 +80,42 @@ func (p *pyproject) at(key string) fault.Position {
 }
 
 // keyAt is the place of a key itself.
-func (p *pyproject) keyAt(key string) fault.Position { return p.places.Position(p.path, key) }
+func (p *Pyproject) keyAt(key string) fault.Position { return p.places.Position(p.path, key) }
 
-// file is its path in the project.
-func (p *pyproject) file() string { return p.path }
+// File is its path in the project.
+func (p *Pyproject) File() string { return p.path }
 
-// hasProject reports whether there is a [project], written so or by Poetry.
-func (p *pyproject) hasProject() bool { return p != nil && p.Project != nil }
+// HasProject reports whether there is a [project], written so or by Poetry.
+func (p *Pyproject) HasProject() bool { return p != nil && p.Project != nil }
 
-func (p *pyproject) poetry() bool { return p != nil && p.Tool.Poetry != nil }
+func (p *Pyproject) poetry() bool { return p != nil && p.Tool.Poetry != nil }
 
-// name is the name in [project], "" = none.
-func (p *pyproject) name() string {
-	if !p.hasProject() {
+// Name is the name in [project], "" = none.
+func (p *Pyproject) Name() string {
+	if !p.HasProject() {
 		return ""
 	}
 	return p.Project.Name
 }
 
-// requiresPython is the versions of Python that the project runs on, a specifier (PEP 440); "" = it does not say.
-func (p *pyproject) requiresPython() yamldoc.String {
-	if !p.hasProject() {
+// RequiresPython is the versions of Python that the project runs on, a specifier (PEP 440); "" = it does not say.
+func (p *Pyproject) RequiresPython() yamldoc.String {
+	if !p.HasProject() {
 		return yamldoc.String{}
 	}
 	return yamldoc.String{Value: p.Project.RequiresPython, At: p.at("project.requires-python"), Set: p.Project.RequiresPython != ""}
 }
 
-// scripts are its console scripts: the functions, "module:function", by their names.
-func (p *pyproject) scripts() map[string]string {
-	if !p.hasProject() {
+// Scripts are its console scripts: the functions, "module:function", by their names.
+func (p *Pyproject) Scripts() map[string]string {
+	if !p.HasProject() {
 		return nil
 	}
 	return p.Project.Scripts
 }
 
-// findPyproject reads the pyproject.toml that python.project names, or the one beside the project file; nil if there is none that can be read.
-func findPyproject(t files.Tree, named yamldoc.String) *pyproject {
+// FindPyproject reads the pyproject.toml that python.project names, or the one beside the project file; nil if there is none that can be read.
+func FindPyproject(t files.Tree, named yamldoc.String) *Pyproject {
 	name := "pyproject.toml"
 	if named.Set {
 		clean, ok := t.Inside(named.Value, named.At, "project")
@@ -145,7 +145,7 @@ func findPyproject(t files.Tree, named yamldoc.String) *pyproject {
 }
 
 // fromSetuptools reads the files that hold the dependencies, where [tool.setuptools.dynamic] names some.
-func fromSetuptools(t files.Tree, py *pyproject) {
+func fromSetuptools(t files.Tree, py *Pyproject) {
 	const key = "tool.setuptools.dynamic.dependencies.file"
 	if py.Project == nil || !slices.Contains(py.Project.Dynamic, "dependencies") {
 		return
@@ -168,7 +168,7 @@ func fromSetuptools(t files.Tree, py *pyproject) {
 }
 
 // fromSetuptoolsFile adds the lines of a file. setuptools leaves out comments and knows no options.
-func fromSetuptoolsFile(t files.Tree, py *pyproject, file string, at fault.Position) {
+func fromSetuptoolsFile(t files.Tree, py *Pyproject, file string, at fault.Position) {
 	data, ok := t.SmallFile(file, at, "requirements file")
 	if !ok {
 		return
@@ -182,7 +182,7 @@ func fromSetuptoolsFile(t files.Tree, py *pyproject, file string, at fault.Posit
 }
 
 // move remembers where a requirement stands that is not written so in the file.
-func (p *pyproject) move(line string, at fault.Position) {
+func (p *Pyproject) move(line string, at fault.Position) {
 	if p.moved == nil {
 		p.moved = map[string]fault.Position{}
 	}
@@ -190,7 +190,7 @@ func (p *pyproject) move(line string, at fault.Position) {
 }
 
 // dependenciesKnown notes that [project] now holds what was dynamic.
-func (p *pyproject) dependenciesKnown() {
+func (p *Pyproject) dependenciesKnown() {
 	p.rewritten = true
 	p.Project.Dynamic = slices.DeleteFunc(p.Project.Dynamic, func(key string) bool { return key == "dependencies" })
 }
@@ -206,24 +206,24 @@ func badTOML(report *yamldoc.Report, name string, err error) {
 }
 
 // projectSource takes the dependencies of pyproject.toml, with the extras and groups that the project file names, and returns also what they say.
-func projectSource(t files.Tree, p Spec, py *pyproject) (*recipe.ProjectSource, asked) {
+func projectSource(t files.Tree, p Spec, py *Pyproject) (*recipe.ProjectSource, Asked) {
 	if py == nil {
-		return nil, asked{} // reported when it was read
+		return nil, Asked{} // reported when it was read
 	}
 	at := fault.Position{File: py.path}
-	read := newRequirementReader(t, p.indexes)
+	read := newReader(t, p.indexes)
 	source := &recipe.ProjectSource{
 		File:   recipe.File{Path: py.path, Data: string(py.data), Top: true},
 		Extras: recipe.SortedUnique(yamldoc.Values(p.extras)), Groups: recipe.SortedUnique(yamldoc.Values(p.groups)),
 	}
 	if py.Project == nil && len(p.groups) == 0 {
 		t.Specf(at, "pyproject.toml has no [project] table").Hint("name requirements in python.requirements or python.packages")
-		return source, asked{}
+		return source, Asked{}
 	}
 	if py.Project == nil {
 		source.Bare = true
 		read.items(wantedGroups(t.Report, py, p.groups))
-		return source, read.asked
+		return source, read.Asked
 	}
 	if slices.Contains(py.Project.Dynamic, "dependencies") {
 		t.Specf(at, "the dependencies of pyproject.toml are dynamic: only its build backend knows them").
@@ -233,11 +233,11 @@ func projectSource(t files.Tree, p Spec, py *pyproject) (*recipe.ProjectSource, 
 	read.items(wantedExtras(t.Report, py, p.extras))
 	read.items(wantedGroups(t.Report, py, p.groups))
 	scanForCredentials(t.Report, py)
-	return source, read.asked
+	return source, read.Asked
 }
 
 // scanForCredentials finds URLs with credentials outside the dependencies too: the resolver reads [tool.uv].
-func scanForCredentials(report *yamldoc.Report, py *pyproject) {
+func scanForCredentials(report *yamldoc.Report, py *Pyproject) {
 	for i, line := range strings.Split(string(py.data), "\n") {
 		at := fault.Position{File: py.path, Line: i + 1, Column: 1}
 		known := slices.ContainsFunc(report.Faults, func(f *fault.Fault) bool {
@@ -250,7 +250,7 @@ func scanForCredentials(report *yamldoc.Report, py *pyproject) {
 }
 
 // wantedExtras returns the requirements of extras, with those of the extras that they name.
-func wantedExtras(report *yamldoc.Report, py *pyproject, wanted []yamldoc.String) []yamldoc.String {
+func wantedExtras(report *yamldoc.Report, py *Pyproject, wanted []yamldoc.String) []yamldoc.String {
 	var items []projectItem
 	for _, extra := range wanted {
 		found, ok := py.extra(extra.Value)
@@ -265,7 +265,7 @@ func wantedExtras(report *yamldoc.Report, py *pyproject, wanted []yamldoc.String
 }
 
 // wantedGroups returns the requirements of dependency groups, with those of the groups that they include.
-func wantedGroups(report *yamldoc.Report, py *pyproject, wanted []yamldoc.String) []yamldoc.String {
+func wantedGroups(report *yamldoc.Report, py *Pyproject, wanted []yamldoc.String) []yamldoc.String {
 	var items []projectItem
 	for _, group := range wanted {
 		if py.group(group.Value) == nil {

@@ -1,4 +1,4 @@
-package profiles
+package requirements
 
 import (
 	"slices"
@@ -9,13 +9,13 @@ import (
 
 // withSteps adds the groups of python.then. What a later group says of a package stands in place of what the groups before it, and the packages
 // themselves, say of it: as when one pip install follows another, but for a result that fits together.
-func withSteps(t files.Tree, p Spec, w wanted) wanted {
+func withSteps(t files.Tree, p Spec, w Wanted) Wanted {
 	for _, step := range p.then {
-		read := newRequirementReader(t, p.indexes)
-		w.requires.Files = withFiles(w.requires.Files, read.fileList(step.requirements, false))
-		w.requires.Packages = append(w.requires.Packages, read.packages(step.packages)...)
-		w = w.with(read.asked)
-		w = w.replacing(slices.DeleteFunc(slices.Clone(read.direct), func(q requirement) bool { return !q.versioned() }))
+		read := newReader(t, p.indexes)
+		w.Requires.Files = withFiles(w.Requires.Files, read.fileList(step.requirements, false))
+		w.Requires.Packages = append(w.Requires.Packages, read.packages(step.packages)...)
+		w = w.with(read.Asked)
+		w = w.replacing(slices.DeleteFunc(slices.Clone(read.Direct), func(q Requirement) bool { return !q.versioned() }))
 	}
 	return w
 }
@@ -34,27 +34,27 @@ func withFiles(files, more []recipe.File) []recipe.File {
 }
 
 // withOverrides reads python.overrides. They ask for no package by themselves.
-func withOverrides(t files.Tree, p Spec, w wanted) wanted {
-	read := newRequirementReader(t, p.indexes)
+func withOverrides(t files.Tree, p Spec, w Wanted) Wanted {
+	read := newReader(t, p.indexes)
 	read.items(p.overrides)
-	w.requires = withSources(w.requires, read.asked)
-	return w.replacing(read.direct)
+	w.Requires = WithSources(w.Requires, read.Asked)
+	return w.replacing(read.Direct)
 }
 
 // versioned reports whether a requirement says which version or file it wants.
-func (q requirement) versioned() bool { return q.Specifiers != nil || q.URL != "" }
+func (q Requirement) versioned() bool { return q.Specifiers != nil || q.URL != "" }
 
 // replacing makes requirements the only ones of their packages. Several of one package, under different markers, stand together.
-func (w wanted) replacing(list []requirement) wanted {
+func (w Wanted) replacing(list []Requirement) Wanted {
 	names := map[string]bool{}
 	for _, q := range list {
 		names[q.Name] = true
 	}
-	w.replaced = slices.DeleteFunc(slices.Clone(w.replaced), func(q requirement) bool { return names[q.Name] })
+	w.replaced = slices.DeleteFunc(slices.Clone(w.replaced), func(q Requirement) bool { return names[q.Name] })
 	w.replaced = append(w.replaced, list...)
-	w.requires.Overrides = nil
+	w.Requires.Overrides = nil
 	for _, q := range w.replaced {
-		w.requires.Overrides = append(w.requires.Overrides, q.text())
+		w.Requires.Overrides = append(w.Requires.Overrides, q.text())
 	}
 	return w
 }

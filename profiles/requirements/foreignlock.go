@@ -1,4 +1,4 @@
-package profiles
+package requirements
 
 import (
 	"path"
@@ -17,29 +17,29 @@ const maxLockBytes = 8 << 20
 
 // withForeignLock decides whether the lock of another tool says the versions: the one that python.lock names, else uv.lock or poetry.lock of the project
 // whose dependencies are wanted.
-func withForeignLock(t files.Tree, p Spec, py *pyproject, w wanted) wanted {
+func withForeignLock(t files.Tree, p Spec, py *Pyproject, w Wanted) Wanted {
 	name, at := namedLock(t, p.lock), p.lock.At
-	if source := w.requires.Project; !p.lock.Set && source != nil {
+	if source := w.Requires.Project; !p.lock.Set && source != nil {
 		name, at = findLock(t, path.Dir(source.File.Path), py.poetry()), fault.Position{}
 	}
 	base := path.Base(name)
 	switch {
 	case name == "":
-	case (base == "uv.lock" || base == "poetry.lock") && w.requires.Project == nil:
+	case (base == "uv.lock" || base == "poetry.lock") && w.Requires.Project == nil:
 		t.Specf(at, "%s belongs to a pyproject.toml, whose dependencies are not asked for", name).Hint("write python: {project: .}")
 	case base == "uv.lock":
 		w.uv = readUVLock(t, name, at)
-		checkUV(t.Report, w.uv, py, w.direct)
+		checkUV(t.Report, w.uv, py, w.Direct)
 	case base == "poetry.lock":
 		w.poetry = readPoetryLock(t, name, at)
-		checkPoetry(t.Report, w.poetry, py, w.direct)
+		checkPoetry(t.Report, w.poetry, py, w.Direct)
 	case !strings.HasPrefix(base, "pylock.") || !strings.HasSuffix(base, ".toml"):
 		t.Specf(at, "%s is no lock that mlbuild reads", name).Hint("it reads uv.lock, poetry.lock and pylock.toml (PEP 751); none turns them off")
 	case !t.Exists(name):
 		t.Add(t.Missing(name, at, "lock"))
 	default:
 		onlyPylock(t.Report, p, name, at)
-		w.requires = fromPylock(w.requires, p, name)
+		w.Requires = fromPylock(w.Requires, p, name)
 	}
 	return w
 }
@@ -98,18 +98,18 @@ func asksBeside(q recipe.Requirements) bool {
 }
 
 // pinned holds the versions of another tool's lock: as constraints, which uv keeps to, and by their hashes.
-func (w wanted) pinned(name string, pins []lockedPackage) wanted {
+func (w Wanted) pinned(name string, pins []lockedPackage) Wanted {
 	var text strings.Builder
 	overridden := map[string]bool{}
 	for _, q := range w.replaced {
 		overridden[q.Name] = true
 	}
 	for _, p := range pins {
-		if overridden[p.name] || w.requires.Torch != "" && followsTorch(p.name) {
+		if overridden[p.name] || w.Requires.Torch != "" && followsTorch(p.name) {
 			continue
 		}
 		version := p.version
-		if slices.Contains(compat.Torch().Index.Family, p.name) && w.requires.Torch != "" {
+		if slices.Contains(compat.Torch().Index.Family, p.name) && w.Requires.Torch != "" {
 			version, _, _ = strings.Cut(version, "+") // the profile's own build of it
 		}
 		text.WriteString(p.name + "==" + version)
@@ -121,9 +121,9 @@ func (w wanted) pinned(name string, pins []lockedPackage) wanted {
 			w.hashed = append(w.hashed, hashedLine{p.name, p.version, p.sha256})
 		}
 	}
-	w.requires.From = name
-	w.requires.Constraints = append(w.requires.Constraints, recipe.File{Path: name, Data: text.String(), Top: true})
-	w.requires.Hashes = pinnedHashes(w.hashed)
+	w.Requires.From = name
+	w.Requires.Constraints = append(w.Requires.Constraints, recipe.File{Path: name, Data: text.String(), Top: true})
+	w.Requires.Hashes = pinnedHashes(w.hashed)
 	return w
 }
 

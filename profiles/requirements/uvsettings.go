@@ -1,4 +1,4 @@
-package profiles
+package requirements
 
 import (
 	"cmp"
@@ -36,7 +36,7 @@ type uvIndex struct {
 }
 
 // uv is what [tool.uv] says; nil = there is none.
-func (p *pyproject) uv() *uvTool {
+func (p *Pyproject) uv() *uvTool {
 	if p == nil {
 		return nil
 	}
@@ -83,10 +83,10 @@ func (t *uvTool) repos(lines []pypi.Line) []string {
 }
 
 // uvTorch is the index of PyTorch to which [tool.uv.sources] binds torch, if it is one in every case.
-func uvTorch(py *pyproject) (torch torchLine) {
+func uvTorch(py *Pyproject) (torch TorchLine) {
 	tool := py.uv()
 	if tool == nil {
-		return torchLine{}
+		return TorchLine{}
 	}
 	source := map[string]any{}
 	if tables := tool.source("torch"); len(tables) == 1 {
@@ -94,45 +94,45 @@ func uvTorch(py *pyproject) (torch torchLine) {
 	}
 	for i, ix := range tool.Index {
 		if m := torchIndex.FindStringSubmatch(ix.URL); m != nil && source["index"] == ix.Name && source["extra"] == nil && source["group"] == nil {
-			torch = torchLine{m[1], m[2], py.at(uvIndexURL(i))}
+			torch = TorchLine{m[1], m[2], py.at(uvIndexURL(i))}
 		}
 	}
 	return torch
 }
 
 // withUVSettings takes over what [tool.uv] of the project says. What mlbuild.yaml says of the same wins; own are its indexes.
-func withUVSettings(t files.Tree, own []indexSpec, py *pyproject, w wanted) wanted {
+func withUVSettings(t files.Tree, own []indexSpec, py *Pyproject, w Wanted) Wanted {
 	tool := py.uv()
 	if tool == nil {
 		return w
 	}
-	w.requires.Strategy = cmp.Or(w.requires.Strategy, tool.Strategy)
-	if w.requires.Strategy == strategies[0] {
-		w.requires.Strategy = ""
+	w.Requires.Strategy = cmp.Or(w.Requires.Strategy, tool.Strategy)
+	if w.Requires.Strategy == strategies[0] {
+		w.Requires.Strategy = ""
 	}
 	for _, page := range tool.FindLinks {
 		if strings.Contains(page, "://") {
-			w.requires.FindLinks = append(w.requires.FindLinks, page)
+			w.Requires.FindLinks = append(w.Requires.FindLinks, page)
 		}
 	}
-	w.requires.Indexes = withUVIndexes(t.Report, own, py, w.torch, w.requires.Indexes)
-	read := newRequirementReader(t, own)
+	w.Requires.Indexes = withUVIndexes(t.Report, own, py, w.Torch, w.Requires.Indexes)
+	read := newReader(t, own)
 	read.items(py.strings(itemsOf("tool.uv.override-dependencies", tool.Overrides)))
-	w.requires = withSources(w.requires, read.asked)
+	w.Requires = WithSources(w.Requires, read.Asked)
 	before := w.replaced
 	w.replaced = nil
-	w = w.replacing(read.direct).replacing(before)
+	w = w.replacing(read.Direct).replacing(before)
 	if len(tool.Constraints) > 0 {
 		text := strings.Join(tool.Constraints, "\n") + "\n"
-		w.requires.Constraints = append(w.requires.Constraints, recipe.File{Path: py.path + ".constraints.txt", Data: text, Top: true})
+		w.Requires.Constraints = append(w.Requires.Constraints, recipe.File{Path: py.path + ".constraints.txt", Data: text, Top: true})
 	}
 	return w
 }
 
 // withUVIndexes takes over the indexes that are not explicit: these are found through the sources that name them.
-func withUVIndexes(report *yamldoc.Report, own []indexSpec, py *pyproject, torch torchLine, indexes []recipe.Index) []recipe.Index {
+func withUVIndexes(report *yamldoc.Report, own []indexSpec, py *Pyproject, torch TorchLine, indexes []recipe.Index) []recipe.Index {
 	for i, ix := range py.uv().Index {
-		if ix.Explicit || ix.URL == "" || yamldoc.HasUserInfo(ix.URL) || indexAt(own, ix.URL) >= 0 || torch.tag != "" && torchIndex.MatchString(ix.URL) {
+		if ix.Explicit || ix.URL == "" || yamldoc.HasUserInfo(ix.URL) || indexAt(own, ix.URL) >= 0 || torch.Tag != "" && torchIndex.MatchString(ix.URL) {
 			continue
 		}
 		if !report.CheckURL(yamldoc.String{Value: ix.URL, At: py.at(uvIndexURL(i)), Set: true}, "the index "+ix.Name) {
@@ -151,7 +151,7 @@ func withUVIndexes(report *yamldoc.Report, own []indexSpec, py *pyproject, torch
 // projectText is a pyproject.toml for uv that says what the project asks for in this profile: with Poetry's dependencies in the standard's terms, without
 // other sources of the torch family than the profile's (bound), and without packages of the project's own code, which are no wheels. It is the project's
 // own where that says just this.
-func projectText(report *yamldoc.Report, py *pyproject, bound bool) string {
+func projectText(report *yamldoc.Report, py *Pyproject, bound bool) string {
 	own := ownPackages(py.uv())
 	var family []string
 	if bound {
@@ -187,7 +187,7 @@ func projectText(report *yamldoc.Report, py *pyproject, bound bool) string {
 
 // standardProject writes what p says into the table [project] of a file, without the packages of the project's own code.
 func standardProject(table map[string]any, p *projectTable, own []string) map[string]any {
-	table["name"], table["version"] = cmp.Or(cleanName(p.Name), "project"), "0"
+	table["name"], table["version"] = cmp.Or(recipe.CleanName(p.Name), "project"), "0"
 	table["dependencies"] = withoutNames(p.Dependencies, own)
 	optional := map[string]any{}
 	for _, extra := range recipe.SortedKeys(p.OptionalDependencies) {

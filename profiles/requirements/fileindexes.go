@@ -1,4 +1,4 @@
-package profiles
+package requirements
 
 import (
 	"cmp"
@@ -24,14 +24,14 @@ type indexLine struct {
 	at          fault.Position
 }
 
-// torchLine is an option that names an index of PyTorch: its root, and the tag behind it.
-type torchLine struct {
-	root, tag string
-	at        fault.Position
+// TorchLine is an option that names an index of PyTorch: its root, and the tag behind it.
+type TorchLine struct {
+	Root, Tag string
+	At        fault.Position
 }
 
 // takeIndexes takes the options that name indexes out of a requirements file and returns the rest of it, line for line.
-func (q *requirementReader) takeIndexes(file, text string) string {
+func (q *reader) takeIndexes(file, text string) string {
 	lines := strings.Split(text, "\n")
 	for _, l := range pypi.ParseLines(text) {
 		if l.Required.Text != "" || len(l.Options) == 0 || !slices.Contains(indexOptions, l.Options[0].Name) {
@@ -47,7 +47,7 @@ func (q *requirementReader) takeIndexes(file, text string) string {
 }
 
 // indexLines keeps the options of one line that name indexes and returns the words of the others.
-func (q *requirementReader) indexLines(options []pypi.Option, at fault.Position) (rest []string) {
+func (q *reader) indexLines(options []pypi.Option, at fault.Position) (rest []string) {
 	for _, o := range options {
 		if o.Value == "" || !slices.Contains(indexOptions, o.Name) {
 			rest = append(rest, strings.Fields(o.Text)...)
@@ -62,7 +62,7 @@ func (q *requirementReader) indexLines(options []pypi.Option, at fault.Position)
 var envUser = lazyregexp.New(`^(https?://)(?:[A-Za-z0-9_.~-]*:)?(?:\$\{[A-Za-z_][A-Za-z0-9_]*\}:?)+@`)
 
 // indexLine checks one option and keeps it.
-func (q *requirementReader) indexLine(l indexLine) {
+func (q *reader) indexLine(l indexLine) {
 	if m := envUser.FindStringSubmatchIndex(l.url); m != nil {
 		l.url = l.url[:m[3]] + l.url[m[1]:]
 		if i := indexAt(q.own, l.url); i < 0 || !q.own[i].secret.Set {
@@ -108,8 +108,8 @@ func withFileIndexes(report *yamldoc.Report, own []indexSpec, lines []indexLine,
 			}
 		case indexAt(own, l.url) >= 0 || slices.ContainsFunc(o.indexes, func(ix recipe.Index) bool { return ix.URL == l.url }):
 		case m != nil:
-			if o.torch.tag == "" {
-				o.torch = torchLine{m[1], m[2], l.at}
+			if o.torch.Tag == "" {
+				o.torch = TorchLine{m[1], m[2], l.at}
 			}
 		default:
 			o.indexes = withFileIndex(report, l, o.indexes)
@@ -132,7 +132,7 @@ func withFileIndex(report *yamldoc.Report, l indexLine, indexes []recipe.Index) 
 func freeName(address string, taken []recipe.Index) string {
 	host := "index"
 	if u, err := url.Parse(address); err == nil {
-		host = cmp.Or(cleanName(u.Hostname()), host)
+		host = cmp.Or(recipe.CleanName(u.Hostname()), host)
 	}
 	for n := 1; ; n++ {
 		name := host

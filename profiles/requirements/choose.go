@@ -1,0 +1,56 @@
+package requirements
+
+import (
+	"path"
+
+	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/files"
+	"github.com/mlbuild/mlbuild/profiles/yamldoc"
+)
+
+// Choose returns p with the requirements of a project that names none: those that a named lock belongs to, else what is there. py is its pyproject.toml, nil = none;
+// file is the project file's path, "" = none. E-SPEC if there is nothing to build from.
+func Choose(t files.Tree, p Spec, py *Pyproject, file string) Spec {
+	if p.requirements != nil || p.packages != nil || p.Project.Set {
+		return p
+	}
+	here := func(at fault.Position) yamldoc.String { return yamldoc.String{Value: ".", At: at, Set: true} }
+	switch base := path.Base(p.lock.Value); {
+	case p.lock.Set && (base == "uv.lock" || base == "poetry.lock"):
+		p.Project = here(p.lock.At)
+	case p.lock.Set && p.lock.Value != "none": // a lock in the standard's form lists every package
+	case t.Exists("requirements.txt"):
+		if py.HasProject() {
+			t.Notef("requirements.txt is used, the dependencies of pyproject.toml are not")
+		}
+		p.requirements = []yamldoc.String{{Value: "requirements.txt", Set: true}}
+	case py.HasProject():
+		p.Project = here(fault.Position{})
+	default:
+		t.Add(nothingToBuildFrom(t, p.At, file))
+	}
+	return p
+}
+
+// nothingToBuildFrom is the fault of a project without requirements. It names files of other tools that lie there.
+func nothingToBuildFrom(t files.Tree, at fault.Position, file string) *fault.Fault {
+	f := fault.New(fault.Spec, "nothing to build from: there is no requirements.txt and no pyproject.toml with a [project] table")
+	if file != "" {
+		f.In(fault.Position{File: file, Line: at.Line, Column: at.Column})
+	}
+	f.Hint("write a requirements.txt, or python: {requirements: [file]} in %s; requirements: [] means no packages", files.ProjectFile)
+	for _, other := range otherTools {
+		if t.Exists(other.file) {
+			f.Hint("%s is here: %s", other.file, other.hint)
+		}
+	}
+	return f
+}
+
+// otherTools are files that hold dependencies in a form that mlbuild does not read.
+var otherTools = []struct{ file, hint string }{
+	{"Pipfile", "run: pipenv requirements > requirements.txt"},
+	{"environment.yml", "list its pip packages in requirements.txt; conda packages are not installed."},
+	{"setup.py", "move install_requires to [project] dependencies in pyproject.toml, or to requirements.txt."},
+	{"setup.cfg", "move install_requires to [project] dependencies in pyproject.toml, or to requirements.txt."},
+}
