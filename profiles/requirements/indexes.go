@@ -8,9 +8,7 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
-var (
-	indexName = lazyregexp.New(`^[a-z0-9]+([._-][a-z0-9]+)*$`)
-)
+var indexName = lazyregexp.New(`^[a-z0-9]+([._-][a-z0-9]+)*$`)
 
 // origins is where packages come from beside the default index.
 type origins struct {
