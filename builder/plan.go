@@ -8,6 +8,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/builder/lookup"
 	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/llb/outline"
 	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
@@ -20,9 +21,9 @@ type Planned struct {
 	InBase []pylock.Wheel      // of the lock, which the base makes unnecessary
 	System []buildlock.Package // the system packages, nil = none, or apt is to find them
 	Graph  *llb.Graph
-	Steps  []llb.Step // what building does, what comes first first
-	Keys   []string   // of the graph's layers, see llb.Lineage
-	Base   string     // the base by its digest
+	Steps  []outline.Step // what building does, what comes first first
+	Keys   []string       // of the graph's layers, see llb.Lineage
+	Base   string         // the base by its digest
 	CUDA   string
 	// Env are the image's own variables, Interpreter the path of its Python: the recipe's, and what the packages and the base add to them.
 	Env         []recipe.Pair
@@ -88,12 +89,12 @@ func (b *build) plan(ctx context.Context, a lookup.Asker, v Variant) ([]Planned,
 }
 
 // stepsOf lists what making the image does, and what runs on it.
-func stepsOf(g *llb.Graph) ([]llb.Step, error) {
-	steps, err := llb.Steps(g.Definition)
+func stepsOf(g *llb.Graph) ([]outline.Step, error) {
+	steps, err := outline.Steps(g.Definition)
 	if err != nil || g.Tests == nil {
 		return steps, err
 	}
-	tests, err := llb.Steps(g.Tests)
+	tests, err := outline.Steps(g.Tests)
 	for _, s := range tests {
 		if !slices.Contains(steps, s) {
 			steps = append(steps, s)

@@ -24,7 +24,7 @@ var rooms = []string{
 	"profiles/compat", "profiles/files", "profiles/requirements", "profiles", "profiles/scaffold",
 
 	"llb/counts", "llb/scripts", "llb/account", "llb/wheel", "llb/wheel/wheeltest", "llb/deb", "llb/deb/debtest", "llb/deb/state", "llb/deb/script", "llb/step", "llb/step/runner",
-	"llb/helper", "llb/helper/plain", "llb/layerplan", "llb/llbtest/plantest", "llb/ops", "llb/query", "llb/models", "llb/install", "llb/wheelbuild", "llb/projectstep", "llb/llbtest", "llb",
+	"llb/helper", "llb/helper/plain", "llb/layerplan", "llb/llbtest/plantest", "llb/ops", "llb/query", "llb/models", "llb/install", "llb/wheelbuild", "llb/projectstep", "llb/outline", "llb/llbtest", "llb",
 
 	"builder/daemon", "builder/registry", "builder/session", "builder/diagnose", "builder/lookup", "builder/publish", "builder/buildertest", "builder",
 

@@ -7,36 +7,37 @@ import (
 
 	"github.com/mlbuild/mlbuild/llb/llbtest"
 	"github.com/mlbuild/mlbuild/llb/ops"
+	"github.com/mlbuild/mlbuild/llb/outline"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 func TestSteps(t *testing.T) {
 	g := compile(t, nil)
-	steps, err := Steps(g.Definition)
+	steps, err := outline.Steps(g.Definition)
 	if err != nil {
 		t.Fatal(err)
 	}
-	find := func(stage, name string) Step {
-		i := slices.IndexFunc(steps, func(s Step) bool { return s.Stage == stage && strings.HasPrefix(s.Name, name) })
+	find := func(stage, name string) outline.Step {
+		i := slices.IndexFunc(steps, func(s outline.Step) bool { return s.Stage == stage && strings.HasPrefix(s.Name, name) })
 		if i < 0 {
 			t.Fatalf("no step of %s is named %q: %+v", stage, name, steps)
 		}
 		return steps[i]
 	}
-	if s := find("wheels", "unpack numpy"); s.Does != DoesUnpack || s.Network {
+	if s := find("wheels", "unpack numpy"); s.Does != outline.DoesUnpack || s.Network {
 		t.Errorf("%+v", s)
 	}
-	if s := find("system packages", "apt-get install"); s.Does != DoesRun || !s.Network {
+	if s := find("system packages", "apt-get install"); s.Does != outline.DoesRun || !s.Network {
 		t.Errorf("%+v", s)
 	}
-	if s := find("download", "numpy"); s.Does != DoesDownload {
+	if s := find("download", "numpy"); s.Does != outline.DoesDownload {
 		t.Errorf("%+v", s)
 	}
-	if s := find("image", "cpu"); s.Does != DoesMerge {
+	if s := find("image", "cpu"); s.Does != outline.DoesMerge {
 		t.Errorf("%+v", s)
 	}
-	for _, does := range []string{DoesCopy, DoesSend} {
-		if !slices.ContainsFunc(steps, func(s Step) bool { return s.Does == does }) {
+	for _, does := range []string{outline.DoesCopy, outline.DoesSend} {
+		if !slices.ContainsFunc(steps, func(s outline.Step) bool { return s.Does == does }) {
 			t.Errorf("no step would %s", does)
 		}
 	}

@@ -12,9 +12,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mlbuild/mlbuild/builder"
-	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/llb/counts"
 	"github.com/mlbuild/mlbuild/llb/layerplan"
+	"github.com/mlbuild/mlbuild/llb/outline"
 	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
@@ -186,17 +186,17 @@ func wheelNames(wheels []pylock.Wheel) string {
 }
 
 // printSteps says what runs, each step by its name, and counts the others.
-func printSteps(w io.Writer, steps []llb.Step) {
+func printSteps(w io.Writer, steps []outline.Step) {
 	counts := map[string]int{}
-	var runs []llb.Step
+	var runs []outline.Step
 	for _, s := range steps {
 		counts[s.Does]++
-		if s.Does == llb.DoesRun {
+		if s.Does == outline.DoesRun {
 			runs = append(runs, s)
 		}
 	}
-	fmt.Fprintf(w, "\n%s, %d unpacked by mlbuild's own program, %s, %s\n", count(counts[llb.DoesDownload], "download"), counts[llb.DoesUnpack],
-		count(counts[llb.DoesCopy], "copy step"), count(len(runs), "run"))
+	fmt.Fprintf(w, "\n%s, %d unpacked by mlbuild's own program, %s, %s\n", count(counts[outline.DoesDownload], "download"), counts[outline.DoesUnpack],
+		count(counts[outline.DoesCopy], "copy step"), count(len(runs), "run"))
 	for _, s := range runs {
 		network := "without network"
 		if s.Network {
@@ -313,7 +313,7 @@ type planJSON struct {
 	InBase []pylock.Wheel `json:"in_base,omitempty"` // of the lock, which the base makes unnecessary
 	// System are the system packages, each with its way and the reason for it.
 	System []buildlock.Package `json:"system,omitempty"`
-	Steps  []llb.Step          `json:"steps"`
+	Steps  []outline.Step      `json:"steps"`
 	// Download are the bytes to download, Unknown the layers whose size nobody knows yet.
 	Download int64  `json:"download"`
 	Unknown  int    `json:"unknown,omitempty"`

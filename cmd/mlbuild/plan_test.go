@@ -7,6 +7,7 @@ import (
 	"github.com/mlbuild/mlbuild/builder"
 	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/llb/layerplan"
+	"github.com/mlbuild/mlbuild/llb/outline"
 	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
@@ -20,9 +21,9 @@ func TestPlanShowsWays(t *testing.T) {
 	p := builder.Planned{
 		Recipe: &recipe.Recipe{Profile: "cpu", Platform: "linux/amd64", Base: recipe.BaseImage{Ref: "docker.io/library/python:3.11-slim"}},
 		System: []buildlock.Package{ruled, small, hard}, InBase: []pylock.Wheel{{Name: "torch", Version: "2.9.1"}}, Wheels: []pylock.Wheel{{Name: "numpy", Version: "2.4"}},
-		Steps: []llb.Step{
-			{Stage: "download", Name: "numpy.whl", Does: llb.DoesDownload}, {Stage: "wheels", Name: "unpack numpy", Does: llb.DoesUnpack},
-			{Stage: "system packages", Name: "unpack libgomp1", Does: llb.DoesUnpack}, {Stage: "system packages", Name: "apt-get install git", Does: llb.DoesRun, Network: true},
+		Steps: []outline.Step{
+			{Stage: "download", Name: "numpy.whl", Does: outline.DoesDownload}, {Stage: "wheels", Name: "unpack numpy", Does: outline.DoesUnpack},
+			{Stage: "system packages", Name: "unpack libgomp1", Does: outline.DoesUnpack}, {Stage: "system packages", Name: "apt-get install git", Does: outline.DoesRun, Network: true},
 		},
 		Graph: &llb.Graph{Plan: &layerplan.Plan{BaseLayers: 4, Layers: []layerplan.Layer{
 			{Kind: "system", Name: "2 system packages (bin 1)", Bin: 1, Packages: []buildlock.Package{ruled, small}, Size: 315_772},

@@ -1,4 +1,4 @@
-package llb
+package outline
 
 import (
 	"crypto/sha256"
