@@ -9,6 +9,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/builder/daemon"
 	"github.com/mlbuild/mlbuild/builder/diagnose"
+	"github.com/mlbuild/mlbuild/builder/localfs"
 	"github.com/mlbuild/mlbuild/builder/lookup"
 	"github.com/mlbuild/mlbuild/builder/publish"
 	"github.com/mlbuild/mlbuild/builder/registry"
@@ -78,6 +79,7 @@ type build struct {
 	reference ops.Helpers
 	store     session.Store
 	system    *buildlock.Lock // the project's mlbuild.lock, nil = there is none
+	project   *localfs.Dir
 	locals    *session.Files
 	second    *laterFiles // another session with the same files
 	registry  *registry.Client
@@ -129,13 +131,17 @@ func (b *Builder) start(ctx context.Context, req Request, p purpose) (*build, er
 	}
 	run.ctx, run.stop = b.daemon.Watch(ctx)
 	run.records = publish.NewRecords(run.ctx, b.daemon.Client)
-	if run.locals, err = session.Open(run.ctx, b.daemon.Client, req.Dir, run.sharedKey()); err != nil {
+	if run.project, err = session.OpenProject(req.Dir, req.State); err != nil {
+		run.stop()
+		return nil, err
+	}
+	if run.locals, err = session.Open(run.ctx, b.daemon.Client, run.project); err != nil {
 		run.stop()
 		return nil, err
 	}
 	store[llb.RunSecret] = []byte(run.locals.ID())
 	run.second = &laterFiles{open: func() (*session.Files, error) {
-		return session.Open(run.ctx, b.daemon.Client, req.Dir, run.sharedKey())
+		return session.Open(run.ctx, b.daemon.Client, run.project)
 	}}
 	return run, nil
 }
@@ -143,6 +149,7 @@ func (b *Builder) start(ctx context.Context, req Request, p purpose) (*build, er
 func (b *build) close() {
 	b.second.close()
 	b.locals.Close()
+	_ = b.project.Close()
 	b.stop()
 }
 
@@ -212,8 +219,6 @@ func (b *Builder) canRun(r *recipe.Recipe, system *buildlock.Lock, target string
 		Hint("or build this platform on a daemon of its kind: --addr").
 		Hint("packages that mlbuild.lock lists as layers for this platform need no emulator")}
 }
-
-func (b *build) sharedKey() string { return session.SharedKey(b.req.Dir) }
 
 func (b *build) network() ops.Network { return ops.Network{CA: b.req.CA != nil, Proxy: b.req.Proxy} }
 

@@ -104,7 +104,7 @@ func (b *build) ask(ctx context.Context, v Variant, f func(context.Context, look
 	if err != nil {
 		return err
 	}
-	opt := bkclient.SolveOpt{Session: attached, SharedKey: b.sharedKey(), OCIStores: b.stores(), FrontendAttrs: map[string]string{}, Internal: true}
+	opt := bkclient.SolveOpt{Session: attached, SharedKey: b.project.Key(), OCIStores: b.stores(), FrontendAttrs: map[string]string{}, Internal: true}
 	_, err = runner{b, v, w}.call(ctx, opt, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
 		return gateway.NewResult(), f(ctx, b.asker(gw, v, w))
 	})

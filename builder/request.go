@@ -21,6 +21,7 @@ import (
 // Request is one run: some profiles of one project, where their results go, and what the run is given.
 type Request struct {
 	Dir       string // the project's directory
+	State     string // the client's own directory (localfs.Open); \"\" = it keeps nothing
 	Variants  []Variant
 	BuildLock []byte // the project's mlbuild.lock; nil = there is none
 	Target    string // stage; "" = runtime

@@ -45,11 +45,3 @@ func TestBackoff(t *testing.T) {
 		t.Error("a stopped build is tried again")
 	}
 }
-
-// Projects keep their transfer apart from each other, and find it again.
-func TestSharedKey(t *testing.T) {
-	a, b := running(t, Request{Dir: "/srv/a"}), running(t, Request{Dir: "/srv/b"})
-	if a.sharedKey() == b.sharedKey() || a.sharedKey() != running(t, Request{Dir: "/srv/../srv/a/"}).sharedKey() {
-		t.Errorf("keys %s and %s", a.sharedKey(), b.sharedKey())
-	}
-}

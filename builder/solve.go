@@ -42,7 +42,7 @@ func (b *build) asker(gw gateway.Client, v Variant, w *diagnose.Watcher) lookup.
 		Models: lookup.Models{Daemon: d, Target: target, Lock: b.system},
 		Sources: lookup.Sources{
 			Daemon: d, SSH: ssh, Version: b.req.Version, Addr: b.daemon.Addr, Platforms: b.daemon.Platforms,
-			Open: func(path string) (io.ReadCloser, error) { return b.locals.Open(path) },
+			Open: func(path string) (io.ReadCloser, error) { return b.project.OpenFile(path) },
 		},
 	}
 }
@@ -89,7 +89,7 @@ func addSteps(in *llb.Inputs, worker, platform string) (err error) {
 // session names the session of the local files in the graph, unless another client is to send it.
 func (b *build) session(l *session.Files) ops.Session {
 	if b.purpose.portable || l == nil {
-		return ops.Session{SharedKey: b.sharedKey()}
+		return ops.Session{}
 	}
-	return ops.Session{ID: l.ID(), SharedKey: b.sharedKey()}
+	return ops.Session{ID: l.ID()}
 }

@@ -236,7 +236,7 @@ func (r runner) run(ctx context.Context, run publish.Run, f gateway.BuildFunc) (
 		attrs["platform"] = run.Platforms
 	}
 	opt := bkclient.SolveOpt{
-		Exports: run.Exports, CacheExports: publish.ClientCaches(run.Caches), Session: attached, SharedKey: r.sharedKey(),
+		Exports: run.Exports, CacheExports: publish.ClientCaches(run.Caches), Session: attached, SharedKey: r.project.Key(),
 		OCIStores:     r.stores(),
 		FrontendAttrs: attrs,
 		CacheImports:  publish.ClientCaches(r.req.CacheFrom), // a cache in a local directory needs the client; the others are named in each solve
@@ -249,7 +249,7 @@ func (r runner) call(ctx context.Context, opt bkclient.SolveOpt, f gateway.Build
 	var failed error
 	ch, drained := r.w.Channel()
 	resp, err := r.daemon.Client.Build(ctx, opt, product, func(ctx context.Context, gw gateway.Client) (res *gateway.Result, err error) {
-		res, err = f(ctx, gw)
+		res, err = f(ctx, offering{gw, r.project})
 		failed = err
 		return res, err
 	}, ch)

@@ -20,14 +20,15 @@ func TestMain(m *testing.M) { os.Exit(testbed.Main(m)) }
 
 // project is a directory that a test builds.
 type project struct {
-	t   *testing.T
-	dir string
+	t     *testing.T
+	dir   string
+	state string // the client's own directory
 }
 
 // newProject writes files (slash path → content) into a new directory.
 func newProject(t *testing.T, files map[string]string) *project {
 	t.Helper()
-	p := &project{t: t, dir: t.TempDir()}
+	p := &project{t: t, dir: t.TempDir(), state: t.TempDir()}
 	for name, data := range files {
 		p.write(name, data)
 	}
@@ -37,7 +38,7 @@ func newProject(t *testing.T, files map[string]string) *project {
 // example copies a project of examples/, so that locks and edits stay out of the tree.
 func example(t *testing.T, name string) *project {
 	t.Helper()
-	p := &project{t: t, dir: t.TempDir()}
+	p := &project{t: t, dir: t.TempDir(), state: t.TempDir()}
 	if err := os.CopyFS(p.dir, os.DirFS(filepath.Join("..", "examples", name))); err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +118,7 @@ func connect(t *testing.T, addr string) *builder.Builder {
 func (p *project) request(variants ...builder.Variant) builder.Request {
 	p.t.Helper()
 	return builder.Request{
-		Dir: p.dir, Variants: variants, Outputs: []builder.Output{{Type: "image", Push: true}},
+		Dir: p.dir, State: p.state, Variants: variants, Outputs: []builder.Output{{Type: "image", Push: true}},
 		CA: networkCA(p.t), Epoch: time.Unix(0, 0), Status: printer(p.t),
 		Note: func(format string, args ...any) { p.t.Logf("note: "+format, args...) },
 	}

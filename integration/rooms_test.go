@@ -26,7 +26,7 @@ var rooms = []string{
 	"llb/counts", "llb/scripts", "llb/account", "llb/wheel", "llb/wheel/wheeltest", "llb/deb", "llb/deb/debtest", "llb/deb/state", "llb/deb/script", "llb/step", "llb/step/runner",
 	"llb/helper", "llb/helper/plain", "llb/layerplan", "llb/llbtest/plantest", "llb/ops", "llb/query", "llb/models", "llb/install", "llb/wheelbuild", "llb/projectstep", "llb/outline", "llb/llbtest", "llb",
 
-	"builder/daemon", "builder/registry", "builder/session", "builder/diagnose", "builder/lookup", "builder/publish", "builder/buildertest", "builder",
+	"builder/daemon", "builder/registry", "builder/localfs", "builder/session", "builder/diagnose", "builder/lookup", "builder/publish", "builder/buildertest", "builder",
 
 	"cmd/mlbuild-unpack", "cmd/mlbuild-unpack-deb", "cmd/mlbuild-step", "cmd/mlbuild-plain", "cmd/mlbuild",
 }
@@ -44,6 +44,7 @@ var apart = []struct{ pkg, not, because string }{
 	{"builder/lookup", "builder/daemon", "a question goes through the gateway that is handed in"},
 	{"builder/lookup", "builder/publish", "what is asked before compiling knows no output"},
 	{"builder/publish", "builder/session", "how an image reaches its outputs is decided from what is known of the registry and the graph"},
+	{"builder/localfs", "builder/daemon", "a project's files are the same whichever daemon takes them"},
 	{"builder/daemon", "llb", "finding a daemon knows no graph"},
 }
 

@@ -47,9 +47,7 @@ func projectFiles(rules []recipe.CopyRule, ignore []string, in given, s ops.Grou
 	for _, rule := range rules {
 		names = append(names, rule.Files...)
 	}
-	opts := append(in.Session.Local(in.Session.SharedKey+"-"+string(s.ID)+"-"+ops.SelectionKey(names, ignore)),
-		bkllb.FollowPaths(names), bkllb.ExcludePatterns(ignore), s.Named("send the project's files"))
-	return bkllb.Local(ops.ProjectLocal, opts...)
+	return in.Session.Files(ops.Selection{Paths: names, Ignore: ignore}, s.Named("send the project's files"))
 }
 
 // copyRule adds one action per matched file or directory, so that the graph says exactly what goes where.

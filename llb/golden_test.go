@@ -21,7 +21,7 @@ func TestGolden(t *testing.T) {
 		"arm-root": compiled(t, func(r *recipe.Recipe, in *Inputs) {
 			r.Profile, r.Platform, r.Python.Version, r.System = "gpu", "linux/arm64", "3.12", nil
 			r.User = recipe.User{Home: "/root"}
-			in.Base.Distro, in.Session = "", ops.Session{ID: "session", SharedKey: "shared"}
+			in.Base.Distro, in.Session = "", ops.Session{ID: "session"}
 		}),
 	} {
 		t.Run(name, func(t *testing.T) { llbtest.CompareGolden(t, name+".golden", llbtest.Dump(g)) })

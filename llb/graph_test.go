@@ -138,21 +138,34 @@ func TestAccountReadsTheBase(t *testing.T) {
 	}
 }
 
-// TestLocals: files come from the project alone, and only what a rule names is sent.
+// TestLocals: files come from the project alone, and only what a rule names is sent. The source says it by its name; what it stands for stays with the client.
 func TestLocals(t *testing.T) {
-	g := compiled(t, func(_ *recipe.Recipe, in *Inputs) { in.Session = ops.Session{ID: "session-1", SharedKey: "project-1"} })
+	def := compile(t, func(_ *recipe.Recipe, in *Inputs) { in.Session = ops.Session{ID: "session-1"} }).Definition
+	g := llbtest.Decode(t, def)
+	app := ops.Selection{Paths: []string{"main.py", "model.py", "weights"}, Ignore: []string{"**/*.log", "!keep.log"}}
 	got := map[string]map[string]string{}
 	for _, v := range g.Kinds("local") {
 		got[v.Op.GetSource().Identifier] = v.Attrs()
 	}
-	want := map[string]map[string]string{
-		"local://" + ops.ProjectLocal: {
-			pb.AttrFollowPaths: `["main.py","model.py","weights"]`, pb.AttrExcludePatterns: `["**/*.log","!keep.log"]`,
-			pb.AttrSharedKeyHint: "project-1-app-" + ops.SelectionKey([]string{"main.py", "model.py", "weights"}, []string{"**/*.log", "!keep.log"}), pb.AttrLocalSessionID: "session-1",
-		},
-	}
-	if d := cmp.Diff(want, got); d != "" {
+	if d := cmp.Diff(map[string]map[string]string{"local://" + app.Name(): {pb.AttrLocalSessionID: "session-1"}}, got); d != "" {
 		t.Errorf("locals (-want +got):\n%s", d)
+	}
+	before, err := def.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent, selections, err := ops.TakeSelections(def)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(map[string]ops.Selection{app.Name(): app}, selections); d != "" {
+		t.Errorf("selections (-want +got):\n%s", d)
+	}
+	if data, err := sent.Marshal(); err != nil || bytes.Contains(data, []byte("mlbuild.files")) || !bytes.Contains(before, []byte("mlbuild.files")) {
+		t.Errorf("what is sent names the files twice: %v", err)
+	}
+	if after, err := def.Marshal(); err != nil || len(after) != len(before) {
+		t.Errorf("the definition was changed: %v", err)
 	}
 }
 

@@ -48,7 +48,7 @@ func TestKeys(t *testing.T) {
 	elsewhere := keysOf(t, func(_ *recipe.Recipe, in *Inputs) {
 		in.Reference = in.Helpers
 		in.Worker, in.Helpers = ocispecs.Platform{OS: "linux", Architecture: "arm64"}, ops.Helpers{Wheels: "sha256:" + llbtest.Sum("for arm"), Packages: "sha256:" + llbtest.Sum("packages, for arm")}
-		in.Network, in.Session = ops.Network{CA: true, Proxy: ops.Proxy{HTTPS: "http://proxy.example"}}, ops.Session{ID: "s", SharedKey: "k"}
+		in.Network, in.Session = ops.Network{CA: true, Proxy: ops.Proxy{HTTPS: "http://proxy.example"}}, ops.Session{ID: "s"}
 	})
 	if d := cmp.Diff(usual, elsewhere); d != "" {
 		t.Errorf("on another daemon, behind a proxy (-usual +got):\n%s", d)
@@ -153,7 +153,7 @@ func TestLineageIsTheDaemons(t *testing.T) {
 		"arm-root": func(r *recipe.Recipe, in *Inputs) {
 			r.Profile, r.Platform, r.Python.Version, r.System = "gpu", "linux/arm64", "3.12", nil
 			r.User = recipe.User{Home: "/root"}
-			in.Base.Distro, in.Session = "", ops.Session{ID: "session", SharedKey: "shared"}
+			in.Base.Distro, in.Session = "", ops.Session{ID: "session"}
 		},
 		"many files": func(r *recipe.Recipe, _ *Inputs) {
 			for i := range 300 {

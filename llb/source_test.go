@@ -327,7 +327,11 @@ func TestLocalSources(t *testing.T) {
 		in.Build.Version = "3.1"
 	}, dir, file)
 	step := g.Named("[source] wheel of tool")
-	source := from(g, step, "/mlbuild/source")
+	settled := from(g, step, "/mlbuild/source")
+	if at := settled.Op.GetFile().Actions[0].GetCopy().GetTimestamp(); at != wheel.ModTime.UnixNano() {
+		t.Errorf("a build sees the time %d", at)
+	}
+	source := g.Inputs(settled)[0]
 	if m := llbtest.Mount(step, "/mlbuild/source"); m.Selector != "/libs/tool" || source.Attrs()[pb.AttrFollowPaths] != `["libs/tool"]` || !strings.Contains(source.Attrs()[pb.AttrExcludePatterns], "*.log") {
 		t.Errorf("%v of %v", m, source.Attrs())
 	}

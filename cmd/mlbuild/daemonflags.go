@@ -83,7 +83,16 @@ func stateDirs(e *env) (state, runtime string) {
 		}
 		return dir, ""
 	}
-	return daemon.Dirs(e.uid, e.get("HOME"), e.get("XDG_DATA_HOME"), e.get("XDG_RUNTIME_DIR"))
+	return daemon.Dirs(e.uid, e.get("HOME", "USERPROFILE"), e.get("XDG_DATA_HOME"), e.get("XDG_RUNTIME_DIR"))
+}
+
+// clientState returns the directory in which this client keeps what it knows of projects from run to run, "" where there is no place for it.
+func clientState(e *env) string {
+	dir, _ := stateDirs(e)
+	if !filepath.IsAbs(dir) {
+		return ""
+	}
+	return filepath.Join(dir, "client")
 }
 
 // find returns a proved daemon.

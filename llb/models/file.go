@@ -1,8 +1,6 @@
 package models
 
 import (
-	bkllb "github.com/moby/buildkit/client/llb"
-
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
@@ -19,7 +17,6 @@ func (fileSource) job(*recipe.Model, buildlock.ModelFile) *job { return nil }
 
 func (fileSource) file(session ops.Session, model *recipe.Model, _ string, _ buildlock.ModelFile) held {
 	src := model.Source
-	opts := append(session.Local(session.SharedKey+"-model-"+ops.SelectionKey(src.Files, nil)),
-		bkllb.FollowPaths(src.Files), ops.Group{ID: ops.GroupModels}.Named("send %s", src.Path))
-	return held{state: bkllb.Local(ops.ProjectLocal, opts...), path: "/" + src.Path}
+	name := ops.Group{ID: ops.GroupModels}.Named("send %s", src.Path)
+	return held{state: session.Files(ops.Selection{Paths: src.Files}, name), path: "/" + src.Path}
 }

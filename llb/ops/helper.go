@@ -23,12 +23,3 @@ func HelperStep(root bkllb.State, worker ocispecs.Platform, s Group, name string
 	}
 	return root.Run(append(all, opts...)...)
 }
-
-// Local returns the options of a local source: found by key among earlier transfers, unique to this session.
-func (s Session) Local(key string) []bkllb.LocalOption {
-	opts := []bkllb.LocalOption{bkllb.SharedKeyHint(key)}
-	if s.ID == "" {
-		return append(opts, bkllb.LocalUniqueID("mlbuild"))
-	}
-	return append(opts, bkllb.SessionID(s.ID))
-}

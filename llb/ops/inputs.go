@@ -37,8 +37,7 @@ type Base struct {
 // Session says through which client session the local files come. The zero value leaves it to whoever sends the
 // definition, as buildctl does.
 type Session struct {
-	ID        string // session that offers the locals
-	SharedKey string // names this project's directory among all clients: the daemon keeps the last transfer under it
+	ID string // session that offers the locals
 }
 
 // Network is what steps with network access are given.

@@ -1,10 +1,7 @@
 package ops
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"net"
-	"slices"
 	"strings"
 
 	bkllb "github.com/moby/buildkit/client/llb"
@@ -25,20 +22,9 @@ func ServerName(host string) string {
 	return "[" + name + "]:" + port
 }
 
-// SelectionKey names a choice of files. The daemon keeps one transfer for each, and profiles that choose the same files share it.
-func SelectionKey(names, ignore []string) string {
-	sum := sha256.Sum256([]byte(strings.Join(names, "\x00") + "\x00\x00" + strings.Join(ignore, "\x00")))
-	return hex.EncodeToString(sum[:6])
-}
-
 // LocalFiles sends files and directories of the project. Secrets and what .dockerignore names stay.
 func LocalFiles(paths []string, r *recipe.Recipe, session Session, s Group) bkllb.State {
-	opts := append(session.Local(session.SharedKey+"-source-"+SelectionKey(paths, r.App.Ignore)),
-		bkllb.ExcludePatterns(r.App.Ignore), s.Named("send %s", strings.Join(paths, ", ")))
-	if !slices.Contains(paths, ".") {
-		opts = append(opts, bkllb.FollowPaths(paths))
-	}
-	return bkllb.Local(ProjectLocal, opts...)
+	return session.Files(Selection{paths, r.App.Ignore}, s.Named("send %s", strings.Join(paths, ", ")))
 }
 
 // PretendVariable is how setuptools-scm, and what stands on it, is told a version.

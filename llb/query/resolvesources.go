@@ -80,7 +80,7 @@ func (in ResolveInputs) sourceOptions(r *recipe.Recipe, s ops.Group) []bkllb.Run
 		for i, l := range r.Requires.Local {
 			paths[i] = l.Path
 		}
-		opts = append(opts, bkllb.AddMount("/src/"+localDir, ops.LocalFiles(paths, r, in.Session, s), bkllb.ForceNoOutput))
+		opts = append(opts, bkllb.AddMount("/src/"+localDir, ops.Settled(ops.LocalFiles(paths, r, in.Session, s), s), bkllb.ForceNoOutput))
 	}
 	opts = append(opts, versionOptions(r.Requires.Local, in.Version)...)
 	if UsesGit(r) && in.Network.CA {

@@ -32,7 +32,7 @@ func sourceOf(w pylock.Wheel, r *recipe.Recipe, session ops.Session, hosts strin
 		return mounted{install.WheelFile(file, r, session), nil}
 	}
 	files := ops.LocalFiles([]string{from.Path}, r, session, s)
-	return mounted{files, []bkllb.MountOption{bkllb.SourcePath(path.Join("/", from.Path))}}
+	return mounted{ops.Settled(files, s), []bkllb.MountOption{bkllb.SourcePath(path.Join("/", from.Path))}}
 }
 
 // checkout is a git repository at a commit.

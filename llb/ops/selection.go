@@ -1,0 +1,76 @@
+package ops
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	bkllb "github.com/moby/buildkit/client/llb"
+	"github.com/moby/buildkit/solver/pb"
+)
+
+// Selection is files of the project that the client sends: files and directories by their names, without patterns ("." is all of it), and the patterns of .dockerignore for
+// what lies below.
+type Selection struct {
+	Paths  []string `json:"paths"`
+	Ignore []string `json:"ignore,omitempty"`
+}
+
+// describedFiles is the key of a vertex's description that holds its Selection as JSON. It stays on this side.
+const describedFiles = "mlbuild.files"
+
+// Name is under which local source a client offers a selection. The daemon keeps one transfer for each, and profiles that choose the same files share it.
+func (s Selection) Name() string {
+	sum := sha256.Sum256([]byte(strings.Join(s.Paths, "\x00") + "\x00\x00" + strings.Join(s.Ignore, "\x00")))
+	return ProjectLocal + "-" + hex.EncodeToString(sum[:6])
+}
+
+// Files sends a selection. The times of the files mean nothing (package builder/localfs): a step that looks at times is given Settled files.
+//
+// The source says by its name alone what is to be sent: names of many files would not fit into the headers of the daemon's request, and a name with a bracket would be a pattern
+// there. TakeSelections has what the name stands for. Whoever sends the definition without mlbuild has the daemon's own ways.
+func (s Session) Files(chosen Selection, name Constraints) bkllb.State {
+	if s.ID == "" {
+		return bkllb.Local(ProjectLocal, chosen.asPatterns(name)...)
+	}
+	described, _ := json.Marshal(chosen) // strings alone
+	return bkllb.Local(chosen.Name(), name, bkllb.SessionID(s.ID),
+		bkllb.WithDescription(map[string]string{describedFiles: string(described)}))
+}
+
+// asPatterns are the options by which buildctl sends a selection of the directory that it offers.
+func (s Selection) asPatterns(name Constraints) []bkllb.LocalOption {
+	opts := []bkllb.LocalOption{bkllb.SharedKeyHint(s.Name()), bkllb.LocalUniqueID("mlbuild"), name}
+	if len(s.Ignore) > 0 {
+		opts = append(opts, bkllb.ExcludePatterns(s.Ignore))
+	}
+	if !slices.Contains(s.Paths, ".") {
+		opts = append(opts, bkllb.FollowPaths(s.Paths))
+	}
+	return opts
+}
+
+// TakeSelections returns a definition as it is sent, and the selections that its local sources are named after, by these names. The given one stays as it is.
+func TakeSelections(def *pb.Definition) (*pb.Definition, map[string]Selection, error) {
+	sent := &pb.Definition{Def: def.Def, Source: def.Source, Metadata: maps.Clone(def.Metadata)}
+	all := map[string]Selection{}
+	for d, m := range def.Metadata {
+		text, ok := m.GetDescription()[describedFiles]
+		if !ok {
+			continue
+		}
+		var s Selection
+		if err := json.Unmarshal([]byte(text), &s); err != nil {
+			return nil, nil, fmt.Errorf("the selection of files of %s: %w", d, err)
+		}
+		all[s.Name()] = s
+		m = m.CloneVT()
+		delete(m.Description, describedFiles)
+		sent.Metadata[d] = m
+	}
+	return sent, all, nil
+}
