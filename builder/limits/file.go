@@ -1,0 +1,63 @@
+package limits
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+)
+
+// TooLarge says that a file holds more than is read of one.
+type TooLarge struct {
+	Path string
+	Max  int64 // bytes
+}
+
+// Error implements error.
+func (t *TooLarge) Error() string { return fmt.Sprintf("%s has more than %d bytes", t.Path, t.Max) }
+
+// ReadFile reads a file that a user named, which may be a pipe or a device: once, at most max bytes, and for no longer than File. The errors are *TooLarge, *TimedOut, a
+// context's and those of package os.
+func ReadFile(ctx context.Context, path string, max int64) ([]byte, error) {
+	return readFile(ctx, path, max, File)
+}
+
+func readFile(ctx context.Context, path string, max int64, limit time.Duration) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if info.Mode().IsRegular() {
+		return read(path, max)
+	}
+	what := "the file " + path
+	if info.Mode()&fs.ModeNamedPipe != 0 {
+		what = "what is written into the pipe " + path
+	}
+	return Wait(ctx, limit, what, func(context.Context) ([]byte, error) { return read(path, max) })
+}
+
+func read(path string, max int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, max+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(data)) > max {
+		return nil, &TooLarge{path, max}
+	}
+	return data, nil
+}
+
+// IsTimedOut reports whether an error is a wait that came to nothing.
+func IsTimedOut(err error) bool {
+	_, ok := errors.AsType[*TimedOut](err)
+	return ok
+}
