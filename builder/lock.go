@@ -100,7 +100,7 @@ func othersLock(v Variant) error {
 func (b *build) ask(ctx context.Context, v Variant, f func(context.Context, lookup.Asker) error) error {
 	w := b.req.watch(v.Profile)
 	defer w.Close()
-	attached, err := b.attachables(v)
+	attached, failed, err := b.attachables(v)
 	if err != nil {
 		return err
 	}
@@ -111,7 +111,7 @@ func (b *build) ask(ctx context.Context, v Variant, f func(context.Context, look
 	if err == nil {
 		return nil
 	}
-	return b.failed(v.Profile, w).Explain(b.daemon.Explain(ctx, err))
+	return b.failed(v.Profile, w).Explain(b.daemon.Explain(ctx, failed.explains(err)))
 }
 
 // lock makes one lock; keep holds constraints beside the project's own.

@@ -1,25 +1,38 @@
 package builder
 
 import (
+	"context"
+	"errors"
 	"slices"
+	"strings"
+	"sync"
 
 	"github.com/containerd/containerd/v2/core/content"
+	"github.com/docker/cli/cli/config/types"
 	bksession "github.com/moby/buildkit/session"
+	"github.com/moby/buildkit/session/auth/authprovider"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/mlbuild/mlbuild/builder/session"
+	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
-// CheckSecrets tells what is wrong with the request's secrets before a daemon is looked for: fault.Secret for each that is missing, empty,
-// unreadable, too large, or named by an index and not given.
-func CheckSecrets(req Request) error {
-	_, err := req.secrets()
-	return err
+// ReadSecrets returns the request with the values of its secrets, which are read but once: a file may be a pipe. It tells what is wrong with them before a daemon is looked
+// for: fault.Secret for each that is missing, empty, unreadable, too large, or named by an index and not given.
+func ReadSecrets(ctx context.Context, req Request) (Request, error) {
+	read, err := session.Read(ctx, req.Secrets)
+	req.Secrets = read
+	if _, missing := req.secrets(ctx); err == nil {
+		err = missing
+	}
+	return req, err
 }
 
-// secrets reads the request's secrets.
-func (r Request) secrets() (session.Store, error) { return session.Load(r.Secrets, r.CA, r.recipes()) }
+// secrets returns the request's secrets, and what follows from them.
+func (r Request) secrets(ctx context.Context) (session.Store, error) {
+	return session.Load(ctx, r.Secrets, r.CA, r.recipes())
+}
 
 // recipes lists those of all variants.
 func (r Request) recipes() []*recipe.Recipe {
@@ -40,8 +53,44 @@ func (r Request) images(v Variant) []string {
 }
 
 // attachables are what the session of a variant's build offers.
-func (b *build) attachables(v Variant) ([]bksession.Attachable, error) {
-	return session.Offer{Secrets: b.store, Auth: b.req.Auth, Hosts: session.Hosts(v.Recipes, b.req.images(v)), Agents: b.req.SSH}.Attachables()
+func (b *build) attachables(v Variant) ([]bksession.Attachable, *noLogin, error) {
+	failed := &noLogin{}
+	all, err := session.Offer{Secrets: b.store, Auth: failed.watch(b.req.Auth), Hosts: session.Hosts(v.Recipes, b.req.images(v)), Agents: b.req.SSH}.Attachables()
+	return all, failed, err
+}
+
+// noLogin notes why a login could not be found. On its way through the daemon the error loses its type.
+type noLogin struct {
+	mu    sync.Mutex
+	fault *fault.Fault // the first, nil = none
+}
+
+// watch returns a provider that notes the faults of another one.
+func (n *noLogin) watch(provider authprovider.AuthConfigProvider) authprovider.AuthConfigProvider {
+	if provider == nil {
+		return nil
+	}
+	return func(ctx context.Context, host string, scope []string, check authprovider.ExpireCachedAuthCheck) (types.AuthConfig, error) {
+		config, err := provider(ctx, host, scope, check)
+		if f, ok := errors.AsType[*fault.Fault](err); ok {
+			n.mu.Lock()
+			defer n.mu.Unlock()
+			if n.fault == nil {
+				n.fault = f
+			}
+		}
+		return config, err
+	}
+}
+
+// explains returns the reason of an error that a missing login led to, else the error.
+func (n *noLogin) explains(err error) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if err == nil || n.fault == nil || !strings.Contains(err.Error(), n.fault.Message) {
+		return err
+	}
+	return n.fault
 }
 
 func imageName(p ocispecs.Platform) string { return p.OS + "/" + p.Architecture }

@@ -14,6 +14,7 @@ import (
 	"github.com/containerd/containerd/v2/core/content/proxy"
 
 	"github.com/mlbuild/mlbuild/builder/diagnose"
+	"github.com/mlbuild/mlbuild/builder/limits"
 	"github.com/mlbuild/mlbuild/builder/publish"
 	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/profiles/fault"
@@ -155,7 +156,13 @@ func (m *imageBuild) function(ctx context.Context, gw gateway.Client, whole bool
 	for _, c := range all.platforms {
 		all.notes = append(all.notes, c.found.Notes...)
 	}
-	all.Decided = m.publish.Decide(m.remote(), m.graphs(all.platforms), whole)
+	remote := m.remote()
+	if why := remote.Failed(); fault.Is(why, fault.Auth) && m.publish.Pushes() {
+		return all, nil, why // the push would say so after the build
+	} else if why != nil && (m.publish.Pushes() || limits.IsTimedOut(why)) {
+		all.notes = append(all.notes, fmt.Sprintf("everything is built and pushed, without a look at what the registry has: %v", why))
+	}
+	all.Decided = m.publish.Decide(remote, m.graphs(all.platforms), whole)
 	if m.req.Target == stageTesting {
 		notes, err := m.test(ctx, gw, all)
 		if err != nil {
@@ -227,7 +234,7 @@ type runner struct {
 
 // run is one client.Build. An error of the function itself comes back as it was: on its way through the daemon it loses its type.
 func (r runner) run(ctx context.Context, run publish.Run, f gateway.BuildFunc) (*bkclient.SolveResponse, error) {
-	attached, err := r.attachables(r.v)
+	attached, failed, err := r.attachables(r.v)
 	if err != nil {
 		return nil, err
 	}
@@ -241,7 +248,8 @@ func (r runner) run(ctx context.Context, run publish.Run, f gateway.BuildFunc) (
 		FrontendAttrs: attrs,
 		CacheImports:  publish.ClientCaches(r.req.CacheFrom), // a cache in a local directory needs the client; the others are named in each solve
 	}
-	return r.call(ctx, opt, f)
+	resp, err := r.call(ctx, opt, f)
+	return resp, failed.explains(err)
 }
 
 // call is client.Build with what the watcher takes.

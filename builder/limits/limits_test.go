@@ -26,7 +26,9 @@ func TestTheTableOfTheManual(t *testing.T) {
 }
 
 // short writes a duration as people do: "1m", not "1m0s".
-func short(d time.Duration) string { return strings.TrimSuffix(d.String(), "m0s") + strings.Repeat("m", strings.Count(d.String(), "m0s")) }
+func short(d time.Duration) string {
+	return strings.TrimSuffix(d.String(), "m0s") + strings.Repeat("m", strings.Count(d.String(), "m0s"))
+}
 
 // TestWaitGivesUp: what never answers is left after the limit, and when the run is stopped at once.
 func TestWaitGivesUp(t *testing.T) {
@@ -56,6 +58,10 @@ func TestReadFile(t *testing.T) {
 	}
 	if _, err := readFile(t.Context(), pipe, 5, 20*time.Millisecond); !IsTimedOut(err) || !strings.Contains(err.Error(), "the pipe "+pipe) {
 		t.Errorf("a pipe into which nobody writes: %v", err)
+	}
+	pipe = filepath.Join(dir, "written") // whoever was given up may still read of the first
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
 	}
 	go func() { _ = os.WriteFile(pipe, []byte("12345"), 0o600) }()
 	if data, err := readFile(t.Context(), pipe, 5, time.Minute); string(data) != "12345" || err != nil {

@@ -11,6 +11,7 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/mlbuild/mlbuild/builder/limits"
 	"github.com/mlbuild/mlbuild/builder/registry"
 )
 
@@ -22,6 +23,7 @@ type RemoteState struct {
 	layers  map[digest.Digest]bool // of all
 	cached  map[digest.Digest]bool // of the caches
 	unknown bool                   // the registry did not let the client look
+	failed  error                  // why
 }
 
 // remoteImage is an image in a registry.
@@ -40,6 +42,12 @@ type layerRef struct {
 // Look asks the registry what is there already: BuildKit does not say which layers it pushed.
 func Look(ctx context.Context, r *registry.Client, o Options) *RemoteState {
 	refs := o.interesting()
+	if len(refs) > 0 {
+		what := "what " + registry.Host(refs[0]) + " has of the image"
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, limits.Look, &limits.TimedOut{What: what, For: limits.Look})
+		defer cancel()
+	}
 	all := make([]*registry.Found, len(refs))
 	eg, egctx := errgroup.WithContext(ctx)
 	for i, ref := range refs {
@@ -49,8 +57,8 @@ func Look(ctx context.Context, r *registry.Client, o Options) *RemoteState {
 		})
 	}
 	s := &RemoteState{layers: map[digest.Digest]bool{}, cached: map[digest.Digest]bool{}}
-	if eg.Wait() != nil {
-		s.unknown = true
+	if err := eg.Wait(); err != nil {
+		s.unknown, s.failed = true, err
 		return s
 	}
 	for i, f := range all {
@@ -63,6 +71,9 @@ func Look(ctx context.Context, r *registry.Client, o Options) *RemoteState {
 	}
 	return s
 }
+
+// Failed returns why the registry did not let the client look, nil if it did.
+func (s *RemoteState) Failed() error { return s.failed }
 
 // lookFurther finds an image to start from, where the first tag is new: that of another tag of the profile, as a branch's beside a commit's, or the last one that was noted.
 func (s *RemoteState) lookFurther(ctx context.Context, r *registry.Client, o Options) {

@@ -4,27 +4,41 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/containerd/containerd/v2/core/remotes/docker"
 	"github.com/containerd/log"
 	"github.com/moby/buildkit/session/auth/authprovider"
 	"github.com/sirupsen/logrus"
+
+	"github.com/mlbuild/mlbuild/builder/limits"
+	"github.com/mlbuild/mlbuild/profiles/fault"
 )
 
 // maxManifest bounds what is read of a manifest, in bytes (the distribution spec asks registries to take 4 MiB).
 const maxManifest = 4 << 20
 
 // Client is the client's own view of the registries: it reads manifests, puts tags, and brings small layers. Large ones never pass through it.
-type Client struct{ hosts docker.RegistryHosts }
+type Client struct {
+	hosts  docker.RegistryHosts
+	waits  waits
+	silent silentHosts
+}
 
 // New takes the credentials of the docker config and the CA bundle (PEM, nil = the system's). Loopback is plain HTTP.
 func New(auth authprovider.AuthConfigProvider, ca []byte) *Client {
-	client := &http.Client{Transport: &transports{plain: transport(nil), secure: sync.OnceValue(func() *http.Transport { return transport(ca) })}}
+	client := &http.Client{
+		Transport:     &transports{plain: transport(nil), secure: sync.OnceValue(func() *http.Transport { return transport(ca) })},
+		CheckRedirect: stayOnTLS,
+	}
 	authorizer := docker.NewDockerAuthorizer(docker.WithAuthClient(client), docker.WithAuthCreds(credentials(auth)))
-	return &Client{docker.ConfigureDefaultRegistries(docker.WithClient(client), docker.WithAuthorizer(authorizer), docker.WithPlainHTTP(docker.MatchLocalhost))}
+	hosts := docker.ConfigureDefaultRegistries(docker.WithClient(client), docker.WithAuthorizer(authorizer), docker.WithPlainHTTP(docker.MatchLocalhost))
+	return &Client{hosts: hosts, waits: documentWaits}
 }
 
 // transports keeps plain HTTP from the certificates: parsing the system's takes longer than a request to a registry nearby.
@@ -44,10 +58,30 @@ func (t *transports) RoundTrip(req *http.Request) (*http.Response, error) {
 // transport is the standard library's own, trusting the CA bundle too.
 func transport(ca []byte) *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone() //nolint:errcheck,forcetypeassert // the standard library's own
+	t.DialContext = (&net.Dialer{Timeout: limits.Connect, KeepAlive: 30 * time.Second}).DialContext
+	t.TLSHandshakeTimeout = limits.TLS
 	if pool := caPool(ca); pool != nil {
 		t.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 	}
 	return t
+}
+
+// maxRedirects is that of net/http.
+const maxRedirects = 10
+
+// stayOnTLS follows redirects as net/http does, and takes the credentials along from TLS to plain HTTP neither in the header, which net/http drops for another host alone, nor in
+// a body: a token service gets the password in one.
+func stayOnTLS(req *http.Request, via []*http.Request) error {
+	if len(via) >= maxRedirects {
+		return fmt.Errorf("stopped after %d redirects", maxRedirects)
+	}
+	if via[0].URL.Scheme == "https" && req.URL.Scheme != "https" {
+		req.Header.Del("Authorization")
+		if req.Method != http.MethodGet && req.Method != http.MethodHead {
+			return fault.New(fault.Auth, "%s redirects a %s from TLS to %s; nothing was sent there", via[0].URL.Host, req.Method, req.URL.Redacted())
+		}
+	}
+	return nil
 }
 
 func caPool(ca []byte) *x509.CertPool {

@@ -14,10 +14,14 @@ import (
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/images"
 	"github.com/containerd/containerd/v2/core/remotes/docker"
+	"github.com/containerd/containerd/v2/core/remotes/docker/auth"
 	"github.com/containerd/errdefs"
 	"github.com/distribution/reference"
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/mlbuild/mlbuild/builder/limits"
+	"github.com/mlbuild/mlbuild/profiles/fault"
 )
 
 // containerd's resolver asks for a thing (HEAD) before it reads or writes it. Where a registry is 50 ms away, each such question takes longer than the build of an
@@ -25,10 +29,12 @@ import (
 
 // repo is a repository of a registry, to talk to.
 type repo struct {
-	host  docker.RegistryHost
-	base  string // URL without a slash at its end
-	scope string // of a token
-	what  string // the tag or digest of the reference
+	host   docker.RegistryHost
+	base   string // URL without a slash at its end
+	scope  string // of a token
+	what   string // the tag or digest of the reference
+	waits  waits
+	silent *silentHosts
 }
 
 func (r *Client) repo(ref string, push bool) (repo, error) {
@@ -44,7 +50,7 @@ func (r *Client) repo(ref string, push bool) (repo, error) {
 	if err != nil {
 		return repo{}, fmt.Errorf("registry of %s: %w", ref, err)
 	}
-	p := repo{scope: "repository:" + reference.Path(named) + actions}
+	p := repo{scope: "repository:" + reference.Path(named) + actions, waits: r.waits, silent: &r.silent}
 	switch named := reference.TagNameOnly(named).(type) {
 	case reference.Digested:
 		p.what = named.Digest().String()
@@ -74,24 +80,58 @@ func (p repo) send(ctx context.Context, method, to string, header map[string]str
 		for name, value := range header {
 			req.Header.Set(name, value)
 		}
-		known := p.host.Authorizer != nil && req.URL.Host == p.host.Host
+		known := p.host.Authorizer != nil && p.isHost(req.URL)
 		if known {
-			if err := p.host.Authorizer.Authorize(ctx, req); err != nil {
-				return nil, fmt.Errorf("log in at %s: %w", p.host.Host, err)
+			if err := p.authorize(ctx, func(ctx context.Context) error { return p.host.Authorizer.Authorize(ctx, req) }); err != nil {
+				return nil, err
 			}
 		}
-		resp, err := p.host.Client.Do(req)
+		resp, err := p.do(req)
 		if err != nil {
-			return nil, err //nolint:wrapcheck // net/http names the request
+			return nil, err
 		}
 		if resp.StatusCode != http.StatusUnauthorized || !known || try > 0 {
 			return resp, nil
 		}
 		_ = resp.Body.Close()
-		if err := p.host.Authorizer.AddResponses(ctx, []*http.Response{resp}); err != nil {
-			return nil, fmt.Errorf("log in at %s: %w", p.host.Host, err)
+		if err := p.safeRealm(resp); err != nil {
+			return nil, err
+		}
+		if err := p.authorize(ctx, func(ctx context.Context) error {
+			return p.host.Authorizer.AddResponses(ctx, []*http.Response{resp})
+		}); err != nil {
+			return nil, err
 		}
 	}
+}
+
+// isHost reports whether a URL is of the registry itself, which alone is given credentials: another scheme is another server.
+func (p repo) isHost(u *url.URL) bool { return u.Host == p.host.Host && u.Scheme == p.host.Scheme }
+
+// authorize runs a part of the log-in, which may ask a credential helper and a token service.
+func (p repo) authorize(ctx context.Context, f func(context.Context) error) error {
+	_, err := limits.Wait(ctx, p.waits.whole, "the log-in at "+p.host.Host, func(ctx context.Context) (struct{}, error) { return struct{}{}, f(ctx) })
+	if limits.IsTimedOut(err) {
+		p.silent.note(p.host.Host, err)
+	}
+	if err != nil {
+		return fmt.Errorf("log in at %s: %w", p.host.Host, err)
+	}
+	return nil
+}
+
+// safeRealm refuses a token service on plain HTTP of a registry that is on TLS: the password would go there.
+func (p repo) safeRealm(resp *http.Response) error {
+	if p.host.Scheme != "https" {
+		return nil
+	}
+	for _, c := range auth.ParseAuthHeader(resp.Header) {
+		if u, err := url.Parse(c.Parameters["realm"]); c.Scheme == auth.BearerAuth && err == nil && u.Scheme != "https" {
+			return fault.New(fault.Auth, "%s wants the login sent to %s, which is not on TLS; nothing was sent", p.host.Host, u.Redacted()).
+				Hint("the registry must name its token service by https: behind a proxy it needs X-Forwarded-Proto")
+		}
+	}
+	return nil
 }
 
 // wantStatus closes an answer, and returns an error unless it has the status.

@@ -48,7 +48,7 @@ func TestIndexCredentials(t *testing.T) {
 	for _, c := range []struct{ secret, own, other string }{
 		{"u:p:q\n", "u:p:q", "u:p:q"}, {"tok3n\r\n", "__token__:tok3n", "__token__:tok3n"}, {netrcFile, "me:pa#ss", `robot:"s3:cret`},
 	} {
-		store, err := Load([]Secret{{ID: "s", Set: true, Value: []byte(c.secret)}}, nil, []*recipe.Recipe{r})
+		store, err := Load(t.Context(), []Secret{{ID: "s", Set: true, Value: []byte(c.secret)}}, nil, []*recipe.Recipe{r})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -59,7 +59,7 @@ func TestIndexCredentials(t *testing.T) {
 			}
 		}
 	}
-	_, err := Load([]Secret{{ID: "s", Set: true, Value: []byte("machine files.example login u password hunter2hunter2")}}, nil, []*recipe.Recipe{r})
+	_, err := Load(t.Context(), []Secret{{ID: "s", Set: true, Value: []byte("machine files.example login u password hunter2hunter2")}}, nil, []*recipe.Recipe{r})
 	buildertest.Expect(t, err, fault.Secret, false, `index "own": the netrc file of the secret "s" has no login for a.example`)
 	if strings.Contains(err.Error(), "hunter2") {
 		t.Error("the fault shows the password")

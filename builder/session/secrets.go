@@ -5,11 +5,12 @@ import (
 	"encoding/base64"
 	"errors"
 	"io/fs"
-	"os"
+	"slices"
 	"strings"
 
 	"github.com/moby/buildkit/session/secrets"
 
+	"github.com/mlbuild/mlbuild/builder/limits"
 	"github.com/mlbuild/mlbuild/llb/models"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/fault"
@@ -32,12 +33,26 @@ func (s Store) GetSecret(_ context.Context, id string) ([]byte, error) {
 	return v, nil
 }
 
+// Read returns the secrets with the values of their files, each of which is read once. All faults come at once; a secret whose value could not be read is left as it was.
+func Read(ctx context.Context, given []Secret) ([]Secret, error) {
+	all, faults := slices.Clone(given), fault.List{}
+	for i, s := range all {
+		v, err := s.read(ctx)
+		if err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		all[i].Value, all[i].Set = v, true
+	}
+	return all, faults.Err()
+}
+
 // Load reads every secret that was given and checks that each one that indexes and models of the recipes name is among them. ca is the PEM bundle for the
 // steps, nil = none. All faults come at once, a fault.Secret for each that is missing, empty, unreadable or too large.
-func Load(given []Secret, ca []byte, recipes []*recipe.Recipe) (Store, error) {
+func Load(ctx context.Context, given []Secret, ca []byte, recipes []*recipe.Recipe) (Store, error) {
 	store, faults := Store{}, fault.List{}
 	for _, s := range given {
-		v, err := s.read()
+		v, err := s.read(ctx)
 		if err != nil {
 			faults = append(faults, err)
 			continue
@@ -93,15 +108,19 @@ func (s Store) ForSteps(recipes []*recipe.Recipe, agents []SSH) error {
 }
 
 // read returns the secret's value, or a fault.Secret that never shows it.
-func (s Secret) read() ([]byte, *fault.Fault) {
+func (s Secret) read(ctx context.Context) ([]byte, *fault.Fault) {
 	v, from := s.Value, "the variable "+s.Env
-	if s.File != "" {
+	switch {
+	case s.File != "":
 		from = "the file " + s.File
+		if s.Set {
+			break
+		}
 		var err error
-		if v, err = os.ReadFile(s.File); err != nil {
+		if v, err = limits.ReadFile(ctx, s.File, maxSecret); err != nil {
 			return nil, unreadable(s, err)
 		}
-	} else if !s.Set {
+	case !s.Set:
 		return nil, fault.New(fault.Secret, "secret %q: the variable %s is not set", s.ID, s.Env).
 			Hint("export %s, or take the secret from a file: --secret id=%s,src=FILE", s.Env, s.ID)
 	}
@@ -115,6 +134,12 @@ func (s Secret) read() ([]byte, *fault.Fault) {
 }
 
 func unreadable(s Secret, err error) *fault.Fault {
+	if _, ok := errors.AsType[*limits.TooLarge](err); ok {
+		return fault.New(fault.Secret, "secret %q: the file %s has more than the %d bytes that BuildKit passes on", s.ID, s.File, maxSecret)
+	}
+	if limits.IsTimedOut(err) {
+		return fault.New(fault.Secret, "secret %q: %w", s.ID, err).Hint("whatever writes into it has to end, or to be started")
+	}
 	var path *fs.PathError
 	if errors.As(err, &path) {
 		err = path.Err
@@ -191,7 +216,7 @@ func modelCredentials(model *recipe.Model) string {
 type Secret struct {
 	ID    string
 	File  string // path; "" = Value
-	Value []byte // of an environment variable
-	Env   string // that variable's name
-	Set   bool   // the variable exists
+	Value []byte // of an environment variable, or of the file once it was read
+	Env   string // the variable's name
+	Set   bool   // the variable exists, or the file was read
 }

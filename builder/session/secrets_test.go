@@ -4,10 +4,13 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/docker/cli/cli/config/types"
 	"github.com/google/go-cmp/cmp"
@@ -42,13 +45,13 @@ func TestSecretFaults(t *testing.T) {
 		{"no permission", Secret{ID: "s", File: "/proc/1/mem"}, "cannot read /proc/1/mem"},
 		{"empty file", Secret{ID: "s", File: file("empty", "")}, "empty is empty"},
 		{"blank file", Secret{ID: "s", File: file("blank", " \n\t\n")}, "blank is empty"},
-		{"large file", Secret{ID: "s", File: file("large", strings.Repeat(value, 30000))}, "large has 570000 bytes, more than the 512000"},
+		{"large file", Secret{ID: "s", File: file("large", strings.Repeat(value, 30000))}, "large has more than the 512000 bytes"},
 		{"unset variable", Secret{ID: "s", Env: "TOKEN"}, "the variable TOKEN is not set"},
 		{"empty variable", Secret{ID: "s", Env: "TOKEN", Set: true}, "the variable TOKEN is empty"},
 		{"large variable", Secret{ID: "s", Env: "TOKEN", Set: true, Value: []byte(strings.Repeat(value, 30000))}, "the variable TOKEN has 570000 bytes"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := Load([]Secret{test.secret}, nil, nil)
+			_, err := Load(t.Context(), []Secret{test.secret}, nil, nil)
 			buildertest.Expect(t, err, fault.Secret, false, `secret "s": `, test.says)
 			if strings.Contains(err.Error(), value) {
 				t.Error("the fault shows the value")
@@ -63,7 +66,7 @@ func TestLoadSecrets(t *testing.T) {
 	if err := os.WriteFile(file, []byte("abc\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	store, err := Load([]Secret{{ID: "account", Set: true, Value: []byte("u:p\n")}, {ID: "bare", File: file}}, []byte("PEM"), []*recipe.Recipe{r})
+	store, err := Load(t.Context(), []Secret{{ID: "account", Set: true, Value: []byte("u:p\n")}, {ID: "bare", File: file}}, []byte("PEM"), []*recipe.Recipe{r})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,4 +134,37 @@ func TestAttachables(t *testing.T) {
 	}
 	_, err = Offer{Secrets: Store{}, Agents: []SSH{{ID: "default", Paths: []string{"/nowhere/agent"}}}}.Attachables()
 	buildertest.Expect(t, err, fault.Secret, false, "--ssh", "/nowhere/agent")
+}
+
+// TestSecretFromAPipe: a process substitution has its bytes once; /dev/zero and a pipe into which nobody writes do not keep the build waiting.
+func TestSecretFromAPipe(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if _, err := w.WriteString(value); err != nil || w.Close() != nil {
+		t.Fatal(err)
+	}
+	given, err := Read(t.Context(), []Secret{{ID: "s", File: fmt.Sprintf("/dev/fd/%d", r.Fd())}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		store, err := Load(t.Context(), given, nil, nil)
+		if err != nil || string(store["s"]) != value {
+			t.Errorf("%d bytes, %v", len(store["s"]), err)
+		}
+	}
+	_, err = Read(t.Context(), []Secret{{ID: "s", File: "/dev/zero"}})
+	buildertest.Expect(t, err, fault.Secret, false, `secret "s": `, "/dev/zero has more than the 512000 bytes")
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := Read(ctx, []Secret{{ID: "s", File: pipe}}); err == nil {
+		t.Error("a pipe into which nobody writes: no error")
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/distribution/reference"
 	"github.com/docker/cli/cli/config/types"
 	"github.com/moby/buildkit/session"
+	"github.com/moby/buildkit/session/auth"
 	"github.com/moby/buildkit/session/auth/authprovider"
 	"github.com/moby/buildkit/session/secrets/secretsprovider"
 	"github.com/moby/buildkit/session/sshforward/sshprovider"
@@ -28,7 +29,12 @@ type Offer struct {
 func (o Offer) Attachables() ([]session.Attachable, error) {
 	all := []session.Attachable{secretsprovider.NewSecretProvider(o.Secrets)}
 	if o.Auth != nil {
-		all = append(all, authprovider.NewDockerAuthProvider(authprovider.DockerAuthProviderConfig{AuthConfigProvider: onlyHosts(o.Auth, o.Hosts)}))
+		provider := authprovider.NewDockerAuthProvider(authprovider.DockerAuthProviderConfig{AuthConfigProvider: onlyHosts(o.Auth, o.Hosts)})
+		server, ok := provider.(auth.AuthServer)
+		if !ok {
+			return nil, fault.New(fault.Internal, "BuildKit's provider of logins has another form")
+		}
+		all = append(all, tokens{server, onlyHosts(o.Auth, o.Hosts)})
 	}
 	if len(o.Agents) == 0 {
 		return all, nil

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mlbuild/mlbuild/builder/daemon"
+	"github.com/mlbuild/mlbuild/builder/login"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 )
@@ -151,7 +152,7 @@ func registryAuth(e *env) (authprovider.AuthConfigProvider, error) {
 		return nil, fault.New(fault.Auth, "the docker configuration cannot be read: %w", err).
 			Hint("mend %s, or name another directory with DOCKER_CONFIG", filepath.Join(dir, config.ConfigFileName))
 	}
-	return authprovider.LoadAuthConfig(file), nil
+	return login.Provider(file), nil
 }
 
 // proxy reads the proxy variables, of which programs know both spellings.

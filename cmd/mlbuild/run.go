@@ -95,11 +95,13 @@ func (r *runFlags) prepare(ctx context.Context, e *env, cmd *cobra.Command, args
 	return s, faults.Err()
 }
 
-// connect checks the secrets and finds the daemon. The caller closes the session.
+// connect reads the secrets and finds the daemon. The caller closes the session.
 func (s *session) connect(ctx context.Context, e *env, flags *daemonFlags) (*builder.Builder, error) {
-	if err := builder.CheckSecrets(s.request); err != nil {
+	request, err := builder.ReadSecrets(ctx, s.request)
+	if err != nil {
 		return nil, err
 	}
+	s.request = request
 	d, err := flags.find(ctx, e)
 	if err != nil {
 		return nil, err
