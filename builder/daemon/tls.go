@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
@@ -11,6 +12,7 @@ import (
 
 	bkclient "github.com/moby/buildkit/client"
 
+	"github.com/mlbuild/mlbuild/builder/limits"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 )
 
@@ -84,8 +86,11 @@ func (t TLS) config(host string, now time.Time, log func(string, ...any)) (*tls.
 	return cfg, nil
 }
 
+// maxPEM bounds a file with certificates or a key, in bytes.
+const maxPEM = 16 << 20
+
 func loadCA(path string, now time.Time) (*x509.CertPool, error) {
-	data, err := os.ReadFile(path)
+	data, err := limits.ReadFile(context.Background(), path, maxPEM)
 	if err != nil {
 		return nil, fault.New(fault.TLS, "cannot read the CA file: %w", err)
 	}
@@ -118,8 +123,8 @@ func (t TLS) loadPair(now time.Time, log func(string, ...any)) (tls.Certificate,
 		return tls.Certificate{}, fault.New(fault.TLS, "a client certificate needs its key and a key its certificate").
 			Hint("give both --tlscert and --tlskey")
 	}
-	certPEM, certErr := os.ReadFile(t.Cert)
-	keyPEM, keyErr := os.ReadFile(t.Key)
+	certPEM, certErr := limits.ReadFile(context.Background(), t.Cert, maxPEM)
+	keyPEM, keyErr := limits.ReadFile(context.Background(), t.Key, maxPEM)
 	if err := errors.Join(certErr, keyErr); err != nil {
 		return tls.Certificate{}, fault.New(fault.TLS, "cannot read the client certificate: %w", err)
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"path/filepath"
 	"strings"
 
 	"github.com/mlbuild/mlbuild/builder"
@@ -24,7 +23,7 @@ func (l *lockFlags) writeSystem(e *env, s *session, locked *builder.BuildLocked)
 		return fault.New(fault.LockStale, "%s is not what the project asks for: %s", buildlock.FileName, stale(old, changes)).
 			In(fault.Position{File: buildlock.FileName}).Hint("mlbuild lock writes it anew")
 	}
-	return writeFile(filepath.Join(s.project.dir, buildlock.FileName), locked.Data)
+	return writeProject(s.project.files, buildlock.FileName, locked.Data)
 }
 
 // systemChanges compares two locks by base and by package. Names carry platform and base where there are several lists.

@@ -30,7 +30,7 @@ func statusCommand(e *env) *cobra.Command {
 		Short: "Tell whether the local daemon runs, and what this machine lacks for it",
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			o, err := flags.options(e)
+			o, err := flags.options(cmd.Context(), e)
 			if err != nil {
 				return err
 			}
@@ -126,7 +126,7 @@ func stopCommand(e *env) *cobra.Command {
 		Short: "Stop the local daemon; its cache stays",
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			o, err := flags.options(e)
+			o, err := flags.options(cmd.Context(), e)
 			if err != nil {
 				return err
 			}
@@ -146,8 +146,8 @@ func logsCommand(e *env) *cobra.Command {
 		Use:   "logs",
 		Short: "Print the log of the local daemon's last start",
 		Args:  noArgs,
-		RunE: func(*cobra.Command, []string) error {
-			o, err := flags.options(e)
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o, err := flags.options(cmd.Context(), e)
 			if err != nil {
 				return err
 			}

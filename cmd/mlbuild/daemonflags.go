@@ -1,18 +1,22 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
-	"encoding/pem"
-	"os"
+	"errors"
+	"io/fs"
 	"path/filepath"
 	"runtime/debug"
+	"syscall"
 
 	"github.com/docker/cli/cli/config"
+	"github.com/docker/cli/cli/config/configfile"
 	"github.com/moby/buildkit/session/auth/authprovider"
 	"github.com/spf13/cobra"
 
 	"github.com/mlbuild/mlbuild/builder/daemon"
+	"github.com/mlbuild/mlbuild/builder/limits"
 	"github.com/mlbuild/mlbuild/builder/login"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/fault"
@@ -48,12 +52,12 @@ func (d *daemonFlags) addLocal(cmd *cobra.Command) {
 }
 
 // options fills what package daemon needs to know of the process.
-func (d *daemonFlags) options(e *env) (daemon.Options, error) {
+func (d *daemonFlags) options(ctx context.Context, e *env) (daemon.Options, error) {
 	o := daemon.Options{
 		Addr: d.addr, BuildkitHost: e.get("BUILDKIT_HOST"), TLS: d.tls, AllowOld: d.allowOld, NoStart: d.noStart,
 		XDGRuntimeDir: e.get("XDG_RUNTIME_DIR"), DockerHost: e.get("DOCKER_HOST"),
 		Binary: e.get("MLBUILD_BUILDKITD"), Version: buildkitVersion(), Executable: e.executable, Path: e.get("PATH"),
-		UID: e.uid, User: e.get("USER", "LOGNAME"), Home: e.get("HOME"), SSLCertFile: e.get("SSL_CERT_FILE"),
+		UID: e.uid, User: e.get("USER", "LOGNAME"), Home: e.home(), SSLCertFile: e.get("SSL_CERT_FILE"),
 		Env: e.environ, Log: e.note,
 	}
 	if d.ca != "" {
@@ -67,7 +71,7 @@ func (d *daemonFlags) options(e *env) (daemon.Options, error) {
 	}
 	o.StateDir, o.RuntimeDir = stateDirs(e)
 	if path := cmp.Or(d.config, e.get("MLBUILD_DAEMON_CONFIG")); path != "" {
-		text, err := os.ReadFile(path)
+		text, err := limits.ReadFile(ctx, path, maxText)
 		if err != nil {
 			return o, fault.New(fault.Embedded, "cannot read the daemon's settings %s: %w", path, pathCause(err))
 		}
@@ -84,7 +88,7 @@ func stateDirs(e *env) (state, runtime string) {
 		}
 		return dir, ""
 	}
-	return daemon.Dirs(e.uid, e.get("HOME", "USERPROFILE"), e.get("XDG_DATA_HOME"), e.get("XDG_RUNTIME_DIR"))
+	return daemon.Dirs(e.uid, e.home(), e.get("XDG_DATA_HOME"), e.get("XDG_RUNTIME_DIR"))
 }
 
 // clientState returns the directory in which this client keeps what it knows of projects from run to run, "" where there is no place for it.
@@ -98,7 +102,7 @@ func clientState(e *env) string {
 
 // find returns a proved daemon.
 func (d *daemonFlags) find(ctx context.Context, e *env) (*daemon.Daemon, error) {
-	o, err := d.options(e)
+	o, err := d.options(ctx, e)
 	if err != nil {
 		return nil, err
 	}
@@ -107,15 +111,15 @@ func (d *daemonFlags) find(ctx context.Context, e *env) (*daemon.Daemon, error) 
 
 // caBundle reads the CA of --ca-cert or SSL_CERT_FILE, nil if there is none. A broken SSL_CERT_FILE is passed over with a note, as other
 // programs do.
-func (d *daemonFlags) caBundle(e *env) ([]byte, error) {
+func (d *daemonFlags) caBundle(ctx context.Context, e *env) ([]byte, error) {
 	if d.ca != "" {
-		return readCA(d.ca)
+		return readCA(ctx, d.ca)
 	}
 	path := e.get("SSL_CERT_FILE")
 	if path == "" {
 		return nil, nil
 	}
-	data, err := readCA(path)
+	data, err := readCA(ctx, path)
 	if err != nil {
 		e.note("SSL_CERT_FILE is not used: %s", fault.All(err)[0].Message)
 		return nil, nil
@@ -123,34 +127,29 @@ func (d *daemonFlags) caBundle(e *env) ([]byte, error) {
 	return data, nil
 }
 
-func readCA(path string) ([]byte, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fault.New(fault.CA, "cannot read the CA bundle %s: %w", path, pathCause(err))
-	}
-	if block, _ := pem.Decode(data); block == nil || block.Type != "CERTIFICATE" {
-		return nil, fault.New(fault.CA, "%s holds no PEM certificate", path).Hint("it must start with -----BEGIN CERTIFICATE-----")
-	}
-	if len(data) > maxCA {
-		return nil, fault.New(fault.CA, "the CA bundle %s has %d bytes, more than the %d that BuildKit passes on", path, len(data), maxCA).
-			Hint("give a file with the company's own certificates alone: --ca-cert")
-	}
-	return data, nil
-}
-
-// maxCA is BuildKit's limit for a secret, in bytes (session/secrets/secretsprovider): steps get the bundle as one.
-const maxCA = 500 << 10
+// maxText bounds what is read of a file that a flag names, in bytes.
+const maxText = 16 << 20
 
 // registryAuth reads the docker configuration. A missing one gives no credentials.
-func registryAuth(e *env) (authprovider.AuthConfigProvider, error) {
+func registryAuth(ctx context.Context, e *env) (authprovider.AuthConfigProvider, error) {
 	dir := e.get("DOCKER_CONFIG")
 	if dir == "" {
 		dir = e.inHome(".docker")
 	}
-	file, err := config.Load(dir)
+	file := configfile.New(filepath.Join(dir, config.ConfigFileName))
+	if dir == "" {
+		return login.Provider(file), nil // nobody's: not that of the working directory
+	}
+	data, err := limits.ReadFile(ctx, file.Filename, maxText)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return login.Provider(file), nil
+	}
+	if err == nil {
+		err = file.LoadFromReader(bytes.NewReader(data))
+	}
 	if err != nil {
 		return nil, fault.New(fault.Auth, "the docker configuration cannot be read: %w", err).
-			Hint("mend %s, or name another directory with DOCKER_CONFIG", filepath.Join(dir, config.ConfigFileName))
+			Hint("mend %s, or name another directory with DOCKER_CONFIG", file.Filename)
 	}
 	return login.Provider(file), nil
 }

@@ -3,7 +3,9 @@ package main
 import (
 	"io"
 	"os"
+	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -19,12 +21,16 @@ type env struct {
 	now        func() time.Time
 	uid        int
 	executable string // path of the running program
+	account    string // home directory that the system has for the user, "" = unknown
 }
 
 func processEnv() *env {
 	e := &env{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ(), now: time.Now, uid: os.Getuid()}
 	if path, err := os.Executable(); err == nil {
 		e.executable = path
+	}
+	if e.get(homeNames...) == "" {
+		e.account = accountHome(e.uid)
 	}
 	return e
 }
@@ -49,9 +55,35 @@ func (e *env) get(names ...string) string {
 	return ""
 }
 
-// inHome returns a path below the user's home directory.
+// homeNames are the variables with the user's home directory.
+var homeNames = []string{"HOME", "USERPROFILE"}
+
+// accountHome returns the home directory that the system's accounts have for a user, "" if there is none.
+func accountHome(uid int) string {
+	u, err := user.LookupId(strconv.Itoa(uid))
+	if err != nil {
+		return ""
+	}
+	return u.HomeDir
+}
+
+// home returns the user's home directory, "" if it is unknown. A relative one counts for none: the working directory may be anybody's.
+func (e *env) home() string {
+	for _, dir := range []string{e.get(homeNames...), e.account} {
+		if filepath.IsAbs(dir) {
+			return dir
+		}
+	}
+	return ""
+}
+
+// inHome returns a path below the user's home directory, "" if that is unknown.
 func (e *env) inHome(elem ...string) string {
-	return filepath.Join(append([]string{e.get("HOME", "USERPROFILE")}, elem...)...)
+	home := e.home()
+	if home == "" {
+		return ""
+	}
+	return filepath.Join(append([]string{home}, elem...)...)
 }
 
 // isTerminal reports whether a stream is a terminal.

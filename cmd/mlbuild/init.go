@@ -2,13 +2,13 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/projectdir"
 	"github.com/mlbuild/mlbuild/profiles/scaffold"
 )
 
@@ -26,10 +26,14 @@ func initCommand(e *env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			s := scaffold.Suggest(os.DirFS(dir), filepath.Base(dir))
+			files, err := projectdir.Open(dir)
+			if err != nil {
+				return fault.New(fault.Context, "cannot open the directory %s: %w", dir, pathCause(err)).Hint("check that you may read it")
+			}
+			s := scaffold.Suggest(files, filepath.Base(dir))
 			if show {
 				fmt.Fprint(e.stdout, s.File)
-			} else if err := writeSuggestion(e, dir, s); err != nil {
+			} else if err := writeSuggestion(e, files, s); err != nil {
 				return err
 			}
 			for _, n := range s.Notes {
@@ -43,14 +47,13 @@ func initCommand(e *env) *cobra.Command {
 }
 
 // writeSuggestion writes what is not there yet, and says what it wrote.
-func writeSuggestion(e *env, dir string, s scaffold.Suggestion) error {
+func writeSuggestion(e *env, files *projectdir.FS, s scaffold.Suggestion) error {
 	for _, f := range []struct{ name, text string }{{profiles.FileName, s.File}, {".dockerignore", s.Ignore}} {
-		path := filepath.Join(dir, f.name)
-		if _, err := os.Lstat(path); err == nil {
+		if _, err := files.Lstat(f.name); err == nil {
 			e.note("%s is there and stays as it is", f.name)
 			continue
 		}
-		if err := writeFile(path, []byte(f.text)); err != nil {
+		if err := writeProject(files, f.name, []byte(f.text)); err != nil {
 			return err
 		}
 		fmt.Fprintf(e.stdout, "wrote %s\n", f.name)

@@ -2,9 +2,8 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mlbuild/mlbuild/builder"
+	"github.com/mlbuild/mlbuild/builder/limits"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
@@ -36,12 +36,12 @@ type given struct {
 }
 
 // read reads what the flags name. All faults come at once.
-func (i *inputFlags) read(e *env) (g given, err error) {
+func (i *inputFlags) read(ctx context.Context, e *env) (g given, err error) {
 	var secretFaults, sshFaults error
 	g.secrets, secretFaults = parseSecrets(e, i.secrets)
 	g.ssh, sshFaults = parseSSH(e, i.ssh)
 	if len(g.ssh) > 0 {
-		g.knownHosts = knownHosts(e)
+		g.knownHosts = knownHosts(ctx, e)
 	}
 	return g, fault.List(append(fault.All(secretFaults), fault.All(sshFaults)...)).Err()
 }
@@ -105,8 +105,12 @@ func parseSecret(e *env, text string) (builder.Secret, error) {
 }
 
 // knownHosts are the keys of servers that the user's ssh knows, "" if there are none.
-func knownHosts(e *env) string {
-	data, err := os.ReadFile(filepath.Join(e.get("HOME"), ".ssh", "known_hosts"))
+func knownHosts(ctx context.Context, e *env) string {
+	path := e.inHome(".ssh", "known_hosts")
+	if path == "" {
+		return ""
+	}
+	data, err := limits.ReadFile(ctx, path, maxText)
 	if err != nil {
 		return "" // said where a server's key is needed
 	}

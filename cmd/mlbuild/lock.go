@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -142,7 +141,7 @@ func (l *lockFlags) write(e *env, s *session, locked builder.Locked) error {
 			In(fault.Position{File: locked.Path}).
 			Hint("mlbuild lock --profile %s writes it anew", locked.Profile)
 	}
-	return writeFile(filepath.Join(s.project.dir, filepath.FromSlash(locked.Path)), locked.Data)
+	return writeProject(s.project.files, locked.Path, locked.Data)
 }
 
 // lockOf returns the lock of a profile or of one of its stages as it was read.

@@ -3,8 +3,6 @@ package main
 import (
 	"errors"
 	"io/fs"
-	"os"
-	"path/filepath"
 
 	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/fault"
@@ -14,7 +12,7 @@ import (
 func (p *project) readLocks() error {
 	var faults fault.List
 	read := func(path string) []byte {
-		data, err := os.ReadFile(filepath.Join(p.dir, filepath.FromSlash(path)))
+		data, err := fs.ReadFile(p.files, path)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			faults = append(faults, fault.New(fault.Lock, "the lock cannot be read: %w", pathCause(err)).In(fault.Position{File: path}))
 		}

@@ -62,7 +62,7 @@ func (p *planFlags) run(ctx context.Context, e *env, cmd *cobra.Command, args []
 		return err
 	}
 	if p.diff != "" {
-		return p.printDiffs(e, plansJSON(plans, p.project.target))
+		return p.printDiffs(ctx, e, plansJSON(plans, p.project.target))
 	}
 	if p.json {
 		return printJSON(e.stdout, plansJSON(plans, p.project.target))
@@ -81,8 +81,8 @@ func (p *planFlags) run(ctx context.Context, e *env, cmd *cobra.Command, args []
 }
 
 // printDiffs holds the plans against those that were saved.
-func (p *planFlags) printDiffs(e *env, plans []planJSON) error {
-	others, err := readPlans(p.diff)
+func (p *planFlags) printDiffs(ctx context.Context, e *env, plans []planJSON) error {
+	others, err := readPlans(ctx, p.diff)
 	if err != nil {
 		return err
 	}

@@ -2,14 +2,15 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
 
+	"github.com/mlbuild/mlbuild/builder/limits"
 	"github.com/mlbuild/mlbuild/llb/counts"
 	"github.com/mlbuild/mlbuild/llb/layerplan"
 	"github.com/mlbuild/mlbuild/profiles/fault"
@@ -39,8 +40,8 @@ type layerChange struct {
 }
 
 // readPlans reads what "mlbuild plan --json" printed.
-func readPlans(name string) ([]planJSON, error) {
-	data, err := os.ReadFile(name)
+func readPlans(ctx context.Context, name string) ([]planJSON, error) {
+	data, err := limits.ReadFile(ctx, name, 1<<30)
 	if err != nil {
 		return nil, fault.New(fault.Usage, "--diff: cannot read the other plan: %w", err).Hint("make it with: mlbuild plan --json >%s", name)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/mlbuild/mlbuild/builder"
 	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/projectdir"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
@@ -46,6 +47,7 @@ func (p *projectFlags) addFile(cmd *cobra.Command) {
 // project is an opened project with its decided profiles.
 type project struct {
 	dir        string // absolute
+	files      *projectdir.FS
 	file       *profiles.Project
 	variants   []builder.Variant
 	systemLock []byte // mlbuild.lock; nil = there is none
@@ -61,12 +63,16 @@ func (p *projectFlags) open(args []string) (*project, error) {
 	if err != nil {
 		return nil, err
 	}
-	file, err := profiles.Load(os.DirFS(abs), name)
+	files, err := projectdir.Open(abs)
+	if err != nil {
+		return nil, fault.New(fault.Context, "cannot open the project's directory %s: %w", abs, pathCause(err)).Hint("check that you may read it")
+	}
+	file, err := profiles.Load(files, name)
 	if err != nil {
 		return nil, err
 	}
 	file.DefaultName = filepath.Base(abs)
-	return &project{dir: abs, file: file}, nil
+	return &project{dir: abs, files: files, file: file}, nil
 }
 
 // fileIn returns the slash path in dir of the file that -f names, which is relative to the working directory as docker has it.

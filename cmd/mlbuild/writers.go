@@ -15,6 +15,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/builder"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/projectdir"
 )
 
 // writers hold the files and pipes that archives go to. A file appears under its name when its build is done, never half written.
@@ -138,6 +139,14 @@ func writeFile(path string, data []byte) error {
 	if err != nil {
 		_ = os.Remove(f.Name())
 		return fault.New(fault.Output, "cannot write %s: %w", path, pathCause(err))
+	}
+	return nil
+}
+
+// writeProject writes a small file of the project.
+func writeProject(files *projectdir.FS, name string, data []byte) error {
+	if err := files.WriteFile(name, data); err != nil {
+		return fault.New(fault.Output, "cannot write %s: %w", name, pathCause(err))
 	}
 	return nil
 }
