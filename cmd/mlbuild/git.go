@@ -2,13 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net/url"
-	"os/exec"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/mlbuild/mlbuild/builder/limits"
 	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 )
@@ -21,30 +22,51 @@ type commit struct {
 	version  string // what setuptools-scm would read off the tags, "" = there is none
 }
 
-// readCommit starts to ask git, and returns what waits for the answer. A directory without git, or a machine without it, is no fault.
+// readCommit starts to ask git, and returns what waits for the answer. A directory without git, or a machine without it, is no fault; that git refuses the directory or
+// does not answer is a note.
 func readCommit(ctx context.Context, e *env, dir string) func() commit {
 	program, err := lookPath("git", e.get("PATH"))
 	if err != nil {
 		return func() commit { return commit{} }
 	}
 	answer := make(chan commit, 1)
+	g := git{program: program, dir: dir, environ: gitEnvironment(e.environ)}
 	go func() {
-		answer <- askGit(func(args ...string) string {
-			cmd := exec.CommandContext(ctx, program, append([]string{"-C", dir}, args...)...)
-			cmd.Env = e.environ
-			out, err := cmd.Output()
-			if err != nil {
-				return ""
-			}
-			return strings.TrimSpace(string(out))
-		})
+		c, err := limits.Wait(ctx, limits.Git, "git", g.commit)
+		if err != nil && ctx.Err() == nil {
+			e.note("the image gets no revision and no source from git: %v", err)
+		}
+		answer <- c
 	}()
 	return func() commit { return <-answer }
 }
 
-// askGit asks for the last commit first: without one, nothing else is of interest.
+// commit asks for the last commit first: without one, nothing else is of interest. The error is git's refusal of the directory.
+func (g git) commit(ctx context.Context) (commit, error) {
+	g.filters = g.foreignFilters(ctx)
+	refused := ""
+	c := askGit(func(args ...string) string {
+		if args[0] == "status" {
+			return g.changed(ctx, args...)
+		}
+		out, said, err := g.run(ctx, args...)
+		if err == nil {
+			return out
+		}
+		if strings.Contains(said, "dubious ownership") {
+			refused = said
+		}
+		return ""
+	})
+	if c == (commit{}) && refused != "" {
+		return c, errors.New(refused)
+	}
+	return c, nil
+}
+
+// askGit asks for the last commit, and then for what else is of interest side by side.
 func askGit(git func(args ...string) string) commit {
-	seconds, revision, ok := strings.Cut(git("log", "-1", "--format=%ct %H"), " ")
+	seconds, revision, ok := strings.Cut(git("log", "-1", "--no-show-signature", "--format=%ct %H"), " ")
 	n, err := strconv.ParseInt(seconds, 10, 64)
 	if !ok || err != nil {
 		return commit{}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -89,5 +90,131 @@ func TestEpoch(t *testing.T) {
 		if (err != nil) != c.fails || err == nil && got.Unix() != c.want {
 			t.Errorf("%v: %v, %v", c.variables, got, err)
 		}
+	}
+}
+
+// TestGitStartsNoProgram: nothing that a project's .git/config names is run: it may come with an archive that somebody unpacked.
+func TestGitStartsNoProgram(t *testing.T) {
+	dir, sub := t.TempDir(), ""
+	mark := filepath.Join(t.TempDir(), "ran")
+	e, _, _ := testEnv("PATH="+os.Getenv("PATH"), "HOME="+t.TempDir(),
+		"GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@example.com", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@example.com", "GIT_ALLOW_PROTOCOL=file")
+	run := func(args ...string) {
+		t.Helper()
+		cmd := exec.Command("git", args...)
+		cmd.Env = e.environ
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("git %v: %v\n%s", args, err, out)
+		}
+	}
+	write := func(name, text string, mode os.FileMode) {
+		t.Helper()
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, []byte(text), mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	repository := func(dir, filter string) {
+		run("init", "-q", dir)
+		write(filepath.Join(dir, "a.txt"), "1", 0o644)
+		write(filepath.Join(dir, ".gitattributes"), "a.txt filter="+filter+" diff=evil", 0o644)
+		run("-C", dir, "add", "-A")
+		run("-C", dir, "commit", "-qm", "x")
+	}
+	repository(dir, "evil")
+	sub = t.TempDir()
+	repository(sub, "evilsub")
+	run("-C", dir, "submodule", "--quiet", "add", sub, "sub")
+	run("-C", dir, "commit", "-qm", "sub")
+	evil := filepath.Join(t.TempDir(), "evil")
+	write(evil, "#!/bin/sh\necho \"$0 $*\" >> "+mark+"\ncat\n", 0o755)
+	for _, config := range []string{".git/config", ".git/modules/sub/config"} {
+		f, err := os.OpenFile(filepath.Join(dir, config), os.O_APPEND|os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range []string{
+			"[core]\n\tfsmonitor = E fsmonitor\n\thooksPath = HOOKS\n\tpager = E pager\n\tsshCommand = E ssh", "[filter \"evil\"]\n\tclean = E clean\n\tsmudge = E smudge\n\trequired = true",
+			"[diff]\n\texternal = E external", "[diff \"evil\"]\n\ttextconv = E textconv\n\tcommand = E command", "[log]\n\tshowSignature = true", "[gpg]\n\tprogram = EVIL",
+			"[pager]\n\tlog = E pagerlog", "[credential]\n\thelper = E credential", "[alias]\n\tlog = !E alias", "[include]\n\tpath = " + filepath.Join(dir, "more"),
+		} {
+			if config != ".git/config" {
+				line = strings.ReplaceAll(line, "\"evil\"", "\"evilsub\"")
+			}
+			line = strings.NewReplacer("HOOKS", filepath.Join(dir, "hooks"), "EVIL", evil, "E ", evil+" ").Replace(line)
+			if _, err := f.WriteString(line + "\n"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_ = f.Close()
+	}
+	write(filepath.Join(dir, "more"), "[filter \"evil\"]\n\tprocess = "+evil+" process\n", 0o644)
+	write(filepath.Join(dir, "hooks", "post-index-change"), "#!/bin/sh\necho hook >> "+mark+"\n", 0o755)
+	old := time.Now().Add(-time.Hour)
+	for _, name := range []string{"a.txt", "sub/a.txt"} { // changed as far as the index knows
+		if err := os.Chtimes(filepath.Join(dir, name), old, old); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if c := readCommit(context.Background(), e, dir)(); len(c.revision) != 40 {
+		t.Errorf("revision %q of a project with unchanged files", c.revision)
+	}
+	if ran, err := os.ReadFile(mark); err == nil {
+		t.Errorf("git ran:\n%s", ran)
+	}
+	write(filepath.Join(dir, "sub", "a.txt"), "2", 0o644)
+	if c := readCommit(context.Background(), e, dir)(); !strings.HasSuffix(c.revision, "-dirty") {
+		t.Errorf("revision %q of a project with a changed file in a submodule", c.revision)
+	}
+}
+
+// TestGitRefuses: that git takes the checkout for somebody else's is said with git's cure.
+func TestGitRefuses(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root can give a checkout to somebody else")
+	}
+	dir := t.TempDir()
+	e, _, said := testEnv("PATH="+os.Getenv("PATH"), "HOME="+t.TempDir())
+	if out, err := exec.Command("git", "init", "-q", dir).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, name := range []string{dir, filepath.Join(dir, ".git")} {
+		if err := os.Chown(name, 4242, 4242); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if c := readCommit(context.Background(), e, dir)(); c != (commit{}) {
+		t.Errorf("%+v", c)
+	}
+	for _, want := range []string{"note: the image gets no revision and no source from git: fatal: detected dubious ownership", "git config --global --add safe.directory " + dir} {
+		if !strings.Contains(said.String(), want) {
+			t.Errorf("%q is not in:\n%s", want, said)
+		}
+	}
+}
+
+// TestGitOfAHook: git's variables name the repository of the hook that runs mlbuild, which is not where the project's directory is.
+func TestGitOfAHook(t *testing.T) {
+	kept := gitEnvironment([]string{"GIT_DIR=.git", "GIT_INDEX_FILE=.git/index", "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*", "HOME=/root"})
+	want := []string{"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*", "HOME=/root"}
+	if diff := cmp.Diff(want, kept[:4]); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestGitThatDoesNotAnswer ends with the run.
+func TestGitThatDoesNotAnswer(t *testing.T) {
+	bin := t.TempDir()
+	if err := os.WriteFile(filepath.Join(bin, "git"), []byte("#!/bin/sh\nsleep 60\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	e, _, _ := testEnv("PATH=" + bin + ":" + os.Getenv("PATH"))
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	began := time.Now()
+	if c := readCommit(ctx, e, t.TempDir())(); c != (commit{}) || time.Since(began) > 5*time.Second {
+		t.Errorf("%+v after %s", c, time.Since(began))
 	}
 }
