@@ -121,6 +121,11 @@ func (b *buildFlags) wants(ctx context.Context, e *env, variants []builder.Varia
 	collect(err)
 	w.cacheTo, err = parseCaches(e, "--cache-to", b.cacheTo)
 	collect(err)
+	if b.metadataFile != "" {
+		if f := checkFile("--metadata-file ", b.metadataFile); f != nil {
+			collect(f)
+		}
+	}
 	if b.json && out.stdout {
 		collect(fault.New(fault.Usage, "--json and an archive cannot share stdout").Hint("name a file: dest=image.tar"))
 	}

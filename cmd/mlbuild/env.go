@@ -21,6 +21,7 @@ type env struct {
 	now        func() time.Time
 	uid        int
 	executable string // path of the running program
+	unfinished unfinished
 	account    string // home directory that the system has for the user, "" = unknown
 }
 

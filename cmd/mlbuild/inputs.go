@@ -185,6 +185,11 @@ func parseCache(e *env, flag, text string) (builder.Cache, error) {
 	if missing := missingKey(flag, c); missing != "" {
 		return c, fault.New(fault.Usage, "%s %q has no %s", flag, text, missing)
 	}
+	if c.Type == "local" && flag == "--cache-to" {
+		if f := checkDir("dest=", c.Attrs["dest"]); f != nil {
+			return c, f
+		}
+	}
 	if c.Type == "gha" {
 		return c, fillGitHub(e, flag, c)
 	}

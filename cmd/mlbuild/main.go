@@ -35,11 +35,20 @@ func main() {
 	if os.Getenv("GOGC") == "" {
 		collectLate()
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), stopping()...)
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	code := run(ctx, processEnv(), os.Args[1:])
 	atExit()
 	os.Exit(code)
+}
+
+// stopping are the signals that end a run. A terminal or a connection that closes sends SIGHUP; under nohup it is to be ignored.
+func stopping() []os.Signal {
+	all := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		all = append(all, syscall.SIGHUP)
+	}
+	return all
 }
 
 // collectLate sets the percentages. What the first collection finds unreachable says that it ran.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -113,8 +112,10 @@ func (o *outputs) place(text string, out builder.Output, dest string, variants [
 		if out.Dir = dest; len(variants) > 1 && !strings.Contains(dest, profilePlace) {
 			out.Dir += "-" + profilePlace
 		}
-		if info, err := os.Stat(out.Dir); err == nil && !info.IsDir() {
-			return fault.New(fault.Output, "--output %q: %s is not a directory", text, out.Dir)
+		for _, v := range variants {
+			if f := checkDir("dest=", out.Directory(v.Profile)); f != nil {
+				return f
+			}
 		}
 	case publish.File:
 		if dest == "" || dest == "-" {

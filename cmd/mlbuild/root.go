@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/mlbuild/mlbuild/builder/limits"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
@@ -25,7 +27,7 @@ func run(ctx context.Context, e *env, args []string) int {
 	root, parsed := newRoot(e), false
 	root.PersistentPreRun = func(*cobra.Command, []string) { parsed = true }
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	err := untilStopped(ctx, e, root.ExecuteContext)
 	if err == nil {
 		return 0
 	}
@@ -39,6 +41,24 @@ func run(ctx context.Context, e *env, args []string) int {
 	faults := distinct(fault.All(err))
 	printFaults(e, faults)
 	return exitCode(faults)
+}
+
+// untilStopped runs a command, and ends with it. When the user stops the run, what the command still waits for is left after limits.Stop, and files that it had not finished are removed.
+func untilStopped(ctx context.Context, e *env, command func(context.Context) error) error {
+	ended := make(chan error, 1)
+	go func() { ended <- command(ctx) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	select {
+	case err := <-ended:
+		return err
+	case <-time.After(limits.Stop):
+		e.unfinished.remove()
+		return context.Cause(ctx)
+	}
 }
 
 func exitCode(faults fault.List) int {

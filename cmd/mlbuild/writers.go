@@ -40,13 +40,16 @@ func (w *writers) file(paths map[string]string) func(string) (io.WriteCloser, er
 		if path == "-" {
 			return nopCloser{w.env.stdout}, nil
 		}
-		if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() && !info.IsDir() { // a device or a pipe
-			return os.OpenFile(path, os.O_WRONLY, 0)
+		to := placeOf(path)
+		if to.stream {
+			return to.open()
 		}
+		path = to.path
 		f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 		if err != nil {
 			return nil, fault.New(fault.Output, "cannot write %s: %w", path, pathCause(err))
 		}
+		w.env.unfinished.begin(f.Name())
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.pending[profile] = append(w.pending[profile], pendingFile{f.Name(), path})
@@ -63,12 +66,9 @@ func (w *writers) check(paths map[string]string) error {
 		if path == "-" {
 			continue
 		}
-		switch dir := filepath.Dir(path); {
-		case isDir(path):
-			faults = append(faults, fault.New(fault.Output, "dest=%s is a directory, a file is wanted", path))
-		case !isDir(dir):
-			faults = append(faults, fault.New(fault.Output, "dest=%s: the directory %s does not exist", path, dir).Hint("mkdir -p %s", dir))
-		case seen[path] != "":
+		if f := checkFile("dest=", path); f != nil {
+			faults = append(faults, f)
+		} else if seen[path] != "" {
 			faults = append(faults, fault.New(fault.Usage, "the profiles %s and %s would both write %s", seen[path], profile, path))
 		}
 		seen[path] = profile
@@ -96,6 +96,7 @@ func (w *writers) finish(built map[string]bool) error {
 	var faults fault.List
 	for _, profile := range sortedKeys(w.pending) {
 		for _, p := range w.pending[profile] {
+			w.env.unfinished.end(p.temporary)
 			if !built[profile] {
 				_ = os.Remove(p.temporary)
 				continue
@@ -125,8 +126,21 @@ func rename(p pendingFile) error {
 	return os.Rename(p.temporary, p.path)
 }
 
-// writeFile writes a small file so that nobody sees it half written.
+// writeFile writes a small file so that nobody sees it half written. A device or a pipe gets the bytes.
 func writeFile(path string, data []byte) error {
+	to := placeOf(path)
+	if to.stream {
+		w, err := to.open()
+		if err != nil {
+			return err
+		}
+		_, err = w.Write(data)
+		if err = errors.Join(err, w.Close()); err != nil {
+			return fault.New(fault.Output, "cannot write %s: %w", path, pathCause(err))
+		}
+		return nil
+	}
+	path = to.path
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
 		return fault.New(fault.Output, "cannot write %s: %w", path, pathCause(err))
