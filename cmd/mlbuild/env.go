@@ -26,7 +26,7 @@ type env struct {
 }
 
 func processEnv() *env {
-	e := &env{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ(), now: time.Now, uid: os.Getuid()}
+	e := &env{stdin: os.Stdin, stdout: textWriter{os.Stdout}, stderr: textWriter{os.Stderr}, environ: os.Environ(), now: time.Now, uid: os.Getuid()}
 	if path, err := os.Executable(); err == nil {
 		e.executable = path
 	}
@@ -88,8 +88,8 @@ func (e *env) inHome(elem ...string) string {
 }
 
 // isTerminal reports whether a stream is a terminal.
-func isTerminal(stream any) bool {
-	f, ok := stream.(console.File)
+func isTerminal(stream io.Writer) bool {
+	f, ok := raw(stream).(console.File)
 	if !ok {
 		return false
 	}

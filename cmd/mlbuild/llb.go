@@ -62,7 +62,7 @@ func (p *planFlags) llb(ctx context.Context, e *env, cmd *cobra.Command, args []
 	tellPlanned(s, plan)
 	s.end(e)
 	fmt.Fprintln(e.stderr, strings.Join(p.buildctl(e, s, dir), " "))
-	if _, err := e.stdout.Write(data); err != nil {
+	if _, err := raw(e.stdout).Write(data); err != nil {
 		return fault.New(fault.Output, "cannot write the definition: %w", err)
 	}
 	return nil

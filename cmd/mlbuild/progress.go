@@ -21,6 +21,7 @@ var progressModes = []string{"auto", "plain", "quiet", "rawjson", "tty"}
 type progress struct {
 	display progressui.Display
 	prefix  bool // several profiles: vertices carry the profile's name
+	drawing bool // for people, and not for programs
 	start   sync.Once
 	stop    sync.Once
 	started bool
@@ -39,11 +40,11 @@ func newProgress(e *env, mode string, profiles int) (*progress, error) {
 	if mode == "tty" && !isTerminal(e.stderr) {
 		return nil, fault.New(fault.Usage, "--progress tty: stderr is no terminal").Hint("--progress auto chooses by itself")
 	}
-	display, err := progressui.NewDisplay(e.stderr, progressui.DisplayMode(mode))
+	display, err := progressui.NewDisplay(raw(e.stderr), progressui.DisplayMode(mode))
 	if err != nil {
 		return nil, fault.New(fault.Internal, "draw the progress: %w", err)
 	}
-	return &progress{display: display, prefix: profiles > 1, in: make(chan *bkclient.SolveStatus), drawn: make(chan struct{})}, nil
+	return &progress{display: display, prefix: profiles > 1, drawing: mode != "rawjson", in: make(chan *bkclient.SolveStatus), drawn: make(chan struct{})}, nil
 }
 
 // status returns a channel for one profile; whoever takes it closes it. It implements builder.Request.Status.
@@ -60,6 +61,9 @@ func (p *progress) status(profile string) chan<- *bkclient.SolveStatus {
 		for s := range source {
 			if p.prefix {
 				s = withPrefix(s, profile)
+			}
+			if p.drawing {
+				s = visibleStatus(s)
 			}
 			p.in <- s
 		}

@@ -38,7 +38,7 @@ func (w *writers) file(paths map[string]string) func(string) (io.WriteCloser, er
 	return func(profile string) (io.WriteCloser, error) {
 		path := paths[profile]
 		if path == "-" {
-			return nopCloser{w.env.stdout}, nil
+			return nopCloser{raw(w.env.stdout)}, nil
 		}
 		to := placeOf(path)
 		if to.stream {
