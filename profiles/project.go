@@ -11,6 +11,7 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
+	"github.com/mlbuild/mlbuild/profiles/projectdir"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
@@ -91,8 +92,11 @@ func (p *Project) read() ([]byte, error) {
 		return nil, p.otherSpelling()
 	}
 	if err != nil {
-		return nil, fault.New(fault.Spec, "the project file cannot be read: %w", err).
-			In(fault.Position{File: name}).Hint("check the path given with -f")
+		f := fault.New(fault.Spec, "the project file cannot be read: %w", err).In(fault.Position{File: name})
+		if errors.Is(err, projectdir.ErrOutside) {
+			return nil, f.Hint("copy the file into the project: nothing outside of it is read")
+		}
+		return nil, f.Hint("check the path given with -f")
 	}
 	defer f.Close()
 	p.file = name

@@ -2,6 +2,7 @@ package profiles
 
 import (
 	"cmp"
+	"errors"
 	"io/fs"
 	"slices"
 	"strings"
@@ -43,7 +44,12 @@ func chosenPython(t files.Tree, s, suite yamldoc.String, py *requirements.Pyproj
 	if s.Set {
 		return recipe.Python{Version: minorPython(t.Report, s), From: cmp.Or(s.At.File, "default")}
 	}
-	if data, err := fs.ReadFile(t.FS, ".python-version"); err == nil {
+	data, err := fs.ReadFile(t.FS, ".python-version")
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Add(fault.New(fault.Context, "the Python version cannot be read: %w", err).In(fault.Position{File: ".python-version"}).
+			Hint("make it a file that you may read, or name the version in mlbuild.yaml: python: {version: %q}", compat.DefaultPython))
+	}
+	if err == nil {
 		line := strings.TrimPrefix(strings.TrimSpace(yamldoc.FirstLine(string(data))), "cpython-")
 		t.Source(".python-version", data)
 		written := yamldoc.String{Value: line, At: fault.Position{File: ".python-version", Line: 1, Column: 1}, Set: true}

@@ -2,11 +2,14 @@ package files
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/moby/patternmatcher"
 	"github.com/moby/patternmatcher/ignorefile"
@@ -41,14 +44,7 @@ type Ignores struct {
 
 // ReadIgnores joins the clutter and .dockerignore. Rules without wildcards and the list public take a secret file back.
 func ReadIgnores(t Tree, rules []CopySpec, public []string) *Ignores {
-	user := slices.Clone(clutter)
-	if data, err := fs.ReadFile(t.FS, ".dockerignore"); err == nil {
-		lines, err := ignorefile.ReadAll(bytes.NewReader(data))
-		if err != nil {
-			t.Add(fault.New(fault.Context, ".dockerignore cannot be read: %w", err).In(fault.Position{File: ".dockerignore"}))
-		}
-		user = append(user, lines...)
-	}
+	user := append(slices.Clone(clutter), dockerignore(t)...)
 	var wanted []string
 	for _, name := range exactly(rules, public) {
 		if clean, ok := SecretFile(name); ok {
@@ -59,6 +55,46 @@ func ReadIgnores(t Tree, rules []CopySpec, public []string) *Ignores {
 	i := &Ignores{Patterns: user, user: newMatcher(t.Report, user), secret: newMatcher(t.Report, slices.Concat(secretFiles, wanted))}
 	i.exceptions = i.user.Exclusions() || len(wanted) > 0
 	return i
+}
+
+// ignoreName is the file with what the image leaves out.
+const ignoreName = ".dockerignore"
+
+// dockerignore reads the patterns of .dockerignore, none where there is no such file. One that cannot be read is a fault: what it leaves out would be in the image.
+func dockerignore(t Tree) []string {
+	at := fault.Position{File: ignoreName}
+	data, err := fs.ReadFile(t.FS, ignoreName)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		t.Add(fault.New(fault.Context, "%s cannot be read, and what it leaves out would be in the image: %w", ignoreName, err).In(at).
+			Hint("make it a file that you may read, or remove it"))
+		return nil
+	}
+	if bytes.HasPrefix(data, []byte{0xff, 0xfe}) || bytes.HasPrefix(data, []byte{0xfe, 0xff}) || bytes.IndexByte(data, 0) >= 0 {
+		t.Add(fault.New(fault.Context, "%s is not text in UTF-8; it looks like UTF-16", ignoreName).In(fault.Position{File: ignoreName, Line: 1}).
+			Hint("write it again as UTF-8; in PowerShell: … | Out-File -Encoding utf8 %s", ignoreName))
+		return nil
+	}
+	n := 0
+	for line := range strings.Lines(string(data)) {
+		n++
+		if line = strings.TrimSpace(line); strings.HasPrefix(line, "#") {
+			continue
+		}
+		if i := strings.IndexFunc(line, unicode.IsControl); i >= 0 {
+			c, _ := utf8.DecodeRuneInString(line[i:])
+			t.Add(fault.New(fault.Context, "a pattern holds the control character %+q", string(c)).In(fault.Position{File: ignoreName, Line: n}).
+				Hint("one pattern a line, without tabs in it and without a comment behind it; lines end with LF or CRLF"))
+			return nil
+		}
+	}
+	lines, err := ignorefile.ReadAll(bytes.NewReader(data))
+	if err != nil {
+		t.Add(fault.New(fault.Context, "%s cannot be read: %w", ignoreName, err).In(at))
+	}
+	return lines
 }
 
 // exactly lists the paths that app.copy and public name without a wildcard.
