@@ -220,7 +220,10 @@ func (b *Builder) canRun(r *recipe.Recipe, system *buildlock.Lock, target string
 		Hint("packages that mlbuild.lock lists as layers for this platform need no emulator")}
 }
 
-func (b *build) network() ops.Network { return ops.Network{CA: b.req.CA != nil, Proxy: b.req.Proxy} }
+func (b *build) network() ops.Network {
+	public, _ := b.req.Proxy.WithoutPasswords()
+	return ops.Network{CA: b.req.CA != nil, Proxy: public}
+}
 
 // failed is what is known of a variant's build now that something in it failed, and the watcher heard what its steps said.
 func (b *build) failed(profile string, w *diagnose.Watcher) diagnose.Build {

@@ -14,6 +14,7 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/mlbuild/mlbuild/builder/session"
+	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
@@ -31,7 +32,12 @@ func ReadSecrets(ctx context.Context, req Request) (Request, error) {
 
 // secrets returns the request's secrets, and what follows from them.
 func (r Request) secrets(ctx context.Context) (session.Store, error) {
-	return session.Load(ctx, r.Secrets, r.CA, r.recipes())
+	store, err := session.Load(ctx, r.Secrets, r.CA, r.recipes())
+	_, proxies := r.Proxy.WithoutPasswords()
+	for name, value := range proxies {
+		store[ops.ProxySecret(name)] = []byte(value)
+	}
+	return store, err
 }
 
 // recipes lists those of all variants.

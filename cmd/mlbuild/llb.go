@@ -79,6 +79,14 @@ func (p *planFlags) buildctl(e *env, s *session, helperDir string) []string {
 		}
 		line = append(line, "--secret", quoted("id="+ops.CASecret+",src="+path))
 	}
+	_, proxies := s.request.Proxy.WithoutPasswords()
+	for _, name := range sortedKeys(proxies) {
+		variable := name
+		if e.get(name) == "" {
+			variable = strings.ToLower(name)
+		}
+		line = append(line, "--secret", quoted("id="+ops.ProxySecret(name)+",env="+variable))
+	}
 	for _, secret := range p.inputs.secrets {
 		line = append(line, "--secret", quoted(secret))
 	}

@@ -46,8 +46,11 @@ type Network struct {
 	Proxy Proxy
 }
 
-// Proxy holds the proxy variables of network steps; they are in no cache key and in no image.
-type Proxy struct{ HTTP, HTTPS, FTP, No, All string }
+// Proxy holds the proxy variables of network steps; they are in no cache key and in no image. One with a password is secret: a definition lies in the daemon's records of builds.
+type Proxy struct {
+	HTTP, HTTPS, FTP, No, All string
+	Secret                    string // names of those that come as secrets, "HTTP_PROXY HTTPS_PROXY"
+}
 
 // SystemPath is the PATH of an image that sets none.
 const SystemPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

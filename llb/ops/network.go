@@ -1,6 +1,8 @@
 package ops
 
 import (
+	"strings"
+
 	bkllb "github.com/moby/buildkit/client/llb"
 )
 
@@ -22,10 +24,35 @@ func (n Network) Options(caVariables []string) []bkllb.RunOption {
 			opts = append(opts, bkllb.AddEnv(v, CAPath))
 		}
 	}
-	if n.Proxy != (Proxy{}) {
+	for _, name := range strings.Fields(n.Proxy.Secret) {
+		for _, v := range []string{name, strings.ToLower(name)} {
+			opts = append(opts, bkllb.AddSecretWithDest(ProxySecret(name), nil, bkllb.SecretAsEnvName(v)))
+		}
+	}
+	public := n.Proxy
+	if public.Secret = ""; public != (Proxy{}) {
 		opts = append(opts, bkllb.WithProxy(bkllb.ProxyEnv{
-			HTTPProxy: n.Proxy.HTTP, HTTPSProxy: n.Proxy.HTTPS, FTPProxy: n.Proxy.FTP, NoProxy: n.Proxy.No, AllProxy: n.Proxy.All,
+			HTTPProxy: public.HTTP, HTTPSProxy: public.HTTPS, FTPProxy: public.FTP, NoProxy: public.No, AllProxy: public.All,
 		}))
 	}
 	return opts
+}
+
+// ProxySecret is the id of the secret that holds a proxy variable with a password.
+func ProxySecret(variable string) string { return "mlbuild-proxy-" + strings.ToLower(variable) }
+
+// WithoutPasswords parts the proxies with a user or a password, which have to come as secrets by the names of their variables, from the others.
+func (p Proxy) WithoutPasswords() (public Proxy, secret map[string]string) {
+	secret = map[string]string{}
+	for _, v := range []struct {
+		name  string
+		value *string
+	}{{"HTTP_PROXY", &p.HTTP}, {"HTTPS_PROXY", &p.HTTPS}, {"FTP_PROXY", &p.FTP}, {"ALL_PROXY", &p.All}} {
+		if strings.Contains(*v.value, "@") { // user:password@host, with or without a scheme
+			secret[v.name] = *v.value
+			p.Secret = strings.TrimSpace(p.Secret + " " + v.name)
+			*v.value = ""
+		}
+	}
+	return p, secret
 }
