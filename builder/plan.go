@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
+
+	"github.com/moby/buildkit/worker/label"
 
 	"github.com/mlbuild/mlbuild/builder/lookup"
 	"github.com/mlbuild/mlbuild/llb"
@@ -78,7 +81,7 @@ func (b *build) plan(ctx context.Context, a lookup.Asker, v Variant) ([]Planned,
 		planned := Planned{
 			Steps: steps, Keys: c.graph.Lineage.Keys, Base: c.inputs.Base.Ref, Recipe: r, Wheels: c.found.Packages.All(), InBase: c.found.Packages.Runtime.Spared, Graph: c.graph,
 			CUDA: c.found.Packages.Runtime.CUDA, Env: c.found.Env(), Interpreter: c.found.Base.Contents.Interpreter, Pruned: c.found.Packages.Runtime.Pruned, Locked: c.found.Locked,
-			From: from(r, lock), Notes: c.found.Notes,
+			From: from(r, lock), Notes: append(slices.Clip(c.found.Notes), b.networkNotes(r)...),
 		}
 		if list := c.found.System.List; list != nil {
 			planned.System = list.Packages
@@ -86,6 +89,23 @@ func (b *build) plan(ctx context.Context, a lookup.Asker, v Variant) ([]Planned,
 		all = append(all, planned)
 	}
 	return all, nil
+}
+
+// networkNotes says that the project's steps with network are in the network of the daemon's machine, where that is so: they reach what listens on its loopback addresses.
+func (b *build) networkNotes(r *recipe.Recipe) []string {
+	if len(b.daemon.Workers) == 0 || b.daemon.Workers[0].Labels[label.Network] != "host" {
+		return nil
+	}
+	var names []string
+	for _, s := range r.Steps() {
+		if s.Network {
+			names = append(names, s.Name)
+		}
+	}
+	if names == nil {
+		return nil
+	}
+	return []string{"with network, in the network namespace of the daemon's machine, whose own services they can reach: " + strings.Join(names, ", ")}
 }
 
 // stepsOf lists what making the image does, and what runs on it.

@@ -21,6 +21,8 @@ import (
 // The cache may take 40 % of the disk but 20 GB to 100 GB, so that a CUDA build (some 15 GB with downloads
 // and compressed layers) survives until the next one, and leaves 10 % (at most 20 GB) of the disk free.
 //
+// Steps with network get one of their own where CNI is configured (/etc/buildkit/cni.json), else the host's.
+//
 // A push asks the registry for each of the many layers: with BuildKit's 4 requests at a time that takes 60 layers 15 round trips.
 func ownConfig(total int64, noProcessSandbox bool) string {
 	used := min(max(total/10*4, 20e9), 100e9)
@@ -40,7 +42,7 @@ enabled = false
 [worker.oci]
 enabled = true
 snapshotter = "auto"
-networkMode = "host"
+networkMode = "auto"
 noProcessSandbox = %t
 gc = true
 
@@ -100,10 +102,10 @@ func mergeTables(base, over map[string]any) {
 // proxyVars are the variables of the user that the daemon gets too.
 var proxyVars = []string{"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"}
 
-// environment is what the started daemon sees. USER and XDG_RUNTIME_DIR make runc keep its state out of
+// environment is what the started daemon sees. Secrets of a step with a user lie in TMPDIR while it runs, so that is nobody else's. USER and XDG_RUNTIME_DIR make runc keep its state out of
 // /run, which a rootless daemon cannot write (runc shouldHonorXDGRuntimeDir).
 func (o Options) environment() []string {
-	env := []string{"HOME=" + o.StateDir, "PATH=" + strings.Join(o.machine().toolDirs(), ":")}
+	env := []string{"HOME=" + o.StateDir, "PATH=" + strings.Join(o.machine().toolDirs(), ":"), "TMPDIR=" + o.state().temporary()}
 	if o.UID != 0 {
 		env = append(env, "USER="+o.machine().userName(), "XDG_RUNTIME_DIR="+o.state().runtimeDir())
 	}

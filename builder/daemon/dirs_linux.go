@@ -21,7 +21,7 @@ const minFree = 1e9
 // prepareDirs makes the directories and refuses those on which the daemon would fail later.
 func (s state) prepareDirs() error {
 	if !filepath.IsAbs(s.dir) {
-		return fault.New(fault.Embedded, "the state directory %q is not an absolute path", s.dir).Hint("set HOME or --state-dir")
+		return fault.New(fault.Embedded, "the state directory %q is not an absolute path", s.dir).Hint("set HOME or MLBUILD_STATE_DIR")
 	}
 	if need := needLocalFS(s.dir); !need.OK {
 		return fault.New(fault.Embedded, "the local daemon cannot keep its state there: %s", need.Detail).Hint("%s", need.Fix)
@@ -33,13 +33,13 @@ func (s state) prepareDirs() error {
 	}
 	if owner := ownerOf(s.dir); owner >= 0 && owner != s.uid {
 		return fault.New(fault.Embedded, "the state directory %s belongs to uid %d, not to you (uid %d)", s.dir, owner, s.uid).
-			Hint("run as that user, or choose another directory with --state-dir")
+			Hint("run as that user, or name another directory with MLBUILD_STATE_DIR")
 	}
 	if err := os.MkdirAll(s.runtimeDir(), 0o700); err != nil {
 		return s.dirFault("socket directory", s.runtimeDir(), err).Hint("log in as this user, or unset XDG_RUNTIME_DIR if it is another user's")
 	}
 	if len(s.socket()) > maxSocketPath {
-		return fault.New(fault.Embedded, "the socket path %s is longer than 107 bytes", s.socket()).Hint("choose a shorter --state-dir or XDG_RUNTIME_DIR")
+		return fault.New(fault.Embedded, "the socket path %s is longer than 107 bytes", s.socket()).Hint("choose a shorter MLBUILD_STATE_DIR or XDG_RUNTIME_DIR")
 	}
 	// The sticky bit keeps cleaners away (XDG base directory specification).
 	return os.Chmod(s.runtimeDir(), 0o700|os.ModeSticky)
@@ -49,11 +49,11 @@ func (s state) dirFault(what, dir string, err error) *fault.Fault {
 	f := fault.New(fault.Embedded, "cannot write the %s %s: %w", what, dir, err)
 	switch {
 	case errors.Is(err, syscall.EROFS):
-		return f.Hint("the file system is read-only: choose another place with --state-dir or XDG_DATA_HOME")
+		return f.Hint("the file system is read-only: choose another place with MLBUILD_STATE_DIR or XDG_DATA_HOME")
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return f.Hint("free some space or inodes there")
 	case errors.Is(err, fs.ErrPermission):
-		return f.Hint("choose another place with --state-dir or XDG_DATA_HOME")
+		return f.Hint("choose another place with MLBUILD_STATE_DIR or XDG_DATA_HOME")
 	}
 	return f
 }

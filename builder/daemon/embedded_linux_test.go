@@ -46,7 +46,7 @@ func TestStateDirFaults(t *testing.T) {
 		code  fault.Code
 		texts []string
 	}{
-		"read-only":   {dir + "/ro/s", fault.Embedded, []string{"cannot write the state directory", "read-only", "--state-dir"}},
+		"read-only":   {dir + "/ro/s", fault.Embedded, []string{"cannot write the state directory", "read-only", "MLBUILD_STATE_DIR"}},
 		"disk full":   {dir + "/full", fault.Disk, []string{"has 10 MB free, at least 1000 MB are needed"}},
 		"no inodes":   {dir + "/inodes", fault.Disk, []string{"inodes free"}},
 		"other owner": {dir + "/foreign", fault.Embedded, []string{"belongs to uid 4242, not to you (uid 0)"}},

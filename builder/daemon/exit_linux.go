@@ -11,8 +11,8 @@ import (
 // exitCauses are texts in the log of a daemon that ended at once, with what they mean and what helps. The
 // first that fits counts.
 var exitCauses = []struct{ text, cause, fix string }{
-	{"could not lock", "another buildkitd uses its state directory", "stop that one (see: fuser -v {root}/buildkitd.lock), or choose another --state-dir"},
-	{"read-only file system", "its state directory is read-only", "choose another place with --state-dir or XDG_DATA_HOME"},
+	{"could not lock", "another buildkitd uses its state directory", "stop that one (see: fuser -v {root}/buildkitd.lock), or name another directory with MLBUILD_STATE_DIR"},
+	{"read-only file system", "its state directory is read-only", "choose another place with MLBUILD_STATE_DIR or XDG_DATA_HOME"},
 	{"failed to parse config", "the configuration is not understood", "check the extra configuration of the local daemon"},
 	{"max_user_namespaces", "no more user namespaces may be made", "sudo sysctl -w user.max_user_namespaces=63359"},
 	{"apparmor_restrict_unprivileged_userns", "AppArmor forbids user namespaces to rootlesskit", "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"},

@@ -99,6 +99,11 @@ func (o Options) sockets() []string {
 
 // probe connects without patience.
 func (o Options) probe(ctx context.Context, addr string, from Source) (*Daemon, error) {
+	if path, ok := strings.CutPrefix(addr, "unix://"); ok {
+		if err := checkOwner(path, o.UID, 0); err != nil {
+			return nil, err
+		}
+	}
 	return o.connect(ctx, addr, from)
 }
 

@@ -111,5 +111,16 @@ func (s state) runtimeDir() string {
 	return s.sockets
 }
 
+// maxTemporary is the longest path of a directory for temporary files below which BuildKit's sockets for SSH agents have room, in bytes.
+const maxTemporary = maxSocketPath - len("/.buildkit-ssh-sock4294967295/ssh_auth_sock")
+
+// temporary is the daemon's directory for temporary files, which no other user can enter.
+func (s state) temporary() string {
+	if dir := filepath.Join(s.dir, "tmp"); len(dir) <= maxTemporary {
+		return dir
+	}
+	return filepath.Join(s.runtimeDir(), "tmp")
+}
+
 func (s state) socket() string    { return filepath.Join(s.runtimeDir(), "buildkitd.sock") }
 func (s state) localAddr() string { return "unix://" + s.socket() }

@@ -93,7 +93,7 @@ func needLocalFS(dir string) Need {
 	n := Need{Name: "local file system", OK: true, Detail: dir}
 	if fs := networkType(dir); fs != "" {
 		n.OK, n.Detail = false, dir+" is on "+fs
-		n.Fix = "choose a state directory on a local disk: --state-dir or XDG_DATA_HOME"
+		n.Fix = "choose a state directory on a local disk: MLBUILD_STATE_DIR or XDG_DATA_HOME"
 	}
 	return n
 }

@@ -182,7 +182,7 @@ func TestExtraConfigWins(t *testing.T) {
 	if err := toml.Unmarshal([]byte(merged), &c); err != nil {
 		t.Fatal(err)
 	}
-	if c.Worker.OCI.Snapshotter != "native" || c.Worker.OCI.NetworkMode != "host" || c.Registry["docker.io"].Mirrors[0] != "127.0.0.1:5000" {
+	if c.Worker.OCI.Snapshotter != "native" || c.Worker.OCI.NetworkMode != "auto" || c.Registry["docker.io"].Mirrors[0] != "127.0.0.1:5000" {
 		t.Errorf("%+v from\n%s", c, merged)
 	}
 	_, err = mergeConfig(ownConfig(1e12, false), "[worker")

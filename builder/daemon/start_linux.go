@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -22,6 +24,9 @@ var errNotRunning = errors.New("no socket there, so none runs")
 func (o Options) findLocal(ctx context.Context) (*Daemon, error) {
 	if _, err := os.Stat(o.state().socket()); errors.Is(err, fs.ErrNotExist) {
 		return nil, fault.New(fault.Daemon, "%w", errNotRunning)
+	}
+	if err := checkOwner(o.state().socket(), o.UID); err != nil {
+		return nil, err
 	}
 	d, err := o.connect(ctx, o.state().localAddr(), SourceLocal)
 	if err != nil {
@@ -102,6 +107,41 @@ func (s state) removeTraces() error {
 	return nil
 }
 
+// emptyTemporary makes the directory for temporary files anew: a daemon that was killed left the secrets of its steps there, on file systems in memory that are still mounted.
+func (s state) emptyTemporary() error {
+	dir := s.temporary()
+	for _, at := range mountsBelow(dir) {
+		_ = syscall.Unmount(at, syscall.MNT_DETACH) // what stays mounted cannot be removed, which is said
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		return s.dirFault("temporary directory", dir, err)
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return s.dirFault("temporary directory", dir, err)
+	}
+	return nil
+}
+
+// mountsBelow lists what is mounted below a directory, the last mount first (proc_pid_mountinfo(5)).
+func mountsBelow(dir string) []string {
+	data, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return nil
+	}
+	var all []string
+	for line := range strings.Lines(string(data)) {
+		fields := strings.Fields(line)
+		if len(fields) < 5 {
+			continue
+		}
+		if at := strings.ReplaceAll(fields[4], `\040`, " "); strings.HasPrefix(at, dir+"/") {
+			all = append(all, at)
+		}
+	}
+	slices.Reverse(all)
+	return all
+}
+
 func checkCA(file string) error {
 	if file == "" {
 		return nil
@@ -150,6 +190,9 @@ func (o Options) launch() (rec record, exited <-chan error, err error) {
 	}
 	if err := os.WriteFile(filepath.Join(o.StateDir, "buildkitd.toml"), []byte(config), 0o600); err != nil {
 		return rec, nil, o.state().dirFault("configuration", o.StateDir, err)
+	}
+	if err := o.state().emptyTemporary(); err != nil {
+		return rec, nil, err
 	}
 	log, err := o.state().newLog()
 	if err != nil {

@@ -86,11 +86,12 @@ func chooseHubFiles(model *recipe.Model, list hubList) ([]hubFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	chosen := make([]hubFile, len(names))
+	chosen, listed := make([]hubFile, len(names)), buildlock.Model{Name: model.Name, Source: model.Source.String(), Revision: list.SHA}
 	for i, n := range names {
 		chosen[i] = byName[n]
+		listed.Files = append(listed.Files, buildlock.ModelFile{Path: n, Size: chosen[i].Size})
 	}
-	return chosen, nil
+	return chosen, listed.Unsafe() // before one of them is fetched
 }
 
 // hubFile returns a file's sha256: the one of LFS, or that of what the hub sends, held against git's own hash.

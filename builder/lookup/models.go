@@ -79,8 +79,10 @@ func (m Models) Tool(ctx context.Context, r *recipe.Recipe, found []buildlock.Mo
 func (m Models) list(ctx context.Context, r *recipe.Recipe, model *recipe.Model) (buildlock.Model, error) {
 	found := buildlock.Model{Name: model.Name, Source: model.Source.String(), Inputs: model.Inputs}
 	var err error
-	found.Revision, found.Files, err = sourceOf(model).list(ctx, m, r, model)
-	return found, err
+	if found.Revision, found.Files, err = sourceOf(model).list(ctx, m, r, model); err != nil {
+		return found, err
+	}
+	return found, found.Unsafe()
 }
 
 // ToLock returns what mlbuild.lock is to pin of the models of all recipes, by profile; every profile has its entry. What old has stays, unless renew is set. Each source is asked once. The

@@ -191,7 +191,9 @@ func TestSameAddressOtherScheme(t *testing.T) {
 	}
 	var got []string
 	store := plain(t, &got)
-	client, _, s := secure(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, store.URL+"/blob", http.StatusTemporaryRedirect) })
+	client, _, s := secure(t, func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, store.URL+"/blob", http.StatusTemporaryRedirect)
+	})
 	_ = client
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/blob", http.NoBody)
 	if err != nil {

@@ -6,6 +6,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
@@ -142,10 +144,42 @@ func (r *reader) modelFile(key string, m *rawModel, f rawModelFile) {
 	if f.SHA256 == "" && m.Revision == "" || f.SHA256 != "" && !sha256Text.MatchString(f.SHA256) {
 		r.fail(fault.LockHash, key+".sha256", "%s has no sha256", cmp.Or(f.Path, m.Name)).Hint("mlbuild lock --upgrade models")
 	}
-	inside := f.Path == "" && m.Revision == "" || path.Clean("/"+f.Path) == "/"+f.Path && f.Path != ""
-	if !inside {
+	if !(f.Path == "" && m.Revision == "") && !InsideModel(f.Path) {
 		r.fail(fault.Lock, key+".path", "%q is no path of a file inside of the model", f.Path)
 	}
+}
+
+// InsideModel reports whether a name is the path of a file below the directory of its model, of characters that a name may hold.
+func InsideModel(name string) bool {
+	return name != "" && path.Clean("/"+name) == "/"+name && utf8.ValidString(name) && !strings.ContainsFunc(name, unicode.IsControl)
+}
+
+// Unsafe returns why a model that a source described is not to be fetched or locked, nil if nothing speaks against it: whoever answers for the source could write anywhere in the
+// image, or promise what is no hash. The errors are of fault.Download.
+func (m *Model) Unsafe() error {
+	var faults fault.List
+	refuse := func(format string, args ...any) {
+		faults = append(faults, fault.New(fault.Download, "the source %s of the model %s %s", m.Source, m.Name, fmt.Sprintf(format, args...)).
+			Hint("do not use it; tell who runs the source"))
+	}
+	if m.Revision != "" && !commitText.MatchString(m.Revision) {
+		refuse("names the commit %q, which is none", m.Revision)
+	}
+	seen := map[string]bool{}
+	for _, f := range m.Files {
+		switch {
+		case f.Path == "" && m.Revision == "" && len(m.Files) == 1: // the source is one file
+		case !InsideModel(f.Path):
+			refuse("lists %q, which is no path inside of the model", f.Path)
+		case seen[f.Path]:
+			refuse("lists %q twice", f.Path)
+		}
+		if f.Size < 0 || f.SHA256 != "" && !sha256Text.MatchString(f.SHA256) {
+			refuse("says of %q that its size is %d and its sha256 %q", f.Path, f.Size, f.SHA256)
+		}
+		seen[f.Path] = true
+	}
+	return faults.Err()
 }
 
 // account is the part of a URL before its host.
