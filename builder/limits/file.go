@@ -10,16 +10,18 @@ import (
 	"time"
 )
 
-// TooLarge says that a file holds more than is read of one.
-type TooLarge struct {
+// TooLargeError says that a file holds more than is read of one.
+type TooLargeError struct {
 	Path string
 	Max  int64 // bytes
 }
 
 // Error implements error.
-func (t *TooLarge) Error() string { return fmt.Sprintf("%s has more than %d bytes", t.Path, t.Max) }
+func (t *TooLargeError) Error() string {
+	return fmt.Sprintf("%s has more than %d bytes", t.Path, t.Max)
+}
 
-// ReadFile reads a file that a user named, which may be a pipe or a device: once, at most max bytes, and for no longer than File. The errors are *TooLarge, *TimedOut, a
+// ReadFile reads a file that a user named, which may be a pipe or a device: once, at most max bytes, and for no longer than File. The errors are *TooLargeError, *TimedOutError, a
 // context's and those of package os.
 func ReadFile(ctx context.Context, path string, max int64) ([]byte, error) {
 	return readFile(ctx, path, max, File)
@@ -51,13 +53,13 @@ func read(path string, max int64) ([]byte, error) {
 		return nil, err
 	}
 	if int64(len(data)) > max {
-		return nil, &TooLarge{path, max}
+		return nil, &TooLargeError{path, max}
 	}
 	return data, nil
 }
 
 // IsTimedOut reports whether an error is a wait that came to nothing.
 func IsTimedOut(err error) bool {
-	_, ok := errors.AsType[*TimedOut](err)
+	_, ok := errors.AsType[*TimedOutError](err)
 	return ok
 }

@@ -1,5 +1,5 @@
 // Package limits holds how long mlbuild waits for what is not its own: registries, token services, credential helpers, git, docker, files that may be pipes. A wait comes
-// in, its answer or a *TimedOut that names what was waited for goes out. docs/waits.md is the same table for users; a test compares the two.
+// in, its answer or a *TimedOutError that names what was waited for goes out. docs/waits.md is the same table for users; a test compares the two.
 //
 // Start with this file, the table; wait.go waits, file.go reads files.
 package limits

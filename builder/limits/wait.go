@@ -6,26 +6,26 @@ import (
 	"time"
 )
 
-// TimedOut says that nothing came of a wait.
-type TimedOut struct {
+// TimedOutError says that nothing came of a wait.
+type TimedOutError struct {
 	What string // what was waited for, for people
 	For  time.Duration
 }
 
 // Error implements error.
-func (t *TimedOut) Error() string { return fmt.Sprintf("waited %s for %s", t.For, t.What) }
+func (t *TimedOutError) Error() string { return fmt.Sprintf("waited %s for %s", t.For, t.What) }
 
 // Timeout reports that trying again may help, as net.Error does.
-func (t *TimedOut) Timeout() bool { return true }
+func (t *TimedOutError) Timeout() bool { return true }
 
-// Wait runs f, which need not heed its context, and returns what it does. After the limit it returns a *TimedOut that names what, and when ctx ends that
+// Wait runs f, which need not heed its context, and returns what it does. After the limit it returns a *TimedOutError that names what, and when ctx ends that
 // context's cause; f is then left to itself.
 func Wait[T any](ctx context.Context, limit time.Duration, what string, f func(context.Context) (T, error)) (T, error) {
 	type answer struct {
 		value T
 		err   error
 	}
-	timed, cancel := context.WithTimeoutCause(ctx, limit, &TimedOut{what, limit})
+	timed, cancel := context.WithTimeoutCause(ctx, limit, &TimedOutError{what, limit})
 	answered := make(chan answer, 1)
 	go func() {
 		defer cancel()

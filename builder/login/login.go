@@ -126,7 +126,7 @@ const maxHelperAnswer = 1 << 20
 
 // askHelper runs a helper (https://github.com/docker/docker-credential-helpers, "get"). What it printed is in an error only where it exited with one, or names no secret.
 func askHelper(program, server string, limit time.Duration) (types.AuthConfig, error) {
-	ctx, cancel := context.WithTimeoutCause(context.Background(), limit, &limits.TimedOut{What: program, For: limit})
+	ctx, cancel := context.WithTimeoutCause(context.Background(), limit, &limits.TimedOutError{What: program, For: limit})
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program, "get")
 	cmd.WaitDelay = 100 * time.Millisecond // a program that it left behind may hold its output

@@ -45,7 +45,7 @@ func Look(ctx context.Context, r *registry.Client, o Options) *RemoteState {
 	if len(refs) > 0 {
 		what := "what " + registry.Host(refs[0]) + " has of the image"
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, limits.Look, &limits.TimedOut{What: what, For: limits.Look})
+		ctx, cancel = context.WithTimeoutCause(ctx, limits.Look, &limits.TimedOutError{What: what, For: limits.Look})
 		defer cancel()
 	}
 	all := make([]*registry.Found, len(refs))

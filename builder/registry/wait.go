@@ -30,7 +30,7 @@ func (p repo) do(req *http.Request) (*http.Response, error) {
 	}
 	what := req.URL.Host + "'s answer to " + req.Method + " " + req.URL.Path
 	ctx, cancel := context.WithCancelCause(req.Context())
-	first := time.AfterFunc(w.answer, func() { cancel(&limits.TimedOut{What: what, For: w.answer}) })
+	first := time.AfterFunc(w.answer, func() { cancel(&limits.TimedOutError{What: what, For: w.answer}) })
 	resp, err := p.host.Client.Do(req.WithContext(ctx))
 	first.Stop()
 	if err != nil {
@@ -41,7 +41,7 @@ func (p repo) do(req *http.Request) (*http.Response, error) {
 		}
 		return nil, err
 	}
-	last := time.AfterFunc(w.whole, func() { cancel(&limits.TimedOut{What: "the end of " + what, For: w.whole}) })
+	last := time.AfterFunc(w.whole, func() { cancel(&limits.TimedOutError{What: "the end of " + what, For: w.whole}) })
 	resp.Body = &body{resp.Body, ctx, func() { last.Stop(); cancel(nil) }}
 	return resp, nil
 }
@@ -53,7 +53,7 @@ func timedOut(ctx context.Context, host string, err error) error {
 	}
 	op, ok := errors.AsType[*net.OpError](err)
 	if ok && op.Op == "dial" && op.Timeout() {
-		return &limits.TimedOut{What: "a connection to " + host, For: limits.Connect}
+		return &limits.TimedOutError{What: "a connection to " + host, For: limits.Connect}
 	}
 	return err
 }
@@ -68,7 +68,7 @@ type body struct {
 // Read implements io.Reader.
 func (b *body) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	if err != nil && err != io.EOF && limits.IsTimedOut(context.Cause(b.ctx)) {
+	if err != nil && !errors.Is(err, io.EOF) && limits.IsTimedOut(context.Cause(b.ctx)) {
 		err = context.Cause(b.ctx)
 	}
 	return n, err

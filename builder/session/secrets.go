@@ -134,7 +134,7 @@ func (s Secret) read(ctx context.Context) ([]byte, *fault.Fault) {
 }
 
 func unreadable(s Secret, err error) *fault.Fault {
-	if _, ok := errors.AsType[*limits.TooLarge](err); ok {
+	if _, ok := errors.AsType[*limits.TooLargeError](err); ok {
 		return fault.New(fault.Secret, "secret %q: the file %s has more than the %d bytes that BuildKit passes on", s.ID, s.File, maxSecret)
 	}
 	if limits.IsTimedOut(err) {
