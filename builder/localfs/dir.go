@@ -3,9 +3,11 @@ package localfs
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 )
 
 // Dir is a project's directory, open: no link leads out of it.
@@ -54,8 +56,22 @@ func (d *Dir) offer(name string) (Selection, bool) {
 	return s, ok
 }
 
-// OpenFile opens a file of the project by its path there.
-func (d *Dir) OpenFile(path string) (*os.File, error) { return d.root.Open(path) }
+// OpenFile opens a regular file of the project by its path there. A pipe, which might never say anything, is none.
+func (d *Dir) OpenFile(path string) (*os.File, error) {
+	f, err := d.root.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = &os.PathError{Op: "read", Path: path, Err: errors.New("is not a regular file")}
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return f, nil
+}
 
 // Err returns why files could not be sent, nil if they could: what a daemon says of that is only text.
 func (d *Dir) Err() error {

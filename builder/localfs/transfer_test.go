@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -262,6 +263,26 @@ func TestOneClientKeepsItsKey(t *testing.T) {
 	damaged := open(t, dir, state).Key()
 	if damaged == key || damaged != open(t, dir, state).Key() {
 		t.Error("a damaged id is not replaced once")
+	}
+}
+
+// TestOpenFile reads regular files of the project, and waits for nothing else.
+func TestOpenFile(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, map[string]string{"a/lock": "x"})
+	if err := syscall.Mkfifo(filepath.Join(dir, "pipe"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	project := open(t, dir, "")
+	f, err := project.OpenFile("a/lock")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = f.Close()
+	for _, name := range []string{"pipe", "a", "none", "../x"} {
+		if _, err := project.OpenFile(name); err == nil {
+			t.Errorf("%s is opened", name)
+		}
 	}
 }
 
