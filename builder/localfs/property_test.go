@@ -139,7 +139,7 @@ func TestRandomEdits(t *testing.T) {
 		s = time.Now().UnixNano()
 	}
 	t.Logf("-seed %d", s)
-	r := rand.New(rand.NewSource(s)) //nolint:gosec // edits of a test
+	r := rand.New(rand.NewSource(s))
 	names := slices.Sorted(maps.Keys(edits))
 	for round := range 60 {
 		project := tree{filepath.Join(t.TempDir(), "project"), r}
