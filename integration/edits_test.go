@@ -29,7 +29,10 @@ func everyWayIn(t *testing.T, value string) *project {
 	p := tiny(t, testbed.NewIndex(t, testbed.IndexOptions{}), `bake: [{name: read, inputs: [input.txt], commands: [cp input.txt baked.txt], outputs: [baked.txt]}]
 models: [{file: model.bin, to: /models/}]
 `)
-	p.write("mlbuild.yaml", strings.Replace(p.read("mlbuild.yaml"), "copy: [main.py]", "copy: [main.py, conf.yaml, \"data/*.txt\"]", 1))
+	p.write("mlbuild.yaml", strings.Replace(p.read("mlbuild.yaml"), "copy: [main.py]", "copy: [main.py, conf.yaml, \"data/*.txt\", \"current/*.txt\"]", 1))
+	if err := os.Symlink("releases/7", filepath.Join(p.dir, "current")); err != nil {
+		t.Fatal(err)
+	}
 	p.edit(value)
 	return p
 }
@@ -37,7 +40,7 @@ models: [{file: model.bin, to: /models/}]
 // edit writes the same value into each of them, without a trace in sizes and times.
 func (p *project) edit(value string) {
 	p.t.Helper()
-	for _, name := range []string{"conf.yaml", "input.txt", "model.bin", "data/bert[v1].txt"} {
+	for _, name := range []string{"conf.yaml", "input.txt", "model.bin", "data/bert[v1].txt", "releases/7/set.txt"} {
 		p.writeLongAgo(name, value)
 	}
 }
@@ -50,7 +53,7 @@ func (p *project) holds(b *builder.Builder, reg *testbed.Registry, repo, value s
 	}
 	mustBuild(p.t, b, req)
 	img := readBack(p.t, reg, repo)
-	for _, name := range []string{"app/conf.yaml", "app/baked.txt", "models/model.bin", "app/data/bert[v1].txt"} {
+	for _, name := range []string{"app/conf.yaml", "app/baked.txt", "models/model.bin", "app/data/bert[v1].txt", "app/current/set.txt"} {
 		if got := img.file(name); got != value {
 			p.t.Errorf("%s holds %q, the project %q", name, got, value)
 		}

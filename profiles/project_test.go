@@ -86,7 +86,8 @@ app:
 }
 
 func TestCopyRules(t *testing.T) {
-	files := memory{"requirements.txt": "flask\n", "src/a.py": "", "conf/prod/x.yaml": "", "m/1/a.json": "", "m/b.json": "", "m/skip.txt": "", "one.txt": ""}
+	files := memory{"requirements.txt": "flask\n", "src/a.py": "", "conf/prod/x.yaml": "", "m/1/a.json": "", "m/b.json": "", "m/skip.txt": "", "one.txt": "",
+		"w/[id].py": "", "w/i.py": ""}
 	for _, c := range []struct {
 		copy string
 		want []recipe.CopyRule
@@ -99,6 +100,8 @@ func TestCopyRules(t *testing.T) {
 		{"[{from: src, to: lib, mode: \"755\", owner: \"0\"}]", []recipe.CopyRule{{From: "src", Files: []string{"src"}, To: "/app/lib", Mode: "0755", Owner: "0:0"}}},
 		{"[{from: one.txt, to: /srv/two.txt}]", []recipe.CopyRule{{From: "one.txt", Files: []string{"one.txt"}, To: "/srv/two.txt"}}},
 		{"[{from: ., to: all/}]", []recipe.CopyRule{{From: ".", Files: []string{"."}, To: "/app/all"}}},
+		{"['w/[id].py']", []recipe.CopyRule{{From: "w/[id].py", Files: []string{"w/[id].py"}, To: "/app/w/"}}},
+		{"['w/[hi].py']", []recipe.CopyRule{{From: "w/[hi].py", Files: []string{"w/i.py"}, To: "/app/w/"}}},
 		{"[]", nil},
 	} {
 		files[FileName] = "app: {command: [x], copy: " + c.copy + "}\n"
@@ -133,6 +136,7 @@ func TestDetection(t *testing.T) {
 		{"packages", memory{"pkg/__init__.py": "", "tests/__init__.py": "", "data/x.csv": "", "app.py": ""}, "app.py pkg", "python app.py", "app.py"},
 		{"ignored", memory{"pkg/__init__.py": "", "main.py": "", ".dockerignore": "main.py\n"}, "pkg", "", "none"},
 		{"nothing", memory{"README.md": ""}, "", "", "none"},
+		{"a name like a pattern", memory{"train[old].py": "", "main.py": ""}, "main.py train[old].py", "python main.py", "main.py"},
 		{"two scripts", memory{"pyproject.toml": "[project]\nname='x'\n[project.scripts]\na='m:a'\nb='m:b'\n", "m.py": ""}, "m.py", "", "none"},
 		{"given", memory{FileName: "app: {command: [serve]}\n", "main.py": ""}, "main.py", "serve", "mlbuild.yaml"},
 	} {

@@ -96,7 +96,7 @@ func (c *copier) rule(s CopySpec) {
 		return
 	}
 	var found []string
-	if recipe.IsGlob(from) {
+	if recipe.IsGlob(from) && !c.literal(from) {
 		found = c.glob(from, s.From.At)
 	} else {
 		found = c.exact(from, s.From.At)
@@ -116,6 +116,12 @@ func (c *copier) rule(s CopySpec) {
 			c.check(file, Target(rule, file), s.From.At)
 		}
 	}
+}
+
+// literal reports whether something in the project has the very name of a pattern, as src/[id].py: it is meant, as git reads it.
+func (c *copier) literal(pattern string) bool {
+	_, err := fs.Lstat(c.FS, pattern)
+	return err == nil
 }
 
 // linkTarget returns the destination of a rule whose source is a symlink: what the link points to is copied under
