@@ -3,6 +3,7 @@ package builder
 import (
 	"context"
 	"errors"
+	"net/http"
 	"sync"
 
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
@@ -83,6 +84,7 @@ type build struct {
 	locals    *session.Files
 	second    *laterFiles // another session with the same files
 	registry  *registry.Client
+	tokens    *http.Client // asks the registries' token services
 	repoLocks *publish.RepoLocks
 	records   *publish.Records
 	purpose   purpose
@@ -127,7 +129,7 @@ func (b *Builder) start(ctx context.Context, req Request, p purpose) (*build, er
 	}
 	run := &build{
 		req: req, purpose: p, daemon: b.daemon, worker: worker, helpers: helpers, reference: reference, store: store, system: system,
-		registry: registry.New(req.Auth, req.CA), repoLocks: publish.NewRepoLocks(),
+		registry: registry.New(req.Auth, req.CA, req.insecure()...), tokens: registry.HTTPClient(req.CA), repoLocks: publish.NewRepoLocks(),
 	}
 	run.ctx, run.stop = b.daemon.Watch(ctx)
 	run.records = publish.NewRecords(run.ctx, b.daemon.Client)

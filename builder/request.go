@@ -42,6 +42,8 @@ type Request struct {
 	CA      []byte // PEM bundle for steps with network, uv and the registry client; nil = the system's
 	Proxy   ops.Proxy
 	Auth    authprovider.AuthConfigProvider // registry credentials; nil = none
+	// AuthHosts are registries, host:port, that no image names and whose credentials the daemon may have all the same: the mirrors that it asks.
+	AuthHosts []string
 
 	Epoch  time.Time                                         // the images' creation time
 	Retry  Backoff                                           // how downloads are retried; the zero value gives the defaults
@@ -157,6 +159,16 @@ func (r Request) options(v Variant) publish.Options {
 		Profile: v.Profile, Tags: v.Tags, Target: r.Target, Outputs: r.Outputs, Compression: r.Compression, Annotations: v.Recipes[0].App.Annotations,
 		Epoch: r.Epoch, CacheFrom: r.CacheFrom, CacheTo: r.CacheTo, NoOwnCache: r.NoOwnCache, Again: len(r.NoCache) > 0,
 	}
+}
+
+// insecure lists the registries that the request's outputs say to be insecure.
+func (r Request) insecure() (all []string) {
+	for _, v := range r.Variants {
+		if len(v.Recipes) > 0 {
+			all = append(all, r.options(v).Insecure()...)
+		}
+	}
+	return all
 }
 
 // platforms lists the platforms of a variant.

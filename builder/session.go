@@ -61,14 +61,25 @@ func (r Request) images(v Variant) []string {
 // attachables are what the session of a variant's build offers.
 func (b *build) attachables(v Variant) ([]bksession.Attachable, *noLogin, error) {
 	failed := &noLogin{}
-	all, err := session.Offer{Secrets: b.store, Auth: failed.watch(b.req.Auth), Hosts: session.Hosts(v.Recipes, b.req.images(v)), Agents: b.req.SSH}.Attachables()
+	hosts := append(session.Hosts(v.Recipes, b.req.images(v)), b.req.AuthHosts...)
+	all, err := session.Offer{
+		Secrets: b.store, Auth: failed.watch(b.req.Auth), Hosts: hosts, Client: b.tokens, Insecure: b.req.insecure(), Refused: failed.note, Agents: b.req.SSH,
+	}.Attachables()
 	return all, failed, err
 }
 
-// noLogin notes why a login could not be found. On its way through the daemon the error loses its type.
+// noLogin notes why a login could not be found, or was not sent. On its way through the daemon the error loses its type.
 type noLogin struct {
 	mu    sync.Mutex
 	fault *fault.Fault // the first, nil = none
+}
+
+func (n *noLogin) note(f *fault.Fault) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.fault == nil {
+		n.fault = f
+	}
 }
 
 // watch returns a provider that notes the faults of another one.
@@ -79,11 +90,7 @@ func (n *noLogin) watch(provider authprovider.AuthConfigProvider) authprovider.A
 	return func(ctx context.Context, host string, scope []string, check authprovider.ExpireCachedAuthCheck) (types.AuthConfig, error) {
 		config, err := provider(ctx, host, scope, check)
 		if f, ok := errors.AsType[*fault.Fault](err); ok {
-			n.mu.Lock()
-			defer n.mu.Unlock()
-			if n.fault == nil {
-				n.fault = f
-			}
+			n.note(f)
 		}
 		return config, err
 	}

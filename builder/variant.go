@@ -45,9 +45,10 @@ func (b *build) variant(ctx context.Context, v Variant) (*Image, error) {
 	began := time.Now()
 	w := b.req.watch(v.Profile)
 	defer w.Close()
-	run := runner{b, v, w}
+	run, options := runner{b, v, w}, b.req.options(v)
+	options.Written = &publish.Written{}
 	m := &imageBuild{runner: run, publish: publish.Publisher{
-		Options: b.req.options(v), Registry: b.registry, Content: proxy.NewContentStore(b.daemon.Client.ContentClient()),
+		Options: options, Registry: b.registry, Content: proxy.NewContentStore(b.daemon.Client.ContentClient()),
 		Run: run.run, Records: b.records, Locks: b.repoLocks,
 	}}
 	m.lock = m.publish.Lock()
@@ -56,7 +57,7 @@ func (b *build) variant(ctx context.Context, v Variant) (*Image, error) {
 	defer m.remote()
 	made, err := m.make(ctx)
 	if err != nil {
-		return nil, b.failed(v.Profile, w).Explain(b.daemon.Explain(ctx, err))
+		return nil, m.explain(ctx, err)
 	}
 	made.notes = append(made.notes, w.Warnings()...)
 	steps := w.LayerSteps()
@@ -65,8 +66,13 @@ func (b *build) variant(ctx context.Context, v Variant) (*Image, error) {
 	image.Cached, image.Ran = w.Counts()
 	published, err := m.publish.Publish(ctx, made.Made)
 	if err != nil {
-		return nil, b.failed(v.Profile, w).Explain(b.daemon.Explain(ctx, err))
+		return nil, m.explain(ctx, err)
 	}
+	notes, err := m.unkept(ctx, published)
+	if err != nil {
+		return nil, err
+	}
+	image.Notes = append(image.Notes, notes...)
 	image.Digest, image.Config, image.Size, image.Layers, image.Route = published.Digest, published.Config, published.Size, published.Layers, published.Route
 	image.Seconds = time.Since(began).Seconds()
 	return image, nil
@@ -157,8 +163,11 @@ func (m *imageBuild) function(ctx context.Context, gw gateway.Client, whole bool
 		all.notes = append(all.notes, c.found.Notes...)
 	}
 	remote := m.remote()
+	if why := remote.Refused(); why != nil { // the push would say so after the build
+		return all, nil, m.failure(false).Explain(why)
+	}
 	if why := remote.Failed(); fault.Is(why, fault.Auth) && m.publish.Pushes() {
-		return all, nil, why // the push would say so after the build
+		return all, nil, why
 	} else if why != nil && (m.publish.Pushes() || limits.IsTimedOut(why)) {
 		all.notes = append(all.notes, fmt.Sprintf("everything is built and pushed, without a look at what the registry has: %v", why))
 	}

@@ -83,11 +83,12 @@ func (o Options) security(a address) (TLS, *tls.Config, error) {
 		return TLS{}, nil, nil
 	}
 	if !o.TLS.given() {
-		if a.loopback() {
+		if a.loopback() || o.AllowPlainTCP {
 			return TLS{}, nil, nil
 		}
 		return TLS{}, nil, fault.New(fault.TLS, "refusing plain text to %s: anyone on the way could read secrets and change the build", a.text).
-			Hint("give --tlscacert, --tlscert and --tlskey, or reach it by ssh://%s", a.host)
+			Hint("give --tlscacert, --tlscert and --tlskey, or reach it by ssh://%s", a.host).
+			Hint("on a network that nobody else is on, such as that of a CI job and its services: --allow-plain-tcp, or MLBUILD_ALLOW_PLAIN_TCP=1")
 	}
 	files, err := o.TLS.files()
 	if err != nil {

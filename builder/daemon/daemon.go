@@ -22,6 +22,8 @@ type Options struct {
 	TLS          TLS    // for tcp:// addresses
 	AllowOld     bool   // accept a daemon older than MinVersion
 	NoStart      bool   // never start the local default
+	// AllowPlainTCP accepts a tcp:// daemon of another machine without TLS.
+	AllowPlainTCP bool
 
 	StateDir      string // the local default's state; see Dirs
 	RuntimeDir    string // the directory of its sockets; "" = StateDir/run

@@ -152,6 +152,13 @@ func TestPlainTextOffLoopbackIsRefused(t *testing.T) {
 	if exitRetry := fault.All(err)[0].Retry; exitRetry {
 		t.Error("retry cannot help")
 	}
+	a, err := parseAddress("tcp://builder.example.com:1234", SourceEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, cfg, err := (Options{AllowPlainTCP: true}).security(a); err != nil || cfg != nil {
+		t.Errorf("where the user allows it: %v, %v", cfg, err)
+	}
 }
 
 func TestRealDaemonWithTLS(t *testing.T) {

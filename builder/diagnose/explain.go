@@ -25,9 +25,7 @@ type rule struct {
 var rules = []rule{
 	{match: lazyregexp.New(`(?i)no space left on device|disk quota exceeded`), code: fault.Disk, say: "the daemon's disk is full",
 		hints: []string{"free space on the daemon's machine, or let it drop its cache: buildctl prune --all", "see what is used: mlbuild daemon status"}},
-	{match: lazyregexp.New(`x509: |certificate signed by unknown authority`), code: fault.CA, say: "the daemon does not trust a server's certificate",
-		hints: []string{"the daemon itself needs the CA: start it with SSL_CERT_FILE, or set ca= for the registry in its buildkitd.toml",
-			"a daemon that mlbuild starts gets it from --ca-cert or SSL_CERT_FILE; restart it: mlbuild daemon stop"}},
+	{match: lazyregexp.New(`x509: |certificate signed by unknown authority`), code: fault.CA, say: "the daemon does not trust a server's certificate", hints: caHints},
 	{match: lazyregexp.New(`entitlement.* is not allowed|granting entitlement|CDI device|cdi\.`), code: fault.Entitlement,
 		say: "the daemon does not grant what a step needs", hints: []string{`allow it in buildkitd.toml: insecure-entitlements = ["network.host", "security.insecure", "device"]`}},
 	{match: lazyregexp.New(`exec format error`), code: fault.Platform, say: "the daemon cannot run programs of this platform",
@@ -38,6 +36,11 @@ var rules = []rule{
 		say: "a connection broke", hints: []string{"run the same command again: finished steps are cached"}, retry: true},
 }
 
+var caHints = []string{
+	"the daemon itself needs the CA: start it with SSL_CERT_FILE, or set ca= for the registry in its buildkitd.toml",
+	"a daemon that mlbuild starts gets it from --ca-cert or SSL_CERT_FILE; restart it: mlbuild daemon stop",
+}
+
 // unfinished says that a step's program could not be started or did not end well.
 var unfinished = lazyregexp.New(`process ".*" did not complete successfully`)
 
@@ -46,6 +49,7 @@ type Build struct {
 	Profile string
 	Stopped error    // why the run ended, nil = it goes on
 	Logs    *Watcher // what the steps said
+	Push    Target   // where the image goes
 }
 
 // Explain turns an error of the build into faults. A fault passes unchanged.
@@ -65,14 +69,16 @@ func (b Build) Explain(err error) error {
 		return unsafe
 	}
 	msg := err.Error()
-	if f := apply(rules[:1], output, err, ""); f != nil { // a step's own program saw the full disk
+	if f := apply(rules[:1], output, err, ""); f != nil && !pushForm.MatchString(msg) { // a step's own program saw the full disk
 		return f
 	}
-	if f := apply(rules, msg, err, ""); f != nil && (f.Code != fault.DaemonLost || !pushing.MatchString(msg)) {
+	exit, ended := errors.AsType[*gatewaypb.ExitError](err)
+	ended = ended || unfinished.MatchString(msg)
+	if f := b.explainRegistry(output, err); f != nil && !ended { // a command may have any words in it
 		return f
 	}
-	if pushing.MatchString(msg) {
-		return explainPush(b.Profile, output, err)
+	if f := apply(rules, msg, err, ""); f != nil {
+		return f
 	}
 	for _, f := range []*fault.Fault{explainCopied(failed.step, err), explainGit(failed, err)} {
 		if f != nil {
@@ -85,7 +91,7 @@ func (b Build) Explain(err error) error {
 	if f := buildFault(b.Profile, failed.step, output, err); f != nil {
 		return f
 	}
-	if exit, ok := errors.AsType[*gatewaypb.ExitError](err); ok || output != "" || unfinished.MatchString(msg) {
+	if ended || output != "" {
 		return stepFault(b.Profile, failed.Name, output, exit, err)
 	}
 	return fault.New(fault.Internal, "build of profile %s: %w", b.Profile, err)

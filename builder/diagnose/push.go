@@ -1,39 +1,120 @@
 package diagnose
 
 import (
+	"cmp"
+
+	"github.com/mlbuild/mlbuild/builder/registry"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
 
-// pushing reports that the text is about a push.
-var pushing = lazyregexp.New(`failed to push|unexpected status from (PUT|POST|PATCH) request|server message: .*push`)
-
-// pushRules know what registries answer to a push: as containerd words a status (core/remotes/errors), and as the error codes of the OCI
-// distribution spec come out of it (core/remotes/docker/errcode.go). A number alone would match ports and digests.
-var pushRules = []rule{
-	{match: lazyregexp.New(`request to \S+: (413|507) |(?i)\bquota\b|exceed the configured upper limit|size invalid: `), code: fault.Registry,
-		say:   "the registry takes no more data",
-		hints: []string{"free space or raise the quota; a smaller layer helps against a size limit: layers in mlbuild.yaml"}},
-	{match: lazyregexp.New(`request to \S+: 401 |\bunauthorized: |no basic auth credentials|authorization failed|failed to authorize`), code: fault.Auth,
-		say: "the registry rejected the credentials", hints: []string{"docker login, with an account that may push"}},
-	{match: lazyregexp.New(`request to \S+: 403 |\bdenied: |insufficient_scope`), code: fault.Denied,
-		say: "the registry refuses these credentials", hints: []string{"ask for the right to push to this repository"}},
-	{match: lazyregexp.New(`request to \S+: 429 |\btoomanyrequests: `), code: fault.Registry, say: "the registry asks to slow down", retry: true,
-		hints: []string{"run the same command again later: finished steps are cached"}},
-	{match: lazyregexp.New(`request to \S+: 404 |name not known to registry|repository .* does not exist`), code: fault.Registry, say: "the registry has no such repository",
-		hints: []string{"create the repository first, or check its name"}},
-	{match: lazyregexp.New(`request to \S+: 5\d\d |\bunavailable: |EOF|connection refused|connection reset|broken pipe|i/o timeout|no such host`), code: fault.Registry,
-		say: "the registry failed", retry: true, hints: []string{"run the same command again: finished steps are cached"}},
+// Target is what a build pushes.
+type Target struct {
+	Ref   string       // the first tag, "" = nothing is pushed
+	Taken bool         // the tag names another image
+	Ask   func() error // asks the registry from here whether it takes uploads: its answer comes typed; nil = it cannot be asked
 }
 
-// explainPush says why a push failed. Where the registry's own words hide its status, what the exporter logged before it gave up tells it.
-func explainPush(profile, output string, err error) *fault.Fault {
-	prefix := "push of profile " + profile + ": "
-	for _, text := range []string{err.Error(), output} {
-		if f := apply(pushRules, text, err, prefix); f != nil {
-			return f
+// explainPush says why a push failed. Where the registry's words hide its status, it is what the daemon noted before it tried again, or what the registry
+// answers the client.
+func (b Build) explainPush(a answer, output string, err error) *fault.Fault {
+	if a.status == 0 && a.broken == "" {
+		a = b.lookBehind(a, output)
+	}
+	prefix, host := "push of profile "+b.Profile+": ", loginHost(cmp.Or(a.host, registry.Host(b.Push.Ref), "HOST"))
+	if f := loginFault(a, prefix, host, err); f != nil {
+		return f
+	}
+	a = a.without(b.Push.Ref)
+	switch {
+	case a.untrusted() || a.plainHTTP():
+		return transportFault(a, prefix, host, err)
+	case a.full():
+		return fault.New(fault.Registry, "%sthe registry takes no more data: %w", prefix, err).
+			Hint("free space or raise the quota; a smaller layer helps against a size limit: layers in mlbuild.yaml")
+	case a.status == 403:
+		return fault.New(fault.Denied, "%sthe registry refuses these credentials: %w", prefix, err).
+			Hint("ask for the right to push to this repository, which may also have to be created first; another account: docker login %s", host)
+	case a.status == 429:
+		return slowDown(fault.New(fault.Registry, "%sthe registry asks to slow down: %w", prefix, err), a).
+			Hint("run the same command again later: finished steps are cached")
+	case a.status == 404:
+		return fault.New(fault.Registry, "%sthe registry has no such repository: %w", prefix, err).Hint("create the repository or its project first, or check its name")
+	case a.passes():
+		return fault.New(fault.Registry, "%sthe registry failed: %w", prefix, err).Hint("run the same command again: finished steps are cached").Retryable()
+	}
+	return b.refused(a, fault.New(fault.Registry, "%sthe registry refuses it: %w", prefix, err))
+}
+
+// lookBehind finds the status behind an answer that does not say it.
+func (b Build) lookBehind(a answer, output string) answer {
+	if before, ok := retried(output); ok {
+		before.said = cmp.Or(a.said, before.said)
+		return before
+	}
+	if a.said == nameUnknown {
+		a.status = 404
+	}
+	if a.status != 0 || b.Push.Ask == nil {
+		return a
+	}
+	if err := b.Push.Ask(); err != nil {
+		if asked, ok := typedAnswer(err); ok {
+			asked.said = cmp.Or(a.said, asked.said)
+			return asked
 		}
 	}
-	return fault.New(fault.Registry, "%sthe registry refuses it: %w", prefix, err).
-		Hint("the registry's own log may say more; check the name of the repository and who may push to it")
+	return a
+}
+
+// nameUnknown is the message of the distribution spec's code NAME_UNKNOWN, of which containerd passes on nothing else.
+const nameUnknown = "repository name not known to registry"
+
+// mediaTypes is how registries name what they do not know.
+var mediaTypes = lazyregexp.New(`(?i)media ?type|\bzstd\b`)
+
+// refused adds to a refusal for reasons of the registry's own what may help.
+func (b Build) refused(a answer, f *fault.Fault) *fault.Fault {
+	if b.Push.Taken {
+		f.Hint("the tag names another image already: where tags are immutable, push under a new one")
+	}
+	if mediaTypes.MatchString(a.said) {
+		f.Hint("a registry that knows no zstd takes other layers: --compression gzip")
+	}
+	return f.Hint("the registry's own log may say more; check the name of the repository and who may push to it")
+}
+
+// loginFault is the fault of an account that is missing or wrong, nil if it is none.
+func loginFault(a answer, prefix, host string, err error) *fault.Fault {
+	refused := a.status == 401 || a.token && (a.status == 0 && a.broken == "" || a.status >= 400 && a.status < 500 && a.status != 429)
+	switch {
+	case refused && a.anon:
+		return fault.New(fault.Auth, "%s%s wants a login, and there is none: %w", prefix, host, err).Hint("docker login %s", host)
+	case refused:
+		return fault.New(fault.Auth, "%sthe registry rejected the credentials for %s: %w", prefix, host, err).Hint("docker login %s, with an account that may push", host)
+	case a.token && a.untrusted():
+		return fault.New(fault.CA, "%smlbuild itself does not trust the certificate of the service where it logs in at %s: %w", prefix, host, err).
+			Hint("give its CA with --ca-cert or SSL_CERT_FILE")
+	}
+	return nil
+}
+
+// slowDown makes a fault that passes of one with a 429.
+func slowDown(f *fault.Fault, a answer) *fault.Fault {
+	if a.wait != "" {
+		f.Hint("the registry says when to come again, Retry-After: %s", a.wait)
+	}
+	return f.Retryable()
+}
+
+// transportFault is a server that the daemon cannot talk to as it tries to.
+func transportFault(a answer, prefix, host string, err error) *fault.Fault {
+	if a.untrusted() {
+		f := fault.New(fault.CA, "%sthe daemon does not trust the certificate of %s: %w", prefix, host, err)
+		f.Hints = caHints
+		return f
+	}
+	return fault.New(fault.Registry, "%s%s speaks plain http, and the daemon asks by https: %w", prefix, host, err).
+		Hint("say so in the daemon's buildkitd.toml (of the local daemon: --daemon-config FILE):\n[registry.%q]\n  http = true", host).
+		Hint("for the push alone: --output type=registry,registry.insecure=true")
 }

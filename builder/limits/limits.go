@@ -20,6 +20,8 @@ const (
 	Upload = 5 * time.Minute
 	// Look is for what the client asks a registry only to save work: without an answer everything is built.
 	Look = 10 * time.Second
+	// Refusal is for what the client asks a registry that refused a push of the daemon's: why it did.
+	Refusal = 10 * time.Second
 	// Helper is for a docker credential helper.
 	Helper = 30 * time.Second
 	// Git is for what git says of the project's directory.
@@ -41,7 +43,7 @@ type Limit struct {
 // All lists the table in its order.
 func All() []Limit {
 	return []Limit{
-		{"Connect", Connect}, {"TLS", TLS}, {"Answer", Answer}, {"Document", Document}, {"Upload", Upload}, {"Look", Look},
+		{"Connect", Connect}, {"TLS", TLS}, {"Answer", Answer}, {"Document", Document}, {"Upload", Upload}, {"Look", Look}, {"Refusal", Refusal},
 		{"Helper", Helper}, {"Git", Git}, {"Docker", Docker}, {"File", File}, {"Stop", Stop},
 	}
 }

@@ -31,7 +31,7 @@ func (o Options) OwnCaches() []string {
 func (o Options) withOwn(own []string) []Cache {
 	all := slices.Clone(o.CacheFrom)
 	for _, ref := range own {
-		all = append(all, Cache{Type: registryCache, Attrs: map[string]string{"ref": ref}})
+		all = append(all, Cache{Type: registryCache, Attrs: o.reached(map[string]string{"ref": ref})})
 	}
 	return all
 }
@@ -45,9 +45,17 @@ func (o Options) CacheTargets() []Cache {
 	if o.NoOwnCache {
 		return nil
 	}
-	return []Cache{{Type: registryCache, Attrs: map[string]string{
-		"ref": o.OwnCaches()[0], "mode": "min", "ignore-error": "true", "oci-mediatypes": "true", "image-manifest": "true", "compression": zstd,
-	}}}
+	return []Cache{{Type: registryCache, Attrs: o.reached(map[string]string{
+		"ref": o.OwnCaches()[0], "mode": "min", "oci-mediatypes": "true", "image-manifest": "true", "compression": zstd,
+	})}}
+}
+
+// reached adds to the attributes of an own cache how the daemon reaches its registry, which is the image's.
+func (o Options) reached(attrs map[string]string) map[string]string {
+	if len(o.Insecure()) > 0 {
+		attrs[insecureAttr] = "true"
+	}
+	return attrs
 }
 
 // inZstd gives the caches whose codec can be chosen the images' own, where the user names none.

@@ -10,7 +10,7 @@ import (
 func TestCaches(t *testing.T) {
 	own := Cache{Type: "registry", Attrs: map[string]string{"ref": "registry.example/a:buildcache-cpu"}}
 	given := Cache{Type: "gha", Attrs: map[string]string{"scope": "x"}}
-	written := Cache{Type: "registry", Attrs: map[string]string{"ref": "registry.example/a:buildcache-cpu", "mode": "min", "ignore-error": "true",
+	written := Cache{Type: "registry", Attrs: map[string]string{"ref": "registry.example/a:buildcache-cpu", "mode": "min",
 		"oci-mediatypes": "true", "image-manifest": "true", "compression": "zstd"}}
 	there := []string{"registry.example/a:buildcache-cpu"}
 	ofDev := Cache{Type: "registry", Attrs: map[string]string{"ref": "registry.example/a:buildcache-cpu-dev"}}

@@ -26,6 +26,7 @@ type Options struct {
 	CacheTo     []Cache   // in place of the profile's own cache
 	NoOwnCache  bool      // neither import nor export the cache beside the image
 	Again       bool      // some steps run again, whatever is known of their results
+	Written     *Written  // notes what of the outputs cannot be written; nil = nothing does
 }
 
 // zstd is the codec of layers unless another is wanted.
@@ -54,7 +55,37 @@ func (o Options) oneRepository() bool {
 
 // usualLayers reports whether the layers are zstd, as the exporter makes them unless it is told more.
 func (o Options) usualLayers() bool {
-	return cmp.Or(o.Compression, recipe.Zstd) == recipe.Zstd && !slices.ContainsFunc(o.Outputs, func(out Output) bool { return len(out.Attrs) > 0 })
+	return cmp.Or(o.Compression, recipe.Zstd) == recipe.Zstd && !slices.ContainsFunc(o.Outputs, Output.changesLayers)
+}
+
+// insecureAttr is BuildKit's attribute of an output or cache whose registry has no certificate that can be proved, or no https.
+const insecureAttr = "registry.insecure"
+
+// changesLayers reports whether the output has attributes that may make other layers.
+func (o Output) changesLayers() bool {
+	for name := range o.Attrs {
+		if name != insecureAttr {
+			return true
+		}
+	}
+	return false
+}
+
+// Insecure lists the registries that the user said to be insecure: those of the tags, where the output says so.
+func (o Options) Insecure() []string {
+	if !slices.ContainsFunc(o.Outputs, Output.insecure) {
+		return nil
+	}
+	var all []string
+	for _, t := range o.Tags {
+		all = append(all, registry.Host(t))
+	}
+	return all
+}
+
+func (o Output) insecure() bool {
+	yes, err := strconv.ParseBool(o.Attrs[insecureAttr])
+	return err == nil && yes && o.Type.Place() == Registry
 }
 
 // imageAttrs are the attributes that every image gets, whichever way it goes out.

@@ -109,7 +109,7 @@ func (o Options) Entries() ([]bkclient.ExportEntry, error) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, e)
+		all = append(all, o.Written.watching(e))
 	}
 	return all, nil
 }

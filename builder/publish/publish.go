@@ -12,6 +12,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/mlbuild/mlbuild/builder/limits"
 	"github.com/mlbuild/mlbuild/builder/registry"
 )
 
@@ -56,6 +57,13 @@ type Published struct {
 	Route  Route
 	Size   int64   // bytes of the compressed layers; 0 = unknown
 	Layers *Layers // nil = unknown, or nothing was pushed
+	Unkept []Unkept
+}
+
+// Unkept is what a build could not leave in the registry for later ones. The image itself is there.
+type Unkept struct {
+	Ref string
+	Err error
 }
 
 // Layers counts the layers of a pushed image. New ones were in none of the repository's images that this build could see.
@@ -72,6 +80,7 @@ func (p Publisher) StartLook(ctx context.Context) func() *RemoteState {
 	go func() {
 		defer close(looked)
 		remote = Look(ctx, p.Registry, p.Options)
+		remote.refused = p.refusal(ctx, remote)
 		if !remote.keyed() {
 			p.askForRecords()
 		}
@@ -80,6 +89,20 @@ func (p Publisher) StartLook(ctx context.Context) func() *RemoteState {
 		<-looked
 		return remote
 	}
+}
+
+// refusal returns why the registry would take no image of this account, nil if it might. An account that may push and not read is asked for by an upload.
+func (p Publisher) refusal(ctx context.Context, remote *RemoteState) error {
+	if !p.Pushes() || !registry.Refuses(remote.failed) {
+		return nil
+	}
+	what := "whether " + registry.Host(p.Tags[0]) + " takes the image"
+	ctx, cancel := context.WithTimeoutCause(ctx, limits.Look, &limits.TimedOutError{What: what, For: limits.Look})
+	defer cancel()
+	if err := p.Registry.MayPush(ctx, p.Tags[0]); registry.Refuses(err) {
+		return err
+	}
+	return nil
 }
 
 // Decide decides how the image gets to its outputs, see the function of that name.
@@ -115,11 +138,17 @@ func (p Publisher) Publish(ctx context.Context, m Made) (Published, error) {
 	if err := p.putTags(ctx, m, desc, data, unreachable); err != nil {
 		return done, err
 	}
-	p.noteLast(ctx, m, desc, data, layers)
+	if err := p.noteLast(ctx, m, desc, data, layers); err != nil {
+		done.Unkept = append(done.Unkept, Unkept{lastOf(p.OwnCaches()[0]), err})
+	}
 	if p.cacheServes(m, layers) {
 		return done, nil
 	}
-	return done, p.exportCache(ctx, m)
+	err = p.exportCache(ctx, m)
+	if err != nil && len(p.CacheTo) == 0 { // nobody has asked for it
+		done.Unkept, err = append(done.Unkept, Unkept{p.OwnCaches()[0], err}), nil
+	}
+	return done, err
 }
 
 // push carries out the route. Where a way fails the next one is taken, and in the end the daemon pushes everything, which also knows where

@@ -175,7 +175,7 @@ func (o Options) brought(m Made) bool {
 // locate has the daemon find the layers in the cache that was just written. It then knows which repository has them, which it does not note of a zstd layer that it
 // pushes (BuildKit util/push/push.go), and mounts them from there into the repository of another project.
 func (p Publisher) locate(ctx context.Context, layers []*pb.Definition) error {
-	own := []Cache{{Type: registryCache, Attrs: map[string]string{"ref": p.OwnCaches()[0]}}}
+	own := []Cache{{Type: registryCache, Attrs: p.reached(map[string]string{"ref": p.OwnCaches()[0]})}}
 	_, err := p.Run(ctx, Run{}, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
 		return solveLayers(ctx, gw, layers, own)
 	})
@@ -187,11 +187,11 @@ func (p Publisher) locate(ctx context.Context, layers []*pb.Definition) error {
 func lastOf(cache string) string { return cache + "_image" }
 
 // noteLast notes the pushed image for builds under other tags, unless only its files differ from the image that this build started from. Where that fails, they do more work.
-func (p Publisher) noteLast(ctx context.Context, m Made, desc ocispecs.Descriptor, data []byte, layers []ocispecs.Descriptor) {
+func (p Publisher) noteLast(ctx context.Context, m Made, desc ocispecs.Descriptor, data []byte, layers []ocispecs.Descriptor) error {
 	if p.NoOwnCache || m.Remote.unknown || len(m.Graphs) != 1 || !p.usualLayers() || m.startsFrom(layers) {
-		return
+		return nil
 	}
-	_ = p.Registry.Tag(ctx, lastOf(p.OwnCaches()[0]), desc, data)
+	return p.Registry.Tag(ctx, lastOf(p.OwnCaches()[0]), desc, data)
 }
 
 // startsFrom reports whether the image that the registry had before the build holds all layers but the project's files. Where the layers are not known there is nothing to note.

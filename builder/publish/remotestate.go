@@ -24,6 +24,7 @@ type RemoteState struct {
 	cached  map[digest.Digest]bool // of the caches
 	unknown bool                   // the registry did not let the client look
 	failed  error                  // why
+	refused error                  // the registry would not take the image of this account
 }
 
 // remoteImage is an image in a registry.
@@ -57,8 +58,8 @@ func Look(ctx context.Context, r *registry.Client, o Options) *RemoteState {
 		})
 	}
 	s := &RemoteState{layers: map[digest.Digest]bool{}, cached: map[digest.Digest]bool{}}
-	if err := eg.Wait(); err != nil {
-		s.unknown, s.failed = true, err
+	if s.failed = eg.Wait(); s.failed != nil {
+		s.unknown = true
 		return s
 	}
 	for i, f := range all {
@@ -134,6 +135,12 @@ func (o Options) interesting() []string {
 	}
 	return o.OwnCaches()
 }
+
+// Refused returns why the registry would not take the image, nil if it might: a build that is to be pushed need not begin.
+func (s *RemoteState) Refused() error { return s.refused }
+
+// Tagged reports whether the first tag named an image.
+func (s *RemoteState) Tagged() bool { return s.digest != "" }
 
 // keyed reports whether the image to start from may have layers that can be reused.
 func (s *RemoteState) keyed() bool {

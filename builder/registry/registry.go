@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,31 +26,51 @@ const maxManifest = 4 << 20
 
 // Client is the client's own view of the registries: it reads manifests, puts tags, and brings small layers. Large ones never pass through it.
 type Client struct {
-	hosts  docker.RegistryHosts
-	waits  waits
-	silent silentHosts
+	hosts    docker.RegistryHosts
+	insecure []string // hosts that are also believed on plain HTTP
+	waits    waits
+	silent   silentHosts
 }
 
-// New takes the credentials of the docker config and the CA bundle (PEM, nil = the system's). Loopback is plain HTTP.
-func New(auth authprovider.AuthConfigProvider, ca []byte) *Client {
-	client := &http.Client{
-		Transport:     &transports{plain: transport(nil), secure: sync.OnceValue(func() *http.Transport { return transport(ca) })},
-		CheckRedirect: stayOnTLS,
-	}
+// New takes the credentials of the docker config, the CA bundle (PEM, nil = the system's), and the insecure hosts, see HTTPClient. Loopback is plain HTTP.
+func New(auth authprovider.AuthConfigProvider, ca []byte, insecure ...string) *Client {
+	client := HTTPClient(ca, insecure...)
 	authorizer := docker.NewDockerAuthorizer(docker.WithAuthClient(client), docker.WithAuthCreds(credentials(auth)))
 	hosts := docker.ConfigureDefaultRegistries(docker.WithClient(client), docker.WithAuthorizer(authorizer), docker.WithPlainHTTP(docker.MatchLocalhost))
-	return &Client{hosts: hosts, waits: documentWaits}
+	return &Client{hosts: hosts, insecure: insecure, waits: documentWaits}
+}
+
+// HTTPClient returns a client that trusts the CA bundle (PEM, nil = the system's) and takes no login from TLS to plain HTTP. Of the insecure hosts, host:port, which the user has
+// named so, no certificate is wanted, and where they speak no https they are asked by http, as the daemon does it (BuildKit's registry.insecure).
+func HTTPClient(ca []byte, insecure ...string) *http.Client {
+	t := &transports{plain: transport(nil), secure: sync.OnceValue(func() *http.Transport { return transport(ca) }), insecure: insecure}
+	if len(insecure) > 0 {
+		lax := transport(nil)
+		lax.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} //nolint:gosec // of hosts that the user has named
+		t.lax = docker.NewHTTPFallback(lax)
+	}
+	return &http.Client{Transport: t, CheckRedirect: func(req *http.Request, via []*http.Request) error {
+		if len(via) < maxRedirects && slices.Contains(insecure, req.URL.Host) {
+			return nil
+		}
+		return stayOnTLS(req, via)
+	}}
 }
 
 // transports keeps plain HTTP from the certificates: parsing the system's takes longer than a request to a registry nearby.
 type transports struct {
-	plain  *http.Transport
-	secure func() *http.Transport
+	plain    *http.Transport
+	secure   func() *http.Transport
+	insecure []string
+	lax      http.RoundTripper // for the insecure hosts
 }
 
 // RoundTrip implements http.RoundTripper.
 func (t *transports) RoundTrip(req *http.Request) (*http.Response, error) {
-	if req.URL.Scheme == "https" {
+	switch {
+	case slices.Contains(t.insecure, req.URL.Host):
+		return t.lax.RoundTrip(req)
+	case req.URL.Scheme == "https":
 		return t.secure().RoundTrip(req)
 	}
 	return t.plain.RoundTrip(req)

@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/containerd/containerd/v2/core/content"
@@ -29,12 +30,13 @@ import (
 
 // repo is a repository of a registry, to talk to.
 type repo struct {
-	host   docker.RegistryHost
-	base   string // URL without a slash at its end
-	scope  string // of a token
-	what   string // the tag or digest of the reference
-	waits  waits
-	silent *silentHosts
+	host     docker.RegistryHost
+	base     string // URL without a slash at its end
+	scope    string // of a token
+	what     string // the tag or digest of the reference
+	insecure bool   // the host is also believed on plain HTTP
+	waits    waits
+	silent   *silentHosts
 }
 
 func (r *Client) repo(ref string, push bool) (repo, error) {
@@ -60,6 +62,7 @@ func (r *Client) repo(ref string, push bool) (repo, error) {
 	for _, h := range hosts {
 		if h.Capabilities.Has(need) {
 			p.host, p.base = h, h.Scheme+"://"+h.Host+h.Path+"/"+reference.Path(named)
+			p.insecure = slices.Contains(r.insecure, h.Host)
 			return p, nil
 		}
 	}
@@ -93,20 +96,25 @@ func (p repo) send(ctx context.Context, method, to string, header map[string]str
 		if resp.StatusCode != http.StatusUnauthorized || !known || try > 0 {
 			return resp, nil
 		}
-		_ = resp.Body.Close()
 		if err := p.safeRealm(resp); err != nil {
+			_ = resp.Body.Close()
 			return nil, err
 		}
-		if err := p.authorize(ctx, func(ctx context.Context) error {
-			return p.host.Authorizer.AddResponses(ctx, []*http.Response{resp})
-		}); err != nil {
+		err = p.authorize(ctx, func(ctx context.Context) error { return p.host.Authorizer.AddResponses(ctx, []*http.Response{resp}) })
+		if errdefs.IsNotImplemented(err) { // it names no way to log in
+			return resp, nil
+		}
+		_ = resp.Body.Close()
+		if err != nil {
 			return nil, err
 		}
 	}
 }
 
-// isHost reports whether a URL is of the registry itself, which alone is given credentials: another scheme is another server.
-func (p repo) isHost(u *url.URL) bool { return u.Host == p.host.Host && u.Scheme == p.host.Scheme }
+// isHost reports whether a URL is of the registry itself, which alone is given credentials: another scheme is another server, unless the registry is insecure.
+func (p repo) isHost(u *url.URL) bool {
+	return u.Host == p.host.Host && (u.Scheme == p.host.Scheme || p.insecure)
+}
 
 // authorize runs a part of the log-in, which may ask a credential helper and a token service.
 func (p repo) authorize(ctx context.Context, f func(context.Context) error) error {
@@ -120,9 +128,9 @@ func (p repo) authorize(ctx context.Context, f func(context.Context) error) erro
 	return nil
 }
 
-// safeRealm refuses a token service on plain HTTP of a registry that is on TLS: the password would go there.
+// safeRealm refuses a token service on plain HTTP of a registry that is on TLS: the password would go there. Of an insecure registry that was said to be all right.
 func (p repo) safeRealm(resp *http.Response) error {
-	if p.host.Scheme != "https" {
+	if p.host.Scheme != "https" || p.insecure {
 		return nil
 	}
 	for _, c := range auth.ParseAuthHeader(resp.Header) {
@@ -134,7 +142,7 @@ func (p repo) safeRealm(resp *http.Response) error {
 	return nil
 }
 
-// wantStatus closes an answer, and returns an error unless it has the status.
+// wantStatus closes an answer, and returns a StatusError unless it has the status.
 func wantStatus(resp *http.Response, want ...int) error {
 	defer resp.Body.Close()
 	for _, s := range want {
@@ -142,8 +150,7 @@ func wantStatus(resp *http.Response, want ...int) error {
 			return nil
 		}
 	}
-	said, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10)) // only for people
-	return fmt.Errorf("%s %s: %s %s", resp.Request.Method, resp.Request.URL.Redacted(), resp.Status, strings.TrimSpace(string(said)))
+	return statusError(resp)
 }
 
 // manifestTypes are the media types that an answer may have.
@@ -262,6 +269,26 @@ func (r *Client) put(ctx context.Context, ref string, desc ocispecs.Descriptor, 
 		return err
 	}
 	return wantStatus(resp, http.StatusCreated, http.StatusNoContent)
+}
+
+// MayPush asks whether the repository of a reference takes an upload, and gives the upload up again. The error is a StatusError where the registry refuses, or that of a login.
+func (r *Client) MayPush(ctx context.Context, ref string) error {
+	p, err := r.repo(ref, true)
+	if err != nil {
+		return err
+	}
+	resp, err := p.send(ctx, http.MethodPost, p.base+"/blobs/uploads/", nil, nil)
+	if err != nil {
+		return err
+	}
+	at, begun := resp.Location()
+	if err := wantStatus(resp, http.StatusAccepted); err != nil || begun != nil {
+		return err
+	}
+	if resp, err := p.send(ctx, http.MethodDelete, at.String(), nil, nil); err == nil {
+		_ = resp.Body.Close() // registries that cannot give it up forget it in time
+	}
+	return nil
 }
 
 // Copy brings a blob from a store to the repository of ref.

@@ -3,12 +3,12 @@ package session
 import (
 	"context"
 	"maps"
+	"net/http"
 	"slices"
 
 	"github.com/distribution/reference"
 	"github.com/docker/cli/cli/config/types"
 	"github.com/moby/buildkit/session"
-	"github.com/moby/buildkit/session/auth"
 	"github.com/moby/buildkit/session/auth/authprovider"
 	"github.com/moby/buildkit/session/secrets/secretsprovider"
 	"github.com/moby/buildkit/session/sshforward/sshprovider"
@@ -22,19 +22,22 @@ type Offer struct {
 	Secrets Store
 	Auth    authprovider.AuthConfigProvider // registry credentials, nil = none
 	Hosts   []string                        // those whose credentials the daemon may have
-	Agents  []SSH
+	// Client asks the registries' token services; nil = one that trusts the system's certificates. It must take no login from TLS to plain HTTP.
+	Client   *http.Client
+	Insecure []string           // hosts, host:port, whose token service may be on plain HTTP
+	Refused  func(*fault.Fault) // is told why a login was not sent; nil = nobody is
+	Agents   []SSH
 }
 
 // Attachables are the offer as services of a session.
 func (o Offer) Attachables() ([]session.Attachable, error) {
 	all := []session.Attachable{secretsprovider.NewSecretProvider(o.Secrets)}
 	if o.Auth != nil {
-		provider := authprovider.NewDockerAuthProvider(authprovider.DockerAuthProviderConfig{AuthConfigProvider: onlyHosts(o.Auth, o.Hosts)})
-		server, ok := provider.(auth.AuthServer)
-		if !ok {
-			return nil, fault.New(fault.Internal, "BuildKit's provider of logins has another form")
+		offered, err := newTokens(o)
+		if err != nil {
+			return nil, err
 		}
-		all = append(all, tokens{server, onlyHosts(o.Auth, o.Hosts)})
+		all = append(all, offered)
 	}
 	if len(o.Agents) == 0 {
 		return all, nil

@@ -1,23 +1,16 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"errors"
-	"io/fs"
 	"path/filepath"
 	"runtime/debug"
-	"syscall"
+	"strconv"
 
-	"github.com/docker/cli/cli/config"
-	"github.com/docker/cli/cli/config/configfile"
-	"github.com/moby/buildkit/session/auth/authprovider"
 	"github.com/spf13/cobra"
 
 	"github.com/mlbuild/mlbuild/builder/daemon"
 	"github.com/mlbuild/mlbuild/builder/limits"
-	"github.com/mlbuild/mlbuild/builder/login"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 )
@@ -28,7 +21,10 @@ type daemonFlags struct {
 	tls      daemon.TLS
 	allowOld bool
 	noStart  bool
+	plainTCP bool
+	logins   []string
 	config   string
+	read     []byte // what config names, once it was read
 	ca       string
 }
 
@@ -41,6 +37,8 @@ func (d *daemonFlags) add(cmd *cobra.Command) {
 	f.StringVar(&d.tls.ServerName, "tlsservername", "", "`name` in the daemon's certificate, where it is not the address's host (default $BUILDKIT_TLS_SERVER_NAME)")
 	f.StringVar(&d.tls.Dir, "tlsdir", "", "`directory` with ca.pem, cert.pem and key.pem, or ca.crt, tls.crt and tls.key (default $BUILDKIT_TLS_DIR)")
 	f.BoolVar(&d.allowOld, "allow-old-daemon", false, "use a daemon older than "+daemon.MinVersion)
+	f.BoolVar(&d.plainTCP, "allow-plain-tcp", false, "talk to a tcp:// daemon without TLS: whoever is on the way reads secrets and may change the build (default $MLBUILD_ALLOW_PLAIN_TCP)")
+	f.StringSliceVar(&d.logins, "registry-login", nil, "`host` of a mirror in the daemon's configuration that may have its credentials of the docker config, may be repeated")
 	f.BoolVar(&d.noStart, "no-start", false, "never start the local daemon")
 	d.addLocal(cmd)
 	f.StringVar(&d.ca, "ca-cert", "", "PEM `file` of a company's CA for downloads and registries (default $SSL_CERT_FILE)")
@@ -54,7 +52,7 @@ func (d *daemonFlags) addLocal(cmd *cobra.Command) {
 // options fills what package daemon needs to know of the process.
 func (d *daemonFlags) options(ctx context.Context, e *env) (daemon.Options, error) {
 	o := daemon.Options{
-		Addr: d.addr, BuildkitHost: e.get("BUILDKIT_HOST"), TLS: d.tls, AllowOld: d.allowOld, NoStart: d.noStart,
+		Addr: d.addr, BuildkitHost: e.get("BUILDKIT_HOST"), TLS: d.tls, AllowOld: d.allowOld, AllowPlainTCP: d.plainTCP, NoStart: d.noStart,
 		XDGRuntimeDir: e.get("XDG_RUNTIME_DIR"), DockerHost: e.get("DOCKER_HOST"),
 		Binary: e.get("MLBUILD_BUILDKITD"), Version: buildkitVersion(), Executable: e.executable, Path: e.get("PATH"),
 		UID: e.uid, User: e.get("USER", "LOGNAME"), Home: e.home(), SSLCertFile: e.get("SSL_CERT_FILE"),
@@ -69,15 +67,31 @@ func (d *daemonFlags) options(ctx context.Context, e *env) (daemon.Options, erro
 			ServerName: e.get("BUILDKIT_TLS_SERVER_NAME"), Dir: e.get("BUILDKIT_TLS_DIR"),
 		}
 	}
-	o.StateDir, o.RuntimeDir = stateDirs(e)
-	if path := cmp.Or(d.config, e.get("MLBUILD_DAEMON_CONFIG")); path != "" {
-		text, err := limits.ReadFile(ctx, path, maxText)
+	if text := e.get("MLBUILD_ALLOW_PLAIN_TCP"); text != "" && !d.plainTCP {
+		yes, err := strconv.ParseBool(text)
 		if err != nil {
-			return o, fault.New(fault.Embedded, "cannot read the daemon's settings %s: %w", path, pathCause(err))
+			return o, fault.New(fault.Usage, "MLBUILD_ALLOW_PLAIN_TCP=%s is neither true nor false", text).Hint("MLBUILD_ALLOW_PLAIN_TCP=1")
 		}
-		o.Config = string(text)
+		o.AllowPlainTCP = yes
 	}
-	return o, nil
+	o.StateDir, o.RuntimeDir = stateDirs(e)
+	text, err := d.settings(ctx, e)
+	o.Config = text
+	return o, err
+}
+
+// settings returns the user's own settings for the local daemon, "" if there are none. They are read once: the file may be a pipe. Errors: fault.Embedded.
+func (d *daemonFlags) settings(ctx context.Context, e *env) (string, error) {
+	path := cmp.Or(d.config, e.get("MLBUILD_DAEMON_CONFIG"))
+	if path == "" || d.read != nil {
+		return string(d.read), nil
+	}
+	text, err := limits.ReadFile(ctx, path, maxText)
+	if err != nil {
+		return "", fault.New(fault.Embedded, "cannot read the daemon's settings %s: %w", path, pathCause(err))
+	}
+	d.read = text
+	return string(text), nil
 }
 
 // stateDirs returns the directories of the local daemon; MLBUILD_STATE_DIR holds everything in one.
@@ -129,30 +143,6 @@ func (d *daemonFlags) caBundle(ctx context.Context, e *env) ([]byte, error) {
 
 // maxText bounds what is read of a file that a flag names, in bytes.
 const maxText = 16 << 20
-
-// registryAuth reads the docker configuration. A missing one gives no credentials.
-func registryAuth(ctx context.Context, e *env) (authprovider.AuthConfigProvider, error) {
-	dir := e.get("DOCKER_CONFIG")
-	if dir == "" {
-		dir = e.inHome(".docker")
-	}
-	file := configfile.New(filepath.Join(dir, config.ConfigFileName))
-	if dir == "" {
-		return login.Provider(file), nil // nobody's: not that of the working directory
-	}
-	data, err := limits.ReadFile(ctx, file.Filename, maxText)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
-		return login.Provider(file), nil
-	}
-	if err == nil {
-		err = file.LoadFromReader(bytes.NewReader(data))
-	}
-	if err != nil {
-		return nil, fault.New(fault.Auth, "the docker configuration cannot be read: %w", err).
-			Hint("mend %s, or name another directory with DOCKER_CONFIG", file.Filename)
-	}
-	return login.Provider(file), nil
-}
 
 // proxy reads the proxy variables, of which programs know both spellings.
 func (e *env) proxy() ops.Proxy {

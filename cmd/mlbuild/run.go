@@ -76,6 +76,8 @@ func (r *runFlags) prepare(ctx context.Context, e *env, cmd *cobra.Command, args
 	collect(err)
 	auth, err := registryAuth(ctx, e)
 	collect(err)
+	mirrors, err := r.daemon.mirrors(ctx, e)
+	collect(err)
 	collect(noEpoch)
 	collect(p.readLocks())
 	var w wanted
@@ -86,7 +88,7 @@ func (r *runFlags) prepare(ctx context.Context, e *env, cmd *cobra.Command, args
 	s.request = builder.Request{
 		Dir: p.dir, State: clientState(e), Variants: p.variants, BuildLock: p.systemLock, Target: w.target, Outputs: w.outputs, NoCache: w.noCache, Locked: w.locked,
 		Compression: w.compression, CacheFrom: w.cacheFrom, CacheTo: w.cacheTo, NoOwnCache: w.noOwnCache,
-		Version: c.version, KnownHosts: given.knownHosts, Secrets: given.secrets, SSH: given.ssh, CA: ca, Proxy: e.proxy(), Auth: auth,
+		Version: c.version, KnownHosts: given.knownHosts, Secrets: given.secrets, SSH: given.ssh, CA: ca, Proxy: e.proxy(), Auth: auth, AuthHosts: mirrors,
 		Epoch: created, Note: s.note,
 	}
 	if s.progress != nil {

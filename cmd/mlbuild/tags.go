@@ -2,6 +2,8 @@ package main
 
 import (
 	"errors"
+	"net"
+	"strconv"
 	"strings"
 
 	"github.com/distribution/reference"
@@ -65,7 +67,53 @@ func (r *tagRules) reference(v builder.Variant, tag string) string {
 	if placed {
 		suffix = ""
 	}
+	if recipe.Image != "" && isBranch(text) {
+		r.faults = append(r.faults, fault.New(fault.Ref, "--tag %s: a tag has no slash", tag).Hint("--tag %s", legalTag(tag)).
+			Hint("if the repository of Docker Hub is meant, write --tag docker.io/%s:TAG", strings.ToLower(text)))
+		return ""
+	}
 	return r.taking(v.Profile, tag, text, suffix)
+}
+
+// isBranch reports whether a text may be the name of a git branch, "feature/login", as well as that of a repository on Docker Hub. A reference with a registry or a
+// tag is none.
+func isBranch(text string) bool {
+	host, rest := splitHost(text)
+	return host == "" && strings.Contains(rest, "/") && !strings.ContainsAny(rest, ":@")
+}
+
+// splitHost takes the registry off a reference, "" where it names none: as docker does it, a first part with a dot or a port, or localhost. A name whose last label
+// is a number and that is no address, such as "v1.2", is no host (RFC 3696, section 2).
+func splitHost(text string) (host, rest string) {
+	first, rest, ok := strings.Cut(text, "/")
+	if !ok {
+		return "", text
+	}
+	name, port, hasPort := strings.Cut(first, ":")
+	_, notPort := strconv.ParseUint(port, 10, 16)
+	switch {
+	case strings.HasPrefix(first, "["), name == "localhost" && !hasPort, net.ParseIP(name) != nil && !hasPort, hasPort && notPort == nil:
+		return first, rest
+	case hasPort || !strings.Contains(name, ".") || isNumber(name[strings.LastIndex(name, ".")+1:]):
+		return "", text
+	}
+	return first, rest
+}
+
+func isNumber(s string) bool {
+	_, err := strconv.ParseUint(s, 10, 64)
+	return err == nil
+}
+
+var noTagCharacters = lazyregexp.New(`[^A-Za-z0-9_.{}-]+`)
+
+// maxTag bounds a tag, in characters (distribution spec, "Pulling manifests").
+const maxTag = 128
+
+// legalTag makes a tag of a text that cannot be one, such as a branch's name. "{profile}" stays.
+func legalTag(text string) string {
+	tag := strings.Trim(noTagCharacters.ReplaceAllString(text, "-"), ".-")
+	return tag[:min(maxTag, len(tag))]
 }
 
 // stageSuffix keeps a stage from taking the tag of the image itself.
@@ -115,27 +163,43 @@ func parseTag(tag, text, suffix string) (string, *fault.Fault) {
 	}
 	full, err := reference.WithTag(reference.TrimNamed(named), tagged.Tag()+suffix)
 	if err != nil {
-		return "", badTag(tag, tagged.Tag()+suffix, err)
+		return "", notTag(tag, tagged.Tag()+suffix)
 	}
 	return full.String(), nil
 }
 
 // badTag says in words why a reference is none.
 func badTag(tag, text string, err error) *fault.Fault {
-	name, rest := text, ""
-	if i := strings.LastIndex(text, ":"); i > strings.LastIndex(text, "/") {
-		name, rest = text[:i], text[i:]
-	}
+	host, rest := splitHost(text)
+	path, label, _ := strings.Cut(rest, ":")
+	name := strings.TrimPrefix(host+"/"+path, "/")
 	if lower := strings.ToLower(name); lower != name {
-		return fault.New(fault.Ref, "--tag %s: a repository's name is lower case", tag).Hint("--tag %s", lower+rest)
+		return fault.New(fault.Ref, "--tag %s: a repository's name is lower case", tag).Hint("--tag %s", lower+text[len(name):])
 	}
-	if _, err := reference.ParseNormalizedNamed(name); err == nil {
-		return fault.New(fault.Ref, "--tag %s: %q is not a tag", tag, strings.TrimPrefix(rest, ":")).
-			Hint("a tag is made of letters, digits, '_', '.' and '-', starts with none of the last two, and has at most 128 characters")
+	if _, err := reference.ParseNormalizedNamed(name); err == nil && strings.Contains(rest, ":") {
+		return notTag(tag, label)
 	}
 	return fault.New(fault.Ref, "--tag %s is not an image reference: %w", tag, err).
 		Hint("for example --tag registry.example.com/team/app:1.2")
 }
+
+// notTag says why the last part of --tag is no tag, and proposes one.
+func notTag(tag, label string) *fault.Fault {
+	f := fault.New(fault.Ref, "--tag %s: %q is not a tag", tag, label)
+	if strings.Contains(label, "/") {
+		f = fault.New(fault.Ref, "--tag %s: a tag has no slash, and %q has one", tag, label)
+	}
+	written := strings.TrimSuffix(tag, label)
+	if written == tag { // with a profile's suffix or name
+		return f.Hint(tagForm)
+	}
+	if legal := legalTag(label); legal != "" && legal != label {
+		f.Hint("--tag %s", written+legal)
+	}
+	return f.Hint(tagForm)
+}
+
+const tagForm = "a tag is made of letters, digits, '_', '.' and '-', starts with none of the last two, and has at most 128 characters"
 
 // latestTags are the tags of a push that names none.
 func latestTags(variants []builder.Variant, target string) error {

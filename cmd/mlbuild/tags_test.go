@@ -1,12 +1,14 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mlbuild/mlbuild/builder"
+	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
@@ -65,6 +67,55 @@ func TestTags(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestBranchAsTag: what CI hands on as a tag is the name of a branch, which is told from a repository.
+func TestBranchAsTag(t *testing.T) {
+	const image = "registry.example.com/team/app"
+	for _, c := range []struct{ image, tag, says, hint string }{
+		{image, "feature/login", "a tag has no slash", "--tag feature-login"},
+		{image, "Feature/Login", "a tag has no slash", "--tag Feature-Login"},
+		{image, "v1.2/fix", "a tag has no slash", "--tag v1.2-fix"},
+		{image, "dependabot/pip/torch-2.9", "a tag has no slash", "--tag dependabot-pip-torch-2.9"},
+		{image, "{profile}/x", "a tag has no slash", "--tag {profile}-x"},
+		{image, "feature/" + strings.Repeat("x", 200), "a tag has no slash", "--tag feature-" + strings.Repeat("x", 120)},
+		{image, "fix #12", `"fix #12" is not a tag`, "--tag fix-12"},
+		{image, "1.2+cu121", `"1.2+cu121" is not a tag`, "--tag 1.2-cu121"},
+		{image, "-1", `"-1" is not a tag`, "--tag 1"},
+		{"", "127.0.0.1:5000/team/app:feature/login", `a tag has no slash, and "feature/login" has one`, "--tag 127.0.0.1:5000/team/app:feature-login"},
+		{"", "registry.example.com/app:feature/login", "a tag has no slash", "--tag registry.example.com/app:feature-login"},
+		{"", "team/app:feature/login", "a tag has no slash", "--tag team/app:feature-login"},
+		{"", "app:feature/login", "a tag has no slash", "--tag app:feature-login"},
+		{"", "[::1]:5000/app:feature/login", "a tag has no slash", "--tag [::1]:5000/app:feature-login"},
+		{"", "team/app:1.2+cu121", `"1.2+cu121" is not a tag`, "--tag team/app:1.2-cu121"},
+		{"", "Team/app:feature/login", "lower case", "--tag team/app:feature/login"},
+	} {
+		err := setTags(variants(c.image, "cpu"), []string{c.tag}, "")
+		all := fault.All(err)
+		if len(all) != 1 || all[0].Code != fault.Ref || !strings.Contains(all[0].Message, c.says) || !slices.Contains(all[0].Hints, c.hint) {
+			t.Errorf("--tag %s: %v with the hints %q, want %q and %q", c.tag, err, hintsOf(all), c.says, c.hint)
+		}
+	}
+	for tag, want := range map[string]string{ // references
+		"localhost/app": "localhost/app:latest", "registry.example.com/team/app": "registry.example.com/team/app:latest", "10.0.0.1/app": "10.0.0.1/app:latest", "reg:5000/a": "reg:5000/a:latest",
+		"team/app:1": "docker.io/team/app:1", "docker.io/team/app": "docker.io/team/app:latest",
+	} {
+		vs := variants(image, "cpu")
+		if err := setTags(vs, []string{tag}, ""); err != nil || vs[0].Tags[0] != want {
+			t.Errorf("--tag %s: %v, %v, want %s", tag, vs[0].Tags, err, want)
+		}
+	}
+	vs := variants("", "cpu")
+	if err := setTags(vs, []string{"team/app"}, ""); err != nil || vs[0].Tags[0] != "docker.io/team/app:latest" {
+		t.Errorf("a project without an image: %v, %v", vs[0].Tags, err)
+	}
+}
+
+func hintsOf(all fault.List) (hints []string) {
+	for _, f := range all {
+		hints = append(hints, f.Hints...)
+	}
+	return hints
 }
 
 // A stage has tags of its own: it never replaces the image.

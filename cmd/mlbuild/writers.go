@@ -38,11 +38,15 @@ func (w *writers) file(paths map[string]string) func(string) (io.WriteCloser, er
 	return func(profile string) (io.WriteCloser, error) {
 		path := paths[profile]
 		if path == "-" {
-			return nopCloser{raw(w.env.stdout)}, nil
+			return named{nopCloser{raw(w.env.stdout)}, "to stdout"}, nil
 		}
 		to := placeOf(path)
 		if to.stream {
-			return to.open()
+			f, err := to.open()
+			if err != nil {
+				return nil, err
+			}
+			return named{f, path}, nil
 		}
 		path = to.path
 		f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
@@ -53,8 +57,30 @@ func (w *writers) file(paths map[string]string) func(string) (io.WriteCloser, er
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.pending[profile] = append(w.pending[profile], pendingFile{f.Name(), path})
-		return f, nil
+		return named{f, path}, nil
 	}
+}
+
+// named is a file that is written, under the name that people know it by.
+type named struct {
+	io.WriteCloser
+	name string
+}
+
+// Write implements io.Writer. Errors: fault.Output.
+func (n named) Write(p []byte) (int, error) {
+	written, err := n.WriteCloser.Write(p)
+	return written, n.explain(err)
+}
+
+// Close implements io.Closer. Errors: fault.Output.
+func (n named) Close() error { return n.explain(n.WriteCloser.Close()) }
+
+func (n named) explain(err error) error {
+	if err == nil || errors.Is(err, os.ErrClosed) {
+		return err
+	}
+	return fault.New(fault.Output, "cannot write %s: %w", n.name, pathCause(err)).Hint("make room there, or name another place")
 }
 
 // check finds destinations that cannot be written before anything is built.
@@ -205,6 +231,18 @@ func pingDocker(ctx context.Context, docker string, environ []string) error {
 			Hint("start dockerd, or write the archive: --output type=docker,dest=image.tar").Retryable()
 	}
 	return nil
+}
+
+// Write implements io.Writer. Where docker load takes no more, its verdict says why.
+func (l *dockerLoad) Write(p []byte) (int, error) {
+	n, err := l.Writer.Write(p)
+	if err != nil {
+		err = errors.Join(l.close(), err)
+		if f, ok := errors.AsType[*fault.Fault](err); ok {
+			return n, f
+		}
+	}
+	return n, err
 }
 
 // Close implements io.Closer.
