@@ -3,6 +3,7 @@ package builder
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/mlbuild/mlbuild/builder/diagnose"
@@ -22,6 +23,11 @@ func (m *imageBuild) explain(ctx context.Context, err error) error {
 // failure is what is known of the build now that something in it failed. taken says that the tag named an image before.
 func (m *imageBuild) failure(taken bool) diagnose.Build {
 	known := m.failed(m.v.Profile, m.w)
+	for _, c := range m.req.CacheTo {
+		if dir, err := filepath.Abs(c.Attrs["dest"]); err == nil && c.Attrs["dest"] != "" {
+			known.Here = append(known.Here, dir)
+		}
+	}
 	if m.publish.Pushes() {
 		known.Push = diagnose.Target{Ref: m.publish.Tags[0], Taken: taken, Ask: func() error {
 			ctx, cancel := context.WithTimeoutCause(m.ctx, limits.Refusal, &limits.TimedOutError{What: "why the push was refused", For: limits.Refusal})

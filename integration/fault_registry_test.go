@@ -234,12 +234,11 @@ func TestAuthorityOfATokenService(t *testing.T) {
 
 // TestMirrorWithALogin: a mirror in the daemon's configuration gets credentials only where the user has named it.
 func TestMirrorWithALogin(t *testing.T) {
-	testbed.Shared(t)
+	open := testbed.Shared(t).Registry // has the image with which the requirements are resolved
 	private := testbed.NewRegistry(t, testbed.RegistryOptions{Auth: &testbed.BasicAuth{User: "u", Password: "p"}})
-	for _, image := range []string{"library/mirrored:1", "library/python:3-slim"} {
-		tinyBase(t, private.Ref(image), &authn.Basic{Username: "u", Password: "p"})
-	}
-	d := testbed.NewDaemon(t, testbed.DaemonOptions{Config: fmt.Sprintf("[registry.\"docker.io\"]\n  mirrors = [%q]\n[registry.%q]\n  http = true\n", private.Addr, private.Addr)})
+	tinyBase(t, private.Ref("library/mirrored:1"), &authn.Basic{Username: "u", Password: "p"})
+	d := testbed.NewDaemon(t, testbed.DaemonOptions{Config: fmt.Sprintf("[registry.\"docker.io\"]\n  mirrors = [%q, %q]\n[registry.%q]\n  http = true\n[registry.%q]\n  http = true\n",
+		private.Addr, open.Addr, private.Addr, open.Addr)})
 	b := connect(t, d.Addr())
 	p := based(t, "docker.io/library/mirrored:1")
 	req := p.quiet(p.variant("cpu"))

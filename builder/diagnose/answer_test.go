@@ -138,6 +138,22 @@ func TestPushFaults(t *testing.T) {
 	}
 }
 
+// TestWhoseDisk: a path of this machine is not the daemon's.
+func TestWhoseDisk(t *testing.T) {
+	for text, code := range map[string]fault.Code{
+		"error writing layer blob: write /home/me/cache/ingest/7/data: no space left on device":  fault.Output,
+		"failed to solve: mkdir /home/me/cache/blobs: disk quota exceeded":                       fault.Output,
+		"failed to solve: write /home/me/cache2/x: no space left on device":                      fault.Disk,
+		"failed to solve: write /var/lib/buildkit/home/me/cache/x: no space left on device":      fault.Disk,
+		"failed to solve: failed to copy files: copy file range failed: no space left on device": fault.Disk,
+	} {
+		b := Build{Profile: "cpu", Logs: NewWatcher(nil), Here: []string{"/home/me/cache"}}
+		if got := fault.All(b.Explain(errors.New(text))); len(got) != 1 || got[0].Code != code {
+			t.Errorf("%s: %v, want %s", text, got, code)
+		}
+	}
+}
+
 // TestWordsOfCommands: what a step's own command prints or is called is no answer of a registry.
 func TestWordsOfCommands(t *testing.T) {
 	for _, text := range []string{

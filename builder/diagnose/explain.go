@@ -3,6 +3,7 @@ package diagnose
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	gatewaypb "github.com/moby/buildkit/frontend/gateway/pb"
@@ -50,6 +51,7 @@ type Build struct {
 	Stopped error    // why the run ended, nil = it goes on
 	Logs    *Watcher // what the steps said
 	Push    Target   // where the image goes
+	Here    []string // directories of this machine that the daemon fills by way of the client
 }
 
 // Explain turns an error of the build into faults. A fault passes unchanged.
@@ -69,6 +71,9 @@ func (b Build) Explain(err error) error {
 		return unsafe
 	}
 	msg := err.Error()
+	if f := b.fullHere(err); f != nil {
+		return f
+	}
 	if f := apply(rules[:1], output, err, ""); f != nil && !pushForm.MatchString(msg) { // a step's own program saw the full disk
 		return f
 	}
@@ -95,6 +100,22 @@ func (b Build) Explain(err error) error {
 		return stepFault(b.Profile, failed.Name, output, exit, err)
 	}
 	return fault.New(fault.Internal, "build of profile %s: %w", b.Profile, err)
+}
+
+var fullPath = lazyregexp.New(`\b[a-z]+ (/[^:]*): (?:no space left on device|disk quota exceeded)`) // as an os.PathError words it
+
+// fullHere knows a disk of this machine that is full, by the path of the file that could not be written.
+func (b Build) fullHere(err error) *fault.Fault {
+	m := fullPath.FindStringSubmatch(err.Error())
+	if m == nil {
+		return nil
+	}
+	for _, dir := range b.Here {
+		if rel, relErr := filepath.Rel(dir, m[1]); relErr == nil && filepath.IsLocal(rel) {
+			return fault.New(fault.Output, "cannot write to %s: %w", dir, err).Hint("make room there, or name another place")
+		}
+	}
+	return nil
 }
 
 // apply returns the fault of the first rule that fits the text.
