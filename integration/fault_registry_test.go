@@ -297,7 +297,7 @@ func onLAN(t *testing.T, reg *testbed.Registry) string {
 			r.SetURL(&url.URL{Scheme: "http", Host: reg.Addr})
 			r.Out.Host = r.In.Host
 		}}
-		srv := &http.Server{Handler: to} //nolint:gosec // a test's
+		srv := &http.Server{Handler: to}
 		go func() { _ = srv.Serve(l) }()
 		t.Cleanup(func() { _ = srv.Close() })
 		return l.Addr().String()
