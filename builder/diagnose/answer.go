@@ -9,8 +9,8 @@ import (
 
 	"github.com/containerd/containerd/v2/core/remotes/docker"
 	remoteerrors "github.com/containerd/containerd/v2/core/remotes/errors"
+	"github.com/distribution/reference"
 
-	"github.com/mlbuild/mlbuild/builder/registry"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
 
@@ -39,6 +39,7 @@ var (
 	codeForm    = lazyregexp.New(`(?s)^(?:errors:\n)?(unknown|unsupported|unauthorized|denied|unavailable|toomanyrequests)(?:: (.*)|\n.*)?$`)
 	refusedForm = lazyregexp.New(`(?s)(?:server message: (\w+): )?authorization failed(: no basic auth credentials)?\s*$`)
 	networkForm = lazyregexp.New(`(?s)\b(?:(?:dial|read|write) (?:tcp|udp)[46]? .*|(?:unexpected )?EOF|i/o timeout|connection reset by peer|broken pipe)\s*$`)
+	waitedForm  = lazyregexp.New(`(?s)\bwaited \d[\w.µ]* for (?:(?:the end of )?(\S+)'s answer to ([A-Z]+) (\S+)|(?:a connection to|the log-in at|the token service of|what|whether) (\S+)|)`) // package limits
 	retriedForm = lazyregexp.New(`(?m)^error: (unexpected status from [A-Z]+ request to \S+: 5\d\d .*)$`)
 )
 
@@ -62,8 +63,11 @@ func typedAnswer(err error) (a answer, ok bool) {
 	}
 	a = answer{status: status.StatusCode, method: status.RequestMethod, said: saidIn(status.Body)}
 	a.host, a.path = partsOf(status.RequestURL)
-	if full, ok := errors.AsType[*registry.StatusError](err); ok {
-		a.wait = full.RetryAfter
+	if full, ok := errors.AsType[interface {
+		error
+		RetryAfter() string
+	}](err); ok {
+		a.wait = full.RetryAfter()
 	}
 	return a, true
 }
@@ -84,6 +88,10 @@ func answerIn(text string) (a answer) {
 		a.method, a.broken = strings.ToUpper(m[1]), m[3]
 		a.ask(m[2])
 	default:
+		if m := waitedForm.FindStringSubmatch(rest); m != nil {
+			a.method, a.path, a.host, a.broken = m[2], m[3], cmp.Or(a.host, m[1], m[4]), rest[strings.Index(rest, m[0]):]
+			return a
+		}
 		a.readCode(rest)
 	}
 	return a
@@ -178,7 +186,8 @@ func number(s string) (n int) {
 
 // without takes the names of a reference out of what the registry said, so that they are not read as its words.
 func (a answer) without(ref string) answer {
-	for _, name := range []string{ref, registry.Repository(ref), strings.TrimPrefix(registry.Repository(ref), registry.Host(ref)+"/"), tagOf(ref)} {
+	host, path, tag := partsOfRef(ref)
+	for _, name := range []string{ref, host + "/" + path, path, tag} {
 		if len(name) > 1 {
 			a.said = strings.ReplaceAll(a.said, name, "…")
 		}
@@ -186,9 +195,22 @@ func (a answer) without(ref string) answer {
 	return a
 }
 
-func tagOf(ref string) string {
-	_, tag, _ := strings.Cut(strings.TrimPrefix(ref, registry.Host(ref)+"/"), ":")
-	return tag
+// partsOfRef takes a reference apart: its registry, the path of its repository and its tag, "" for what it does not have.
+func partsOfRef(ref string) (host, path, tag string) {
+	named, err := reference.ParseNormalizedNamed(ref)
+	if err != nil {
+		return "", "", ""
+	}
+	if tagged, ok := named.(reference.Tagged); ok {
+		tag = tagged.Tag()
+	}
+	return reference.Domain(named), reference.Path(named), tag
+}
+
+// host returns the registry that a build pushes to, "" if it pushes nothing.
+func (t Target) host() string {
+	host, _, _ := partsOfRef(t.Ref)
+	return host
 }
 
 // fullForm is how registries word that they take no more: of a storage, a number of images or a size. It is held against their own words alone.

@@ -74,7 +74,7 @@ func TestReadTypedAnswer(t *testing.T) {
 		Body: []byte(`{"errors":[{"code":"SLOW","message":"later","detail":"page 9"}]}`),
 	}
 	want := answer{status: 429, method: "GET", host: "reg.example", path: "/v2/a/manifests/1", said: "SLOW: later - page 9", wait: "30"}
-	if got := readAnswer(fmt.Errorf("look: %w", &registry.StatusError{ErrUnexpectedStatus: status, RetryAfter: "30"})); got != want {
+	if got := readAnswer(fmt.Errorf("look: %w", &registry.StatusError{ErrUnexpectedStatus: status, Wait: "30"})); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	status.StatusCode, status.RequestURL, status.Body = 401, "https://auth.example/token", nil
@@ -88,11 +88,44 @@ func TestReadTypedAnswer(t *testing.T) {
 	}
 }
 
+// TestWaitsThatCameToNothing: a server that did not answer in time is named with the request, as if the connection had broken, and the run may be tried again.
+func TestWaitsThatCameToNothing(t *testing.T) {
+	const ref = "reg.example/team/app:1"
+	for _, test := range []struct {
+		text string
+		want answer
+		push Target
+		code fault.Code
+		says string
+	}{
+		{"reg.example's answer to PUT /v2/team/app/manifests/1", answer{method: "PUT", host: "reg.example", path: "/v2/team/app/manifests/1"}, Target{Ref: ref}, fault.Registry, "the registry failed"},
+		{"the end of reg.example's answer to GET /v2/team/app/manifests/1", answer{method: "GET", host: "reg.example", path: "/v2/team/app/manifests/1"}, Target{}, fault.Base, "does not answer as it should"},
+		{"a connection to reg.example", answer{host: "reg.example"}, Target{Ref: ref}, fault.Registry, "the registry failed"},
+		{"a connection to reg.example", answer{host: "reg.example"}, Target{}, fault.Base, "does not answer as it should"},
+		{"what reg.example has of the image", answer{host: "reg.example"}, Target{Ref: ref}, fault.Registry, "the registry failed"},
+	} {
+		test.text = "waited 30s for " + test.text
+		test.want.broken = test.text
+		if got := readAnswer(fmt.Errorf("tag it: %w", errors.New(test.text))); got != test.want {
+			t.Errorf("got %+v, want %+v", got, test.want)
+		}
+		buildertest.Expect(t, Build{Profile: "cpu", Logs: NewWatcher(nil), Push: test.push}.Explain(errors.New(test.text)), test.code, true, test.says, test.text)
+	}
+	for _, text := range []string{"the log-in at reg.example", "the token service of reg.example"} {
+		err := fmt.Errorf("failed to authorize: log in at reg.example: waited 1m0s for %s", text)
+		if a := readAnswer(err); !a.token || a.broken == "" || a.host != "reg.example" {
+			t.Errorf("%v: %+v", err, a)
+		}
+		buildertest.Expect(t, Build{Profile: "cpu", Logs: NewWatcher(nil)}.Explain(err), fault.Base, true, "does not answer as it should", text)
+		buildertest.Expect(t, Image(ref, "reg.example", "linux/amd64", err), fault.Base, true, "does not answer as it should", text)
+	}
+}
+
 // TestPushFaults: the fault of a push by what the registry answered, whatever words and numbers the names have.
 func TestPushFaults(t *testing.T) {
 	noLonger := func(status int) func() error {
 		return func() error {
-			return &registry.StatusError{ErrUnexpectedStatus: remoteerrors.ErrUnexpectedStatus{StatusCode: status, RequestMethod: "POST", RequestURL: "http://127.0.0.1:4040/v2/x/blobs/uploads/"}, RetryAfter: "7"}
+			return &registry.StatusError{ErrUnexpectedStatus: remoteerrors.ErrUnexpectedStatus{StatusCode: status, RequestMethod: "POST", RequestURL: "http://127.0.0.1:4040/v2/x/blobs/uploads/"}, Wait: "7"}
 		}
 	}
 	for _, test := range []struct {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"strings"
 
-	"github.com/mlbuild/mlbuild/builder/registry"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
@@ -85,9 +84,9 @@ func pullFault(a answer, prefix, host string, err error) *fault.Fault {
 // explainRegistry says what a registry refused during a build, nil if none did.
 func (b Build) explainRegistry(output string, err error) *fault.Fault {
 	msg, a := err.Error(), readAnswer(err)
-	host := loginHost(cmp.Or(a.host, registry.Host(b.Push.Ref)))
+	host := loginHost(cmp.Or(a.host, b.Push.host()))
 	switch {
-	case pushForm.MatchString(msg) && !(a.pulls() && a.host != registry.Host(b.Push.Ref) && b.Push.Ref != ""), a.sends():
+	case pushForm.MatchString(msg) && !(a.pulls() && a.host != b.Push.host() && b.Push.Ref != ""), a.sends():
 		return b.explainPush(a, output, err)
 	case a.token:
 		return cmp.Or(loginFault(a, "", host, err), pullFault(a, "cannot log in: ", host, err))
@@ -96,6 +95,10 @@ func (b Build) explainRegistry(output string, err error) *fault.Fault {
 			Hint("docker login %s, if it is private; else look whether the registry still has it", host)
 	case a.pulls():
 		return pullFault(a, "cannot read an image's layer: ", host, err)
+	case a.broken != "" && a.method == "" && b.Push.Ref != "" && a.host == b.Push.host(): // no connection came about
+		return b.explainPush(a, output, err)
+	case a.broken != "" && a.method == "":
+		return pullFault(a, "cannot ask a registry: ", host, err)
 	}
 	return nil
 }

@@ -3,7 +3,6 @@ package diagnose
 import (
 	"cmp"
 
-	"github.com/mlbuild/mlbuild/builder/registry"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
@@ -21,7 +20,7 @@ func (b Build) explainPush(a answer, output string, err error) *fault.Fault {
 	if a.status == 0 && a.broken == "" {
 		a = b.lookBehind(a, output)
 	}
-	prefix, host := "push of profile "+b.Profile+": ", loginHost(cmp.Or(a.host, registry.Host(b.Push.Ref), "HOST"))
+	prefix, host := "push of profile "+b.Profile+": ", loginHost(cmp.Or(a.host, b.Push.host(), "HOST"))
 	if f := loginFault(a, prefix, host, err); f != nil {
 		return f
 	}

@@ -14,13 +14,16 @@ import (
 // StatusError is an answer of a registry with another status than was wanted. It unwraps to containerd's type of the same.
 type StatusError struct {
 	remoteerrors.ErrUnexpectedStatus
-	RetryAfter string // the header of that name (RFC 9110, section 10.2.3), "" = none
+	Wait string // the header Retry-After (RFC 9110, section 10.2.3), "" = none
 }
 
 // Error names the request, the status and what the registry said.
 func (e *StatusError) Error() string {
 	return strings.TrimSpace(fmt.Sprintf("%s %s: %s %s", e.RequestMethod, e.RequestURL, e.Status, strings.TrimSpace(string(e.Body))))
 }
+
+// RetryAfter returns when the registry wants to be asked again, in its own form, "" = it does not say.
+func (e *StatusError) RetryAfter() string { return e.Wait }
 
 // Unwrap returns containerd's error.
 func (e *StatusError) Unwrap() error { return e.ErrUnexpectedStatus }

@@ -30,7 +30,7 @@ func TestMayPush(t *testing.T) {
 	for _, status = range []int{401, 403, 404, 429, 500} {
 		err := New(nil, nil).MayPush(t.Context(), a.ref)
 		full, ok := errors.AsType[*StatusError](err)
-		if !ok || full.StatusCode != status || full.RetryAfter != "30" || string(full.Body) != "own words" {
+		if !ok || full.StatusCode != status || full.RetryAfter() != "30" || string(full.Body) != "own words" {
 			t.Errorf("%d: %v", status, err)
 		}
 		if plain, ok := errors.AsType[remoteerrors.ErrUnexpectedStatus](err); !ok || plain.StatusCode != status {
