@@ -129,7 +129,7 @@ func (b *Builder) start(ctx context.Context, req Request, p purpose) (*build, er
 	}
 	run := &build{
 		req: req, purpose: p, daemon: b.daemon, worker: worker, helpers: helpers, reference: reference, store: store, system: system,
-		registry: registry.New(req.Auth, req.CA, req.insecure()...), tokens: registry.HTTPClient(req.CA), repoLocks: publish.NewRepoLocks(),
+		registry: registry.New(req.Auth, req.CA, req.insecure()...), tokens: registry.HTTPClient(req.CA, req.insecure()...), repoLocks: publish.NewRepoLocks(),
 	}
 	run.ctx, run.stop = b.daemon.Watch(ctx)
 	run.records = publish.NewRecords(run.ctx, b.daemon.Client)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	bkclient "github.com/moby/buildkit/client"
@@ -169,7 +170,8 @@ func (m *imageBuild) function(ctx context.Context, gw gateway.Client, whole bool
 	if why := remote.Failed(); fault.Is(why, fault.Auth) && m.publish.Pushes() {
 		return all, nil, why
 	} else if why != nil && (m.publish.Pushes() || limits.IsTimedOut(why)) {
-		all.notes = append(all.notes, fmt.Sprintf("everything is built and pushed, without a look at what the registry has: %v", why))
+		first, _, _ := strings.Cut(why.Error(), "\n")
+		all.notes = append(all.notes, "everything is built and pushed, without a look at what the registry has: "+first)
 	}
 	all.Decided = m.publish.Decide(remote, m.graphs(all.platforms), whole)
 	if m.req.Target == stageTesting {

@@ -29,7 +29,9 @@ func remote(host string, insecure ...string) *Client {
 func TestInsecureHosts(t *testing.T) {
 	data := []byte("data")
 	desc := ocispecs.Descriptor{Digest: digest.FromBytes(data), Size: 4}
-	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"token": "t", "access_token": "t"}`) }))
+	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"token": "t", "access_token": "t"}`)
+	}))
 	defer service.Close()
 	quiet := log.New(io.Discard, "", 0)
 	for _, test := range []struct {

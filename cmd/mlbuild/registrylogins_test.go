@@ -1,13 +1,16 @@
 package main
 
 import (
+	"context"
 	"encoding/base64"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
 )
@@ -79,6 +82,26 @@ func TestMirrors(t *testing.T) {
 	}
 	if _, err := (&daemonFlags{logins: []string{"https://x/y"}}).mirrors(t.Context(), &env{}); !fault.Is(err, fault.Usage) {
 		t.Errorf("a URL: %v", err)
+	}
+}
+
+// TestSettingsFromAPipe: the settings of the local daemon are read once for the mirrors and for the daemon, since a pipe has them once.
+func TestSettingsFromAPipe(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Skip(err)
+	}
+	const text = "[registry.\"docker.io\"]\n  mirrors = [\"m.example\"]\n"
+	go func() { _ = os.WriteFile(pipe, []byte(text), 0o600) }()
+	d := daemonFlags{config: pipe}
+	mirrors, err := d.mirrors(t.Context(), &env{})
+	if err != nil || !slices.Equal(mirrors, []string{"m.example"}) {
+		t.Errorf("%q, %v", mirrors, err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	if o, err := d.options(ctx, &env{environ: []string{"HOME=/h"}}); err != nil || o.Config != text {
+		t.Errorf("%q, %v", o.Config, err)
 	}
 }
 
