@@ -49,7 +49,7 @@ func (d *Dir) Offer(name string, s Selection) {
 	d.offered[name] = s
 }
 
-func (d *Dir) offer(name string) (Selection, bool) {
+func (d *Dir) selection(name string) (Selection, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	s, ok := d.offered[name]

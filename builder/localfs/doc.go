@@ -5,6 +5,6 @@
 // holds (fingerprint.go): the daemon's comparison is then one of contents, and an edit still moves no other file. Every copy in a graph sets times of its own, so none of these
 // reaches an image.
 //
-// In go the directory, the client's state (an id of its own, and the sums of large files) and Selections; out comes a DirSource for filesync. Start with dir.go;
-// walk.go lists and reads files, selection.go says which, sums.go remembers the sums of large files.
+// In go the directory, the client's state (an id of its own, and the sums of large files) and Selections; out comes a service of
+// the session (filesync). Start with dir.go; transfer.go sends a selection, walk.go lists and reads files, selection.go says which, sums.go remembers the sums of large files.
 package localfs

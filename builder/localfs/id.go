@@ -26,11 +26,11 @@ func clientID(state string) (id ID) {
 		return id
 	}
 	path, text := filepath.Join(state, idFile), []byte(hex.EncodeToString(id[:])+"\n")
-	if errors.Is(link(path, text), fs.ErrExist) {
+	if errors.Is(place(path, text, os.Link), fs.ErrExist) {
 		if other, ok := readID(state); ok {
 			return other // a run that began at the same time was first
 		}
-		_ = replace(path, text) // it is damaged
+		_ = place(path, text, os.Rename) // it is damaged
 	}
 	return id
 }
@@ -41,21 +41,4 @@ func readID(state string) (id ID, ok bool) {
 		return id, false
 	}
 	return id, decode(id[:], strings.TrimSpace(string(data)))
-}
-
-// link makes a file in one step that is not there yet; fs.ErrExist if it is.
-func link(path string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(data)
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	if err != nil {
-		return err
-	}
-	return os.Link(f.Name(), path)
 }

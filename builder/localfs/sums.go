@@ -3,6 +3,7 @@ package localfs
 import (
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -108,7 +109,7 @@ func (s *sums) save(root *os.Root) {
 	}
 	data, err := json.Marshal(s.files)
 	if err == nil {
-		_ = replace(s.path, data)
+		_ = place(s.path, data, os.Rename)
 	}
 }
 
@@ -126,21 +127,18 @@ func clockOf(dir string) (now time.Time) {
 	return now
 }
 
-// replace puts a file in the place of another in one step.
-func replace(path string, data []byte) error {
+// place writes a file beside a path and has put bring it there in one step: os.Rename in the place of another, os.Link where there is none yet (else fs.ErrExist).
+func place(path string, data []byte, put func(from, to string) error) error {
 	f, err := os.CreateTemp(filepath.Dir(path), ".new-")
 	if err != nil {
 		return err
 	}
 	defer os.Remove(f.Name())
 	_, err = f.Write(data)
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	if err != nil {
+	if err := errors.Join(err, f.Close()); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	return os.Rename(f.Name(), path)
+	return put(f.Name(), path)
 }
 
 // decode reads hex that is to fill out.

@@ -33,7 +33,7 @@ type service struct{ dir *Dir }
 func (s service) DiffCopy(stream filesync.FileSync_DiffCopyServer) error {
 	headers, _ := metadata.FromIncomingContext(stream.Context())
 	for _, name := range headers[nameHeader] {
-		if selection, ok := s.dir.offer(name); ok {
+		if selection, ok := s.dir.selection(name); ok {
 			return s.dir.send(stream.Context(), stream, selection)
 		}
 	}
@@ -51,19 +51,15 @@ func (d *Dir) send(ctx context.Context, stream fsutil.Stream, s Selection) error
 	t := &transfer{ctx: ctx, dir: d, selection: s, failed: make(chan error, 1)}
 	done := make(chan error, 1)
 	go func() { done <- fsutil.Send(ctx, stream, t, nil) }()
-	var err error
 	select {
-	case err = <-t.failed:
-	case err = <-done:
-		select {
-		case err = <-t.failed: // it says more
-		default:
+	case err := <-done: // what the stream came to, which the daemon may have closed for a reason of its own
+		return err
+	case err := <-t.failed:
+		if !errors.Is(err, context.Canceled) {
+			d.note(err)
 		}
+		return err
 	}
-	if err != nil && !errors.Is(err, context.Canceled) {
-		d.note(err)
-	}
-	return err
 }
 
 // transfer is the file system of one transfer (fsutil.FS).

@@ -3,7 +3,6 @@ package localfs
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -16,6 +15,8 @@ import (
 
 	"github.com/tonistiigi/fsutil"
 	"github.com/tonistiigi/fsutil/types"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 )
 
 // wire is one end of a connection between a client and a daemon. It counts the files that are asked for.
@@ -418,75 +419,31 @@ func TestWhatCannotBeSentEndsTheTransfer(t *testing.T) {
 	}
 }
 
-// TestSumsOfLargeFiles are read once, and again where anything says that the file may be another.
-func TestSumsOfLargeFiles(t *testing.T) {
-	dir, state := t.TempDir(), t.TempDir()
-	write(t, dir, map[string]string{"model": strings.Repeat("x", 2<<20), "small": "x"})
-	time.Sleep(tick + 100*time.Millisecond)
-	walk := func() *Dir {
-		project := open(t, dir, state)
-		if _, _, err := project.walk(t.Context(), everything); err != nil {
-			t.Fatal(err)
-		}
-		if err := project.Close(); err != nil {
-			t.Fatal(err)
-		}
-		return project
-	}
-	if first := walk(); len(first.sums.files) != 1 || !first.sums.fresh {
-		t.Fatalf("remembered: %v", first.sums.files)
-	}
-	if second := walk(); len(second.sums.files) != 1 || second.sums.fresh {
-		t.Errorf("read again: %v", second.sums.files)
-	}
-	write(t, dir, map[string]string{"model": strings.Repeat("y", 2<<20)}) // same size, same time; ctime is new
-	if third := walk(); len(third.sums.files) != 1 || third.sums.fresh {
-		t.Error("a file that was changed a moment ago is remembered")
-	}
-	want, _ := sumOf(strings.NewReader(strings.Repeat("y", 2<<20)), 2<<20)
-	_, sums, err := open(t, dir, state).walk(t.Context(), everything)
-	if err != nil || sums["model"] != want {
-		t.Errorf("the sum is that of the file before: %v", err)
-	}
-	for _, damaged := range []string{"", "{", `{"model":{"sha256":"zz"}}`, "[]"} {
-		if err := os.WriteFile(open(t, dir, state).sums.path, []byte(damaged), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if _, sums, err := open(t, dir, state).walk(t.Context(), everything); err != nil || sums["model"] != want {
-			t.Errorf("with the list %q: %v", damaged, err)
-		}
-	}
+// ended is a stream that the daemon closes once everything was listed: another step of the build failed.
+type ended struct {
+	wire
+	listed chan struct{}
 }
 
-func BenchmarkWalk(b *testing.B) {
-	for _, n := range []int{100, 10_000, 50_000} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			dir := b.TempDir()
-			for i := range n {
-				p := filepath.Join(dir, fmt.Sprint(i%100), fmt.Sprint(i, ".py"))
-				if err := errors.Join(os.MkdirAll(filepath.Dir(p), 0o755), os.WriteFile(p, make([]byte, 4096), 0o644)); err != nil {
-					b.Fatal(err)
-				}
-			}
-			d, err := Open(dir, b.TempDir())
-			if err != nil {
-				b.Fatal(err)
-			}
-			root := fsutil.NewRootFS(fsutil.NewRoot(d.root))
-			b.Run("by-contents", func(b *testing.B) {
-				for b.Loop() {
-					if _, _, err := d.walk(b.Context(), everything); err != nil {
-						b.Fatal(err)
-					}
-				}
-			})
-			b.Run("by-size-and-time", func(b *testing.B) {
-				for b.Loop() {
-					if err := root.Walk(b.Context(), "/", func(string, fs.DirEntry, error) error { return nil }); err != nil {
-						b.Fatal(err)
-					}
-				}
-			})
-		})
+func (e ended) RecvMsg(any) error {
+	<-e.listed
+	return status.Error(codes.Canceled, "context canceled")
+}
+
+func (e ended) SendMsg(m any) error {
+	if p := m.(*types.Packet); p.Type == types.PACKET_STAT && p.Stat == nil {
+		close(e.listed)
+	}
+	return nil
+}
+
+// TestEndedByTheDaemon: what the daemon ends is no fault of a file, and does not stand in place of what failed.
+func TestEndedByTheDaemon(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, map[string]string{"a": "1"})
+	project := open(t, dir, "")
+	stream := ended{wire{ctx: t.Context()}, make(chan struct{})}
+	if err := project.send(t.Context(), stream, everything); status.Code(err) != codes.Canceled || project.Err() != nil {
+		t.Errorf("got %v, the project says %v", err, project.Err())
 	}
 }
