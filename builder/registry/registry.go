@@ -30,6 +30,7 @@ type Client struct {
 	insecure []string // hosts that are also believed on plain HTTP
 	waits    waits
 	silent   silentHosts
+	login    sync.Mutex // held for a part of a log-in
 }
 
 // New takes the credentials of the docker config, the CA bundle (PEM, nil = the system's), and the insecure hosts, see HTTPClient. Loopback is plain HTTP.

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/images"
@@ -37,6 +38,7 @@ type repo struct {
 	insecure bool   // the host is also believed on plain HTTP
 	waits    waits
 	silent   *silentHosts
+	login    *sync.Mutex
 }
 
 func (r *Client) repo(ref string, push bool) (repo, error) {
@@ -52,7 +54,7 @@ func (r *Client) repo(ref string, push bool) (repo, error) {
 	if err != nil {
 		return repo{}, fmt.Errorf("registry of %s: %w", ref, err)
 	}
-	p := repo{scope: "repository:" + reference.Path(named) + actions, waits: r.waits, silent: &r.silent}
+	p := repo{scope: "repository:" + reference.Path(named) + actions, waits: r.waits, silent: &r.silent, login: &r.login}
 	switch named := reference.TagNameOnly(named).(type) {
 	case reference.Digested:
 		p.what = named.Digest().String()
@@ -116,9 +118,17 @@ func (p repo) isHost(u *url.URL) bool {
 	return u.Host == p.host.Host && (u.Scheme == p.host.Scheme || p.insecure)
 }
 
-// authorize runs a part of the log-in, which may ask a credential helper and a token service.
+// authorize runs a part of the log-in, which may ask a credential helper and a token service. One runs at a time: the authorizer reads when a token ends while another request
+// still fetches it.
 func (p repo) authorize(ctx context.Context, f func(context.Context) error) error {
-	_, err := limits.Wait(ctx, p.waits.whole, "the log-in at "+p.host.Host, func(ctx context.Context) (struct{}, error) { return struct{}{}, f(ctx) })
+	if err := p.silent.of(p.host.Host); err != nil {
+		return fmt.Errorf("log in at %s: %w", p.host.Host, err)
+	}
+	_, err := limits.Wait(ctx, p.waits.whole, "the log-in at "+p.host.Host, func(ctx context.Context) (struct{}, error) {
+		p.login.Lock()
+		defer p.login.Unlock()
+		return struct{}{}, f(ctx)
+	})
 	if limits.IsTimedOut(err) {
 		p.silent.note(p.host.Host, err)
 	}

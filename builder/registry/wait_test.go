@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -71,6 +72,38 @@ func TestWaitsEnd(t *testing.T) {
 		}
 		s.CloseClientConnections()
 		s.Close()
+	}
+}
+
+// TestRequestsAtOnceLogInOnce: requests side by side share one token and one log-in; the race detector watches what they share.
+func TestRequestsAtOnceLogInOnce(t *testing.T) {
+	var tokens atomic.Int32
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Path == "/token":
+			tokens.Add(1)
+			time.Sleep(20 * time.Millisecond)
+			_, _ = io.WriteString(w, `{"token":"t","expires_in":300}`)
+		case r.Header.Get("Authorization") != "Bearer t":
+			w.Header().Set("WWW-Authenticate", `Bearer realm="http://`+r.Host+`/token",service="s"`)
+			w.WriteHeader(http.StatusUnauthorized)
+		default:
+			_, _ = io.WriteString(w, "{}")
+		}
+	}))
+	defer s.Close()
+	client := New(nil, nil)
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			if _, _, err := client.Manifest(t.Context(), strings.TrimPrefix(s.URL, "http://")+"/team/app:1"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if tokens.Load() != 1 {
+		t.Errorf("%d tokens were fetched", tokens.Load())
 	}
 }
 
