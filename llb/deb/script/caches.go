@@ -1,6 +1,7 @@
 package script
 
 import (
+	"cmp"
 	"path"
 	"strings"
 
@@ -21,10 +22,9 @@ func cacheOf(form string) program {
 			return unknown, refuse("%s %s", args[0], strings.Join(args[1:], " "))
 		}
 		pat := path.Join(args[1], form)
-		for _, f := range s.pkg.Files {
-			if ok, err := match(pat, f.Path); f.Kind != deb.Folder && (ok || err != nil) {
-				return unknown, refuse("%s has to look at %s", args[0], f.Path)
-			}
+		found, err := s.find(pat, func(f deb.File) bool { return f.Kind != deb.Folder })
+		if err != nil || found != "" {
+			return unknown, cmp.Or(err, refuse("%s has to look at %s", args[0], found))
 		}
 		s.assumeAbsent(pat)
 		s.leaveOut(path.Base(args[0]), "there is nothing in "+args[1])

@@ -8,12 +8,6 @@ import (
 	"mvdan.cc/sh/v3/syntax"
 )
 
-// Limits on following a script: it may loop or call itself.
-const (
-	maxSteps = 20000
-	maxDepth = 40
-)
-
 // evaluator follows the statements of one script.
 type evaluator struct {
 	all     *scripts
@@ -21,7 +15,7 @@ type evaluator struct {
 	funcs   map[string]*syntax.Stmt
 	errexit bool
 	tested  int // depth of conditions, in which errors do not end the script
-	depth   int // of function calls
+	depth   int // of function calls and subshells
 }
 
 // expand is what expands the script's words as its variables are now.
@@ -57,8 +51,8 @@ func (e *evaluator) cond(all []*syntax.Stmt) (status, error) {
 }
 
 func (e *evaluator) stmt(s *syntax.Stmt) (status, error) {
-	if e.all.steps++; e.all.steps > maxSteps {
-		return unknown, refuseAt(s, "the script is too long to follow")
+	if err := e.all.sys.spent.step(1); err != nil {
+		return unknown, at(s, err)
 	}
 	if s.Background || s.Coprocess {
 		return unknown, refuseAt(s, "it starts a process in the background")
@@ -96,7 +90,8 @@ func (e *evaluator) command(s *syntax.Stmt) (status, error) {
 	case *syntax.Block:
 		return e.stmts(c.Stmts)
 	case *syntax.Subshell:
-		return e.subshell(c.Stmts)
+		st, err := e.subshell(c.Stmts)
+		return st, at(c, err)
 	case *syntax.FuncDecl:
 		e.funcs[c.Name.Value] = c.Body
 		return yes, nil
@@ -111,6 +106,14 @@ func (e *evaluator) command(s *syntax.Stmt) (status, error) {
 // subshell follows statements in a copy of the variables.
 func (e *evaluator) subshell(all []*syntax.Stmt) (status, error) {
 	inner := *e
+	if inner.depth++; inner.depth > maxDepth {
+		return unknown, refuse("subshells within each other without end")
+	}
+	for range e.vars.values { // each is copied
+		if _, err := e.all.sys.spent.add(0, 32); err != nil {
+			return unknown, err
+		}
+	}
 	inner.vars = e.vars.copy()
 	st, err := inner.stmts(all)
 	if x, ok := errors.AsType[exit](err); ok {
@@ -213,6 +216,9 @@ func (e *evaluator) forClause(c *syntax.ForClause) (status, error) {
 // assign sets variables.
 func (e *evaluator) assign(all []*syntax.Assign) error {
 	for _, a := range all {
+		if err := e.all.sys.spent.step(1); err != nil {
+			return at(a, err)
+		}
 		if a.Naked && a.Name != nil {
 			e.vars.declare(a.Name.Value)
 			continue

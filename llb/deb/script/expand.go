@@ -30,8 +30,11 @@ func (x expander) parts(parts []syntax.WordPart, quoted bool) (value, error) {
 	all := value{"", true}
 	for _, p := range parts {
 		v, err := x.part(p, quoted)
+		if err == nil {
+			_, err = x.sys.spent.add(len(all.text), len(v.text))
+		}
 		if err != nil {
-			return value{}, err
+			return value{}, at(p, err)
 		}
 		all.text += v.text
 		all.known = all.known && v.known
@@ -80,6 +83,9 @@ func (x expander) param(p *syntax.ParamExp) (value, error) {
 		return value{}, nil
 	}
 	v := x.vars.get(p.Param.Value)
+	if _, err := x.sys.spent.add(0, len(v.text)); err != nil {
+		return value{}, at(p, err)
+	}
 	if p.Length {
 		return value{strconv.Itoa(len(v.text)), v.known}, nil
 	}
@@ -117,6 +123,10 @@ func (x expander) trim(p *syntax.ParamExp, v value) (value, error) {
 	if err != nil || !v.known {
 		return value{}, err
 	}
+	re, err := x.sys.spent.expression(pat)
+	if err != nil || re == nil {
+		return value{}, err
+	}
 	suffix := p.Exp.Op == syntax.RemSmallSuffix || p.Exp.Op == syntax.RemLargeSuffix
 	large := p.Exp.Op == syntax.RemLargeSuffix || p.Exp.Op == syntax.RemLargePrefix
 	for i := range len(v.text) + 1 {
@@ -128,28 +138,30 @@ func (x expander) trim(p *syntax.ParamExp, v value) (value, error) {
 		if suffix {
 			rest, cut = v.text[:len(v.text)-n], v.text[len(v.text)-n:]
 		}
-		ok, err := match(pat, cut)
-		if err != nil {
-			return value{}, nil
+		if err := x.sys.spent.hold(len(pat), len(cut)); err != nil {
+			return value{}, err
 		}
-		if ok {
+		if re.MatchString(cut) {
 			return value{rest, true}, nil
 		}
 	}
 	return v, nil
 }
 
-// match holds a text against a whole pattern of the shell.
-func match(pat, text string) (bool, error) {
+// expression makes a pattern of the shell an expression for whole texts, nil if it cannot be read.
+func (b *budget) expression(pat string) (*regexp.Regexp, error) {
+	if err := b.compile(len(pat)); err != nil {
+		return nil, err
+	}
 	expr, err := pattern.Regexp(pat, pattern.EntireString)
 	if err != nil {
-		return false, err
+		return nil, nil
 	}
 	re, err := regexp.Compile(expr)
 	if err != nil {
-		return false, err
+		return nil, nil
 	}
-	return re.MatchString(text), nil
+	return re, nil
 }
 
 // matches holds a text against a pattern of case.
@@ -158,11 +170,17 @@ func (x expander) matches(p *syntax.Word, text string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	ok, err := match(pat, text)
-	if err != nil {
-		return false, refuseAt(p, "a pattern that cannot be read")
+	re, err := x.sys.spent.expression(pat)
+	if err == nil && re == nil {
+		err = refuse("a pattern that cannot be read")
 	}
-	return ok, nil
+	if err == nil {
+		err = x.sys.spent.hold(len(pat), len(text))
+	}
+	if err != nil {
+		return false, at(p, err)
+	}
+	return re.MatchString(text), nil
 }
 
 // pattern expands a pattern: what is quoted stands for itself.
@@ -177,8 +195,11 @@ func (x expander) pattern(w *syntax.Word) (string, error) {
 			continue
 		}
 		v, err := x.part(p, false)
+		if err == nil {
+			_, err = x.sys.spent.add(b.Len(), len(v.text))
+		}
 		if err != nil {
-			return "", err
+			return "", at(p, err)
 		}
 		if !v.known {
 			return "", refuseAt(w, "the pattern is not known")

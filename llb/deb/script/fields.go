@@ -12,11 +12,18 @@ func (x expander) fields(words []*syntax.Word) ([]string, error) {
 	var all []string
 	for _, w := range words {
 		some, err := x.split(w)
+		if err == nil {
+			err = at(w, x.sys.spent.step(len(some)))
+		}
 		if err != nil {
 			return nil, err
 		}
 		for _, f := range some {
-			if own := x.sys.matching(f); own != "" {
+			own, err := x.sys.matching(f)
+			if err != nil {
+				return nil, at(w, err)
+			}
+			if own != "" {
 				return nil, refuseAt(w, "the pattern %s means %s", f, own)
 			}
 		}
@@ -30,10 +37,14 @@ func (x expander) split(w *syntax.Word) ([]string, error) {
 		return x.vars.args, nil
 	}
 	var f splitter
+	size := 0
 	for _, p := range w.Parts {
 		v, err := x.part(p, false)
+		if err == nil {
+			size, err = x.sys.spent.add(size, len(v.text))
+		}
 		if err != nil {
-			return nil, err
+			return nil, at(p, err)
 		}
 		if lit, ok := p.(*syntax.Lit); !v.known || ok && len(f.fields) == 0 && strings.HasPrefix(lit.Value, "~") {
 			return nil, refuseAt(w, "a value that is not known")

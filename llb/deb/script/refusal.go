@@ -3,6 +3,7 @@ package script
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"mvdan.cc/sh/v3/syntax"
 )
@@ -17,11 +18,17 @@ type refusal struct {
 func (r refusal) Error() string { return fmt.Sprintf("%s line %d: %s", r.script, r.line, r.why) }
 
 // refuse is the refusal of a command.
-func refuse(format string, args ...any) error { return refusal{why: fmt.Sprintf(format, args...)} }
+func refuse(format string, args ...any) error {
+	why := fmt.Sprintf(format, args...)
+	if len(why) > maxReason {
+		why = strings.ToValidUTF8(why[:maxReason], "") + "…"
+	}
+	return refusal{why: why}
+}
 
 // refuseAt is the refusal of a part of a script.
 func refuseAt(n syntax.Node, format string, args ...any) error {
-	return refusal{line: n.Pos().Line(), why: fmt.Sprintf(format, args...)}
+	return at(n, refuse(format, args...))
 }
 
 // at adds the line of a command to its refusal.

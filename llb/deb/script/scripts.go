@@ -12,13 +12,12 @@ import (
 	"github.com/mlbuild/mlbuild/llb/deb"
 )
 
-// scripts are those of one package, and what they share: the system, debconf's answers, and the limit.
+// scripts are those of one package, and what they share: the system and debconf's answers.
 type scripts struct {
 	info       deb.Info
 	sys        *system
 	answers    map[string]string // to debconf's questions
 	configured bool              // the config script ran
-	steps      int               // statements that were followed
 }
 
 func newScripts(info deb.Info) *scripts {
@@ -64,6 +63,9 @@ var shebang = regexp.MustCompile(`^#! ?/(?:usr/)?bin/(sh|dash|bash)((?: -[eu]+)*
 
 // parse reads a script as text, and reports whether its first line has the option -e.
 func parse(name, text string) (file *syntax.File, errexit bool, err error) {
+	if len(text) > maxScript {
+		return nil, false, fmt.Errorf("%s has %d bytes, more than the %d that are followed", name, len(text), maxScript)
+	}
 	m := shebang.FindStringSubmatch(text)
 	if m == nil {
 		first, _, _ := strings.Cut(text, "\n")

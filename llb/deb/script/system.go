@@ -19,6 +19,7 @@ type system struct {
 	unpacked bool                // they are there already: preinst runs before
 	absent   map[string]bool     // paths that were taken as absent
 	effects  state.Effects       // what the scripts made
+	spent    budget              // what following them took
 }
 
 func newSystem(pkg deb.Info) *system {
@@ -160,17 +161,34 @@ func (s *system) program(name string) (string, bool) {
 	return "", false
 }
 
-// matching finds a file of the package that a pattern of file names means.
-func (s *system) matching(pat string) string {
+// matching finds a file of the package that a pattern of file names means, "" for none.
+func (s *system) matching(pat string) (string, error) {
 	if !strings.ContainsAny(pat, "*?[") || !s.unpacked {
-		return ""
+		return "", nil
 	}
+	return s.find(pat, func(deb.File) bool { return true })
+}
+
+// find finds a file of the package, of those that are asked for, whose path matches a pattern. A pattern that cannot be
+// read matches any.
+func (s *system) find(pat string, asked func(deb.File) bool) (string, error) {
+	re, err := s.spent.expression(pat)
+	if err != nil {
+		return "", err
+	}
+	start := pat[:strings.IndexAny(pat+`\`, `*?[\`)] // every path that matches begins so
 	for _, f := range s.pkg.Files {
-		if ok, err := match(pat, f.Path); ok || err != nil {
-			return f.Path
+		if !asked(f) || re != nil && !strings.HasPrefix(f.Path, start) {
+			continue
+		}
+		if err := s.spent.hold(len(pat), len(f.Path)); err != nil {
+			return "", err
+		}
+		if re == nil || re.MatchString(f.Path) {
+			return f.Path, nil
 		}
 	}
-	return ""
+	return "", nil
 }
 
 var packageName = regexp.MustCompile(`^[a-z0-9][a-z0-9+.-]+$`)
