@@ -36,6 +36,7 @@ func readFileModel(t files.Tree, s modelSpec, value yamldoc.String) recipe.Model
 		t.Add(fault.New(fault.Context, "%s cannot be read: %w", name, err).In(value.At))
 	case len(files) == 0:
 		t.Add(fault.New(fault.Context, "the directory %s of a model holds no file", name).In(value.At).Hint("name the directory that holds the model"))
+	case refusePointer(t, files, value.At):
 	case s.sha256.Value != "":
 		checkModelSum(t, s.sha256, value.At, name, files)
 	}
@@ -66,6 +67,12 @@ func modelTree(t files.Tree, name string, at fault.Position) (found, left []stri
 		return nil
 	})
 	return found, left, err
+}
+
+// refusePointer refuses a model of which a file was not fetched from git's large file storage, and reports whether it did. One file is told: the cure is the
+// same for all.
+func refusePointer(t files.Tree, found []string, at fault.Position) bool {
+	return slices.ContainsFunc(found, func(name string) bool { return t.RefusePointer(name, "the model ", at) })
 }
 
 func modelIrregular(name string, mode fs.FileMode) *fault.Fault {

@@ -57,14 +57,15 @@ const (
 // copier turns the copy rules of the project into CopyRules and checks every file that they bring.
 type copier struct {
 	Tree
-	side    Placement
-	ignore  *Ignores
-	placed  map[string]string // path in the image → path in the project
-	folded  map[string]string // the same path in lower case → path in the image
-	counted map[string]bool   // paths in the project whose size is in total
-	rules   []recipe.CopyRule // what was made so far
-	total   int64             // bytes
-	full    bool              // a limit on all files is exceeded and reported
+	side     Placement
+	ignore   *Ignores
+	placed   map[string]string // path in the image → path in the project
+	folded   map[string]string // the same path in lower case → path in the image
+	counted  map[string]bool   // paths in the project whose size is in total
+	rules    []recipe.CopyRule // what was made so far
+	total    int64             // bytes
+	pointers []string          // paths in the project of pointers of git-LFS
+	full     bool              // a limit on all files is exceeded and reported
 }
 
 // Placement is where the project's files come to lie if no rule says otherwise: below the working directory, as the image's user.
@@ -85,6 +86,7 @@ func Copied(t Tree, side Placement, rules []CopySpec, ignore *Ignores) Copies {
 	for _, rule := range rules {
 		c.rule(rule)
 	}
+	t.notePointers(c.pointers)
 	return Copies{c.rules, recipe.SortedKeys(c.counted)}
 }
 
@@ -266,6 +268,9 @@ func (c *copier) file(name, to string, d fs.DirEntry, at fault.Position) {
 		c.Add(Irregular(name, mode).In(at))
 	default:
 		c.readable(name, mode, at)
+		if !c.counted[name] && c.LFSPointer(name, info.Size()) {
+			c.pointers = append(c.pointers, name)
+		}
 		c.size(name, info.Size(), at)
 	}
 }

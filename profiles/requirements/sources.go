@@ -77,7 +77,7 @@ func (q *reader) localRequirement(required pypi.Requirement, at fault.Position) 
 	local := recipe.LocalSource{Path: clean}
 	if info.IsDir() {
 		local, ok = LocalDirectory(q.Tree, clean, at)
-	} else {
+	} else if ok = !q.RefusePointer(real, "the package ", at); ok {
 		local.SHA256, ok = q.SumOf(real, at)
 	}
 	if ok {
@@ -119,6 +119,7 @@ func LocalDirectory(t files.Tree, dir string, at fault.Position) (local recipe.L
 			local.Name, local.Version = pypi.Normalize(py.Project.Name), py.Project.Version
 		}
 	}
+	t.NotePointersBelow(dir)
 	return local, true
 }
 
