@@ -17,7 +17,7 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
-// maxPasses bounds the resolutions of one lock: each pass may find bound packages that the one before did not know of.
+// maxPasses bounds the resolutions of one lock: each pass may find bound or replaced packages that the one before did not know of.
 const maxPasses = 5
 
 // UV asks uv for the versions of a profile's Python packages.
@@ -69,10 +69,15 @@ func (u UV) Lock(ctx context.Context, q UVQuery) ([]byte, *pylock.Lock, error) {
 			return nil, nil, err
 		}
 		more := foundBound(lock, bound, in.Direct)
+		replaced := false
 		if q.Recipe.Requires.UV != nil {
 			more = nil // uv's own lock binds them
+		} else if lock.Tool.Via = parseVia(string(via)); len(more) == 0 {
+			if in, replaced, err = u.withBuilds(ctx, q, in, lock); err != nil {
+				return nil, nil, err
+			}
 		}
-		if len(more) == 0 {
+		if len(more) == 0 && !replaced {
 			return u.stamp(ctx, q, in, text, via)
 		}
 		in.Direct = slices.Sorted(slices.Values(slices.Concat(in.Direct, more)))

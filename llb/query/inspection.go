@@ -25,6 +25,8 @@ type Inspected struct {
 	Overlaps map[string][]string `json:"overlaps"` // "one other": packages that bring a path with different bytes → some of these paths
 	// Files are those of each wheel, sha256 (hex) → path relative to site-packages or to the virtual environment → bytes. Only for a recipe that prunes.
 	Files map[string]map[string]int64 `json:"files"`
+	// Requires are the requirements of each wheel, by its package. Only where packages are replaced.
+	Requires map[string][]string `json:"requires"`
 }
 
 // Inspection compiles the step that looks into wheels where they lie: their sizes, which a plain HTML index does not give, and paths that two
@@ -35,7 +37,7 @@ func Inspection(r *recipe.Recipe, wheels []pylock.Wheel, in ResolveInputs) (*pb.
 	if err != nil {
 		return nil, err
 	}
-	list, err := wheelList(r, wheels)
+	list, err := wheelList(r, wheels, len(in.Replaced) > 0)
 	if err != nil {
 		return nil, err
 	}
@@ -50,21 +52,23 @@ func Inspection(r *recipe.Recipe, wheels []pylock.Wheel, in ResolveInputs) (*pb.
 	return def, err
 }
 
-// wheelList is the script's input: each wheel with the variable that holds the credentials of its index.
-func wheelList(r *recipe.Recipe, wheels []pylock.Wheel) ([]byte, error) {
+// wheelList is the script's input: each wheel with the variable that holds the credentials of its index, and whether it is to tell its requirements.
+func wheelList(r *recipe.Recipe, wheels []pylock.Wheel, requires bool) ([]byte, error) {
 	type entry struct {
 		Package string `json:"package"`
 		URL     string `json:"url"`
 		SHA256  string `json:"sha256"`
 		Auth    string `json:"auth,omitempty"`
 		List    bool   `json:"list,omitempty"` // tell every file
+
+		Requires bool `json:"requires,omitempty"`
 	}
 	list := []entry{}
 	for _, w := range wheels {
 		if w.URL == "" {
 			continue
 		}
-		e := entry{Package: w.Name, URL: w.URL, SHA256: w.SHA256, List: len(r.Prune.Rules) > 0}
+		e := entry{Package: w.Name, URL: w.URL, SHA256: w.SHA256, List: len(r.Prune.Rules) > 0, Requires: requires}
 		for _, ix := range r.Requires.Indexes {
 			if ops.AuthSecret(w, r.Requires.Indexes) == ops.HeaderSecret(ix.Name) {
 				e.Auth = "MLBUILD_INDEX_" + ops.EnvName(ix.Name)

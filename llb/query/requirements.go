@@ -14,7 +14,7 @@ import (
 
 // resolveProject is the pyproject.toml that mlbuild writes for uv: the packages that the project file names, and the bindings of packages
 // to indexes. uv binds direct requirements only, so a bound package that is needed at all stands here as one.
-func resolveProject(r *recipe.Recipe, direct []string) (string, error) {
+func resolveProject(r *recipe.Recipe, in ResolveInputs) (string, error) {
 	type source struct {
 		Index string `toml:"index"`
 	}
@@ -47,14 +47,17 @@ func resolveProject(r *recipe.Recipe, direct []string) (string, error) {
 	}
 	doc.Project.Name, doc.Project.Version = "requirements-of-"+r.Profile, "0"
 	doc.Project.RequiresPython = ">=" + r.Python.Version
-	doc.Project.Dependencies = append(named(r), direct...)
+	doc.Project.Dependencies = append(named(r), in.Direct...)
+	for _, p := range in.Replaced {
+		doc.Project.Dependencies = append(doc.Project.Dependencies, p.requirement())
+	}
 	for _, ix := range r.Requires.Indexes {
 		bound := len(ix.Packages) > 0 || ix.Name == r.Requires.Torch
 		doc.Tool.UV.Index = append(doc.Tool.UV.Index, index{Name: ix.Name, URL: ix.URL, Explicit: bound && !ix.Default, Default: ix.Default})
 	}
 	bindings := Bindings(r)
 	doc.Tool.UV.Sources = map[string]source{}
-	for _, d := range direct {
+	for _, d := range in.Direct {
 		doc.Tool.UV.Sources[d] = source{Index: bindings[d]}
 	}
 	for _, p := range r.Requires.Metadata {
@@ -153,6 +156,9 @@ func Requested(r *recipe.Recipe) []string {
 	}
 	return slices.Sorted(maps.Keys(named))
 }
+
+// NameFor is the name that a package has under the recipe's accelerator.
+func NameFor(r *recipe.Recipe, name string) string { return renamed(name, r.Requires.Rename) }
 
 // renamed is the accelerator's name of a package, without the extras that come with it.
 func renamed(name string, names map[string]string) string {

@@ -132,7 +132,7 @@ func TestResolveProject(t *testing.T) {
 	r := requirements()
 	r.Requires.Packages = []string{"secretsauce[fast]>1", "tensorflow[and-cuda]", `a; extra == "x"`}
 	r.Requires.Parse()
-	text, err := resolveProject(r, []string{"secretsauce", "torch"})
+	text, err := resolveProject(r, ResolveInputs{Direct: []string{"secretsauce", "torch"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +158,7 @@ func TestResolveProject(t *testing.T) {
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("pyproject.toml (-want +got):\n%s", d)
 	}
-	if again, _ := resolveProject(r, []string{"secretsauce", "torch"}); again != text {
+	if again, _ := resolveProject(r, ResolveInputs{Direct: []string{"secretsauce", "torch"}}); again != text {
 		t.Errorf("two texts for one project:\n%s\n%s", text, again)
 	}
 }
@@ -167,7 +167,7 @@ func TestResolveProject(t *testing.T) {
 func TestBoundDefaultIndex(t *testing.T) {
 	r := requirements()
 	r.Requires.Indexes = []recipe.Index{{Name: "main", URL: "https://mirror.example/simple", Default: true, Packages: []string{"a"}}}
-	text, err := resolveProject(r, nil)
+	text, err := resolveProject(r, ResolveInputs{})
 	if err != nil {
 		t.Fatal(err)
 	}

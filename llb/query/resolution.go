@@ -1,6 +1,7 @@
 package query
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -28,6 +29,7 @@ type ResolveInputs struct {
 	Direct    []string          // packages bound to an index that the project needs, sorted
 	Previous  string            // an earlier lock, whose versions are kept where they still fit; "" = none
 	Keep      string            // constraints, one a line, under the names that the lock has; "" = none
+	Replaced  []Replaced        // packages of the graph in whose place others of the same framework come, in the order in which they were found
 	Upgrade   []string          // packages of Previous that may change
 	Nonce     string            // differs = ask the indexes again; "" = an equal earlier answer will do
 	Network   ops.Network
@@ -35,6 +37,14 @@ type ResolveInputs struct {
 	Session   ops.Session // through which the project's own packages are sent
 	Version   string      // of the project by its git tags, "" = unknown
 	Hosts     string      // known_hosts(5) of the git servers that are reached by ssh
+}
+
+// Replaced is a package that others require and in whose place the accelerator has another.
+type Replaced struct {
+	Name string   // normalized
+	By   string   // the requirement in its place: "onnxruntime-gpu[cuda,cudnn]"
+	On   []string // platforms of the lock, "linux/amd64"; nil = all
+	Who  []string // packages that required it
 }
 
 // Resolution compiles the step in which uv turns the recipe's requirements into a lock. Its result holds ResolvedLock and ResolvedVia.
@@ -62,7 +72,7 @@ func Resolution(r *recipe.Recipe, in ResolveInputs) (*pb.Definition, error) {
 
 // compile has uv choose packages for the requirements.
 func (in ResolveInputs) compile(r *recipe.Recipe, s ops.Group) ([]bkllb.RunOption, error) {
-	project, err := resolveProject(r, in.Direct)
+	project, err := resolveProject(r, in)
 	if err != nil {
 		return nil, err
 	}
@@ -123,11 +133,7 @@ func resolveSources(r *recipe.Recipe, project string, in ResolveInputs, s ops.Gr
 	if p := r.Requires.Project; p != nil {
 		files = append(files, recipe.File{Path: "project/" + p.File.Path, Data: rewritten(p.File.Data, p.Lines, r.Requires.Rename)})
 	}
-	if len(r.Requires.Overrides) > 0 {
-		lines := ""
-		for i, text := range r.Requires.Overrides {
-			lines += rewritten(text, r.Requires.OverrideLines[i:i+1], r.Requires.Rename) + "\n"
-		}
+	if lines := in.overrides(r); lines != "" {
 		files = append(files, recipe.File{Path: overridesFile, Data: lines})
 	}
 	files = append(files, in.sourceFiles(r)...)
@@ -140,7 +146,40 @@ func resolveSources(r *recipe.Recipe, project string, in ResolveInputs, s ops.Gr
 	return bkllb.Scratch().File(ops.FilesOf(files), s.Named("the project's requirements"))
 }
 
-// overridesFile holds the recipe's overrides, beside uv's pyproject.toml.
+// overrides are the recipe's, and those that leave out what is replaced: a requirement whose marker never holds.
+func (in ResolveInputs) overrides(r *recipe.Recipe) string {
+	lines := ""
+	for i, text := range r.Requires.Overrides {
+		lines += rewritten(text, r.Requires.OverrideLines[i:i+1], r.Requires.Rename) + "\n"
+	}
+	for _, p := range in.Replaced {
+		lines += p.Name + " ; " + cmp.Or(p.marker("!=", " and "), "python_version < '0'") + "\n"
+	}
+	return lines
+}
+
+// marker says by operators and their link on which processors the package is replaced, or is not; "" = on all.
+func (p Replaced) marker(operator, link string) string {
+	var parts []string
+	for _, platform := range p.On {
+		machine := "x86_64"
+		if platform == "linux/arm64" {
+			machine = "aarch64"
+		}
+		parts = append(parts, fmt.Sprintf("platform_machine %s '%s'", operator, machine))
+	}
+	return strings.Join(parts, link)
+}
+
+// requirement is that of the package in its place.
+func (p Replaced) requirement() string {
+	if marker := p.marker("==", " or "); marker != "" {
+		return p.By + " ; " + marker
+	}
+	return p.By
+}
+
+// overridesFile holds the overrides, beside uv's pyproject.toml.
 const overridesFile = "overrides.txt"
 
 // compileArgs are uv's arguments that do not depend on the platform.
@@ -174,7 +213,7 @@ func (in ResolveInputs) compileArgs(r *recipe.Recipe) []string {
 			args = append(args, "--group", "project/"+p.File.Path+":"+g)
 		}
 	}
-	if len(q.Overrides) > 0 {
+	if len(q.Overrides)+len(in.Replaced) > 0 {
 		args = append(args, "--overrides", overridesFile)
 	}
 	if q.Strategy != "" {

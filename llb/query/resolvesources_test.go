@@ -20,7 +20,7 @@ func TestMetadataOfSources(t *testing.T) {
 	r.Requires.Metadata = []recipe.Metadata{{Name: "flash-attn", Requires: []string{"torch"}}, {Name: "kit", Requires: []string{"numpy"}}}
 	r.Requires.NoDeps = []string{"tree"}
 	r.Requires.Parse()
-	got, err := resolveProject(r, nil)
+	got, err := resolveProject(r, ResolveInputs{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,11 +1,12 @@
 """Looks into wheels without downloading them: their sizes, and which of them bring the same path with different bytes.
 
-Reads /in/wheels.json, a list of {"package", "url", "sha256", "auth", "list"}; writes /out/report.json. Only the end of each wheel is asked for
+Reads /in/wheels.json, a list of {"package", "url", "sha256", "auth", "list", "requires"}; writes /out/report.json. Only the end of each wheel is asked for
 (range requests, RFC 9110 section 14): the zip directory, RECORD and the entry points. What cannot be learnt is left out.
 """
 
 import base64
 import csv
+import email.parser
 import io
 import json
 import os
@@ -97,12 +98,22 @@ def files(remote):
     return found
 
 
+def requirements(remote):
+    """What the wheel says that it requires."""
+    archive = zipfile.ZipFile(remote)
+    metadata = next(n for n in archive.namelist() if n.endswith(".dist-info/METADATA") and n.count("/") == 1)
+    return email.parser.Parser().parsestr(archive.read(metadata).decode(errors="replace"), headersonly=True).get_all("Requires-Dist", [])
+
+
 def inspect(wheel):
+    size, listed, required = 0, {}, []
     try:
         remote = Remote(wheel["url"], authorization(wheel.get("auth")))
-        return remote.size, files(remote) if remote.ranged else {}
+        size, listed = remote.size, files(remote) if remote.ranged else {}
+        required = requirements(remote) if wheel.get("requires") and remote.ranged else []
     except (OSError, ValueError, KeyError, StopIteration, zipfile.BadZipFile):
-        return 0, {}
+        pass
+    return size, listed, required
 
 
 def main():
@@ -110,8 +121,10 @@ def main():
         wheels = json.load(f)
     with ThreadPoolExecutor(16) as pool:
         results = list(pool.map(inspect, wheels))
-    sizes, listed, first, overlaps = {}, {}, {}, {}
-    for wheel, (size, paths) in zip(wheels, results):
+    sizes, listed, first, overlaps, required = {}, {}, {}, {}, {}
+    for wheel, (size, paths, requires) in zip(wheels, results):
+        if requires:
+            required[wheel["package"]] = requires
         if size:
             sizes[wheel["sha256"]] = size
         if wheel.get("list") and paths:
@@ -121,7 +134,7 @@ def main():
             if other != wheel["package"] and same != digest:
                 overlaps.setdefault(other + " " + wheel["package"], []).append(path)
     with open("/out/report.json", "w", encoding="utf-8") as f:
-        json.dump({"sizes": sizes, "overlaps": {k: v[:5] for k, v in overlaps.items()}, "files": listed}, f, sort_keys=True)
+        json.dump({"sizes": sizes, "overlaps": {k: v[:5] for k, v in overlaps.items()}, "files": listed, "requires": required}, f, sort_keys=True)
 
 
 main()

@@ -12,6 +12,7 @@ import (
 type Framework struct {
 	Name          string            `yaml:"name"` // normalized, as every name here is
 	Names         Names             `yaml:"names"`
+	Also          []string          `yaml:"also"`
 	ReleasedAs    []string          `yaml:"released_as"`
 	WithoutCUDA   map[string]string `yaml:"without_cuda"`
 	CUDAInVersion bool              `yaml:"cuda_in_version"`
@@ -28,6 +29,7 @@ type Names struct {
 	All         []string `yaml:"all"` // empty: the framework's own name
 	CPU         string   `yaml:"cpu"`
 	CPUArm      string   `yaml:"cpu_arm"`
+	CPUSince    string   `yaml:"cpu_since"` // the first version of CPU, "" = every version of the framework has it
 	CUDA        string   `yaml:"cuda"`
 	CUDA13      string   `yaml:"cuda13"`
 	NeedsExtras bool     `yaml:"needs_extras"`
@@ -92,6 +94,9 @@ func NamesOf(name string) []string {
 	return []string{name}
 }
 
+// sameModules lists every name under which the modules of the framework are published.
+func (f *Framework) sameModules() []string { return slices.Concat(f.names(), f.Also) }
+
 func (f *Framework) names() []string {
 	if len(f.Names.All) == 0 {
 		return []string{f.Name}
@@ -100,22 +105,56 @@ func (f *Framework) names() []string {
 }
 
 // PackageFor returns the name and extras, "tensorflow[and-cuda]", that a requirement of the framework has on an accelerator and a platform. name
-// and extras ("[and-cuda]" or "") are those that the project wrote, which stay where there is nothing to choose or the project chose itself.
+// and extras ("[and-cuda]" or "") are those that the project wrote, which stay where there is nothing to choose or the project chose itself. Extras
+// that have nothing to do with CUDA go along to another name.
 func (f *Framework) PackageFor(name, extras string, a recipe.Accelerator, platform string) string {
 	own, n := name+extras, f.Names
 	switch ownCUDA := strings.Contains(extras, "cuda"); {
 	case a.Kind == recipe.CUDA && (ownCUDA || n.CUDA == ""), a.Kind != recipe.CUDA && n.CPU == "":
 		return own
 	case a.Kind == recipe.CUDA && n.CUDA13 != "" && MajorOf(a.CUDA) == "13":
-		return n.CUDA13
+		return withExtras(n.CUDA13, extras)
 	case a.Kind == recipe.CUDA:
-		return n.CUDA
+		return withExtras(n.CUDA, extras)
 	case n.CPUArm != "" && platform == "linux/arm64":
-		return n.CPUArm
+		return withExtras(n.CPUArm, extras)
 	case !ownCUDA && name == n.CPU:
 		return own
 	}
-	return n.CPU
+	return withExtras(n.CPU, extras)
+}
+
+// withExtras adds the extras of a requirement, "[a,b]", to a name that may have some; those that are about CUDA are left out.
+func withExtras(name, extras string) string {
+	var others []string
+	for extra := range strings.SplitSeq(strings.Trim(extras, "[]"), ",") {
+		if extra = strings.TrimSpace(extra); extra != "" && !strings.HasPrefix(extra, "cu") && !strings.Contains(extra, "cuda") {
+			others = append(others, extra)
+		}
+	}
+	switch own, open := strings.CutSuffix(name, "]"); {
+	case len(others) == 0:
+		return name
+	case open:
+		return own + "," + strings.Join(others, ",") + "]"
+	}
+	return name + "[" + strings.Join(others, ",") + "]"
+}
+
+// In returns the package that an accelerator and a platform have in the place of another of the framework's, in its version ("" = not known yet): name
+// and extras, "onnxruntime-gpu[cuda,cudnn]". It is "" where that is the package itself.
+func (f *Framework) In(name, version string, a recipe.Accelerator, platform string) string {
+	if !slices.Contains(f.names(), name) {
+		return ""
+	}
+	to := f.PackageFor(name, "", a, platform)
+	switch bare, _, _ := strings.Cut(to, "["); {
+	case bare == name:
+		return ""
+	case bare == f.Names.CPU && f.Names.CPUSince != "" && version != "" && CompareVersions(version, f.Names.CPUSince) < 0:
+		return ""
+	}
+	return to
 }
 
 // cudaName is the name of the package for CUDA, without its extras.

@@ -22,7 +22,7 @@ type Package struct {
 
 // CheckWheels holds what a lock brings against the profile and the tables. Via returns the dependency path from a
 // direct requirement down to a package, both included; it may be nil. All faults are reported at once: E-VARIANT
-// for CUDA libraries in a CPU profile, E-CUDA for CUDA versions, drivers and bases that do not fit, E-WHEEL for a
+// for CUDA libraries in a CPU profile and for two builds of one framework, E-CUDA for CUDA versions, drivers and bases that do not fit, E-WHEEL for a
 // Python that a framework does not support. What the tables do not know is a note.
 func CheckWheels(r *recipe.Recipe, wheels []Package, via func(name string) []string) (notes []string, err error) {
 	if via == nil {
@@ -30,6 +30,7 @@ func CheckWheels(r *recipe.Recipe, wheels []Package, via func(name string) []str
 	}
 	c := &wheelCheck{table: Known().Frameworks, recipe: r, wheels: wheels, via: via}
 	c.releases()
+	c.builds()
 	if r.Accelerator.Kind == recipe.CUDA {
 		c.cuda()
 	} else {

@@ -8,6 +8,7 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/files"
+	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
@@ -26,7 +27,7 @@ type FitQuestion struct {
 // wanted then; faults and notes go to the report of q.
 func Fit(q FitQuestion, w Wanted) Wanted {
 	a, py := q.Names.Accelerator, w.project(q.Py)
-	w.Requires.Rename = renames(w.Direct, q.Names)
+	w.Requires.Rename = w.renames(q.Names)
 	kept := ""
 	if w.uv != nil {
 		if kept = keptVersions(w.uv, w.Requires, a); kept == "" {
@@ -37,6 +38,7 @@ func Fit(q FitQuestion, w Wanted) Wanted {
 	}
 	if w.Requires.From == "" {
 		w = withUVSettings(q.Tree, q.Python.indexes, py, w)
+		w.Requires.Rename = w.renames(q.Names)
 		w.Requires.Torch, w.Requires.Indexes = bindTorch(q, a, w)
 	}
 	switch {
@@ -115,6 +117,34 @@ type NamesQuestion struct {
 	Allowed     []string        // packages that the project wants as they are
 }
 
+// renames returns the names for this accelerator of all frameworks that the project names. What it only limits or overrides, and what asks for no package by
+// itself, has another name where the package that others want has it too: everywhere in a profile for CPU, else for a framework that the project asks for.
+func (w Wanted) renames(names NamesQuestion) map[string]string {
+	asked := slices.Clone(w.Direct)
+	for _, q := range slices.Concat(w.limits(), w.replaced) {
+		if q.URL == "" && (names.Accelerator.Kind != recipe.CUDA || AsksFor(w.Direct, compat.NamesOf(q.Name)...)) && !AsksFor(asked, q.Name) {
+			asked = append(asked, q)
+		}
+	}
+	return renames(asked, names)
+}
+
+// limits are the constraints.
+func (w Wanted) limits() []Requirement {
+	var all []Requirement
+	for _, f := range slices.Concat(w.Requires.Files, w.Requires.Constraints) {
+		if !f.Limits && slices.ContainsFunc(w.Requires.Files, func(g recipe.File) bool { return g.Path == f.Path }) {
+			continue
+		}
+		for _, l := range pypi.ParseLines(f.Data) {
+			if l.Required.Name != "" {
+				all = append(all, Requirement{Requirement: l.Required})
+			}
+		}
+	}
+	return all
+}
+
 // renames returns the names for this accelerator of frameworks that have one package for each; nil for none of them.
 func renames(direct []Requirement, names NamesQuestion) map[string]string {
 	found := map[string]string{}
@@ -126,7 +156,8 @@ func renames(direct []Requirement, names NamesQuestion) map[string]string {
 		if names.Base == recipe.BaseTensorFlow && f.Name == "tensorflow" {
 			continue // it is in the base, under the name that it has there
 		}
-		if to := f.PackageFor(q.Name, q.ExtrasText(), names.Accelerator, names.Platform); to != q.Name+q.ExtrasText() {
+		to := f.PackageFor(q.Name, q.ExtrasText(), names.Accelerator, names.Platform)
+		if other, _, _ := strings.Cut(to, "["); to != q.Name+q.ExtrasText() && (other != f.Names.CPU || reaches(q.Specifiers, f.Names.CPUSince)) {
 			found[q.Name] = to
 		}
 	}
@@ -134,4 +165,19 @@ func renames(direct []Requirement, names NamesQuestion) map[string]string {
 		return nil
 	}
 	return found
+}
+
+// reaches reports whether specifiers admit a version that is not below another; "" is below all.
+func reaches(specifiers pypi.Specifiers, since string) bool {
+	floor, err := pypi.ParseVersion(since)
+	if err != nil {
+		return true
+	}
+	candidates := []pypi.Version{floor}
+	for _, text := range append(strings.Split(specifiers.String(), ","), ">=99999") {
+		if v, err := pypi.ParseVersion(strings.TrimSuffix(strings.TrimLeft(text, "<>=!~"), ".*")); err == nil && v.Compare(floor) >= 0 {
+			candidates = append(candidates, v)
+		}
+	}
+	return slices.ContainsFunc(candidates, specifiers.Admit)
 }
