@@ -11,6 +11,7 @@ import (
 	"github.com/mlbuild/mlbuild/builder/lookup"
 	"github.com/mlbuild/mlbuild/builder/publish"
 	"github.com/mlbuild/mlbuild/builder/session"
+	"github.com/mlbuild/mlbuild/builder/trust"
 	"github.com/mlbuild/mlbuild/llb/layerplan"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/buildlock"
@@ -21,7 +22,7 @@ import (
 // Request is one run: some profiles of one project, where their results go, and what the run is given.
 type Request struct {
 	Dir       string // the project's directory
-	State     string // the client's own directory (localfs.Open); \"\" = it keeps nothing
+	State     string // the client's own directory (localfs.Open), with its records of layers (docs/trust.md); "" = it keeps nothing
 	Variants  []Variant
 	BuildLock []byte // the project's mlbuild.lock; nil = there is none
 	Target    string // stage; "" = runtime
@@ -33,6 +34,7 @@ type Request struct {
 	CacheFrom   []Cache            // beside the profile's own cache
 	CacheTo     []Cache            // in place of the profile's own cache
 	NoOwnCache  bool               // neither import nor export the cache beside the image
+	TrustKeys   []trust.Key        // whose records of layers in the registry are believed (docs/trust.md); the first that signs writes records
 
 	Version    string // of the project by its git tags, for packages that read theirs off them; "" = unknown
 	KnownHosts string // known_hosts(5), for git by ssh
@@ -133,7 +135,7 @@ func (r Request) note(format string, args ...any) {
 
 // Validate checks what a build needs no daemon for: that every variant has something to build, and that its outputs can be written. Errors: fault.Internal for a request
 // that no command makes, fault.Usage for an output type that there is not or that
-// cannot hold the platforms, fault.Spec for a push without a tag.
+// cannot hold the platforms, fault.Spec for a push without a tag, fault.Ref for a tag that is a cache's.
 func (r Request) Validate() error {
 	var faults fault.List
 	for _, v := range r.Variants {
@@ -143,6 +145,7 @@ func (r Request) Validate() error {
 		}
 		_, err := r.options(v).Entries()
 		faults = append(faults, fault.All(err)...)
+		faults = append(faults, fault.All(r.options(v).CheckNames())...)
 		for _, o := range r.Outputs {
 			if n := len(v.Recipes); n > 1 && o.Type.OnePlatform() {
 				faults = append(faults, fault.New(fault.Usage, "an output of type %s has room for one platform; profile %s is built for %d", o.Type, v.Profile, n).
@@ -157,7 +160,7 @@ func (r Request) Validate() error {
 func (r Request) options(v Variant) publish.Options {
 	return publish.Options{
 		Profile: v.Profile, Tags: v.Tags, Target: r.Target, Outputs: r.Outputs, Compression: r.Compression, Annotations: v.Recipes[0].App.Annotations,
-		Epoch: r.Epoch, CacheFrom: r.CacheFrom, CacheTo: r.CacheTo, NoOwnCache: r.NoOwnCache, Again: len(r.NoCache) > 0,
+		Epoch: r.Epoch, CacheFrom: r.CacheFrom, CacheTo: r.CacheTo, NoOwnCache: r.NoOwnCache, Keys: r.TrustKeys, Again: len(r.NoCache) > 0,
 	}
 }
 

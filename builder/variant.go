@@ -3,6 +3,7 @@ package builder
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"github.com/mlbuild/mlbuild/builder/diagnose"
 	"github.com/mlbuild/mlbuild/builder/limits"
 	"github.com/mlbuild/mlbuild/builder/publish"
+	"github.com/mlbuild/mlbuild/builder/trust"
 	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 )
@@ -38,7 +40,16 @@ type made struct {
 	publish.Made
 	platforms []platformBuild
 	tested    bool     // the tests ran and passed
+	solved    bool     // the daemon had everything that its exporters were then given
+	cached    int      // steps that the daemon had
+	ran       int      // steps that it did
 	notes     []string // that a user should know
+}
+
+// attempt is how a variant is built. The zero value is the first one.
+type attempt struct {
+	publish.How
+	uncached bool // the profile's own caches are passed over
 }
 
 // variant builds, exports and tags one profile, then exports its cache.
@@ -51,32 +62,76 @@ func (b *build) variant(ctx context.Context, v Variant) (*Image, error) {
 	m := &imageBuild{runner: run, publish: publish.Publisher{
 		Options: options, Registry: b.registry, Content: proxy.NewContentStore(b.daemon.Client.ContentClient()),
 		Run: run.run, Records: b.records, Locks: b.repoLocks,
+		Local: trust.Local{Dir: recordsDir(b.req.State), Daemon: b.daemon.Identity()},
 	}}
 	m.lock = m.publish.Lock()
 	defer m.lock.Release()
 	m.remote = m.publish.StartLook(ctx)
 	defer m.remote()
-	made, err := m.make(ctx)
+	made, published, err := m.deliver(ctx)
 	if err != nil {
 		return nil, m.explain(ctx, err)
 	}
-	made.notes = append(made.notes, w.Warnings()...)
-	steps := w.LayerSteps()
-	made.Steps = publish.Steps{Ran: steps.Ran, Cached: steps.Cached}
 	image := imageOf(v, made)
-	image.Cached, image.Ran = w.Counts()
-	published, err := m.publish.Publish(ctx, made.Made)
-	if err != nil {
-		return nil, m.explain(ctx, err)
-	}
 	notes, err := m.unkept(ctx, published)
 	if err != nil {
 		return nil, err
 	}
-	image.Notes = append(image.Notes, notes...)
+	image.Cached, image.Ran = made.cached, made.ran
 	image.Digest, image.Config, image.Size, image.Layers, image.Route = published.Digest, published.Config, published.Size, published.Layers, published.Route
+	image.Notes = append(image.Notes, notes...)
 	image.Seconds = time.Since(began).Seconds()
 	return image, nil
+}
+
+// recordsDir is where a client with a state directory keeps its records of layers.
+func recordsDir(state string) string {
+	if state == "" {
+		return ""
+	}
+	return filepath.Join(state, "layers")
+}
+
+// deliver makes the variant and publishes it. Where a cache or a registry turns out to be in the way, it does so once more around it.
+func (m *imageBuild) deliver(ctx context.Context) (made, publish.Published, error) {
+	all, published, err := m.once(ctx, attempt{})
+	if err == nil || ctx.Err() != nil || len(all.Graphs) == 0 {
+		return all, published, err
+	}
+	how, note := m.around(ctx, all, err)
+	if how == (attempt{}) {
+		return all, published, err
+	}
+	all, published, err = m.once(ctx, how)
+	all.notes = append(all.notes, note...)
+	return all, published, err
+}
+
+// around returns how to build once more after something failed, the zero value where that would be of no use, and what a user should know.
+func (m *imageBuild) around(ctx context.Context, all made, failed error) (how attempt, notes []string) {
+	if err := publish.CachesReadable(ctx, m.registry, all.Decided); err != nil {
+		how.uncached = true
+		return how, []string{fmt.Sprintf("built without the cache beside the image, which cannot be read and is written anew: %v", err)}
+	}
+	passes := slices.ContainsFunc(fault.All(m.explain(ctx, failed)), func(f *fault.Fault) bool { return f.Retry })
+	if all.solved && !passes && all.Plan.Expected.Kind == publish.DaemonPush && m.publish.Sends(all.Decided) {
+		how.Late = true
+	}
+	return how, nil
+}
+
+// once makes the variant and publishes it.
+func (m *imageBuild) once(ctx context.Context, how attempt) (made, publish.Published, error) {
+	all, err := m.make(ctx, how)
+	if err != nil {
+		return all, publish.Published{}, err
+	}
+	all.notes = append(all.notes, m.w.Warnings()...)
+	steps := m.w.LayerSteps()
+	all.Steps = publish.Steps{Ran: steps.Ran, Cached: steps.Cached}
+	all.cached, all.ran = m.w.Counts() // those of the caches that are written later do not count
+	published, err := m.publish.Publish(ctx, all.Made)
+	return all, published, err
 }
 
 // imageOf is what the result says of an image before it is published. Of several platforms the last one speaks.
@@ -98,9 +153,9 @@ func imageOf(v Variant, m made) *Image {
 
 // make runs the build function and the exporters. A download that failed for a passing reason is tried again in a build of its own: the
 // daemon's HTTP source never asks twice, and the daemon keeps a step's error as long as the build lasts.
-func (m *imageBuild) make(ctx context.Context) (all made, err error) {
+func (m *imageBuild) make(ctx context.Context, how attempt) (all made, err error) {
 	for try := 0; m.req.Retry.wait(ctx, try); try++ {
-		if all, err = m.makeOnce(ctx); !passes(err) {
+		if all, err = m.makeOnce(ctx, how); !passes(err) {
 			break
 		}
 	}
@@ -110,7 +165,7 @@ func (m *imageBuild) make(ctx context.Context) (all made, err error) {
 // makeOnce exports in one solve, and in two where an output has another codec than zstd. The daemon keeps the first blob that it makes of a layer
 // and gives it to every later export that does not force its own: a gzip or uncompressed export of a new layer would end up in
 // the images that are pushed afterwards, of this project and of others.
-func (m *imageBuild) makeOnce(ctx context.Context) (made, error) {
+func (m *imageBuild) makeOnce(ctx context.Context, how attempt) (made, error) {
 	outputs, err := m.publish.Entries()
 	if err != nil {
 		return made{}, err
@@ -118,33 +173,34 @@ func (m *imageBuild) makeOnce(ctx context.Context) (made, error) {
 	if publish.OtherCodec(outputs) {
 		first := []bkclient.ExportEntry{m.publish.FirstBlobs()}
 		_, err := m.publish.Run(ctx, publish.Run{Exports: first}, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
-			_, res, err := m.function(ctx, gw, false)
+			_, res, err := m.function(ctx, gw, how)
 			return res, err
 		})
 		if err != nil {
 			return made{}, err
 		}
 	}
-	all, unfit, err := m.export(ctx, outputs, false)
+	all, unfit, err := m.export(ctx, outputs, how)
 	if err != nil || unfit == nil {
 		return all, err
 	}
 	notes := append(all.notes, fmt.Sprintf("rebuilding all layers: could not reuse the existing image's layers: %v", unfit))
-	all, _, err = m.export(ctx, outputs, true)
+	how.Whole = true
+	all, _, err = m.export(ctx, outputs, how)
 	all.notes = append(notes, all.notes...)
 	return all, err
 }
 
 // export runs one client.Build with the exporters of the outputs. unfit is why the image could not be put together of layers that the registry has.
-func (m *imageBuild) export(ctx context.Context, outputs []bkclient.ExportEntry, whole bool) (all made, unfit, err error) {
+func (m *imageBuild) export(ctx context.Context, outputs []bkclient.ExportEntry, how attempt) (all made, unfit, err error) {
 	resp, err := m.publish.Run(ctx, publish.Run{Exports: outputs}, func(ctx context.Context, gw gateway.Client) (res *gateway.Result, err error) {
-		if all, res, err = m.function(ctx, gw, whole); err == nil {
-			err = m.lock.Take(ctx)
+		if all, res, err = m.function(ctx, gw, how); err == nil {
+			all.solved, err = true, m.lock.Take(ctx)
 		}
 		return res, err
 	})
 	if err != nil {
-		return made{}, nil, err
+		return all, nil, err
 	}
 	all.Exported, unfit = m.publish.Assemble(ctx, all.Decided, resp)
 	return all, unfit, nil
@@ -156,7 +212,7 @@ func passes(err error) bool {
 }
 
 // function is what the daemon calls back: look up and compile every platform, decide how the image gets to its outputs, run the tests, solve.
-func (m *imageBuild) function(ctx context.Context, gw gateway.Client, whole bool) (all made, res *gateway.Result, err error) {
+func (m *imageBuild) function(ctx context.Context, gw gateway.Client, how attempt) (all made, res *gateway.Result, err error) {
 	if all.platforms, err = m.compileAll(ctx, gw); err != nil {
 		return all, nil, err
 	}
@@ -173,7 +229,11 @@ func (m *imageBuild) function(ctx context.Context, gw gateway.Client, whole bool
 		first, _, _ := strings.Cut(why.Error(), "\n")
 		all.notes = append(all.notes, "everything is built and pushed, without a look at what the registry has: "+first)
 	}
-	all.Decided = m.publish.Decide(remote, m.graphs(all.platforms), whole)
+	if how.uncached {
+		remote = remote.WithoutCaches()
+	}
+	all.Decided = m.publish.Decide(ctx, remote, m.graphs(all.platforms), how.How)
+	all.notes = append(all.notes, all.Decided.Notes...)
 	if m.req.Target == stageTesting {
 		notes, err := m.test(ctx, gw, all)
 		if err != nil {
@@ -218,7 +278,7 @@ func (m *imageBuild) graphs(platforms []platformBuild) []publish.Graph {
 
 func (m *imageBuild) graphOf(c platformBuild) publish.Graph {
 	return publish.Graph{
-		Graph: c.graph, Base: c.inputs.Base.Config.RootFS.DiffIDs,
+		Graph: c.graph, Base: c.inputs.Base.Config.RootFS.DiffIDs, BaseRef: c.inputs.Base.Ref,
 		Apart: func() ([]*pb.Definition, error) { return m.apart(c) },
 		Explain: func(ctx context.Context, gw gateway.Client, err error) error {
 			return m.failed(m.v.Profile, m.w).Download(ctx, gw, c.found.Recipe, c.found.Downloads(), err)

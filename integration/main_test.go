@@ -12,6 +12,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/builder"
 	"github.com/mlbuild/mlbuild/builder/daemon"
+	"github.com/mlbuild/mlbuild/builder/trust"
 	"github.com/mlbuild/mlbuild/integration/testbed"
 	"github.com/mlbuild/mlbuild/profiles"
 )
@@ -114,13 +115,20 @@ func connect(t *testing.T, addr string) *builder.Builder {
 	return builder.New(d)
 }
 
+// testKey signs the layers that tests make, so that a test's other daemons believe them.
+var testKey = trust.KeyOf([32]byte{1})
+
+// recordTag is where the profile cpu's record with that key lies.
+var recordTag = "buildcache-cpu_" + testKey.ID()
+
 // request is a push of the variants, with what this machine's network needs.
 func (p *project) request(variants ...builder.Variant) builder.Request {
 	p.t.Helper()
 	return builder.Request{
 		Dir: p.dir, State: p.state, Variants: variants, Outputs: []builder.Output{{Type: "image", Push: true}},
 		CA: networkCA(p.t), Epoch: time.Unix(0, 0), Status: printer(p.t),
-		Note: func(format string, args ...any) { p.t.Logf("note: "+format, args...) },
+		TrustKeys: []trust.Key{testKey},
+		Note:      func(format string, args ...any) { p.t.Logf("note: "+format, args...) },
 	}
 }
 

@@ -26,7 +26,7 @@ var rooms = []string{
 	"llb/counts", "llb/scripts", "llb/account", "llb/wheel", "llb/wheel/wheeltest", "llb/deb", "llb/deb/debtest", "llb/deb/state", "llb/deb/script", "llb/step", "llb/step/runner",
 	"llb/helper", "llb/helper/plain", "llb/layerplan", "llb/llbtest/plantest", "llb/ops", "llb/query", "llb/models", "llb/install", "llb/wheelbuild", "llb/projectstep", "llb/outline", "llb/llbtest", "llb",
 
-	"builder/limits", "builder/login", "builder/daemon", "builder/registry", "builder/localfs", "builder/session", "builder/diagnose", "builder/lookup", "builder/publish", "builder/buildertest", "builder",
+	"builder/limits", "builder/login", "builder/daemon", "builder/trust", "builder/registry", "builder/localfs", "builder/session", "builder/diagnose", "builder/lookup", "builder/publish", "builder/buildertest", "builder",
 
 	"cmd/mlbuild-unpack", "cmd/mlbuild-unpack-deb", "cmd/mlbuild-step", "cmd/mlbuild-plain", "cmd/mlbuild",
 }
@@ -39,6 +39,7 @@ var apart = []struct{ pkg, not, because string }{
 	{"builder/session", "builder/registry", "a session is a leaf: values in, what a client offers out"},
 	{"builder/registry", "builder/daemon", "a registry's client knows no build"},
 	{"builder/registry", "llb", "a registry's client knows no build"},
+	{"builder/trust", "llb", "what a record says holds for any graph"},
 	{"builder/diagnose", "builder/registry", "a daemon's error is explained from values, not by asking again"},
 	{"builder/diagnose", "builder/session", "a daemon's error is explained from values, not by asking again"},
 	{"builder/lookup", "builder/daemon", "a question goes through the gateway that is handed in"},

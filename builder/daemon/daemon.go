@@ -93,6 +93,15 @@ type Daemon struct {
 // Close ends the connection. The daemon itself keeps running.
 func (d *Daemon) Close() error { return d.Client.Close() }
 
+// Identity names the daemon and its store for as long as it keeps what it made: another daemon at the same address is another one, and so is the same state at another
+// address, for what lies there could be a copy.
+func (d *Daemon) Identity() string {
+	if len(d.Workers) == 0 {
+		return d.Addr
+	}
+	return d.Addr + "\n" + d.Workers[0].ID
+}
+
 // Snapshotter is the snapshotter of the first worker, for example "overlayfs" or "native".
 func (d *Daemon) Snapshotter() string {
 	if len(d.Workers) == 0 {

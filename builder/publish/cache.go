@@ -3,9 +3,13 @@ package publish
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	bkclient "github.com/moby/buildkit/client"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
+
+	"github.com/mlbuild/mlbuild/builder/registry"
+	"github.com/mlbuild/mlbuild/profiles/fault"
 )
 
 // Cache is a cache that BuildKit reads or writes, with its own type and attributes.
@@ -17,10 +21,29 @@ type Cache struct {
 // registryCache is the type of a cache in a registry.
 const registryCache = "registry"
 
+// ownTag begins the tags beside an image that hold its caches and the records of its layers.
+const ownTag = "buildcache-"
+
+// CheckNames refuses tags under which caches lie: a fault.Ref for a tag of mlbuild's own, and for one that --cache-to names too.
+func (o Options) CheckNames() error {
+	var faults fault.List
+	for _, t := range o.Tags {
+		if strings.HasPrefix(registry.Tag(t), ownTag) {
+			faults = append(faults, fault.New(fault.Ref, "the tag %s is kept for the caches that mlbuild writes beside its images", t).Hint("choose one that does not begin with %s", ownTag))
+		}
+		for _, c := range o.CacheTo {
+			if c.Type == registryCache && registry.Full(c.Attrs["ref"]) == registry.Full(t) {
+				faults = append(faults, fault.New(fault.Ref, "%s would be the image and the cache of --cache-to", t).Hint("give the cache a tag of its own"))
+			}
+		}
+	}
+	return faults.Err()
+}
+
 // OwnCaches returns where a profile's cache lives, beside its image. A target other than the runtime writes one of its own, the first, and reads the
 // runtime's too: they share the packages.
 func (o Options) OwnCaches() []string {
-	runtime := o.repository() + ":buildcache-" + o.Profile
+	runtime := o.repository() + ":" + ownTag + o.Profile
 	if o.Target == "" || o.Target == "runtime" {
 		return []string{runtime}
 	}

@@ -17,7 +17,8 @@ import (
 // Graph is the graph of one platform.
 type Graph struct {
 	*llb.Graph
-	Base []digest.Digest // of the base's layers, unpacked
+	Base    []digest.Digest // of the base's layers, unpacked
+	BaseRef string          // the base by digest; "" = there is no image
 	// Apart compiles each of its layers by itself, with the project's files from another session, see Publisher.exportCache.
 	Apart func() ([]*pb.Definition, error)
 	// Explain makes a fault of what failed in it, asking the daemon if need be.

@@ -2,11 +2,13 @@ package publish
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/images"
+	"github.com/containerd/errdefs"
 	bkclient "github.com/moby/buildkit/client"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/opencontainers/go-digest"
@@ -14,6 +16,9 @@ import (
 
 	"github.com/mlbuild/mlbuild/builder/limits"
 	"github.com/mlbuild/mlbuild/builder/registry"
+	"github.com/mlbuild/mlbuild/builder/trust"
+	"github.com/mlbuild/mlbuild/llb/counts"
+	"github.com/mlbuild/mlbuild/profiles/fault"
 )
 
 // Run is what one run of the daemon exports of what its build function returns.
@@ -27,10 +32,11 @@ type Run struct {
 type Publisher struct {
 	Options
 	Registry *registry.Client
-	Content  content.Provider // what the daemon holds
+	Content  Store // what the daemon holds
 	Run      func(context.Context, Run, gateway.BuildFunc) (*bkclient.SolveResponse, error)
 	Records  *Records
 	Locks    *RepoLocks
+	Local    trust.Local // what the daemon made before
 }
 
 // Decided is an image that is compiled, with what was decided about it.
@@ -38,6 +44,7 @@ type Decided struct {
 	Graphs []Graph // one for each platform
 	Remote *RemoteState
 	Plan   Plan
+	Notes  []string // that a user should know
 }
 
 // Steps counts the steps that make a layer of the image.
@@ -79,7 +86,7 @@ func (p Publisher) StartLook(ctx context.Context) func() *RemoteState {
 	looked := make(chan struct{})
 	go func() {
 		defer close(looked)
-		remote = Look(ctx, p.Registry, p.Options)
+		remote = Look(ctx, p.Registry, p.Options, p.Local)
 		remote.refused = p.refusal(ctx, remote)
 		if !remote.keyed() {
 			p.askForRecords()
@@ -106,8 +113,14 @@ func (p Publisher) refusal(ctx context.Context, remote *RemoteState) error {
 }
 
 // Decide decides how the image gets to its outputs, see the function of that name.
-func (p Publisher) Decide(remote *RemoteState, graphs []Graph, whole bool) Decided {
-	d := Decided{graphs, remote, Decide(p.Options, remote, graphs, whole)}
+func (p Publisher) Decide(ctx context.Context, remote *RemoteState, graphs []Graph, how How) Decided {
+	if !how.Whole {
+		remote = confirm(ctx, p.Registry, p.Content, p.Options, remote, graphs)
+	}
+	d := Decided{Graphs: graphs, Remote: remote, Plan: Decide(p.Options, remote, graphs, how)}
+	if n := len(remote.lost); n > 0 {
+		d.Notes = append(d.Notes, fmt.Sprintf("the registry has lost %s of the image under %s: they are pushed again", counts.Plural(n, "blob"), p.Tags[0]))
+	}
 	if d.Plan.Whole() {
 		p.askForRecords()
 	}
@@ -122,7 +135,8 @@ func (p Publisher) Publish(ctx context.Context, m Made) (Published, error) {
 		if len(p.CacheTo) == 0 {
 			return done, nil
 		}
-		return done, p.exportCache(ctx, m)
+		_, err := p.exportCache(ctx, m)
+		return done, err
 	}
 	route, m, sent, err := p.push(ctx, m)
 	if err != nil {
@@ -130,6 +144,9 @@ func (p Publisher) Publish(ctx context.Context, m Made) (Published, error) {
 	}
 	done.Digest, done.Config, done.Route = m.Digest, m.Exported.Config, route
 	desc, data, unreachable := p.manifest(ctx, m, sent)
+	if err := missing(p.Tags[0], unreachable); err != nil {
+		return done, err
+	}
 	var layers []ocispecs.Descriptor
 	if unreachable == nil {
 		layers, _ = p.Registry.Layers(ctx, p.repository()+"@"+m.Digest, desc, data) // none = unknown
@@ -138,17 +155,24 @@ func (p Publisher) Publish(ctx context.Context, m Made) (Published, error) {
 	if err := p.putTags(ctx, m, desc, data, unreachable); err != nil {
 		return done, err
 	}
-	if err := p.noteLast(ctx, m, desc, data, layers); err != nil {
-		done.Unkept = append(done.Unkept, Unkept{lastOf(p.OwnCaches()[0]), err})
+	var cache digest.Digest
+	if !p.cacheServes(m, layers) {
+		cache, err = p.exportCache(ctx, m)
 	}
-	if p.cacheServes(m, layers) {
-		return done, nil
-	}
-	err = p.exportCache(ctx, m)
 	if err != nil && len(p.CacheTo) == 0 { // nobody has asked for it
 		done.Unkept, err = append(done.Unkept, Unkept{p.OwnCaches()[0], err}), nil
 	}
+	done.Unkept = append(done.Unkept, p.remember(ctx, m, cache)...)
 	return done, err
+}
+
+// missing is the fault of a registry that took an image and does not have it, nil where it has, or where the client cannot ask.
+func missing(tag string, err error) error {
+	if !errdefs.IsNotFound(err) && !errors.Is(err, registry.ErrOtherContent) {
+		return nil
+	}
+	return fault.New(fault.Registry, "the registry took %s and does not have it: %w", tag, err).
+		Hint("something between here and the registry may answer in its place: a proxy, a login page").Hint("look with: docker pull %s", tag)
 }
 
 // push carries out the route. Where a way fails the next one is taken, and in the end the daemon pushes everything, which also knows where
@@ -158,8 +182,8 @@ func (p Publisher) push(ctx context.Context, m Made) (Route, Made, []byte, error
 		return m.Plan.Expected, m, nil, nil // the exporter did
 	}
 	var manifest []byte
-	if m.Digest != m.Remote.digest {
-		manifest, _ = p.exportedManifest(ctx, m.Exported) // then the daemon pushes
+	if m.Digest != m.Remote.digest || len(m.Remote.lost) > 0 {
+		manifest, _ = exportedManifest(ctx, p.Content, m.Exported) // then the daemon pushes
 	}
 	route := m.Plan.Route(digest.Digest(m.Digest), manifest, m.Remote)
 	for {
@@ -172,7 +196,7 @@ func (p Publisher) push(ctx context.Context, m Made) (Route, Made, []byte, error
 		case PartPush:
 			err = p.partPush(ctx, m, manifest)
 		default:
-			m, err = p.daemonPush(ctx, m)
+			m, err = p.pushWhole(ctx, m)
 			return route, m, nil, err
 		}
 		if err == nil {
@@ -219,30 +243,31 @@ func (p Publisher) pushAs(ctx context.Context, m Made, tag string) (*bkclient.So
 }
 
 // exportedManifest reads the manifest of an exported image.
-func (p Publisher) exportedManifest(ctx context.Context, e Exported) ([]byte, error) {
+func exportedManifest(ctx context.Context, daemon content.Provider, e Exported) ([]byte, error) {
 	if !images.IsManifestType(e.desc.MediaType) {
 		return nil, fmt.Errorf("the daemon exported %q, no image", e.desc.MediaType)
 	}
-	data, err := content.ReadBlob(ctx, e.over(p.Content), e.desc)
+	data, err := content.ReadBlob(ctx, e.over(daemon), e.desc)
 	if err != nil {
 		return nil, fmt.Errorf("read the exported manifest: %w", err)
 	}
 	return data, nil
 }
 
-// manifest returns the one that the tag names now: that which was there, the one that the client sent, or by its descriptor the one that the daemon has pushed.
+// manifest returns the one that the tag names now: that which was there, or the one that was pushed, as the registry has it. A registry that took it is asked for it: some
+// answer that all is well and keep nothing.
 func (p Publisher) manifest(ctx context.Context, m Made, sent []byte) (ocispecs.Descriptor, []byte, error) {
-	switch {
-	case m.Digest == m.Remote.digest:
+	if m.Digest == m.Remote.digest {
 		return m.Remote.image.desc, m.Remote.image.data, nil
-	case sent != nil:
-		return m.desc, sent, nil
 	}
 	ref := p.repository() + "@" + m.Digest
 	if m.desc.Digest.String() != m.Digest {
 		return p.Registry.Manifest(ctx, ref)
 	}
 	data, err := p.Registry.Blob(ctx, ref, m.desc)
+	if err != nil && sent != nil && missing(ref, err) == nil {
+		return m.desc, sent, nil // it may not be read, only written
+	}
 	return m.desc, data, err
 }
 
@@ -259,7 +284,11 @@ func (p Publisher) countLayers(m Made, desc ocispecs.Descriptor, layers []ocispe
 	}
 	l = &Layers{}
 	there := p.Locks.Remember(p.repository(), layers)
+	maps.Copy(there, m.Remote.seen)
 	maps.Copy(there, m.Remote.layers)
+	for lost := range m.Remote.lost {
+		delete(there, lost)
+	}
 	for _, d := range layers {
 		if there[d.Digest] {
 			l.Reused++

@@ -43,7 +43,7 @@ func TestOwnCacheIsReadWhereARecordIsMissing(t *testing.T) {
 			for _, wheel := range []string{"numpy.whl", "scipy.whl"} {
 				graphs = append(graphs, Graph{Graph: &llb.Graph{Definition: execOf(t, "/unpack", wheel)}})
 			}
-			remote := &RemoteState{caches: []string{"registry.example/a:buildcache-cpu"}}
+			remote := &RemoteState{imports: []string{"registry.example/a:buildcache-cpu"}}
 			if got := p.Imports(remote, graphs); len(got) != test.reads {
 				t.Errorf("reads %v, want %d caches", got, test.reads)
 			}

@@ -2,26 +2,54 @@ package publish
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"slices"
 
 	bkclient "github.com/moby/buildkit/client"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/moby/buildkit/solver/pb"
+	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/mlbuild/mlbuild/builder/registry"
 	"github.com/mlbuild/mlbuild/llb/layerplan"
 )
 
-// Imports returns the caches that a build of the graphs reads: its own, those that are there, and what the user names.
+// Imports returns the caches that a build of the graphs reads: its own, those that are believed, and what the user names.
 func (p Publisher) Imports(remote *RemoteState, graphs []Graph) []Cache {
-	own := remote.caches
-	if remote.unknown && p.Pushes() && !p.NoOwnCache {
-		own = p.OwnCaches()
-	}
+	own := remote.imports
 	if len(own) > 0 && p.Records.hold(graphs) {
 		own = nil
 	}
 	return p.withOwn(own)
+}
+
+// CachesReadable returns an error if the profile's own caches, where a build may have read them, have lost something. A cache in which anything is missing is none:
+// the daemon finds out when it needs that very layer, and then it is too late to make it.
+func CachesReadable(ctx context.Context, r *registry.Client, d Decided) error {
+	for _, ref := range d.Remote.imports {
+		desc, data, err := r.Manifest(ctx, ref)
+		if err != nil {
+			return fmt.Errorf("read the cache: %w", err)
+		}
+		layers, err := r.Layers(ctx, ref, desc, data)
+		if err != nil {
+			return fmt.Errorf("read the cache: %w", err)
+		}
+		var m ocispecs.Manifest
+		if err := json.Unmarshal(data, &m); err != nil {
+			return fmt.Errorf("read the cache: %w", err)
+		}
+		blobs := append([]ocispecs.Descriptor{m.Config}, layers...)
+		held := r.Hold(ctx, ref, blobs)
+		for _, b := range blobs {
+			if !held.There[b.Digest] {
+				return fmt.Errorf("the registry does not have %s of %s", b.Digest, ref)
+			}
+		}
+	}
+	return nil
 }
 
 // maxQuick bounds the wheels, in bytes of downloads, that are made again rather than looked for in a cache.
@@ -129,42 +157,60 @@ func (d Decided) lacking(layers []ocispecs.Descriptor) (lacking []sized, all int
 	return lacking, all
 }
 
-// exportCache writes the cache in a solve of its own, after the push. Where nothing was pushed the zstd blobs are made first: the codec in which
+// exportCache writes the cache in a solve of its own, after the push, and returns the digest of its manifest where it is the profile's own. Where nothing was pushed the zstd blobs are made first: the codec in which
 // the cache makes a blob would be the layer's from then on.
 //
 // The layers' local files come from a second session. Within one session the daemon knows a local source by the session's id and never looks at its contents: a cache
 // exported from such a solve would hold keys that no other build can have.
-func (p Publisher) exportCache(ctx context.Context, m Made) error {
+func (p Publisher) exportCache(ctx context.Context, m Made) (manifest digest.Digest, err error) {
 	targets := p.CacheTargets()
 	if len(targets) == 0 {
-		return nil
+		return "", nil
 	}
 	if !p.Pushes() {
 		_, err := p.Run(ctx, Run{Exports: []bkclient.ExportEntry{p.FirstBlobs()}}, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
 			return p.solveGraphs(ctx, gw, m.Decided)
 		})
 		if err != nil {
-			return err
+			return "", err
 		}
 	}
 	var layers []*pb.Definition
 	for _, g := range m.Graphs {
 		of, err := g.Apart()
 		if err != nil {
-			return err
+			return "", err
 		}
 		layers = append(layers, of...)
 	}
 	if len(layers) == 0 {
-		return nil
+		return "", nil
 	}
-	_, err := p.Run(ctx, Run{Caches: targets, Platforms: numberedPlatforms(len(layers))}, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
+	resp, err := p.Run(ctx, Run{Caches: targets, Platforms: numberedPlatforms(len(layers))}, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
 		return solveLayers(ctx, gw, layers, p.Imports(m.Remote, m.Graphs))
 	})
-	if err == nil && p.brought(m) {
-		_ = p.locate(ctx, layers) // the image and the cache are there: without it another project sends more
+	if err != nil {
+		return "", err
 	}
-	return err
+	if len(p.CacheTo) == 0 {
+		manifest = writtenCache(resp)
+	}
+	if p.brought(m) {
+		_ = p.locate(ctx, layers, manifest) // the image and the cache are there: without it another project sends more
+	}
+	return manifest, nil
+}
+
+// cacheManifestKey is where the daemon says which manifest of a cache it has written (BuildKit cache/remotecache, ExporterResponseManifestDesc).
+const cacheManifestKey = "cache.manifest"
+
+// writtenCache returns the digest of the cache's manifest that the daemon has written, "" where it does not say.
+func writtenCache(resp *bkclient.SolveResponse) digest.Digest {
+	var desc ocispecs.Descriptor
+	if json.Unmarshal([]byte(resp.ExporterResponse[cacheManifestKey]), &desc) != nil || desc.Digest.Validate() != nil {
+		return ""
+	}
+	return desc.Digest
 }
 
 // brought reports whether most of the image was made in this build, so that no other repository has it.
@@ -174,43 +220,13 @@ func (o Options) brought(m Made) bool {
 
 // locate has the daemon find the layers in the cache that was just written. It then knows which repository has them, which it does not note of a zstd layer that it
 // pushes (BuildKit util/push/push.go), and mounts them from there into the repository of another project.
-func (p Publisher) locate(ctx context.Context, layers []*pb.Definition) error {
-	own := []Cache{{Type: registryCache, Attrs: p.reached(map[string]string{"ref": p.OwnCaches()[0]})}}
+func (p Publisher) locate(ctx context.Context, layers []*pb.Definition, manifest digest.Digest) error {
+	if manifest == "" {
+		return nil
+	}
+	own := []Cache{{Type: registryCache, Attrs: p.reached(map[string]string{"ref": p.repository() + "@" + manifest.String()})}}
 	_, err := p.Run(ctx, Run{}, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
 		return solveLayers(ctx, gw, layers, own)
 	})
 	return err
-}
-
-// lastOf is the tag beside a profile's cache under which the last image with new layers is noted. A build under a tag that is new takes its layers from there. No name of
-// a profile or stage has an underscore.
-func lastOf(cache string) string { return cache + "_image" }
-
-// noteLast notes the pushed image for builds under other tags, unless only its files differ from the image that this build started from. Where that fails, they do more work.
-func (p Publisher) noteLast(ctx context.Context, m Made, desc ocispecs.Descriptor, data []byte, layers []ocispecs.Descriptor) error {
-	if p.NoOwnCache || m.Remote.unknown || len(m.Graphs) != 1 || !p.usualLayers() || m.startsFrom(layers) {
-		return nil
-	}
-	return p.Registry.Tag(ctx, lastOf(p.OwnCaches()[0]), desc, data)
-}
-
-// startsFrom reports whether the image that the registry had before the build holds all layers but the project's files. Where the layers are not known there is nothing to note.
-func (d Decided) startsFrom(layers []ocispecs.Descriptor) bool {
-	before, err := d.Remote.image.layers()
-	if err != nil {
-		before = nil
-	}
-	plan := d.Graphs[0].Plan
-	if len(layers) != plan.BaseLayers+len(plan.Layers) {
-		return true
-	}
-	for i, l := range layers {
-		if own := i - plan.BaseLayers; own >= 0 && plan.Layers[own].FromContext() {
-			continue
-		}
-		if !slices.ContainsFunc(before, func(b ocispecs.Descriptor) bool { return b.Digest == l.Digest }) {
-			return false
-		}
-	}
-	return true
 }

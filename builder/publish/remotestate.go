@@ -2,8 +2,6 @@ package publish
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
 
@@ -13,18 +11,24 @@ import (
 
 	"github.com/mlbuild/mlbuild/builder/limits"
 	"github.com/mlbuild/mlbuild/builder/registry"
+	"github.com/mlbuild/mlbuild/builder/trust"
 )
 
-// RemoteState is what a repository held before the build.
+// RemoteState is what a repository held before the build, and what is believed of it.
 type RemoteState struct {
 	digest  string                 // of the image under the first tag, "" = none
 	image   remoteImage            // that image, or where there is none the one to start from
 	caches  []string               // those of Options.OwnCaches that are there
-	layers  map[digest.Digest]bool // of all
-	cached  map[digest.Digest]bool // of the caches
-	unknown bool                   // the registry did not let the client look
-	failed  error                  // why
-	refused error                  // the registry would not take the image of this account
+	imports []string               // those of them that are believed, by digest
+	layers  map[digest.Digest]bool // blobs that the repository has: it was asked for each
+	lost    map[digest.Digest]bool // blobs of the image that it does not have any more
+	seen    map[digest.Digest]bool // layers of all manifests that were read
+	cached  map[digest.Digest]bool // layers of the caches
+	beliefs beliefs
+	base    []layerRef // the base's layers by its own manifest, nil = unknown
+	unknown bool       // the registry did not let the client look
+	failed  error      // why
+	refused error      // the registry would not take the image of this account
 }
 
 // remoteImage is an image in a registry.
@@ -40,8 +44,9 @@ type layerRef struct {
 	diff digest.Digest
 }
 
-// Look asks the registry what is there already: BuildKit does not say which layers it pushed.
-func Look(ctx context.Context, r *registry.Client, o Options) *RemoteState {
+// Look asks the registry what is there already: BuildKit does not say which layers it pushed. Records of layers are read beside it, local ones and signed ones.
+func Look(ctx context.Context, r *registry.Client, o Options, local trust.Local) *RemoteState {
+	s := &RemoteState{layers: map[digest.Digest]bool{}, seen: map[digest.Digest]bool{}, cached: map[digest.Digest]bool{}}
 	refs := o.interesting()
 	if len(refs) > 0 {
 		what := "what " + registry.Host(refs[0]) + " has of the image"
@@ -53,21 +58,25 @@ func Look(ctx context.Context, r *registry.Client, o Options) *RemoteState {
 	eg, egctx := errgroup.WithContext(ctx)
 	for i, ref := range refs {
 		eg.Go(func() (err error) {
-			all[i], err = r.Find(egctx, ref, ref == o.Tags[0])
+			all[i], err = r.Find(egctx, ref, o.isImage(ref))
 			return err
 		})
 	}
-	s := &RemoteState{layers: map[digest.Digest]bool{}, cached: map[digest.Digest]bool{}}
-	if s.failed = eg.Wait(); s.failed != nil {
-		s.unknown = true
+	eg.Go(func() error {
+		s.beliefs = readBeliefs(egctx, r, o, local)
+		return nil
+	})
+	if err := eg.Wait(); err != nil {
+		s.unknown, s.failed = true, err
+		s.imports = s.beliefs.writtenBefore(o)
 		return s
 	}
 	for i, f := range all {
 		if f != nil {
-			s.add(refs[i], f, refs[i] == o.Tags[0])
+			s.add(refs[i], f, o)
 		}
 	}
-	if o.Pushes() && s.digest == "" {
+	if o.Pushes() && s.digest == "" && len(s.beliefs.all) == 0 {
 		s.lookFurther(ctx, r, o)
 	}
 	return s
@@ -76,11 +85,48 @@ func Look(ctx context.Context, r *registry.Client, o Options) *RemoteState {
 // Failed returns why the registry did not let the client look, nil if it did.
 func (s *RemoteState) Failed() error { return s.failed }
 
-// lookFurther finds an image to start from, where the first tag is new: that of another tag of the profile, as a branch's beside a commit's, or the last one that was noted.
+// isImage reports whether a reference of those that are asked for is the image's own, and no cache's.
+func (o Options) isImage(ref string) bool { return ref == o.Tags[0] }
+
+// readBeliefs reads the records that are believed. One that cannot be read tells nothing.
+func readBeliefs(ctx context.Context, r *registry.Client, o Options, local trust.Local) (b beliefs) {
+	if len(o.Tags) == 0 {
+		return b
+	}
+	for i, cache := range o.OwnCaches() {
+		kept := local.Read(cache)
+		if i == 0 {
+			b.local = kept
+		}
+		b.believe(kept)
+	}
+	if o.NoOwnCache || len(o.interesting()) == 0 {
+		return b
+	}
+	signer, signs := o.signer()
+	for i, cache := range o.OwnCaches() {
+		for _, k := range o.Keys {
+			_, data, err := r.Manifest(ctx, recordOf(cache, k))
+			if err != nil {
+				continue
+			}
+			record := openRecord(k, data)
+			if i == 0 && signs && k.ID() == signer.ID() {
+				b.signed = record
+			}
+			b.believe(record)
+		}
+	}
+	return b
+}
+
+// lookFurther finds an image to start from where no record is believed and the first tag is new: that of another tag of the profile, as a branch's beside a commit's. Only what
+// the repository has is learned from it.
 func (s *RemoteState) lookFurther(ctx context.Context, r *registry.Client, o Options) {
 	for _, ref := range o.starts() {
 		if f, err := r.Find(ctx, ref, true); err == nil && f != nil {
 			s.image = remoteImage{f.Desc, f.Data, f.Config}
+			maps.Copy(s.layers, f.Held.There)
 			s.know(f.Layers)
 			return
 		}
@@ -89,34 +135,34 @@ func (s *RemoteState) lookFurther(ctx context.Context, r *registry.Client, o Opt
 
 // starts lists the references of images that a build may start from.
 func (o Options) starts() []string {
-	all := slices.DeleteFunc(slices.Clone(o.Tags[1:]), func(t string) bool { return registry.Repository(t) != o.repository() })
-	if o.NoOwnCache {
-		return all
-	}
-	for _, cache := range o.OwnCaches() {
-		all = append(all, lastOf(cache))
-	}
-	return all
+	return slices.DeleteFunc(slices.Clone(o.Tags[1:]), func(t string) bool { return registry.Repository(t) != o.repository() })
 }
 
-func (s *RemoteState) add(ref string, f *registry.Found, isImage bool) {
-	if isImage {
-		s.digest, s.image = f.Desc.Digest.String(), remoteImage{f.Desc, f.Data, f.Config}
-	} else {
-		s.caches = append(s.caches, ref)
-	}
+func (s *RemoteState) add(ref string, f *registry.Found, o Options) {
 	s.know(f.Layers)
+	if o.isImage(ref) {
+		s.digest, s.image = f.Desc.Digest.String(), remoteImage{f.Desc, f.Data, f.Config}
+		s.lost = f.Held.Lost
+		maps.Copy(s.layers, f.Held.There)
+		return
+	}
+	believed := s.beliefs.cache(ref, f.Desc.Digest)
+	if believed {
+		s.imports = append(s.imports, registry.Repository(ref)+"@"+f.Desc.Digest.String())
+	}
+	if _, signs := o.signer(); signs && !believed {
+		return // it is written anew
+	}
+	s.caches = append(s.caches, ref)
 	for _, l := range f.Layers {
-		if !isImage {
-			s.cached[l.Digest] = true
-		}
+		s.cached[l.Digest] = true
 	}
 }
 
-// know notes layers that the repository has.
+// know notes layers that a manifest of the repository names.
 func (s *RemoteState) know(layers []ocispecs.Descriptor) {
 	for _, l := range layers {
-		s.layers[l.Digest] = true
+		s.seen[l.Digest] = true
 	}
 }
 
@@ -142,43 +188,19 @@ func (s *RemoteState) Refused() error { return s.refused }
 // Tagged reports whether the first tag named an image.
 func (s *RemoteState) Tagged() bool { return s.digest != "" }
 
-// keyed reports whether the image to start from may have layers that can be reused.
+// keyed reports whether there may be layers that can be taken.
 func (s *RemoteState) keyed() bool {
-	var c ocispecs.Image
-	return json.Unmarshal(s.image.config, &c) == nil && slices.ContainsFunc(c.History, func(h ocispecs.History) bool { return isKey(h.Comment) })
+	return slices.ContainsFunc(s.beliefs.all, func(r trust.Record) bool { return len(r.Layers) > 0 })
+}
+
+// WithoutCaches returns the same without the profile's own caches, as if they were not there.
+func (s *RemoteState) WithoutCaches() *RemoteState {
+	next := *s
+	next.caches, next.imports, next.cached = nil, nil, map[digest.Digest]bool{}
+	return &next
 }
 
 func isKey(comment string) bool { return digest.Digest(comment).Validate() == nil }
-
-// layers reads the manifest.
-func (p remoteImage) layers() ([]ocispecs.Descriptor, error) {
-	var m ocispecs.Manifest
-	if err := json.Unmarshal(p.data, &m); err != nil {
-		return nil, fmt.Errorf("manifest %s: %w", p.desc.Digest, err)
-	}
-	return m.Layers, nil
-}
-
-// refs returns the layers of an image, and the entry of its history for each.
-func (p remoteImage) refs() ([]layerRef, []ocispecs.History, error) {
-	layers, err := p.layers()
-	if err != nil {
-		return nil, nil, err
-	}
-	var c ocispecs.Image
-	if err := json.Unmarshal(p.config, &c); err != nil {
-		return nil, nil, fmt.Errorf("read the config of %s: %w", p.desc.Digest, err)
-	}
-	history := slices.DeleteFunc(c.History, func(h ocispecs.History) bool { return h.EmptyLayer })
-	if len(c.RootFS.DiffIDs) != len(layers) || len(history) != len(layers) {
-		return nil, nil, fmt.Errorf("%s does not tell of every layer", p.desc.Digest)
-	}
-	all := make([]layerRef, len(layers))
-	for i, l := range layers {
-		all[i] = layerRef{l, c.RootFS.DiffIDs[i]}
-	}
-	return all, history, nil
-}
 
 // with returns the layers that the repository has, with some that were brought there since.
 func (s *RemoteState) with(brought []ocispecs.Descriptor) map[digest.Digest]bool {

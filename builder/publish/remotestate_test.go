@@ -16,6 +16,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/mlbuild/mlbuild/builder/registry"
+	"github.com/mlbuild/mlbuild/builder/trust"
 )
 
 // TestLook asks a registry in memory what it holds.
@@ -25,7 +26,7 @@ func TestLook(t *testing.T) {
 	host := strings.TrimPrefix(server.URL, "http://")
 	ref := host + "/team/app:1"
 	client, o := registry.New(nil, nil), with(Options{Outputs: pushed}, ref)
-	if s := Look(t.Context(), client, o); s.digest != "" || s.caches != nil || s.unknown || len(s.layers) != 0 {
+	if s := Look(t.Context(), client, o, trust.Local{}); s.digest != "" || s.caches != nil || s.unknown || len(s.layers) != 0 {
 		t.Errorf("an empty registry holds %+v", s)
 	}
 
@@ -44,7 +45,7 @@ func TestLook(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := Look(t.Context(), client, o)
+	s := Look(t.Context(), client, o, trust.Local{})
 	if s.digest != want.String() || s.caches != nil || s.unknown || len(s.layers) != 4 {
 		t.Errorf("got %+v, want %s with 4 layers", s, want)
 	}
@@ -58,12 +59,12 @@ func TestLook(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if s := Look(t.Context(), client, o); !slices.Equal(s.caches, []string{host + "/team/app:buildcache-cpu"}) {
+	if s := Look(t.Context(), client, o, trust.Local{}); !slices.Equal(s.caches, []string{host + "/team/app:buildcache-cpu"}) {
 		t.Errorf("got %+v, want the cache", s)
 	}
 
 	server.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "", http.StatusForbidden) })
-	if s := Look(t.Context(), client, o); !s.unknown {
+	if s := Look(t.Context(), client, o, trust.Local{}); !s.unknown {
 		t.Errorf("a registry that lets nobody look gives %+v", s)
 	}
 }

@@ -1,22 +1,26 @@
 package publish
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
+	"github.com/containerd/containerd/v2/core/content"
 	"github.com/moby/buildkit/solver/pb"
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/mlbuild/mlbuild/builder/registry"
 	"github.com/mlbuild/mlbuild/llb/layerplan"
 )
 
-// An edit changes the layer of the project's files, a new version of a package that package's layer, a new base the layers that are made on it, and the history of the
-// image under the tag says by what each of its layers was made (llb.Compile). Layers that the graph would make again are taken from there: the daemon builds and exports the
-// others alone, and the client puts the image together. Nobody then looks at the other packages, on a daemon that has them as on one that does not. The image is byte for byte
-// the one that the daemon would export.
+// An edit changes the layer of the project's files, a new version of a package that package's layer, a new base the layers that are made on it, and each layer has a key, the
+// digest of what it is made from (llb.Compile). Layers that the graph would make again are taken from the registry where a record that is believed says which blobs they are
+// (beliefs.go) and the repository has these blobs: the daemon builds and exports the others alone, and the client puts the image together. Nobody then looks at the other
+// packages, on a daemon that has them as on one that does not. The image is byte for byte the one that the daemon would export.
 
 // reuse is an image of which some layers are taken from the registry's.
 type reuse struct {
@@ -39,12 +43,11 @@ func reusable(o Options, remote *RemoteState, graphs []Graph) (*reuse, error) {
 	if name := g.unkeyed(own); name != "" {
 		return nil, fmt.Errorf("nobody can tell from outside what the layer %s is made of", name)
 	}
-	all, history, err := remote.image.refs()
-	if err != nil {
-		return nil, errors.New("the repository has no image whose layers are known")
+	if !remote.keyed() {
+		return nil, errors.New("no record that is believed tells of layers")
 	}
-	r := &reuse{base: below(all, g.Base)}
-	r.take(byKey(all, history), own)
+	r := &reuse{base: remote.below()}
+	r.take(remote, own)
 	if len(r.made) == len(own) {
 		return nil, errors.New("every layer is new")
 	}
@@ -78,14 +81,15 @@ func mayReuse(o Options, remote *RemoteState, graphs []Graph) error {
 	return nil
 }
 
-// take fills the layers that are there.
-func (r *reuse) take(there map[string]layerRef, own []ocispecs.History) {
+// take fills the layers that are known and there.
+func (r *reuse) take(remote *RemoteState, own []ocispecs.History) {
 	for i, h := range own {
-		l, ok := there[h.Comment]
-		if !ok {
-			r.made = append(r.made, i)
+		l, ok := remote.beliefs.layer(h.Comment)
+		if !ok || !remote.layers[l.Digest] {
+			r.made, r.layers = append(r.made, i), append(r.layers, layerRef{})
+			continue
 		}
-		r.layers = append(r.layers, l)
+		r.layers = append(r.layers, layerRef{ocispecs.Descriptor{MediaType: ocispecs.MediaTypeImageLayerZstd, Digest: l.Digest, Size: l.Size}, l.Diff})
 	}
 }
 
@@ -104,28 +108,44 @@ func (r *reuse) onlyFiles(plan *layerplan.Plan) bool {
 	return !slices.ContainsFunc(r.made, func(i int) bool { return !plan.Layers[i].FromContext() })
 }
 
-// below returns the layers of the base, if that is what the image stands on; else nil.
-func below(all []layerRef, base []digest.Digest) []layerRef {
-	if len(all) < len(base) {
+// below returns the base's layers, nil unless the repository has all of them.
+func (s *RemoteState) below() []layerRef {
+	if slices.ContainsFunc(s.base, func(l layerRef) bool { return !s.layers[l.desc.Digest] }) {
 		return nil
 	}
-	for i, d := range base {
-		if all[i].diff != d {
-			return nil
-		}
-	}
-	return all[:len(base):len(base)]
+	return s.base
 }
 
-// byKey returns the layers that have a key, zstd as mlbuild pushes them.
-func byKey(all []layerRef, history []ocispecs.History) map[string]layerRef {
-	there := map[string]layerRef{}
-	for i, l := range all {
-		if isKey(history[i].Comment) && l.desc.MediaType == ocispecs.MediaTypeImageLayerZstd {
-			there[history[i].Comment] = l
+// confirm finds out of the layers that may be taken for some graphs, the base's among them, whether the repository has them.
+func confirm(ctx context.Context, r *registry.Client, daemon content.Provider, o Options, remote *RemoteState, graphs []Graph) *RemoteState {
+	if mayReuse(o, remote, graphs) != nil || !remote.keyed() {
+		return remote
+	}
+	own, err := graphs[0].history()
+	if err != nil || graphs[0].unkeyed(own) != "" {
+		return remote
+	}
+	next := *remote
+	if next.base, err = baseLayers(ctx, daemon, graphs[0]); err != nil {
+		next.base = nil // the daemon exports the base
+	}
+	var ask []ocispecs.Descriptor
+	add := func(d digest.Digest) {
+		if !remote.layers[d] && !remote.lost[d] {
+			ask = append(ask, ocispecs.Descriptor{Digest: d})
 		}
 	}
-	return there
+	for _, h := range own {
+		if l, ok := remote.beliefs.layer(h.Comment); ok {
+			add(l.Digest)
+		}
+	}
+	for _, l := range next.base {
+		add(l.desc.Digest)
+	}
+	next.layers = maps.Clone(remote.layers)
+	maps.Copy(next.layers, r.Hold(ctx, o.Tags[0], ask).There)
+	return &next
 }
 
 // partConfig is the compiled config with the history of the layers that are exported.

@@ -12,6 +12,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/mlbuild/mlbuild/builder/trust"
 	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/llb/layerplan"
 )
@@ -152,23 +153,29 @@ func TestReuses(t *testing.T) {
 		{"other files", func(*facts) {}, &reuse{base: onBase, layers: []layerRef{refTo("numpy"), {}}, made: []int{1}}},
 		{"a package more", func(m *facts) { m.graphs[0] = plannedAs(t, "rich", keys["rich"], "numpy", keys["numpy"], "files", "") },
 			&reuse{base: onBase, layers: []layerRef{{}, refTo("numpy"), {}}, made: []int{0, 2}}},
-		{"a package more under the tag", func(m *facts) {
-			m.remote.image = pushedAs(t, "zstd", "rich", keys["rich"], "numpy", keys["numpy"], "old files", "")
+		{"a package more in the record", func(m *facts) {
+			m.remote = believing("rich", keys["rich"], "numpy", keys["numpy"])
 		},
 			&reuse{base: onBase, layers: []layerRef{refTo("numpy"), {}}, made: []int{1}}},
 		{"no files", func(m *facts) { m.graphs[0] = plannedAs(t, "numpy", keys["numpy"], "rich", keys["rich"]) },
 			&reuse{base: onBase, layers: []layerRef{refTo("numpy"), {}}, made: []int{1}}},
 		{"nothing to make", func(m *facts) {
-			m.remote.image = pushedAs(t, "zstd", "numpy", keys["numpy"], "rich", keys["rich"], "old files", "")
+			m.remote = believing("numpy", keys["numpy"], "rich", keys["rich"])
 			m.graphs[0] = plannedAs(t, "numpy", keys["numpy"], "rich", keys["rich"])
 		}, &reuse{base: onBase, layers: []layerRef{refTo("numpy"), refTo("rich")}, made: []int{1}}},
 		{"a tag in another repository", func(m *facts) { m.opts.Tags = append(m.opts.Tags, "registry.example/b:1") }, nil},
 		{"nothing but the base", func(m *facts) {
 			m.graphs[0] = plannedAs(t, "numpy", keys["numpy"])
-			m.graphs[0].Base[0] = digest.FromString("another")
+			m.remote.base = nil
 		}, &reuse{layers: []layerRef{refTo("numpy")}}},
 		{"nothing to take", func(m *facts) { m.graphs[0] = plannedAs(t, "rich", keys["rich"], "files", "") }, nil},
-		{"no image", func(m *facts) { m.remote.image = remoteImage{} }, nil},
+		{"no record", func(m *facts) { m.remote.beliefs = beliefs{} }, nil},
+		{"an image that anybody may have pushed", func(m *facts) {
+			m.remote.beliefs, m.remote.image = beliefs{}, pushedAs(t, "zstd", "numpy", keys["numpy"], "old files", "")
+		}, nil},
+		{"a layer that is lost", func(m *facts) { delete(m.remote.layers, layer("numpy").Digest) }, nil},
+		{"a layer of the base that is lost", func(m *facts) { delete(m.remote.layers, layer("base").Digest) },
+			&reuse{layers: []layerRef{refTo("numpy"), {}}, made: []int{1}}},
 		{"composing failed", func(m *facts) { m.whole = true }, nil},
 		{"the registry does not answer", func(m *facts) { m.remote.unknown = true }, nil},
 		{"another output beside", func(m *facts) { m.opts.Outputs = append(m.opts.Outputs, Output{Type: "tar"}) }, nil},
@@ -178,22 +185,17 @@ func TestReuses(t *testing.T) {
 		{"--no-cache", func(m *facts) { m.opts.Again = true }, nil},
 		{"two platforms", func(m *facts) { m.graphs = append(m.graphs, m.graphs[0]) }, nil},
 		{"a layer without a key", func(m *facts) { m.graphs[0] = plannedAs(t, "numpy", keys["numpy"], "branch", "", "files", "") }, nil},
-		{"gzip layers under the tag", func(m *facts) { m.remote.image = pushedAs(t, "gzip", "numpy", keys["numpy"], "old files", "") }, nil},
-		{"another base", func(m *facts) { m.graphs[0].Base[0] = digest.FromString("another") },
-			&reuse{layers: []layerRef{refTo("numpy"), {}}, made: []int{1}}},
-		{"another base of more layers", func(m *facts) {
-			m.graphs[0].Base = []digest.Digest{onBase[0].diff, "b", "c", "d"}
-		},
+		{"a base of which nobody knows the manifest", func(m *facts) { m.remote.base = nil },
 			&reuse{layers: []layerRef{refTo("numpy"), {}}, made: []int{1}}},
 		{"a graph that does not merge its layers", func(m *facts) { m.graphs[0].Lineage = llb.Lineage{} }, nil},
 	} {
 		m := &facts{
 			opts:   with(Options{NoOwnCache: true, Outputs: slices.Clone(pushed)}, "registry.example/a:1"),
 			graphs: []Graph{plannedAs(t, "numpy", keys["numpy"], "files", "")},
-			remote: RemoteState{image: pushedAs(t, "zstd", "numpy", keys["numpy"], "old files", "")},
+			remote: believing("numpy", keys["numpy"]),
 		}
 		test.change(m)
-		got := Decide(m.opts, &m.remote, m.graphs, m.whole).reuse
+		got := Decide(m.opts, &m.remote, m.graphs, How{Whole: m.whole}).reuse
 		if got != nil {
 			if got.part == nil {
 				t.Errorf("%s: no part", test.name)
@@ -204,6 +206,19 @@ func TestReuses(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", test.name, d)
 		}
 	}
+}
+
+// believing is a repository that has the base and layers with keys of which a record tells: names and keys.
+func believing(made ...string) RemoteState {
+	s := RemoteState{base: []layerRef{refTo("base")}, layers: map[digest.Digest]bool{layer("base").Digest: true}}
+	var r trust.Record
+	for i := 0; i < len(made); i += 2 {
+		l := refTo(made[i])
+		s.layers[l.desc.Digest] = true
+		r.Layers = append(r.Layers, trust.Layer{Key: made[i+1], Digest: l.desc.Digest, Size: l.desc.Size, Diff: l.diff})
+	}
+	s.beliefs.believe(r)
+	return s
 }
 
 // plannedAs is a graph of a base's layer and of own ones: names and keys. Those of files are the project's.

@@ -45,23 +45,30 @@ func (r Route) String() string { return r.Kind.String() + ": " + r.Why }
 // is the most that is to be done, which is decided once the digest is known.
 type Plan struct {
 	Expected Route
+	late     bool   // a DaemonPush too comes after the export
 	reuse    *reuse // what is taken from the registry's image; nil = the whole image is exported
 }
 
 // Whole reports whether the daemon exports the image itself, not only the layers that are new.
 func (p Plan) Whole() bool { return p.reuse == nil }
 
-// Decide decides what the daemon exports of an image, and whether the exporter pushes it. Where whole is set no layer is taken from the registry.
-func Decide(o Options, remote *RemoteState, graphs []Graph, whole bool) Plan {
+// How is what an earlier try has shown.
+type How struct {
+	Whole bool // no layer is to be taken from the registry
+	Late  bool // the daemon is to push after the export, not in it, so that the image is known where the push fails
+}
+
+// Decide decides what the daemon exports of an image, and whether the exporter pushes it.
+func Decide(o Options, remote *RemoteState, graphs []Graph, how How) Plan {
 	if !o.Pushes() {
 		return Plan{Expected: Route{NotPushed, "no output goes to a registry"}}
 	}
 	var why error
-	if !whole {
+	if !how.Whole {
 		r, err := reusable(o, remote, graphs)
 		if err == nil {
 			n := len(r.layers)
-			return Plan{Route{PartPush, fmt.Sprintf("%d of %d layers beside the base's are to be made, the registry has the others", len(r.made), n)}, r}
+			return Plan{Expected: Route{PartPush, fmt.Sprintf("%d of %d layers beside the base's are to be made, the registry has the others", len(r.made), n)}, reuse: r}
 		}
 		why = err
 	}
@@ -69,21 +76,26 @@ func Decide(o Options, remote *RemoteState, graphs []Graph, whole bool) Plan {
 	case looksAlike(remote, graphs):
 		return Plan{Expected: Route{ClientPush, "the tag seems to name an image of these layers"}}
 	case why != nil:
-		return Plan{Expected: Route{DaemonPush, why.Error()}}
+		return Plan{Expected: Route{DaemonPush, why.Error()}, late: how.Late}
 	}
-	return Plan{Expected: Route{DaemonPush, "the image is built whole"}}
+	return Plan{Expected: Route{DaemonPush, "the image is built whole"}, late: how.Late}
 }
 
 // deferred reports whether the exporter does not push, so that it is decided after the export who does.
-func (p Plan) deferred() bool { return p.Expected.Kind == PartPush || p.Expected.Kind == ClientPush }
+func (p Plan) deferred() bool {
+	return p.late && p.Expected.Kind == DaemonPush || p.Expected.Kind == PartPush || p.Expected.Kind == ClientPush
+}
 
 // Route decides how an exported image gets to its registry. The manifest is nil where it cannot be read.
 func (p Plan) Route(image digest.Digest, manifest []byte, remote *RemoteState) Route {
 	if !p.deferred() {
 		return p.Expected
 	}
-	if image.String() == remote.digest {
+	if image.String() == remote.digest && len(remote.lost) == 0 {
 		return Route{Nothing, "the tag names this image already"}
+	}
+	if p.Expected.Kind == DaemonPush {
+		return p.Expected
 	}
 	missing, size, err := missingBlobs(manifest, remote.layers)
 	why := fmt.Sprintf("%s of layers are new", counts.Bytes(size))

@@ -55,7 +55,7 @@ func TestDescriptorOf(t *testing.T) {
 func TestDecide(t *testing.T) {
 	key := digest.FromString("numpy").String()
 	image := func(t *testing.T, f *facts) {
-		f.remote.image = pushedAs(t, "zstd", "numpy", key, "old files", "")
+		f.remote = believing("numpy", key)
 	}
 	for _, test := range []struct {
 		name   string
@@ -64,7 +64,7 @@ func TestDecide(t *testing.T) {
 	}{
 		{"no push", func(_ *testing.T, f *facts) { f.opts.Outputs = []Output{{Type: OCI}} }, "no push: no output goes to a registry"},
 		{"an edit", image, "push of the new layers: 1 of 2 layers beside the base's are to be made, the registry has the others"},
-		{"the first build", func(*testing.T, *facts) {}, "push by the daemon: the repository has no image whose layers are known"},
+		{"the first build", func(*testing.T, *facts) {}, "push by the daemon: no record that is believed tells of layers"},
 		{"nobody knows", func(_ *testing.T, f *facts) { f.remote.unknown = true }, "push by the daemon: the registry did not say what it has"},
 		{"other outputs", func(t *testing.T, f *facts) {
 			f.opts.Outputs = append(f.opts.Outputs, Output{Type: OCI})
@@ -77,6 +77,13 @@ func TestDecide(t *testing.T) {
 		{"two platforms", func(_ *testing.T, f *facts) { f.graphs = append(f.graphs, f.graphs[0]) }, "push by the daemon: the image has several platforms"},
 		{"a layer of a branch", func(t *testing.T, f *facts) { f.graphs[0] = plannedAs(t, "branch", "", "files", "") },
 			"push by the daemon: nobody can tell from outside what the layer branch is made of"},
+		{"an image that anybody may have pushed", func(t *testing.T, f *facts) {
+			f.remote.image = pushedAs(t, "zstd", "numpy", key, "old files", "")
+		}, "push by the daemon: no record that is believed tells of layers"},
+		{"a layer that the registry has lost", func(_ *testing.T, f *facts) {
+			f.remote = believing("numpy", key)
+			f.remote.layers = nil
+		}, "push by the daemon: every layer is new"},
 		{"a second try", func(t *testing.T, f *facts) {
 			image(t, f)
 			f.whole = true
@@ -85,7 +92,7 @@ func TestDecide(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			f := &facts{opts: with(Options{Outputs: slices.Clone(pushed)}, "registry.example/a:1"), graphs: []Graph{plannedAs(t, "numpy", key, "files", "")}}
 			test.change(t, f)
-			if got := Decide(f.opts, &f.remote, f.graphs, f.whole).Expected.String(); got != test.want {
+			if got := Decide(f.opts, &f.remote, f.graphs, How{Whole: f.whole}).Expected.String(); got != test.want {
 				t.Errorf("%s, want %s", got, test.want)
 			}
 		})
@@ -103,7 +110,7 @@ func TestRoute(t *testing.T) {
 	}
 	little, much := manifest(maxLittle), manifest(maxLittle+1)
 	remote := &RemoteState{digest: "sha256:tag", layers: map[digest.Digest]bool{"sha256:there": true}}
-	plan := func(k Kind, r *reuse) Plan { return Plan{Route{k, "planned"}, r} }
+	plan := func(k Kind, r *reuse) Plan { return Plan{Expected: Route{k, "planned"}, reuse: r} }
 	onBase, newBase := &reuse{base: []layerRef{{}}}, &reuse{}
 	for _, test := range []struct {
 		name     string

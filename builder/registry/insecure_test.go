@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"bytes"
 	"io"
 	"log"
 	"net/http"
@@ -60,11 +61,11 @@ func TestInsecureHosts(t *testing.T) {
 			s.Start()
 		}
 		host := strings.TrimPrefix(strings.TrimPrefix(s.URL, "https://"), "http://")
-		if err := remote(host, host).put(t.Context(), host+"/team/app:1", desc, data); err != nil || sent != 2 {
+		if err := remote(host, host).put(t.Context(), host+"/team/app:1", desc.Digest, bytes.NewReader(data), desc.Size); err != nil || sent != 2 {
 			t.Errorf("%+v: %v, %d requests with a login", test, err, sent)
 		}
 		sent = 0
-		if err := remote(host, "other.example").put(t.Context(), host+"/team/app:1", desc, data); err == nil || sent != 0 {
+		if err := remote(host, "other.example").put(t.Context(), host+"/team/app:1", desc.Digest, bytes.NewReader(data), desc.Size); err == nil || sent != 0 {
 			t.Errorf("%+v, but nobody said so: %v, %d requests with a login", test, err, sent)
 		}
 		s.Close()

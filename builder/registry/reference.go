@@ -31,3 +31,24 @@ func Repository(ref string) string {
 	}
 	return named.Name()
 }
+
+// Tag is the tag of a reference, "latest" where it names neither that nor a digest, "" if it is no reference or has a digest alone.
+func Tag(ref string) string {
+	named, err := reference.ParseNormalizedNamed(ref)
+	if err != nil {
+		return ""
+	}
+	if tagged, ok := reference.TagNameOnly(named).(reference.Tagged); ok {
+		return tagged.Tag()
+	}
+	return ""
+}
+
+// Full is a reference as registries know it, with host and tag; the text itself if it is no reference.
+func Full(ref string) string {
+	named, err := reference.ParseNormalizedNamed(ref)
+	if err != nil {
+		return ref
+	}
+	return reference.TagNameOnly(named).String()
+}

@@ -77,11 +77,12 @@ func (t *transports) RoundTrip(req *http.Request) (*http.Response, error) {
 	return t.plain.RoundTrip(req)
 }
 
-// transport is the standard library's own, trusting the CA bundle too.
+// transport is the standard library's own, trusting the CA bundle too. It keeps the connections over which an image's blobs are asked for.
 func transport(ca []byte) *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone() //nolint:errcheck,forcetypeassert // the standard library's own
 	t.DialContext = (&net.Dialer{Timeout: limits.Connect, KeepAlive: 30 * time.Second}).DialContext
 	t.TLSHandshakeTimeout = limits.TLS
+	t.MaxIdleConnsPerHost = atOnce
 	if pool := caPool(ca); pool != nil {
 		t.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 	}

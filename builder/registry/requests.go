@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -73,11 +74,21 @@ func (r *Client) repo(ref string, push bool) (repo, error) {
 
 // send sends a request, with credentials if the registry wants some. The caller closes the answer's body.
 func (p repo) send(ctx context.Context, method, to string, header map[string]string, body []byte) (*http.Response, error) {
+	return p.stream(ctx, method, to, header, bytes.NewReader(body), int64(len(body)))
+}
+
+// stream sends a request with a body of a size, which is read again where the registry asks for credentials.
+func (p repo) stream(ctx context.Context, method, to string, header map[string]string, body io.ReaderAt, size int64) (*http.Response, error) {
 	ctx = docker.WithScope(silent(ctx), p.scope)
 	for try := 0; ; try++ {
-		req, err := http.NewRequestWithContext(ctx, method, to, bytes.NewReader(body))
+		req, err := http.NewRequestWithContext(ctx, method, to, http.NoBody)
 		if err != nil {
 			return nil, fmt.Errorf("%s %s: %w", method, to, err)
+		}
+		if size > 0 {
+			req.ContentLength = size
+			req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(io.NewSectionReader(body, 0, size)), nil } // for redirects too
+			req.Body, _ = req.GetBody()
 		}
 		for name, value := range p.host.Header {
 			req.Header[name] = value
@@ -189,7 +200,7 @@ func (r *Client) Manifest(ctx context.Context, ref string) (desc ocispecs.Descri
 	return desc, data, checkDigest(ref, desc.Digest, p.what, resp.Header.Get("Docker-Content-Digest"))
 }
 
-// Blob reads a small blob or manifest of the repository of a reference.
+// Blob reads a small blob or manifest of the repository of a reference. One that is not there is an errdefs.ErrNotFound.
 func (r *Client) Blob(ctx context.Context, ref string, desc ocispecs.Descriptor) ([]byte, error) {
 	p, err := r.repo(ref, false)
 	if err != nil {
@@ -202,6 +213,10 @@ func (r *Client) Blob(ctx context.Context, ref string, desc ocispecs.Descriptor)
 	resp, err := p.send(ctx, http.MethodGet, p.base+kind+desc.Digest.String(), map[string]string{"Accept": desc.MediaType + ", */*"}, nil)
 	if err != nil {
 		return nil, err
+	}
+	if resp.StatusCode == http.StatusNotFound {
+		_ = resp.Body.Close()
+		return nil, fmt.Errorf("%s of %s: %w", desc.Digest, ref, errdefs.ErrNotFound)
 	}
 	data, err := read(resp)
 	if err != nil {
@@ -235,14 +250,34 @@ func mediaType(header string, data []byte) string {
 	return said
 }
 
+// ErrOtherContent is that a registry sent something else than what it was asked for.
+var ErrOtherContent = errors.New("this is other content")
+
 // checkDigest holds what came against the digests by which it was asked for and announced; names that are no sha256 digest say nothing.
 func checkDigest(ref string, got digest.Digest, names ...string) error {
 	for _, n := range names {
 		if d := digest.Digest(n); d.Validate() == nil && d.Algorithm() == digest.SHA256 && d != got {
-			return fmt.Errorf("%s: the registry sent %s, and not %s", ref, got, d)
+			return fmt.Errorf("%s: the registry sent %s, and not %s: %w", ref, got, d, ErrOtherContent)
 		}
 	}
 	return nil
+}
+
+// Has reports whether the repository of a reference has a blob.
+func (r *Client) Has(ctx context.Context, ref string, blob digest.Digest) (bool, error) {
+	p, err := r.repo(ref, false)
+	if err != nil {
+		return false, err
+	}
+	resp, err := p.send(ctx, http.MethodHead, p.base+"/blobs/"+blob.String(), nil, nil)
+	if err != nil {
+		return false, err
+	}
+	if resp.StatusCode == http.StatusNotFound {
+		_ = resp.Body.Close()
+		return false, nil
+	}
+	return true, wantStatus(resp, http.StatusOK)
 }
 
 // Tag puts a manifest whose blobs the repository holds under a tag. It is no error if it is there.
@@ -259,7 +294,7 @@ func (r *Client) Tag(ctx context.Context, ref string, desc ocispecs.Descriptor, 
 }
 
 // put sends a blob to the repository of a reference.
-func (r *Client) put(ctx context.Context, ref string, desc ocispecs.Descriptor, data []byte) error {
+func (r *Client) put(ctx context.Context, ref string, blob digest.Digest, data io.ReaderAt, size int64) error {
 	p, err := r.repo(ref, true)
 	if err != nil {
 		return err
@@ -271,11 +306,11 @@ func (r *Client) put(ctx context.Context, ref string, desc ocispecs.Descriptor, 
 	if err := wantStatus(resp, http.StatusAccepted); err != nil {
 		return err
 	}
-	to, err := uploadURL(resp, desc.Digest)
+	to, err := uploadURL(resp, blob)
 	if err != nil {
 		return err
 	}
-	if resp, err = p.send(ctx, http.MethodPut, to, map[string]string{"Content-Type": "application/octet-stream"}, data); err != nil {
+	if resp, err = p.stream(ctx, http.MethodPut, to, map[string]string{"Content-Type": "application/octet-stream"}, data, size); err != nil {
 		return err
 	}
 	return wantStatus(resp, http.StatusCreated, http.StatusNoContent)
@@ -301,13 +336,14 @@ func (r *Client) MayPush(ctx context.Context, ref string) error {
 	return nil
 }
 
-// Copy brings a blob from a store to the repository of ref.
+// Copy brings a blob from a store to the repository of ref. It is read as it is sent.
 func (r *Client) Copy(ctx context.Context, ref string, desc ocispecs.Descriptor, from content.Provider) error {
-	data, err := content.ReadBlob(ctx, from, desc)
+	data, err := from.ReaderAt(ctx, desc)
 	if err != nil {
 		return fmt.Errorf("read %s from the daemon: %w", desc.Digest, err)
 	}
-	return r.put(ctx, ref, desc, data)
+	defer data.Close()
+	return r.put(ctx, ref, desc.Digest, data, data.Size())
 }
 
 // uploadURL is where an upload that was begun is to be sent.

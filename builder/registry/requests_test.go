@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -110,18 +111,18 @@ func TestUpload(t *testing.T) {
 	})
 	r := New(fixedLogin(a.host), nil)
 	want := "digest=sha256%3A" + desc.Digest.Encoded() + "&state=a%2Bb data"
-	if err := r.put(t.Context(), a.ref, desc, data); err != nil || got != want || credential == "" {
+	if err := r.put(t.Context(), a.ref, desc.Digest, bytes.NewReader(data), int64(len(data))); err != nil || got != want || credential == "" {
 		t.Errorf("a path: %q with %q, %v; want %q", got, credential, err, want)
 	}
 	if first := fmt.Sprint((*a.log)[:3]); first != "[POST /v2/team/app/blobs/uploads/ POST /v2/team/app/blobs/uploads/ PUT /upload/7]" {
 		t.Errorf("asked %s", first)
 	}
 	to = "http://" + store.host + "/upload/8?state=a%2Bb"
-	if err := r.put(t.Context(), a.ref, desc, data); err != nil || got != want || credential != "" {
+	if err := r.put(t.Context(), a.ref, desc.Digest, bytes.NewReader(data), int64(len(data))); err != nil || got != want || credential != "" {
 		t.Errorf("another host: %q with %q, %v; want %q", got, credential, err, want)
 	}
 	to = ""
-	if err := r.put(t.Context(), a.ref, desc, data); err == nil {
+	if err := r.put(t.Context(), a.ref, desc.Digest, bytes.NewReader(data), int64(len(data))); err == nil {
 		t.Error("nowhere to upload to: no error")
 	}
 }

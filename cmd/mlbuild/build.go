@@ -19,6 +19,7 @@ type buildFlags struct {
 	cacheTo      []string
 	noCache      []string
 	noOwnCache   bool
+	trustKeys    []string
 	locked       bool
 	compression  string
 	metadataFile string
@@ -61,6 +62,7 @@ func (b *buildFlags) add(cmd *cobra.Command) {
 	f.StringArrayVar(&b.cacheFrom, "cache-from", nil, "`cache` to read beside the profile's own: a reference, or type=…,key=value")
 	f.StringArrayVar(&b.cacheTo, "cache-to", nil, "`cache` to write in place of the profile's own")
 	f.BoolVar(&b.noOwnCache, "no-own-cache", false, "neither read nor write the cache that mlbuild keeps beside the image")
+	f.StringArrayVar(&b.trustKeys, "trust-key", nil, "Ed25519 key `file` (PEM): layers that it has signed are taken from the registry, a private key signs (default $MLBUILD_TRUST_KEY)")
 	f.StringSliceVar(&b.noCache, "no-cache", nil, "run every step again, or those of the `stages` alone: --no-cache=resolve,wheels")
 	f.Lookup("no-cache").NoOptDefVal = ops.NoCacheAll[0]
 	f.StringVar(&b.progress, "progress", "auto", "`mode` of the progress display: auto, tty, plain, rawjson, quiet")
@@ -114,6 +116,8 @@ func (b *buildFlags) wants(ctx context.Context, e *env, variants []builder.Varia
 	collect(b.tag(variants, out))
 	w := wanted{target: b.project.target, outputs: out.list, noOwnCache: b.noOwnCache, locked: b.locked}
 	w.noCache, err = parseStages(b.noCache)
+	collect(err)
+	w.trustKeys, err = readTrustKeys(ctx, e, b.trustKeys)
 	collect(err)
 	w.compression, err = parseCompression(b.compression, variants)
 	collect(err)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/builder"
 	"github.com/mlbuild/mlbuild/builder/daemon"
+	"github.com/mlbuild/mlbuild/builder/trust"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
@@ -49,6 +50,7 @@ type wanted struct {
 	cacheFrom   []builder.Cache
 	cacheTo     []builder.Cache
 	noOwnCache  bool
+	trustKeys   []trust.Key
 }
 
 // prepare reads the project and everything that flags and variables say; wants reads what a command has beside, nil = nothing. It is the one place where a request is
@@ -87,7 +89,7 @@ func (r *runFlags) prepare(ctx context.Context, e *env, cmd *cobra.Command, args
 	}
 	s.request = builder.Request{
 		Dir: p.dir, State: clientState(e), Variants: p.variants, BuildLock: p.systemLock, Target: w.target, Outputs: w.outputs, NoCache: w.noCache, Locked: w.locked,
-		Compression: w.compression, CacheFrom: w.cacheFrom, CacheTo: w.cacheTo, NoOwnCache: w.noOwnCache,
+		Compression: w.compression, CacheFrom: w.cacheFrom, CacheTo: w.cacheTo, NoOwnCache: w.noOwnCache, TrustKeys: w.trustKeys,
 		Version: c.version, KnownHosts: given.knownHosts, Secrets: given.secrets, SSH: given.ssh, CA: ca, Proxy: e.proxy(), Auth: auth, AuthHosts: mirrors,
 		Epoch: created, Note: s.note,
 	}
