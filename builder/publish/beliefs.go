@@ -65,9 +65,9 @@ func (b beliefs) cache(ref string, manifest digest.Digest) bool {
 	return false
 }
 
-// signer returns the key that the records of this build are signed with.
-func (o Options) signer() (trust.Key, bool) {
-	for _, k := range o.Keys {
+// signer returns the key that the records of a build are signed with.
+func signer(keys []trust.Key) (trust.Key, bool) {
+	for _, k := range keys {
 		if k.Signs() {
 			return k, true
 		}
@@ -130,7 +130,7 @@ func (p Publisher) remember(ctx context.Context, m Made, cache digest.Digest) []
 	if next, changed := renewed(b.local, layers, registry.Tag(own), cache); changed {
 		_ = p.Local.Write(own, next) // a client without a state directory has none
 	}
-	key, ok := p.signer()
+	key, ok := signer(p.Keys)
 	if !ok || p.NoOwnCache || m.Remote.unknown {
 		return nil
 	}

@@ -105,21 +105,19 @@ func (o Options) cacheServes(m Made, layers []ocispecs.Descriptor) bool {
 		}
 		bytes += l.size
 	}
-	return o.hasCache(m.Remote) && all >= 0 && bytes <= all/maxLacking
+	return m.Remote.has(o.OwnCaches()[0]) && all >= 0 && bytes <= all/maxLacking
 }
 
 // maxLacking is the share of an image's packages that its cache may lack: one in so many bytes.
 const maxLacking = 4
 
-// hasCache reports whether the profile's own cache is there.
-func (o Options) hasCache(remote *RemoteState) bool {
-	return slices.Contains(remote.caches, o.OwnCaches()[0])
-}
+// has reports whether a cache of the profile's is there.
+func (s *RemoteState) has(cache string) bool { return slices.Contains(s.caches, cache) }
 
 // cacheHolds reports whether the profile's own cache has every layer that takes work to make again.
 func (o Options) cacheHolds(m Made, layers []ocispecs.Descriptor) bool {
-	if !o.hasCache(m.Remote) || len(o.CacheTo) > 0 {
-		return o.hasCache(m.Remote) && m.Remote.digest == m.Digest
+	if !m.Remote.has(o.OwnCaches()[0]) || len(o.CacheTo) > 0 {
+		return m.Remote.has(o.OwnCaches()[0]) && m.Remote.digest == m.Digest
 	}
 	lacking, all := m.lacking(layers)
 	return all >= 0 && len(lacking) == 0

@@ -103,7 +103,7 @@ func readBeliefs(ctx context.Context, r *registry.Client, o Options, local trust
 	if o.NoOwnCache || len(o.interesting()) == 0 {
 		return b
 	}
-	signer, signs := o.signer()
+	own, signs := signer(o.Keys)
 	for i, cache := range o.OwnCaches() {
 		for _, k := range o.Keys {
 			_, data, err := r.Manifest(ctx, recordOf(cache, k))
@@ -111,7 +111,7 @@ func readBeliefs(ctx context.Context, r *registry.Client, o Options, local trust
 				continue
 			}
 			record := openRecord(k, data)
-			if i == 0 && signs && k.ID() == signer.ID() {
+			if i == 0 && signs && k.ID() == own.ID() {
 				b.signed = record
 			}
 			b.believe(record)
@@ -150,7 +150,7 @@ func (s *RemoteState) add(ref string, f *registry.Found, o Options) {
 	if believed {
 		s.imports = append(s.imports, registry.Repository(ref)+"@"+f.Desc.Digest.String())
 	}
-	if _, signs := o.signer(); signs && !believed {
+	if _, signs := signer(o.Keys); signs && !believed {
 		return // it is written anew
 	}
 	s.caches = append(s.caches, ref)

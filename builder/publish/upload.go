@@ -11,7 +11,6 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/mlbuild/mlbuild/builder/registry"
-	"github.com/mlbuild/mlbuild/profiles/fault"
 )
 
 // A daemon that knows another repository of the same registry which has a layer asks the registry to take it from there (distribution spec, endpoint 11). BuildKit gives up
@@ -30,19 +29,14 @@ func (o Options) Sends(d Decided) bool {
 
 // sendMounts sends from here what the registry lacks of an image and the daemon has, for the registry may have refused to mount that. Which layers the daemon wanted to have
 // mounted it does not say; the smallest goes first, so that a registry which takes nothing refuses that one. It returns what failed before where there is nothing to send or
-// something else is in the way, and a fault.Denied where nothing may be sent.
+// something else is in the way.
 func sendMounts(ctx context.Context, r *registry.Client, daemon Store, o Options, m Made, failed error) error {
 	lacks, err := sendable(ctx, r, daemon, o.Tags[0], m)
 	if err != nil || len(lacks) == 0 {
 		return failed
 	}
 	for _, b := range lacks {
-		switch err := r.Copy(ctx, o.Tags[0], b, m.over(daemon)); {
-		case registry.Refuses(err):
-			return fault.New(fault.Denied, "push of profile %s: the registry refuses these credentials: %w", o.Profile, err).
-				Hint("ask for the right to push to this repository").
-				Hint("if you have it: the daemon may have asked for layers of another team's repository; another daemon does not know them: --addr")
-		case err != nil:
+		if err := r.Copy(ctx, o.Tags[0], b, m.over(daemon)); err != nil {
 			return failed
 		}
 	}
