@@ -120,7 +120,7 @@ func lock(ctx context.Context, a lookup.Asker, v Variant, o LockOptions, keep st
 	if err != nil {
 		return Locked{}, err
 	}
-	q := lookup.UVQuery{Recipe: v.Recipes[0], Platforms: v.platforms(), Glibc: glibc, InBase: inBase.Packages, Keep: keep, Upgrade: o.Upgrade, Nonce: o.Nonce}
+	q := lookup.UVQuery{Recipe: v.Recipes[0], Platforms: v.platforms(), Glibc: glibc, Python: inBase.FullVersion, InBase: inBase.Packages, Keep: keep, Upgrade: o.Upgrade, Nonce: o.Nonce}
 	if !o.All {
 		q.Previous = string(v.Lock)
 	}

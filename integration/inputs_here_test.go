@@ -38,7 +38,7 @@ type resolved struct {
 // resolve resolves a profile, and once more if packages that are bound to an index came through others, as a build does.
 func (h here) resolve(r *recipe.Recipe) resolved {
 	h.t.Helper()
-	direct := query.Named(r, []string{r.Platform})
+	direct := query.Named(r, []string{r.Platform}, "")
 	got := h.resolveOnce(r, direct)
 	if got.lock == nil || r.Requires.UV != nil {
 		return got

@@ -26,7 +26,7 @@ func TestBaseConstraints(t *testing.T) {
 		{Name: "numpy", Version: "1.26.4"}, {Name: "pandas", Version: "2.2.3"}, {Name: "pillow", Version: "11.0"}, {Name: "pip", Version: "24.0"},
 		{Name: "lib", Version: "3"}, {Name: "requests", Version: "2.32.3"}, {Name: "scipy", Version: "1.14.1"}, {Name: "torch", Version: "2.9.1+cu128"}, {Name: "odd", Version: "unknown"},
 	}
-	if got, want := query.BaseConstraints(r, have), "pandas==2.2.3\npillow==11.0\nlib==3\nscipy==1.14.1\ntorch==2.9.1\n"; got != want {
+	if got, want := query.BaseConstraints(r, have, ""), "pandas==2.2.3\npillow==11.0\nlib==3\nscipy==1.14.1\ntorch==2.9.1\n"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	if got, want := strings.Join(query.Mentioned(r), " "), "lib numpy pandas pillow requests scipy tensorflow-cpu torch"; got != want {

@@ -83,6 +83,6 @@ func (r *Ref) ReadFile(_ context.Context, req gateway.ReadRequest) ([]byte, erro
 
 // AnImage answers each lookup with an image of Debian bookworm.
 func AnImage(op *pb.SourceOp) (*sourceresolver.MetaResponse, error) {
-	config := `{"os": "linux", "architecture": "amd64", "history": [{"created_by": "# debian.sh --arch 'amd64' out/ 'bookworm' '@1'"}], "config": {}}`
+	config := `{"os": "linux", "architecture": "amd64", "history": [{"created_by": "# debian.sh --arch 'amd64' out/ 'bookworm' '@1'"}], "config": {"Env": ["PYTHON_VERSION=3.11.9"]}}`
 	return &sourceresolver.MetaResponse{Op: op, Image: &sourceresolver.ResolveImageResponse{Digest: digest.FromString("image"), Config: []byte(config)}}, nil
 }

@@ -1,6 +1,7 @@
 package lookup
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -9,6 +10,7 @@ import (
 	"strings"
 
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/mlbuild/mlbuild/builder/diagnose"
 	"github.com/mlbuild/mlbuild/builder/registry"
@@ -28,19 +30,24 @@ type Contents struct {
 	Interpreter string           // absolute path of its Python
 	Packages    []compat.Package // of that Python, sorted by name; nil unless the recipe asks for them
 	Glibc       string           // of its release; "" = not known
+	FullVersion string           // of that Python, "3.11.9"; "" = not known
 }
 
 // Contents says where the Python of a base is, and which packages it has if the recipe wants them to count: mlbuild.lock knows, else the daemon pulls the
 // base and it is looked into. Another Python and none are a fault.Spec, musl is a fault.ABI.
 func (b Bases) Contents(ctx context.Context, r *recipe.Recipe, base ops.Base) (Contents, error) {
-	if !r.Base.Look && !r.Base.Packages {
-		return Contents{Interpreter: r.Base.Interpreter}, nil
+	known, err := b.known(ctx, r, base)
+	if err != nil || !r.Base.Look && !r.Base.Packages && !b.asksVersion(r, base, known) {
+		return known, err
 	}
 	seen, err := b.look(ctx, r, base, b.Lock)
 	if err != nil {
 		return Contents{}, err
 	}
-	found := Contents{Interpreter: seen.Interpreter, Glibc: seen.Glibc}
+	found := Contents{Interpreter: seen.Interpreter, FullVersion: seen.FullVersion}
+	if r.Base.Look || r.Base.Packages {
+		found.Glibc = seen.Glibc
+	}
 	for _, text := range seen.Packages {
 		if name, version, ok := strings.Cut(text, "=="); ok && r.Base.Packages {
 			found.Packages = append(found.Packages, compat.Package{Name: name, Version: version})
@@ -52,15 +59,45 @@ func (b Bases) Contents(ctx context.Context, r *recipe.Recipe, base ops.Base) (C
 // ToLock returns what mlbuild.lock is to keep of a recipe's base: what lock says already, else what the daemon shows; nil where builds need nothing of it. The errors are those of
 // Contents.
 func (b Bases) ToLock(ctx context.Context, r *recipe.Recipe, base ops.Base, lock *buildlock.Lock) (*buildlock.Contents, error) {
-	if !r.Base.Look && !r.Base.Packages {
-		return nil, nil
+	known, err := b.known(ctx, r, base)
+	if err != nil || !r.Base.Look && !r.Base.Packages && !unknownVersion(r, known) {
+		return nil, err
 	}
-	return b.look(ctx, r, base, lock)
+	return b.look(ctx, r, base, lock.WithFullVersions())
+}
+
+// unknownVersion reports whether only the base's files can tell the whole version of its Python.
+func unknownVersion(r *recipe.Recipe, known Contents) bool {
+	return known.FullVersion == "" && r.Base.Python == ""
+}
+
+// asksVersion reports whether a base is looked into for nothing but the whole version of its Python: where a lock is made, which keeps it, and where one has it.
+func (b Bases) asksVersion(r *recipe.Recipe, base ops.Base, known Contents) bool {
+	return unknownVersion(r, known) && (b.toLock || locked(r, base, b.Lock) != nil)
+}
+
+// known is what the recipe and the configs of images tell. The errors are Image's.
+func (b Bases) known(ctx context.Context, r *recipe.Recipe, base ops.Base) (Contents, error) {
+	if r.Base.Python != "" {
+		p, err := ParsePlatform(r.Platform)
+		if err != nil {
+			return Contents{}, err
+		}
+		if base, err = b.pinned(ctx, r.Base.Python, p); err != nil {
+			return Contents{}, err
+		}
+	}
+	return Contents{Interpreter: r.Base.Interpreter, FullVersion: compat.FullPython(r, base.Config.Config.Env, r.Base.Interpreter)}, nil
+}
+
+// locked is what a lock says of a base, nil = nothing.
+func locked(r *recipe.Recipe, base ops.Base, lock *buildlock.Lock) *buildlock.Contents {
+	return lock.Contents(r.Base.Ref, registry.DigestOf(base.Ref), r.Platform, r.Python.Version)
 }
 
 // look returns what a lock says of a base, else has the daemon pull it and looks into it.
 func (b Bases) look(ctx context.Context, r *recipe.Recipe, base ops.Base, lock *buildlock.Lock) (*buildlock.Contents, error) {
-	if seen := lock.Contents(r.Base.Ref, registry.DigestOf(base.Ref), r.Platform, r.Python.Version); seen != nil {
+	if seen := locked(r, base, lock); seen != nil {
 		return seen, nil
 	}
 	p, err := ParsePlatform(r.Platform)
@@ -75,7 +112,28 @@ func (b Bases) look(ctx context.Context, r *recipe.Recipe, base ops.Base, lock *
 	if err != nil {
 		return nil, err
 	}
-	return readBase(ctx, ref, r, base)
+	seen, err := readBase(ctx, ref, r, base)
+	if err == nil && seen.FullVersion == "" {
+		seen.FullVersion, err = b.runPython(ctx, r, base, p, seen.Interpreter)
+	}
+	return seen, err
+}
+
+// runPython asks the base's Python for its whole version, "" where that cannot run.
+func (b Bases) runPython(ctx context.Context, r *recipe.Recipe, base ops.Base, p ocispecs.Platform, interpreter string) (string, error) {
+	def, err := query.PythonVersion(base, p, interpreter)
+	if err != nil {
+		return "", err
+	}
+	ref, err := b.solve(ctx, def, r.Profile, "the version of "+interpreter, diagnose.Build.Explain)
+	if err != nil {
+		return "", ctx.Err() // another platform's program, or no Python at all: a marker is decided as if the version were the lowest
+	}
+	said, _ := ReadFile(ctx, ref, query.PythonVersionFile) // absent = it did not say
+	if full := strings.TrimSpace(string(said)); strings.HasPrefix(full, r.Python.Version+".") {
+		return full, nil
+	}
+	return "", ctx.Err()
 }
 
 // readBase reads what mlbuild.lock keeps of a base.
@@ -92,6 +150,7 @@ func readBase(ctx context.Context, ref gateway.Reference, r *recipe.Recipe, base
 		}
 	}
 	seen.Packages = l.packages(seen.Interpreter)
+	seen.FullVersion = cmp.Or(compat.FullPython(r, base.Config.Config.Env, seen.Interpreter), l.fullVersion(seen.Interpreter))
 	return seen, ctx.Err()
 }
 

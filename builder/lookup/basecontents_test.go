@@ -8,6 +8,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/builder/buildertest"
 	"github.com/mlbuild/mlbuild/llb/ops"
+	"github.com/mlbuild/mlbuild/llb/query"
 	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/fault"
@@ -19,9 +20,15 @@ import (
 func looked(t *testing.T, yaml string, pathEnv string, files map[string]string) (Contents, int, error) {
 	t.Helper()
 	asked := 0
-	gw := &buildertest.Gateway{OnSolve: func(string) (map[string]string, error) { asked++; return files, nil }}
+	gw := &buildertest.Gateway{OnSolve: func(def string) (map[string]string, error) {
+		if strings.Contains(def, "python_version()") {
+			return map[string]string{query.PythonVersionFile: "3.11.7\n"}, nil
+		}
+		asked++
+		return files, nil
+	}}
 	base := ops.Base{Ref: "registry.example/ml:7@sha256:" + buildertest.Zeros}
-	base.Config.Config.Env = []string{"LANG=C", "PATH=" + pathEnv}
+	base.Config.Config.Env = []string{"LANG=C", "PATH=" + pathEnv, "PYTHON_VERSION=3.11.9"}
 	found, err := Bases{Daemon: asking(t, gw)}.Contents(t.Context(), buildertest.Recipe(t, "cpu", "python: {packages: [x]}\n"+yaml), base)
 	return found, asked, err
 }
@@ -99,7 +106,7 @@ func TestReleaseOfABase(t *testing.T) {
 func TestLockedContents(t *testing.T) {
 	const yaml = "python: {packages: [x]}\nbase: {image: \"registry.example/ml:7\", packages: true}\n"
 	r := buildertest.Recipe(t, "cpu", yaml)
-	files := map[string]string{"/opt/conda/bin/python3.11": "", "/opt/conda/lib/python3.11/site-packages/numpy-1.26.4.dist-info/METADATA": "", "/etc/os-release": "ID=ubuntu\nVERSION_ID=22.04\n"}
+	files := map[string]string{"/opt/conda/bin/python3.11": "", "/opt/conda/lib/python3.11/site-packages/numpy-1.26.4.dist-info/METADATA": "", "/etc/os-release": "ID=ubuntu\nVERSION_ID=22.04\n", "/opt/conda/conda-meta/python-3.11.8-h955ad1f_0.json": "{}"}
 	asked := 0
 	gw := &buildertest.Gateway{OnSolve: func(string) (map[string]string, error) { asked++; return files, nil }}
 	b := Bases{Daemon: asking(t, gw)}
@@ -114,7 +121,7 @@ func TestLockedContents(t *testing.T) {
 	}
 	b.Lock = lock
 	found, err := b.Contents(t.Context(), r, base)
-	want := Contents{"/opt/conda/bin/python3.11", []compat.Package{{Name: "numpy", Version: "1.26.4"}}, "2.35"}
+	want := Contents{"/opt/conda/bin/python3.11", []compat.Package{{Name: "numpy", Version: "1.26.4"}}, "2.35", "3.11.8"}
 	if d := cmp.Diff(want, found); d != "" || err != nil || asked != 1 {
 		t.Errorf("after %d looks, %v (-want +got):\n%s", asked, err, d)
 	}
@@ -122,6 +129,7 @@ func TestLockedContents(t *testing.T) {
 	if _, err := b.Contents(t.Context(), r, base); err != nil || asked != 2 {
 		t.Errorf("another base was looked into %d times, %v", asked-1, err)
 	}
+	base.Config.Config.Env = []string{"PYTHON_VERSION=3.11.9"}
 	contents, err := b.ToLock(t.Context(), buildertest.Recipe(t, "cpu", "python: {packages: [x]}\n"), base, lock)
 	if lock.PutContents("cpu", "linux/amd64", contents); err != nil || len(lock.Looks) != 0 {
 		t.Errorf("without such a base the lock keeps %+v, %v", lock.Looks, err)

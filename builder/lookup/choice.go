@@ -1,6 +1,7 @@
 package lookup
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -34,7 +35,7 @@ func Choose(r *recipe.Recipe, lock *pylock.Lock, glibc string, base Contents) (C
 	if err != nil {
 		return Choice{}, err
 	}
-	wheels, err := lock.Select(targetOf(r, glibc))
+	wheels, err := lock.Select(targetOf(r, glibc, base.FullVersion))
 	if err != nil {
 		return Choice{}, err
 	}
@@ -62,10 +63,10 @@ func Choose(r *recipe.Recipe, lock *pylock.Lock, glibc string, base Contents) (C
 // AllNotes are the notes of the choice in the order in which they are told.
 func (c Choice) AllNotes() []string { return slices.Concat(c.Notes, c.BaseNotes) }
 
-// targetOf is what a recipe's wheels are picked for.
-func targetOf(r *recipe.Recipe, glibc string) pypi.Target {
+// targetOf is what a recipe's wheels are picked for; full is the whole version of the image's Python, "" = unknown.
+func targetOf(r *recipe.Recipe, glibc, full string) pypi.Target {
 	return pypi.Target{
-		Python: r.Python.Version, Platform: r.Platform, Glibc: glibc, Source: r.Requires.Source,
+		Python: cmp.Or(full, r.Python.Version), Platform: r.Platform, Glibc: glibc, Source: r.Requires.Source,
 		Extras: r.Requires.Extras, Groups: r.Requires.Groups,
 	}
 }

@@ -122,7 +122,7 @@ func (a Asker) packages(ctx context.Context, r *recipe.Recipe, lock *pylock.Lock
 		return Packages{}, nil
 	}
 	if lock == nil {
-		q := UVQuery{Recipe: r, Platforms: []string{r.Platform}, Glibc: base.Glibc, InBase: base.Contents.Packages}
+		q := UVQuery{Recipe: r, Platforms: []string{r.Platform}, Glibc: base.Glibc, Python: base.Contents.FullVersion, InBase: base.Contents.Packages}
 		if _, lock, err = a.UV.Lock(ctx, q); err != nil {
 			return Packages{}, err
 		}

@@ -18,6 +18,7 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
+	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
@@ -25,6 +26,8 @@ import (
 type Bases struct {
 	Daemon
 	Lock *buildlock.Lock // the project's mlbuild.lock, which pins images and knows what lies in bases; nil = there is none
+
+	toLock bool // what is found goes into a lock
 }
 
 // Base is what is known of a recipe's base and of the images beside it.
@@ -58,8 +61,10 @@ func (b Bases) Find(ctx context.Context, r *recipe.Recipe, images, contents bool
 	return base, err
 }
 
-// FindAll looks up the base of every platform of a profile, with what lies in it, and returns what one lock for all of them has to heed: the oldest glibc, and what the first base has.
+// FindAll looks up the base of every platform of a profile, with what lies in it, and returns what one lock for all of them has to heed: the oldest glibc, and what the first base
+// has, with the lowest version of their Pythons. What an older mlbuild.lock does not know of a Python is asked anew.
 func (b Bases) FindAll(ctx context.Context, recipes []*recipe.Recipe) (glibc string, first Contents, err error) {
+	b.Lock, b.toLock = b.Lock.WithFullVersions(), true
 	for i, r := range recipes {
 		base, err := b.Find(ctx, r, false, true)
 		if err != nil {
@@ -71,8 +76,22 @@ func (b Bases) FindAll(ctx context.Context, recipes []*recipe.Recipe) (glibc str
 		if i == 0 {
 			first = base.Contents
 		}
+		first.FullVersion = lowest(first.FullVersion, base.Contents.FullVersion)
 	}
 	return glibc, first, nil
+}
+
+// lowest is the lower of two whole versions of Python; an unknown one counts as the lowest.
+func lowest(a, b string) string {
+	v, err := pypi.ParseVersion(a)
+	w, other := pypi.ParseVersion(b)
+	switch {
+	case err != nil || other != nil:
+		return ""
+	case w.Compare(v) < 0:
+		return b
+	}
+	return a
 }
 
 // older compares two glibc versions, "2.31" and "2.36"; an unknown one is never older.

@@ -57,7 +57,7 @@ func (s Stage) Find(ctx context.Context, r *recipe.Recipe, base Base, runtime Ch
 	if locked != nil {
 		return beside(runtime, *locked, false), nil
 	}
-	question := UVQuery{Recipe: staged, Platforms: []string{r.Platform}, Glibc: base.Glibc, InBase: base.Contents.Packages, Keep: Constraints(lock)}
+	question := UVQuery{Recipe: staged, Platforms: []string{r.Platform}, Glibc: base.Glibc, Python: base.Contents.FullVersion, InBase: base.Contents.Packages, Keep: Constraints(lock)}
 	_, chosen, err := s.UV.Lock(ctx, question)
 	if err != nil {
 		return StagePackages{}, StageHint(err, s.Name, lock)

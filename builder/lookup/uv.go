@@ -33,6 +33,7 @@ type UVQuery struct {
 	Recipe    *recipe.Recipe
 	Platforms []string         // that the lock is for
 	Glibc     string           // lowest of the bases, "" = unknown
+	Python    string           // whole version of the bases' Python, the lowest; "" = unknown
 	InBase    []compat.Package // packages of the base that count
 	Previous  string           // an earlier lock, whose versions are kept where they still fit; "" = none
 	Keep      string           // constraints beside the project's own, one a line
@@ -54,8 +55,8 @@ func (u UV) Lock(ctx context.Context, q UVQuery) ([]byte, *pylock.Lock, error) {
 		return nil, nil, err
 	}
 	in := query.ResolveInputs{
-		Tool: tool, Worker: u.Worker, Platforms: q.Platforms, Glibc: q.Glibc, Direct: query.Named(q.Recipe, q.Platforms),
-		Previous: q.Previous, Keep: query.BaseConstraints(q.Recipe, q.InBase) + q.Keep, Upgrade: q.Upgrade, Nonce: q.Nonce, Network: u.Network, NoCache: u.NoCache,
+		Tool: tool, Worker: u.Worker, Platforms: q.Platforms, Python: q.Python, Glibc: q.Glibc, Direct: query.Named(q.Recipe, q.Platforms, q.Python),
+		Previous: q.Previous, Keep: query.BaseConstraints(q.Recipe, q.InBase, q.Python) + q.Keep, Upgrade: q.Upgrade, Nonce: q.Nonce, Network: u.Network, NoCache: u.NoCache,
 		Session: u.Session, Version: u.Version, Hosts: u.SSH.keysOf(servers),
 	}
 	bound := query.Bindings(q.Recipe)
@@ -141,7 +142,7 @@ func (u UV) stamp(ctx context.Context, q UVQuery, in query.ResolveInputs, text, 
 // inspect has the wheels of every platform looked into. A lock from which nothing can be chosen is not looked into: that is said where the
 // wheels are wanted.
 func (u UV) inspect(ctx context.Context, q UVQuery, in query.ResolveInputs, lock *pylock.Lock) (seen query.Inspected, err error) {
-	wheels, err := lock.Select(targetOf(q.Recipe, q.Glibc))
+	wheels, err := lock.Select(targetOf(q.Recipe, q.Glibc, q.Python))
 	wheels = slices.DeleteFunc(wheels, func(w pylock.Wheel) bool { return w.URL == "" }) // what is built, or a file of the project
 	if err != nil || len(wheels) == 0 {
 		return seen, nil //nolint:nilerr // as the comment says

@@ -72,7 +72,7 @@ func TestNamedOfProject(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := projectOf(t, map[string]string{"pyproject.toml": c.toml, profiles.FileName: "python: {version: \"3.11\", project: ., " + c.yaml + "}\n"})
-			if got := strings.Join(Named(r, []string{r.Platform}), " "); got != c.want {
+			if got := strings.Join(Named(r, []string{r.Platform}, ""), " "); got != c.want {
 				t.Errorf("named: %q, want %q", got, c.want)
 			}
 		})
@@ -102,7 +102,7 @@ func TestNamedOfFiles(t *testing.T) {
 		}
 		t.Run(name, func(t *testing.T) {
 			files := map[string]string{"requirements.txt": c.text, "torch.txt": "torch<3\n", profiles.FileName: "python: {version: \"3.11\", requirements: [requirements.txt], " + c.yaml + "}\n"}
-			if got := strings.Join(Named(projectOf(t, files), []string{"linux/amd64"}), " "); got != c.want {
+			if got := strings.Join(Named(projectOf(t, files), []string{"linux/amd64"}, ""), " "); got != c.want {
 				t.Errorf("named: %q, want %q", got, c.want)
 			}
 		})
@@ -156,7 +156,7 @@ func TestAskedOfBase(t *testing.T) {
 	}
 	r := projectOf(t, files)
 	have := []compat.Package{{Name: "attrs", Version: "19"}, {Name: "click", Version: "7"}, {Name: "numpy", Version: "2.1"}, {Name: "pandas", Version: "2.2"}, {Name: "scipy", Version: "3"}}
-	if got, want := BaseConstraints(r, have), "attrs==19\nnumpy==2.1\nscipy==3\n"; got != want {
+	if got, want := BaseConstraints(r, have, ""), "attrs==19\nnumpy==2.1\nscipy==3\n"; got != want {
 		t.Errorf("constraints %q, want %q", got, want)
 	}
 	if got := Mentioned(r); !slices.Equal(got, []string{"numpy", "pandas", "scipy"}) {

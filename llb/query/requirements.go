@@ -1,6 +1,7 @@
 package query
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -107,11 +108,12 @@ func Bindings(r *recipe.Recipe) map[string]string {
 	return b
 }
 
-// Named lists the bound packages that the project's requirements name themselves for one of the platforms, sorted: they are direct from the start.
-func Named(r *recipe.Recipe, platforms []string) []string {
+// Named lists the bound packages that the project's requirements name themselves for one of the platforms, sorted: they are direct from the start. full is the
+// whole version of the image's Python, "" = unknown.
+func Named(r *recipe.Recipe, platforms []string, full string) []string {
 	bindings, named := Bindings(r), map[string]bool{}
 	for _, platform := range platforms {
-		env := environment(r, platform)
+		env := environment(r, platform, full)
 		for _, a := range r.Requires.Wanted() {
 			if bindings[a.Name] != "" && a.Holds(env) {
 				named[a.Name] = true
@@ -121,9 +123,9 @@ func Named(r *recipe.Recipe, platforms []string) []string {
 	return slices.Sorted(maps.Keys(named))
 }
 
-// environment is what markers are evaluated against: uv takes the first patch release of a Python version of which it is told no more.
-func environment(r *recipe.Recipe, platform string) *pypi.Environment {
-	return pypi.NewEnvironment(pypi.Target{Python: r.Python.Version, Platform: platform}, r.Python.Version+".0", nil)
+// environment is what markers are evaluated against, full being the whole version of the image's Python: without it uv takes the first patch release.
+func environment(r *recipe.Recipe, platform, full string) *pypi.Environment {
+	return pypi.NewEnvironment(pypi.Target{Python: r.Python.Version, Platform: platform}, cmp.Or(full, r.Python.Version+".0"), nil)
 }
 
 // rewritten is a text that holds the requirements of lines, as uv has to read it: packages have the accelerator's names, and files of the project lie where

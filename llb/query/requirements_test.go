@@ -116,7 +116,7 @@ func TestBindings(t *testing.T) {
 
 func TestNamed(t *testing.T) {
 	want := []string{"secretsauce", "torch", "torchao", "xformers"}
-	if d := cmp.Diff(want, Named(requirements(), []string{"linux/amd64"})); d != "" {
+	if d := cmp.Diff(want, Named(requirements(), []string{"linux/amd64"}, "")); d != "" {
 		t.Errorf("bound packages that are named (-want +got):\n%s", d)
 	}
 }

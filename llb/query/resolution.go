@@ -25,6 +25,7 @@ type ResolveInputs struct {
 	Tool      ops.Base          // the tool image, on Worker's platform
 	Worker    ocispecs.Platform // the daemon's own platform
 	Platforms []string          // platforms that the lock is for; several give a universal one
+	Python    string            // whole version of the image's Python ("3.11.9"), the lowest of the platforms'; "" = unknown
 	Glibc     string            // lowest glibc of the bases ("2.36"), "" = unknown
 	Direct    []string          // packages bound to an index that the project needs, sorted
 	Previous  string            // an earlier lock, whose versions are kept where they still fit; "" = none
@@ -223,7 +224,7 @@ func (in ResolveInputs) compileArgs(r *recipe.Recipe) []string {
 		args = append(args, "--find-links", page)
 	}
 	args = append(args, in.cooldownArgs(r)...)
-	args = append(args, "--python-version", r.Python.Version)
+	args = append(args, "--python-version", cmp.Or(in.Python, r.Python.Version))
 	for _, u := range in.Upgrade {
 		args = append(args, "--upgrade-package", u)
 	}

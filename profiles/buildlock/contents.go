@@ -19,6 +19,7 @@ type Contents struct {
 	Profiles    []string // that stand on it, sorted
 	Glibc       string   // of the base's release: 2.36; "" = not known
 	Interpreter string   // absolute path of that Python
+	FullVersion string   // of that Python: 3.11.9; "" = not known
 	Packages    []string // of that Python: "numpy==1.26.4", sorted
 }
 
@@ -57,6 +58,16 @@ func (l *Lock) PutContents(profile, platform string, seen *Contents) {
 	l.tidy()
 }
 
+// WithFullVersions returns the lock without the contents that do not tell the whole version of their Python: nobody asked for it when they were written.
+func (l *Lock) WithFullVersions() *Lock {
+	if l == nil {
+		return nil
+	}
+	known := *l
+	known.Looks = slices.DeleteFunc(slices.Clone(l.Looks), func(c Contents) bool { return c.FullVersion == "" })
+	return &known
+}
+
 func (l *Lock) tidyContents() {
 	l.Looks = slices.DeleteFunc(l.Looks, func(c Contents) bool { return len(c.Profiles) == 0 })
 	slices.SortFunc(l.Looks, func(a, b Contents) int {
@@ -73,6 +84,9 @@ func (w *writer) contents(c *Contents) {
 	w.texts("profiles", c.Profiles)
 	w.text("glibc", c.Glibc)
 	w.text("interpreter", c.Interpreter)
+	if c.FullVersion != "" {
+		w.text("full_version", c.FullVersion)
+	}
 	w.texts("packages", c.Packages)
 }
 
@@ -84,11 +98,13 @@ type rawContents struct {
 	Profiles    []string `toml:"profiles"`
 	Glibc       string   `toml:"glibc"`
 	Interpreter string   `toml:"interpreter"`
+	FullVersion string   `toml:"full_version"`
 	Packages    []string `toml:"packages"`
 }
 
 var (
 	pythonText = lazyregexp.New(`^3\.[0-9]{1,2}$`)
+	fullText   = lazyregexp.New(`^(3\.[0-9]{1,2}\.[0-9]{1,2}((a|b|rc)[0-9]{1,2})?)?$`)
 	glibcText  = lazyregexp.New(`^(2\.[0-9]{1,2})?$`)
 )
 
@@ -98,6 +114,7 @@ func (r *reader) contents(key string, raw *rawContents) Contents {
 	r.match(key+".platform", platformText, raw.Platform, "a platform")
 	r.match(key+".python", pythonText, raw.Python, "a Python version")
 	r.match(key+".glibc", glibcText, raw.Glibc, "a glibc version")
+	r.match(key+".full_version", fullText, raw.FullVersion, "a whole Python version")
 	r.profiles(key, raw.Profiles)
 	if !path.IsAbs(raw.Interpreter) || path.Clean(raw.Interpreter) != raw.Interpreter {
 		r.fail(fault.Lock, key+".interpreter", "%q is not an absolute path", raw.Interpreter)

@@ -11,7 +11,7 @@ import (
 
 func seen(ref, digit, platform string) *Contents {
 	return &Contents{
-		Image: ref, Digest: "sha256:" + sum(digit), Platform: platform, Python: "3.11", Glibc: "2.35", Interpreter: "/opt/conda/bin/python3.11",
+		Image: ref, Digest: "sha256:" + sum(digit), Platform: platform, Python: "3.11", Glibc: "2.35", Interpreter: "/opt/conda/bin/python3.11", FullVersion: "3.11.9",
 		Packages: []string{"numpy==1.26.4", "torch==2.9.1+cu128"},
 	}
 }
@@ -60,11 +60,28 @@ func TestContentsFaults(t *testing.T) {
 		{`python = "3.11"`, `python = "2.7"`, `"2.7" is not a Python version`},
 		{`glibc = "2.35"`, `glibc = "musl"`, `"musl" is not a glibc version`},
 		{`"numpy==1.26.4"`, `"numpy"`, `"numpy" is not a package such as`},
+		{`full_version = "3.11.9"`, `full_version = "3.11"`, `"3.11" is not a whole Python version`},
 		{`digest = "sha256:`, `digest = "`, "is not a digest"},
 	} {
 		_, err := Parse(FileName, []byte(strings.Replace(good, test.old, test.new, 1)))
 		if all := fault.All(err); len(all) != 1 || all[0].Code != fault.Lock || !strings.Contains(all[0].Message, test.message) || all[0].At.Line == 0 {
 			t.Errorf("%s: %v", test.new, err)
 		}
+	}
+}
+
+// TestWithoutFullVersion: a lock that does not tell it is read and written as it was, and can be left out.
+func TestWithoutFullVersion(t *testing.T) {
+	l := &Lock{}
+	old := seen("docker.io/pytorch/pytorch:2", "1", "linux/amd64")
+	old.FullVersion = ""
+	l.PutContents("gpu", "linux/amd64", old)
+	l.PutContents("cpu", "linux/amd64", seen("docker.io/pytorch/pytorch:3", "1", "linux/amd64"))
+	again, err := Parse(FileName, l.Marshal())
+	if d := cmp.Diff(l.Looks, again.Looks); d != "" || err != nil || strings.Count(string(l.Marshal()), "full_version") != 1 {
+		t.Errorf("%v, written and read again (-want +got):\n%s\n%s", err, d, l.Marshal())
+	}
+	if known := l.WithFullVersions(); len(known.Looks) != 1 || known.Looks[0].FullVersion != "3.11.9" || len(l.Looks) != 2 || (*Lock)(nil).WithFullVersions() != nil {
+		t.Errorf("known %+v", known.Looks)
 	}
 }

@@ -3,9 +3,13 @@ package compat
 import (
 	"cmp"
 	"fmt"
+	"maps"
+	"path"
+	"slices"
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
@@ -43,6 +47,28 @@ func baseHint(cuda string) string {
 	}
 	return "Use a base without CUDA: the Python packages bring their own."
 }
+
+// FullPython is the whole version of the Python that a recipe's base has, "3.11.9": what the release of Debian has, or what the config of an image with a Python of
+// its own in /usr/local says. env are its environment entries, or those of the image whose Python is laid over the base; interpreter is that Python's path.
+// "" = nothing tells it.
+func FullPython(r *recipe.Recipe, env []string, interpreter string) string {
+	if r.Base.Kind == recipe.BaseDebian || r.Base.Kind == recipe.BaseDistroless && r.Base.Python == "" {
+		for _, name := range slices.Sorted(maps.Keys(DebianReleases)) {
+			if DebianReleases[name].Python == r.Python.Version {
+				return DebianReleases[name].FullVersion
+			}
+		}
+		return ""
+	}
+	full := envValue(env, "PYTHON_VERSION")
+	if path.Dir(interpreter) != "/usr/local/bin" || MinorOf(full) != r.Python.Version || !fullVersion.MatchString(full) {
+		return ""
+	}
+	return full
+}
+
+// fullVersion is a whole version of Python, a pre-release with them.
+var fullVersion = lazyregexp.New(`^3\.[0-9]{1,2}\.[0-9]{1,2}((a|b|rc)[0-9]{1,2})?$`)
 
 func envValue(env []string, name string) string {
 	for _, e := range env {

@@ -73,6 +73,12 @@ func newSelection(l *Lock, t pypi.Target) (*selection, error) {
 	return s, nil
 }
 
+// minor is the target's Python as wheels go by it: "3.11".
+func (s *selection) minor() string {
+	parts := strings.SplitN(s.target.Python, ".", 3)
+	return strings.Join(parts[:min(2, len(parts))], ".")
+}
+
 // maxPatch is beyond every patch release that a CPython minor version has had.
 const maxPatch = 40
 

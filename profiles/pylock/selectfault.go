@@ -17,14 +17,14 @@ func (s *selection) noWheel(p *Package) *fault.Fault {
 	if f := s.wrongLibc(p); f != nil {
 		return f
 	}
-	f := fault.New(fault.Wheel, "%s has no wheel for Python %s on %s", p.label(), s.target.Python, s.target.Platform)
+	f := fault.New(fault.Wheel, "%s has no wheel for Python %s on %s", p.label(), s.minor(), s.target.Platform)
 	here, elsewhere := s.available(p)
 	if len(here) > 0 {
 		f.Hint("for %s there are wheels for %s: set python.version to one of them, or pin another version of %s",
 			s.target.Platform, strings.Join(here, ", "), p.Name)
 	}
 	if len(elsewhere) > 0 {
-		f.Hint("for Python %s there are wheels for %s", s.target.Python, strings.Join(elsewhere, ", "))
+		f.Hint("for Python %s there are wheels for %s", s.minor(), strings.Join(elsewhere, ", "))
 	}
 	f.Hint("wheels in the lock: %s", listTags(p.Wheels))
 	if made := s.lock.Tool.Platforms; len(made) > 0 && !slices.Contains(made, s.target.Platform) {
@@ -40,7 +40,7 @@ func (s *selection) wrongLibc(p *Package) *fault.Fault {
 	if s.target.Musl {
 		if c, ok := s.fitting(p, other); ok {
 			return fault.New(fault.ABI, "%s has only wheels for glibc (%s), the base image has musl", p.label(), c.tag).
-				Hint("use a base image with glibc, such as python:%s-slim", s.target.Python)
+				Hint("use a base image with glibc, such as python:%s-slim", s.minor())
 		}
 		return nil
 	}

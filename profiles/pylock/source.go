@@ -92,7 +92,7 @@ func (s *selection) why(p *Package) string {
 	case len(p.Wheels) == 0:
 		return "it has no wheel"
 	}
-	return fmt.Sprintf("it has no wheel for Python %s on %s", s.target.Python, s.target.Platform)
+	return fmt.Sprintf("it has no wheel for Python %s on %s", s.minor(), s.target.Platform)
 }
 
 // Label names a wheel for people: "numpy 2.4.6". A directory's version is unknown.
