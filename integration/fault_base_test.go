@@ -10,9 +10,12 @@ import (
 	"github.com/docker/cli/cli/config/types"
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+	layertypes "github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/moby/buildkit/session/auth/authprovider"
 
 	"github.com/mlbuild/mlbuild/builder"
@@ -59,7 +62,17 @@ func TestBaseFaults(t *testing.T) {
 // tinyBase pushes an image with one layer of its own and returns its digest: enough of a base where nothing runs. A nil account is none.
 func tinyBase(t *testing.T, ref string, account authn.Authenticator) string {
 	t.Helper()
-	img, err := random.Image(1024, 1)
+	l, err := random.Layer(1024, layertypes.DockerLayer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pushBase(t, ref, account, l)
+}
+
+// pushBase pushes an image of one layer and returns its digest.
+func pushBase(t *testing.T, ref string, account authn.Authenticator, l v1.Layer) string {
+	t.Helper()
+	img, err := mutate.Append(empty.Image, mutate.Addendum{Layer: l, History: v1.History{CreatedBy: "a test"}})
 	if err != nil {
 		t.Fatal(err)
 	}
