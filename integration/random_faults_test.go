@@ -52,6 +52,10 @@ type mood struct {
 	// codes are what a run may end with because of it, with the exit code; none = it must not fail.
 	codes []fault.Code
 	exit  []int
+	// loses deletes a blob of the image before the run.
+	loses bool
+	// slow says that the run ends only after the client's limits: there is time for it where the rounds are counted.
+	slow bool
 }
 
 // The runs end with these where the registry fails: at the base, in a push, or in the daemon's download of a blob.
@@ -100,7 +104,7 @@ var moods = map[string]mood{
 	"hang": {instead: func(_ http.ResponseWriter, r *http.Request) bool {
 		select {
 		case <-r.Context().Done():
-		case <-time.After(2 * time.Second): // nobody waits for an answer longer than a proxy does
+		case <-time.After(time.Second): // a proxy waits no longer
 		}
 		panic(http.ErrAbortHandler)
 	}, codes: []fault.Code{fault.Registry, fault.Base}, exit: mayPass},
@@ -118,6 +122,15 @@ var moods = map[string]mood{
 		}
 		return answers(404, "BLOB_UNKNOWN")(w, r)
 	}, codes: []fault.Code{fault.Registry, fault.Base, fault.BaseGone}, exit: []int{1, 75}},
+	"a lost blob": {loses: true, codes: []fault.Code{fault.Registry}, exit: []int{1, 75}},
+	"silence": {instead: func(_ http.ResponseWriter, r *http.Request) bool {
+		if strings.HasPrefix(r.UserAgent(), "buildkit/") {
+			return false // the daemon would wait for ever
+		}
+		_, _ = io.Copy(io.Discard, r.Body)
+		<-r.Context().Done()
+		return true
+	}, codes: []fault.Code{fault.Registry, fault.Base}, exit: mayPass, slow: true},
 	"taken and lost": {instead: func(w http.ResponseWriter, r *http.Request) bool {
 		if r.Method != http.MethodPut || !strings.Contains(r.URL.Path, "/blobs/uploads/") {
 			return false
@@ -311,6 +324,31 @@ func TestRandomRegistryFaults(t *testing.T) {
 	})
 }
 
+// lose deletes a layer of the image in the registry.
+func (p *troubled) lose(t *testing.T, r *rand.Rand) {
+	t.Helper()
+	img, err := p.reg.Pull(t.Context(), p.repo+":1", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := img.Manifest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodDelete, "http://"+p.reg.Ref("v2/")+p.repo+"/blobs/"+m.Layers[r.Intn(len(m.Layers))].Digest.String(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	if resp.StatusCode != http.StatusAccepted {
+		t.Fatalf("delete a blob: %s", resp.Status)
+	}
+}
+
 // trouble runs the program once with faults and once without.
 func (p *troubled) trouble(t *testing.T, proxy *moody, x *testbed.Index, r *rand.Rand) {
 	t.Helper()
@@ -324,9 +362,15 @@ func (p *troubled) trouble(t *testing.T, proxy *moody, x *testbed.Index, r *rand
 	}
 	before := p.tag(t)
 	names := slices.Sorted(maps.Keys(moods))
+	if os.Getenv("MLBUILD_ROUNDS") == "" {
+		names = slices.DeleteFunc(names, func(name string) bool { return moods[name].slow })
+	}
 	name := names[r.Intn(len(names))]
 	m := moods[name]
-	from, times := r.Intn(requests), []int{1, 3, 1000}[r.Intn(3)]
+	from, times := r.Intn(requests), []int{1, 1, 3, 3, 1000}[r.Intn(5)]
+	if m.loses && before != "" {
+		p.lose(t, r)
+	}
 	proxy.turn(m, from, times)
 	began := time.Now()
 	got, digest, codes := p.run(t)
@@ -339,7 +383,7 @@ func (p *troubled) trouble(t *testing.T, proxy *moody, x *testbed.Index, r *rand
 
 	next, now, _ := p.run(t)
 	right := p.right(t)
-	what := fmt.Sprintf("%s for %d requests from number %d on, which were %q", name, times, from, failed)
+	what := fmt.Sprintf("%s for %d requests from number %d on, which were %q", name, times, from, failed[:min(len(failed), 5)])
 	t.Logf("%s: %d %v in %.1f s", what, got.code, codes, took.Seconds())
 	switch {
 	case got.code == 0 && (digest != right || at != right):
