@@ -98,7 +98,9 @@ func isCopied(t files.Tree, a recipe.App, name string) bool {
 	workdir := a.Workdir
 	return slices.ContainsFunc(a.Copy, func(rule recipe.CopyRule) bool {
 		whole := slices.Contains(rule.Files, ".") && rule.To == workdir && t.Exists(name)
-		return whole || slices.Contains(rule.Files, name) && files.Target(rule, name) == path.Join(workdir, name)
+		return whole || slices.ContainsFunc(rule.Files, func(file string) bool { // a link's file has another name in the project
+			return files.Target(rule, file) == path.Join(workdir, name)
+		})
 	})
 }
 

@@ -13,7 +13,7 @@ import (
 
 // resolvePlatform reads --platform.
 func resolvePlatform(report *yamldoc.Report, given string) string {
-	platform := cmp.Or(given, recipe.Platforms[0])
+	platform := cmp.Or(recipe.PlatformOf(given), recipe.Platforms[0])
 	if !slices.Contains(recipe.Platforms, platform) {
 		report.Add(fault.New(fault.Platform, "the platform %q cannot be built", given).
 			In(fault.Position{File: "--platform"}).Hint("allowed: %s", strings.Join(recipe.Platforms, ", ")))

@@ -181,6 +181,9 @@ func (w *walker) entry(in *folder, name string, kind fs.FileMode) error {
 func (w *walker) folder(in *folder, name string, match patternmatcher.MatchInfo, show bool) error {
 	f, err := in.open(name, match)
 	if err != nil {
+		if !show && errors.Is(err, fs.ErrPermission) && !w.names(path.Join(in.path, name)) {
+			return nil // it was only looked at for exceptions with a wildcard
+		}
 		return err
 	}
 	defer f.root.Close()
@@ -190,6 +193,13 @@ func (w *walker) folder(in *folder, name string, match patternmatcher.MatchInfo,
 		}
 	}
 	return w.inside(f)
+}
+
+// names reports whether an exception names something in a directory.
+func (w *walker) names(dir string) bool {
+	return slices.ContainsFunc(w.ignore.Patterns(), func(p *patternmatcher.Pattern) bool {
+		return p.Exclusion() && strings.HasPrefix(filepath.ToSlash(p.String()), dir+"/")
+	})
 }
 
 // special adds a link or a named pipe. Sockets and devices are nothing that a project has.

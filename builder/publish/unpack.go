@@ -77,13 +77,19 @@ func unpack(r io.Reader, root *os.Root) error {
 	return nil
 }
 
-// unpackEntry replaces what an earlier build left under the name. Devices and pipes are left out.
+// unpackEntry replaces what an earlier build left under the name, a directory too, as BuildKit's local exporter does. Devices and pipes are left out.
 func unpackEntry(root *os.Root, h *tar.Header, data io.Reader) error {
+	old, err := root.Lstat(h.Name)
+	switch {
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return err
+	case err == nil && (h.Typeflag != tar.TypeDir || !old.IsDir()):
+		if err := root.RemoveAll(h.Name); err != nil {
+			return err
+		}
+	}
 	if h.Typeflag == tar.TypeDir {
 		return root.MkdirAll(h.Name, 0o755)
-	}
-	if err := root.Remove(h.Name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
 	}
 	switch h.Typeflag {
 	case tar.TypeSymlink:

@@ -50,6 +50,28 @@ func fill(t *testing.T, dir string, data []byte) error {
 	return err
 }
 
+// TestUnpackOverAnother: what an earlier image had as another kind of file makes way, whatever it holds; a link is not followed.
+func TestUnpackOverAnother(t *testing.T) {
+	dir, kept := t.TempDir(), t.TempDir()
+	first := archive(t, tar.Header{Typeflag: tar.TypeDir, Name: "x/", Mode: 0o755}, tar.Header{Typeflag: tar.TypeReg, Name: "x/y", Mode: 0o644}, tar.Header{Typeflag: tar.TypeReg, Name: "z", Mode: 0o644},
+		tar.Header{Typeflag: tar.TypeDir, Name: "l/", Mode: 0o755}, tar.Header{Typeflag: tar.TypeReg, Name: "l/y", Mode: 0o644}, tar.Header{Typeflag: tar.TypeSymlink, Name: "out", Linkname: kept})
+	second := archive(t, tar.Header{Typeflag: tar.TypeReg, Name: "x", Mode: 0o644}, tar.Header{Typeflag: tar.TypeDir, Name: "z/", Mode: 0o755}, tar.Header{Typeflag: tar.TypeReg, Name: "z/y", Mode: 0o644},
+		tar.Header{Typeflag: tar.TypeSymlink, Name: "l", Linkname: "z"}, tar.Header{Typeflag: tar.TypeDir, Name: "out/", Mode: 0o755}, tar.Header{Typeflag: tar.TypeReg, Name: "out/y", Mode: 0o644})
+	for _, data := range [][]byte{first, second, first, second} {
+		if err := fill(t, dir, data); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, want := range map[string]string{"x": "x", "z/y": "z/y", "l/y": "z/y", "out/y": "out/y"} {
+		if got, err := os.ReadFile(filepath.Join(dir, name)); err != nil || string(got) != want {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
+	if entries, err := os.ReadDir(kept); err != nil || len(entries) > 0 {
+		t.Errorf("written through a link: %v, %v", entries, err)
+	}
+}
+
 func TestUnpack(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "made", "here")
 	data := archive(t,

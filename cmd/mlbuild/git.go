@@ -93,6 +93,9 @@ func withoutUser(remote string) string {
 	return u.String()
 }
 
+// maxEpoch is the end of the year 9999 in seconds since 1970: a later time has no form in an image's configuration (RFC 3339).
+const maxEpoch = 253402300799
+
 // epoch is the images' creation time: SOURCE_DATE_EPOCH (https://reproducible-builds.org/specs/source-date-epoch), else the commit's, else 0.
 func epoch(e *env, c commit) (time.Time, error) {
 	text, set := e.lookup("SOURCE_DATE_EPOCH")
@@ -100,6 +103,9 @@ func epoch(e *env, c commit) (time.Time, error) {
 		n, err := strconv.ParseInt(text, 10, 64)
 		if err != nil || n < 0 {
 			return time.Time{}, fault.New(fault.Usage, "SOURCE_DATE_EPOCH is %q, not a number of seconds since 1970", text)
+		}
+		if n > maxEpoch {
+			return time.Time{}, fault.New(fault.Usage, "SOURCE_DATE_EPOCH is %d, a time after the year 9999", n).Hint("it counts seconds since 1970, not milliseconds: SOURCE_DATE_EPOCH=%d", n/1000)
 		}
 		return time.Unix(n, 0).UTC(), nil
 	}

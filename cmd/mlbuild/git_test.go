@@ -84,6 +84,9 @@ func TestEpoch(t *testing.T) {
 		{[]string{"SOURCE_DATE_EPOCH="}, committed, 1700000000, false},
 		{[]string{"SOURCE_DATE_EPOCH=now"}, committed, 0, true},
 		{[]string{"SOURCE_DATE_EPOCH=-1"}, committed, 0, true},
+		{[]string{"SOURCE_DATE_EPOCH=253402300799"}, committed, 253402300799, false},
+		{[]string{"SOURCE_DATE_EPOCH=253402300800"}, committed, 0, true},
+		{[]string{"SOURCE_DATE_EPOCH=1700000000000"}, committed, 0, true},
 	} {
 		e, _, _ := testEnv(c.variables...)
 		got, err := epoch(e, c.commit)

@@ -118,6 +118,9 @@ func (o *outputs) place(text string, out builder.Output, dest string, variants [
 			}
 		}
 	case publish.File:
+		if err := onePlatform(out.Type, variants); err != nil {
+			return err
+		}
 		if dest == "" || dest == "-" {
 			o.stdout = true
 			dest = "-"
@@ -129,6 +132,17 @@ func (o *outputs) place(text string, out builder.Output, dest string, variants [
 		out.Open = o.writers.file(paths)
 	}
 	o.list = append(o.list, out)
+	return nil
+}
+
+// onePlatform refuses docker's own archive for several platforms, which has no form for them.
+func onePlatform(kind publish.Type, variants []builder.Variant) error {
+	for _, v := range variants {
+		if kind == publish.Docker && len(v.Recipes) > 1 {
+			return fault.New(fault.Usage, "type=docker takes images of one platform; profile %s is built for %d", v.Profile, len(v.Recipes)).
+				Hint("give one --platform, or --output type=oci,dest=image.tar")
+		}
+	}
 	return nil
 }
 

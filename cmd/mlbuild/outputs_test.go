@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -158,6 +159,53 @@ func TestLoad(t *testing.T) {
 		if got, err := os.ReadFile(filepath.Join(dir, "loaded")); err != nil || string(got) != "archive" {
 			t.Errorf("docker read %q, %v", got, err)
 		}
+	}
+}
+
+// TestLoadWithoutName: docker calls an image without a tag by the digest of its configuration, which no other output of a build tells.
+func TestLoadWithoutName(t *testing.T) {
+	for said, want := range map[string]string{
+		"Loaded image ID: sha256:0123\n": "loaded into docker without a name, as sha256:0123; --tag names it", "Loaded image: app:dev\n": "loaded into docker", "": "loaded into docker",
+	} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "docker"), []byte("#!/bin/sh\n[ \"$1\" = version ] && exit 0\ncat >/dev/null\nprintf '"+said+"'\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		e, _, _ := testEnv("PATH=" + dir + ":" + os.Getenv("PATH"))
+		flags := outputFlags{load: true}
+		out, err := flags.parse(context.Background(), e, variants("", "cpu"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := out.list[0].Open("cpu"); err != nil {
+			t.Fatal(err)
+		}
+		if err := out.writers.finish(map[string]bool{"cpu": true}); err != nil {
+			t.Fatal(err)
+		}
+		if got := out.describe("cpu"); len(got) != 1 || got[0] != want {
+			t.Errorf("%q: %q, want %q", said, got, want)
+		}
+	}
+}
+
+// TestOnePlatformForDocker: what docker's archive cannot hold is told before the build.
+func TestOnePlatformForDocker(t *testing.T) {
+	two := variants("", "cpu")
+	two[0].Recipes = append(two[0].Recipes, two[0].Recipes[0])
+	for output, fails := range map[string]bool{"type=docker,dest=x.tar": true, "type=docker,dest=-": true, "type=oci,dest=x.tar": false} {
+		e, _, _ := testEnv()
+		flags := outputFlags{outputs: []string{output}}
+		if _, err := flags.parse(context.Background(), e, two); fault.Is(err, fault.Usage) != fails {
+			t.Errorf("%s: %v", output, err)
+		}
+	}
+}
+
+// TestPlatformsOfOneName: two names of a platform are one platform.
+func TestPlatformsOfOneName(t *testing.T) {
+	if got := platformsOf([]string{"arm64", "linux/arm64/v8", "x86_64", ""}); !slices.Equal(got, []string{"linux/arm64", "linux/arm64", "linux/amd64", ""}) {
+		t.Errorf("%q", got)
 	}
 }
 

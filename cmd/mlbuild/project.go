@@ -102,7 +102,7 @@ func (p *project) resolve(e *env, flags *projectFlags, cmd *cobra.Command, origi
 	faults = append(faults, fault.All(err)...)
 	platforms := []string{""}
 	if cmd.Flags().Changed("platform") {
-		platforms, err = listed(cmd, "platform", flags.platforms, fault.Platform)
+		platforms, err = listed(cmd, "platform", platformsOf(flags.platforms), fault.Platform)
 		faults = append(faults, fault.All(err)...)
 	}
 	for _, name := range names {
@@ -119,6 +119,15 @@ func (p *project) resolve(e *env, flags *projectFlags, cmd *cobra.Command, origi
 		p.variants = append(p.variants, v)
 	}
 	return faults.Err()
+}
+
+// platformsOf returns the platforms' own names, so that two names of one are one.
+func platformsOf(names []string) []string {
+	all := slices.Clone(names)
+	for i, name := range all {
+		all[i] = recipe.PlatformOf(name)
+	}
+	return all
 }
 
 // selection returns what the flags set over the project file.

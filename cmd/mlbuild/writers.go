@@ -138,7 +138,7 @@ func (w *writers) finish(built map[string]bool) error {
 		if err := l.Close(); err != nil {
 			faults = append(faults, fault.All(err)...)
 		} else if built[l.profile] {
-			w.written[l.profile] = append(w.written[l.profile], "loaded into docker")
+			w.written[l.profile] = append(w.written[l.profile], "loaded into docker"+l.nameless())
 		}
 	}
 	return faults.Err()
@@ -195,7 +195,17 @@ func writeProject(files *projectdir.FS, name string, data []byte) error {
 type dockerLoad struct {
 	io.Writer
 	profile string
+	said    *bytes.Buffer // what docker printed, to be read after close
 	close   func() error
+}
+
+// nameless says how an image is called that docker has without a name: by the digest of its configuration, which is none that a build tells.
+func (l *dockerLoad) nameless() string {
+	_, id, ok := strings.Cut(l.said.String(), "Loaded image ID: ")
+	if !ok {
+		return ""
+	}
+	return " without a name, as " + strings.TrimSpace(id) + "; --tag names it"
 }
 
 func startLoad(docker string, environ []string) (*dockerLoad, error) {
@@ -209,7 +219,7 @@ func startLoad(docker string, environ []string) (*dockerLoad, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	return &dockerLoad{Writer: in, close: sync.OnceValue(func() error {
+	return &dockerLoad{Writer: in, said: &said, close: sync.OnceValue(func() error {
 		_ = in.Close()
 		if err := cmd.Wait(); err != nil {
 			return fault.New(fault.Output, "docker load: %w: %s", err, strings.TrimSpace(said.String())).

@@ -64,6 +64,7 @@ type copier struct {
 	counted  map[string]bool   // paths in the project whose size is in total
 	rules    []recipe.CopyRule // what was made so far
 	total    int64             // bytes
+	links    []link            // in copied directories
 	pointers []string          // paths in the project of pointers of git-LFS
 	full     bool              // a limit on all files is exceeded and reported
 }
@@ -87,6 +88,7 @@ func Copied(t Tree, side Placement, rules []CopySpec, ignore *Ignores) Copies {
 		c.rule(rule)
 	}
 	t.notePointers(c.pointers)
+	c.noteDangling()
 	return Copies{c.rules, recipe.SortedKeys(c.counted)}
 }
 
@@ -216,7 +218,9 @@ func (c *copier) check(source, to string, at fault.Position) {
 	}
 	err := fs.WalkDir(c.FS, source, func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
-			c.unreadable(name, err, at)
+			if name == source || !c.ignore.leavesAll(name) {
+				c.unreadable(name, err, at)
+			}
 			return Skip(d)
 		}
 		if name != source && c.ignore.leaves(name, d) {
@@ -236,6 +240,11 @@ func (c *copier) check(source, to string, at fault.Position) {
 	if err != nil {
 		c.unreadable(source, err, at)
 	}
+}
+
+// Follow is Tree.Follow for a file that is copied, and so can be left out.
+func (c *copier) Follow(name string, at fault.Position) (resolved string, ok bool) {
+	return c.follow(name, at, "copy the file into the project, or list the link in .dockerignore")
 }
 
 // Skip leaves out a file or a whole directory of fs.WalkDir.
@@ -263,7 +272,9 @@ func (c *copier) file(name, to string, d fs.DirEntry, at fault.Position) {
 	}
 	switch mode := info.Mode(); {
 	case mode&fs.ModeSymlink != 0:
-		c.Follow(name, at)
+		if target, ok := c.Follow(name, at); ok {
+			c.links = append(c.links, link{name, target})
+		}
 	case !mode.IsRegular():
 		c.Add(Irregular(name, mode).In(at))
 	default:

@@ -152,6 +152,11 @@ func (i *Ignores) ByUser(name string) bool {
 	return name != "." && i.user.matches(name)
 }
 
+// leavesAll reports whether a directory is left out and no pattern names a file in it that is taken back.
+func (i *Ignores) leavesAll(dir string) bool {
+	return i.ByUser(dir) && !slices.ContainsFunc(i.Patterns, func(p string) bool { return strings.HasPrefix(p, "!"+dir+"/") })
+}
+
 // IsSecret reports whether a path is a secret file, or below a secret directory, and the project does not name it.
 func (i *Ignores) IsSecret(name string) bool { return i.secret.matches(name) }
 

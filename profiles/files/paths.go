@@ -50,9 +50,13 @@ func (c *copier) glob(pattern string, at fault.Position) []string {
 		return nil
 	}
 	var found, ignored []string
-	looked := 0
+	looked, refused := 0, false
 	start := staticPrefix(pattern)
 	err = fs.WalkDir(c.FS, start, func(name string, d fs.DirEntry, err error) error {
+		if err != nil && name != start {
+			refused = c.unlisted(pattern, name, err, at) || refused
+			return Skip(d)
+		}
 		if err != nil || name == start {
 			return err
 		}
@@ -75,15 +79,30 @@ func (c *copier) glob(pattern string, at fault.Position) []string {
 		}
 		return Skip(d)
 	})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		c.unreadable(start, err, at)
+		return nil
+	}
 	if err != nil {
 		c.Add(c.Missing(start, at, "directory").Hint("the pattern %s looks there", pattern))
 		return nil
 	}
-	if len(found) == 0 && len(c.ignore.secrets) == 0 {
+	if len(found) == 0 && len(c.ignore.secrets) == 0 && !refused {
 		c.emptyGlob(pattern, start, looked, ignored, at)
 	}
 	slices.Sort(found)
 	return found
+}
+
+// unlisted is for a directory that cannot be read, as one of another user's: a fault where the pattern may match something in it. It
+// reports whether that is so.
+func (c *copier) unlisted(pattern, dir string, err error, at fault.Position) bool {
+	deeper := strings.Contains(pattern, "**") || strings.Count(pattern, "/") > strings.Count(dir, "/")
+	if !deeper || c.ignore.ByUser(dir) {
+		return false
+	}
+	c.unreadable(dir, err, at)
+	return true
 }
 
 func (c *copier) emptyGlob(pattern, start string, looked int, ignored []string, at fault.Position) {

@@ -70,6 +70,11 @@ func (t Tree) Missing(name string, at fault.Position, what string) *fault.Fault 
 // Follow resolves the symlinks in a path. One that leads out of the project, or round in a circle, is a fault
 // that shows the chain.
 func (t Tree) Follow(name string, at fault.Position) (resolved string, ok bool) {
+	return t.follow(name, at, "copy what it leads to into the project, in the place of the link")
+}
+
+// follow is Follow, with the hint for a link that leads out.
+func (t Tree) follow(name string, at fault.Position, hint string) (resolved string, ok bool) {
 	chain := []string{name}
 	for {
 		link, rest := t.firstLink(name)
@@ -89,7 +94,7 @@ func (t Tree) Follow(name string, at fault.Position) (resolved string, ok bool) 
 		chain = append(chain, next)
 		if !fs.ValidPath(next) {
 			t.Add(fault.New(fault.Context, "a symlink leads out of the project: %s", strings.Join(chain, " → ")).In(at).
-				Hint("copy the file into the project, or list the link in .dockerignore"))
+				Hint("%s", hint))
 			return "", false
 		}
 		if circle {
