@@ -29,6 +29,7 @@ var rules = []rule{
 	{match: lazyregexp.New(`x509: |certificate signed by unknown authority`), code: fault.CA, say: "the daemon does not trust a server's certificate", hints: caHints},
 	{match: lazyregexp.New(`entitlement.* is not allowed|granting entitlement|CDI device|cdi\.`), code: fault.Entitlement,
 		say: "the daemon does not grant what a step needs", hints: []string{`allow it in buildkitd.toml: insecure-entitlements = ["network.host", "security.insecure", "device"]`}},
+	{match: gitLacking, code: fault.Entitlement, say: "the daemon has no git, and a source is a repository", hints: []string{gitHint}},
 	{match: lazyregexp.New(`exec format error`), code: fault.Platform, say: "the daemon cannot run programs of this platform",
 		hints: []string{"install the emulator on the daemon's machine: apt-get install qemu-user-static"}},
 	{match: lazyregexp.New(`session .*not found|no active session|failed to get session|session healthcheck failed`), code: fault.DaemonLost,

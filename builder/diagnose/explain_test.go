@@ -30,6 +30,7 @@ func TestExplain(t *testing.T) {
 		{`Get "https://files.example/x.whl": tls: failed to verify certificate: x509: certificate signed by unknown authority`, fault.CA, false, "start it with SSL_CERT_FILE"},
 		{"granting entitlement network.host is not allowed by build daemon configuration", fault.Entitlement, false, "insecure-entitlements"},
 		{"failed to solve: security.insecure is not allowed: entitlement security.insecure is not allowed", fault.Entitlement, false, "buildkitd.toml"},
+		{"unknown scheme git: not found", fault.Entitlement, false, "install git"},
 		{"CDI device nvidia.com/gpu=all not found", fault.Entitlement, false, "the daemon does not grant"},
 		{`process "/bin/sh -c apt-get update" did not complete successfully: exec /bin/sh: exec format error`, fault.Platform, false, "qemu-user-static"},
 		{"no active session for 8s7d: context deadline exceeded", fault.DaemonLost, true, "run the same command again"},

@@ -3,7 +3,6 @@ package diagnose
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/fault"
@@ -14,8 +13,11 @@ import (
 var (
 	gitRefused = lazyregexp.New(`(?i)authentication failed|could not read Username|could not read Password|terminal prompts disabled|returned error: 40[13]|Repository not found`)
 	gitMissing = lazyregexp.New(`(?i)returned error: (404|410)|repository '.*' not found|does not contain ref|couldn't find remote ref|not our ref|unadvertised object|repository .* does not contain`)
+	gitLacking = lazyregexp.New(`exec: "git"|\bunknown scheme git\b`) // a daemon that started without git knows no such source
 	gitServer  = lazyregexp.New(`(?i)returned error: (429|5\d\d)|Could not resolve host|Failed to connect|Connection (refused|reset|timed out)|early EOF|remote end hung up`)
 )
+
+const gitHint = "install git on the daemon's machine and restart the daemon, or take an image of buildkitd that has it"
 
 // ModelGit says why a repository cannot be had. The texts are those of git and of BuildKit's source/git.
 func (b Build) ModelGit(model *recipe.Model, err error) error {
@@ -32,8 +34,8 @@ func (b Build) ModelGit(model *recipe.Model, err error) error {
 			Hint("check that the daemon can reach the server; run the same command again later").Retryable()
 	case gitMissing.MatchString(text):
 		return fault.New(fault.Download, "the repository %s has no %s, or is not there: %w", s.URL, s.Revision, err).Hint("correct git and revision of the model %s in mlbuild.yaml", model.Name)
-	case strings.Contains(text, `exec: "git"`):
-		return fault.New(fault.Entitlement, "the daemon has no git, and the model %s comes from a repository", model.Name).Hint("install git on the daemon's machine, or take an image of buildkitd that has it")
+	case gitLacking.MatchString(text):
+		return fault.New(fault.Entitlement, "the daemon has no git, and the model %s comes from a repository", model.Name).Hint("%s", gitHint)
 	}
 	return b.Explain(err)
 }
