@@ -126,13 +126,14 @@ numpy==1.26.4 ; python_version < "3.12"
 numpy==2.2.6 ; python_version >= "3.12"
 torch==2.9.1
 team-lib==1.4
+nvidia-cudnn-cu12==9
 gunicorn==23.0.0
 pytest==8.3.4
 ruff==1
 `, pins); d != "" {
 		t.Errorf("constraints (-want +got):\n%s", d)
 	}
-	wantHashes := []recipe.PinnedHashes{{Name: "flask", Version: "3.1.0", SHA256: []string{sumA}}, {Name: "gunicorn", Version: "23.0.0", SHA256: []string{sumB}}}
+	wantHashes := []recipe.PinnedHashes{{Name: "flask", Version: "3.1.0", SHA256: []string{sumA}}, {Name: "gunicorn", Version: "23.0.0", SHA256: []string{sumB}}, {Name: "torch", Version: "2.9.1+cpu", SHA256: []string{sumA}}}
 	if d := cmp.Diff(wantHashes, q.Hashes); d != "" {
 		t.Errorf("hashes (-want +got):\n%s", d)
 	}

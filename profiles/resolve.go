@@ -58,9 +58,10 @@ func (p *Project) compose(t files.Tree, s *spec, sel Selection) *recipe.Recipe {
 	r.Secrets = p.resolveSecrets(t.Report, s)
 	accelerator, ok := resolveAccelerator(t.Report, s.accelerator, acceleratorQuestion{sel.Profile, r.Platform, wanted.Torch, direct})
 	names := requirements.NamesQuestion{Accelerator: accelerator, Platform: r.Platform, Base: recipe.BaseKind(s.base.kind.Value), Allowed: wanted.Requires.Allow}
+	for3 := resolvePython(files.Tree{Report: t.Report.Fork(), FS: t.FS}, s.python.version, namedSuite(s.base), py) // for what it says, see below
 	if r.Accelerator = accelerator; ok {
 		wanted = requirements.Fit(requirements.FitQuestion{
-			Tree: t, Python: python, Py: py, Names: names, PyTorchIndex: s.pytorchIndex, CUDA: s.accelerator.cuda,
+			Tree: t, Python: python, Py: py, Names: names, Python3: for3.Version, PyTorchIndex: s.pytorchIndex, CUDA: s.accelerator.cuda,
 		}, wanted)
 	}
 	r.Python = resolvePython(t, s.python.version, namedSuite(s.base), py)

@@ -18,6 +18,11 @@ requires-python = ">=3.11"
 name = "api"
 version = "1"
 source = { virtual = "services/api" }
+dependencies = [{ name = "flask" }, { name = "common" }]
+[package.optional-dependencies]
+gpu = [{ name = "torch" }]
+[package.dev-dependencies]
+dev = [{ name = "pytest" }]
 [package.metadata]
 requires-dist = [{ name = "flask" }, { name = "common", editable = "libs/common" }, { name = "torch", marker = "extra == 'gpu'" }]
 [package.metadata.requires-dev]
@@ -96,8 +101,8 @@ func TestUVWorkspace(t *testing.T) {
 // TestUVPins: where the profile takes another build than the lock, the versions of the lock are constraints.
 func TestUVPins(t *testing.T) {
 	for _, c := range []struct{ yaml, profile, why string }{
-		{"python: {project: services/api}\n", "cpu", "another build of torch"},
-		{"python: {project: services/api}\nprofiles: {gpu: {accelerator: {cuda: \"12.6\"}}}\n", "gpu", "another build of torch"},
+		{"python: {project: services/api, extras: [gpu]}\n", "cpu", "another build of torch"},
+		{"python: {project: services/api, extras: [gpu]}\nprofiles: {gpu: {accelerator: {cuda: \"12.6\"}}}\n", "gpu", "another build of torch"},
 		{"python: {project: services/api, packages: [pandas]}\n", "gpu", "asks for more than it"},
 		{"python: {project: services/api, lock: uv.lock, overrides: [\"flask==3.0\"]}\n", "gpu", "asks for more than it"},
 	} {

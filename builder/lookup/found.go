@@ -91,7 +91,7 @@ func (a Asker) Find(ctx context.Context, r *recipe.Recipe, lock *pylock.Lock) (F
 	}
 	return Found{
 		Recipe: r, Base: base, System: system, Packages: packages, Build: build, Models: models, ModelTool: tool,
-		Locked: (lock != nil || r.Requires.UV != nil && a.Target != recipe.StageModels) && !packages.Stage.Chosen,
+		Locked: (lock != nil || (r.Requires.UV != nil || a.Stage.Locks.Refuse) && a.Target != recipe.StageModels) && !packages.Stage.Chosen,
 		Notes:  a.notes(system, packages),
 	}, nil
 }
@@ -121,13 +121,20 @@ func (a Asker) packages(ctx context.Context, r *recipe.Recipe, lock *pylock.Lock
 	if !llb.NeedsPackages(string(a.Target)) {
 		return Packages{}, nil
 	}
-	if lock == nil {
+	chosen := lock == nil
+	if chosen {
 		q := UVQuery{Recipe: r, Platforms: []string{r.Platform}, Glibc: base.Glibc, Python: base.Contents.FullVersion, InBase: base.Contents.Packages}
 		if _, lock, err = a.UV.Lock(ctx, q); err != nil {
 			return Packages{}, err
 		}
 	}
 	runtime, err := Choose(r, lock, base.Glibc, base.Contents)
+	if err != nil {
+		return Packages{}, err
+	}
+	if chosen {
+		err = a.Stage.Locks.held(r, runtime.Wheels)
+	}
 	if err != nil {
 		return Packages{}, err
 	}

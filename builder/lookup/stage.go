@@ -66,6 +66,9 @@ func (s Stage) Find(ctx context.Context, r *recipe.Recipe, base Base, runtime Ch
 	if err != nil {
 		return StagePackages{}, err
 	}
+	if err := s.Locks.held(staged, choice.Wheels); err != nil {
+		return StagePackages{}, err
+	}
 	if changed := changedBy(choice, runtime); changed != "" {
 		return StagePackages{}, fault.New(fault.Resolve, "the packages of stage %s do not go with those of the runtime: %s", s.Name, changed)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
+	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
@@ -39,7 +40,7 @@ func (l Locks) Usable(target recipe.Stage, recipes []*recipe.Recipe, text []byte
 func (l Locks) Python(recipes []*recipe.Recipe, text []byte) (*pylock.Lock, error) {
 	r := recipes[0]
 	if text == nil {
-		if l.Refuse && r.Requires.UV == nil {
+		if l.Refuse && r.Requires.UV == nil && !holdsVersions(r) {
 			return nil, fault.New(fault.LockStale, "profile %s has no lock, and --locked forbids resolving", r.Profile).
 				In(fault.Position{File: r.Requires.Lock}).Hint("mlbuild lock --profile %s", r.Profile)
 		}
@@ -59,6 +60,33 @@ func (l Locks) Python(recipes []*recipe.Recipe, text []byte) (*pylock.Lock, erro
 	}
 	l.Note("%s is stale (%s) and not used; renew it with: mlbuild lock --profile %s", lock.Name, reason, r.Profile)
 	return nil, nil
+}
+
+// holdsVersions reports whether another tool's lock holds the versions of a recipe whose packages are chosen anew.
+func holdsVersions(r *recipe.Recipe) bool {
+	return r.Requires.From != "" && r.Requires.From != r.Requires.Lock
+}
+
+// held refuses, where locks are, packages that were chosen anew and that the lock of another tool does not hold by version and hash: another build of a
+// framework, and what is asked for beside the lock. The fault is a fault.LockStale.
+func (l Locks) held(r *recipe.Recipe, wheels []pylock.Wheel) error {
+	if !l.Refuse || r.Requires.UV != nil || !holdsVersions(r) {
+		return nil
+	}
+	var free []string
+	for _, w := range wheels {
+		own := w.Path != "" || w.Source != nil && w.Source.Type != pylock.Archive
+		if !own && !slices.ContainsFunc(r.Requires.Hashes, func(h recipe.PinnedHashes) bool {
+			return h.Name == w.Name && (h.Version == "" && w.Direct || pypi.CompareVersions(h.Version, w.Version) == 0)
+		}) {
+			free = append(free, w.Label())
+		}
+	}
+	if len(free) == 0 {
+		return nil
+	}
+	return fault.New(fault.LockStale, "%s does not hold %s, which profile %s takes, and --locked forbids choosing", r.Requires.From, strings.Join(free, ", "), r.Profile).
+		In(fault.Position{File: r.Requires.From}).Hint("mlbuild lock --profile %s", r.Profile)
 }
 
 // staleReason says in words what changed since the lock was made, "" if nothing did.

@@ -88,3 +88,26 @@ func TestNoLock(t *testing.T) {
 	_, err = Locks{}.Python(recipes, []byte("lock-version = "))
 	buildertest.Expect(t, err, fault.Lock, false)
 }
+
+// TestOtherLockHolds: --locked is content with a lock of another tool that holds every package by version and hash, also where they are chosen anew.
+func TestOtherLockHolds(t *testing.T) {
+	r := buildertest.Recipe(t, "cpu", "python: {packages: [flask]}\n")
+	r.Requires.From = "poetry.lock"
+	r.Requires.Hashes = []recipe.PinnedHashes{{Name: "flask", Version: "3.1.0"}, {Name: "torch", Version: "2.9.1"}, {Name: "page"}}
+	locked := Locks{Refuse: true}
+	if lock, err := locked.Python([]*recipe.Recipe{r}, nil); lock != nil || err != nil {
+		t.Errorf("poetry.lock alone: %v, %v", lock, err)
+	}
+	held := []pylock.Wheel{
+		{Name: "flask", Version: "3.1.0"}, {Name: "page", Version: "1", Direct: true}, {Name: "own", Path: "wheels/own.whl"},
+		{Name: "tool", Source: &pylock.Source{Type: pylock.Git}}, {Name: "common", Source: &pylock.Source{Type: pylock.Directory}},
+	}
+	if err := locked.held(r, held); err != nil {
+		t.Error(err)
+	}
+	free := append(held, pylock.Wheel{Name: "torch", Version: "2.9.1+cpu"}, pylock.Wheel{Name: "click", Version: "8"})
+	buildertest.Expect(t, locked.held(r, free), fault.LockStale, false, "poetry.lock does not hold torch 2.9.1+cpu, click 8, which profile cpu takes", "mlbuild lock --profile cpu")
+	if err := (Locks{}).held(r, free); err != nil {
+		t.Errorf("without --locked: %v", err)
+	}
+}

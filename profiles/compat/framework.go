@@ -33,6 +33,8 @@ type Names struct {
 	CUDA        string   `yaml:"cuda"`
 	CUDA13      string   `yaml:"cuda13"`
 	NeedsExtras bool     `yaml:"needs_extras"`
+
+	ReleasedApart bool `yaml:"released_apart"` // CPU and CUDA do not have all of each other's patch releases
 }
 
 // Index is a framework's own package index, which has a folder for each accelerator.

@@ -70,9 +70,12 @@ func (c *wheelCheck) releases() {
 // cudaFree are packages of NVIDIA's that bring no CUDA library.
 var cudaFree = []string{"nvidia-ml-py", "nvidia-ml-py3"}
 
+// WithoutLibraries reports whether a package of NVIDIA's brings no CUDA library and belongs to no build of a framework.
+func WithoutLibraries(name string) bool { return slices.Contains(cudaFree, name) }
+
 // isCUDA reports whether a wheel brings CUDA libraries.
 func isCUDA(w Package) bool {
-	if slices.Contains(cudaFree, w.Name) {
+	if WithoutLibraries(w.Name) {
 		return false
 	}
 	_, local, _ := strings.Cut(w.Version, "+")

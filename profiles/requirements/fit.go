@@ -19,6 +19,7 @@ type FitQuestion struct {
 	Python       Spec       // with the inputs that were chosen
 	Py           *Pyproject // nil = the project has none
 	Names        NamesQuestion
+	Python3      string         // the version of Python that the packages are for: "3.11"
 	PyTorchIndex yamldoc.String // the root of a mirror of PyTorch's indexes, not set = theirs
 	CUDA         yamldoc.String // accelerator.cuda as the project names it
 }
@@ -29,8 +30,10 @@ func Fit(q FitQuestion, w Wanted) Wanted {
 	a, py := q.Names.Accelerator, w.project(q.Py)
 	w.Requires.Rename = w.renames(q.Names)
 	kept := ""
+	var chosen uvChosen
 	if w.uv != nil {
-		if kept = keptVersions(w.uv, w.Requires, a); kept == "" {
+		chosen = w.uv.chosen(w.Requires.Project, q.Python3)
+		if kept = keptVersions(w.uv, chosen, w.Requires, q.Names); kept == "" {
 			w = fromUVLock(q.Report, w.uv, w)
 		} else {
 			q.Notef("the versions of %s are kept, packages are chosen anew: %s", w.uv.name, kept)
@@ -43,13 +46,15 @@ func Fit(q FitQuestion, w Wanted) Wanted {
 	}
 	switch {
 	case kept != "":
-		w = w.pinned(w.uv.name, w.uv.lock.pins())
+		l := w.uv.lock
+		w = w.pinned(otherLock{w.uv.name, l.pins(chosen), l.commits(chosen), l.archives(chosen), l.hasBuild(chosen, a)}, q.Names)
 	case w.poetry != nil:
-		w = w.pinned(w.poetry.name, w.poetry.lock.pins())
+		l := w.poetry.lock
+		w = w.pinned(otherLock{w.poetry.name, l.pins(q.Python3), l.commits(), l.archives(), l.hasBuild(a)}, q.Names)
 	}
 	if py != nil {
 		project := *w.Requires.Project
-		project.File.Data = projectText(q.Report, py, w.Requires.Torch != "")
+		project.File.Data = projectText(q.Report, py, w.Requires.Torch != "" || a.Kind == recipe.CUDA && w.Torch.Tag == "cpu")
 		w.Requires.Project = &project
 	}
 	return w
@@ -143,6 +148,16 @@ func (w Wanted) limits() []Requirement {
 		}
 	}
 	return all
+}
+
+// otherName is the package that the accelerator has in the place of one of a lock on a platform; "" where that is the package itself, or the project wants it
+// as it is.
+func otherName(name, version string, names NamesQuestion, platform string) string {
+	f := compat.Known().Frameworks.Of(name)
+	if f == nil || slices.Contains(names.Allowed, name) || names.Base == recipe.BaseTensorFlow && f.Name == "tensorflow" {
+		return ""
+	}
+	return f.In(name, version, names.Accelerator, platform)
 }
 
 // renames returns the names for this accelerator of frameworks that have one package for each; nil for none of them.

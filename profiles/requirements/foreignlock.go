@@ -8,6 +8,7 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/files"
+	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
@@ -97,39 +98,54 @@ func asksBeside(q recipe.Requirements) bool {
 	return len(q.Files)+len(q.Packages)+len(q.Constraints)+len(q.Overrides)+len(q.NoDeps)+len(q.FindLinks) > 0
 }
 
-// pinned holds the versions of another tool's lock: as constraints, which uv keeps to, and by their hashes.
-func (w Wanted) pinned(name string, pins []lockedPackage) Wanted {
+// otherLock is what the lock of another tool holds where packages are chosen anew.
+type otherLock struct {
+	name    string // its path
+	pins    []lockedPackage
+	commits []string     // packages from git, as requirements of commits
+	sums    []hashedLine // of packages by URL
+	build   bool         // its torch is the build that the profile takes
+}
+
+// pinned holds the versions of another tool's lock: as constraints, which uv keeps to, by their hashes, and what comes from git by overrides with the commit.
+func (w Wanted) pinned(o otherLock, names NamesQuestion) Wanted {
 	var text strings.Builder
 	overridden := map[string]bool{}
 	for _, q := range w.replaced {
 		overridden[q.Name] = true
 	}
-	for _, p := range pins {
-		if overridden[p.name] || w.Requires.Torch != "" && followsTorch(p.name) {
+	for _, p := range o.pins {
+		if overridden[p.name] || !o.build && followsBuild(p.name) || overridden["torch"] && slices.Contains(compat.Torch().Index.Follow, p.name) {
 			continue
 		}
 		version := p.version
-		if slices.Contains(compat.Torch().Index.Family, p.name) && w.Requires.Torch != "" {
+		if slices.Contains(compat.Torch().Index.Family, p.name) && (w.Requires.Torch != "" || !o.build) {
 			version, _, _ = strings.Cut(version, "+") // the profile's own build of it
 		}
-		text.WriteString(p.name + "==" + version)
-		if p.marker != "" {
-			text.WriteString(" ; " + p.marker)
+		for _, line := range append([]string{p.line(version)}, p.renamed(names)...) {
+			text.WriteString(line + "\n")
 		}
-		text.WriteString("\n")
-		if version == p.version && len(p.sha256) > 0 {
+		if len(p.sha256) > 0 {
 			w.hashed = append(w.hashed, hashedLine{p.name, p.version, p.sha256})
 		}
 	}
-	w.Requires.From = name
-	w.Requires.Constraints = append(w.Requires.Constraints, recipe.File{Path: name, Data: text.String(), Top: true})
+	var commits []Requirement
+	for _, text := range o.commits {
+		if q := pypi.ParseItem(text).Required; !overridden[q.Name] {
+			commits = append(commits, Requirement{Requirement: q, tail: q.Rest()})
+		}
+	}
+	w = w.replacing(commits)
+	w.hashed = append(w.hashed, o.sums...)
+	w.Requires.From = o.name
+	w.Requires.Constraints = append(w.Requires.Constraints, recipe.File{Path: o.name, Data: text.String(), Top: true})
 	w.Requires.Hashes = pinnedHashes(w.hashed)
 	return w
 }
 
-// followsTorch reports whether a package follows the build of torch: where the profile takes another build than the lock, its versions do not fit.
-func followsTorch(name string) bool {
-	return strings.HasPrefix(name, "nvidia-") || strings.HasPrefix(name, "cuda-") || slices.Contains(compat.Torch().Index.Follow, name)
+// followsBuild reports whether a package belongs to one build of torch alone: where the profile takes another than the lock, the lock's is none of it.
+func followsBuild(name string) bool {
+	return (strings.HasPrefix(name, "nvidia-") || strings.HasPrefix(name, "cuda-")) && !compat.WithoutLibraries(name)
 }
 
 // lockedPackage is a package of another tool's lock.
@@ -137,10 +153,41 @@ type lockedPackage struct {
 	name, version string // normalized name
 	marker        string // PEP 508, "" = always
 	sha256        []string
+	taken         bool // the project takes it: its marker holds
+}
+
+// line is the version as a constraint.
+func (p lockedPackage) line(version string) string {
+	if p.marker == "" {
+		return p.name + "==" + version
+	}
+	return p.name + "==" + version + " ; " + p.marker
+}
+
+// renamed are the versions of the packages that the accelerator has in its place: the same, or where these have releases of their own, the same minor version.
+func (p lockedPackage) renamed(names NamesQuestion) []string {
+	var lines []string
+	for _, platform := range recipe.Platforms {
+		to := otherName(p.name, p.version, names, platform)
+		if to == "" {
+			continue
+		}
+		other := p
+		other.name, _, _ = strings.Cut(to, "[")
+		version := p.version
+		if f := compat.Known().Frameworks.Of(p.name); f != nil && f.Names.ReleasedApart {
+			version = compat.MinorOf(version) + ".*"
+		}
+		if line := other.line(version); !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	return lines
 }
 
 // alternatives puts versions of one package that no marker tells apart away: none of them is the one.
 func alternatives(all []lockedPackage) []lockedPackage {
+	all = slices.DeleteFunc(all, func(p lockedPackage) bool { return !p.taken && inDoubt(p, all) })
 	bare := map[string]int{}
 	for _, p := range all {
 		if p.marker == "" {
@@ -152,4 +199,22 @@ func alternatives(all []lockedPackage) []lockedPackage {
 		count[p.name]++
 	}
 	return slices.DeleteFunc(all, func(p lockedPackage) bool { return count[p.name] > 1 && bare[p.name] > 0 })
+}
+
+// inDoubt reports whether the markers of two versions of a package hold at once somewhere. Those of uv's conflicts do: extras and groups tell them apart.
+func inDoubt(p lockedPackage, all []lockedPackage) bool {
+	for _, other := range all {
+		if other.name != p.name || other.version == p.version && other.marker == p.marker {
+			continue
+		}
+		for _, platform := range recipe.Platforms {
+			for _, python := range compat.Known().Slim {
+				env := pypi.NewEnvironment(pypi.Target{Python: python, Platform: platform}, python+".0", nil)
+				if uvHolds(p.marker, env) && uvHolds(other.marker, env) {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }

@@ -29,7 +29,7 @@ func gatherOrigins(report *yamldoc.Report, p Spec, lines []indexLine, py *Pyproj
 	o = withFileIndexes(report, p.indexes, lines, o)
 	o = withPoetrySources(report, p.indexes, py, poetry, o)
 	if o.torch.Tag == "" {
-		o.torch = uvTorch(py)
+		o.torch = uvTorch(py, p)
 	}
 	return o
 }

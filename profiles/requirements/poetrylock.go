@@ -27,11 +27,15 @@ type poetryLock struct {
 type poetryPackage struct {
 	Name    string       `toml:"name"`
 	Version string       `toml:"version"`
+	Python  string       `toml:"python-versions"`
 	Markers any          `toml:"markers"` // a marker, or one for each group
 	Files   []poetryFile `toml:"files"`
 	Source  struct {
 		Type      string `toml:"type"`
+		URL       string `toml:"url"`
 		Reference string `toml:"reference"`
+		Commit    string `toml:"resolved_reference"`
+		Subdir    string `toml:"subdirectory"`
 	} `toml:"source"`
 }
 
@@ -75,23 +79,99 @@ func checkPoetry(report *yamldoc.Report, found *foundPoetry, py *Pyproject, dire
 	}
 }
 
-// pins are the versions of the lock's packages that come from an index.
-func (l *poetryLock) pins() []lockedPackage {
+// pins are the versions of the lock's packages that come from an index, for a version of Python.
+func (l *poetryLock) pins(python string) []lockedPackage {
 	var all []lockedPackage
 	for _, p := range l.Packages {
 		if p.Source.Type != "" && p.Source.Type != "legacy" {
 			continue // git, url, file, directory: pyproject.toml names it
 		}
-		locked := lockedPackage{name: pypi.Normalize(p.Name), version: p.Version}
-		locked.marker, _ = p.Markers.(string)
-		for _, f := range slices.Concat(p.Files, l.Metadata.Files[p.Name]) {
-			if sum, ok := strings.CutPrefix(f.Hash, "sha256:"); ok {
-				locked.sha256 = append(locked.sha256, sum)
-			}
+		if p.fits(python) {
+			all = append(all, lockedPackage{name: pypi.Normalize(p.Name), version: p.Version, marker: p.marker(), sha256: l.sums(p)})
 		}
-		all = append(all, locked)
 	}
 	return alternatives(all)
+}
+
+// fits reports whether a package runs on some release of a version of Python, as far as the lock says it. Locks before Poetry 2 tell versions for different
+// Pythons apart by that alone.
+func (p *poetryPackage) fits(python string) bool {
+	spec, err := poetryConstraint(p.Python)
+	if err != nil {
+		return true
+	}
+	specifiers, err := pypi.ParseSpecifiers(spec)
+	if err != nil {
+		return true
+	}
+	return slices.ContainsFunc([]string{".0", ".99"}, func(patch string) bool {
+		v, err := pypi.ParseVersion(python + patch)
+		return err != nil || specifiers.Admit(v)
+	})
+}
+
+// marker says where a package is wanted, in one group or another.
+func (p *poetryPackage) marker() string {
+	switch written := p.Markers.(type) {
+	case string:
+		return written
+	case map[string]any:
+		var parts []string
+		for _, group := range recipe.SortedKeys(written) {
+			text, ok := written[group].(string)
+			if !ok {
+				return ""
+			}
+			parts = append(parts, "("+text+")")
+		}
+		return strings.Join(recipe.SortedUnique(parts), " or ")
+	}
+	return ""
+}
+
+// sums are the hashes of a package's files.
+func (l *poetryLock) sums(p poetryPackage) []string {
+	var sums []string
+	for _, f := range slices.Concat(p.Files, l.Metadata.Files[p.Name]) {
+		if sum, ok := strings.CutPrefix(f.Hash, "sha256:"); ok {
+			sums = append(sums, sum)
+		}
+	}
+	return sums
+}
+
+// commits are the packages from git, as requirements of the commits that the lock has.
+func (l *poetryLock) commits() []string {
+	var all []string
+	for _, p := range l.Packages {
+		if p.Source.Type != "git" || p.Source.Commit == "" {
+			continue
+		}
+		text := p.Name + " @ git+" + gitURL(p.Source.URL) + "@" + p.Source.Commit
+		if p.Source.Subdir != "" {
+			text += "#subdirectory=" + p.Source.Subdir
+		}
+		all = append(all, text)
+	}
+	return all
+}
+
+// archives are the hashes of what comes by its URL.
+func (l *poetryLock) archives() []hashedLine {
+	var all []hashedLine
+	for _, p := range l.Packages {
+		if sums := l.sums(p); p.Source.Type == "url" && len(sums) > 0 {
+			all = append(all, hashedLine{name: pypi.Normalize(p.Name), sha256: sums})
+		}
+	}
+	return all
+}
+
+// hasBuild reports whether the torch of the lock is the build that an accelerator wants, or there is none.
+func (l *poetryLock) hasBuild(a recipe.Accelerator) bool {
+	return !slices.ContainsFunc(l.Packages, func(p poetryPackage) bool {
+		return pypi.Normalize(p.Name) == "torch" && !fitsAccelerator(p.Version, p.Source.URL, a)
+	})
 }
 
 // withPoetrySources takes [[tool.poetry.source]] as indexes. A source that is explicit, or that the lock names for a package, is bound to its packages.

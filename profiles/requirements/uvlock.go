@@ -1,6 +1,8 @@
 package requirements
 
 import (
+	"fmt"
+	"net/url"
 	"path"
 	"slices"
 	"strings"
@@ -28,14 +30,19 @@ type uvPackage struct {
 	Markers []string `toml:"resolution-markers"`
 	Sdist   *uvFile  `toml:"sdist"`
 	Wheels  []uvFile `toml:"wheels"`
-	Meta    struct {
+
+	Dependencies []uvDependency            `toml:"dependencies"`
+	Optional     map[string][]uvDependency `toml:"optional-dependencies"`
+	Dev          map[string][]uvDependency `toml:"dev-dependencies"`
+
+	Meta struct {
 		Requires []uvRequirement            `toml:"requires-dist"`
 		Groups   map[string][]uvRequirement `toml:"requires-dev"`
 	} `toml:"metadata"`
 }
 
 type uvSource struct {
-	Registry, Editable, Virtual, Directory string
+	Registry, Editable, Virtual, Directory, Git, URL, Path, Subdirectory string
 }
 
 type uvFile struct {
@@ -146,17 +153,34 @@ func mapValues[V any](m map[string]V) []V {
 }
 
 // keptVersions says why only the versions of the project's uv.lock are kept in this profile, and packages chosen anew; "" = it is the answer to exactly
-// what the profile asks, so that uv takes the packages from it and knows its sources, indexes and conflicts.
-func keptVersions(uv *foundUV, req recipe.Requirements, a recipe.Accelerator) string {
+// what the profile asks, so that uv takes the packages from it and knows its sources, indexes and conflicts. chosen is what it takes of the lock.
+func keptVersions(uv *foundUV, chosen uvChosen, req recipe.Requirements, names NamesQuestion) string {
+	others := mapValues(req.Rename)
+	if names.Accelerator.Kind != recipe.CUDA {
+		others = append(others, uv.lock.otherNames(chosen, names)...)
+	}
 	switch {
 	case asksBeside(req):
 		return "the profile asks for more than it"
-	case len(req.Rename) > 0:
-		return "the profile takes " + strings.Join(mapValues(req.Rename), ", ")
-	case !uv.lock.hasBuild(a):
+	case len(others) > 0:
+		return "the profile takes " + strings.Join(recipe.SortedUnique(others), ", ")
+	case !uv.lock.hasBuild(chosen, names.Accelerator):
 		return "the profile takes another build of torch"
 	}
 	return ""
+}
+
+// otherNames are the packages that the accelerator has in the place of some that are taken.
+func (l *uvLock) otherNames(chosen uvChosen, names NamesQuestion) []string {
+	var others []string
+	for i, p := range l.Packages {
+		for _, platform := range chosen.on(i) {
+			if to := otherName(pypi.Normalize(p.Name), p.Version, names, platform); to != "" {
+				others = append(others, to)
+			}
+		}
+	}
+	return others
 }
 
 // fromUVLock has uv take the packages from its own lock.
@@ -172,50 +196,117 @@ func fromUVLock(report *yamldoc.Report, uv *foundUV, w Wanted) Wanted {
 	return w
 }
 
-// hasBuild reports whether the lock has the build of torch that an accelerator wants, or no torch at all.
-func (l *uvLock) hasBuild(a recipe.Accelerator) bool {
-	if a.Kind == recipe.CUDA && a.CUDA == "" {
-		return true
-	}
-	wanted := "cpu"
-	if a.Kind == recipe.CUDA {
-		wanted = compat.CUDATag(a.CUDA)
-	}
-	has := true
-	for _, p := range l.Packages {
-		if p.Name != "torch" {
+// hasBuild reports whether what is taken of the lock has the build of torch that an accelerator wants on every platform, or no torch at all. Of a project that
+// the lock does not know every torch counts, and one of them has to be it.
+func (l *uvLock) hasBuild(chosen uvChosen, a recipe.Accelerator) bool {
+	some, all := false, true
+	for i, p := range l.Packages {
+		if p.Name != "torch" || chosen != nil && len(chosen.on(i)) == 0 {
 			continue
 		}
-		_, local, _ := strings.Cut(p.Version, "+")
-		if local == wanted || path.Base(strings.TrimRight(p.Source.Registry, "/")) == wanted {
-			return true
-		}
-		has = false
+		fits := fitsAccelerator(p.Version, p.Source.Registry, a)
+		some, all = some || fits, all && fits
 	}
-	return has
+	return all || chosen == nil && some
 }
 
-// pins are the versions of the lock's packages that come from an index.
-func (l *uvLock) pins() []lockedPackage {
+// fitsAccelerator reports whether a torch of a lock, of which the version or the index names the build, is that of an accelerator.
+func fitsAccelerator(version, index string, a recipe.Accelerator) bool {
+	_, local, _ := strings.Cut(version, "+")
+	tag := path.Base(strings.TrimRight(index, "/"))
+	switch {
+	case a.Kind != recipe.CUDA:
+		return local == "cpu" || tag == "cpu"
+	case a.CUDA == "":
+		return local != "cpu" && tag != "cpu"
+	}
+	return local == compat.CUDATag(a.CUDA) || tag == compat.CUDATag(a.CUDA)
+}
+
+// pins are the versions of the lock's packages that come from an index. Of packages that the project takes they are the versions that it takes; of others, which
+// something beside the project may ask for, those that no marker leaves in doubt.
+func (l *uvLock) pins(chosen uvChosen) []lockedPackage {
+	taken := map[string][]string{} // platform and name → versions
+	for i, p := range l.Packages {
+		for _, platform := range chosen.on(i) {
+			taken[p.Name] = append(taken[p.Name], platform+" "+p.Version)
+		}
+	}
 	var all []lockedPackage
-	for _, p := range l.Packages {
+	for i, p := range l.Packages {
 		if p.Source.Registry == "" {
 			continue
 		}
-		locked := lockedPackage{name: pypi.Normalize(p.Name), version: p.Version}
-		if len(p.Markers) > 0 {
-			locked.marker = "(" + strings.Join(p.Markers, ") or (") + ")"
-		}
-		files := p.Wheels
-		if p.Sdist != nil {
-			files = append(slices.Clone(files), *p.Sdist)
-		}
-		for _, f := range files {
-			if sum, ok := strings.CutPrefix(f.Hash, "sha256:"); ok {
-				locked.sha256 = append(locked.sha256, sum)
+		locked := lockedPackage{name: pypi.Normalize(p.Name), version: p.Version, sha256: p.sums()}
+		switch on := chosen.on(i); {
+		case len(on) > 0:
+			locked.taken = true
+			if slices.ContainsFunc(taken[p.Name], func(other string) bool { return !strings.HasSuffix(other, " "+p.Version) }) {
+				locked.marker = machineMarker(on)
 			}
+		case taken[p.Name] != nil:
+			continue // a fork that the project does not take
+		case len(p.Markers) > 0:
+			locked.marker = "(" + strings.Join(p.Markers, ") or (") + ")"
 		}
 		all = append(all, locked)
 	}
 	return alternatives(all)
+}
+
+// machineMarker holds on platforms.
+func machineMarker(platforms []string) string {
+	var parts []string
+	for _, platform := range platforms {
+		machine := "x86_64"
+		if platform == "linux/arm64" {
+			machine = "aarch64"
+		}
+		parts = append(parts, "platform_machine == '"+machine+"'")
+	}
+	return strings.Join(parts, " or ")
+}
+
+// sums are the hashes of a package's files.
+func (p *uvPackage) sums() []string {
+	files := p.Wheels
+	if p.Sdist != nil {
+		files = append(slices.Clone(files), *p.Sdist)
+	}
+	var sums []string
+	for _, f := range files {
+		if sum, ok := strings.CutPrefix(f.Hash, "sha256:"); ok {
+			sums = append(sums, sum)
+		}
+	}
+	return sums
+}
+
+// commits are the packages that the project takes from git, as requirements of the commits that the lock has.
+func (l *uvLock) commits(chosen uvChosen) []string {
+	var all []string
+	for i, p := range l.Packages {
+		place, commit, ok := strings.Cut(p.Source.Git, "#")
+		if !ok || len(chosen.on(i)) == 0 {
+			continue
+		}
+		place, query, _ := strings.Cut(place, "?")
+		text := fmt.Sprintf("%s @ git+%s@%s", p.Name, place, commit)
+		if values, err := url.ParseQuery(query); err == nil && values.Get("subdirectory") != "" {
+			text += "#subdirectory=" + values.Get("subdirectory")
+		}
+		all = append(all, text)
+	}
+	return all
+}
+
+// archives are the hashes of what the project takes by its URL.
+func (l *uvLock) archives(chosen uvChosen) []hashedLine {
+	var all []hashedLine
+	for i, p := range l.Packages {
+		if sums := p.sums(); p.Source.URL != "" && len(sums) > 0 && len(chosen.on(i)) > 0 {
+			all = append(all, hashedLine{name: pypi.Normalize(p.Name), sha256: sums})
+		}
+	}
+	return all
 }

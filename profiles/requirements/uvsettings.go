@@ -82,22 +82,40 @@ func (t *uvTool) repos(lines []pypi.Line) []string {
 	return repos
 }
 
-// uvTorch is the index of PyTorch to which [tool.uv.sources] binds torch, if it is one in every case.
-func uvTorch(py *Pyproject) (torch TorchLine) {
+// uvTorch is the index of PyTorch to which [tool.uv.sources] binds torch in an image that has the extras and groups that p asks for, if it is one in every case.
+func uvTorch(py *Pyproject, p Spec) (torch TorchLine) {
 	tool := py.uv()
 	if tool == nil {
 		return TorchLine{}
 	}
-	source := map[string]any{}
-	if tables := tool.source("torch"); len(tables) == 1 {
-		source = tables[0]
+	var names []any
+	for _, source := range tool.source("torch") {
+		if inImages(source) && among(source["extra"], p.extras) && among(source["group"], p.groups) && !slices.Contains(names, source["index"]) {
+			names = append(names, source["index"])
+		}
+	}
+	if len(names) != 1 {
+		return TorchLine{}
 	}
 	for i, ix := range tool.Index {
-		if m := torchIndex.FindStringSubmatch(ix.URL); m != nil && source["index"] == ix.Name && source["extra"] == nil && source["group"] == nil {
+		if m := torchIndex.FindStringSubmatch(ix.URL); m != nil && names[0] == ix.Name {
 			torch = TorchLine{m[1], m[2], py.at(uvIndexURL(i))}
 		}
 	}
 	return torch
+}
+
+// inImages reports whether the marker of a source may hold in an image.
+func inImages(source map[string]any) bool {
+	text, _ := source["marker"].(string)
+	m, err := pypi.ParseMarker(text)
+	return err == nil && mayHold(pypi.Requirement{Marker: m})
+}
+
+// among reports whether an extra or a group of a source is asked for; a source without one always counts.
+func among(name any, wanted []yamldoc.String) bool {
+	text, named := name.(string)
+	return !named || slices.ContainsFunc(wanted, func(s yamldoc.String) bool { return pypi.Normalize(s.Value) == pypi.Normalize(text) })
 }
 
 // withUVSettings takes over what [tool.uv] of the project says. What mlbuild.yaml says of the same wins; own are its indexes.
