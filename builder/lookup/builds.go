@@ -1,6 +1,7 @@
 package lookup
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -31,7 +32,7 @@ func (u UV) withBuilds(ctx context.Context, q UVQuery, in query.ResolveInputs, l
 	if err != nil {
 		return in, false, err
 	}
-	for _, limit := range limitsOf(q.Recipe, in.Replaced, seen.Requires) {
+	for _, limit := range limitsOf(q, in.Replaced, seen.Requires) {
 		if !strings.Contains("\n"+in.Keep, "\n"+limit+"\n") {
 			in.Keep, more = in.Keep+limit+"\n", true
 		}
@@ -56,7 +57,7 @@ func otherNames(q UVQuery, lock *pylock.Lock) []query.Replaced {
 		}
 		other := query.Replaced{Name: p.Name, Who: lock.Tool.Via[p.Name]}
 		for _, platform := range q.Platforms {
-			env := pypi.NewEnvironment(pypi.Target{Python: r.Python.Version, Platform: platform}, r.Python.Version+".0", nil)
+			env := pypi.NewEnvironment(pypi.Target{Python: r.Python.Version, Platform: platform}, q.fullPython(), nil)
 			to := f.In(p.Name, p.Version, r.Accelerator, platform)
 			if bare, _, _ := strings.Cut(to, "["); to != "" && holds(p.Marker, env) && (r.Accelerator.Kind != recipe.CUDA || has[bare]) {
 				other.By, other.On = to, append(other.On, platform)
@@ -92,15 +93,16 @@ var extraName = lazyregexp.New(`extra\s*==\s*['"]([^'"]+)['"]`)
 
 // limitsOf writes what wheels require of packages that were replaced as constraints of those in their place, sorted. An override stands in place of all of
 // them.
-func limitsOf(r *recipe.Recipe, replaced []query.Replaced, requires map[string][]string) []string {
+func limitsOf(question UVQuery, replaced []query.Replaced, requires map[string][]string) []string {
 	var limits []string
+	r := question.Recipe
 	for _, p := range replaced {
 		name, _, _ := strings.Cut(p.By, "[")
 		if slices.ContainsFunc(r.Requires.Replacing(), func(a recipe.Asked) bool { return query.NameFor(r, a.Name) == name }) {
 			continue
 		}
 		for _, wheel := range slices.Sorted(maps.Keys(requires)) {
-			for _, q := range requiredOf(r, p, wheel, requires[wheel]) {
+			for _, q := range requiredOf(question, p, wheel, requires[wheel]) {
 				if len(q.Specifiers) > 0 {
 					limits = append(limits, name+q.Specifiers.String())
 				}
@@ -112,19 +114,19 @@ func limitsOf(r *recipe.Recipe, replaced []query.Replaced, requires map[string][
 
 // requiredOf returns the requirements of a wheel for a package that was replaced: those that always count, else, where it required the package when that was
 // still there, those of its extras, of which one must have been asked for.
-func requiredOf(r *recipe.Recipe, p query.Replaced, wheel string, lines []string) []pypi.Requirement {
+func requiredOf(question UVQuery, p query.Replaced, wheel string, lines []string) []pypi.Requirement {
 	var always, extras []pypi.Requirement
 	for _, text := range lines {
 		q, err := pypi.ParseRequirement(text)
 		if err != nil || q.Name != p.Name {
 			continue
 		}
-		target := pypi.Target{Python: r.Python.Version, Platform: r.Platform}
+		target := pypi.Target{Python: question.Recipe.Python.Version, Platform: question.Recipe.Platform}
 		m := extraName.FindStringSubmatch(text)
 		if m != nil {
 			target.Extras = []string{m[1]}
 		}
-		switch counts := q.Holds(pypi.NewEnvironment(target, r.Python.Version+".0", nil)); {
+		switch counts := q.Holds(pypi.NewEnvironment(target, question.fullPython(), nil)); {
 		case counts && m == nil:
 			always = append(always, q)
 		case counts:
@@ -136,3 +138,6 @@ func requiredOf(r *recipe.Recipe, p query.Replaced, wheel string, lines []string
 	}
 	return always
 }
+
+// fullPython is the whole version of the image's Python, the first patch release where nobody knows it.
+func (q UVQuery) fullPython() string { return cmp.Or(q.Python, q.Recipe.Python.Version+".0") }

@@ -41,15 +41,25 @@ func (l *uvLock) chosen(q uvQuestion) uvChosen {
 	}
 	all := uvChosen{}
 	for _, platform := range recipe.Platforms {
-		w := &uvWalk{lock: l, active: map[string]bool{}}
-		w.activate(root, q.extras, q.groups)
-		for before := -1; before != len(w.active); { // an extra that was found on the way may decide a fork that was passed before
-			before = len(w.active)
-			w.from(root, q, platform)
+		all[platform] = make([]bool, len(l.Packages))
+		for _, patch := range []string{".0", ".99"} { // the base decides which it is
+			for i, seen := range l.walked(root, q, platform, q.python+patch) {
+				all[platform][i] = all[platform][i] || seen
+			}
 		}
-		all[platform] = w.seen
 	}
 	return all
+}
+
+// walked are the packages that are taken on a platform with a release of Python, by their places.
+func (l *uvLock) walked(root int, q uvQuestion, platform, full string) []bool {
+	w := &uvWalk{lock: l, active: map[string]bool{}}
+	w.activate(root, q.extras, q.groups)
+	for before := -1; before != len(w.active); { // an extra that was found on the way may decide a fork that was passed before
+		before = len(w.active)
+		w.from(root, q, platform, full)
+	}
+	return w.seen
 }
 
 // chosen is what the project takes of the lock for a version of Python.
@@ -80,9 +90,9 @@ func (w *uvWalk) activate(at int, extras, groups []string) {
 }
 
 // from walks from the project on.
-func (w *uvWalk) from(root int, q uvQuestion, platform string) {
+func (w *uvWalk) from(root int, q uvQuestion, platform, full string) {
 	w.seen = make([]bool, len(w.lock.Packages))
-	env := pypi.NewEnvironment(pypi.Target{Python: q.python, Platform: platform, Extras: recipe.SortedKeys(w.active)}, q.python+".0", nil)
+	env := pypi.NewEnvironment(pypi.Target{Python: q.python, Platform: platform, Extras: recipe.SortedKeys(w.active)}, full, nil)
 	type step struct {
 		at            int
 		extra, groups []string

@@ -241,9 +241,7 @@ func (l *uvLock) pins(chosen uvChosen) []lockedPackage {
 		switch on := chosen.on(i); {
 		case len(on) > 0:
 			locked.taken = true
-			if slices.ContainsFunc(taken[p.Name], func(other string) bool { return !strings.HasSuffix(other, " "+p.Version) }) {
-				locked.marker = machineMarker(on)
-			}
+			locked.marker = forkMarker(p, on, taken[p.Name])
 		case taken[p.Name] != nil:
 			continue // a fork that the project does not take
 		case len(p.Markers) > 0:
@@ -252,6 +250,23 @@ func (l *uvLock) pins(chosen uvChosen) []lockedPackage {
 		all = append(all, locked)
 	}
 	return alternatives(all)
+}
+
+// forkMarker tells a version of a package from the other versions that are taken: by the platforms that it is taken on, or where another is taken on the same by the
+// markers of its fork. taken are platforms with versions.
+func forkMarker(p uvPackage, on, taken []string) string {
+	others := slices.DeleteFunc(slices.Clone(taken), func(other string) bool { return strings.HasSuffix(other, " "+p.Version) })
+	same := slices.ContainsFunc(others, func(other string) bool {
+		platform, _, _ := strings.Cut(other, " ")
+		return slices.Contains(on, platform)
+	})
+	switch {
+	case len(others) == 0:
+		return ""
+	case same && len(p.Markers) > 0:
+		return "(" + strings.Join(p.Markers, ") or (") + ")"
+	}
+	return machineMarker(on)
 }
 
 // machineMarker holds on platforms.
