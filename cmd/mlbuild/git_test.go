@@ -98,9 +98,25 @@ func TestEpoch(t *testing.T) {
 
 // TestGitStartsNoProgram: nothing that a project's .git/config names is run: it may come with an archive that somebody unpacked.
 func TestGitStartsNoProgram(t *testing.T) {
+	path := os.Getenv("PATH")
+	t.Run("git", func(t *testing.T) { gitStartsNoProgram(t, path) })
+	real, err := lookPath("git", path)
+	if err != nil {
+		t.Skip(err)
+	}
+	old := t.TempDir()
+	script := "#!/bin/sh\nfor a; do\n\tif [ \"$a\" = --show-scope ]; then echo 'error: unknown option `show-scope'\\' >&2; exit 129; fi\ndone\nexec " + real + " \"$@\"\n"
+	if err := os.WriteFile(filepath.Join(old, "git"), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Run("git before 2.26", func(t *testing.T) { gitStartsNoProgram(t, old+":"+path) })
+}
+
+func gitStartsNoProgram(t *testing.T, path string) {
+	t.Helper()
 	dir, sub := t.TempDir(), ""
 	mark := filepath.Join(t.TempDir(), "ran")
-	e, _, _ := testEnv("PATH="+os.Getenv("PATH"), "HOME="+t.TempDir(),
+	e, _, _ := testEnv("PATH="+path, "HOME="+t.TempDir(),
 		"GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@example.com", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@example.com", "GIT_ALLOW_PROTOCOL=file")
 	run := func(args ...string) {
 		t.Helper()

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -62,26 +63,40 @@ func (g git) run(ctx context.Context, args ...string) (out, said string, err err
 // lfsFilters are the commands that "git lfs install --local" writes.
 var lfsFilters = []string{"git-lfs clean -- %f", "git-lfs smudge -- %f", "git-lfs filter-process", "git-lfs smudge --skip -- %f", "git-lfs filter-process --skip"}
 
-// foreignFilters lists the filter drivers (gitattributes(5)) whose programs the directory's own configuration names: git status runs them on changed files. Those of the user and
-// of the system stay, and so do git-lfs's.
+// filterKeys matches the settings that name the programs of filter drivers (gitattributes(5)).
+const filterKeys = `^filter\..*\.(clean|smudge|process)$`
+
+// foreignFilters lists the filter drivers whose programs the directory's own configuration names: git status runs them on changed files. Those of the user and of the system stay, and so
+// do git-lfs's.
 func (g git) foreignFilters(ctx context.Context) []string {
-	out, _, err := g.run(ctx, "config", "--show-scope", "--null", "--get-regexp", `^filter\..*\.(clean|smudge|process)$`)
-	if err != nil {
-		return nil // there is none, exit code 1
-	}
 	var names []string
-	words := strings.Split(out, "\x00") // scope, then key and value
-	for i := 0; i+1 < len(words); i += 2 {
-		key, value, _ := strings.Cut(words[i+1], "\n")
-		if scope := words[i]; scope != "local" && scope != "worktree" || slices.Contains(lfsFilters, value) {
-			continue
-		}
-		name := key[:strings.LastIndex(key, ".")]
-		if !slices.Contains(names, name) {
+	for _, pair := range g.ownFilters(ctx) {
+		key, value, _ := strings.Cut(pair, "\n")
+		name := key[:max(0, strings.LastIndex(key, "."))]
+		if name != "" && !slices.Contains(lfsFilters, value) && !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
 	return names
+}
+
+// ownFilters returns the settings of filter drivers in the directory's own configuration, with what that includes: key, line end and value. git before 2.26 does not tell where a setting
+// stands, and is asked for the places one by one.
+func (g git) ownFilters(ctx context.Context) []string {
+	out, _, err := g.run(ctx, "config", "--show-scope", "--null", "--get-regexp", filterKeys)
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.ExitCode() != 1 { // 1: there is none
+		local, _, _ := g.run(ctx, "config", "--local", "--includes", "--null", "--get-regexp", filterKeys)
+		worktree, _, _ := g.run(ctx, "config", "--worktree", "--includes", "--null", "--get-regexp", filterKeys)
+		return strings.Split(local+"\x00"+worktree, "\x00")
+	}
+	var own []string
+	words := strings.Split(out, "\x00") // scope, then key and value
+	for i := 0; i+1 < len(words); i += 2 {
+		if words[i] == "local" || words[i] == "worktree" {
+			own = append(own, words[i+1])
+		}
+	}
+	return own
 }
 
 // changed runs git status, for each submodule by itself: git would start what the configuration of a submodule names. It returns what is changed, "" = nothing.
