@@ -193,6 +193,11 @@ func decodeWords(d *yamldoc.Decoder, to *[]yamldoc.String, what string) func(*ya
 			return
 		}
 		d.Strings(to, what)(n)
+		for _, word := range *to {
+			if strings.ContainsRune(word.Value, 0) {
+				d.Report.Specf(word.At, "a word of %s holds a zero byte, which no program can be given", what)
+			}
+		}
 	}
 }
 

@@ -96,7 +96,11 @@ func (d *Daemon) Explain(ctx context.Context, err error) error {
 		return cause
 	}
 	if ctx.Err() == nil && (grpcerrors.Code(err) == codes.Unavailable || errors.Is(err, io.EOF)) {
-		f := fault.New(fault.DaemonLost, "the connection to the daemon at %s broke: %w", d.Addr, err)
+		what := err
+		if inner, ok := errors.AsType[*fault.Fault](err); ok {
+			what = errors.New(inner.Message) // without its code: what failed is the connection
+		}
+		f := fault.New(fault.DaemonLost, "the connection to the daemon at %s broke: %w", d.Addr, what)
 		return f.Hint("it was stopped or crashed; run the same command again: finished steps are cached").Retryable()
 	}
 	return err

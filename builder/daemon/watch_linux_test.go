@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"syscall"
@@ -95,6 +96,17 @@ func TestTrafficCountsOnlyWhatArrives(t *testing.T) {
 	go func() { _, _ = far.Write([]byte{1}) }()
 	if _, err := conn.Read(make([]byte, 1)); err != nil || seen.arrived.Load() != 1 {
 		t.Errorf("a read does not count, %v", err)
+	}
+}
+
+// TestLostHasOneCode: a connection that broke is told by one code, whatever the build made of it.
+func TestLostHasOneCode(t *testing.T) {
+	t.Parallel()
+	d := &Daemon{Addr: "unix:///b", traffic: &traffic{}}
+	got := d.Explain(t.Context(), fmt.Errorf("lock: %w", fault.New(fault.Internal, "build of profile cpu: %w", io.EOF)))
+	f := fault.All(got)[0]
+	if want := "the connection to the daemon at unix:///b broke: build of profile cpu: EOF"; f.Code != fault.DaemonLost || !f.Retry || f.Message != want {
+		t.Errorf("%+v, want %q", f, want)
 	}
 }
 

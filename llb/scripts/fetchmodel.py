@@ -19,6 +19,7 @@ import urllib.request
 
 SECRET = pathlib.Path("/run/secrets/model")
 OUT = pathlib.Path("/out")
+SILENCE = 60  # seconds without a byte after which a server is given up
 NOTHING = hashlib.sha256().hexdigest()
 
 
@@ -96,7 +97,7 @@ def lfs(job, text):
         headers["Authorization"] = "Basic " + base64.b64encode(account.encode()).decode()
     wanted = {"operation": "download", "transfers": ["basic"], "objects": [{"oid": job["sha256"], "size": job["size"]}], "hash_algo": "sha256"}
     ask = urllib.request.Request(repository + "/info/lfs/objects/batch", json.dumps(wanted).encode(), headers)
-    with opener.open(ask) as answer:
+    with opener.open(ask, timeout=SILENCE) as answer:
         found = json.load(answer)["objects"][0]
     if "error" in found:
         sys.exit(f"mlbuild: the server answers {found['error']['code']}")
@@ -107,7 +108,7 @@ def lfs(job, text):
 def download(request):
     """Writes the file, and gives its sha256."""
     total = hashlib.sha256()
-    with opener.open(request) as answer, open(OUT / "model", "wb") as file:
+    with opener.open(request, timeout=SILENCE) as answer, open(OUT / "model", "wb") as file:
         while data := answer.read(1 << 20):
             total.update(data)
             file.write(data)
@@ -123,7 +124,10 @@ def main():
         why = re.search("<Code>([A-Za-z]+)</Code>", err.read(4096).decode(errors="replace"))
         sys.exit(f"mlbuild: the server answers {err.code}{' ' + why[1] if why else ''}")
     except (OSError, LookupError, ValueError) as err:
-        sys.exit(f"mlbuild: the server cannot be reached or broke off: {type(err).__name__} {getattr(err, 'reason', '')}")
+        why = getattr(err, "reason", "")
+        if isinstance(err, TimeoutError) or isinstance(why, TimeoutError):
+            why = f"nothing came for {SILENCE} s"
+        sys.exit(f"mlbuild: the server cannot be reached or broke off: {type(err).__name__} {why}")
     if job["sha256"] and got != job["sha256"]:
         sys.exit(f"mlbuild: the server sent sha256:{got}")
     if not job["sha256"]:
