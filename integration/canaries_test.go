@@ -110,7 +110,7 @@ func watchProcesses(t *testing.T, given int) *watcher {
 	w.done.Go(func() {
 		for ctx.Err() == nil {
 			w.look(given)
-			time.Sleep(20 * time.Millisecond)
+			time.Sleep(50 * time.Millisecond)
 		}
 	})
 	return w
