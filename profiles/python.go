@@ -50,6 +50,7 @@ func chosenPython(t files.Tree, s, suite yamldoc.String, py *requirements.Pyproj
 			Hint("make it a file that you may read, or name the version in mlbuild.yaml: python: {version: %q}", compat.DefaultPython))
 	}
 	if err == nil {
+		data = files.Text(data)
 		line := strings.TrimPrefix(strings.TrimSpace(yamldoc.FirstLine(string(data))), "cpython-")
 		t.Source(".python-version", data)
 		written := yamldoc.String{Value: line, At: fault.Position{File: ".python-version", Line: 1, Column: 1}, Set: true}

@@ -56,7 +56,7 @@ func (p *Project) compose(t files.Tree, s *spec, sel Selection) *recipe.Recipe {
 	wanted := requirements.Gather(requirements.Question{Tree: t, Python: python, Py: py, Profile: sel.Profile})
 	direct := wanted.Direct
 	r.Secrets = p.resolveSecrets(t.Report, s)
-	accelerator, ok := resolveAccelerator(t.Report, s.accelerator, acceleratorQuestion{sel.Profile, r.Platform, wanted.Torch, direct})
+	accelerator, ok := resolveAccelerator(t.Report, s.accelerator, acceleratorQuestion{sel.Profile, r.Platform, wanted.Torch, requirements.Counting(direct, r.Platform)})
 	names := requirements.NamesQuestion{Accelerator: accelerator, Platform: r.Platform, Base: recipe.BaseKind(s.base.kind.Value), Allowed: wanted.Requires.Allow}
 	for3 := resolvePython(files.Tree{Report: t.Report.Fork(), FS: t.FS}, s.python.version, namedSuite(s.base), py) // for what it says, see below
 	if r.Accelerator = accelerator; ok {
@@ -65,7 +65,7 @@ func (p *Project) compose(t files.Tree, s *spec, sel Selection) *recipe.Recipe {
 		}, wanted)
 	}
 	r.Python = resolvePython(t, s.python.version, namedSuite(s.base), py)
-	checkPins(t.Report, direct, r.Accelerator, r.Python.Version, sel.Profile)
+	checkPins(t.Report, requirements.Counting(direct, r.Platform, r.Python.Version), r.Accelerator, r.Python.Version, sel.Profile)
 
 	r.Base = resolveBase(baseQuestion{t.Report, s.base, sel.Profile, r.Python, s.python.version, r.Accelerator, s.accelerator.cuda, direct, s.system.runtime})
 	var training compat.Training

@@ -126,7 +126,7 @@ func (t Tree) SmallFile(name string, at fault.Position, what string) ([]byte, bo
 	return t.FileUpTo(name, at, what, yamldoc.MaxFileBytes)
 }
 
-// FileUpTo reads a file of the project of at most limit bytes, a whole number of MiB.
+// FileUpTo reads a text file of the project of at most limit bytes, a whole number of MiB, as UTF-8 (see Text).
 func (t Tree) FileUpTo(name string, at fault.Position, what string, limit int) ([]byte, bool) {
 	real, ok := t.Follow(name, at)
 	if !ok {
@@ -150,7 +150,7 @@ func (t Tree) FileUpTo(name string, at fault.Position, what string, limit int) (
 		t.Add(fault.New(fault.Context, "the %s %s is larger than %d MiB", what, name, limit>>20).In(at))
 		return nil, false
 	}
-	return data, true
+	return Text(data), true
 }
 
 // Entries lists what lies at the top of the project, sorted by name; nothing where it cannot be read.

@@ -80,10 +80,19 @@ func (all Specifiers) Admit(v Version) bool {
 
 // Pin returns the version of a lone == or === clause as it is written, "" if the specifiers admit more than one.
 func (all Specifiers) Pin() string {
-	if len(all) != 1 || all[0].prefix || all[0].op != "==" && all[0].op != "===" {
+	if len(all) != 1 {
 		return ""
 	}
-	return all[0].text
+	return all.Exact()
+}
+
+// Exact returns the version of the first == or === clause as it is written, whatever other clauses say beside it; "" = there is none.
+func (all Specifiers) Exact() string {
+	i := slices.IndexFunc(all, func(s Specifier) bool { return !s.prefix && (s.op == "==" || s.op == "===") })
+	if i < 0 {
+		return ""
+	}
+	return all[i].text
 }
 
 // String writes the clause without spaces: ">=3.11", "==3.*".

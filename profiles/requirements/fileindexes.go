@@ -71,6 +71,9 @@ func (q *reader) indexLine(l indexLine) {
 			return
 		}
 	}
+	if q.variable(pypi.ParseItem(l.option+" "+l.url), l.at) {
+		return
+	}
 	if yamldoc.HasUserInfo(l.url) {
 		leakedURL(q.Report, l.at)
 		return

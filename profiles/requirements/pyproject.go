@@ -243,7 +243,7 @@ func scanForCredentials(report *yamldoc.Report, py *Pyproject) {
 		known := slices.ContainsFunc(report.Faults, func(f *fault.Fault) bool {
 			return f.Code == fault.SecretLeak && f.At.File == at.File && f.At.Line == at.Line
 		})
-		if yamldoc.HasUserInfo(line) && !known {
+		if yamldoc.HasUserInfo(variableUser.ReplaceAllString(line, "//")) && !known {
 			report.Leakf(at, "a URL here holds credentials").Hint("name the index in %s with secret: id", files.ProjectFile)
 		}
 	}

@@ -1,10 +1,12 @@
 package requirements
 
 import (
+	"bytes"
 	"errors"
 	"path"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/fault"
@@ -74,6 +76,11 @@ func (q *reader) file(files []recipe.File, f include, chain []string) []recipe.F
 		return files
 	}
 	q.Source(clean, data)
+	if i := notText(data); i >= 0 {
+		q.Add(fault.New(fault.Context, "the %s %s is no text in UTF-8", what, clean).In(fault.Position{File: clean, Line: 1 + bytes.Count(data[:i], []byte("\n")), Column: 1}).
+			Hint("save it as UTF-8"))
+		return files
+	}
 	text := q.takeIndexes(clean, string(data))
 	files = append(files, recipe.File{Path: clean, Data: text, Top: top, Limits: f.limits})
 	for _, next := range q.lines(clean, text, f.limits) {
@@ -86,12 +93,27 @@ func (q *reader) file(files []recipe.File, f include, chain []string) []recipe.F
 	return files
 }
 
+// notText returns the place of the first byte that is none of a text in UTF-8, -1 if there is none.
+func notText(data []byte) int {
+	for i := 0; i < len(data); {
+		r, size := utf8.DecodeRune(data[i:])
+		if r == 0 || r == utf8.RuneError && size == 1 {
+			return i
+		}
+		i += size
+	}
+	return -1
+}
+
 // lines checks every line of a requirements file and returns what it includes.
 func (q *reader) lines(file, data string, limits bool) []include {
 	var includes []include
 	direct := q.Direct
 	for _, l := range pypi.ParseLines(data) {
 		at := fault.Position{File: file, Line: l.Number, Column: 1}
+		if q.variable(l, at) {
+			continue
+		}
 		included := includesOf(l, at)
 		if len(included) > 0 {
 			includes = append(includes, included...)
@@ -154,6 +176,9 @@ func (q *reader) items(list []yamldoc.String) {
 
 // line checks one line, and remembers what it asks for.
 func (q *reader) line(l pypi.Line, tail string, at fault.Position) {
+	if q.variable(l, at) {
+		return
+	}
 	if yamldoc.HasUserInfo(l.Text) {
 		leakedURL(q.Report, at)
 		return
@@ -180,19 +205,27 @@ func (q *reader) line(l pypi.Line, tail string, at fault.Position) {
 
 // pinOf is the version to which a requirement pins its package in an image, "" = none.
 func pinOf(q pypi.Requirement) string {
-	if pin := q.Specifiers.Pin(); pypi.Digit(pin, 0) && mayHold(q) {
+	if pin := q.Specifiers.Exact(); pypi.Digit(pin, 0) && mayHold(q, recipe.Platforms, compat.Known().Slim) {
 		return pin
 	}
 	return ""
 }
 
-// mayHold reports whether a requirement counts on one of the platforms, with one of the Python versions that images have.
-func mayHold(q pypi.Requirement) bool {
+// Counting are the requirements that may count on a platform, with one of these versions of Python; none = with any.
+func Counting(all []Requirement, platform string, pythons ...string) []Requirement {
+	if len(pythons) == 0 {
+		pythons = compat.Known().Slim
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(q Requirement) bool { return !mayHold(q.Requirement, []string{platform}, pythons) })
+}
+
+// mayHold reports whether a requirement counts on one of the platforms, with one of the versions of Python.
+func mayHold(q pypi.Requirement, platforms, pythons []string) bool {
 	if q.Marker == nil {
 		return true
 	}
-	for _, platform := range recipe.Platforms {
-		for _, python := range compat.Known().Slim {
+	for _, platform := range platforms {
+		for _, python := range pythons {
 			for _, patch := range []string{".0", ".99"} {
 				if q.Holds(pypi.NewEnvironment(pypi.Target{Python: python, Platform: platform}, python+patch, nil)) {
 					return true
