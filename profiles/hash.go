@@ -20,8 +20,9 @@ func requiresInputs(report *yamldoc.Report, r *recipe.Recipe, glibc string) stri
 		Kind     recipe.AcceleratorKind
 		CUDA     string
 		Glibc    string
-		Base     string `json:",omitempty"` // where its packages are constraints
-	}{r.Requires, r.Python.Version, r.Accelerator.Kind, r.Accelerator.CUDA, glibc, ""}
+		Base     string        `json:",omitempty"` // where its packages are constraints
+		Builds   []recipe.File `json:",omitempty"` // what limits builds that are asked for what they need
+	}{r.Requires, r.Python.Version, r.Accelerator.Kind, r.Accelerator.CUDA, glibc, "", r.Builder.Constraints}
 	if r.Base.Packages {
 		inputs.Base = r.Base.Ref
 	}

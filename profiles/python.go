@@ -22,7 +22,7 @@ var (
 	patchVersion = lazyregexp.New(`^(3\.[0-9]{1,2})\.[0-9]+$`)
 )
 
-// resolvePython decides which Python the wheels are for: the file's (s), .python-version, the one of the Debian release that the base is made of
+// resolvePython decides which Python the wheels are for: the file's (s), .python-version, runtime.txt, the one of the Debian release that the base is made of
 // (suite), requires-python, else the default.
 func resolvePython(t files.Tree, s, suite yamldoc.String, py *requirements.Pyproject) recipe.Python {
 	p := chosenPython(t, s, suite, py)
@@ -56,6 +56,9 @@ func chosenPython(t files.Tree, s, suite yamldoc.String, py *requirements.Pyproj
 		written := yamldoc.String{Value: line, At: fault.Position{File: ".python-version", Line: 1, Column: 1}, Set: true}
 		return recipe.Python{Version: minorPython(t.Report, written), From: ".python-version"}
 	}
+	if written := runtimeTxt(t); written.Set {
+		return recipe.Python{Version: minorPython(t.Report, written), From: written.At.File}
+	}
 	if v := compat.DebianReleases[suite.Value].Python; v != "" {
 		return recipe.Python{Version: v, From: "base.suite"}
 	}
@@ -64,6 +67,29 @@ func chosenPython(t files.Tree, s, suite yamldoc.String, py *requirements.Pyproj
 	}
 	t.Notef("no Python version is named: %s is taken; set python: {version: %q}", compat.DefaultPython, compat.DefaultPython)
 	return recipe.Python{Version: compat.DefaultPython, From: "default"}
+}
+
+var runtimePython = lazyregexp.New(`^python-(3\.[0-9]{1,2}(?:\.[0-9]+)?)$`)
+
+// runtimeTxt is the Python that runtime.txt names, python-3.13.1, as platforms that build from source read it; not set = none.
+func runtimeTxt(t files.Tree) yamldoc.String {
+	const name = "runtime.txt"
+	if !t.Exists(name) {
+		return yamldoc.String{}
+	}
+	at := fault.Position{File: name, Line: 1, Column: 1}
+	data, ok := t.SmallFile(name, at, "Python version")
+	if !ok {
+		return yamldoc.String{}
+	}
+	line := strings.TrimSpace(yamldoc.FirstLine(string(data)))
+	m := runtimePython.FindStringSubmatch(line)
+	if m == nil {
+		t.Notef("%s is not read: %q is not of the form python-3.13.1", name, line)
+		return yamldoc.String{}
+	}
+	t.Source(name, data)
+	return yamldoc.String{Value: m[1], At: at, Set: true}
 }
 
 // minorPython reads "3.11". A patch version is cut: wheels and base tags go by the minor version.

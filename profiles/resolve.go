@@ -75,8 +75,8 @@ func (p *Project) compose(t files.Tree, s *spec, sel Selection) *recipe.Recipe {
 	system := resolveSystem(t, s.system, systemQuestion{r.Base, s.base.repositories, devPackages(s.dev), s.app.init, training})
 	r.System, r.Builder.System, r.Apt = system.image, system.builder, system.apt
 	builds := resolveSourceBuilds(t.Report, s.python.build, public)
-	r.Builder.Packages, r.Requires = builds.packages, withBuilds(wanted.Requires, builds)
-	limits, asked := requirements.BuildConstraints(t, python)
+	r.Builder.Packages, r.Requires = withExtra(builds.packages, wanted.Requires.BuildExtra), withBuilds(wanted.Requires, builds)
+	limits, asked := requirements.BuildConstraints(t, python, py)
 	r.Builder.Constraints, r.Requires = limits, requirements.WithSources(r.Requires, asked)
 	if s.python.install {
 		r.Builder.Project = projectWheel(t, python, r.Name)

@@ -94,6 +94,21 @@ func resolveSourceBuilds(report *yamldoc.Report, list []sourceBuildSpec, public 
 	return all
 }
 
+// withExtra returns the packages with what [tool.uv] gives to the builds of some of them. One that sees the locked packages gets what it names itself.
+func withExtra(packages []recipe.PackageBuild, extra []recipe.Metadata) []recipe.PackageBuild {
+	for _, e := range extra {
+		i := slices.IndexFunc(packages, func(p recipe.PackageBuild) bool { return p.Name == e.Name })
+		switch {
+		case i < 0:
+			packages = append(packages, recipe.PackageBuild{Name: e.Name, Requires: e.Requires})
+		case !packages[i].Shared:
+			packages[i].Requires = e.Requires
+		}
+	}
+	slices.SortFunc(packages, func(x, y recipe.PackageBuild) int { return cmp.Compare(x.Name, y.Name) })
+	return packages
+}
+
 // withBuilds returns the requirements with the packages that are built from source, each once.
 func withBuilds(req recipe.Requirements, builds sourceBuilds) recipe.Requirements {
 	req.Metadata = builds.metadata

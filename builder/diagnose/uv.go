@@ -15,7 +15,7 @@ func (b Build) UV(r *recipe.Recipe, err error) error {
 	case said == "":
 		return b.Explain(err)
 	case strings.Contains(said, "was filtered by `exclude-newer`"):
-		return fault.New(fault.Cooldown, "the requirements of profile %s cannot be resolved with versions that were published before python.cooldown, %s:\n%s", r.Profile, r.Requires.Cooldown, said).
+		return fault.New(fault.Cooldown, "the requirements of profile %s cannot be resolved with versions that were published before %s (python.cooldown or exclude-newer):\n%s", r.Profile, r.Requires.Cooldown, said).
 			Hint("wait, ask for an older version, or take the package out, with a reason: python: {cooldown_except: {name: \"why\"}}").
 			Hint("an index that does not say when its files were published needs the same for its packages")
 	case strings.Contains(said, "Failed to extract archive"):
@@ -23,6 +23,7 @@ func (b Build) UV(r *recipe.Recipe, err error) error {
 			Hint("ask for a version that has a wheel, or whose archive is whole")
 	case uvCannotBuild.MatchString(said):
 		return fault.New(fault.Sdist, "a package is to be built from source, and its build does not say what it needs:\n%s", said).
+			Hint("where the build lacks an older setuptools (pkg_resources, distutils), limit it: python: {build_constraints: [file]} with setuptools<82").
 			Hint("python: {build: {name: {depends: [what, it, needs]}}} says it in its place").
 			Hint("or ask for a version that has a wheel")
 	case strings.Contains(said, "no usable wheels"), strings.Contains(said, "--no-build"):

@@ -43,6 +43,8 @@ func resolveProject(r *recipe.Recipe, in ResolveInputs) (string, error) {
 				Sources map[string]source `toml:"sources,omitempty"`
 				// Metadata stands in place of what a package says of itself.
 				Metadata []metadata `toml:"dependency-metadata,omitempty"`
+				// ExtraBuild is what builds get beside what they ask for.
+				ExtraBuild map[string][]string `toml:"extra-build-dependencies,omitempty"`
 			} `toml:"uv"`
 		} `toml:"tool"`
 	}
@@ -60,6 +62,10 @@ func resolveProject(r *recipe.Recipe, in ResolveInputs) (string, error) {
 	doc.Tool.UV.Sources = map[string]source{}
 	for _, d := range in.Direct {
 		doc.Tool.UV.Sources[d] = source{Index: bindings[d]}
+	}
+	doc.Tool.UV.ExtraBuild = map[string][]string{}
+	for _, p := range r.Requires.BuildExtra {
+		doc.Tool.UV.ExtraBuild[p.Name] = append([]string{}, p.Requires...)
 	}
 	for _, p := range r.Requires.Metadata {
 		doc.Tool.UV.Metadata = append(doc.Tool.UV.Metadata, metadata{p.Name, unknownIf(byPlace(r, p.Name)), append([]string{}, p.Requires...)})

@@ -131,6 +131,9 @@ func resolveSources(r *recipe.Recipe, project string, in ResolveInputs, s ops.Gr
 	for _, f := range slices.Concat(r.Requires.Files, r.Requires.Constraints) {
 		files = append(files, recipe.File{Path: "project/" + f.Path, Data: rewritten(f.Data, f.Lines, r.Requires.Rename)})
 	}
+	for _, f := range r.Builder.Constraints {
+		files = append(files, recipe.File{Path: "builds/" + f.Path, Data: f.Data})
+	}
 	if p := r.Requires.Project; p != nil {
 		files = append(files, recipe.File{Path: "project/" + p.File.Path, Data: rewritten(p.File.Data, p.Lines, r.Requires.Rename)})
 	}
@@ -200,6 +203,11 @@ func (in ResolveInputs) compileArgs(r *recipe.Recipe) []string {
 			args = append(args, "--constraints", "project/"+c.Path)
 		}
 	}
+	for _, c := range r.Builder.Constraints {
+		if c.Top {
+			args = append(args, "--build-constraints", "builds/"+c.Path)
+		}
+	}
 	if in.Keep != "" {
 		args = append(args, "--constraints", "keep.txt")
 	}
@@ -224,6 +232,7 @@ func (in ResolveInputs) compileArgs(r *recipe.Recipe) []string {
 		args = append(args, "--find-links", page)
 	}
 	args = append(args, in.cooldownArgs(r)...)
+	args = append(args, choiceArgs(q)...)
 	args = append(args, "--python-version", cmp.Or(in.Python, r.Python.Version))
 	for _, u := range in.Upgrade {
 		args = append(args, "--upgrade-package", u)
@@ -234,10 +243,13 @@ func (in ResolveInputs) compileArgs(r *recipe.Recipe) []string {
 // cooldownArgs leave out what was published lately. PyTorch's own indexes do not say when that was.
 func (in ResolveInputs) cooldownArgs(r *recipe.Recipe) []string {
 	q := r.Requires
-	if q.Cooldown == "" {
+	if q.Cooldown == "" && len(q.Ages) == 0 {
 		return nil
 	}
-	args, fresh, bindings := []string{"--exclude-newer", q.Cooldown}, slices.Clone(q.Fresh), Bindings(r)
+	args, fresh, bindings := []string{}, slices.Clone(q.Fresh), Bindings(r)
+	if q.Cooldown != "" {
+		args = append(args, "--exclude-newer", q.Cooldown)
+	}
 	for _, name := range in.Direct {
 		if q.Torch != "" && bindings[name] == q.Torch {
 			fresh = append(fresh, name)
@@ -245,6 +257,23 @@ func (in ResolveInputs) cooldownArgs(r *recipe.Recipe) []string {
 	}
 	for _, name := range fresh {
 		args = append(args, "--exclude-newer-package", name+"=false")
+	}
+	for _, name := range recipe.SortedKeys(q.Ages) {
+		if !slices.Contains(fresh, name) {
+			args = append(args, "--exclude-newer-package", name+"="+q.Ages[name])
+		}
+	}
+	return args
+}
+
+// choiceArgs say which of the versions that fit is taken.
+func choiceArgs(q recipe.Requirements) []string {
+	var args []string
+	if q.Prerelease != "" {
+		args = append(args, "--prerelease", q.Prerelease)
+	}
+	if q.Resolution != "" {
+		args = append(args, "--resolution", q.Resolution)
 	}
 	return args
 }

@@ -88,3 +88,23 @@ func TestResolvingSources(t *testing.T) {
 		t.Errorf("the project's packages: %v", m)
 	}
 }
+
+// TestBuildsThatAreAsked: a build that uv asks what its package needs is limited, and given, what the build of the wheel is.
+func TestBuildsThatAreAsked(t *testing.T) {
+	g := resolution(t, func(r *recipe.Recipe, _ *ResolveInputs) {
+		r.Builder.Constraints = []recipe.File{{Path: "limits/builds.txt", Data: "-c more.txt\n", Top: true}, {Path: "limits/more.txt", Data: "setuptools<82\n"}}
+		r.Requires.BuildExtra = []recipe.Metadata{{Name: "pkgres", Requires: []string{"setuptools<82"}}}
+	})
+	files := map[string]string{}
+	for _, n := range g.All {
+		for _, a := range n.Op.GetFile().GetActions() {
+			if f := a.GetMkfile(); f != nil {
+				files[f.Path] = string(f.Data)
+			}
+		}
+	}
+	if files["/builds/limits/builds.txt"] != "-c more.txt\n" || files["/builds/limits/more.txt"] != "setuptools<82\n" ||
+		!strings.Contains(files["/pyproject.toml"], "[tool.uv.extra-build-dependencies]\npkgres = ['setuptools<82']\n") {
+		t.Errorf("uv is given %q", files)
+	}
+}

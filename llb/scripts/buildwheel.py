@@ -47,7 +47,7 @@ def main():
     if job["shared"]:
         install(job, job["requires"])
     else:
-        install(job, system["requires"])
+        install(job, system["requires"] + job["requires"])
         install(job, asked(root, system))
     os.makedirs(OUT, exist_ok=True)
     hook(root, system, "wheel", OUT)

@@ -85,27 +85,33 @@ type Requirements struct {
 	Packages    []string `json:"packages,omitempty"`    // PEP 508 requirements named in the project file
 	Constraints []File   `json:"constraints,omitempty"` // constraint files in order
 	// Overrides are requirements that stand in place of every other requirement of the same package, constraints excepted.
-	Overrides []string          `json:"overrides,omitempty"`
-	NoDeps    []string          `json:"no_deps,omitempty"`    // packages that come without what they require, sorted
-	Project   *ProjectSource    `json:"project,omitempty"`    // a pyproject.toml whose dependencies are wanted
-	Indexes   []Index           `json:"indexes,omitempty"`    // in order of the file; the default index is not named
-	FindLinks []string          `json:"find_links,omitempty"` // pages whose links are wheels, beside the indexes
-	Strategy  string            `json:"strategy,omitempty"`   // index strategy of uv, "" = first-index
-	Cooldown  string            `json:"cooldown,omitempty"`   // only versions that were published before: "7 days", "2026-01-31"; "" = all
-	Fresh     []string          `json:"fresh,omitempty"`      // packages that the cooldown does not hold, sorted
-	Hashes    []PinnedHashes    `json:"hashes,omitempty"`     // what the files of pinned versions must be, sorted by name
-	Rename    map[string]string `json:"rename,omitempty"`     // direct requirement name → name for this accelerator (tensorflow → tensorflow-cpu)
-	Torch     string            `json:"torch,omitempty"`      // name of the index that the torch family is bound to, "" = not bound
-	From      string            `json:"from,omitempty"`       // lock of another tool that says the versions: uv.lock, poetry.lock, pylock.toml; "" = none
-	UV        *UVLock           `json:"uv,omitempty"`         // uv takes the packages from its own lock, and nothing is resolved; nil = it resolves
-	Extras    []string          `json:"extras,omitempty"`     // extras wanted of a lock in the standard's form, sorted
-	Groups    []string          `json:"groups,omitempty"`     // dependency groups wanted of it, sorted
-	Source    []string          `json:"source,omitempty"`     // packages that are built from source although they have wheels, normalized, sorted
-	Local     []LocalSource     `json:"local,omitempty"`      // files and directories of the project that are requirements, sorted
-	Metadata  []Metadata        `json:"metadata,omitempty"`   // what packages need, where their builds are not asked; sorted
-	Allow     []string          `json:"allow,omitempty"`      // packages that may come although the profile's rules refuse them, sorted
-	Lock      string            `json:"lock"`                 // path of the lock in the project: pylock.gpu.toml
-	Inputs    string            `json:"inputs"`               // sha256 (hex) over everything above plus Python and platform list: what makes a lock stale
+	Overrides []string       `json:"overrides,omitempty"`
+	NoDeps    []string       `json:"no_deps,omitempty"`    // packages that come without what they require, sorted
+	Project   *ProjectSource `json:"project,omitempty"`    // a pyproject.toml whose dependencies are wanted
+	Indexes   []Index        `json:"indexes,omitempty"`    // in order of the file; the default index is not named
+	FindLinks []string       `json:"find_links,omitempty"` // pages whose links are wheels, beside the indexes
+	Strategy  string         `json:"strategy,omitempty"`   // index strategy of uv, "" = first-index
+	Cooldown  string         `json:"cooldown,omitempty"`   // only versions that were published before: "7 days", "2026-01-31"; "" = all
+	Fresh     []string       `json:"fresh,omitempty"`      // packages that the cooldown does not hold, sorted
+	// Ages are packages with a date of their own in place of Cooldown's, or false, as [tool.uv] exclude-newer-package says them.
+	Ages       map[string]string `json:"ages,omitempty"`
+	Prerelease string            `json:"prerelease,omitempty"`  // which pre-releases uv may take, "" = as it decides: if-necessary-or-explicit
+	Resolution string            `json:"resolution,omitempty"`  // lowest or lowest-direct of the versions that fit, "" = highest
+	BuildExtra []Metadata        `json:"build_extra,omitempty"` // what builds of packages get beside what they ask for; sorted
+
+	Hashes   []PinnedHashes    `json:"hashes,omitempty"`   // what the files of pinned versions must be, sorted by name
+	Rename   map[string]string `json:"rename,omitempty"`   // direct requirement name → name for this accelerator (tensorflow → tensorflow-cpu)
+	Torch    string            `json:"torch,omitempty"`    // name of the index that the torch family is bound to, "" = not bound
+	From     string            `json:"from,omitempty"`     // lock of another tool that says the versions: uv.lock, poetry.lock, pylock.toml; "" = none
+	UV       *UVLock           `json:"uv,omitempty"`       // uv takes the packages from its own lock, and nothing is resolved; nil = it resolves
+	Extras   []string          `json:"extras,omitempty"`   // extras wanted of a lock in the standard's form, sorted
+	Groups   []string          `json:"groups,omitempty"`   // dependency groups wanted of it, sorted
+	Source   []string          `json:"source,omitempty"`   // packages that are built from source although they have wheels, normalized, sorted
+	Local    []LocalSource     `json:"local,omitempty"`    // files and directories of the project that are requirements, sorted
+	Metadata []Metadata        `json:"metadata,omitempty"` // what packages need, where their builds are not asked; sorted
+	Allow    []string          `json:"allow,omitempty"`    // packages that may come although the profile's rules refuse them, sorted
+	Lock     string            `json:"lock"`               // path of the lock in the project: pylock.gpu.toml
+	Inputs   string            `json:"inputs"`             // sha256 (hex) over everything above plus Python and platform list: what makes a lock stale
 
 	PackageLines  []pypi.Line `json:"-"` // what Packages say, one for each: see Parse
 	OverrideLines []pypi.Line `json:"-"` // what Overrides say, one for each

@@ -20,7 +20,7 @@ type PackageBuild struct {
 	// Shared has the build see the packages of the lock that Requires names, with what they need: pip's --no-build-isolation. Otherwise
 	// it gets what its own pyproject.toml requires, in an environment of its own (PEP 517).
 	Shared   bool     `json:"shared,omitempty"`
-	Requires []string `json:"requires,omitempty"` // requirements of the build itself; with Shared in place of those of pyproject.toml
+	Requires []string `json:"requires,omitempty"` // requirements of the build itself; with Shared in place of those of pyproject.toml, else beside them
 	Env      []Pair   `json:"env,omitempty"`      // sorted by name
 	Jobs     int      `json:"jobs,omitempty"`     // compilers at once; 0 = as the package decides
 	CUDA     bool     `json:"cuda,omitempty"`     // it is compiled with CUDA: the toolkit is mounted, FORCE_CUDA and TORCH_CUDA_ARCH_LIST are set

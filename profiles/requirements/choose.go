@@ -23,8 +23,10 @@ func Choose(t files.Tree, p Spec, py *Pyproject, file string) Spec {
 		if py.HasProject() {
 			t.Notef("requirements.txt is used, the dependencies of pyproject.toml are not")
 		}
+		noteOtherTools(t, p, "requirements.txt")
 		p.requirements = []yamldoc.String{{Value: "requirements.txt", Set: true}}
 	case py.HasProject():
+		noteOtherTools(t, p, py.path)
 		p.Project = here(fault.Position{})
 	default:
 		t.Add(nothingToBuildFrom(t, p.At, file))
@@ -47,9 +49,30 @@ func nothingToBuildFrom(t files.Tree, at fault.Position, file string) *fault.Fau
 	return f
 }
 
+// foreignLocks are the locks of other tools, and environments, that mlbuild does not read, with what makes requirements of them.
+var foreignLocks = []struct{ file, hint string }{
+	{"Pipfile.lock", "pipenv requirements > requirements.txt"},
+	{"conda-lock.yml", "list its pip packages in requirements.txt"},
+	{"environment.yaml", "list its pip packages in requirements.txt; conda packages are not installed"},
+	{"environment.yml", "list its pip packages in requirements.txt; conda packages are not installed"},
+	{"pdm.lock", "pdm export -o requirements.txt writes its versions, and python: {requirements: [requirements.txt]} takes them"},
+	{"pixi.lock", "list its packages in requirements.txt; conda packages are not installed"},
+	{"requirements.lock", "python: {requirements: [requirements.lock]} takes its versions"},
+}
+
+// noteOtherTools tells of files that say which versions are wanted, where used is taken and they are not read. python.lock: none says that they are not wanted.
+func noteOtherTools(t files.Tree, p Spec, used string) {
+	for _, other := range foreignLocks {
+		if file := path.Join(path.Dir(used), other.file); !p.lock.Set && t.Exists(file) {
+			t.Notef("%s is not read, %s is used: %s (python: {lock: none} takes this note away)", file, used, other.hint)
+		}
+	}
+}
+
 // otherTools are files that hold dependencies in a form that mlbuild does not read.
 var otherTools = []struct{ file, hint string }{
 	{"Pipfile", "run: pipenv requirements > requirements.txt"},
+	{"Pipfile.lock", "run: pipenv requirements > requirements.txt"},
 	{"environment.yml", "list its pip packages in requirements.txt; conda packages are not installed."},
 	{"setup.py", "move install_requires to [project] dependencies in pyproject.toml, or to requirements.txt."},
 	{"setup.cfg", "move install_requires to [project] dependencies in pyproject.toml, or to requirements.txt."},

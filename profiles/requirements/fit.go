@@ -52,6 +52,7 @@ func Fit(q FitQuestion, w Wanted) Wanted {
 		l := w.poetry.lock
 		w = w.pinned(otherLock{w.poetry.name, l.pins(q.Python3), l.commits(), l.archives(), l.hasBuild(a)}, q.Names)
 	}
+	w = withUVBuilds(q.Report, py, w)
 	if py != nil {
 		project := *w.Requires.Project
 		project.File.Data = projectText(q.Report, py, w.Requires.Torch != "" || a.Kind == recipe.CUDA && w.Torch.Tag == "cpu")

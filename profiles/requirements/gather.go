@@ -1,6 +1,7 @@
 package requirements
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/mlbuild/mlbuild/profiles/files"
@@ -53,6 +54,8 @@ func Gather(q Question) Wanted {
 	w.Requires.Indexes, w.Requires.FindLinks, w.Torch = from.indexes, from.findLinks, from.torch
 	w.Requires.Strategy = resolveStrategy(q.Report, p.strategy)
 	w.Requires.Cooldown, w.Requires.Fresh = resolveCooldown(q.Report, p.cooldown, p.fresh)
+	w.Requires.Cooldown = cmp.Or(w.Requires.Cooldown, excludeNewer(q.Report, p))
+	w.Requires.Prerelease, w.Requires.Resolution = oneOf(q.Report, p.prerelease, prereleases), oneOf(q.Report, p.resolution, resolutions)
 	w.Requires.Hashes = pinnedHashes(w.hashed)
 	return w
 }
@@ -72,10 +75,11 @@ func (w Wanted) project(py *Pyproject) *Pyproject {
 	return py
 }
 
-// BuildConstraints reads python.build_constraints, which limit what builds from source choose. It returns the files, and what they say.
-func BuildConstraints(t files.Tree, p Spec) ([]recipe.File, Asked) {
+// BuildConstraints reads python.build_constraints and those of [tool.uv] of py, which limit what builds from source choose. It returns the files, and what they
+// say.
+func BuildConstraints(t files.Tree, p Spec, py *Pyproject) ([]recipe.File, Asked) {
 	read := newReader(t, p.indexes)
-	list := read.fileList(p.buildConstraints, true)
+	list := append(read.fileList(p.buildConstraints, true), uvBuildConstraints(p, py)...)
 	return list, read.Asked
 }
 

@@ -22,6 +22,9 @@ type Spec struct {
 	findLinks    []yamldoc.String
 	strategy     yamldoc.String
 	cooldown     yamldoc.String
+	newer        yamldoc.String // key exclude_newer
+	prerelease   yamldoc.String
+	resolution   yamldoc.String
 	fresh        []yamldoc.Pair // packages that the cooldown does not hold, and why
 	lock         yamldoc.String
 	allow        []yamldoc.String
@@ -62,6 +65,9 @@ func Fields(d *yamldoc.Decoder, s *Spec) yamldoc.Fields {
 		"then":         func(n *yamldoc.Node) { decodeSteps(d, n, s) },
 
 		"cooldown":          d.String(&s.cooldown, "python.cooldown"),
+		"exclude_newer":     d.String(&s.newer, "python.exclude_newer"),
+		"prerelease":        d.String(&s.prerelease, "python.prerelease"),
+		"resolution":        d.String(&s.resolution, "python.resolution"),
 		"cooldown_except":   d.Pairs(&s.fresh, "python.cooldown_except"),
 		"index_strategy":    d.String(&s.strategy, "python.index_strategy"),
 		"build_constraints": d.Strings(&s.buildConstraints, "python.build_constraints"),

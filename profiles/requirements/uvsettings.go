@@ -26,6 +26,15 @@ type uvTool struct {
 	Constraints []string       `toml:"constraint-dependencies"`
 	FindLinks   []string       `toml:"find-links"`
 	Strategy    string         `toml:"index-strategy"`
+
+	Prerelease       string           `toml:"prerelease"`
+	Resolution       string           `toml:"resolution"`
+	Newer            any              `toml:"exclude-newer"`
+	NewerPackage     map[string]any   `toml:"exclude-newer-package"`
+	NoBinary         []string         `toml:"no-binary-package"`
+	BuildConstraints []any            `toml:"build-constraint-dependencies"`
+	ExtraBuild       map[string][]any `toml:"extra-build-dependencies"`
+	DefaultGroups    any              `toml:"default-groups"`
 }
 
 type uvIndex struct {
@@ -128,6 +137,7 @@ func withUVSettings(t files.Tree, own []indexSpec, py *Pyproject, w Wanted) Want
 	if w.Requires.Strategy == strategies[0] {
 		w.Requires.Strategy = ""
 	}
+	w.Requires = withUVChoices(t.Report, py, w.Requires)
 	for _, page := range tool.FindLinks {
 		if strings.Contains(page, "://") {
 			w.Requires.FindLinks = append(w.Requires.FindLinks, page)
