@@ -205,7 +205,7 @@ func (q *reader) line(l pypi.Line, tail string, at fault.Position) {
 
 // pinOf is the version to which a requirement pins its package in an image, "" = none.
 func pinOf(q pypi.Requirement) string {
-	if pin := q.Specifiers.Exact(); pypi.Digit(pin, 0) && mayHold(q, recipe.Platforms, compat.Known().Slim) {
+	if pin := q.Specifiers.Exact(); pypi.Digit(pin, 0) && mayHold(q) {
 		return pin
 	}
 	return ""
@@ -216,11 +216,14 @@ func Counting(all []Requirement, platform string, pythons ...string) []Requireme
 	if len(pythons) == 0 {
 		pythons = compat.Known().Slim
 	}
-	return slices.DeleteFunc(slices.Clone(all), func(q Requirement) bool { return !mayHold(q.Requirement, []string{platform}, pythons) })
+	return slices.DeleteFunc(slices.Clone(all), func(q Requirement) bool { return !mayHoldOn(q.Requirement, []string{platform}, pythons) })
 }
 
-// mayHold reports whether a requirement counts on one of the platforms, with one of the versions of Python.
-func mayHold(q pypi.Requirement, platforms, pythons []string) bool {
+// mayHold reports whether a requirement counts on one of the platforms, with one of the Python versions that images have.
+func mayHold(q pypi.Requirement) bool { return mayHoldOn(q, recipe.Platforms, compat.Known().Slim) }
+
+// mayHoldOn reports whether a requirement counts on one of the platforms, with one of the versions of Python.
+func mayHoldOn(q pypi.Requirement, platforms, pythons []string) bool {
 	if q.Marker == nil {
 		return true
 	}
