@@ -121,12 +121,15 @@ func (a Asker) packages(ctx context.Context, r *recipe.Recipe, lock *pylock.Lock
 	if !llb.NeedsPackages(string(a.Target)) {
 		return Packages{}, nil
 	}
-	chosen := lock == nil
-	if chosen {
+	chosen := lock == nil && !r.Requires.Nothing()
+	switch {
+	case chosen:
 		q := UVQuery{Recipe: r, Platforms: []string{r.Platform}, Glibc: base.Glibc, Python: base.Contents.FullVersion, InBase: base.Contents.Packages}
 		if _, lock, err = a.UV.Lock(ctx, q); err != nil {
 			return Packages{}, err
 		}
+	case lock == nil:
+		lock = &pylock.Lock{} // nothing has to be asked to know that there are none
 	}
 	runtime, err := Choose(r, lock, base.Glibc, base.Contents)
 	if err != nil {

@@ -90,6 +90,25 @@ func TestQuestionsOfAStage(t *testing.T) {
 	}
 }
 
+// TestNoPackagesNoQuestion: a project that asks for no package needs no tool image and no resolver.
+func TestNoPackagesNoQuestion(t *testing.T) {
+	for yaml, want := range map[string][]string{
+		"python: {requirements: []}\n":                                                                    {"python:3.11-slim"},
+		"python: {requirements: []}\nsystem: {runtime: [libgomp1]}\n":                                     {"python:3.11-slim", "apt", "scripts"},
+		"python: {requirements: []}\ntesting: {packages: [pytest], copy: [main.py], command: [pytest]}\n": {"python:3.11-slim"},
+		"python: {requirements: [], packages: [numpy]}\n":                                                 {"python:3.11-slim", "python:3-slim", "uv", "inspection"},
+	} {
+		q := newQuestions()
+		found, err := askerOf(t, q, "").Find(t.Context(), buildertest.Recipe(t, "cpu", yaml), nil)
+		if err != nil {
+			t.Fatalf("%s: %v", yaml, err)
+		}
+		if d := cmp.Diff(want, q.asked); d != "" || found.Locked {
+			t.Errorf("%s: locked %t, questions (-want +got):\n%s", yaml, found.Locked, d)
+		}
+	}
+}
+
 // What was found prints, and is what the graph is made from; the recipe stays as it was.
 func TestFound(t *testing.T) {
 	r := buildertest.Recipe(t, "cpu", "python: {packages: [numpy]}\nsystem: {runtime: [libgomp1]}\n")

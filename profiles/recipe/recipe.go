@@ -117,6 +117,11 @@ type Requirements struct {
 	OverrideLines []pypi.Line `json:"-"` // what Overrides say, one for each
 }
 
+// Nothing reports whether no package is asked for at all, as by requirements: [].
+func (q Requirements) Nothing() bool {
+	return len(q.Files) == 0 && len(q.Packages) == 0 && q.Project == nil && q.UV == nil && len(q.Local) == 0
+}
+
 // File is a small file of the project with its contents.
 type File struct {
 	Path string `json:"path"` // slash path inside the project
