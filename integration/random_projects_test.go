@@ -36,7 +36,7 @@ type farm struct {
 	reg            *testbed.Registry
 	index          *testbed.Index
 	stays, forgets *builder.Builder
-	client         *bkclient.Client // of the daemon that stays
+	client, other  *bkclient.Client // of their daemons
 	repos          int
 }
 
@@ -55,13 +55,26 @@ func newFarm(t *testing.T) *farm {
 	}
 	d, other := testbed.NewDaemon(t, testbed.DaemonOptions{}), testbed.NewDaemon(t, testbed.DaemonOptions{})
 	w.stays, w.forgets = connect(t, d.Addr()), connect(t, other.Addr())
+	w.client, w.other = clientOf(t, d), clientOf(t, other)
+	return w
+}
+
+func clientOf(t *testing.T, d *testbed.Daemon) *bkclient.Client {
+	t.Helper()
 	c, err := d.Client(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.Close() })
-	w.client = c
-	return w
+	return c
+}
+
+// prune drops all that a daemon has.
+func prune(t *testing.T, c *bkclient.Client) {
+	t.Helper()
+	if err := c.Prune(t.Context(), nil, bkclient.PruneAll); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // randomProject is a project that is made up, and edited, at random.
@@ -162,11 +175,7 @@ var changes = map[string]func(*testing.T, *randomProject){
 	"no cache of a part": func(_ *testing.T, p *randomProject) {
 		p.noCache = ops.NoCache{[]string{"app", "wheels", "models", "base"}[p.Rand.Intn(4)]}
 	},
-	"an empty daemon": func(t *testing.T, p *randomProject) {
-		if err := p.on.client.Prune(t.Context(), nil, bkclient.PruneAll); err != nil {
-			t.Fatal(err)
-		}
-	},
+	"an empty daemon": func(t *testing.T, p *randomProject) { prune(t, p.on.client) },
 	"a build that is stopped": func(t *testing.T, p *randomProject) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(p.Rand.Intn(1500))*time.Millisecond)
 		defer cancel()
@@ -329,6 +338,7 @@ func fileSum(t *testing.T, name string) string {
 func TestRandomProjects(t *testing.T) {
 	on := newFarm(t)
 	eachRound(t, 70*time.Second, func(t *testing.T, r *rand.Rand) {
+		prune(t, on.other)
 		p := newRandomProject(t, on, r)
 		var done []string
 		for range 4 {
