@@ -104,7 +104,7 @@ var moods = map[string]mood{
 	"hang": {instead: func(_ http.ResponseWriter, r *http.Request) bool {
 		select {
 		case <-r.Context().Done():
-		case <-time.After(time.Second): // a proxy waits no longer
+		case <-time.After(300 * time.Millisecond): // a proxy would wait longer; BuildKit asks dozens of times again
 		}
 		panic(http.ErrAbortHandler)
 	}, codes: []fault.Code{fault.Registry, fault.Base}, exit: mayPass},
@@ -208,7 +208,7 @@ var errorLine = regexp.MustCompile(`(?m)^error\[(E-[A-Z-]+)\]: `)
 // run pushes the project with the program, and returns the digest that it printed.
 func (p *troubled) run(t *testing.T) (said, string, []fault.Code) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	got, err := p.mlbuild.run(ctx, "--locked", "--push", "--json", "--progress", "quiet", "--tag", p.host+"/"+p.repo+":1")
 	if err != nil || ctx.Err() != nil {
@@ -372,6 +372,7 @@ func (p *troubled) trouble(t *testing.T, proxy *moody, x *testbed.Index, r *rand
 		p.lose(t, r)
 	}
 	proxy.turn(m, from, times)
+	t.Logf("%s for %d requests from number %d on", name, times, from)
 	began := time.Now()
 	got, digest, codes := p.run(t)
 	took := time.Since(began)
