@@ -111,8 +111,6 @@ func TestLockFaults(t *testing.T) {
 			want{code: fault.Index, says: []string{"one 1.0", "https://a.example/simple", "https://b.example/simple"}, hints: []string{"bind one to one index"}}},
 		{"another version control", "", "", []entry{{name: "one", version: "1.0", more: "vcs = { type = \"hg\", url = \"https://hg.example/one\", commit-id = \"abc\" }"}},
 			want{code: fault.Sdist, says: []string{"one 1.0 comes from hg, and mlbuild builds from git only"}, hints: []string{"source archive"}}},
-		{"editable", "", "", []entry{{name: "one", version: "1.0", more: "directory = { path = \"lib\", editable = true }"}},
-			want{code: fault.Sdist, says: []string{"one 1.0 is locked as editable"}, hints: []string{"require it without -e"}}},
 		{"no wheel for arm64", "linux/arm64", "", []entry{tagged("cp311-cp311-manylinux_2_28_x86_64")},
 			want{code: fault.Wheel, says: []string{"native 1.0 has no wheel for Python 3.11 on linux/arm64"}, hints: []string{"there are wheels for linux/amd64", "cp311-cp311-manylinux_2_28_x86_64"}}},
 		{"no wheel for this Python", "", "", []entry{tagged("cp312-cp312-manylinux_2_28_x86_64", "cp313-cp313-manylinux_2_28_x86_64")},

@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,6 +26,7 @@ type here struct {
 	t   *testing.T
 	x   *testbed.Index
 	env []string
+	dir string // the project's, where packages of its own code are wanted
 }
 
 // resolved is what came of it.
@@ -72,6 +74,7 @@ func (h here) resolveOnce(r *recipe.Recipe, direct []string) resolved {
 	}
 	dir := h.t.TempDir()
 	args, cwd := h.lay(dir, def)
+	h.layLocal(dir, r)
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Args[2] = strings.NewReplacer("/uv/bin/uv", uv, "/out/", dir+"/out/").Replace(args[2])
 	cmd.Dir = filepath.Join(dir, cwd)
@@ -86,11 +89,26 @@ func (h here) resolveOnce(r *recipe.Recipe, direct []string) resolved {
 	if err != nil {
 		h.t.Fatal(err)
 	}
+	text = query.Relocate(r, bytes.ReplaceAll(text, []byte("file://"+dir), []byte("file://")))
 	lock, err := pylock.Parse(r.Requires.Lock, text)
 	if err != nil {
-		h.t.Fatal(err)
+		h.t.Fatalf("%v\n%s", err, text)
 	}
 	return resolved{recipe: r, lock: lock, text: string(text)}
+}
+
+// layLocal copies the packages of the project's own code to where the step sees them.
+func (h here) layLocal(dir string, r *recipe.Recipe) {
+	h.t.Helper()
+	for _, l := range r.Requires.Local {
+		from, to := filepath.Join(h.dir, l.Path), filepath.Join(dir, "src/local", l.Path)
+		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+			h.t.Fatal(err)
+		}
+		if out, err := exec.Command("cp", "-rT", from, to).CombinedOutput(); err != nil {
+			h.t.Fatalf("%v\n%s", err, out)
+		}
+	}
 }
 
 // lay writes the step's sources below dir and returns its arguments and its directory.

@@ -178,7 +178,7 @@ func TestCommentsThatEndInABackslash(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err = p.Resolve(Selection{Platform: "linux/amd64"}); err == nil || !strings.Contains(err.Error(), "requirements.txt:2:1: an editable install (-e .)") {
+	if _, err = p.Resolve(Selection{Platform: "linux/amd64"}); err == nil || !strings.Contains(err.Error(), "requirements.txt:2:1: . is no Python package") {
 		t.Errorf("an editable install behind such a comment: %v", err)
 	}
 }

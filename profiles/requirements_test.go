@@ -23,10 +23,10 @@ func TestFaultsOfRequirements(t *testing.T) {
 		{"in pyproject", map[string]string{"none": "1", "pyproject.toml": "[project]\nname='x'\ndependencies = [\n  'a',\n  'b @ https://u:pw1234@files.example/b.whl',\n]\n[[tool.uv.index]]\nurl = 'https://u:pw1234@files.example/s'\n"}, Selection{}, []string{
 			"E-SECRET-LEAK pyproject.toml:5:4: a URL here holds credentials", "E-SECRET-LEAK pyproject.toml:8:1: a URL here holds credentials"}},
 		{"unsupported", map[string]string{"requirements.txt": "-e .\n./lib\nfile:///x.whl\nlib.whl\nx @ file:///y\nhg+https://hg.example/r\ny @ git+git://git.example/y\n-e git+https://git.example/z\n../up\n./empty\n--no-binary :all:\nz @ git+file:///z\n", "empty/x": ""}, Selection{}, []string{
-			"E-SPEC requirements.txt:1:1: an editable install (-e .) | without -e", "E-CONTEXT requirements.txt:2:1: the requirement lib does not exist",
+			"E-SPEC requirements.txt:1:1: . is no Python package: it has neither pyproject.toml nor setup.py", "E-CONTEXT requirements.txt:2:1: the requirement lib does not exist",
 			"E-SPEC requirements.txt:3:1: a file: URL (file:///x.whl) names a file of one machine", "E-CONTEXT requirements.txt:4:1: the requirement lib.whl does not exist",
 			"E-SPEC requirements.txt:5:1: a file: URL (file:///y)", "E-SDIST requirements.txt:6:1: from hg cannot be built | wheel",
-			"E-SPEC requirements.txt:7:1: cannot be reached by git:// | git+ssh", "E-SPEC requirements.txt:8:1: an editable install | write git+https://git.example/z without -e",
+			"E-SPEC requirements.txt:7:1: cannot be reached by git:// | git+ssh",
 			`E-CONTEXT requirements.txt:9:1: "../up" is outside`, "E-SPEC requirements.txt:10:1: empty is no Python package: it has neither pyproject.toml nor setup.py",
 			"E-SPEC requirements.txt:11:1: would build every package | --no-binary name", "E-SPEC requirements.txt:12:1: repository of the local disk cannot be reached"}},
 		{"no requirement", map[string]string{"requirements.txt": "flask 3\n=1\n"}, Selection{}, []string{

@@ -111,6 +111,12 @@ func withExtra(packages []recipe.PackageBuild, extra []recipe.Metadata) []recipe
 
 // withBuilds returns the requirements with the packages that are built from source, each once.
 func withBuilds(req recipe.Requirements, builds sourceBuilds) recipe.Requirements {
+	for _, m := range req.Metadata { // of the project's own packages
+		if !slices.ContainsFunc(builds.metadata, func(b recipe.Metadata) bool { return b.Name == m.Name }) {
+			builds.metadata = append(builds.metadata, m)
+		}
+	}
+	slices.SortFunc(builds.metadata, func(x, y recipe.Metadata) int { return cmp.Compare(x.Name, y.Name) })
 	req.Metadata = builds.metadata
 	req.Source = recipe.SortedUnique(append(req.Source, builds.names...))
 	slices.SortFunc(req.Local, func(x, y recipe.LocalSource) int { return cmp.Compare(x.Path, y.Path) })

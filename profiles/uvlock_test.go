@@ -93,8 +93,11 @@ func TestUVWorkspace(t *testing.T) {
 	if d := cmp.Diff([]string{"libs/common/pyproject.toml", "pyproject.toml", "services/api/pyproject.toml", "uv.lock"}, names); d != "" {
 		t.Error(d)
 	}
-	if notes := strings.Join(r.Notes, "\n"); !strings.Contains(notes, "common is code of the project (libs/common)") {
+	if notes := strings.Join(r.Notes, "\n"); !strings.Contains(notes, "common (libs/common) is installed as a wheel of its own, not as a link to its files") {
 		t.Errorf("notes: %s", notes)
+	}
+	if len(q.Local) != 1 || q.Local[0].Path != "libs/common" || q.Local[0].Name != "common" {
+		t.Errorf("own packages: %+v", q.Local)
 	}
 }
 
@@ -124,8 +127,11 @@ func TestUVPins(t *testing.T) {
 		if i := slices.IndexFunc(q.Hashes, func(h recipe.PinnedHashes) bool { return h.Name == "flask" }); len(q.Overrides) == 0 && (i < 0 || !slices.Equal(q.Hashes[i].SHA256, []string{sumA, sumB})) {
 			t.Errorf("hashes: %+v", q.Hashes)
 		}
-		if strings.Contains(q.Project.File.Data, "common") {
-			t.Errorf("uv looks for the project's own code:\n%s", q.Project.File.Data)
+		if !strings.Contains(q.Project.File.Data, "[tool.uv.sources.common]\npath = '../../../local/libs/common'\n") || strings.Contains(q.Project.File.Data, "workspace") {
+			t.Errorf("uv does not see the project's own code where it lies:\n%s", q.Project.File.Data)
+		}
+		if len(q.Local) != 1 || q.Local[0].Path != "libs/common" {
+			t.Errorf("own packages: %+v", q.Local)
 		}
 	}
 }

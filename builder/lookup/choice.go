@@ -80,12 +80,16 @@ func withProject(p *recipe.LocalSource, wheels []pylock.Wheel) []pylock.Wheel {
 	return append(slices.DeleteFunc(slices.Clone(wheels), func(w pylock.Wheel) bool { return w.Name == p.Name }), own)
 }
 
-// sourceNotes names the packages that are compiled because an index has no wheel of them.
+// sourceNotes names the packages that are compiled because an index has no wheel of them, and those that a lock wants as links to their files.
 func sourceNotes(wheels []pylock.Wheel) []string {
 	var notes []string
 	for _, w := range wheels {
-		if w.Source != nil && w.Source.Type == pylock.Archive && !w.Direct {
+		switch {
+		case w.Source == nil:
+		case w.Source.Type == pylock.Archive && !w.Direct:
 			notes = append(notes, fmt.Sprintf("%s is built from source: %s", w.Label(), w.Why))
+		case w.Source.Editable:
+			notes = append(notes, fmt.Sprintf("%s (%s) is installed as a wheel of its own, not as a link to its files", w.Label(), w.Source.Path))
 		}
 	}
 	return notes

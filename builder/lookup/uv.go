@@ -111,7 +111,7 @@ func (u UV) resolveOnce(ctx context.Context, r *recipe.Recipe, in query.ResolveI
 		return nil, nil, err
 	}
 	via, err = ReadFile(ctx, ref, query.ResolvedVia)
-	return query.Relocate(text), via, err
+	return query.Relocate(r, text), via, err
 }
 
 // stamp adds mlbuild's own table to uv's lock: what it answers, who requires what, and what looking into the wheels showed.

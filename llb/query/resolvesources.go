@@ -2,6 +2,7 @@ package query
 
 import (
 	"bytes"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -21,14 +22,26 @@ const (
 	localDir     = "local" // the project's files that are requirements, under their own paths
 )
 
-// pathInLock is how uv, run in /src, writes the place of a file or directory below localDir into a lock in /out.
-var pathInLock = lazyregexp.New(`path = "\.\./src/` + localDir + `(?:/([^"]*))?"`)
+// pathInLock is how uv, run below /src, writes the place of a file or directory of the project into a lock in /out: as a path, or as a URL if it was found in a
+// directory of wheels.
+var pathInLock = lazyregexp.New(`(?:path = "\.\./src(?:/([^"]*))?|url = "file:///src/([^"]*))"`)
 
 // Relocate returns the paths of a lock as they are seen from the project's directory, where it is kept, and leaves out versions that nobody knows.
-func Relocate(lock []byte) []byte {
+func Relocate(r *recipe.Recipe, lock []byte) []byte {
 	lock = bytes.ReplaceAll(lock, []byte("\nversion = \""+unknownVersion+"\"\n"), []byte("\n"))
 	return pathInLock.ReplaceAllFunc(lock, func(found []byte) []byte {
-		p := string(pathInLock.FindSubmatch(found)[1])
+		m := pathInLock.FindSubmatch(found)
+		p := string(m[1])
+		if file, err := url.PathUnescape(string(m[2])); err == nil && file != "" {
+			p = file
+		}
+		if r.Requires.UV == nil {
+			below, inside := strings.CutPrefix(p, localDir)
+			if !inside || below != "" && below[0] != '/' {
+				return found
+			}
+			p = strings.TrimPrefix(below, "/")
+		}
 		if p == "" {
 			p = "."
 		}

@@ -31,7 +31,7 @@ func TestMetadataOfSources(t *testing.T) {
 		t.Errorf("uv is told\n%s", entry+told)
 	}
 	const lock = "[[packages]]\nname = \"kit\"\nversion = \"0+unknown\"\nvcs = {}\n"
-	if got := string(Relocate([]byte(lock))); got != "[[packages]]\nname = \"kit\"\nvcs = {}\n" {
+	if got := string(Relocate(&recipe.Recipe{}, []byte(lock))); got != "[[packages]]\nname = \"kit\"\nvcs = {}\n" {
 		t.Errorf("the lock keeps %s", got)
 	}
 }
@@ -40,7 +40,7 @@ func TestMetadataOfSources(t *testing.T) {
 func TestRelocate(t *testing.T) {
 	const said = `directory = { path = "../src/local/libs/tool" }` + "\n" + `directory = { path = "../src/local" }` + "\n" + `wheels = [{ path = "other/src/local/x" }]`
 	const want = `directory = { path = "libs/tool" }` + "\n" + `directory = { path = "." }` + "\n" + `wheels = [{ path = "other/src/local/x" }]`
-	if got := string(Relocate([]byte(said))); got != want {
+	if got := string(Relocate(&recipe.Recipe{}, []byte(said))); got != want {
 		t.Errorf("got %s", got)
 	}
 }

@@ -34,9 +34,10 @@ func (in ResolveInputs) export(r *recipe.Recipe, s ops.Group) []bkllb.RunOption 
 	}
 }
 
-// exportArgs are uv's arguments for the extras and groups that the profile wants, and no others. The packages of the workspace are no wheels.
+// exportArgs are uv's arguments for the extras and groups that the profile wants, and no others. The packages of the workspace are directories, each to be built
+// as a wheel; the project itself is none of them.
 func exportArgs(r *recipe.Recipe) []string {
-	args := []string{"--frozen", "--offline", "--no-emit-local", "--no-default-groups"}
+	args := []string{"--frozen", "--offline", "--no-emit-project", "--no-editable", "--no-default-groups"}
 	for _, e := range r.Requires.Project.Extras {
 		args = append(args, "--extra", e)
 	}

@@ -31,7 +31,7 @@ func TestExportStep(t *testing.T) {
 	if e.Network != pb.NetMode_NONE || len(e.Secretenv) > 0 || e.Meta.Cwd != "/src/services/api" {
 		t.Errorf("network %v, secrets %v, in %s", e.Network, e.Secretenv, e.Meta.Cwd)
 	}
-	want := "--frozen\n--offline\n--no-emit-local\n--no-default-groups\n--extra\ncpu\n--group\ndev"
+	want := "--frozen\n--offline\n--no-emit-project\n--no-editable\n--no-default-groups\n--extra\ncpu\n--group\ndev"
 	if d := cmp.Diff(want, e.Meta.Args[4]); d != "" {
 		t.Errorf("arguments (-want +got):\n%s", d)
 	}

@@ -72,8 +72,6 @@ func TestSelectFaults(t *testing.T) {
 			"x 1 comes from git, and the lock names no commit", []string{"make the lock again with `mlbuild lock`"}},
 		{"another version control", head + entry("x 1", nil, `vcs = { type = "hg", url = "https://hg.example/x", commit-id = "`+strings.Repeat("a", 40)+`" }`), bookworm, fault.Sdist,
 			"x 1 comes from hg, and mlbuild builds from git only", []string{"require a release of x, or the URL of its source archive"}},
-		{"editable", head + entry("x 1", nil, `directory = { path = "lib", editable = true }`), bookworm, fault.Sdist,
-			"x 1 is locked as editable, which would point at files that are not in the image", []string{"require it without -e and make the lock again: it is built as a wheel"}},
 		{"nothing to build from", head + entry("x 1", []string{"x-1-py3-none-any.whl"}), pypi.Target{Python: "3.11", Platform: "linux/amd64", Source: []string{"X"}}, fault.Sdist,
 			"x 1 is to be built from source, and the lock has only wheels of it", []string{"make the lock again with `mlbuild lock`",
 				"if its index has no source distribution, require its repository: x @ git+https://…@commit"}},
@@ -132,7 +130,7 @@ func TestSelectLockFaults(t *testing.T) {
 
 func TestSelectReportsAllAtOnce(t *testing.T) {
 	text := head + entry("a 1", []string{"a-1-cp310-cp310-win32.whl"}) + entry("b 1", nil) +
-		entry("c 1", []string{"c-1-cp311-cp311-manylinux_2_40_x86_64.whl"}) + entry("d 1", nil, `directory = { path = "d", editable = true }`) +
+		entry("c 1", []string{"c-1-cp311-cp311-manylinux_2_40_x86_64.whl"}) + entry("d 1", nil, `vcs = { type = "git", url = "https://git.example/d" }`) +
 		entry("e 1", []string{"e-1-py3-none-any.whl"})
 	ws, err := mustParse(t, text).Select(bookworm)
 	var codes []string

@@ -66,9 +66,6 @@ func unbuildable(p *Package, source *Source) *fault.Fault {
 			Hint("require a release of %s, or the URL of its source archive", p.Name)
 	case p.VCS != nil && !isCommit(source.Commit):
 		return fault.New(fault.Sdist, "%s comes from git, and the lock names no commit", p.label()).Hint("make the lock again with `mlbuild lock`")
-	case source.Editable:
-		return fault.New(fault.Sdist, "%s is locked as editable, which would point at files that are not in the image", p.label()).
-			Hint("require it without -e and make the lock again: it is built as a wheel")
 	}
 	return nil
 }

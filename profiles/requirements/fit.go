@@ -2,6 +2,7 @@ package requirements
 
 import (
 	"cmp"
+	"path"
 	"slices"
 	"strings"
 
@@ -34,7 +35,7 @@ func Fit(q FitQuestion, w Wanted) Wanted {
 	if w.uv != nil {
 		chosen = w.uv.chosen(w.Requires.Project, q.Python3)
 		if kept = keptVersions(w.uv, chosen, w.Requires, q.Names); kept == "" {
-			w = fromUVLock(q.Report, w.uv, w)
+			w = fromUVLock(q.Tree, w.uv, chosen, w)
 		} else {
 			q.Notef("the versions of %s are kept, packages are chosen anew: %s", w.uv.name, kept)
 		}
@@ -54,8 +55,15 @@ func Fit(q FitQuestion, w Wanted) Wanted {
 	}
 	w = withUVBuilds(q.Report, py, w)
 	if py != nil {
+		var own []ownPackage
+		var bound []string
+		if w.Requires.UV == nil {
+			space := findWorkspace(q.Tree, path.Dir(py.path))
+			own = ownOf(q.Tree, space, py, w.Direct)
+			w, bound = withOwn(q.Tree, space, own, w)
+		}
 		project := *w.Requires.Project
-		project.File.Data = projectText(q.Report, py, w.Requires.Torch != "" || a.Kind == recipe.CUDA && w.Torch.Tag == "cpu")
+		project.File.Data = projectText(q.Report, py, own, bound, w.Requires.Torch != "" || a.Kind == recipe.CUDA && w.Torch.Tag == "cpu")
 		w.Requires.Project = &project
 	}
 	return w

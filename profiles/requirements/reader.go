@@ -81,7 +81,7 @@ func (q *reader) file(files []recipe.File, f include, chain []string) []recipe.F
 			Hint("save it as UTF-8"))
 		return files
 	}
-	text := q.takeIndexes(clean, string(data))
+	text := q.withoutEditable(clean, q.takeIndexes(clean, string(data)))
 	files = append(files, recipe.File{Path: clean, Data: text, Top: top, Limits: f.limits})
 	for _, next := range q.lines(clean, text, f.limits) {
 		if !path.IsAbs(next.Value) && !strings.Contains(next.Value, "://") {

@@ -41,6 +41,26 @@ func editable(report *yamldoc.Report, line, what string, at fault.Position) {
 	f.Hint("write ./%s without -e, and it is built as a wheel of its own; or list its dependencies and copy its code with app.copy", strings.TrimPrefix(what, "./"))
 }
 
+// withoutEditable takes the options -e out of a requirements file, byte for byte: what they name is installed as a wheel, which a note says.
+func (q *reader) withoutEditable(file, text string) string {
+	for _, l := range pypi.ParseLines(text) {
+		if l.Required.Text != "" || len(l.Options) != 1 || l.Options[0].Name != pypi.Editable || l.Options[0].Value == "" {
+			continue
+		}
+		at := strings.Index(text[l.Offset:], l.Options[0].Value)
+		if at < 0 {
+			continue
+		}
+		blank := strings.Repeat(" ", at)
+		if bare := l.Options[0].Value; !strings.HasPrefix(bare, ".") && !strings.ContainsAny(bare, ":@") {
+			blank = blank[2:] + "./" // a directory: nothing else is editable
+		}
+		text = text[:l.Offset] + blank + text[l.Offset+at:]
+		q.Notef("%s (%s:%d) is installed as a wheel of its own, not as a link to its files", l.Options[0].Value, file, l.Number)
+	}
+	return text
+}
+
 // noBinary reads the value of --no-binary: packages that are to be built from source.
 func (q *reader) noBinary(value string, at fault.Position) {
 	for name := range strings.SplitSeq(value, ",") {

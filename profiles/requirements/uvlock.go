@@ -183,14 +183,23 @@ func (l *uvLock) otherNames(chosen uvChosen, names NamesQuestion) []string {
 	return others
 }
 
-// fromUVLock has uv take the packages from its own lock.
-func fromUVLock(report *yamldoc.Report, uv *foundUV, w Wanted) Wanted {
+// fromUVLock has uv take the packages from its own lock. Those of the workspace, and others whose code lies in the project, are built as wheels of their own.
+func fromUVLock(t files.Tree, uv *foundUV, chosen uvChosen, w Wanted) Wanted {
 	w.Requires.From = uv.name
 	w.Requires.UV = &recipe.UVLock{Files: uv.files, Dir: path.Dir(w.Requires.Project.File.Path)}
-	for _, p := range uv.lock.Packages {
+	root := path.Dir(uv.name)
+	for i, p := range uv.lock.Packages {
 		dir, own := p.Source.local()
-		if own && AsksFor(w.Direct, pypi.Normalize(p.Name)) { // a package of the workspace: its code, and no wheel
-			report.Notef("%s is code of the project (%s) and is not installed: copy it with app.copy", p.Name, path.Join(path.Dir(uv.name), dir))
+		switch dir = path.Join(root, dir); {
+		case !own && p.Source.Path != "" && len(chosen.on(i)) > 0:
+			w = withOwnPackage(t, ownPackage{name: pypi.Normalize(p.Name), dir: path.Join(root, p.Source.Path), at: fault.Position{File: uv.name}}, w)
+		case !own || dir == w.Requires.UV.Dir:
+		case p.Source.Virtual != "":
+			if AsksFor(w.Direct, pypi.Normalize(p.Name)) {
+				t.Notef("%s is code of the project (%s) that is no package, and is not installed: copy it with app.copy", p.Name, dir)
+			}
+		case len(chosen.on(i)) > 0:
+			w = withOwnPackage(t, ownPackage{name: pypi.Normalize(p.Name), dir: dir, editable: p.Source.Editable != "", at: fault.Position{File: uv.name}}, w)
 		}
 	}
 	return w

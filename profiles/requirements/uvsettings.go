@@ -3,6 +3,7 @@ package requirements
 import (
 	"cmp"
 	"errors"
+	"path"
 	"slices"
 	"strings"
 
@@ -26,6 +27,10 @@ type uvTool struct {
 	Constraints []string       `toml:"constraint-dependencies"`
 	FindLinks   []string       `toml:"find-links"`
 	Strategy    string         `toml:"index-strategy"`
+	Package     *bool          `toml:"package"`
+	Workspace   *struct {
+		Members []string `toml:"members"`
+	} `toml:"workspace"`
 
 	Prerelease       string           `toml:"prerelease"`
 	Resolution       string           `toml:"resolution"`
@@ -130,6 +135,11 @@ func among(name any, wanted []yamldoc.String) bool {
 // withUVSettings takes over what [tool.uv] of the project says. What mlbuild.yaml says of the same wins; own are its indexes.
 func withUVSettings(t files.Tree, own []indexSpec, py *Pyproject, w Wanted) Wanted {
 	tool := py.uv()
+	if py != nil {
+		if space := findWorkspace(t, path.Dir(py.path)); space != nil {
+			py, tool = space.py, space.py.uv() // in a workspace, its settings count and those of its members do not
+		}
+	}
 	if tool == nil {
 		return w
 	}
@@ -177,10 +187,15 @@ func withUVIndexes(report *yamldoc.Report, own []indexSpec, py *Pyproject, torch
 }
 
 // projectText is a pyproject.toml for uv that says what the project asks for in this profile: with Poetry's dependencies in the standard's terms, without
-// other sources of the torch family than the profile's (bound), and without packages of the project's own code, which are no wheels. It is the project's
-// own where that says just this.
-func projectText(report *yamldoc.Report, py *Pyproject, bound bool) string {
-	own := ownPackages(py.uv())
+// other sources of the torch family than the profile's (bound), and with the packages of the project's own code (own) where uv sees them, and what else is
+// to stand among its requirements (more). It is the project's own where that says just this.
+func projectText(report *yamldoc.Report, py *Pyproject, own []ownPackage, more []string, bound bool) string {
+	var virtual []string
+	for _, p := range own {
+		if p.virtual() {
+			virtual = append(virtual, p.name)
+		}
+	}
 	var family []string
 	if bound {
 		family = familySources(py.uv())
@@ -190,15 +205,20 @@ func projectText(report *yamldoc.Report, py *Pyproject, bound bool) string {
 		return string(py.data)
 	}
 	if py.Project != nil {
-		doc["project"] = standardProject(tableOf(doc["project"]), py.Project, own)
+		doc["project"] = standardProject(tableOf(doc["project"]), py.Project, virtual, append(ownRequirements(py, own), more...))
 	}
 	if py.DependencyGroups != nil {
 		doc["dependency-groups"] = py.DependencyGroups
 	}
 	uv := tableOf(tableOf(doc["tool"])["uv"])
 	sources := tableOf(uv["sources"])
-	for _, name := range append(own, family...) {
+	for _, name := range append(ownSources(py.uv()), family...) {
 		delete(sources, name)
+	}
+	for _, p := range own {
+		if !p.virtual() {
+			sources[p.name] = map[string]any{"path": strings.Repeat("../", strings.Count(py.path, "/")+1) + "local/" + p.dir}
+		}
 	}
 	left := map[string]any{"sources": sources}
 	if uv["index"] != nil {
@@ -213,10 +233,26 @@ func projectText(report *yamldoc.Report, py *Pyproject, bound bool) string {
 	return string(text)
 }
 
-// standardProject writes what p says into the table [project] of a file, without the packages of the project's own code.
-func standardProject(table map[string]any, p *projectTable, own []string) map[string]any {
+// ownRequirements are what the packages of the project's own code add to what it requires: others of them, and what those require that are no packages.
+func ownRequirements(py *Pyproject, own []ownPackage) []string {
+	var more []string
+	for _, p := range own {
+		switch {
+		case !p.virtual():
+			if !slices.ContainsFunc(requiredBy(py), func(q pypi.Requirement) bool { return q.Name == p.name }) {
+				more = append(more, p.name)
+			}
+		case p.py.HasProject():
+			more = append(more, p.py.Project.Dependencies...)
+		}
+	}
+	return more
+}
+
+// standardProject writes what p says into the table [project] of a file, without some packages and with more requirements.
+func standardProject(table map[string]any, p *projectTable, own, more []string) map[string]any {
 	table["name"], table["version"] = cmp.Or(recipe.CleanName(p.Name), "project"), "0"
-	table["dependencies"] = withoutNames(p.Dependencies, own)
+	table["dependencies"] = append(withoutNames(p.Dependencies, own), withoutNames(more, own)...)
 	optional := map[string]any{}
 	for _, extra := range recipe.SortedKeys(p.OptionalDependencies) {
 		optional[extra] = withoutNames(p.OptionalDependencies[extra], own)
@@ -234,15 +270,14 @@ func tableOf(v any) map[string]any {
 	return map[string]any{}
 }
 
-// ownPackages are dependencies whose source is a directory of the project or of its workspace, as [tool.uv.sources] names them.
-func ownPackages(tool *uvTool) []string {
+// ownSources are dependencies whose source is a directory of the project or of its workspace, as [tool.uv.sources] names them.
+func ownSources(tool *uvTool) []string {
 	if tool == nil {
 		return nil
 	}
 	var own []string
 	for _, name := range recipe.SortedKeys(tool.Sources) {
-		source, ok := tool.Sources[name].(map[string]any)
-		if ok && (source["workspace"] == true || source["path"] != nil) {
+		if slices.ContainsFunc(tool.source(pypi.Normalize(name)), func(source map[string]any) bool { return source["workspace"] == true || source["path"] != nil }) {
 			own = append(own, name)
 		}
 	}
