@@ -32,10 +32,11 @@ func (b *build) asker(gw gateway.Client, v Variant, w *diagnose.Watcher) lookup.
 	target := recipe.Stage(b.req.Target)
 	agent := slices.ContainsFunc(b.req.SSH, func(s SSH) bool { return s.ID == "default" })
 	ssh := lookup.SSH{Agent: agent || b.purpose.plans, KnownHosts: b.req.KnownHosts} // a plan fetches nothing, but names a server's key
-	uv := lookup.UV{Daemon: d, SSH: ssh, Session: b.session(b.locals), Version: b.req.Version}
+	bases := lookup.Bases{Daemon: d, Lock: b.system}
+	uv := lookup.UV{Daemon: d, SSH: ssh, Session: b.session(b.locals), Version: b.req.Version, Bases: bases}
 	return lookup.Asker{
 		Target: target,
-		Bases:  lookup.Bases{Daemon: d, Lock: b.system},
+		Bases:  bases,
 		System: lookup.System{Daemon: d, Helpers: b.helpers, Lock: b.system},
 		UV:     uv,
 		Stage:  lookup.Stage{UV: uv, Locks: b.req.locks(), Name: target, Lock: v.StageLocks[b.req.Target]},

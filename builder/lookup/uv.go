@@ -26,6 +26,7 @@ type UV struct {
 	SSH     SSH
 	Session ops.Session // through which the project's own packages are sent
 	Version string      // of the project by its git tags, "" = unknown
+	Bases   Bases       // one of them may be where builds are asked
 }
 
 // UVQuery is one question to uv.
@@ -59,9 +60,17 @@ func (u UV) Lock(ctx context.Context, q UVQuery) ([]byte, *pylock.Lock, error) {
 		Previous: q.Previous, Keep: query.BaseConstraints(q.Recipe, q.InBase, q.Python) + q.Keep, Upgrade: q.Upgrade, Nonce: q.Nonce, Network: u.Network, NoCache: u.NoCache,
 		Session: u.Session, Version: u.Version, Hosts: u.SSH.keysOf(servers),
 	}
+	if in, err = u.withAsker(ctx, q.Recipe, in); err != nil {
+		return nil, nil, err
+	}
 	bound := query.Bindings(q.Recipe)
 	for range maxPasses {
 		text, via, err := u.resolveOnce(ctx, q.Recipe, in)
+		if err == nil && in.Stop && len(text) == 0 {
+			if in, err = u.askElsewhere(ctx, q.Recipe, in); err == nil {
+				text, via, err = u.resolveOnce(ctx, q.Recipe, in)
+			}
+		}
 		if err != nil {
 			return nil, nil, err
 		}

@@ -23,6 +23,8 @@ const (
 // ResolveInputs is what a resolution needs beside the recipe.
 type ResolveInputs struct {
 	Tool      ops.Base          // the tool image, on Worker's platform
+	Asker     ops.Base          // the image in which uv runs, with the Python that builds are asked by; the zero value = Tool
+	Stop      bool              // where a build would have to be asked, uv stops and ResolvedLock is empty: the Python of the image is another than the project's
 	Worker    ocispecs.Platform // the daemon's own platform
 	Platforms []string          // platforms that the lock is for; several give a universal one
 	Python    string            // whole version of the image's Python ("3.11.9"), the lowest of the platforms'; "" = unknown
@@ -66,9 +68,25 @@ func Resolution(r *recipe.Recipe, in ResolveInputs) (*pb.Definition, error) {
 		bkllb.AddMount("/uv", ops.UVState(tool, in.Worker, in.Worker, in.Network, s), bkllb.Readonly), bkllb.Platform(in.Worker),
 	}
 	uv = append(uv, ops.UVOptions(in.Worker)...)
-	out := in.withGit(tool, r, s).Run(append(uv, opts...)...).AddMount("/out", bkllb.Scratch())
+	asker, err := in.asker(r, tool, s)
+	if err != nil {
+		return nil, err
+	}
+	out := asker.Run(append(uv, opts...)...).AddMount("/out", bkllb.Scratch())
 	def, _, err := ops.Marshal(out, in.Worker, "the resolution of "+r.Profile)
 	return def, err
+}
+
+// asker is the image in which uv runs, with git where a requirement needs it.
+func (in ResolveInputs) asker(r *recipe.Recipe, tool bkllb.State, s ops.Group) (bkllb.State, error) {
+	if in.Asker.Ref == "" {
+		return in.withGit(tool, in.Tool, r, s), nil
+	}
+	asker, err := ops.ToolState(in.Asker, in.Worker, s)
+	if err != nil {
+		return bkllb.State{}, err
+	}
+	return in.withGit(asker, in.Asker, r, s), nil
 }
 
 // compile has uv choose packages for the requirements.
@@ -77,8 +95,12 @@ func (in ResolveInputs) compile(r *recipe.Recipe, s ops.Group) ([]bkllb.RunOptio
 	if err != nil {
 		return nil, err
 	}
+	args := []string{"/bin/sh", "-euc", resolveScript, "sh", in.glibcArgs(r), strings.Join(in.compileArgs(r), "\n")}
+	if in.Stop {
+		args = append(args, "stop")
+	}
 	opts := []bkllb.RunOption{
-		bkllb.Args([]string{"/bin/sh", "-euc", resolveScript, "sh", in.glibcArgs(r), strings.Join(in.compileArgs(r), "\n")}),
+		bkllb.Args(args),
 		bkllb.Dir("/src"),
 		bkllb.AddMount("/src", resolveSources(r, project, in, s), bkllb.Readonly),
 		bkllb.AddEnv("MLBUILD_NONCE", in.Nonce),
@@ -90,9 +112,10 @@ func (in ResolveInputs) compile(r *recipe.Recipe, s ops.Group) ([]bkllb.RunOptio
 }
 
 // resolveScript hands the arguments to uv twice: once for the lock, once for the reasons; the second run finds everything in uv's cache. Nothing is
-// built, as long as that is possible: a package that uv says it cannot do without is allowed by its name, and all of them where it gives none.
+// built, as long as that is possible: a package that uv says it cannot do without is allowed by its name, and all of them where it gives none. With a third
+// argument the first such package ends it.
 const resolveScript = ops.IndexScript + `
-platform=$1
+platform=$1 stop=${3:-}
 IFS='
 '
 set -f
@@ -106,14 +129,21 @@ compile() {
   if [ -s "$work/build.txt" ]; then set -- "$@" "$work/build.txt"; fi
   /uv/bin/uv pip compile "$@" $build $platform --no-header --quiet 2> "$work/said"
 }
+asked() {
+  : > /out/pylock.toml
+  : > /out/via.txt
+  exit 0
+}
 until compile "$@" --format pylock.toml --output-file /out/pylock.toml; do
   if ! [ -f "$work/first" ]; then cp "$work/said" "$work/first"; fi
   sed -n -e 's/.*Wheels are required for .\([A-Za-z0-9._-]*\). because building.*/--no-binary \1/p' \
     -e 's/.*Building source distributions for .\([A-Za-z0-9._-]*\). is disabled.*/--no-binary \1/p' "$work/said" > "$work/more"
   cat "$work/build.txt" "$work/more" | sort -u > "$work/all"
   if ! cmp -s "$work/all" "$work/build.txt"; then
+    if [ -n "$stop" ]; then asked; fi
     cp "$work/all" "$work/build.txt"
   elif [ -n "$build" ] && grep -q 'Building source distributions is disabled' "$work/said"; then
+    if [ -n "$stop" ]; then asked; fi
     build=
   else
     if grep -q 'pre-built wheels is disabled' "$work/said"; then cp "$work/first" "$work/said"; fi

@@ -219,6 +219,45 @@ func TestResolveScriptAllowsBuilds(t *testing.T) {
 	}
 }
 
+// TestResolveScriptStops: with "stop" the first build that would have to be asked ends the step, with an empty lock; without one it is as ever.
+func TestResolveScriptStops(t *testing.T) {
+	for _, c := range []struct{ name, uv, calls, lock string }{
+		{"named", "case \"$*\" in *build.txt*) ;; *) echo 'hint: Wheels are required for `docopt` because building from source is disabled for all packages' >&2; exit 2 ;; esac", "x\n", ""},
+		{"nameless", "case \"$*\" in *--no-build*) echo 'error: Building source distributions is disabled' >&2; exit 1 ;; esac", "x\n", ""},
+		{"no build", ":", "x\nx\n", "previous"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			uv := filepath.Join(dir, "uv")
+			if err := errors.Join(os.WriteFile(uv, []byte("#!/bin/sh\necho x >> "+dir+"/calls\n"+c.uv+"\n"), 0o755), os.WriteFile(filepath.Join(dir, "previous.toml"), []byte("previous"), 0o644)); err != nil {
+				t.Fatal(err)
+			}
+			script := strings.NewReplacer("/uv/bin/uv", uv, "/out/", dir+"/").Replace(resolveScript)
+			cmd := exec.CommandContext(t.Context(), "/bin/sh", "-euc", script, "sh", "--universal", "pyproject.toml", "stop")
+			cmd.Dir = dir
+			if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
+				t.Errorf("%v, it says %q", err, out)
+			}
+			if got := llbtest.ReadFile(t, dir, "calls"); got != c.calls || llbtest.ReadFile(t, dir, "pylock.toml") != c.lock {
+				t.Errorf("uv was called: %q, want %q; the lock is %q", got, c.calls, llbtest.ReadFile(t, dir, "pylock.toml"))
+			}
+		})
+	}
+}
+
+// TestAskerOfBuilds: uv runs in the image with the project's Python, git with it, and comes from the tool image.
+func TestAskerOfBuilds(t *testing.T) {
+	const image = "docker.io/library/python:3.11-slim@sha256:4444444444444444444444444444444444444444444444444444444444444444"
+	g := resolution(t, func(r *recipe.Recipe, in *ResolveInputs) {
+		in.Asker = llbtest.Base(image, 4)
+		r.Requires.Packages = append(r.Requires.Packages, "kit @ git+https://git.example/kit.git@v1")
+	})
+	dump := llbtest.Dump(g)
+	if strings.Count(dump, image) == 0 || strings.Count(dump, "docker.io/library/python:3-slim@") == 0 {
+		t.Errorf("the images are not both there:\n%s", dump)
+	}
+}
+
 // TestResolutionGolden compares the whole graph as text. Run with -update after a wanted change and read the difference.
 func TestResolutionGolden(t *testing.T) {
 	g := resolution(t, func(_ *recipe.Recipe, in *ResolveInputs) { in.Network = ops.Network{CA: true} })

@@ -141,8 +141,8 @@ func gitRepos(r *recipe.Recipe) []string {
 	return r.Requires.GitRepos()
 }
 
-// withGit is the tool image with git, where a requirement needs it.
-func (in ResolveInputs) withGit(tool bkllb.State, r *recipe.Recipe, s ops.Group) bkllb.State {
+// withGit is an image with git, where a requirement needs it.
+func (in ResolveInputs) withGit(tool bkllb.State, image ops.Base, r *recipe.Recipe, s ops.Group) bkllb.State {
 	if !UsesGit(r) {
 		return tool
 	}
@@ -150,5 +150,5 @@ func (in ResolveInputs) withGit(tool bkllb.State, r *recipe.Recipe, s ops.Group)
 	if len(SSHServers(r)) > 0 {
 		packages = append(packages, "openssh-client")
 	}
-	return ops.AptInstalled(tool, packages, recipe.Apt{}, in.Tool, in.Network, in.Worker, s)
+	return ops.AptInstalled(tool, packages, recipe.Apt{}, image, in.Network, in.Worker, s)
 }
