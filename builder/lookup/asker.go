@@ -75,4 +75,3 @@ func slimPython(tool, version string) string {
 	}
 	return name + ":" + version + "-slim"
 }
-
