@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mlbuild/mlbuild/integration/testbed"
+	"github.com/mlbuild/mlbuild/llb/wheel/wheeltest"
 )
 
 // workspace is a workspace of uv: a service, packages that it requires from the workspace and by a path, one that only another requires, and one that is none.
@@ -79,5 +80,33 @@ func TestOwnPackages(t *testing.T) {
 				t.Errorf("notes: %q", r.Notes)
 			}
 		})
+	}
+}
+
+// TestWheelhouse resolves from a directory of the project alone: the lock names its files by their paths and hashes.
+func TestWheelhouse(t *testing.T) {
+	x := inputsIndex(t, testbed.IndexOptions{})
+	p := newProject(t, map[string]string{
+		"main.py": "", "mlbuild.yaml": "python: {version: '3.11'}\n", "requirements.txt": "--no-index\n--find-links ./wheels\nown\n",
+		"wheels/own-1.0+team-py3-none-any.whl": string(wheeltest.Build("own", "1.0+team", "py3-none-any", map[string]string{"own.py": ""}, wheeltest.Requires("helper"))),
+		"wheels/helper-2.0-py3-none-any.whl":   string(wheeltest.Build("helper", "2.0", "py3-none-any", map[string]string{"helper.py": ""})),
+	})
+	got := here{t: t, x: x, dir: p.dir}.resolve(p.variant("cpu").Recipes[0])
+	if got.lock == nil {
+		t.Fatalf("uv says:\n%s", got.said)
+	}
+	wheels, err := got.choose()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var files []string
+	for _, w := range wheels {
+		files = append(files, w.Path)
+		if len(w.SHA256) != 64 || w.URL != "" {
+			t.Errorf("%s: sha256 %q, URL %q", w.Name, w.SHA256, w.URL)
+		}
+	}
+	if d := cmp.Diff([]string{"wheels/helper-2.0-py3-none-any.whl", "wheels/own-1.0+team-py3-none-any.whl"}, files); d != "" {
+		t.Error(d)
 	}
 }

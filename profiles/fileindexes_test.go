@@ -59,7 +59,7 @@ func TestFaultsOfInputs(t *testing.T) {
 	runFaults(t, []faultCase{
 		{"environment", map[string]string{"requirements.txt": "--extra-index-url https://${USER}:${PASS}@own.example/s\n"}, Selection{}, []string{
 			"E-SPEC requirements.txt:1:1: --extra-index-url wants credentials from the environment | url: \"https://own.example/s\", secret: id"}},
-		{"local links", map[string]string{"requirements.txt": "--find-links ./wheels\n"}, Selection{}, []string{"E-SPEC requirements.txt:1:1: --find-links ./wheels names files of the local disk | HTTP"}},
+		{"local links", map[string]string{"requirements.txt": "--find-links ./wheels\n"}, Selection{}, []string{"E-CONTEXT requirements.txt:1:1: the directory of wheels wheels does not exist"}},
 		{"two defaults", map[string]string{"requirements.txt": "-i https://a.example/s\n", FileName: "python: {indexes: [{name: b, url: https://b.example/s, default: true}]}\n"}, Selection{}, []string{
 			"E-SPEC requirements.txt:1:1: --index-url names a second default index, beside https://b.example/s | --extra-index-url"}},
 		{"strategy", yamlFile("python: {index_strategy: best-match}\n"), Selection{}, []string{"E-SPEC mlbuild.yaml:1:26: the index strategy \"best-match\" does not exist | unsafe-best-match"}},

@@ -259,6 +259,9 @@ func (in ResolveInputs) compileArgs(r *recipe.Recipe) []string {
 		args = append(args, "--index-strategy", q.Strategy)
 	}
 	for _, page := range q.FindLinks {
+		if !strings.Contains(page, "://") {
+			page = localDir + "/" + page
+		}
 		args = append(args, "--find-links", page)
 	}
 	args = append(args, in.cooldownArgs(r)...)

@@ -31,6 +31,7 @@ const (
 	ExtraIndexURL   = "--extra-index-url"
 	FindLinks       = "--find-links"
 	NoBinary        = "--no-binary"
+	NoIndex         = "--no-index"
 	Hash            = "--hash"
 )
 

@@ -3,7 +3,9 @@ package requirements
 import (
 	"cmp"
 	"fmt"
+	"io/fs"
 	"net/url"
+	"path"
 	"slices"
 	"strings"
 
@@ -79,14 +81,51 @@ func (q *reader) indexLine(l indexLine) {
 		return
 	}
 	if l.option == pypi.FindLinks && !strings.Contains(l.url, "://") {
-		q.Specf(l.at, "%s %s names files of the local disk, which the resolver does not have", l.option, l.url).
-			Hint("serve them by HTTP, and give the page's URL")
+		q.wheelhouse(l)
 		return
 	}
 	if !q.Report.CheckURL(yamldoc.String{Value: l.url, At: l.at, Set: true}, l.option) {
 		return
 	}
 	q.indexes = append(q.indexes, l)
+}
+
+// wheelhouse takes a directory of the project that holds wheels and source distributions. As pip reads it, its path starts at the file that names it, or else at
+// the project's directory.
+func (q *reader) wheelhouse(l indexLine) {
+	dir, ok := q.Inside(path.Join(path.Dir(l.at.File), l.url), l.at, l.option)
+	if path.IsAbs(l.url) || ok && !q.Exists(dir) {
+		dir, ok = q.Inside(l.url, l.at, l.option)
+	}
+	if !ok {
+		return
+	}
+	real, ok := q.Follow(dir, l.at)
+	if !ok {
+		return
+	}
+	entries, err := fs.ReadDir(q.FS, real)
+	if err != nil {
+		q.Add(q.Missing(dir, l.at, "directory of wheels"))
+		return
+	}
+	names := ""
+	for _, e := range entries {
+		names += e.Name() + "\n"
+	}
+	l.url = dir
+	q.indexes = append(q.indexes, l)
+	// What lies there makes a lock stale by its names; the files themselves are held by the lock's hashes.
+	q.local = append(q.local, recipe.LocalSource{Path: dir, Meta: []recipe.File{{Path: dir, Data: names}}})
+}
+
+// wheelhouses takes those places of a list that are directories of the project.
+func (q *reader) wheelhouses(places []yamldoc.String) {
+	for _, s := range places {
+		if !strings.Contains(s.Value, "://") {
+			q.wheelhouse(indexLine{pypi.FindLinks, s.Value, s.At})
+		}
+	}
 }
 
 // indexAt returns the place among indexes of the one with this URL, -1 if there is none.

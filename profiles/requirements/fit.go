@@ -74,6 +74,9 @@ func Fit(q FitQuestion, w Wanted) Wanted {
 func bindTorch(q FitQuestion, a recipe.Accelerator, w Wanted) (torch string, indexes []recipe.Index) {
 	tag := "cpu"
 	indexes = w.Requires.Indexes
+	if w.noIndex {
+		return "", indexes // what lies in the project's directories is the build
+	}
 	if a.Kind == recipe.CUDA {
 		tag = compat.CUDATag(a.CUDA)
 		if a.CUDA == "" || !knownTag(q.Report, tag, q.CUDA.At, AsksFor(w.Direct, "torch")) {

@@ -17,6 +17,7 @@ type Wanted struct {
 	replaced []Requirement // python.then and python.overrides, the last of each package
 	hashed   []hashedLine  // requirements with hashes
 	indexes  []indexLine   // options of requirements files that name indexes
+	noIndex  bool          // one of them wants nothing of any index
 	uv       *foundUV      // the project's uv.lock, nil = none is used
 	poetry   *foundPoetry  // its poetry.lock
 }
@@ -39,6 +40,7 @@ func Gather(q Question) Wanted {
 	w.Requires.Files = read.fileList(p.requirements, false)
 	w.Requires.Constraints = read.fileList(p.constraints, true)
 	w.Requires.Packages = read.packages(p.packages)
+	read.wheelhouses(p.findLinks)
 	w = withSteps(q.Tree, p, w.with(read.Asked))
 	w = withOverrides(q.Tree, p, w)
 	w.Requires.NoDeps = normalizedNames(p.noDeps)
@@ -62,6 +64,7 @@ func Gather(q Question) Wanted {
 
 // with adds what was read to what the runtime asks for.
 func (w Wanted) with(a Asked) Wanted {
+	w.noIndex = w.noIndex || a.noIndex
 	w.Direct, w.hashed, w.indexes = slices.Concat(w.Direct, a.Direct), slices.Concat(w.hashed, a.hashed), slices.Concat(w.indexes, a.indexes)
 	w.Requires = WithSources(w.Requires, a)
 	return w

@@ -1,6 +1,8 @@
 package requirements
 
 import (
+	"strings"
+
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
@@ -22,7 +24,7 @@ type origins struct {
 func gatherOrigins(report *yamldoc.Report, p Spec, lines []indexLine, py *Pyproject, poetry *foundPoetry) origins {
 	o := origins{indexes: namedIndexes(report, p.indexes)}
 	for _, s := range p.findLinks {
-		if report.CheckURL(s, "python.find_links") {
+		if strings.Contains(s.Value, "://") && report.CheckURL(s, "python.find_links") {
 			o.findLinks = append(o.findLinks, s.Value)
 		}
 	}

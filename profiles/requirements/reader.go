@@ -33,6 +33,7 @@ type Asked struct {
 	Direct  []Requirement        // packages that are asked for by name, in order
 	hashed  []hashedLine         // requirements with hashes
 	indexes []indexLine          // options that name indexes
+	noIndex bool                 // an option that no index is to be asked
 	source  []string             // packages that are to be built from source
 	local   []recipe.LocalSource // files and directories of the project
 }
@@ -187,11 +188,22 @@ func (q *reader) line(l pypi.Line, tail string, at fault.Position) {
 		switch o.Name {
 		case pypi.Editable:
 			editable(q.Report, l.Text, o.Value, at)
+		case pypi.NoIndex:
+			q.noIndex = true
 		case pypi.NoBinary:
 			q.noBinary(o.Value, at)
 		}
 	}
 	switch required := l.Required; {
+	case required.Name == "pkg-resources" && required.Specifiers.Pin() == "0.0.0":
+		q.Specf(at, "%s is on no index: Debian's and Ubuntu's pip freeze writes it of a part of setuptools", required.Text).Hint("take the line away")
+	case condaLine.MatchString(required.Text):
+		if !slices.ContainsFunc(q.Faults, func(f *fault.Fault) bool {
+			return f.At.File == at.File && strings.Contains(f.Error(), "conda list --export")
+		}) {
+			q.Specf(at, "%q is a line of conda list --export, which lists packages of conda's and no Python packages of an index", required.Text).
+				Hint("write the file anew with: pip list --format=freeze > requirements.txt")
+		}
 	case errors.Is(l.Err, pypi.ErrNoRequirement):
 		q.Specf(at, "%q is not a requirement", required.Text).Hint("for example: numpy==2.2.1")
 	case required.IsLocal():

@@ -74,11 +74,23 @@ func (q *reader) noBinary(value string, at fault.Position) {
 	}
 }
 
+// condaPath is a directory in which conda's packages are built.
+var condaPath = lazyregexp.New(`/(feedstock_root|croot|conda-bld|build_artifacts|work)(/|$|_)`)
+
+// condaLine is a line of "conda list --export": name, version and build.
+var condaLine = lazyregexp.New(`^[A-Za-z0-9_.-]+=[^=\s]+=[^=\s]+$`)
+
 // localRequirement takes a file or directory of the project as a requirement: ./libs/tool, ./wheels/tool-1.0-py3-none-any.whl, ./tool[extra].
 func (q *reader) localRequirement(required pypi.Requirement, at fault.Position) {
 	const relative = "write its path in the project, as ./libs/name; what lies outside never reaches the daemon"
 	if required.Path() == "" {
-		q.Specf(at, "a file: URL (%s) names a file of one machine", required.URL).Hint(relative)
+		f := q.Specf(at, "a file: URL (%s) names a file of one machine", required.URL)
+		if condaPath.MatchString(required.URL) {
+			f.Hint("pip freeze writes that in an environment of conda's; write the file anew with: pip list --format=freeze > requirements.txt").
+				Hint("or write the version: %s==…", required.Name)
+			return
+		}
+		f.Hint(relative)
 		return
 	}
 	clean, ok := q.Inside(required.URL, at, "requirement")

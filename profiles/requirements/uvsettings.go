@@ -155,6 +155,10 @@ func withUVSettings(t files.Tree, own []indexSpec, py *Pyproject, w Wanted) Want
 	}
 	w.Requires.Indexes = withUVIndexes(t.Report, own, py, w.Torch, w.Requires.Indexes)
 	read := newReader(t, own)
+	read.wheelhouses(py.strings(itemsOf("tool.uv.find-links", tool.FindLinks)))
+	for _, l := range read.indexes {
+		w.Requires.FindLinks = append(w.Requires.FindLinks, l.url)
+	}
 	read.items(py.strings(itemsOf("tool.uv.override-dependencies", tool.Overrides)))
 	w.Requires = WithSources(w.Requires, read.Asked)
 	before := w.replaced
