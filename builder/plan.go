@@ -80,7 +80,7 @@ func (b *build) plan(ctx context.Context, a lookup.Asker, v Variant) ([]Planned,
 		}
 		planned := Planned{
 			Steps: steps, Keys: c.graph.Lineage.Keys, Base: c.inputs.Base.Ref, Recipe: r, Wheels: c.found.Packages.All(), InBase: c.found.Packages.Runtime.Spared, Graph: c.graph,
-			CUDA: c.found.Packages.Runtime.CUDA, Env: c.found.Env(), Interpreter: c.found.Base.Contents.Interpreter, Pruned: c.found.Packages.Runtime.Pruned, Locked: c.found.Locked,
+			CUDA: c.found.Packages.Runtime.CUDA, Env: c.graph.Env, Interpreter: c.found.Base.Contents.Interpreter, Pruned: c.found.Packages.Runtime.Pruned, Locked: c.found.Locked,
 			From: from(r, lock), Notes: append(slices.Clip(c.found.Notes), b.networkNotes(r)...),
 		}
 		if list := c.found.System.List; list != nil {

@@ -45,6 +45,8 @@ func assemble(r *recipe.Recipe, inputs Inputs) (image, error) {
 	}
 	if in.Target == recipe.StageModels {
 		in.Base = ops.Base{} // nothing is below them
+	} else if r, in, err = withVariables(r, in); err != nil {
+		return image{}, err
 	}
 	stage := stages[in.Target]
 	if stage == nil {

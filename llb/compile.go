@@ -21,6 +21,7 @@ type Graph struct {
 	Steps      ops.Steps      // what the vertices of both are for
 	Lineage    Lineage        // what the layers of Definition are made from
 	Config     []byte         // OCI image config with docker's extensions, JSON
+	Env        []recipe.Pair  // the image's own variables as they are in Config: what they refer to is in them
 	Plan       *layerplan.Plan
 	Target     recipe.Stage
 	Platform   ocispecs.Platform
@@ -80,7 +81,7 @@ func (m image) graph() (*Graph, error) {
 		return nil, fmt.Errorf("encode the image config: %w", err)
 	}
 	return &Graph{
-		Definition: def.ToPB(), Tests: tests, Steps: steps, Lineage: made.lineage(), Config: config, Target: m.in.Target, Platform: m.in.platform,
+		Definition: def.ToPB(), Tests: tests, Steps: steps, Lineage: made.lineage(), Config: config, Env: m.in.Env, Target: m.in.Target, Platform: m.in.platform,
 		Plan: &layerplan.Plan{BaseLayers: len(m.in.Base.Config.RootFS.DiffIDs), Layers: m.layers.Plan()},
 	}, nil
 }

@@ -110,7 +110,7 @@ func withLibraries(env []recipe.Pair, libraries, base []string) []recipe.Pair {
 	if len(libraries) == 0 {
 		return env
 	}
-	dirs, before := slices.Clone(libraries), ""
+	before := ""
 	for _, kv := range base {
 		if value, ok := strings.CutPrefix(kv, name+"="); ok {
 			before = value
@@ -121,6 +121,8 @@ func withLibraries(env []recipe.Pair, libraries, base []string) []recipe.Pair {
 			before = p.Value
 		}
 	}
+	there := strings.Split(before, ":")
+	dirs := slices.DeleteFunc(slices.Clone(libraries), func(dir string) bool { return slices.Contains(there, dir) })
 	if before != "" {
 		dirs = append(dirs, before)
 	}

@@ -44,7 +44,7 @@ func decodeApp(d *yamldoc.Decoder, n *yamldoc.Node, a *appSpec) {
 		"entrypoint":  decodeWords(d, &a.entrypoint, "app.entrypoint"),
 		"command":     decodeWords(d, &a.command, "app.command"),
 		"ports":       d.Strings(&a.ports, "app.ports"),
-		"env":         d.Pairs(&a.env, "app.env"),
+		"env":         d.Variables(&a.env, "app.env"),
 		"labels":      d.Pairs(&a.labels, "app.labels"),
 		"annotations": d.Pairs(&a.annotations, "app.annotations"),
 		"volumes":     d.Strings(&a.volumes, "app.volumes"),
@@ -138,7 +138,7 @@ var (
 
 // appEnv returns the environment: the defaults, the presets over them, and the project's own over both.
 func appEnv(t files.Tree, s appSpec, q appQuestion, a recipe.App) []recipe.Pair {
-	env := readPairs(t.Report, s.env, "environment variable", envName)
+	env := readVariables(t.Report, s.env)
 	defaults := []recipe.Pair{{Name: "PYTHONUNBUFFERED", Value: "1"}}
 	if srcLayout(t, a) {
 		defaults = append(defaults, recipe.Pair{Name: "PYTHONPATH", Value: path.Join(a.Workdir, "src")})
@@ -147,7 +147,8 @@ func appEnv(t files.Tree, s appSpec, q appQuestion, a recipe.App) []recipe.Pair 
 		defaults = append(defaults, compat.NvidiaEnv...)
 	}
 	defaults = append(defaults, q.training.Env...)
-	return recipe.Over(recipe.Over(defaults, presetEnv(t.Report, s.presets, q.accelerator.Kind)), env)
+	notePath(t.Report, "app.env", env)
+	return recipe.Onto(recipe.Over(defaults, presetEnv(t.Report, s.presets, q.accelerator.Kind)), env)
 }
 
 // appLabels returns the labels: those of the project over those that say where the image comes from and which models it has.

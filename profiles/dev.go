@@ -24,7 +24,7 @@ func decodeDev(d *yamldoc.Decoder, n *yamldoc.Node, s *devSpec) {
 	keys["system"] = d.Strings(&s.system, "dev.system")
 	keys["command"] = decodeWords(d, &s.command, "dev.command")
 	keys["shell"] = d.String(&s.shell, "dev.shell")
-	keys["env"] = d.Pairs(&s.env, "dev.env")
+	keys["env"] = d.Variables(&s.env, "dev.env")
 	keys["ports"] = d.Strings(&s.ports, "dev.ports")
 	d.Mapping(n, "dev", keys)
 }
@@ -59,7 +59,7 @@ func resolveDev(report *yamldoc.Report, s *devSpec, q stageQuestion, asked requi
 			d.Command, d.Ports = command, recipe.SortedUnique(append(d.Ports, "8888/tcp"))
 		}
 	}
-	d.Env = recipe.Over([]recipe.Pair{{Name: "SHELL", Value: d.Shell}}, readPairs(report, s.env, "environment variable", envName))
+	d.Env = recipe.Onto([]recipe.Pair{{Name: "SHELL", Value: d.Shell}}, readVariables(report, s.env))
 	return d
 }
 

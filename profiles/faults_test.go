@@ -158,6 +158,11 @@ func TestFaultsOfTheSelection(t *testing.T) {
 		{"6 unknown extends", yamlFile("profiles:\n  a: {extends: gpuu}\n  B_: {}\n"), Selection{}, []string{
 			"E-SPEC mlbuild.yaml:2:16: extends \"gpuu\", which does not exist | did you mean \"gpu\"?",
 			"E-SPEC mlbuild.yaml:3:3: \"B_\" cannot name a profile"}},
+		{"variables", yamlFile("app: {env: {A: \"${a.b}\", B: \"${OPEN\", C: \"${X:?gone}\"}}\n"), Selection{}, []string{
+			"E-SPEC mlbuild.yaml:1:16: the environment variable A: ${a.b} is not the name of a variable | ${NAME} stands for",
+			"E-SPEC mlbuild.yaml:1:29: the environment variable B: ${OPEN is not the name of a variable | ${NAME} stands for",
+			"E-SPEC mlbuild.yaml:1:42: the environment variable C: ${X:?gone} is not the name of a variable | ${NAME} stands for",
+		}},
 		{"args", yamlFile("args: {REGION: eu, MUST: }\napp: {env: {A: \"${REGON}\"}}\n"), Selection{}, []string{
 			"E-SPEC mlbuild.yaml:2:16: ${REGON} is not a declared build argument | did you mean ${REGION}?"}},
 		{"undeclared arg", yamlFile("args: {REGION: eu, MUST: }\n"), Selection{Args: map[string]string{"REGOIN": "x"}}, []string{

@@ -124,7 +124,7 @@ func runsAsRoot(report *yamldoc.Report, s yamldoc.String, u recipe.User, fallbac
 // script checks what all steps have.
 func script(report *yamldoc.Report, s scriptSpec, what string) recipe.Script {
 	c := recipe.Script{
-		Commands: yamldoc.Values(s.commands), Env: readPairs(report, s.env, "environment variable", envName), SSH: s.ssh, Network: s.network,
+		Commands: yamldoc.Values(s.commands), Env: readVariables(report, s.env), SSH: s.ssh, Network: s.network,
 		Timeout: readDuration(report, s.timeout, what+".timeout"),
 	}
 	if len(c.Commands) == 0 {

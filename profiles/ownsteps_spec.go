@@ -74,7 +74,7 @@ func (s *spec) stepSecrets() []yamldoc.String {
 // scriptFields reads what all steps have.
 func scriptFields(d *yamldoc.Decoder, s *scriptSpec, what string) yamldoc.Fields {
 	return yamldoc.Fields{
-		"name": d.String(&s.name, what+".name"), "commands": d.Strings(&s.commands, what+".commands"), "env": d.Pairs(&s.env, what+".env"),
+		"name": d.String(&s.name, what+".name"), "commands": d.Strings(&s.commands, what+".commands"), "env": d.Variables(&s.env, what+".env"),
 		"caches": d.Strings(&s.caches, what+".caches"), "ssh": d.Flag(&s.ssh, what+".ssh"), "network": d.Flag(&s.network, what+".network"),
 		"timeout": d.String(&s.timeout, what+".timeout"), "secrets": func(n *yamldoc.Node) { decodeStepSecrets(d, n, s, what) },
 	}

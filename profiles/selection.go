@@ -84,12 +84,12 @@ func (s Selection) node() *yamldoc.Node {
 	for _, part := range []struct {
 		key, flag string
 		Values    map[string]string
-	}{{"env", "--env", s.Env}, {"labels", "--label", s.Labels}} {
+		literal   func(string) string // a flag's value is literal: ${NAME} in it was the shell's business
+	}{{"env", "--env", s.Env, recipe.Escape}, {"labels", "--label", s.Labels, func(v string) string { return strings.ReplaceAll(v, "${", "$${") }}} {
 		value := yamldoc.Object(part.flag)
 		for _, name := range slices.Sorted(maps.Keys(part.Values)) {
-			// A flag's value is literal: ${NAME} in it was the shell's business.
-			literal := strings.ReplaceAll(part.Values[name], "${", "$${")
-			value.Keys = append(value.Keys, yamldoc.Entry{Name: name, At: value.At, Value: yamldoc.Scalar(literal, part.flag)})
+			literal := yamldoc.Scalar(part.literal(part.Values[name]), part.flag)
+			value.Keys = append(value.Keys, yamldoc.Entry{Name: name, At: value.At, Value: literal})
 		}
 		if len(value.Keys) > 0 {
 			app.Keys = append(app.Keys, yamldoc.Entry{Name: part.key, At: value.At, Value: value})

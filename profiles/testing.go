@@ -26,7 +26,7 @@ func decodeTesting(d *yamldoc.Decoder, n *yamldoc.Node, t *testingSpec) {
 	keys := requirements.StageFields(d, &t.StageSpec, "testing")
 	keys["copy"] = func(n *yamldoc.Node) { t.copy = files.DecodeCopies(d, n, "testing.copy") }
 	keys["command"] = decodeCommands(d, &t.command, "testing.command")
-	keys["env"] = d.Pairs(&t.env, "testing.env")
+	keys["env"] = d.Variables(&t.env, "testing.env")
 	keys["network"] = d.Flag(&t.network, "testing.network")
 	keys["reports"] = d.Strings(&t.reports, "testing.reports")
 	d.Mapping(n, "testing", keys)
@@ -49,7 +49,7 @@ var (
 
 // resolveTesting decides the testing stage, which asks for the packages asked: what the file says, and for the rest what pytest and most projects agree on.
 func resolveTesting(t files.Tree, s *testingSpec, q stageQuestion, asked requirements.StageAsked) *recipe.Testing {
-	a := &recipe.Testing{Network: s.network, Env: recipe.Over(nil, readPairs(t.Report, s.env, "environment variable", envName))}
+	a := &recipe.Testing{Network: s.network, Env: recipe.Over(nil, readVariables(t.Report, s.env))}
 	requires := asked.Requires
 	for _, words := range s.command {
 		if len(words) == 0 {

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pypi"
 )
 
@@ -190,6 +191,9 @@ type App struct {
 type Pair struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
+	// Refers says of a variable that its value refers to others, of the base as well: $NAME and ${NAME} stand for them, and $$ for a dollar. See Expand.
+	Refers bool           `json:"refers,omitempty"`
+	At     fault.Position `json:"-"` // of a value that refers: where it stands
 }
 
 // CopyRule brings files of the project into the image.
@@ -239,13 +243,13 @@ func SortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys
 
 // Over returns the pairs of both lists sorted by name; those of top win.
 func Over(under, top []Pair) []Pair {
-	merged := map[string]string{}
+	merged := map[string]Pair{}
 	for _, p := range slices.Concat(under, top) {
-		merged[p.Name] = p.Value
+		merged[p.Name] = p
 	}
 	var pairs []Pair
 	for _, name := range slices.Sorted(maps.Keys(merged)) {
-		pairs = append(pairs, Pair{Name: name, Value: merged[name]})
+		pairs = append(pairs, merged[name])
 	}
 	return pairs
 }

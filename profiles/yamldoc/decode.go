@@ -115,7 +115,20 @@ type Pair struct {
 }
 
 // Pairs reads a mapping of names and texts, sorted by name.
-func (d *Decoder) Pairs(to *[]Pair, what string) func(*Node) {
+func (d *Decoder) Pairs(to *[]Pair, what string) func(*Node) { return d.pairs(to, what, d.String) }
+
+// Variables reads a mapping of names and values of environment variables, sorted by name. What ${NAME} stands for that is no build argument, $NAME and $$ are left to
+// whoever reads the values.
+func (d *Decoder) Variables(to *[]Pair, what string) func(*Node) {
+	return d.pairs(to, what, func(s *String, what string) func(*Node) {
+		return func(n *Node) {
+			d.String(s, what)(&Node{Kind: n.Kind, At: n.At}) // refuses what is no text
+			s.Value = d.expandVariable(n)
+		}
+	})
+}
+
+func (d *Decoder) pairs(to *[]Pair, what string, text func(*String, string) func(*Node)) func(*Node) {
 	return func(n *Node) {
 		if n.Kind != Mapping {
 			d.Wrong(n, what, "a mapping of names and texts")
@@ -126,7 +139,7 @@ func (d *Decoder) Pairs(to *[]Pair, what string) func(*Node) {
 				continue
 			}
 			p := Pair{Name: String{e.Name, e.At, true}}
-			d.String(&p.Value, what+"."+e.Name)(e.Value)
+			text(&p.Value, what+"."+e.Name)(e.Value)
 			if p.Value.Set {
 				*to = append(*to, p)
 			}
@@ -189,12 +202,37 @@ func (d *Decoder) expand(n *Node) string {
 		name := found[2 : len(found)-1]
 		value, declared := d.Args[name]
 		if !declared {
-			f := fault.New(fault.Spec, "%s is not a declared build argument", found).In(n.At)
-			if near := Nearest(name, slices.Sorted(maps.Keys(d.Args))); near != "" {
-				f.Hint("did you mean ${%s}?", near)
-			}
-			d.Report.Add(f.Hint("declare it under args: with a default, or write $%s to leave it to the shell", found))
+			d.undeclared(found, name, n.At)
 		}
 		return value
+	})
+}
+
+// undeclared adds the fault of a build argument that is not there.
+func (d *Decoder) undeclared(found, name string, at fault.Position) {
+	f := fault.New(fault.Spec, "%s is not a declared build argument", found).In(at)
+	if near := Nearest(name, slices.Sorted(maps.Keys(d.Args))); near != "" {
+		f.Hint("did you mean ${%s}?", near)
+	}
+	d.Report.Add(f.Hint("declare it under args: with a default, or write $%s to leave it to the shell", found))
+}
+
+var variableReference = lazyregexp.New(`\$\$|\$\{[^}]*\}`)
+
+// expandVariable replaces ${NAME} by the build argument's value, in which a dollar is written $$. A name that is none of an argument, and is not nearly one, is that of a
+// variable.
+func (d *Decoder) expandVariable(n *Node) string {
+	return variableReference.ReplaceAllStringFunc(n.Text, func(found string) string {
+		name := strings.Trim(found, "${}")
+		value, declared := d.Args[name]
+		switch {
+		case found == "$$":
+			return found
+		case declared:
+			return strings.ReplaceAll(value, "$", "$$")
+		case name != "HOME" && !strings.HasSuffix(name, "PATH") && Nearest(name, slices.Sorted(maps.Keys(d.Args))) != "":
+			d.undeclared(found, name, n.At)
+		}
+		return found
 	})
 }
