@@ -69,14 +69,14 @@ func runtimeStage(r *recipe.Recipe, in given) (ops.Layers, error) {
 // own commands make depends on what is below. accounts is the state whose /etc has the users and groups.
 func withPackagesAndFiles(r *recipe.Recipe, in given, layers ops.Layers, accounts bkllb.State) (ops.Layers, error) {
 	table := newDirTable(r)
-	parts := models.Plan(r, in.Models, room(r, in.Base, layers, 1)/2)
+	parts, system := models.Plan(r, in.Models, room(r, in.Base, layers, 1)/2), layers
 
 	layers = layers.And(accountLayers(r, in, accounts)...).And(skeletonLayer(r, in, table))
 	elsewhere, err := layersFromElsewhere(r, in, table)
 	if err != nil {
 		return nil, err
 	}
-	layers = layers.And(elsewhere...)
+	layers = layers.And(elsewhere...).And(elsewhereCache(r, in, accounts, system, elsewhere)...)
 	wheels, err := wheelLayers(r, in, layers, room(r, in.Base, layers, reserved(r, len(parts))))
 	if err != nil {
 		return nil, err

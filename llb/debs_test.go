@@ -145,3 +145,44 @@ func layerWith(layers []layerplan.Layer, name string) string {
 	}
 	return ""
 }
+
+// TestLoaderCache: the loader's cache is a layer over the packages', made of the base's libraries and theirs by the helper; and of what build steps and other images bring. An
+// image without any has none.
+func TestLoaderCache(t *testing.T) {
+	count := func(g llbtest.Graph) (n int) {
+		for _, name := range g.Names() {
+			if strings.Contains(name, "write the loader's cache") {
+				n++
+			}
+		}
+		return n
+	}
+	if n := count(compiled(t, nil)); n != 0 {
+		t.Errorf("%d caches without system packages", n)
+	}
+	g := compiled(t, locked(deb("libbig", 2_000_000, buildlock.Layer), deb("hard", 5, buildlock.Dpkg)))
+	step := g.Named("write the loader's cache")
+	args := step.Op.GetExec().Meta.Args
+	if want := []string{"ldcache", "-out", "/out", "-arch", "amd64", "-base", "/base", "/layers/0", "/layers/1"}; !slices.Equal(args[1:], want) {
+		t.Errorf("arguments %q, want %q", args[1:], want)
+	}
+	if at := g.Inputs(step)[llbtest.Mount(step, "/layers/0").Input]; !strings.Contains(at.Name, "unpack libbig") {
+		t.Errorf("the first layer is %s", at.Name)
+	}
+	if base := g.Inputs(step)[llbtest.Mount(step, "/base").Input]; !strings.Contains(base.Name, "dpkg configures") {
+		t.Errorf("the base is %s", base.Name)
+	}
+	for to, want := range map[string]int{"/usr/local/lib/": 1, "/usr/local": 1, "/usr/lib/x86_64-linux-gnu/libx.so": 1, "/etc/ld.so.conf.d/x.conf": 1, "/opt/x": 0, "/usr/lib/node_modules": 0, "/usr/share/": 0} {
+		from := "/x/libx.so.1"
+		if strings.HasSuffix(to, "e_modules") || strings.HasSuffix(to, "share/") {
+			from = "/x/y"
+		}
+		g := compiled(t, func(r *recipe.Recipe, in *Inputs) {
+			r.CopyFrom = []recipe.CopyFrom{{Image: "tool", Output: recipe.Output{From: from, To: to}}}
+			in.Images = map[string]ops.Base{"tool": llbtest.Base(llbtest.OtherRef, 1)}
+		})
+		if n := count(g); n != want {
+			t.Errorf("copyFrom to %s: %d caches, want %d", to, n, want)
+		}
+	}
+}

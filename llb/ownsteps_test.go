@@ -57,7 +57,7 @@ func TestStepLayers(t *testing.T) {
 	}
 	want := []string{
 		"system", "run first", "account user app", "skeleton python environment, directories", "build lib", "build pages", "copy /src/doc from the build step lib",
-		"wheels", "run second", "bake model", "app the project's files", "run third",
+		"system", "wheels", "run second", "bake model", "app the project's files", "run third",
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("layers (-want +got):\n%s", d)

@@ -62,7 +62,7 @@ func TestTargetsOfPackageBase(t *testing.T) {
 		change(r, in)
 		in.Target = "base"
 	})
-	if len(base.Plan.Layers) != 2 {
+	if len(base.Plan.Layers) != 3 || base.Plan.Layers[2].Name != layerplan.LoaderCache {
 		t.Errorf("base: %+v", base.Plan.Layers)
 	}
 	r, in := llbtest.Recipe(), inputs()

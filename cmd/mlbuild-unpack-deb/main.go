@@ -4,8 +4,10 @@
 //	mlbuild-unpack-deb install -out DIR -arch amd64 [-link /bin=usr/bin]… [-docs] FILE.deb…
 //	mlbuild-unpack-deb state   -out DIR -arch amd64 [-link /bin=usr/bin]… -base DIR FILE.deb…
 //	mlbuild-unpack-deb ways    -out FILE -arch amd64 -base DIR FILE.deb…
+//	mlbuild-unpack-deb ldcache -out DIR -arch amd64 -base DIR [-dir DIR]… LAYER…
 //
-// The first lays packages down, the second what their maintainer scripts would set up, the third writes which way each package goes, as JSON. Faults
+// The first lays packages down, the second what their maintainer scripts would set up, the third writes which way each package goes, as JSON, the fourth the loader's cache of
+// a base with the layers, which are directories. Faults
 // are printed to stderr, one a line; the exit status is 1 after a fault, 2 after a wrong command line.
 package main
 
@@ -36,15 +38,16 @@ type command struct {
 	out, base string
 	options   deb.Options
 	packages  []string
+	dirs      []string // of libraries
 }
 
 var commands = map[string]func(*command) error{
-	"install": (*command).install, "state": (*command).state, "ways": (*command).ways,
+	"install": (*command).install, "state": (*command).state, "ways": (*command).ways, "ldcache": (*command).ldcache,
 }
 
 func run(args []string, stderr io.Writer) int {
 	if len(args) == 0 || commands[args[0]] == nil {
-		fmt.Fprintln(stderr, "mlbuild-unpack-deb: the commands are install, state and ways")
+		fmt.Fprintln(stderr, "mlbuild-unpack-deb: the commands are install, state, ways and ldcache")
 		return 2
 	}
 	c := &command{name: args[0], options: deb.Options{SlimDocs: true, Links: map[string]string{}, DirTime: wheel.ModTime}}
@@ -69,6 +72,10 @@ func (c *command) parse(args []string, stderr io.Writer) error {
 		c.options.SlimDocs = false
 		return nil
 	})
+	flags.Func("dir", "`directory` of libraries that the loader is told of otherwise (repeats)", func(s string) error {
+		c.dirs = append(c.dirs, s)
+		return nil
+	})
 	flags.Func("link", "symbolic `link=target` of the base (repeats)", func(s string) error {
 		link, target, ok := strings.Cut(s, "=")
 		if !ok {
@@ -81,7 +88,7 @@ func (c *command) parse(args []string, stderr io.Writer) error {
 		return err
 	}
 	if c.packages = flags.Args(); c.out == "" || len(c.packages) == 0 || c.name != "install" && c.base == "" {
-		return fault.New(fault.Usage, "mlbuild-unpack-deb %s needs -out, packages, and -base unless it unpacks", c.name)
+		return fault.New(fault.Usage, "mlbuild-unpack-deb %s needs -out, packages or layers, and -base unless it unpacks", c.name)
 	}
 	return nil
 }

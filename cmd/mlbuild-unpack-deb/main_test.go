@@ -170,7 +170,7 @@ func TestUsage(t *testing.T) {
 		status int
 		want   string
 	}{
-		{nil, 2, "the commands are install, state and ways"},
+		{nil, 2, "the commands are install, state, ways and ldcache"},
 		{[]string{"remove", one}, 2, "the commands are"},
 		{[]string{"install"}, 2, "E-USAGE: mlbuild-unpack-deb install needs"},
 		{[]string{"ways", "-out", "x", one}, 2, "E-USAGE"},
@@ -181,5 +181,19 @@ func TestUsage(t *testing.T) {
 		if status, printed := unpack(c.args...); status != c.status || !strings.Contains(printed, c.want) {
 			t.Errorf("%v: status %d, printed %q; want %d and %q", c.args, status, printed, c.status, c.want)
 		}
+	}
+}
+
+// TestLdcache: it is made of a base and layers, which are directories, and the base may have none.
+func TestLdcache(t *testing.T) {
+	base, layer, out := t.TempDir(), t.TempDir(), t.TempDir()
+	if status, printed := unpack("ldcache", "-out", out, "-arch", "amd64", "-base", base, layer); status != 0 || printed != "" {
+		t.Fatalf("status %d: %s", status, printed)
+	}
+	if data, err := os.ReadFile(filepath.Join(out, "etc/ld.so.cache")); err != nil || !bytes.HasPrefix(data, []byte("glibc-ld.so.cache1.1")) {
+		t.Errorf("%q, %v", data, err)
+	}
+	if status, printed := unpack("ldcache", "-out", out, "-arch", "amd64", "-base", filepath.Join(base, "none"), layer); status != 1 || !strings.Contains(printed, "none") {
+		t.Errorf("no base: status %d: %s", status, printed)
 	}
 }

@@ -1,4 +1,4 @@
-// Package account adds one user to a user database (passwd(5), group(5)) and writes the two files anew. The helper runs it on the /etc
+// Package account adds one user to a user database (passwd(5), group(5), shadow(5), gshadow(5)) and writes its files anew. The helper runs it on the /etc
 // of a base, so that the image's user has a name without a shell, useradd or a step on the image.
 package account
 
@@ -25,21 +25,54 @@ type User struct {
 // maxDatabase bounds what is read of a base's passwd and group, in bytes. A base is somebody else's input.
 const maxDatabase = 4 << 20
 
-// Add reads passwd and group below etc and writes both with u below out/etc, every file and directory with the given time. A missing
-// file counts as empty. An account that has the uid or the name already stays as it is if both agree; fault.User if the name stands for another uid.
+// Add reads the database below etc and writes it with u below out/etc, every file and directory with the given time. A missing passwd or group
+// counts as empty. Of shadow and gshadow those are written that are there and get a line: without one there, sudo, su and sshd take the account for locked.
+// An account that has the uid or the name already stays as it is if both agree; fault.User if the name stands for another uid.
 func Add(etc fs.FS, out *os.Root, u User, at time.Time) error {
-	passwd, err := read(etc, "passwd")
+	was := map[string]string{}
+	for _, name := range []string{"passwd", "group", "shadow", "gshadow"} {
+		text, err := read(etc, name)
+		if err != nil {
+			return err
+		}
+		was[name] = text
+	}
+	passwd, err := addUser(was["passwd"], u)
 	if err != nil {
 		return err
 	}
-	group, err := read(etc, "group")
-	if err != nil {
-		return err
+	group := addGroup(was["group"], u)
+	files := []file{{"passwd", passwd, 0o644, 0}, {"group", group, 0o644, 0}}
+	shadowGID := gidOf(group, "shadow")
+	if text := was["shadow"]; text != "" && passwd != was["passwd"] && !named(text, u.Name) {
+		files = append(files, file{"shadow", appendLine(text, u.Name+":*:::::::"), 0o640, shadowGID}) // no password fits, and it is not locked
 	}
-	if passwd, err = addUser(passwd, u); err != nil {
-		return err
+	if text := was["gshadow"]; text != "" && group != was["group"] && !named(text, u.Name) {
+		files = append(files, file{"gshadow", appendLine(text, u.Name+":!::"), 0o640, shadowGID})
 	}
-	return write(out, map[string]string{"passwd": passwd, "group": addGroup(group, u)}, at)
+	return write(out, files, at)
+}
+
+// file is a file of the database as it is written; its owner is root.
+type file struct {
+	name, text string
+	mode       fs.FileMode
+	gid        int
+}
+
+// gidOf is the number of a group, 0 if there is none of the name.
+func gidOf(group, name string) int {
+	for _, e := range entries(group) {
+		if gid, err := strconv.Atoi(field(e, 2)); e[0] == name && err == nil {
+			return gid
+		}
+	}
+	return 0
+}
+
+// named reports whether a file of the database has a line of a name.
+func named(text, name string) bool {
+	return slices.ContainsFunc(entries(text), func(e []string) bool { return e[0] == name })
 }
 
 func read(etc fs.FS, name string) (string, error) {
@@ -102,16 +135,21 @@ func appendLine(text, line string) string {
 	return text + line + "\n"
 }
 
-func write(out *os.Root, files map[string]string, at time.Time) error {
+func write(out *os.Root, files []file, at time.Time) error {
 	if err := out.Mkdir("etc", 0o755); err != nil && !os.IsExist(err) {
 		return fault.New(fault.Internal, "make etc: %w", err)
 	}
-	for _, name := range []string{"passwd", "group"} {
-		path := "etc/" + name
-		if err := out.WriteFile(path, []byte(files[name]), 0o644); err != nil {
+	for _, f := range files {
+		path := "etc/" + f.name
+		if err := out.WriteFile(path, []byte(f.text), f.mode); err != nil {
 			return fault.New(fault.Internal, "write %s: %w", path, err)
 		}
-		if err := out.Chmod(path, 0o644); err != nil {
+		if f.gid != 0 {
+			if err := out.Chown(path, 0, f.gid); err != nil {
+				return fault.New(fault.Internal, "set the group of %s: %w", path, err)
+			}
+		}
+		if err := out.Chmod(path, f.mode); err != nil {
 			return fault.New(fault.Internal, "set the mode of %s: %w", path, err)
 		}
 		if err := out.Chtimes(path, at, at); err != nil {

@@ -3,6 +3,7 @@ package account
 import (
 	"io/fs"
 	"os"
+	"syscall"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -36,6 +37,40 @@ func TestAdd(t *testing.T) {
 			want := map[string]string{"passwd": tt.wantPasswd, "group": tt.wantGroup}
 			if d := cmp.Diff(want, got); d != "" {
 				t.Errorf("databases (-want +got):\n%s", d)
+			}
+		})
+	}
+}
+
+// TestAddShadow: the user has a line in shadow, and its group one in gshadow, where the base has these files.
+func TestAddShadow(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("needs root, for a file of another group")
+	}
+	const passwd, group, shadow, gshadow = "root:x:0:0:::\n", "root:x:0:\nshadow:x:42:\n", "root:*:19000:0:99999:7:::\n", "root:*::\n"
+	for name, c := range map[string]struct {
+		etc             fstest.MapFS
+		shadow, gshadow string
+	}{
+		"both": {fstest.MapFS{"passwd": {Data: []byte(passwd)}, "group": {Data: []byte(group)}, "shadow": {Data: []byte(shadow)}, "gshadow": {Data: []byte(gshadow)}},
+			shadow + "app:*:::::::\n", gshadow + "app:!::\n"},
+		"none":                         {fstest.MapFS{"passwd": {Data: []byte(passwd)}, "group": {Data: []byte(group)}}, "", ""},
+		"the uid has a name already":   {fstest.MapFS{"passwd": {Data: []byte("u:x:1000:1000:::\n")}, "group": {Data: []byte("u:x:1000:\n")}, "shadow": {Data: []byte(shadow)}, "gshadow": {Data: []byte(gshadow)}}, "", ""},
+		"a line that is there already": {fstest.MapFS{"passwd": {Data: []byte(passwd)}, "group": {Data: []byte(group)}, "shadow": {Data: []byte("app:!:::::::\n")}}, "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			out := t.TempDir()
+			if err := add(t, c.etc, out); err != nil {
+				t.Fatal(err)
+			}
+			for file, want := range map[string]string{"shadow": c.shadow, "gshadow": c.gshadow} {
+				data, err := os.ReadFile(out + "/etc/" + file)
+				if string(data) != want || (err == nil) != (want != "") {
+					t.Errorf("%s: %q, %v, want %q", file, data, err, want)
+				}
+				if info, err := os.Stat(out + "/etc/" + file); err == nil && (info.Mode() != 0o640 || info.Sys().(*syscall.Stat_t).Gid != 42 || !info.ModTime().Equal(fixed)) {
+					t.Errorf("%s: %v of group %d at %v", file, info.Mode(), info.Sys().(*syscall.Stat_t).Gid, info.ModTime())
+				}
 			}
 		})
 	}

@@ -23,3 +23,6 @@ const (
 	KindTests    Kind = "tests"    // the project's tests
 	KindDev      Kind = "dev"      // what developers have beside the runtime
 )
+
+// LoaderCache is the name of the layer of /etc/ld.so.cache, of KindSystem.
+const LoaderCache = "the loader's cache"

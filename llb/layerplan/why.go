@@ -23,6 +23,8 @@ func (l Layer) Why(b recipe.LayerBudget) string {
 		return "dpkg runs on the base: another base makes it anew"
 	case l.Kind == KindSystem && len(l.Packages) == 1:
 		return fmt.Sprintf("a system package of %s or more", counts.Bytes(OwnPackage))
+	case l.Kind == KindSystem && l.Name == LoaderCache:
+		return "the libraries by their names: changes with the base and the layers that hold libraries"
 	}
 	return reasons[l.Kind]
 }
