@@ -1,10 +1,13 @@
 package llb
 
 import (
+	"path"
 	"slices"
+	"strings"
 
 	bkllb "github.com/moby/buildkit/client/llb"
 
+	"github.com/mlbuild/mlbuild/llb/install"
 	"github.com/mlbuild/mlbuild/llb/layerplan"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/llb/projectstep"
@@ -48,3 +51,33 @@ func copyLayers(r *recipe.Recipe, in given, table ops.DirTable, steps map[string
 	}
 	return layers
 }
+
+// bringsLibraries reports whether files from elsewhere go to where the loader looks, or may: libraries by their names, patterns, whole trees, its settings, and directories that
+// stand on LD_LIBRARY_PATH.
+func bringsLibraries(r *recipe.Recipe, triplet string) bool {
+	var outputs []recipe.Output
+	for _, c := range r.CopyFrom {
+		outputs = append(outputs, c.Output)
+	}
+	for _, b := range r.Build {
+		outputs = append(outputs, b.Outputs...)
+	}
+	dirs := []string{"/usr/lib", "/usr/lib/" + triplet, "/usr/local/lib", "/usr/local/lib/" + triplet}
+	return len(r.LibraryPath) > 0 || slices.ContainsFunc(outputs, func(o recipe.Output) bool {
+		target := strings.TrimSuffix(path.Clean(o.Target()), "/")
+		named := recipe.IsGlob(o.From) || strings.Contains(path.Base(target), ".so")
+		return named && slices.Contains(dirs, o.Parent()) || strings.HasPrefix(target+"/", "/etc/ld.so.conf.d/") ||
+			slices.ContainsFunc(dirs, func(dir string) bool { return strings.HasPrefix(dir+"/", target+"/") })
+	})
+}
+
+// elsewhereCache is the loader's cache with the libraries of files from elsewhere, nothing where they bring none. base and system are what lies below them.
+func elsewhereCache(r *recipe.Recipe, in given, base bkllb.State, system, elsewhere ops.Layers) ops.Layers {
+	if !bringsLibraries(r, triplets[in.platform.Architecture]) {
+		return nil
+	}
+	return ops.Layers{install.LoaderCache(base, system.And(elsewhere...), in.setting(), r.LibraryPath...)}
+}
+
+// triplets are the names of architectures in the directories of Debian's libraries.
+var triplets = map[string]string{"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}

@@ -25,7 +25,7 @@ func systemLayers(r *recipe.Recipe, in given) (layers ops.Layers, accounts bkllb
 		locked, accounts = install.Debs(in.System, r.Apt, accounts, room(r, in.Base, layers, 1)/3, in.setting())
 		layers = layers.And(locked...)
 		if len(locked) > 0 {
-			layers = layers.And(loaderCache(in, accounts, layers))
+			layers = layers.And(install.LoaderCache(accounts, layers, in.setting()))
 		}
 	case len(r.System) > 0:
 		installed, layer := install.Apt(accounts, in.Base, r.System, r.Apt, layerplan.KindSystem, ops.GroupSystem, in.setting())
