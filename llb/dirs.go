@@ -24,6 +24,9 @@ func newDirTable(r *recipe.Recipe) ops.DirTable {
 	for _, d := range models.Dirs(r.Models) {
 		table = table.Set(d)
 	}
+	for _, p := range ownParents(r.App.Workdir, table) {
+		table = table.Set(own(p))
+	}
 	table = table.Set(own(r.App.Workdir))
 	if r.User.UID != 0 {
 		table = table.Set(own(r.User.Home))
@@ -32,6 +35,24 @@ func newDirTable(r *recipe.Recipe) ops.DirTable {
 		table = table.Set(d)
 	}
 	return table
+}
+
+// sharedDirs are the directories that bases have, and that belong to nobody's app (Filesystem Hierarchy Standard 3.0).
+var sharedDirs = []string{
+	"/bin", "/boot", "/etc", "/home", "/lib", "/lib64", "/media", "/mnt", "/opt", "/root", "/run", "/sbin", "/srv", "/usr", "/usr/lib", "/usr/local", "/usr/local/lib", "/usr/local/share",
+	"/usr/local/src", "/usr/share", "/usr/src", "/var", "/var/cache", "/var/lib", "/var/local", "/var/log", "/var/opt", "/var/spool", "/var/www",
+}
+
+// ownParents lists the directories above the working directory that are made for it alone: they belong to whom it does, as what is copied there.
+func ownParents(workdir string, table ops.DirTable) []string {
+	var parents []string
+	for p := path.Dir(path.Clean(workdir)); p != "/" && p != "."; p = path.Dir(p) {
+		known := slices.ContainsFunc(table, func(d recipe.Dir) bool { return d.Path == p })
+		if !known && !slices.Contains(sharedDirs, p) {
+			parents = append(parents, p)
+		}
+	}
+	return parents
 }
 
 // sticky matches the directories in which every user may write.

@@ -54,6 +54,25 @@ func TestDirTableIsOfTheRecipe(t *testing.T) {
 	}
 }
 
+// TestParentsOfTheWorkdir: they belong to whom it does, but for those that a base has.
+func TestParentsOfTheWorkdir(t *testing.T) {
+	for workdir, want := range map[string]map[string]int{
+		"/workspace/team/app": {"/workspace": 1000, "/workspace/team": 1000, "/workspace/team/app": 1000, "/workspace/other": 1000},
+		"/srv/team/app":       {"/srv": 0, "/srv/team": 1000, "/srv/other": 0},
+		"/usr/src/app":        {"/usr": 0, "/usr/src": 0, "/usr/src/app": 1000},
+		"/opt/app/src":        {"/opt": 0, "/opt/app": 1000, "/opt/venv": 0},
+		"/data/x/y":           {"/data": 7, "/data/x": 1000},
+	} {
+		r := llbtest.Recipe()
+		r.App.Workdir, r.App.Dirs = workdir, []recipe.Dir{{Path: "/data", Mode: 0o700, UID: 7, GID: 7}}
+		for p, uid := range want {
+			if got := newDirTable(r).Lookup(p); got.UID != uid {
+				t.Errorf("workdir %s: %s belongs to %d, want %d", workdir, p, got.UID, uid)
+			}
+		}
+	}
+}
+
 func TestDirTableChain(t *testing.T) {
 	var got []string
 	for _, d := range newDirTable(llbtest.Recipe()).Chain("/home/app/a/b", "/home/app", "/home/app-data", "/", "/home/app/a/b/", ".") {

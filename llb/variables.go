@@ -7,6 +7,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/llb/wheel"
+	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
@@ -22,7 +23,7 @@ func withVariables(r *recipe.Recipe, in given) (*recipe.Recipe, given, error) {
 		faults = append(faults, wrong...)
 		return values
 	}
-	in.Env = withPrograms(literal(image, in.Env))
+	in.Env = compat.WithBase(withPrograms(literal(image, in.Env)), in.Base.Config.Config.Env)
 	image = image.with(in.Env)
 	if r.Testing != nil {
 		testing := *r.Testing

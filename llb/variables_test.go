@@ -53,6 +53,22 @@ func TestVariables(t *testing.T) {
 	}
 }
 
+// TestCapabilitiesOfTheBase: what a base asks of the driver is kept beside what mlbuild asks by itself, and a project's own value stays.
+func TestCapabilitiesOfTheBase(t *testing.T) {
+	const name = "NVIDIA_DRIVER_CAPABILITIES"
+	for _, c := range []struct{ base, ours, want string }{
+		{"compute,utility", "compute,utility", "compute,utility"}, {"graphics,compute,video", "compute,utility", "compute,utility,graphics,video"}, {"all", "compute,utility", "all"},
+		{"", "compute,utility", "compute,utility"}, {"all", "utility", "utility"},
+	} {
+		env := config(t, func(r *recipe.Recipe, in *Inputs) {
+			in.Base.Config.Config.Env, r.App.Env = []string{"PATH=/bin", name + "=" + c.base}, []recipe.Pair{{Name: name, Value: c.ours}}
+		}).Config.Env
+		if !slices.Contains(env, name+"="+c.want) {
+			t.Errorf("base %s, ours %s: %q, want %s", c.base, c.ours, env, c.want)
+		}
+	}
+}
+
 // TestUnknownVariables: one that nobody sets is an error with its place, and so are two that refer to each other.
 func TestUnknownVariables(t *testing.T) {
 	r, in := llbtest.Recipe(), inputs()

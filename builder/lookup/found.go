@@ -2,7 +2,9 @@ package lookup
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -11,6 +13,7 @@ import (
 	"github.com/mlbuild/mlbuild/llb/wheelbuild"
 	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/compat"
+	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
@@ -92,7 +95,7 @@ func (a Asker) Find(ctx context.Context, r *recipe.Recipe, lock *pylock.Lock) (F
 	return Found{
 		Recipe: r, Base: base, System: system, Packages: packages, Build: build, Models: models, ModelTool: tool,
 		Locked: (lock != nil || (r.Requires.UV != nil || a.Stage.Locks.Refuse) && a.Target != recipe.StageModels) && !packages.Stage.Chosen,
-		Notes:  a.notes(system, packages),
+		Notes:  append(a.notes(system, packages), baseNotes(r, base.Image, a.Target)...),
 	}, nil
 }
 
@@ -159,6 +162,26 @@ func (a Asker) notes(system SystemPackages, p Packages) []string {
 		if !slices.Contains(notes, n) {
 			notes = append(notes, n)
 		}
+	}
+	return notes
+}
+
+// baseNotes say which settings of the base the image does not have as they are. Those of the recipe's own defaults are told, not those that a project named itself.
+func baseNotes(r *recipe.Recipe, base ops.Base, target recipe.Stage) []string {
+	if !llb.NeedsPackages(string(target)) {
+		return nil
+	}
+	var notes []string
+	config := base.Config.Config
+	if dir := config.WorkingDir; dir != "" && path.Clean(dir) != "/" && dir != r.App.Workdir && r.App.Workdir == files.DefaultWorkdir {
+		notes = append(notes, fmt.Sprintf("the working directory is %s, and not the base's %s (to keep that one: app: {workdir: %s})", r.App.Workdir, dir, dir))
+	}
+	if len(config.Entrypoint) > 0 && r.App.Entrypoint == nil && r.App.Command != nil {
+		words, _ := json.Marshal(config.Entrypoint) // texts always encode
+		notes = append(notes, fmt.Sprintf("the base's entrypoint is not run before the command (to keep it: app: {entrypoint: %s})", words))
+	}
+	if left := compat.LeftCapabilities(r.App.Env, config.Env); left != "" {
+		notes = append(notes, fmt.Sprintf("NVIDIA_DRIVER_CAPABILITIES is without %s, which the base asks for", left))
 	}
 	return notes
 }

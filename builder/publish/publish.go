@@ -78,6 +78,8 @@ type Layers struct {
 	New    int   `json:"new"`
 	Reused int   `json:"reused"`
 	Pushed int64 `json:"pushed_bytes"` // bytes of the new layers, the config and the manifest
+	// AtMost says that the daemon pushed: it does not tell which of the new layers the registry had all the same, in another repository from which they were mounted, say.
+	AtMost bool `json:"at_most,omitempty"`
 }
 
 // StartLook begins to ask the registry, while the daemon is busy with its own look-ups, and returns what waits for the answer.
@@ -150,7 +152,7 @@ func (p Publisher) Publish(ctx context.Context, m Made) (Published, error) {
 	var layers []ocispecs.Descriptor
 	if unreachable == nil {
 		layers, _ = p.Registry.Layers(ctx, p.repository()+"@"+m.Digest, desc, data) // none = unknown
-		done.Size, done.Layers = p.countLayers(m, desc, layers)
+		done.Size, done.Layers = p.countLayers(m, desc, layers, route)
 	}
 	if err := p.putTags(ctx, m, desc, data, unreachable); err != nil {
 		return done, err
@@ -272,7 +274,7 @@ func (p Publisher) manifest(ctx context.Context, m Made, sent []byte) (ocispecs.
 }
 
 // countLayers adds up the layers of the pushed image, and those of them that the repository did not have. No layers = unknown.
-func (p Publisher) countLayers(m Made, desc ocispecs.Descriptor, layers []ocispecs.Descriptor) (size int64, l *Layers) {
+func (p Publisher) countLayers(m Made, desc ocispecs.Descriptor, layers []ocispecs.Descriptor, route Route) (size int64, l *Layers) {
 	if layers == nil {
 		return 0, nil
 	}
@@ -298,6 +300,7 @@ func (p Publisher) countLayers(m Made, desc ocispecs.Descriptor, layers []ocispe
 		l.New++
 		l.Pushed += d.Size
 	}
+	l.AtMost = l.New > 0 && route.Kind != ClientPush
 	if m.Remote.digest != m.Digest {
 		l.Pushed += desc.Size
 	}

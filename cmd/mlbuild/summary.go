@@ -123,7 +123,11 @@ func layers(l *builder.Layers) string {
 	if l == nil {
 		return "unknown: the registry did not let mlbuild look"
 	}
-	return fmt.Sprintf("%d new, %d reused, %s pushed", l.New, l.Reused, counts.Bytes(l.Pushed))
+	most := ""
+	if l.AtMost {
+		most = "at most "
+	}
+	return fmt.Sprintf("%d new, %d reused, %s%s pushed", l.New, l.Reused, most, counts.Bytes(l.Pushed))
 }
 
 // metadata has docker buildx's keys: flat for one profile as "buildx build" writes them, by profile for several as "buildx bake" does.

@@ -32,6 +32,9 @@ func TestSummary(t *testing.T) {
 	if diff := cmp.Diff(want, stdout.String()); diff != "" {
 		t.Error(diff)
 	}
+	if got := layers(&builder.Layers{New: 3, Reused: 2, Pushed: 302_400_000, AtMost: true}); got != "3 new, 2 reused, at most 302.4 MB pushed" {
+		t.Errorf("layers of which the daemon may have mounted some are told as %q", got)
+	}
 	if got := layers(nil); got != "unknown: the registry did not let mlbuild look" {
 		t.Errorf("unknown layers are told as %q", got)
 	}

@@ -12,6 +12,64 @@ import (
 // NvidiaEnv is what makes the NVIDIA container runtime give a container its GPUs.
 var NvidiaEnv = []recipe.Pair{{Name: "NVIDIA_DRIVER_CAPABILITIES", Value: "compute,utility"}, {Name: "NVIDIA_VISIBLE_DEVICES", Value: "all"}}
 
+// capabilities is the variable by which the NVIDIA container runtime knows what of the driver a container needs.
+const capabilities = "NVIDIA_DRIVER_CAPABILITIES"
+
+// WithBase returns the image's variables with what a base asks of the driver beside what mlbuild asks by itself: a base for video or graphics knows what its programs need. A
+// value that the project names stays. baseEnv is NAME=value, as an image's config has it.
+func WithBase(env []recipe.Pair, baseEnv []string) []recipe.Pair {
+	i := slices.Index(env, NvidiaEnv[0])
+	if i < 0 {
+		return env
+	}
+	if more := without(capabilitiesOf(baseEnv), env[i].Value); more != "" {
+		env = slices.Clone(env)
+		env[i].Value = joined(env[i].Value, more)
+	}
+	return env
+}
+
+// LeftCapabilities are the capabilities that a base asks of the driver and the project's own value does not, "" = none.
+func LeftCapabilities(env []recipe.Pair, baseEnv []string) string {
+	i := slices.IndexFunc(env, func(p recipe.Pair) bool { return p.Name == capabilities && p != NvidiaEnv[0] && !p.Refers })
+	if i < 0 {
+		return ""
+	}
+	return without(capabilitiesOf(baseEnv), env[i].Value)
+}
+
+func capabilitiesOf(env []string) string {
+	for _, kv := range env {
+		if value, ok := strings.CutPrefix(kv, capabilities+"="); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+// without are the capabilities of a list that are not in another; all is every one.
+func without(list, have string) string {
+	had := strings.Split(have, ",")
+	if slices.Contains(had, "all") {
+		return ""
+	}
+	var left []string
+	for _, c := range strings.Split(list, ",") {
+		if c = strings.TrimSpace(c); c != "" && !slices.Contains(had, c) {
+			left = append(left, c)
+		}
+	}
+	return strings.Join(left, ",")
+}
+
+// joined are the capabilities of both lists.
+func joined(list, more string) string {
+	if slices.Contains(strings.Split(more, ","), "all") {
+		return "all"
+	}
+	return list + "," + more
+}
+
 // Env returns the image's environment once the CUDA of the lock is known ("12.6", or "12" where only the major
 // is; "" = none): App.Env, and for a CUDA profile NVIDIA_REQUIRE_CUDA, by which the NVIDIA runtime refuses a host
 // whose driver is too old. As in NVIDIA's own images a space separates alternatives: the driver knows this CUDA,

@@ -20,7 +20,8 @@ func django(p *project) service {
 }
 
 var (
-	webObject  = lazyregexp.New(`(?m)^(\w+)\s*(?::\s*[\w.]+\s*)?=\s*(?:\w+\.)*(FastAPI|Starlette|Litestar|Quart|Flask)\(`)
+	webObject  = lazyregexp.New(`(?m)^([ \t]*)([A-Za-z_]\w*)[ \t]*(?::[ \t]*[\w.]+[ \t]*)?=[ \t]*(?:\w+\.)*(FastAPI|Starlette|Litestar|Quart|Flask)\(`)
+	branch     = lazyregexp.New(`^[ \t]*(?:if|elif|else|try|except|finally|with|match|case)\b.*:`)
 	webFactory = lazyregexp.New(`(?m)^(?:async )?def (create_app|make_app)\(`)
 )
 
@@ -28,7 +29,7 @@ var (
 func webApp(p *project) service {
 	var found []pythonFile
 	for _, f := range p.sources {
-		if webObject.MatchString(f.text) || webFactory.MatchString(f.text) && webFramework(p, f) != "" {
+		if name, _ := webVariable(f.text); name != "" || webFactory.MatchString(f.text) && webFramework(p, f) != "" {
 			found = append(found, f)
 		}
 	}
@@ -46,8 +47,8 @@ func webApp(p *project) service {
 // serverOf is the service that runs the app of one file: an object, or what a factory returns.
 func serverOf(p *project, f pythonFile) service {
 	framework, target, factory := webFramework(p, f), f.module+":create_app", true
-	if m := webObject.FindStringSubmatch(f.text); m != nil {
-		framework, target, factory = m[2], f.module+":"+m[1], false
+	if name, of := webVariable(f.text); name != "" {
+		framework, target, factory = of, f.module+":"+name, false
 	} else if m := webFactory.FindStringSubmatch(f.text); m != nil {
 		target = f.module + ":" + m[1]
 	}
@@ -58,6 +59,34 @@ func serverOf(p *project, f pythonFile) service {
 		target += "()"
 	}
 	return wsgi(p, framework+" app", target)
+}
+
+// webVariable returns the variable of a module that is a web app, and its framework; "" if there is none. One that a branch sets (if, else, try) is one of the module, too.
+func webVariable(text string) (name, framework string) {
+	for _, m := range webObject.FindAllStringSubmatchIndex(text, -1) {
+		if indent := text[m[2]:m[3]]; ofModule(text[:m[0]], len(indent)) {
+			return text[m[4]:m[5]], text[m[6]:m[7]]
+		}
+	}
+	return "", ""
+}
+
+// ofModule reports whether a line behind these, with an indent, is run when the module is: nothing but branches is around it.
+func ofModule(before string, indent int) bool {
+	lines := strings.Split(strings.TrimSuffix(before, "\n"), "\n")
+	for _, line := range slices.Backward(lines) {
+		if indent == 0 {
+			return true
+		}
+		code := strings.TrimLeft(line, " \t")
+		if width := len(line) - len(code); code != "" && code[0] != '#' && width < indent {
+			if !branch.MatchString(line) {
+				return false
+			}
+			indent = width
+		}
+	}
+	return indent == 0
 }
 
 // webFramework names the framework that a file imports, "" if none is seen.

@@ -1,0 +1,39 @@
+package lookup
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/mlbuild/mlbuild/llb/ops"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
+)
+
+// TestBaseNotes: settings of the base that the image does not have are told, unless the project named its own.
+func TestBaseNotes(t *testing.T) {
+	base := ops.Base{}
+	base.Config.Config.WorkingDir, base.Config.Config.Entrypoint = "/workspace", []string{"/opt/nvidia/entrypoint.sh"}
+	base.Config.Config.Env = []string{"NVIDIA_DRIVER_CAPABILITIES=compute,video"}
+	app := func(workdir string, entrypoint, command []string, capabilities string) *recipe.Recipe {
+		return &recipe.Recipe{App: recipe.App{Workdir: workdir, Entrypoint: entrypoint, Command: command, Env: []recipe.Pair{{Name: "NVIDIA_DRIVER_CAPABILITIES", Value: capabilities}}}}
+	}
+	words := []string{"python", "main.py"}
+	for name, c := range map[string]struct {
+		r      *recipe.Recipe
+		target recipe.Stage
+		want   string
+	}{
+		"defaults": {app("/app", nil, words, "compute,utility"), "",
+			"the working directory is /app, and not the base's /workspace (to keep that one: app: {workdir: /workspace})\n" +
+				`the base's entrypoint is not run before the command (to keep it: app: {entrypoint: ["/opt/nvidia/entrypoint.sh"]})`},
+		"named":         {app("/srv/x", words, nil, "compute,video"), "", ""},
+		"narrowed":      {app("/workspace", nil, nil, "utility"), "", "NVIDIA_DRIVER_CAPABILITIES is without compute,video, which the base asks for"},
+		"of the models": {app("/app", nil, words, "utility"), recipe.StageModels, ""},
+	} {
+		if got := strings.Join(baseNotes(c.r, base, c.target), "\n"); got != c.want {
+			t.Errorf("%s:\n%s\nwant\n%s", name, got, c.want)
+		}
+	}
+	if got := baseNotes(app("/app", nil, words, "all"), ops.Base{}, ""); got != nil {
+		t.Errorf("of a base without settings: %q", got)
+	}
+}
