@@ -2,6 +2,7 @@ package llb
 
 import (
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -31,14 +32,27 @@ func appLayers(r *recipe.Recipe, in given, table ops.DirTable, below ops.Layers)
 
 // placedFiles is files of the project where rules place them.
 func placedFiles(rules []recipe.CopyRule, ignore []string, u recipe.User, table ops.DirTable, in given, s ops.Group) bkllb.State {
-	project := projectFiles(rules, ignore, in, s)
 	parents := parentsOf(rules)
 	a := table.Mkdirs(parents...)
-	for _, rule := range rules {
-		copyRule(a, project, rule, u)
-	}
+	copyRules(a, rules, ignore, u, in, s)
 	a.Settle(s, table.Chain(parents...))
 	return bkllb.Scratch().File(a.Last, s.Named("copy the project's files"))
+}
+
+// copyRules adds the copies of rules. Those that leave out nothing share what the client sends; each other rule has files of its own.
+func copyRules(a *ops.Actions, rules []recipe.CopyRule, ignore []string, u recipe.User, in given, s ops.Group) {
+	whole := slices.DeleteFunc(slices.Clone(rules), func(r recipe.CopyRule) bool { return len(r.Exclude) > 0 })
+	var project bkllb.State
+	if len(whole) > 0 {
+		project = projectFiles(whole, ignore, in, s)
+	}
+	for _, rule := range rules {
+		if len(rule.Exclude) > 0 {
+			copyRule(a, projectFiles([]recipe.CopyRule{rule}, slices.Concat(ignore, rule.Exclude), in, s), rule, u)
+		} else {
+			copyRule(a, project, rule, u)
+		}
+	}
 }
 
 // projectFiles has the client send the files that the rules name, and no others.

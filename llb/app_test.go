@@ -2,6 +2,7 @@ package llb
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -11,6 +12,27 @@ import (
 	"github.com/mlbuild/mlbuild/llb/wheel"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
+
+// TestExcludedFiles: what a rule leaves out is not sent for it, and other rules share what is sent without it.
+func TestExcludedFiles(t *testing.T) {
+	g := compiled(t, func(r *recipe.Recipe, in *Inputs) {
+		in.Session.ID = "s"
+		r.App.Copy = []recipe.CopyRule{
+			{From: "src", Files: []string{"src"}, To: "/app/", Exclude: []string{"src/data"}}, {From: "a", Files: []string{"a"}, To: "/app/"}, {From: "b", Files: []string{"b"}, To: "/app/"},
+		}
+	})
+	var sent []string
+	for _, v := range g.Kinds("local") {
+		sent = append(sent, v.Op.GetSource().Identifier)
+	}
+	slices.Sort(sent)
+	ignore := []string{"**/*.log", "!keep.log"}
+	want := []string{"local://" + ops.Selection{Paths: []string{"src"}, Ignore: append(ignore, "src/data")}.Name(), "local://" + ops.Selection{Paths: []string{"a", "b"}, Ignore: ignore}.Name()}
+	slices.Sort(want)
+	if d := cmp.Diff(want, sent); d != "" {
+		t.Errorf("sent (-want +got):\n%s", d)
+	}
+}
 
 // TestAppCopies: one action for each matched file, in the order of the rules, each with what the rule says.
 func TestAppCopies(t *testing.T) {

@@ -84,11 +84,8 @@ func withSource(r *recipe.Recipe, in given, root bkllb.State, b recipe.BuildStep
 		from := bkllb.HTTP(src.URL, opts...)
 		return root.File(bkllb.Copy(from, "/"+fileOfURL(src.URL), recipe.SourceDir+"/", info, at), s.Named("source of %s", b.Name))
 	}
-	files := projectFiles(src.Files, r.App.Ignore, in, s)
 	a := &ops.Actions{Last: bkllb.Mkdir(recipe.SourceDir, 0o755, at)}
-	for _, rule := range src.Files {
-		copyRule(a, files, rule, recipe.User{})
-	}
+	copyRules(a, src.Files, r.App.Ignore, recipe.User{}, in, s)
 	return root.File(a.Last, s.Named("source of %s", b.Name))
 }
 

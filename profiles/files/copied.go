@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -18,9 +19,10 @@ import (
 type CopySpec struct {
 	At                    fault.Position
 	From, To, mode, owner yamldoc.String
+	exclude               []yamldoc.String
 }
 
-// DecodeCopies reads app.copy, or another list of the same form: texts and {from, to, mode, owner}. It returns an empty list for none.
+// DecodeCopies reads app.copy, or another list of the same form: texts and {from, to, mode, owner, exclude}. It returns an empty list for none.
 func DecodeCopies(d *yamldoc.Decoder, n *yamldoc.Node, what string) []CopySpec {
 	rules := []CopySpec{}
 	items := []*yamldoc.Node{n}
@@ -34,7 +36,7 @@ func DecodeCopies(d *yamldoc.Decoder, n *yamldoc.Node, what string) []CopySpec {
 		} else {
 			d.Mapping(item, what, yamldoc.Fields{
 				"from": d.String(&rule.From, "from"), "to": d.String(&rule.To, "to"),
-				"mode": d.String(&rule.mode, "mode"), "owner": d.String(&rule.owner, "owner"),
+				"mode": d.String(&rule.mode, "mode"), "owner": d.String(&rule.owner, "owner"), "exclude": d.Strings(&rule.exclude, what+".exclude"),
 			})
 			if !rule.From.Set {
 				d.Report.Specf(item.At, "an item of %s has no from", what)
@@ -66,6 +68,10 @@ type copier struct {
 	total    int64             // bytes
 	links    []link            // in copied directories
 	pointers []string          // paths in the project of pointers of git-LFS
+	excluded *matcher          // by the rule at hand; nil = nothing
+	system   []string          // destinations in directories of the system
+	closed   []string          // destinations in root's home, which the image's user cannot enter
+	byTop    map[string]int64  // bytes of what "." brings, by the first part of the path
 	full     bool              // a limit on all files is exceeded and reported
 }
 
@@ -83,12 +89,15 @@ type Copies struct {
 
 // Copied resolves copy rules.
 func Copied(t Tree, side Placement, rules []CopySpec, ignore *Ignores) Copies {
-	c := &copier{Tree: t, side: side, ignore: ignore, placed: map[string]string{}, folded: map[string]string{}, counted: map[string]bool{}}
+	c := &copier{Tree: t, side: side, ignore: ignore, placed: map[string]string{}, folded: map[string]string{}, counted: map[string]bool{}, byTop: map[string]int64{}}
 	for _, rule := range rules {
 		c.rule(rule)
 	}
 	t.notePointers(c.pointers)
 	c.noteDangling()
+	c.noteSystem()
+	c.noteClosed()
+	c.noteLarge()
 	return Copies{c.rules, recipe.SortedKeys(c.counted)}
 }
 
@@ -115,6 +124,10 @@ func (c *copier) rule(s CopySpec) {
 		base.Owner = fmt.Sprintf("%d:%d", uid, gid)
 	}
 	for _, rule := range c.destinations(base, found, s) {
+		if _, open := badFile(rule.To, c.side.Workdir); (open || slices.Contains(openFiles, path.Clean(rule.To))) && !s.owner.Set {
+			rule.Owner = "0:0"
+		}
+		rule.Exclude = c.exclude(s, rule.Files)
 		c.rules = append(c.rules, rule)
 		for _, file := range rule.Files {
 			c.check(file, Target(rule, file), s.From.At)
@@ -198,13 +211,13 @@ func (c *copier) destination(s yamldoc.String) (string, bool) {
 		c.Specf(s.At, "the destination %q %s", s.Value, why)
 		return "", false
 	}
-	if tree := Under(p, systemTrees); tree != "" {
-		c.Specf(s.At, "the destination %q lies in %s, which belongs to the system", s.Value, tree).
+	clean, slash := path.Clean(p), strings.HasSuffix(s.Value, "/") || s.Value == "."
+	if why, _ := badFile(p, c.side.Workdir); why != "" && !(slash && slices.Contains(openFiles, clean)) {
+		c.Specf(s.At, "the destination %q %s", s.Value, why).
 			Hint("copy below the working directory %s", c.side.Workdir)
 		return "", false
 	}
-	clean := path.Clean(p)
-	if strings.HasSuffix(s.Value, "/") || s.Value == "." {
+	if slash {
 		clean = strings.TrimSuffix(clean, "/") + "/"
 	}
 	return clean, true
@@ -212,9 +225,16 @@ func (c *copier) destination(s yamldoc.String) (string, bool) {
 
 // check checks a file, or everything below a directory, and where it comes to lie.
 func (c *copier) check(source, to string, at fault.Position) {
-	if tree := Under(to, systemTrees); tree != "" {
-		c.Specf(at, "%s would be copied to %s, over %s of the system", source, to, tree)
+	why, open := badFile(to, c.side.Workdir)
+	if why != "" {
+		c.Specf(at, "%s would be copied to %s, over %s of the system", source, to, Under(to, systemTrees))
 		return
+	}
+	if open {
+		c.system = append(c.system, to)
+	}
+	if Under(to, []string{"/root"}) != "" && c.side.User.UID != 0 {
+		c.closed = append(c.closed, to)
 	}
 	err := fs.WalkDir(c.FS, source, func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -222,6 +242,14 @@ func (c *copier) check(source, to string, at fault.Position) {
 				c.unreadable(name, err, at)
 			}
 			return Skip(d)
+		}
+		if name != source && c.excluded != nil && c.excluded.matches(name) {
+			if d.IsDir() && !c.excluded.Exclusions() {
+				return fs.SkipDir
+			}
+			if !d.IsDir() {
+				return nil
+			}
 		}
 		if name != source && c.ignore.leaves(name, d) {
 			if d.IsDir() && !c.ignore.exceptions {
@@ -356,6 +384,8 @@ func (c *copier) size(name string, bytes int64, at fault.Position) {
 	}
 	c.counted[name] = true
 	c.total += bytes
+	top, _, _ := strings.Cut(name, "/")
+	c.byTop[top] += bytes
 	const hint = "large data and model weights belong in a volume that the container mounts, not in the image"
 	if bytes > maxAppFile {
 		c.Add(fault.New(fault.Context, "%s has %.1f GiB, the limit for one file is %d GiB", name, gib(bytes), maxAppFile>>30).

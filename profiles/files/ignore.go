@@ -44,7 +44,7 @@ type Ignores struct {
 
 // ReadIgnores joins the clutter and .dockerignore. Rules without wildcards and the list public take a secret file back.
 func ReadIgnores(t Tree, rules []CopySpec, public []string) *Ignores {
-	user := append(slices.Clone(clutter), dockerignore(t)...)
+	user := slices.Concat(clutter, leftAtTop(t, exactly(rules, nil)), dockerignore(t))
 	var wanted []string
 	for _, name := range exactly(rules, public) {
 		if clean, ok := SecretFile(name); ok {
@@ -55,6 +55,22 @@ func ReadIgnores(t Tree, rules []CopySpec, public []string) *Ignores {
 	i := &Ignores{Patterns: user, user: newMatcher(t.Report, user), secret: newMatcher(t.Report, slices.Concat(secretFiles, wanted))}
 	i.exceptions = i.user.Exclusions() || len(wanted) > 0
 	return i
+}
+
+// leftAtTop lists what is at the top of this project and no image needs: mlbuild's own locks, which a newer package changes, and virtual environments by any name. What app.copy
+// names by itself is wanted.
+func leftAtTop(t Tree, named []string) []string {
+	var left []string
+	for _, e := range t.Entries() {
+		name := e.Name()
+		lock, _ := path.Match("pylock.?*.toml", name)
+		lock = lock || name == "mlbuild.lock"
+		environment := e.IsDir() && name != ".venv" && t.Exists(path.Join(name, "pyvenv.cfg"))
+		if (lock && !e.IsDir() || environment) && !slices.Contains(named, name) && !strings.ContainsAny(name, `*?[\\`) {
+			left = append(left, name)
+		}
+	}
+	return left
 }
 
 // ignoreName is the file with what the image leaves out.

@@ -2,6 +2,7 @@ package files
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
@@ -55,12 +56,42 @@ func below(dir, p string) string {
 	return path.Join(dir, p)
 }
 
+// openTrees are parts of the system below which projects put directories of their own every day.
+var openTrees = []string{"/usr/local", "/usr/src"}
+
+// openFiles are those in which they put files, as root's.
+var openFiles = append(openTrees, "/usr/share", "/etc")
+
+// sharedPlaces are directories of openTrees that the system's own files lie in, or its users.
+var sharedPlaces = []string{
+	"/usr/local", "/usr/src", "/usr/local/bin", "/usr/local/etc", "/usr/local/games", "/usr/local/include", "/usr/local/lib", "/usr/local/man", "/usr/local/sbin", "/usr/local/share", "/usr/local/src",
+}
+
+// written are files of the system that mlbuild or the runtime writes.
+var written = []string{"/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow", "/etc/ld.so.cache", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/etc/mtab"}
+
+// badFile says why a file or tree of the project cannot lie at a path, "" if it can; open says that the path is one of the system that is open to files. Below the working directory
+// everything can.
+func badFile(p, workdir string) (why string, open bool) {
+	p = path.Clean(p)
+	tree := Under(p, systemTrees)
+	switch {
+	case tree == "", Under(p, []string{workdir}) != "":
+		return "", false
+	case Under(p, openFiles) != "" && !slices.Contains(openFiles, p) && !slices.Contains(written, p):
+		return "", true
+	}
+	return "lies in " + tree + ", which belongs to the system", false
+}
+
 // BadPlace says why nothing of the project can lie at a path of the image, "" if it can.
 func BadPlace(p string) string {
 	tree := Under(p, systemTrees)
 	switch why := BadDirectory(p); {
 	case why != "":
 		return why
+	case tree != "" && Under(p, openTrees) != "" && !slices.Contains(sharedPlaces, path.Clean(p)):
+		return ""
 	case tree != "":
 		return "lies in " + tree + ", which belongs to the system"
 	case path.Clean(p) == "/":
@@ -90,6 +121,9 @@ func ReadWorkdir(report *yamldoc.Report, s yamldoc.String) string {
 	if why := BadPlace(s.Value); why != "" {
 		report.Specf(s.At, "app.workdir %q %s", s.Value, why).Hint("for example workdir: %s", DefaultWorkdir)
 		return DefaultWorkdir
+	}
+	if tree := Under(s.Value, openTrees); tree != "" {
+		report.Notef("app.workdir lies in %s of the system: the directory is the user's, what is above it is root's", tree)
 	}
 	return path.Clean(s.Value)
 }

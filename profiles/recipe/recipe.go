@@ -203,6 +203,8 @@ type CopyRule struct {
 	To    string   `json:"to"`              // absolute destination; with a trailing slash the sources keep their names below it
 	Mode  string   `json:"mode,omitempty"`  // octal, "" = u=rwX,go=rX
 	Owner string   `json:"owner,omitempty"` // "uid:gid", "" = the image's user
+	// Exclude are patterns, as in .dockerignore, of what stays behind below directories among Files: "src/data/**".
+	Exclude []string `json:"exclude,omitempty"`
 }
 
 // Dir is a directory that exists in the image.
