@@ -30,7 +30,7 @@ func TestCopyExclude(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "src/data/id_rsa") || strings.Contains(err.Error(), "data/.env") {
 		t.Errorf("%v, want the secret that is copied, and no other", err)
 	}
-	r, err = resolved(t, memory{
+	r, err := resolved(t, memory{
 		FileName:  "app:\n  command: [x]\n  copy:\n  - {from: ., exclude: [data, \"**/*.ipynb\", \"!data/keep.txt\"]}\n  - {from: src, to: lib, exclude: data}\n",
 		"main.py": "", "data/keep.txt": "", "src/x.py": "", "src/data/y": "",
 	})

@@ -20,15 +20,21 @@ var (
 	notAppFiles = lazyregexp.New(`^(setup|conftest|noxfile|test_.*|.*_test)\.py$`)
 )
 
-// detectApp chooses the app's files where app.copy does not: src/, packages, and the Python files at the top.
+// detectApp chooses the app's files where app.copy does not: src/, packages, the Python files at the top, and the directories without __init__.py that these import.
 func detectApp(t files.Tree, ignore *files.Ignores) []files.CopySpec {
-	var found []string
+	var found, bare []string
 	for _, e := range t.Entries() {
 		name := e.Name()
-		if !ignore.ByUser(name) && !ignore.IsSecret(name) && (e.IsDir() && isAppDir(t, name) || !e.IsDir() && strings.HasSuffix(name, ".py") && !notAppFiles.MatchString(name)) {
+		switch {
+		case ignore.ByUser(name), ignore.IsSecret(name):
+		case e.IsDir() && isAppDir(t, name), !e.IsDir() && strings.HasSuffix(name, ".py") && !notAppFiles.MatchString(name):
 			found = append(found, name)
+		case e.IsDir() && !slices.Contains(notAppDirs, name) && hasPython(t, name):
+			bare = append(bare, name)
 		}
 	}
+	found = append(found, imported(t, found, bare)...)
+	slices.Sort(found)
 	if len(found) == 0 {
 		t.Notef("no app is copied: there is no src/, no package and no Python file at the top; name files in app.copy")
 		return nil
@@ -39,6 +45,71 @@ func detectApp(t files.Tree, ignore *files.Ignores) []files.CopySpec {
 		rules = append(rules, files.CopySpec{From: yamldoc.String{Value: name, Set: true}})
 	}
 	return rules
+}
+
+// imported lists the directories without __init__.py that the app's files import: they are packages all the same (PEP 420).
+func imported(t files.Tree, app, bare []string) []string {
+	var found []string
+	for next := app; len(next) > 0 && len(bare) > 0; {
+		names := importsOf(t, next)
+		next = nil
+		bare = slices.DeleteFunc(bare, func(dir string) bool {
+			if names[dir] {
+				next = append(next, dir)
+			}
+			return names[dir]
+		})
+		found = append(found, next...)
+	}
+	return found
+}
+
+// hasPython reports whether a directory, or one in it, has a Python file.
+func hasPython(t files.Tree, dir string) bool {
+	for _, pattern := range []string{"/*.py", "/*/*.py"} {
+		if found, err := fs.Glob(t.FS, dir+pattern); err == nil && len(found) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// importLine is an import statement: import a.b, c and from a.b import c.
+var importLine = lazyregexp.New(`(?m)^[ \t]*(?:from[ \t]+(\w+)[\w.]*[ \t]+import\b|import[ \t]+([\w., \t]+))`)
+
+// maxImports bounds how many files are read for what they import.
+const maxImports = 2000
+
+// importsOf lists the first parts of the modules that files, and the files in directories, import.
+func importsOf(t files.Tree, places []string) map[string]bool {
+	names, read := map[string]bool{}, 0
+	for _, place := range places {
+		// What cannot be read is told where it is copied.
+		_ = fs.WalkDir(t.FS, place, func(name string, d fs.DirEntry, err error) error {
+			if err != nil {
+				return files.Skip(d)
+			}
+			if !d.Type().IsRegular() || !strings.HasSuffix(name, ".py") {
+				return nil
+			}
+			if read++; read > maxImports {
+				return fs.SkipAll
+			}
+			data, err := fs.ReadFile(t.FS, name)
+			if err != nil || len(data) > yamldoc.MaxFileBytes {
+				return nil
+			}
+			for _, m := range importLine.FindAllStringSubmatch(string(data), -1) {
+				for module := range strings.SplitSeq(m[1]+m[2], ",") {
+					first, _, _ := strings.Cut(strings.TrimSpace(module), ".")
+					first, _, _ = strings.Cut(first, " ")
+					names[first] = true
+				}
+			}
+			return nil
+		})
+	}
+	return names
 }
 
 func isAppDir(t files.Tree, name string) bool {
