@@ -23,7 +23,7 @@ func resolved(t *testing.T, project memory) (*recipe.Recipe, error) {
 
 // TestCopyExclude: what a rule leaves out is not looked at, be it a secret or a file that cannot be copied, and the patterns are the project's.
 func TestCopyExclude(t *testing.T) {
-	r, err := resolved(t, memory{
+	_, err := resolved(t, memory{
 		FileName:  "app:\n  command: [x]\n  copy:\n  - {from: ., exclude: [data, \"**/*.ipynb\", \"!data/keep.txt\"]}\n  - {from: src, to: lib, exclude: data}\n",
 		"main.py": "", "data/big.bin": "x", "data/keep.txt": "", "data/.env": "SECRET=1", "a/b.ipynb": "", "src/x.py": "", "src/data/id_rsa": "",
 	})
