@@ -326,6 +326,8 @@ func (r runner) run(ctx context.Context, run publish.Run, f gateway.BuildFunc) (
 // call is client.Build with what the watcher takes.
 func (r runner) call(ctx context.Context, opt bkclient.SolveOpt, f gateway.BuildFunc) (*bkclient.SolveResponse, error) {
 	var failed error
+	ctx, end := r.w.EndStalled(ctx)
+	defer end()
 	ch, drained := r.w.Channel()
 	resp, err := r.daemon.Client.Build(ctx, opt, product, func(ctx context.Context, gw gateway.Client) (res *gateway.Result, err error) {
 		res, err = f(ctx, offering{gw, r.project})
@@ -333,6 +335,9 @@ func (r runner) call(ctx context.Context, opt bkclient.SolveOpt, f gateway.Build
 		return res, err
 	}, ch)
 	<-drained
+	if stalled := context.Cause(ctx); limits.IsTimedOut(stalled) && err != nil {
+		return nil, diagnose.StalledFault(stalled)
+	}
 	if failed != nil {
 		return nil, failed
 	}

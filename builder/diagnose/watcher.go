@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	bkclient "github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/solver/errdefs"
@@ -25,6 +26,7 @@ type Watcher struct {
 	logs map[digest.Digest][]byte
 	last map[digest.Digest]*bkclient.Vertex
 	are  ops.Steps // what the vertices are for, of all graphs that are known
+	news time.Time // when something was last heard of a step
 }
 
 // NewWatcher returns a watcher that hands on to next; nil = nowhere.
@@ -66,6 +68,9 @@ func (w *Watcher) Close() {
 func (w *Watcher) Keep(s *bkclient.SolveStatus) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if len(s.Vertexes)+len(s.Statuses)+len(s.Logs) > 0 {
+		w.news = time.Now()
+	}
 	for _, v := range s.Vertexes {
 		w.last[v.Digest] = v
 	}

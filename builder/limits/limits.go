@@ -28,6 +28,8 @@ const (
 	Git = 20 * time.Second
 	// Docker is for dockerd's version, before an image is loaded.
 	Docker = 10 * time.Second
+	// Stall is without any news of a build in which nothing but downloads of the daemon runs, beside the time that their sizes give them.
+	Stall = 10 * time.Minute
 	// File is for a file on the command line that is a pipe: a secret, a CA bundle, settings.
 	File = time.Minute
 	// Stop is from the signal that stops a run to the program's end.
@@ -40,10 +42,25 @@ type Limit struct {
 	For  time.Duration
 }
 
+// slowest is the rate of a download, in bytes per second, that is waited for to its end; of a file of unknown size two hours' worth is.
+const slowest = 128 << 10
+
+// Download returns how long the daemon's downloads of files of these sizes, in bytes, 0 = unknown, may be silent.
+func Download(sizes []int64) time.Duration {
+	wait := Stall
+	for _, size := range sizes {
+		if size <= 0 {
+			size = 2 * 3600 * slowest
+		}
+		wait += time.Duration(size/slowest) * time.Second
+	}
+	return wait
+}
+
 // All lists the table in its order.
 func All() []Limit {
 	return []Limit{
 		{"Connect", Connect}, {"TLS", TLS}, {"Answer", Answer}, {"Document", Document}, {"Upload", Upload}, {"Look", Look}, {"Refusal", Refusal},
-		{"Helper", Helper}, {"Git", Git}, {"Docker", Docker}, {"File", File}, {"Stop", Stop},
+		{"Helper", Helper}, {"Git", Git}, {"Docker", Docker}, {"Stall", Stall}, {"File", File}, {"Stop", Stop},
 	}
 }

@@ -8,7 +8,6 @@ import (
 	bkllb "github.com/moby/buildkit/client/llb"
 	digest "github.com/opencontainers/go-digest"
 
-	"github.com/mlbuild/mlbuild/llb/counts"
 	"github.com/mlbuild/mlbuild/llb/layerplan"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/llb/wheel"
@@ -83,20 +82,12 @@ func WheelFile(w pylock.Wheel, r *recipe.Recipe, session ops.Session) bkllb.Stat
 
 // download fetches one file. File name and mode are fixed, because both are part of the cache key; the URL is not.
 func download(w pylock.Wheel, indexes []recipe.Index) bkllb.State {
-	s := ops.Group{ID: ops.GroupDownload}
 	opts := []bkllb.HTTPOption{
 		bkllb.Checksum(digest.NewDigestFromEncoded(digest.SHA256, w.SHA256)),
-		bkllb.Filename(w.Filename), bkllb.Chmod(0o644), s.Step(ops.StepDownload, w.Filename, "%s", downloadName(w)),
+		bkllb.Filename(w.Filename), bkllb.Chmod(0o644), ops.Download(w.Filename, w.Size),
 	}
 	if id := ops.AuthSecret(w, indexes); id != "" {
 		opts = append(opts, bkllb.AuthHeaderSecret(id))
 	}
 	return bkllb.HTTP(w.URL, opts...)
-}
-
-func downloadName(w pylock.Wheel) string {
-	if w.Size == 0 {
-		return w.Filename
-	}
-	return fmt.Sprintf("%s (%s)", w.Filename, counts.Bytes(w.Size))
 }

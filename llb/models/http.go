@@ -26,15 +26,14 @@ func (httpSource) header(secret string) string { return "mlbuild-model-" + secre
 func (httpSource) job(*recipe.Model, buildlock.ModelFile) *job { return nil }
 
 func (httpSource) file(_ ops.Session, model *recipe.Model, revision string, f buildlock.ModelFile) held {
-	state := download(URL(model, revision, f.Path), f.SHA256, Auth(model), StepName(model, f))
+	state := download(URL(model, revision, f.Path), f.SHA256, Auth(model), ops.Download(StepName(model, f), f.Size))
 	return held{state: state, path: FetchedFile, byKey: true}
 }
 
 // download is one file over HTTP, at FetchedFile. Without a sha256 (hex) the daemon asks the server whether its copy is the newest. auth is the id of the secret
 // with the Authorization header, "" = none.
-func download(from, sha256, auth, name string) bkllb.State {
-	s := ops.Group{ID: ops.GroupDownload}
-	opts := []bkllb.HTTPOption{bkllb.Filename(strings.TrimPrefix(FetchedFile, "/")), bkllb.Chmod(0o644), s.Step(ops.StepDownload, name, "%s", name)}
+func download(from, sha256, auth string, named ops.Constraints) bkllb.State {
+	opts := []bkllb.HTTPOption{bkllb.Filename(strings.TrimPrefix(FetchedFile, "/")), bkllb.Chmod(0o644), named}
 	if sha256 != "" {
 		opts = append(opts, bkllb.Checksum(digest.NewDigestFromEncoded(digest.SHA256, sha256)))
 	}
@@ -46,6 +45,6 @@ func download(from, sha256, auth, name string) bkllb.State {
 
 // Fetch compiles one download, for what a model is made of is asked before the graph is. Its result has FetchedFile.
 func Fetch(from, auth, name string) (*pb.Definition, error) {
-	def, _, err := ops.Marshal(download(from, "", auth, name), platforms.DefaultSpec(), "the download of "+name)
+	def, _, err := ops.Marshal(download(from, "", auth, ops.Download(name, 0)), platforms.DefaultSpec(), "the download of "+name)
 	return def, err
 }

@@ -6,7 +6,6 @@ import (
 	bkllb "github.com/moby/buildkit/client/llb"
 	"github.com/opencontainers/go-digest"
 
-	"github.com/mlbuild/mlbuild/llb/counts"
 	"github.com/mlbuild/mlbuild/profiles/buildlock"
 )
 
@@ -21,7 +20,6 @@ func PackageMounts(packages []buildlock.Package) (files []string, mounts []bkllb
 }
 
 func downloadPackage(p buildlock.Package) bkllb.State {
-	s := Group{ID: GroupDownload}
 	return bkllb.HTTP(p.URL, bkllb.Checksum(digest.NewDigestFromEncoded(digest.SHA256, p.SHA256)),
-		bkllb.Filename(p.File()), bkllb.Chmod(0o644), s.Step(StepDownload, p.File(), "%s (%s)", p.File(), counts.Bytes(p.Size)))
+		bkllb.Filename(p.File()), bkllb.Chmod(0o644), Download(p.File(), p.Size))
 }

@@ -3,12 +3,15 @@ package ops
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 
 	bkllb "github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/solver/pb"
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/mlbuild/mlbuild/llb/counts"
 )
 
 // StepKind is what a step does, as far as its failure has causes that can be named.
@@ -32,6 +35,7 @@ type Step struct {
 	Kind  StepKind
 	Name  string
 	Title string // what people read of it, without its group
+	Size  int64  // of a download, in bytes; 0 = unknown
 }
 
 // Steps are the steps of definitions by the digests of their vertices. A vertex whose failure needs no name of its own is not among them.
@@ -42,11 +46,24 @@ const (
 	describedName = "llb.customname"
 	describedKind = "mlbuild.kind"
 	describedOf   = "mlbuild.of"
+	describedSize = "mlbuild.size"
 )
 
 // Step returns the option that names a vertex as Named does, and notes for Marshal what it is for.
 func (g Group) Step(kind StepKind, name, format string, args ...any) Constraints {
 	return g.described(map[string]string{describedName: g.name(format, args...), describedKind: string(kind), describedOf: name})
+}
+
+// Download returns the option for the vertex of a download by the daemon: of a file, with its size in bytes, 0 = unknown.
+func Download(file string, size int64) Constraints {
+	title := file
+	if size > 0 {
+		title += " (" + counts.Bytes(size) + ")"
+	}
+	g := Group{ID: GroupDownload}
+	return g.described(map[string]string{
+		describedName: g.name("%s", title), describedKind: string(StepDownload), describedOf: file, describedSize: strconv.FormatInt(size, 10),
+	})
 }
 
 // Marshal encodes a state and all that it is made from as a definition for a platform, and returns what its steps are for. what names the state in an
@@ -75,9 +92,11 @@ func StepsOf(def *bkllb.Definition) Steps {
 	for d, m := range def.Metadata {
 		if kind := m.Description[describedKind]; kind != "" {
 			group := "[" + m.ProgressGroup.GetName() + "] "
-			steps[d] = Step{Kind: StepKind(kind), Name: m.Description[describedOf], Title: strings.TrimPrefix(m.Description[describedName], group)}
+			size, _ := strconv.ParseInt(m.Description[describedSize], 10, 64) // of other steps there is none
+			steps[d] = Step{StepKind(kind), m.Description[describedOf], strings.TrimPrefix(m.Description[describedName], group), size}
 			delete(m.Description, describedKind)
 			delete(m.Description, describedOf)
+			delete(m.Description, describedSize)
 		}
 	}
 	return steps
