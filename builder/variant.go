@@ -50,6 +50,7 @@ type made struct {
 type attempt struct {
 	publish.How
 	uncached bool // the profile's own caches are passed over
+	swept    bool // the daemon has thrown away what was left of broken downloads
 }
 
 // variant builds, exports and tags one profile, then exports its cache.
@@ -95,7 +96,7 @@ func recordsDir(state string) string {
 // deliver makes the variant and publishes it. Where a cache or a registry turns out to be in the way, it does so once more around it.
 func (m *imageBuild) deliver(ctx context.Context) (made, publish.Published, error) {
 	all, published, err := m.once(ctx, attempt{})
-	if err == nil || ctx.Err() != nil || len(all.Graphs) == 0 {
+	if err == nil || ctx.Err() != nil {
 		return all, published, err
 	}
 	how, note := m.around(ctx, all, err)
@@ -109,6 +110,12 @@ func (m *imageBuild) deliver(ctx context.Context) (made, publish.Published, erro
 
 // around returns how to build once more after something failed, the zero value where that would be of no use, and what a user should know.
 func (m *imageBuild) around(ctx context.Context, all made, failed error) (how attempt, notes []string) {
+	if diagnose.Damaged(failed) && m.daemon.Sweep(ctx) == nil {
+		how.swept = true
+	}
+	if len(all.Graphs) == 0 {
+		return how, nil
+	}
 	if err := publish.CachesReadable(ctx, m.registry, all.Decided); err != nil {
 		how.uncached = true
 		return how, []string{fmt.Sprintf("built without the cache beside the image, which cannot be read and is written anew: %v", err)}

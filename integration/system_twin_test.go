@@ -54,7 +54,9 @@ apt install -y --no-install-recommends ` + strings.Join(packages, " ")
 	var err error
 	var ready sync.WaitGroup
 	ca := networkCA(t)
-	ready.Go(func() { twin, err = tb.Daemon.RunTwin(t.Context(), base, script, ca, append(slices.Clone(accountFiles), loaderCache)...) })
+	ready.Go(func() {
+		twin, err = tb.Daemon.RunTwin(t.Context(), base, script, ca, append(slices.Clone(accountFiles), loaderCache)...)
+	})
 	return func() *testbed.Twin {
 		t.Helper()
 		if ready.Wait(); err != nil {

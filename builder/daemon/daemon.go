@@ -3,6 +3,7 @@
 package daemon
 
 import (
+	"context"
 	"path/filepath"
 	"time"
 
@@ -92,6 +93,12 @@ type Daemon struct {
 
 // Close ends the connection. The daemon itself keeps running.
 func (d *Daemon) Close() error { return d.Client.Close() }
+
+// Sweep has the daemon throw away downloads of layers that nobody goes on with. What is left of one that arrived broken would be resumed each time, and never fit
+// (containerd core/content, Copy). A prune that matches nothing is followed by the collection of what is not referenced (BuildKit cache/manager.go), and drops no cache.
+func (d *Daemon) Sweep(ctx context.Context) error {
+	return d.Client.Prune(ctx, nil, bkclient.WithFilter([]string{"id==none"}))
+}
 
 // Identity names the daemon and its store for as long as it keeps what it made: another daemon at the same address is another one, and so is the same state at another
 // address, for what lies there could be a copy.

@@ -32,11 +32,20 @@ var rules = []rule{
 	{match: gitLacking, code: fault.Entitlement, say: "the daemon has no git, and a source is a repository", hints: []string{gitHint}},
 	{match: lazyregexp.New(`exec format error`), code: fault.Platform, say: "the daemon cannot run programs of this platform",
 		hints: []string{"install the emulator on the daemon's machine: apt-get install qemu-user-static"}},
+	{match: damaged, code: fault.Registry, say: "what the registry sent of a layer is not what its digest promises",
+		hints: []string{"something between the daemon and the registry cuts or changes what it sends: a proxy, a mirror", "run the same command again"}, retry: true},
 	{match: lazyregexp.New(`session .*not found|no active session|failed to get session|session healthcheck failed`), code: fault.DaemonLost,
 		say: "the daemon lost the connection to this build", hints: []string{"run the same command again: finished steps are cached"}, retry: true},
 	{match: lazyregexp.New(`(?i)error reading server preface|connection refused|connection reset|transport is closing|error while dialing`), code: fault.DaemonLost,
 		say: "a connection broke", hints: []string{"run the same command again: finished steps are cached"}, retry: true},
 }
+
+// damaged are the words of containerd's content store for a blob that did not arrive as it was announced (core/content/helpers.go, plugins/content/local/writer.go), and of
+// BuildKit's for one that ended early (util/contentutil).
+var damaged = lazyregexp.New(`unexpected commit (?:digest|size)|failed size validation|short read: expected \d+ bytes`)
+
+// Damaged reports whether a build failed because a layer did not arrive as it was announced.
+func Damaged(err error) bool { return err != nil && damaged.MatchString(err.Error()) }
 
 var caHints = []string{
 	"the daemon itself needs the CA: start it with SSL_CERT_FILE, or set ca= for the registry in its buildkitd.toml",
