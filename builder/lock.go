@@ -74,7 +74,7 @@ func locks(ctx context.Context, a lookup.Asker, v Variant, o LockOptions) ([]Loc
 		}
 		stage := Variant{Profile: v.Profile, Lock: v.StageLocks[string(name)]}
 		for _, r := range v.Recipes {
-			stage.Recipes = append(stage.Recipes, r.With(*lookup.StageRequirements(r, name)))
+			stage.Recipes = append(stage.Recipes, lookup.Staged(r, lookup.StageRequirements(r, name)))
 		}
 		locked, err := lock(ctx, a, stage, o, lookup.Constraints(runtime.Lock))
 		if err != nil {

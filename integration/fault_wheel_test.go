@@ -15,6 +15,7 @@ import (
 func TestUnsafeWheels(t *testing.T) {
 	b := connect(t, testbed.Shared(t).Daemon.Addr())
 	x := testbed.NewIndex(t, testbed.IndexOptions{})
+	strict := map[string]bool{"twice": true, "lying": true, "linked": true} // what pip and uv install
 	for _, test := range []struct {
 		name, entry string
 		files       map[string]string
@@ -37,7 +38,14 @@ func TestUnsafeWheels(t *testing.T) {
 			good := pure(x, "good", "1.0")
 			p := indexed(t, x, test.name, "")
 			p.handLock(x, entry{name: test.name, version: "1.0", files: []string{file}}, entry{name: "good", version: "1.0", files: []string{good}})
-			err := p.try(b)
+			v := p.variant("cpu")
+			if strict[test.name] {
+				if err := p.attempt(b, p.quiet(v)); err != nil {
+					t.Errorf("refused without being asked to: %v", err)
+				}
+			}
+			v.Recipes[0].Requires.StrictWheels = strict[test.name]
+			err := p.attempt(b, p.quiet(v))
 			want{code: fault.WheelUnsafe, says: append(test.says, file, test.entry), hints: []string{"choose another version"}}.check(t, err)
 			for _, f := range fault.All(err) {
 				if f.Code != fault.WheelUnsafe || strings.Contains(f.Message, good) {

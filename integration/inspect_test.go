@@ -8,6 +8,8 @@ import (
 
 	"github.com/mlbuild/mlbuild/builder"
 	"github.com/mlbuild/mlbuild/integration/testbed"
+	"github.com/mlbuild/mlbuild/llb/wheel/wheeltest"
+	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pypi"
 )
 
@@ -30,7 +32,9 @@ func TestLockLooksIntoWheels(t *testing.T) {
 			name + "/__init__.py": "", "shared/same.py": "same", "shared/differs.py": marker,
 		})
 	}
-	b, p := connect(t, tb.Daemon.Addr()), fromStandIn(t, x, "one", "other")
+	x.AddWheel("simple", "flawed", "1.0", "py3-none-any", map[string]string{"flawed.py": "", "flawed/A.py": "1", "flawed/a.py": "2", "flawed.pth": "flawed\n"},
+		wheeltest.Record(func(s string) string { return strings.Replace(s, "flawed.py,", "gone.py,", 1) }))
+	b, p := connect(t, tb.Daemon.Addr()), fromStandIn(t, x, "one", "other", "flawed")
 	locks, err := b.Lock(t.Context(), p.request(p.variant("cpu")), builder.LockOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -42,6 +46,11 @@ func TestLockLooksIntoWheels(t *testing.T) {
 	if !slices.ContainsFunc(locks[0].Notes, func(n string) bool { return strings.Contains(n, "one and other both bring shared/differs.py") }) {
 		t.Errorf("notes: %q", locks[0].Notes)
 	}
+	for _, want := range []string{`flawed 1.0: "flawed.py": RECORD does not list it; "flawed/a.py": it differs from "flawed/A.py" in nothing but case; "gone.py": RECORD lists it`, "other's stays; for the other's: python: {last: [one]}"} {
+		if !slices.ContainsFunc(locks[0].Notes, func(n string) bool { return strings.Contains(n, want) }) {
+			t.Errorf("notes: %q, want %s", locks[0].Notes, want)
+		}
+	}
 	wheels, err := locks[0].Lock.Select(pypi.Target{Python: "3.11", Platform: "linux/amd64"})
 	if err != nil {
 		t.Fatal(err)
@@ -50,6 +59,28 @@ func TestLockLooksIntoWheels(t *testing.T) {
 		if w.Size < 200 || w.Size > 10_000 {
 			t.Errorf("%s: %d bytes", w.Filename, w.Size)
 		}
+	}
+}
+
+// TestLockRefusesWheels: a wheel that could not be installed, or only with leave, is refused by the lock already, with the line that allows it.
+func TestLockRefusesWheels(t *testing.T) {
+	tb, x := testbed.Shared(t), testbed.NewIndex(t, testbed.IndexOptions{})
+	x.AddWheel("simple", "starter", "1.0", "py3-none-any", map[string]string{"starter.pth": "import os\n", "plain.pth": "starter\n"})
+	x.AddWheel("simple", "slip", "1.0", "py3-none-any", map[string]string{"../../etc/cron.d/slip": "x"})
+	b := connect(t, tb.Daemon.Addr())
+	for _, c := range []struct{ name, says, hint string }{
+		{"starter", `starter-1.0-py3-none-any.whl: "starter.pth" runs code at every start of Python`, "python: {allow: [starter/starter.pth]}"},
+		{"slip", `slip-1.0-py3-none-any.whl: "../../etc/cron.d/slip": its name has`, "choose another version"},
+	} {
+		p := fromStandIn(t, x, c.name)
+		_, err := b.Lock(t.Context(), p.request(p.variant("cpu")), builder.LockOptions{})
+		want{code: fault.WheelUnsafe, says: []string{c.says}, hints: []string{c.hint}}.check(t, err)
+	}
+	p := fromStandIn(t, x, "starter")
+	v := p.variant("cpu")
+	v.Recipes[0].Requires.Allow = []string{"starter/starter.pth"}
+	if _, err := b.Lock(t.Context(), p.request(v), builder.LockOptions{}); err != nil {
+		t.Error(err)
 	}
 }
 

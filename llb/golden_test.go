@@ -44,7 +44,7 @@ func TestCacheKeys(t *testing.T) {
 
 // TestPlanPrints holds the names under which a plan is printed: scripts read them.
 func TestPlanPrints(t *testing.T) {
-	plan := layerplan.Plan{BaseLayers: 4, Layers: layerplan.PlanWheels(llbtest.Wheels()[3:4], llbtest.Budget, 90)[:1]}
+	plan := layerplan.Plan{BaseLayers: 4, Layers: layerplan.PlanWheels(llbtest.Wheels()[3:4], llbtest.Budget, 90, nil)[:1]}
 	data, err := json.Marshal(plan)
 	if err != nil {
 		t.Fatal(err)

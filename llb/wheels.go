@@ -17,7 +17,7 @@ func wheelLayers(r *recipe.Recipe, in given, below ops.Layers, limit int) (ops.L
 	there, sources := wheelbuild.Split(in.Wheels)
 	helper := ops.HelperRoot(in.Helpers.Wheels)
 	var layers ops.Layers
-	for _, l := range layerplan.PlanWheels(there, r.Layers, limit-len(sources)) {
+	for _, l := range layerplan.PlanWheels(there, r.Layers, limit-len(sources), r.Requires.Last) {
 		layers = layers.And(install.Wheels(helper, l, r, in.setting()))
 	}
 	built, err := builtLayers(r, in, sources, below.And(layers...))
@@ -30,7 +30,7 @@ func stageWheelLayers(r *recipe.Recipe, in given, runtime ops.Layers) (ops.Layer
 	limit := room(r, in.Base, runtime, reserved(r, len(runtime.OfKind(layerplan.KindModel)))) - len(sources)
 	helper := ops.HelperRoot(in.Helpers.Wheels)
 	var layers ops.Layers
-	for _, l := range layerplan.PlanWheels(there, r.Layers, limit) {
+	for _, l := range layerplan.PlanWheels(there, r.Layers, limit, r.Requires.Last) {
 		layers = layers.And(install.Wheels(helper, l, install.WithStartup(r, l.Wheels), in.setting()))
 	}
 	built, err := builtLayers(r, in, sources, runtime.And(layers...))

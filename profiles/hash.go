@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
+	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
@@ -25,6 +27,12 @@ func requiresInputs(report *yamldoc.Report, r *recipe.Recipe, glibc string) stri
 	}{r.Requires, r.Python.Version, r.Accelerator.Kind, r.Accelerator.CUDA, glibc, "", r.Builder.Constraints}
 	if r.Base.Packages {
 		inputs.Base = r.Base.Ref
+	}
+	// What a wheel may bring, and which of two stands above, changes nothing of the choice: of allow, only names of packages count.
+	inputs.Requires.Last, inputs.Requires.StrictWheels = nil, false
+	inputs.Requires.Allow = slices.DeleteFunc(slices.Clone(inputs.Requires.Allow), func(item string) bool { return strings.Contains(item, "/") })
+	if len(inputs.Requires.Allow) == 0 {
+		inputs.Requires.Allow = nil
 	}
 	inputs.Requires.Inputs, inputs.Requires.Lock, inputs.Requires.Rename, inputs.Requires.Hashes = "", "", nil, nil
 	// The struct has only texts, lists and maps of texts: its JSON is canonical, maps are written sorted.

@@ -25,6 +25,26 @@ func settings(t *testing.T, text string, sel Selection) *recipe.Recipe {
 	return r
 }
 
+// TestLockIgnoresLeave: what a wheel may bring, and which of two stands above, leaves the lock as it is; the name of a package that is allowed does not.
+func TestLockIgnoresLeave(t *testing.T) {
+	inputs := func(python string) string {
+		return settings(t, "python: {requirements: [requirements.txt]"+python+"}\n", Selection{}).Requires.Inputs
+	}
+	plain := inputs("")
+	for _, python := range []string{", allow: [Demo.x/demo.pth]", ", last: [flask]", ", strict_wheels: true"} {
+		if inputs(python) != plain {
+			t.Errorf("%s makes the lock stale", python)
+		}
+	}
+	if inputs(", allow: [xgboost]") == plain {
+		t.Error("an allowed package leaves the lock as it is")
+	}
+	r := settings(t, "python: {requirements: [requirements.txt], allow: [Demo.x/demo.pth], last: [Flask, my_lib, flask], strict_wheels: true}\n", Selection{})
+	if q := r.Requires; !slices.Equal(q.Allow, []string{"demo-x/demo.pth"}) || !slices.Equal(q.Last, []string{"flask", "my-lib"}) || !q.StrictWheels {
+		t.Errorf("%+v", q)
+	}
+}
+
 // TestPresets: those of a GPU are taken in CUDA profiles alone, and app.env wins over all.
 func TestPresets(t *testing.T) {
 	const text = "app: {presets: [pytorch-memory, tf-growth, no-bytecode, one-thread], env: {OMP_NUM_THREADS: \"2\"}}\n"

@@ -157,6 +157,7 @@ var unsafeHints = []struct {
 	says string // in the message; "" = whatever it says
 	hint string
 }{
+	{fault.WheelUnsafe, "if you trust it", "python: {allow: [project/file]} allows what the message names; or choose another version"},
 	{fault.WheelUnsafe, "", "a wheel like this should not be installed; tell its maintainers, or choose another version"},
 	{fault.DebUnsafe, "", "a package like this should not be installed; tell whoever runs its repository, or choose another version"},
 	{fault.Step, "", "outputs: says where the files are that the commands make"},

@@ -3,7 +3,6 @@ package lookup
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -47,10 +46,14 @@ func Choose(r *recipe.Recipe, lock *pylock.Lock, glibc string, base Contents) (C
 	if err != nil {
 		return Choice{}, err
 	}
+	flaws, err := checkLooked(r, lock, wheels)
+	if err != nil {
+		return Choice{}, err
+	}
 	pruned, uncounted := countPruned(r.Prune, lock, wheels)
 	c := Choice{
 		CUDA: compat.Known().Frameworks.CUDA(packages), Glibc: glibc, Pruned: pruned,
-		Notes: slices.Concat(notes, sourceNotes(wheels), otherBuilds(r, wheels), overlapNotes(lock, wheels), uncounted),
+		Notes: slices.Concat(notes, sourceNotes(wheels), otherBuilds(r, wheels), flaws, overlapNotes(r, lock, wheels), uncounted),
 	}
 	c.Wheels, c.Spared, c.BaseNotes = base.subtract(lock, wheels, query.Mentioned(r))
 	c.Wheels = withProject(r.Builder.Project, c.Wheels)
@@ -111,22 +114,6 @@ func otherBuilds(r *recipe.Recipe, wheels []pylock.Wheel) []string {
 		release, local, _ := strings.Cut(w.Version, "+")
 		if local != "" && slices.ContainsFunc(r.Requires.Hashes, func(h recipe.PinnedHashes) bool { return h.Name == w.Name && h.Version == release }) {
 			notes = append(notes, fmt.Sprintf("the hashes that the requirements name for %s %s are not those of %s, which the profile takes; its own come from its index", w.Name, release, w.Version))
-		}
-	}
-	return notes
-}
-
-// overlapNotes names packages that bring the same path with different bytes. The plan's order decides whose stays.
-func overlapNotes(lock *pylock.Lock, wheels []pylock.Wheel) []string {
-	have := map[string]bool{}
-	for _, w := range wheels {
-		have[w.Name] = true
-	}
-	var notes []string
-	for _, pair := range slices.Sorted(maps.Keys(lock.Tool.Overlaps)) {
-		if a, b, ok := strings.Cut(pair, " "); ok && have[a] && have[b] {
-			notes = append(notes, fmt.Sprintf("%s and %s both bring %s with different contents; the later layer's stays",
-				a, b, strings.Join(lock.Tool.Overlaps[pair], ", ")))
 		}
 	}
 	return notes

@@ -6,10 +6,18 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mlbuild/mlbuild/llb/install"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
+
+// Staged is the recipe of a stage that asks for q beside what the runtime asks for. The stage may have what only stages may have.
+func Staged(r *recipe.Recipe, q *recipe.StageRequirements) *recipe.Recipe {
+	staged := r.With(*q)
+	staged.Requires.Allow = slices.Concat(staged.Requires.Allow, install.StageStartup())
+	return staged
+}
 
 // PackageStages are the stages that may have packages beside the runtime's, sorted.
 var PackageStages = []recipe.Stage{recipe.StageDev, recipe.StageTesting}
@@ -49,7 +57,7 @@ func (s Stage) Find(ctx context.Context, r *recipe.Recipe, base Base, runtime Ch
 	if q == nil {
 		return StagePackages{}, nil
 	}
-	staged := r.With(*q)
+	staged := Staged(r, q)
 	locked, err := s.fromLock(staged, base, runtime)
 	if err != nil {
 		return StagePackages{}, err

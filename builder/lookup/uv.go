@@ -139,6 +139,7 @@ func (u UV) stamp(ctx context.Context, q UVQuery, in query.ResolveInputs, text, 
 		return nil, nil, err
 	}
 	tool.Overlaps, tool.Sizes = seen.Overlaps, missingSizes(plain, seen.Sizes)
+	tool.Startup, tool.Flaws, tool.Refused = judged(plain, seen)
 	tool.Pruning, tool.Pruned = r.Prune.Key(), query.Pruned(r.Prune, seen.Files)
 	stamped, err := pylock.Stamp(text, tool)
 	if err != nil {

@@ -2,7 +2,7 @@
 // network. mlbuild carries it to the build daemon. Its bytes are part of the cache key of every wheel layer, so it imports
 // as little as possible.
 //
-//	mlbuild-unpack -python 3.11 -out /out [-part k/n] [-allow-pth project/file.pth] [-prune rule] [-keep pattern] wheel…
+//	mlbuild-unpack -python 3.11 -out /out [-part k/n] [-allow-pth project/file.pth] [-strict] [-prune rule] [-keep pattern] wheel…
 //
 // Wheels are installed in the order given; a file that two of them have is the later one's. Files appear below
 // /out/opt/venv. Faults and warnings are printed to stderr, one a line; the exit status is 1 after a fault, 2 after a wrong
@@ -67,6 +67,7 @@ func parse(args []string, stderr io.Writer) (*command, error) {
 		c.options.AllowPth = append(c.options.AllowPth, s)
 		return nil
 	})
+	flags.BoolVar(&c.options.Strict, "strict", false, "refuse wheels that are not as the specification wants them")
 	flags.Func("prune", "`patterns` of files to leave out, separated by colons; the last that matches decides, and ! begins an exception (repeats)", func(s string) error {
 		c.options.Prune.Rules = append(c.options.Prune.Rules, strings.Split(s, ":"))
 		return nil
@@ -126,11 +127,22 @@ func (c *command) install(stderr io.Writer) error {
 			continue
 		}
 		name := filepath.Base(path)
+		if n := len(done.Flaws); n > 0 {
+			fmt.Fprintf(stderr, "note: %s: %s%s; installed as pip does, with a RECORD of what is there\n", name, done.Flaws[0], andMore(n-1))
+		}
 		for _, file := range done.Replaced {
 			fmt.Fprintf(stderr, "warning: %s: %s replaces a file of another wheel with other contents\n", file, name)
 		}
 	}
 	return faults.Err()
+}
+
+// andMore says how many more flaws there are.
+func andMore(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", and %d more", n)
 }
 
 func (c *command) installOne(root *os.Root, path string) (*wheel.Installed, error) {

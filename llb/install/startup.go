@@ -1,6 +1,7 @@
 package install
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/mlbuild/mlbuild/profiles/pylock"
@@ -13,6 +14,9 @@ var stageStartup = map[string]string{
 	"coverage":   "coverage/a1_coverage.pth",
 	"pytest-cov": "pytest-cov/pytest-cov.pth",
 }
+
+// StageStartup lists the startup files that only stages may have without being allowed, as items of python.allow.
+func StageStartup() []string { return slices.Sorted(maps.Values(stageStartup)) }
 
 // WithStartup is a recipe that prunes nothing and allows the well-known startup files of packages.
 func WithStartup(r *recipe.Recipe, packages []pylock.Wheel) *recipe.Recipe {

@@ -46,9 +46,12 @@ func Wheels(root bkllb.State, l layerplan.Layer, r *recipe.Recipe, set ops.Setti
 func RuleArgs(r *recipe.Recipe) []string {
 	var args []string
 	for _, a := range r.Requires.Allow {
-		if strings.HasSuffix(a, ".pth") {
+		if strings.Contains(a, "/") {
 			args = append(args, "-allow-pth", a)
 		}
+	}
+	if r.Requires.StrictWheels {
+		args = append(args, "-strict")
 	}
 	for _, rule := range r.Prune.Rules {
 		args = append(args, "-prune", strings.Join(rule.Patterns, ":"))

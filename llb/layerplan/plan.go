@@ -43,7 +43,11 @@ func (l Layer) FromContext() bool { return l.Kind == KindApp || l.Kind == KindTe
 // PlanWheels decides which wheel goes into which layer: a large one, and one of unknown size, has a layer of its own; a very
 // large one is split; the others share bins by a hash of their name, so that adding or bumping one package touches one layer.
 // limit is the number of layers there is room for; too many large wheels send the smallest of them to the bins.
-func PlanWheels(wheels []pylock.Wheel, b recipe.LayerBudget, limit int) []Layer {
+// last are packages that have layers of their own above all others, the later above the earlier.
+func PlanWheels(wheels []pylock.Wheel, b recipe.LayerBudget, limit int, last []string) []Layer {
+	if len(last) > 0 {
+		return withLast(wheels, b, limit, last)
+	}
 	own, small := splitBySize(wheels, b.OwnBytes)
 	slices.SortFunc(own, func(x, y pylock.Wheel) int {
 		return cmp.Or(cmp.Compare(weight(y), weight(x)), cmp.Compare(x.Name, y.Name))
@@ -61,6 +65,21 @@ func PlanWheels(wheels []pylock.Wheel, b recipe.LayerBudget, limit int) []Layer 
 		small = append(small, own[len(own)-1])
 		own = own[:len(own)-1]
 	}
+}
+
+// withLast plans the wheels with those of last above the others.
+func withLast(wheels []pylock.Wheel, b recipe.LayerBudget, limit int, last []string) []Layer {
+	isLast := func(w pylock.Wheel) bool { return slices.Contains(last, w.Name) }
+	var above []Layer
+	for _, name := range last {
+		for _, w := range wheels {
+			if w.Name == name {
+				above = append(above, wheelLayers(w, parts(w, b.Split))...)
+			}
+		}
+	}
+	others := slices.DeleteFunc(slices.Clone(wheels), isLast)
+	return append(PlanWheels(others, b, limit-len(above), nil), above...)
 }
 
 func splitBySize(wheels []pylock.Wheel, least int64) (own, small []pylock.Wheel) {

@@ -49,10 +49,19 @@ func TestPlanWheels(t *testing.T) {
 			[]string{"torch 1.2.3", "x 1.2.3", "2 small wheels (bin 3)"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if d := cmp.Diff(c.want, layerNames(PlanWheels(c.wheels, plantest.Budget, c.limit))); d != "" {
+			if d := cmp.Diff(c.want, layerNames(PlanWheels(c.wheels, plantest.Budget, c.limit, nil))); d != "" {
 				t.Errorf("layers (-want +got):\n%s", d)
 			}
 		})
+	}
+}
+
+// TestLastWheels: packages of python.last have layers of their own above all others, in its order.
+func TestLastWheels(t *testing.T) {
+	wheels := []pylock.Wheel{plantest.Wheel("torch", 210*mb), plantest.Wheel("six", 1000), plantest.Wheel("cv", 60*mb), plantest.Wheel("tiny", 10)}
+	want := []string{"cv 1.2.3", "1 small wheel (bin 6)", "tiny 1.2.3", "torch 1.2.3 (part 1 of 2)", "torch 1.2.3 (part 2 of 2)"}
+	if d := cmp.Diff(want, layerNames(PlanWheels(wheels, plantest.Budget, 90, []string{"tiny", "torch", "none"}))); d != "" {
+		t.Errorf("layers (-want +got):\n%s", d)
 	}
 }
 
@@ -69,7 +78,7 @@ func TestPartsOfAWheel(t *testing.T) {
 	if n := parts(plantest.Wheel("x", 900*mb), 0); n != 1 {
 		t.Errorf("without a split size there are %d parts", n)
 	}
-	for k, l := range PlanWheels([]pylock.Wheel{plantest.Wheel("x", 420*mb)}, plantest.Budget, 90) {
+	for k, l := range PlanWheels([]pylock.Wheel{plantest.Wheel("x", 420*mb)}, plantest.Budget, 90, nil) {
 		if l.Part != (wheel.Part{K: k, N: 3}) || l.Size != 140*mb || len(l.Wheels) != 1 {
 			t.Errorf("part %d: %+v", k, l)
 		}
@@ -82,13 +91,13 @@ func TestBinsAreStable(t *testing.T) {
 	for i := range 60 {
 		many = append(many, plantest.Wheel(fmt.Sprintf("package-%d", i), 20_000))
 	}
-	before := binOf(PlanWheels(many, plantest.Budget, 90))
+	before := binOf(PlanWheels(many, plantest.Budget, 90, nil))
 	if len(before) != 60 {
 		t.Fatalf("%d wheels lie in bins, want 60", len(before))
 	}
 	for i := range many {
 		without := slices.Delete(slices.Clone(many), i, i+1)
-		for name, bin := range binOf(PlanWheels(without, plantest.Budget, 90)) {
+		for name, bin := range binOf(PlanWheels(without, plantest.Budget, 90, nil)) {
 			if before[name] != bin {
 				t.Fatalf("without %s, %s moves from %s to %s", many[i].Name, name, before[name], bin)
 			}
@@ -96,7 +105,7 @@ func TestBinsAreStable(t *testing.T) {
 	}
 	with := append(slices.Clone(many), plantest.Wheel("newcomer", 1), plantest.Wheel("huge", 700*mb))
 	slices.Reverse(with)
-	for name, bin := range binOf(PlanWheels(with, plantest.Budget, 90)) {
+	for name, bin := range binOf(PlanWheels(with, plantest.Budget, 90, nil)) {
 		if old, ok := before[name]; ok && old != bin {
 			t.Errorf("with more wheels, %s moves from %s to %s", name, old, bin)
 		}

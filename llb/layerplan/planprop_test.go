@@ -34,14 +34,14 @@ func TestPlanProperties(t *testing.T) {
 	for run := range 300 {
 		b := recipe.LayerBudget{OwnBytes: rnd.Int64N(20 * mb), Split: rnd.Int64N(300 * mb), Bins: 1 + rnd.IntN(32)}
 		wheels, limit := randomWheels(rnd), b.Bins+rnd.IntN(120)
-		layers := PlanWheels(wheels, b, limit)
+		layers := PlanWheels(wheels, b, limit, nil)
 		if len(layers) > limit {
 			t.Errorf("run %d: %d layers, limit %d", run, len(layers), limit)
 		}
 		checkPartition(t, run, wheels, layers)
 		checkOrder(t, run, layers)
 		slices.Reverse(wheels)
-		if d := cmp.Diff(layers, PlanWheels(wheels, b, limit)); d != "" {
+		if d := cmp.Diff(layers, PlanWheels(wheels, b, limit, nil)); d != "" {
 			t.Errorf("run %d: another order of wheels gives another plan:\n%s", run, d)
 		}
 	}

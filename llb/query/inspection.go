@@ -27,6 +27,16 @@ type Inspected struct {
 	Files map[string]map[string]int64 `json:"files"`
 	// Requires are the requirements of each wheel, by its package. Only where packages are replaced.
 	Requires map[string][]string `json:"requires"`
+	// Startup are the files of each wheel that Python may run at every start, sha256 (hex) → path relative to site-packages → contents.
+	Startup map[string]map[string][]byte `json:"startup"`
+	// Odd are the wheels whose directory and RECORD have to be looked at, by sha256 (hex).
+	Odd map[string]OddWheel `json:"odd"`
+}
+
+// OddWheel is what a wheel's directory lists, and its RECORD.
+type OddWheel struct {
+	Entries []wheel.Listed `json:"entries"`
+	Record  []byte         `json:"record"`
 }
 
 // Inspection compiles the step that looks into wheels where they lie: their sizes, which a plain HTML index does not give, and paths that two

@@ -1,4 +1,5 @@
-"""Looks into wheels without downloading them: their sizes, and which of them bring the same path with different bytes.
+"""Looks into wheels without downloading them: their sizes, which of them bring the same path with different bytes, files that run at every start of Python,
+and what is odd about their directories.
 
 Reads /in/wheels.json, a list of {"package", "url", "sha256", "auth", "list", "requires"}; writes /out/report.json. Only the end of each wheel is asked for
 (range requests, RFC 9110 section 14): the zip directory, RECORD and the entry points. What cannot be learnt is left out.
@@ -10,6 +11,7 @@ import email.parser
 import io
 import json
 import os
+import re
 import ssl
 import urllib.request
 import zipfile
@@ -17,6 +19,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 TAIL = 256 * 1024
 MAX_RECORD = 64 * 1024 * 1024
+MAX_STARTUP = 64 * 1024
+MAX_ODD = 4 * 1024 * 1024  # bytes of all odd wheels' RECORDs
 
 
 class Remote(io.RawIOBase):
@@ -98,6 +102,67 @@ def files(remote):
     return found
 
 
+def entries(archive):
+    """What the zip's directory lists: names as they are in it, sizes, Unix modes."""
+    found = []
+    for info in archive.infolist():
+        name = info.orig_filename
+        if not info.flag_bits & 0x800:
+            try:
+                name = name.encode("cp437").decode()  # builders forget the flag of names in UTF-8
+            except ValueError:
+                pass
+        found.append({"name": name, "size": info.file_size, "mode": info.external_attr >> 16})
+    return found
+
+
+ROW = re.compile(r"sha(256|384|512)=[A-Za-z0-9_-]{43,86}=*")
+NAME = re.compile(r"(?![^/]:)(?!.*//)[^\\\x00-\x1f:/][^\\\x00-\x1f]*")
+PART = re.compile(r"(^|/)\.{1,2}(/|$)")
+SCHEME = re.compile(r"[^/]*\.data/(?!(purelib|platlib|headers|scripts|data)/.)|[^/]*\.data/(scripts|data/bin)/(python|pip|activate|deactivate)|[^/]*\.data/data/(pyvenv\.cfg|lib64|bin$|lib$|include$)", re.I)
+
+
+def is_odd(listed, record, top):
+    """Whether somebody has to look closer: false for a wheel whose RECORD lists each of its files, which have plain names."""
+    sizes = {e["name"]: e["size"] for e in listed if not e["name"].endswith("/")}
+    own = {f"{top}/RECORD", f"{top}/RECORD.jws", f"{top}/RECORD.p7s"}
+    try:
+        rows = {row[0]: row for row in csv.reader(io.StringIO(record.decode())) if not row[0].endswith("/")}
+        plain = all(len(row) == 3 and (name in own or ROW.fullmatch(row[1]) and int(row[2] or sizes[name]) == sizes[name]) for name, row in rows.items())
+    except (csv.Error, LookupError, ValueError):
+        return True
+    names = [e["name"] for e in listed]
+    return (
+        not plain
+        or set(rows) | own != set(sizes) | own
+        or len({n.rstrip("/").lower() for n in names}) != len(names)
+        or any(not NAME.fullmatch(n) or PART.search(n) or SCHEME.match(n) for n in names)
+        or any(e["mode"] >> 12 not in ((0, 4) if e["name"].endswith("/") else (0, 8)) for e in listed)
+        or any(n.rpartition("/")[0] in sizes for n in names)
+        or any(f"{top}/{n}" not in sizes for n in ("WHEEL", "METADATA"))
+        or len({n.partition("/")[0] for n in names if n.partition("/")[0].endswith(".dist-info")}) != 1
+    )
+
+
+def look(remote):
+    """The files that Python may run at every start, and the directory with the RECORD where it is odd."""
+    archive = zipfile.ZipFile(remote)
+    record = next(n for n in archive.namelist() if n.endswith(".dist-info/RECORD") and n.count("/") == 1)
+    startup = {}
+    for info in archive.infolist():
+        path = installed(info.filename) or ""
+        stem = path.partition("/")[0].partition(".")[0]
+        runs = "/" not in path and path.endswith((".pth", ".start")) or stem in ("sitecustomize", "usercustomize")
+        if runs and not info.is_dir() and info.file_size <= MAX_STARTUP:
+            startup[path] = base64.b64encode(archive.read(info)).decode()
+    if archive.getinfo(record).file_size > MAX_RECORD:
+        return startup, None
+    listed, text = entries(archive), archive.read(record)
+    if not is_odd(listed, text, record.partition("/")[0]):
+        return startup, None
+    return startup, {"entries": listed, "record": base64.b64encode(text).decode()}
+
+
 def requirements(remote):
     """What the wheel says that it requires."""
     archive = zipfile.ZipFile(remote)
@@ -106,14 +171,16 @@ def requirements(remote):
 
 
 def inspect(wheel):
-    size, listed, required = 0, {}, []
+    size, listed, required, startup, odd = 0, {}, [], {}, None
     try:
         remote = Remote(wheel["url"], authorization(wheel.get("auth")))
-        size, listed = remote.size, files(remote) if remote.ranged else {}
+        size = remote.size
+        startup, odd = look(remote) if remote.ranged else ({}, None)
+        listed = files(remote) if remote.ranged else {}
         required = requirements(remote) if wheel.get("requires") and remote.ranged else []
     except (OSError, ValueError, KeyError, StopIteration, zipfile.BadZipFile):
         pass
-    return size, listed, required
+    return size, listed, required, startup, odd
 
 
 def main():
@@ -121,8 +188,13 @@ def main():
         wheels = json.load(f)
     with ThreadPoolExecutor(16) as pool:
         results = list(pool.map(inspect, wheels))
-    sizes, listed, first, overlaps, required = {}, {}, {}, {}, {}
-    for wheel, (size, paths, requires) in zip(wheels, results):
+    sizes, listed, first, overlaps, required, starting, odds, room = {}, {}, {}, {}, {}, {}, {}, MAX_ODD
+    for wheel, (size, paths, requires, startup, odd) in zip(wheels, results):
+        if startup:
+            starting[wheel["sha256"]] = startup
+        if odd and len(odd["record"]) <= room:
+            room -= len(odd["record"])
+            odds[wheel["sha256"]] = odd
         if requires:
             required[wheel["package"]] = requires
         if size:
@@ -134,7 +206,8 @@ def main():
             if other != wheel["package"] and same != digest:
                 overlaps.setdefault(other + " " + wheel["package"], []).append(path)
     with open("/out/report.json", "w", encoding="utf-8") as f:
-        json.dump({"sizes": sizes, "overlaps": {k: v[:5] for k, v in overlaps.items()}, "files": listed, "requires": required}, f, sort_keys=True)
+        report = {"sizes": sizes, "overlaps": {k: v[:5] for k, v in overlaps.items()}, "files": listed, "requires": required, "startup": starting, "odd": odds}
+        json.dump(report, f, sort_keys=True)
 
 
 main()

@@ -32,6 +32,9 @@ func parseEntryPoints(data []byte) ([]entryPoint, []error) {
 			continue
 		}
 		if section != "console_scripts" && section != "gui_scripts" {
+			if section != "" && line[0] > ' ' && !strings.ContainsAny(text, "=:") {
+				errs = append(errs, fmt.Errorf("%q of section %s has no value", text, section))
+			}
 			continue
 		}
 		p, err := parseEntryPoint(text)

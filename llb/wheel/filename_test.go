@@ -54,7 +54,8 @@ func TestSpellings(t *testing.T) {
 			data := wheeltest.Build(c.name, c.version, tag, nil)
 			path := writeAs(t, wheeltest.Filename(c.fileName, c.fileVersion, tag), data)
 			if !c.same {
-				refused(t, path, options, "does not belong to "+c.fileName)
+				refused(t, path, strictly, "does not belong to "+c.fileName)
+				refused(t, path, options, " "+c.fileName+" "+c.fileVersion)
 				return
 			}
 			_, done := install(t, path, options)

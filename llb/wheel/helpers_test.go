@@ -23,6 +23,9 @@ const (
 
 var options = wheel.Options{Python: "3.11"}
 
+// strictly refuses what installers take although the specification does not.
+var strictly = wheel.Options{Python: "3.11", Strict: true}
+
 // demo writes a wheel of the distribution demo 1.0.
 func demo(t testing.TB, files map[string]string, opts ...wheeltest.Option) string {
 	t.Helper()

@@ -22,6 +22,7 @@ type Options struct {
 	Workers   int      // goroutines that inflate, 0 = one for each CPU
 	// Replace lets a file take the place of one that is already there. Otherwise that is an error.
 	Replace bool
+	Strict  bool // refuse what installers take although it is not as the specification wants it
 }
 
 // Installed is what Install did.
@@ -31,6 +32,7 @@ type Installed struct {
 	Files    int      // written
 	Bytes    int64    // written
 	Replaced []string // absolute paths, as the image sees them, that were there with other bytes; sorted
+	Flaws    []string // in what the wheel is not as the specification wants it; sorted
 }
 
 func checkOptions(o Options) error {
@@ -62,7 +64,6 @@ func Install(root *os.Root, wheelPath string, o Options) (*Installed, error) {
 	for _, f := range p.files {
 		if f.part == o.Part.K {
 			files = append(files, f)
-			done.Bytes += f.size
 		}
 	}
 	done.Files = len(files)
@@ -71,10 +72,14 @@ func Install(root *os.Root, wheelPath string, o Options) (*Installed, error) {
 		return nil, err
 	}
 	w := &writer{plan: p, root: root}
-	if err := w.run(jobs(files), workers(o.Workers)); err != nil {
+	if err := w.writeAll(files, workers(o.Workers)); err != nil {
 		return nil, err
 	}
+	for _, f := range files {
+		done.Bytes += f.size
+	}
 	done.Replaced = slices.Sorted(slices.Values(w.replaced))
+	done.Flaws = slices.Sorted(slices.Values(p.rep.flaws))
 	return done, finishDirs(root, dirs)
 }
 

@@ -14,37 +14,45 @@ const (
 )
 
 // header returns the fields of a file in the format of email headers, as WHEEL and METADATA are, by lower-case name. Where
-// a field repeats, the first counts. Continuation lines and the body are skipped.
+// a field repeats, the first counts. Continuation lines and the body are skipped; the body begins at the first line that is no field.
 func header(data []byte) map[string]string {
 	fields := map[string]string{}
 	for line := range bytes.Lines(data) {
 		text := strings.TrimRight(string(line), "\r\n")
-		if text == "" {
-			break
-		}
 		key, value, ok := strings.Cut(text, ":")
+		switch {
+		case strings.HasPrefix(text, " "), strings.HasPrefix(text, "\t"):
+			continue
+		case !ok, !isFieldName(key):
+			return fields
+		}
 		key = strings.ToLower(key)
-		if _, seen := fields[key]; ok && !seen && !strings.HasPrefix(text, " ") && !strings.HasPrefix(text, "\t") {
+		if _, seen := fields[key]; !seen {
 			fields[key] = strings.TrimSpace(value)
 		}
 	}
 	return fields
 }
 
+// isFieldName reports whether s can be the name of a field (RFC 5322 section 2.2): printable ASCII without blanks.
+func isFieldName(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
+}
+
 // checkWheelFile reads the file WHEEL: format version 1 and Root-Is-Purelib. Whether the root is purelib or platlib makes
-// no difference on Linux, but a wheel that does not say is malformed.
-func checkWheelFile(data []byte) error {
+// no difference on Linux, so a wheel that does not say is only flawed.
+func (p *plan) checkWheelFile(data []byte) {
 	fields := header(data)
 	version := fields["wheel-version"]
 	major, _, _ := strings.Cut(version, ".")
 	if major != "1" {
-		return fmt.Errorf("Wheel-Version is %q, only 1.x is known", version)
+		p.rep.add(p.distInfo+"/WHEEL", "Wheel-Version is %q, only 1.x is known", version)
 	}
 	switch strings.ToLower(fields["root-is-purelib"]) {
 	case "true", "false":
-		return nil
+	default:
+		p.rep.flaw(p.distInfo+"/WHEEL", "Root-Is-Purelib is neither true nor false")
 	}
-	return errors.New("Root-Is-Purelib is neither true nor false")
 }
 
 // checkMetadata reads name and version of METADATA and holds them against the file name.
@@ -57,7 +65,7 @@ func checkMetadata(data []byte, f Filename) (name, version string, err error) {
 	return name, version, nil
 }
 
-// findDistInfo returns the one top-level directory name-version.dist-info, which must be that of the file name.
+// findDistInfo returns the one top-level directory name-version.dist-info, which must be of the project of the file name.
 func findDistInfo(entries []*entry, f Filename) (string, error) {
 	found := ""
 	for _, e := range entries {
@@ -73,7 +81,7 @@ func findDistInfo(entries []*entry, f Filename) (string, error) {
 	if found == "" {
 		return "", errors.New("no .dist-info directory")
 	}
-	if !isOf(strings.TrimSuffix(found, ".dist-info"), f) {
+	if name, _, _ := strings.Cut(strings.TrimSuffix(found, ".dist-info"), "-"); normalName(name) != normalName(f.Name) {
 		return "", fmt.Errorf("%s does not belong to %s %s", found, f.Name, f.Version)
 	}
 	return found, nil

@@ -14,9 +14,10 @@ type file struct {
 	path    string // relative to the virtual environment
 	mode    uint32
 	size    int64
-	hash    string // as RECORD writes it; checked while writing
+	hash    string // as RECORD writes it, "" if it says none; held against the contents while writing
 	entry   *entry // nil: content is written
 	content []byte
+	from    string // entry that content was made of, "" = none
 	part    int
 }
 
@@ -48,12 +49,13 @@ type plan struct {
 	byName   map[string]*entry
 	rows     map[string]Row
 	files    []*file // sorted by path
+	own      *file   // RECORD as it is installed, one of files
 }
 
 // newPlan reads and checks a wheel. The error holds every fault that could be found without the ones before it; contents
 // are checked only while they are written.
 func newPlan(src source, o Options) (*plan, error) {
-	p := &plan{source: src, options: o, rep: &report{wheel: path.Base(src.name)}, inflater: newInflater()}
+	p := &plan{source: src, options: o, rep: &report{wheel: path.Base(src.name), strict: o.Strict}, inflater: newInflater()}
 	if err := checkOptions(o); err != nil {
 		return nil, err
 	}
@@ -75,41 +77,67 @@ func (p *plan) readEntries() {
 	entries, err := readZip(p.r, p.size, p.rep)
 	if err != nil {
 		p.rep.add("", "%w", err)
-		return
-	}
-	names := make([]string, len(entries))
-	p.entries, p.byName = entries, make(map[string]*entry, len(entries))
-	for i, e := range entries {
-		names[i] = e.name
-		p.byName[e.name] = e
-	}
-	checkCollisions(names, p.rep)
-}
-
-// readMetadata reads .dist-info: WHEEL, METADATA and RECORD.
-func (p *plan) readMetadata() {
-	var err error
-	if p.distInfo, err = findDistInfo(p.entries, p.filename); err != nil {
-		p.rep.add("", "%w", err)
-		return
-	}
-	rows, err := ReadRecord(bytes.NewReader(p.infoFile("RECORD", maxRecord, true)))
-	if err != nil {
-		p.rep.add(p.distInfo+"/RECORD", "%w", err)
 	}
 	if p.rep.err() != nil {
 		return
 	}
-	p.rows = checkRecord(rows, p.entries, p.distInfo, p.rep)
+	p.takeEntries(entries)
+}
+
+// takeEntries cleans the names of the entries, finds those that collide, and keeps the last of each name.
+func (p *plan) takeEntries(entries []*entry) {
+	names := make([]string, len(entries)) // without parts that mean nothing
+	p.byName = make(map[string]*entry, len(entries))
+	for i, e := range entries {
+		e.name = cleanName(e.name)
+		names[i] = e.name
+		p.byName[e.name] = e
+	}
+	checkCollisions(names, nil, p.rep)
+	p.entries = slices.DeleteFunc(entries, func(e *entry) bool { return p.byName[e.name] != e }) // of one name, the last counts
+}
+
+// readMetadata reads .dist-info: WHEEL, METADATA and RECORD.
+func (p *plan) readMetadata() {
+	if p.findInfo(); p.distInfo == "" {
+		return
+	}
+	record := p.infoFile("RECORD", maxRecord, true)
+	if p.rep.err() != nil {
+		return
+	}
+	if p.readRecord(record); p.rep.err() != nil {
+		return
+	}
+	var err error
 	if data := p.infoFile("WHEEL", maxMetadata, true); data != nil {
-		if err := checkWheelFile(data); err != nil {
-			p.rep.add(p.distInfo+"/WHEEL", "%w", err)
-		}
+		p.checkWheelFile(data)
 	}
 	if data := p.infoFile("METADATA", maxMetadata, true); data != nil {
 		if p.name, p.version, err = checkMetadata(data, p.filename); err != nil {
 			p.rep.add(p.distInfo+"/METADATA", "%w", err)
 		}
+	}
+}
+
+// findInfo finds .dist-info.
+func (p *plan) findInfo() {
+	var err error
+	if p.distInfo, err = findDistInfo(p.entries, p.filename); err != nil {
+		p.rep.add("", "%w", err)
+		return
+	}
+	if stem := strings.TrimSuffix(p.distInfo, ".dist-info"); !isOf(stem, p.filename) {
+		p.rep.flaw("", "%s does not belong to %s %s", p.distInfo, p.filename.Name, p.filename.Version)
+	}
+}
+
+// readRecord reads RECORD and holds it against the entries.
+func (p *plan) readRecord(text []byte) {
+	before := len(p.rep.faults)
+	rows := readRows(bytes.NewReader(text), func(err error) { p.rep.flaw(p.distInfo+"/RECORD", "%w", err) })
+	if len(p.rep.faults) == before {
+		p.rows = checkRecord(rows, p.entries, p.distInfo, p.rep)
 	}
 }
 
@@ -137,8 +165,7 @@ func (p *plan) read(e *entry, limit int64) []byte {
 		h, algorithm := newHashOf(row.Hash)
 		h.Write(data)
 		if err := sameHash(hashString(algorithm, h.Sum(nil)), row.Hash); err != nil {
-			p.rep.add(e.name, "%w", err)
-			return nil
+			p.rep.flaw(e.name, "%w", err)
 		}
 	}
 	return data
@@ -158,12 +185,36 @@ func (p *plan) placeFiles() {
 			p.rep.add(p.distInfo+"/entry_points.txt", "%w", err)
 		}
 	}
-	p.files = made
 	for _, e := range p.entries {
 		if !e.isDir() {
 			p.placeEntry(e, pl)
 		}
 	}
+	p.files = p.lastOf(append(p.files, made...))
+}
+
+// lastOf drops the files in whose place installers lay a later one: they lay down the root first, then .data, then the programs of entry points.
+func (p *plan) lastOf(files []*file) []*file {
+	slices.SortStableFunc(files, func(a, b *file) int { return cmp.Compare(p.turn(a), p.turn(b)) })
+	last := make(map[string]*file, len(files))
+	for _, f := range files {
+		if last[f.path] != nil {
+			p.rep.flaw(f.path, "it is there twice")
+		}
+		last[f.path] = f
+	}
+	return slices.DeleteFunc(files, func(f *file) bool { return last[f.path] != f })
+}
+
+// turn is when a file is laid down.
+func (p *plan) turn(f *file) int {
+	switch {
+	case f.entry == nil && f.from == "":
+		return 2
+	case path.Join(sitePackages(p.options.Python), cmp.Or(f.from, f.source())) == f.path:
+		return 0
+	}
+	return 1
 }
 
 func (p *plan) placeEntry(e *entry, pl placer) {
@@ -185,9 +236,9 @@ func (p *plan) placeEntry(e *entry, pl placer) {
 	}
 }
 
-// modeOf keeps whether an entry is executable, as pip does, and nothing else of its mode.
+// modeOf keeps whether an entry is executable, as pip does, and nothing else of its mode. A link is not.
 func modeOf(e *entry) uint32 {
-	if e.mode&0o111 != 0 {
+	if kind := e.mode & typeMask; e.mode&0o111 != 0 && (kind == 0 || kind == typeFile) {
 		return modeExec
 	}
 	return modeFile
@@ -207,7 +258,9 @@ func (p *plan) scriptFile(e *entry, at string) *file {
 	if err != nil {
 		p.rep.add(e.name, "%w", err)
 	}
-	return generated(at, modeExec, text)
+	made := generated(at, modeExec, text)
+	made.from = e.name
+	return made
 }
 
 // checkStartup holds files that run by themselves against the allow lists.
@@ -236,30 +289,36 @@ func (p *plan) addGenerated() {
 	if p.options.DirectURL != nil {
 		p.files = append(p.files, generated(info+"/direct_url.json", modeFile, p.options.DirectURL))
 	}
-	record := info + "/RECORD"
-	p.files = append(p.files, generated(record, modeFile, p.record(record)))
+	p.own = &file{path: info + "/RECORD", mode: modeFile}
+	p.fillRecord()
+	p.files = append(p.files, p.own)
 	slices.SortFunc(p.files, byPath)
-	names := make([]string, len(p.files))
+	names, told := make([]string, len(p.files)), map[string]bool{}
+	site := sitePackages(p.options.Python)
 	for i, f := range p.files {
 		names[i] = f.path
+		told[f.path] = f.entry != nil && path.Join(site, f.entry.name) == f.path
 	}
-	checkCollisions(names, p.rep)
+	checkCollisions(names, told, p.rep)
 	deal(p.files, p.options.Part.N)
 }
 
 func byPath(a, b *file) int { return cmp.Compare(a.path, b.path) }
 
-// record is the RECORD of the whole wheel as it is installed. Paths are relative to site-packages; its own row has
-// neither hash nor size.
-func (p *plan) record(self string) []byte {
+// fillRecord writes the RECORD of the whole wheel as it is installed. Paths are relative to site-packages; its own row has
+// neither hash nor size. A file whose hash is not known, which only part of a wheel can have, has none.
+func (p *plan) fillRecord() {
 	site := sitePackages(p.options.Python)
-	rows := []Row{{Path: strings.TrimPrefix(self, site+"/"), Size: -1}}
+	rows := []Row{{Path: strings.TrimPrefix(p.own.path, site+"/"), Size: -1}}
 	for _, f := range p.files {
+		if f == p.own {
+			continue
+		}
 		rel, inside := strings.CutPrefix(f.path, site+"/")
 		if !inside {
 			rel = "../../../" + f.path
 		}
 		rows = append(rows, Row{Path: rel, Hash: f.hash, Size: f.size})
 	}
-	return writeRecord(rows)
+	*p.own = *generated(p.own.path, p.own.mode, writeRecord(rows))
 }

@@ -26,6 +26,20 @@ type Row struct {
 // ReadRecord reads the RECORD of a wheel or of an installed distribution ("Recording installed projects"). Hashes are
 // brought to one spelling. Rows of directories, which some builders write, are left out. The error names the line.
 func ReadRecord(r io.Reader) ([]Row, error) {
+	var first error
+	rows := readRows(r, func(err error) {
+		if first == nil {
+			first = err
+		}
+	})
+	if first != nil {
+		return nil, first
+	}
+	return rows, nil
+}
+
+// readRows returns the rows that can be read and tells bad of every other, with its line.
+func readRows(r io.Reader, bad func(error)) []Row {
 	in := csv.NewReader(r)
 	in.FieldsPerRecord = -1
 	in.ReuseRecord = true
@@ -33,15 +47,20 @@ func ReadRecord(r io.Reader) ([]Row, error) {
 	for {
 		fields, err := in.Read()
 		if errors.Is(err, io.EOF) {
-			return rows, nil
+			return rows
 		}
 		if err != nil {
-			return nil, fmt.Errorf("read RECORD: %w", err)
+			bad(fmt.Errorf("read RECORD: %w", err))
+			if _, malformed := errors.AsType[*csv.ParseError](err); malformed {
+				continue
+			}
+			return rows
 		}
 		row, err := parseRow(fields)
 		if err != nil {
 			line, _ := in.FieldPos(0)
-			return nil, fmt.Errorf("RECORD line %d: %w", line, err)
+			bad(fmt.Errorf("RECORD line %d: %w", line, err))
+			continue
 		}
 		if !strings.HasSuffix(row.Path, "/") {
 			rows = append(rows, row)
@@ -90,9 +109,9 @@ func hashOf(b []byte) string {
 	return hashString("sha256", sum[:])
 }
 
-// newHashOf returns the hash function that made a row's hash, and its name.
+// newHashOf returns the hash function that made a row's hash, and its name; sha256 for a row without one.
 func newHashOf(rowHash string) (hash.Hash, string) {
-	algorithm, _, _ := strings.Cut(rowHash, "=")
+	algorithm, _, _ := strings.Cut(cmp.Or(rowHash, "sha256="), "=")
 	return hashes[algorithm](), algorithm
 }
 
@@ -121,12 +140,13 @@ func writeRecord(rows []Row) []byte {
 }
 
 // checkRecord holds the rows against the entries: each file has one row with a hash and the right size, and each row a
-// file. RECORD and its signatures cannot hold their own hashes. It returns the row of each file.
+// file. RECORD and its signatures cannot hold their own hashes. It returns the row of each file. What is not so is a flaw:
+// RECORD is written anew from what is installed.
 func checkRecord(rows []Row, entries []*entry, distInfo string, rep *report) map[string]Row {
 	byPath := make(map[string]Row, len(rows))
 	for _, row := range rows {
 		if other, ok := byPath[row.Path]; ok && other != row {
-			rep.add(row.Path, "RECORD has two different rows for it")
+			rep.flaw(row.Path, "RECORD has two different rows for it")
 		}
 		byPath[row.Path] = row
 	}
@@ -142,16 +162,16 @@ func checkRecord(rows []Row, entries []*entry, distInfo string, rep *report) map
 		row, ok := byPath[e.name]
 		switch {
 		case !ok:
-			rep.add(e.name, "RECORD does not list it")
+			rep.flaw(e.name, "RECORD does not list it")
 		case row.Hash == "":
-			rep.add(e.name, "RECORD has no hash of it")
+			rep.flaw(e.name, "RECORD has no hash of it")
 		case row.Size >= 0 && row.Size != e.size:
-			rep.add(e.name, "it has %d bytes, RECORD says %d", e.size, row.Size)
+			rep.flaw(e.name, "it has %d bytes, RECORD says %d", e.size, row.Size)
 		}
 	}
 	for _, row := range rows {
 		if !files[row.Path] && !isRecordFile(row.Path, distInfo) {
-			rep.add(row.Path, "RECORD lists it, but the wheel does not have it")
+			rep.flaw(row.Path, "RECORD lists it, but the wheel does not have it")
 		}
 	}
 	return byPath

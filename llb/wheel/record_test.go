@@ -38,7 +38,7 @@ func TestRefusesRecord(t *testing.T) {
 			path := demo(t, map[string]string{"a.py": text}, wheeltest.Record(func(s string) string {
 				return strings.Replace(s, c.from, c.to, 1)
 			}))
-			refused(t, path, options, c.want)
+			refused(t, path, strictly, c.want)
 		})
 	}
 }

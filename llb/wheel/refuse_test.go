@@ -32,7 +32,7 @@ func TestRefusesNames(t *testing.T) {
 		t.Run(c.name[:min(len(c.name), 30)], func(t *testing.T) {
 			z := newRawZip(t, nil)
 			z.entries = append(z.entries, newRawEntry(t, c.name, "x"))
-			refused(t, write(t, z.bytes()), options, fmt.Sprintf("%q: %s", c.name, c.want))
+			refused(t, write(t, z.bytes()), strictly, fmt.Sprintf("%q: %s", c.name, c.want))
 		})
 	}
 }
@@ -71,13 +71,13 @@ func TestRefusesFiles(t *testing.T) {
 		{"other version", map[string]string{"{info}/METADATA": "Name: demo\nVersion: 1.1\n"}, "it is of demo 1.1, the file name says demo 1.0"},
 		{"name in the body", map[string]string{"{info}/METADATA": "Version: 1.0\n\nName: demo\n"}, "the file name says demo 1.0"},
 	} {
-		t.Run(c.name, func(t *testing.T) { refused(t, demo(t, c.files), options, c.want) })
+		t.Run(c.name, func(t *testing.T) { refused(t, demo(t, c.files), strictly, c.want) })
 	}
 }
 
 func TestRefusesLink(t *testing.T) {
 	path := demo(t, map[string]string{"demo/passwd": "/etc/passwd"}, wheeltest.Symlink("demo/passwd"))
-	refused(t, path, options, `"demo/passwd": it is a symbolic link or a special file`)
+	refused(t, path, strictly, `"demo/passwd": it is a symbolic link or a special file`)
 }
 
 func TestRefusesMissingMetadata(t *testing.T) {
@@ -125,7 +125,7 @@ func TestFaultOrder(t *testing.T) {
 	path := demo(t, files, wrong)
 	var first string
 	for _, workers := range []int{1, 4} {
-		_, err := wheel.Install(newRoot(t), path, wheel.Options{Python: "3.11", Workers: workers})
+		_, err := wheel.Install(newRoot(t), path, wheel.Options{Python: "3.11", Workers: workers, Strict: true})
 		if len(fault.All(err)) != 10 {
 			t.Fatalf("%d faults, want 10: %v", len(fault.All(err)), err)
 		}

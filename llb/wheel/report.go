@@ -11,11 +11,14 @@ import (
 // maxFaults is how many faults of one wheel are told; a hostile wheel could hold a hundred thousand.
 const maxFaults = 20
 
-// report collects the faults of one wheel.
+// report collects the faults of one wheel, and its flaws.
 type report struct {
 	wheel  string // file name, for the messages
+	strict bool   // a flaw is a fault
 	faults fault.List
 	more   int
+	flaws  []string
+	again  map[string]bool // the flaws, so that each is told once
 }
 
 // add notes a fault in an entry of the wheel; entry "" means the wheel as a whole.
@@ -25,6 +28,26 @@ func (r *report) add(entry, format string, args ...any) {
 		return
 	}
 	r.faults = append(r.faults, r.unsafe(entry, format, args...))
+}
+
+// flaw notes that an entry is not as the specification wants it, where installers take it all the same and lay down the same
+// files.
+func (r *report) flaw(entry, format string, args ...any) {
+	if r.strict {
+		r.add(entry, format, args...)
+		return
+	}
+	what := fmt.Errorf(format, args...).Error()
+	if entry != "" {
+		what = fmt.Sprintf("%q: %s", entry, what)
+	}
+	if r.again == nil {
+		r.again = map[string]bool{}
+	}
+	if !r.again[what] {
+		r.again[what] = true
+		r.flaws = append(r.flaws, what)
+	}
 }
 
 // unsafe is one such fault.

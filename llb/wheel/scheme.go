@@ -28,7 +28,7 @@ func (p placer) of(name string) (place, error) {
 		return place{}, nil
 	}
 	stem, isData := strings.CutSuffix(top, ".data")
-	if !isData || rest == "" || !isOf(stem, p.f) {
+	if !isData || rest == "" || !isOf(stem, p.f) && stem+".dist-info" != p.distInfo {
 		return place{path: path.Join(sitePackages(p.python), name)}, nil
 	}
 	scheme, file, _ := strings.Cut(rest, "/")

@@ -32,7 +32,7 @@ func TestRefusesEntryPoints(t *testing.T) {
 		{"run = demo:main\nRUN = demo:main", "in nothing but case"},
 	} {
 		t.Run(c.line, func(t *testing.T) {
-			refused(t, demo(t, map[string]string{"{info}/entry_points.txt": "[console_scripts]\n" + c.line + "\n"}), options, c.want)
+			refused(t, demo(t, map[string]string{"{info}/entry_points.txt": "[console_scripts]\n" + c.line + "\n"}), strictly, c.want)
 		})
 	}
 }
@@ -71,9 +71,10 @@ func TestScriptFirstLine(t *testing.T) {
 
 // The lines that setuptools writes, taken from wheels.
 const (
-	precedence = "import os; var = 'SETUPTOOLS_USE_DISTUTILS'; enabled = os.environ.get(var, 'local') == 'local'; enabled and __import__('_distutils_hack').add_shim(); \n"
-	namespace  = "import sys, types, os;has_mfs = sys.version_info > (3, 5);p = os.path.join(sys._getframe(1).f_locals['sitedir'], *('google',));importlib = has_mfs and __import__('importlib.util');has_mfs and __import__('importlib.machinery');m = has_mfs and sys.modules.setdefault('google', importlib.util.module_from_spec(importlib.machinery.PathFinder.find_spec('google', [os.path.dirname(p)])));m = m or sys.modules.setdefault('google', types.ModuleType('google'));mp = (m or []) and m.__dict__.setdefault('__path__',[]);(p not in mp) and mp.append(p)\n"
-	nested     = "import sys, types, os;has_mfs = sys.version_info > (3, 5);p = os.path.join(sys._getframe(1).f_locals['sitedir'], *('google', 'cloud'));importlib = has_mfs and __import__('importlib.util');has_mfs and __import__('importlib.machinery');m = has_mfs and sys.modules.setdefault('google.cloud', importlib.util.module_from_spec(importlib.machinery.PathFinder.find_spec('google.cloud', [os.path.dirname(p)])));m = m or sys.modules.setdefault('google.cloud', types.ModuleType('google.cloud'));mp = (m or []) and m.__dict__.setdefault('__path__',[]);(p not in mp) and mp.append(p);m and setattr(sys.modules['google'], 'cloud', m)\n"
+	precedence  = "import os; var = 'SETUPTOOLS_USE_DISTUTILS'; enabled = os.environ.get(var, 'local') == 'local'; enabled and __import__('_distutils_hack').add_shim(); \n"
+	coloredlogs = "import os; exec('try: __import__(\"coloredlogs\").auto_install() if os.environ.get(\"COLOREDLOGS_AUTO_INSTALL\") else None\\nexcept ImportError: pass')\n"
+	namespace   = "import sys, types, os;has_mfs = sys.version_info > (3, 5);p = os.path.join(sys._getframe(1).f_locals['sitedir'], *('google',));importlib = has_mfs and __import__('importlib.util');has_mfs and __import__('importlib.machinery');m = has_mfs and sys.modules.setdefault('google', importlib.util.module_from_spec(importlib.machinery.PathFinder.find_spec('google', [os.path.dirname(p)])));m = m or sys.modules.setdefault('google', types.ModuleType('google'));mp = (m or []) and m.__dict__.setdefault('__path__',[]);(p not in mp) and mp.append(p)\n"
+	nested      = "import sys, types, os;has_mfs = sys.version_info > (3, 5);p = os.path.join(sys._getframe(1).f_locals['sitedir'], *('google', 'cloud'));importlib = has_mfs and __import__('importlib.util');has_mfs and __import__('importlib.machinery');m = has_mfs and sys.modules.setdefault('google.cloud', importlib.util.module_from_spec(importlib.machinery.PathFinder.find_spec('google.cloud', [os.path.dirname(p)])));m = m or sys.modules.setdefault('google.cloud', types.ModuleType('google.cloud'));mp = (m or []) and m.__dict__.setdefault('__path__',[]);(p not in mp) and mp.append(p);m and setattr(sys.modules['google'], 'cloud', m)\n"
 )
 
 func TestStartup(t *testing.T) {
@@ -108,6 +109,10 @@ func TestStartup(t *testing.T) {
 		{"namespace changed", "demo", "demo-nspkg.pth", strings.Replace(namespace, "mp.append(p)", "evil(p)", 1), nil, true},
 		{"namespace injected", "demo", "demo-nspkg.pth", strings.ReplaceAll(namespace, "google", "x');evil('"), nil, true},
 		{"namespace elsewhere", "demo", "demo.pth", namespace, nil, true},
+		{"namespace of two names", "demo", "demo-nspkg.pth", strings.Replace(namespace, "types.ModuleType('google')", "types.ModuleType('other')", 1), nil, true},
+		{"coloredlogs", "coloredlogs", "coloredlogs.pth", coloredlogs, nil, false},
+		{"coloredlogs' by another", "demo", "coloredlogs.pth", coloredlogs, nil, true},
+		{"coloredlogs changed", "coloredlogs", "coloredlogs.pth", strings.Replace(coloredlogs, "auto_install", "evil", 1), nil, true},
 		{"long", "demo", "demo.pth", strings.Repeat("x\n", 1<<20), nil, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {

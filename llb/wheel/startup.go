@@ -18,6 +18,10 @@ var knownStartup = map[string][]string{
 		"sha256=JjjOniUA5XKl4N5_rtZmHrVp0baW_LoHsN0iPaX10iQ", // distutils of setuptools by default
 		"sha256=fqf_7z_ioRfuEsaO1lU2F_DX_S8FkCV8JcSElZo7c3M", // distutils of Python by default
 	},
+	"coloredlogs/coloredlogs.pth": { // imports the package where COLOREDLOGS_AUTO_INSTALL asks for it
+		"sha256=n9CEmJdEz69il-zz2yVuXZs1IIA7WgAYIeNpWF4mo1A", // 7 to 10
+		"sha256=3ag6hVmG76XNh_AkiwGZwAhusOjn_s59Z0GVnFzjlTY", // from 14
+	},
 }
 
 // isStartup reports whether Python's site module reads a file of this path, relative to site-packages, at every start:
@@ -56,8 +60,7 @@ func sameStartup(allow, project, file string) bool {
 // hasImport reports whether a line is one that site.addpackage executes: "import" and a blank. Lines end wherever Python's
 // str.splitlines ends them, and a byte order mark is skipped.
 func hasImport(text string) bool {
-	isEnd := func(r rune) bool { return strings.ContainsRune("\n\r\v\f\x1c\x1d\x1e\u0085\u2028\u2029", r) }
-	for _, line := range strings.FieldsFunc(strings.TrimPrefix(text, "\uFEFF"), isEnd) {
+	for _, line := range strings.FieldsFunc(strings.TrimPrefix(text, "\uFEFF"), isLineEnd) {
 		if strings.HasPrefix(line, "import ") || strings.HasPrefix(line, "import\t") {
 			return true
 		}
@@ -65,50 +68,62 @@ func hasImport(text string) bool {
 	return false
 }
 
-// namespaceLine is what setuptools writes for a namespace package (setuptools/namespaces.py), with
-// PTH for the tuple of its parts and PKG for its name.
-const namespaceLine = "import sys, types, os;has_mfs = sys.version_info > (3, 5);" +
-	"p = os.path.join(sys._getframe(1).f_locals['sitedir'], *PTH);" +
-	"importlib = has_mfs and __import__('importlib.util');" +
-	"has_mfs and __import__('importlib.machinery');" +
-	"m = has_mfs and sys.modules.setdefault('PKG', " +
-	"importlib.util.module_from_spec(importlib.machinery.PathFinder.find_spec('PKG', [os.path.dirname(p)])));" +
-	"m = m or sys.modules.setdefault('PKG', types.ModuleType('PKG'));" +
-	"mp = (m or []) and m.__dict__.setdefault('__path__',[]);" +
-	"(p not in mp) and mp.append(p)"
+// isLineEnd reports whether Python's str.splitlines ends a line here.
+func isLineEnd(r rune) bool { return strings.ContainsRune("\n\r\v\f\x1c\x1d\x1e\u0085\u2028\u2029", r) }
 
-// isNamespacePth reports whether every line is one that setuptools writes for a namespace package, to the letter.
+// namespaceCode are the statements that releases of setuptools have written for a namespace package (setuptools/namespaces.py, before that
+// setuptools/command/install_egg_info.py), without blanks, with PTH for the tuple of its parts, PKG for its name, and UP and DOWN for what stands before and behind the
+// last dot of it. In any order and number they make modules of these names and nothing else.
+var namespaceCode = []string{
+	"importsys,types,os",
+	"has_mfs=sys.version_info>(3,5)",
+	"pep420=sys.version_info>(3,3)",
+	"p=os.path.join(sys._getframe(1).f_locals['sitedir'],*PTH)",
+	"ie=os.path.exists(os.path.join(p,'__init__.py'))",
+	"importlib=has_mfsand__import__('importlib.util')",
+	"has_mfsand__import__('importlib.machinery')",
+	"importlib=__import__('importlib.util')",
+	"__import__('importlib.machinery')",
+	"m=has_mfsandsys.modules.setdefault('PKG',importlib.util.module_from_spec(importlib.machinery.PathFinder.find_spec('PKG',[os.path.dirname(p)])))",
+	"m=sys.modules.setdefault('PKG',importlib.util.module_from_spec(importlib.machinery.PathFinder.find_spec('PKG',[os.path.dirname(p)])))",
+	"m=morsys.modules.setdefault('PKG',types.ModuleType('PKG'))",
+	"m=notieandsys.modules.setdefault('PKG',types.ModuleType('PKG'))",
+	"m=notieandnotpep420andsys.modules.setdefault('PKG',types.ModuleType('PKG'))",
+	"mp=(mor[])andm.__dict__.setdefault('__path__',[])",
+	"(pnotinmp)andmp.append(p)",
+	"mandsetattr(sys.modules['UP'],'DOWN',m)",
+	"",
+}
+
+// isNamespacePth reports whether every line is one that setuptools writes for a namespace package.
 func isNamespacePth(text string) bool {
-	for line := range strings.Lines(text) {
-		if strings.TrimRight(line, "\n") != namespacePth(namespaceOf(line)) {
+	for line := range strings.FieldsFuncSeq(text, isLineEnd) {
+		if !isNamespaceLine(strings.NewReplacer(" ", "", "\t", "").Replace(line)) {
 			return false
 		}
 	}
 	return true
 }
 
-// namespaceOf cuts the name of the namespace out of such a line; "" if there is none.
-func namespaceOf(line string) string {
+// isNamespaceLine reports whether a line without blanks consists of such statements for one namespace.
+func isNamespaceLine(line string) bool {
 	_, rest, _ := strings.Cut(line, "types.ModuleType('")
 	name, _, ok := strings.Cut(rest, "')")
 	if !ok || !isDotted(name) {
-		return ""
+		return false
 	}
-	return name
-}
-
-// namespacePth is the line for a namespace.
-func namespacePth(name string) string {
-	parts := strings.Split(name, ".")
-	tuple := "('" + strings.Join(parts, "', '") + "')"
-	if len(parts) == 1 {
+	tuple := "('" + strings.ReplaceAll(name, ".", "','") + "')"
+	if !strings.Contains(name, ".") {
 		tuple = "('" + name + "',)"
 	}
-	line := strings.NewReplacer("PTH", tuple, "PKG", name).Replace(namespaceLine)
-	if i := strings.LastIndexByte(name, '.'); i >= 0 {
-		line += fmt.Sprintf(";m and setattr(sys.modules['%s'], '%s', m)", name[:i], name[i+1:])
+	dot := strings.LastIndexByte(name, '.')
+	names := strings.NewReplacer("PTH", tuple, "PKG", name, "UP", name[:max(dot, 0)], "DOWN", name[dot+1:])
+	for statement := range strings.SplitSeq(line, ";") {
+		if !slices.ContainsFunc(namespaceCode, func(known string) bool { return names.Replace(known) == statement }) {
+			return false
+		}
 	}
-	return line
+	return true
 }
 
 var errLongStartup = errors.New("it is too long for a file that Python reads at every start")

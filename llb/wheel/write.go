@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"slices"
@@ -52,12 +53,23 @@ type writer struct {
 	stop     atomic.Bool // an error that is no fault of the wheel: writing on makes no sense
 	mu       sync.Mutex
 	failed   map[*file]error
-	replaced []string // absolute paths
+	wrong    map[*file]string // the hash of a file that RECORD says otherwise, or not at all
+	replaced []string         // absolute paths
+}
+
+// writeAll writes the files on n workers. RECORD comes after all others: it says what they turned out to be.
+func (w *writer) writeAll(files []*file, n int) error {
+	others := slices.DeleteFunc(slices.Clone(files), func(f *file) bool { return f == w.plan.own })
+	if err := w.run(jobs(others), n); err != nil || len(others) == len(files) {
+		return err
+	}
+	w.plan.fillRecord()
+	return w.run(jobs([]*file{w.plan.own}), 1)
 }
 
 // run does the jobs on n workers. The error holds the faults in the order of the files.
 func (w *writer) run(all []*job, n int) error {
-	w.failed = map[*file]error{}
+	w.failed, w.wrong = map[*file]error{}, map[*file]string{}
 	next := make(chan *job)
 	var wg sync.WaitGroup
 	for range min(n, len(all)) {
@@ -93,7 +105,19 @@ func (w *writer) result(all []*job) error {
 		}
 		w.plan.rep.add(f.source(), "%w", w.failed[f])
 	}
+	w.correct()
 	return w.plan.rep.err()
+}
+
+// correct gives each file the hash that it has, where RECORD says another one.
+func (w *writer) correct() {
+	wrong := slices.SortedFunc(maps.Keys(w.wrong), byPath)
+	for _, f := range wrong {
+		if f.hash != "" {
+			w.plan.rep.flaw(f.source(), "%w", sameHash(w.wrong[f], f.hash))
+		}
+		f.hash = w.wrong[f]
+	}
 }
 
 // source names the entry that a file comes from, or its path.
@@ -200,14 +224,14 @@ func sameBytes(dir *os.Root, name, hash string) (bool, error) {
 		return false, err
 	}
 	defer in.Close()
-	h, algorithm := newHashOf(hash)
+	h, algorithm := newHashOf(hash) // sha256 where it is not known, which no file has
 	if _, err := io.Copy(h, in); err != nil {
 		return false, err
 	}
 	return hashString(algorithm, h.Sum(nil)) == hash, nil
 }
 
-// fill writes the contents of f, holding an entry's against RECORD on the way.
+// fill writes the contents of f and notes an entry's hash where it is not that of RECORD.
 func (w *writer) fill(out *os.File, f *file, x *inflater) error {
 	if f.entry == nil {
 		if _, err := io.Copy(out, bytes.NewReader(f.content)); err != nil {
@@ -219,7 +243,12 @@ func (w *writer) fill(out *os.File, f *file, x *inflater) error {
 	if err := unpackTo(io.MultiWriter(h, out), f.entry, w.plan.r, x); err != nil {
 		return err
 	}
-	return sameHash(hashString(algorithm, h.Sum(nil)), f.hash)
+	if got := hashString(algorithm, h.Sum(nil)); got != f.hash {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.wrong[f] = got
+	}
+	return nil
 }
 
 // unpackTo unpacks an entry to out, a large one through a relay.

@@ -99,7 +99,7 @@ func TestRefusesBentZip(t *testing.T) {
 		t.Run(lie.name, func(t *testing.T) {
 			z := newRawZip(t, map[string]string{"a.py": text})
 			lie.bend(z, z.entry("a.py"))
-			refused(t, write(t, z.bytes()), options, lie.want)
+			refused(t, write(t, z.bytes()), strictly, lie.want)
 		})
 	}
 }

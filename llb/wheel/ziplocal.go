@@ -20,6 +20,8 @@ const (
 func checkEntry(e *entry, rep *report) {
 	if why := unsafeName(e.name); why != "" {
 		rep.add(e.name, "%s", why)
+	} else if why := oddName(e.name); why != "" {
+		rep.flaw(e.name, "%s", why)
 	}
 	switch {
 	case e.flags&flagEncrypted != 0:
@@ -33,8 +35,8 @@ func checkEntry(e *entry, rep *report) {
 	}
 	switch kind := e.mode & typeMask; {
 	case kind == 0, kind == typeFile && !e.isDir(), kind == typeDir && e.isDir():
-	default:
-		rep.add(e.name, "it is a symbolic link or a special file (mode %o)", e.mode)
+	default: // installers see a file with this text, or a directory where the name says so
+		rep.flaw(e.name, "it is a symbolic link or a special file (mode %o)", e.mode)
 	}
 	if e.isDir() && e.size != 0 {
 		rep.add(e.name, "it is a directory with contents")

@@ -26,6 +26,9 @@ type Tool struct {
 	Via       map[string][]string `toml:"via"`       // package → who requires it, sorted
 	Pruning   string              `toml:"pruning"`   // profiles.Pruning.Key of the rules that Pruned counts, "" = none
 	Pruned    map[string]int64    `toml:"pruned"`    // "sha256 rule" → bytes that the rule leaves out of the wheel
+	Startup   map[string][]string `toml:"startup"`   // sha256 (hex) of a wheel → its files that run code at every start of Python and have to be allowed
+	Flaws     map[string][]string `toml:"flaws"`     // sha256 (hex) of a wheel → in what it is not as the specification wants it
+	Refused   map[string][]string `toml:"refused"`   // sha256 (hex) of a wheel → why it cannot be installed
 	Overlaps  map[string][]string `toml:"overlaps"`  // "one other", packages that bring the same path with different bytes → some of these paths
 }
 

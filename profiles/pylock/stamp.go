@@ -92,6 +92,7 @@ func header(data []byte, e *unstable.Node) (names []string, start int) {
 func (t Tool) canonical() Tool {
 	c := t
 	c.Platforms = sorted(t.Platforms)
+	c.Startup, c.Flaws, c.Refused = sortedLists(t.Startup), sortedLists(t.Flaws), sortedLists(t.Refused)
 	c.Sizes, c.Via, c.Overlaps = maps.Clone(t.Sizes), sortedLists(t.Via), sortedLists(t.Overlaps)
 	c.Pruned = maps.Clone(t.Pruned)
 	if len(c.Sizes) == 0 {
@@ -147,6 +148,9 @@ func (t Tool) table() []byte {
 	writeNumbers(&b, "pruned", t.Pruned)
 	writeLists(&b, "via", t.Via)
 	writeLists(&b, "overlaps", t.Overlaps)
+	writeLists(&b, "startup", t.Startup)
+	writeLists(&b, "flaws", t.Flaws)
+	writeLists(&b, "refused", t.Refused)
 	return b.Bytes()
 }
 

@@ -17,6 +17,7 @@ var stampTool = Tool{
 	Inputs: "0a1b", Python: "3.11", Platforms: []string{"linux/arm64", "linux/amd64"}, Torch: "pytorch-cu126",
 	Sizes: map[string]int64{"ff": 2, "00": 1}, Pruning: "0c", Pruned: map[string]int64{"ff tests": 7}, Via: map[string][]string{"torch": {"peft", "accelerate"}, "peft": {`-r "a\b".txt`}, "none": {}},
 	Overlaps: map[string][]string{"one other": {"b.py", "a.py"}},
+	Startup:  map[string][]string{"aa": {"x.pth"}}, Flaws: map[string][]string{"bb": {`"a.py": RECORD does not list it`}}, Refused: map[string][]string{"cc": {"it leaves"}},
 }
 
 const stamped = madeBy + body + `
@@ -40,6 +41,15 @@ pruning = "0c"
 
 [tool.mlbuild.overlaps]
 "one other" = ["a.py", "b.py"]
+
+[tool.mlbuild.startup]
+"aa" = ["x.pth"]
+
+[tool.mlbuild.flaws]
+"bb" = ["\"a.py\": RECORD does not list it"]
+
+[tool.mlbuild.refused]
+"cc" = ["it leaves"]
 `
 
 func TestStamp(t *testing.T) {

@@ -114,6 +114,9 @@ type Requirements struct {
 	Lock     string            `json:"lock"`               // path of the lock in the project: pylock.gpu.toml
 	Inputs   string            `json:"inputs"`             // sha256 (hex) over everything above plus Python and platform list: what makes a lock stale
 
+	Last         []string `json:"last,omitempty"`          // packages whose files stand where another has one of the same path, the later ones over the earlier
+	StrictWheels bool     `json:"strict_wheels,omitempty"` // wheels that are not as the specification wants them are refused
+
 	PackageLines  []pypi.Line `json:"-"` // what Packages say, one for each: see Parse
 	OverrideLines []pypi.Line `json:"-"` // what Overrides say, one for each
 }

@@ -36,7 +36,7 @@ func Gather(q Question) Wanted {
 	read := newReader(q.Tree, p.indexes)
 	var w Wanted
 	w.Requires.Lock = "pylock." + q.Profile + ".toml"
-	w.Requires.Allow = allowed(p.allow)
+	w.Requires.Allow, w.Requires.Last, w.Requires.StrictWheels = allowed(p.allow), namesInOrder(p.last), p.strictWheels
 	w.Requires.Files = read.fileList(p.requirements, false)
 	w.Requires.Constraints = read.fileList(p.constraints, true)
 	w.Requires.Packages = read.packages(p.packages)

@@ -40,6 +40,17 @@ func allowed(entries []yamldoc.String) []string {
 	return recipe.SortedUnique(append(normalizedNames(names), files...))
 }
 
+// namesInOrder are the normalized names, each once, in the order of the list.
+func namesInOrder(list []yamldoc.String) []string {
+	var names []string
+	for _, s := range list {
+		if name := pypi.Normalize(s.Value); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 func normalizedNames(list []yamldoc.String) []string {
 	var names []string
 	for _, s := range list {

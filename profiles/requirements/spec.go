@@ -28,6 +28,8 @@ type Spec struct {
 	fresh        []yamldoc.Pair // packages that the cooldown does not hold, and why
 	lock         yamldoc.String
 	allow        []yamldoc.String
+	last         []yamldoc.String
+	strictWheels bool
 
 	buildConstraints []yamldoc.String
 }
@@ -57,6 +59,7 @@ func Fields(d *yamldoc.Decoder, s *Spec) yamldoc.Fields {
 		"extras":       d.Strings(&s.extras, "python.extras"),
 		"groups":       d.Strings(&s.groups, "python.groups"),
 		"allow":        d.Strings(&s.allow, "python.allow"),
+		"last":         d.Strings(&s.last, "python.last"),
 		"overrides":    d.Strings(&s.overrides, "python.overrides"),
 		"no_deps":      d.Strings(&s.noDeps, "python.no_deps"),
 		"find_links":   d.Strings(&s.findLinks, "python.find_links"),
@@ -69,6 +72,7 @@ func Fields(d *yamldoc.Decoder, s *Spec) yamldoc.Fields {
 		"prerelease":        d.String(&s.prerelease, "python.prerelease"),
 		"resolution":        d.String(&s.resolution, "python.resolution"),
 		"cooldown_except":   d.Pairs(&s.fresh, "python.cooldown_except"),
+		"strict_wheels":     d.Flag(&s.strictWheels, "python.strict_wheels"),
 		"index_strategy":    d.String(&s.strategy, "python.index_strategy"),
 		"build_constraints": d.Strings(&s.buildConstraints, "python.build_constraints"),
 	}
