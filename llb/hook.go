@@ -26,11 +26,19 @@ func hookLayers(r *recipe.Recipe, in given, point recipe.HookPoint, below ops.La
 			s.Dir = r.App.Workdir
 		}
 		s.Settle = &step.Settle{Root: "/", Time: wheel.ModTime.Unix(), Drop: droppedDirs(r.User)}
-		root := imageSoFar(r, in, below.And(layers...))
+		root := withMountPoints(imageSoFar(r, in, below.And(layers...)))
 		l := layerplan.Layer{Kind: layerplan.KindRun, Name: h.Name, Runs: "on the image: the base and the layers below are unpacked once for it, and it runs again when one of them changes"}
 		layers = layers.And(ops.Layer{Layer: l, State: bkllb.Diff(root, s.Run(root, in.setting()).Root, s.Group.Named("what %s changed", h.Name))})
 	}
 	return layers
+}
+
+// withMountPoints is an image with the directories over which a container's file systems are mounted. Where a base lacks them the runtime makes them, with the time of day
+// (runtime-spec, config.md, mounts), and they would be among what the commands changed.
+func withMountPoints(image bkllb.State) bkllb.State {
+	at := []bkllb.MkdirOption{bkllb.WithParents(true), bkllb.WithCreatedTime(wheel.ModTime)}
+	made := bkllb.Mkdir("/dev", 0o755, at...).Mkdir("/proc", 0o555, at...).Mkdir("/sys", 0o555, at...)
+	return image.File(made, ops.Group{ID: ops.GroupMerged}.Named("directories to mount over"))
 }
 
 // droppedDirs are the directories whose changed files no layer needs: logs, and the caches of package managers.
