@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
@@ -23,6 +24,10 @@ func (p Publisher) clientPush(ctx context.Context, m Made, manifest []byte, brou
 	}
 	if size > maxLittle {
 		return fmt.Errorf("%d bytes of layers are new", size)
+	}
+	if m.Remote.digest == "" { // of an image that was there every layer was asked for; other tags may have some of these
+		held := p.Registry.Hold(ctx, p.Tags[0], missing)
+		missing = slices.DeleteFunc(missing, func(b ocispecs.Descriptor) bool { return held.There[b.Digest] })
 	}
 	eg, egctx := errgroup.WithContext(ctx)
 	for _, desc := range missing {
