@@ -23,8 +23,8 @@ func (n *bench) layerChecks() (count int) {
 	return count
 }
 
-// TestUnchangedImageIsNotPushed: where the tag names the image already nothing is asked of the registry's layers. Where only the project's files
-// differ, which nobody sees before the export, the image is pushed all the same, and nothing is asked before it is sent.
+// TestUnchangedImageIsNotPushed: where the tag names the image already, the registry is asked once for each of its layers and for nothing more. Where only the project's files
+// differ, which nobody sees before the export, the image is pushed all the same, and nothing else is asked before it is sent.
 func TestUnchangedImageIsNotPushed(t *testing.T) {
 	n := newBench(t)
 	p := newProject(t, map[string]string{
@@ -42,8 +42,9 @@ func TestUnchangedImageIsNotPushed(t *testing.T) {
 	}
 	wantRoute(t, first, publish.DaemonPush)
 	wantRoute(t, again, publish.Nothing)
-	if got := n.layerChecks(); got != 0 {
-		t.Errorf("the registry was asked for %d blobs of an image that it has under this tag", got)
+	layers := first.Layers.New + first.Layers.Reused // each is asked for once: a registry may have lost one (docs/trust.md)
+	if got := n.layerChecks(); got != layers {
+		t.Errorf("the registry was asked for %d blobs of an image of %d layers that it has under this tag", got, layers)
 	}
 
 	// The daemon needs no file for it, and the config is the same.
@@ -54,8 +55,8 @@ func TestUnchangedImageIsNotPushed(t *testing.T) {
 	if less.Digest == first.Digest || less.Layers.New != 1 {
 		t.Fatalf("without a file: %s after %s, layers %+v", less.Digest, first.Digest, less.Layers)
 	}
-	if got := n.layerChecks(); got != 0 {
-		t.Errorf("the registry was asked for %d blobs, although the client knows which are new", got)
+	if got := n.layerChecks(); got != layers {
+		t.Errorf("the registry was asked for %d blobs, although the client knows which of %d are new", got, layers)
 	}
 	wantRoute(t, less, publish.ClientPush)
 	if sent := n.uploads("unchanged"); len(sent) != 1 {
@@ -66,7 +67,7 @@ func TestUnchangedImageIsNotPushed(t *testing.T) {
 	// More than the client sends itself the daemon pushes, and looks for what it was built for alone.
 	p.write("src/large.bin", noise(1, 5<<20))
 	more := n.push(p, "unchanged", "cpu")[0]
-	if more.Layers.New != 1 || more.Layers.Pushed < 5<<20 || n.layerChecks() != 2 {
+	if more.Layers.New != 1 || more.Layers.Pushed < 5<<20 || n.layerChecks() != layers+2 {
 		t.Errorf("with 5 MiB more: layers %+v, %d blobs asked for", more.Layers, n.layerChecks())
 	}
 	wantRoute(t, more, publish.PartPush)
