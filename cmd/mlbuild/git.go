@@ -43,11 +43,12 @@ func readCommit(ctx context.Context, e *env, dir string) func() commit {
 
 // commit asks for the last commit first: without one, nothing else is of interest. The error is git's refusal of the directory.
 func (g git) commit(ctx context.Context) (commit, error) {
-	g.filters = g.foreignFilters(ctx)
 	refused := ""
 	c := askGit(func(args ...string) string {
-		if args[0] == "status" {
-			return g.changed(ctx, args...)
+		if args[0] == "status" { // which alone runs filters
+			filtered := g
+			filtered.filters = g.foreignFilters(ctx)
+			return filtered.changed(ctx, args...)
 		}
 		out, said, err := g.run(ctx, args...)
 		if err == nil {
