@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/mlbuild/mlbuild/builder/statefile"
 )
 
 // ID names a client among all clients of a daemon, and is known to no other.
@@ -26,11 +28,11 @@ func clientID(state string) (id ID) {
 		return id
 	}
 	path, text := filepath.Join(state, idFile), []byte(hex.EncodeToString(id[:])+"\n")
-	if errors.Is(place(path, text, os.Link), fs.ErrExist) {
+	if errors.Is(statefile.Put(path, text, os.Link), fs.ErrExist) {
 		if other, ok := readID(state); ok {
 			return other // a run that began at the same time was first
 		}
-		_ = place(path, text, os.Rename) // it is damaged
+		_ = statefile.Put(path, text, os.Rename) // it is damaged
 	}
 	return id
 }

@@ -3,13 +3,13 @@ package localfs
 import (
 	"encoding/hex"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/mlbuild/mlbuild/builder/statefile"
 )
 
 // largeFile is from how many bytes on the sum of a file is remembered. Smaller ones are read as quickly as their sums are found in a list.
@@ -109,7 +109,7 @@ func (s *sums) save(root *os.Root) {
 	}
 	data, err := json.Marshal(s.files)
 	if err == nil {
-		_ = place(s.path, data, os.Rename)
+		_ = statefile.Put(s.path, data, os.Rename)
 	}
 }
 
@@ -125,20 +125,6 @@ func clockOf(dir string) (now time.Time) {
 		now = info.ModTime()
 	}
 	return now
-}
-
-// place writes a file beside a path and has put bring it there in one step: os.Rename in the place of another, os.Link where there is none yet (else fs.ErrExist).
-func place(path string, data []byte, put func(from, to string) error) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(data)
-	if err := errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	return put(f.Name(), path)
 }
 
 // decode reads hex that is to fill out.

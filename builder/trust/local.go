@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/mlbuild/mlbuild/builder/statefile"
 )
 
 // Local keeps records of what one daemon has made for this user, in the client's own state. The zero value keeps nothing.
@@ -47,19 +49,7 @@ func (l Local) Write(name string, r Record) error {
 	if err := os.MkdirAll(l.Dir, 0o700); err != nil {
 		return fmt.Errorf("keep the record of layers: %w", err)
 	}
-	f, err := os.CreateTemp(l.Dir, ".record-*") // 0600
-	if err != nil {
-		return fmt.Errorf("keep the record of layers: %w", err)
-	}
-	_, err = f.Write(data)
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), l.file(name))
-	}
-	if err != nil {
-		_ = os.Remove(f.Name()) // it is of no use to anybody
+	if err := statefile.Put(l.file(name), data, os.Rename); err != nil {
 		return fmt.Errorf("keep the record of layers: %w", err)
 	}
 	return nil
