@@ -32,6 +32,14 @@ func based(t *testing.T, ref string) *project {
 	})
 }
 
+// ownRegistry is a registry that only this test's project uses: it stands on a tiny base from there.
+func ownRegistry(t *testing.T) (*builder.Builder, *testbed.Registry, *project) {
+	t.Helper()
+	reg := testbed.NewRegistry(t, testbed.RegistryOptions{})
+	tinyBase(t, reg.Ref("faults/base:1"), nil)
+	return connect(t, testbed.Shared(t).Daemon.Addr()), reg, based(t, reg.Ref("faults/base:1"))
+}
+
 func TestBaseFaults(t *testing.T) {
 	tb := testbed.Shared(t)
 	b := connect(t, tb.Daemon.Addr())

@@ -13,11 +13,7 @@ import (
 
 // TestPushFaults lets a registry refuse uploads in every way. The build itself is the same each time and cached.
 func TestPushFaults(t *testing.T) {
-	tb := testbed.Shared(t)
-	b := connect(t, tb.Daemon.Addr())
-	reg := testbed.NewRegistry(t, testbed.RegistryOptions{})
-	tinyBase(t, reg.Ref("faults/base:1"), nil)
-	p := based(t, reg.Ref("faults/base:1"))
+	b, reg, p := ownRegistry(t)
 	for _, test := range []struct {
 		name   string
 		status int
@@ -55,11 +51,7 @@ func TestPushFaults(t *testing.T) {
 
 // A further tag in a repository that refuses it is a fault too; what was pushed before stays.
 func TestFurtherTagRefused(t *testing.T) {
-	tb := testbed.Shared(t)
-	b := connect(t, tb.Daemon.Addr())
-	reg := testbed.NewRegistry(t, testbed.RegistryOptions{})
-	tinyBase(t, reg.Ref("faults/base:1"), nil)
-	p := based(t, reg.Ref("faults/base:1"))
+	b, reg, p := ownRegistry(t)
 	reg.Intercept(func(w http.ResponseWriter, r *http.Request) bool { return refuseUpload(w, r, 403, "DENIED") })
 	err := p.attempt(b, p.request(p.variant("cpu", reg.Ref("open/app:1"), reg.Ref("open/app:2"), reg.Ref("team/app:1"))))
 	want{code: fault.Denied, says: []string{"push of profile cpu", "team/app"}, hints: []string{"right to push"}}.check(t, err)

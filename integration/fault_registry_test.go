@@ -28,11 +28,7 @@ import (
 
 // TestWhatRegistriesAnswer: a push that fails is told by status and code, by the standard's own messages as by a registry's, whatever the repository is called.
 func TestWhatRegistriesAnswer(t *testing.T) {
-	tb := testbed.Shared(t)
-	b := connect(t, tb.Daemon.Addr())
-	reg := testbed.NewRegistry(t, testbed.RegistryOptions{})
-	tinyBase(t, reg.Ref("faults/base:1"), nil)
-	p := based(t, reg.Ref("faults/base:1"))
+	b, reg, p := ownRegistry(t)
 	said := func(code, message string) string {
 		return fmt.Sprintf(`{"errors":[{"code":%q,"message":%q}]}`, code, message)
 	}
@@ -72,11 +68,7 @@ func TestWhatRegistriesAnswer(t *testing.T) {
 
 // TestImmutableTags: another image under a tag that is fixed, in the words of four registries, and a cache that can be written only once.
 func TestImmutableTags(t *testing.T) {
-	tb := testbed.Shared(t)
-	b := connect(t, tb.Daemon.Addr())
-	reg := testbed.NewRegistry(t, testbed.RegistryOptions{})
-	tinyBase(t, reg.Ref("faults/base:1"), nil)
-	p := based(t, reg.Ref("faults/base:1"))
+	b, reg, p := ownRegistry(t)
 	req := p.request(p.variant("cpu", reg.Ref("team/app:1")))
 	mustBuild(t, b, req)
 	t.Cleanup(func() { reg.Intercept(nil) })
@@ -167,11 +159,7 @@ func account(user, password string) authprovider.AuthConfigProvider {
 
 // TestTokenService: a login that is missing, wrong or not enough is said before anything is sent, with the registry's name.
 func TestTokenService(t *testing.T) {
-	tb := testbed.Shared(t)
-	b := connect(t, tb.Daemon.Addr())
-	reg := testbed.NewRegistry(t, testbed.RegistryOptions{})
-	tinyBase(t, reg.Ref("faults/base:1"), nil)
-	p := based(t, reg.Ref("faults/base:1"))
+	b, reg, p := ownRegistry(t)
 	service := httptest.NewServer(&tokens{})
 	t.Cleanup(service.Close)
 	wantToken(reg, service.URL)
@@ -205,11 +193,7 @@ func TestTokenService(t *testing.T) {
 
 // TestAuthorityOfATokenService: the client, which fetches tokens for the daemon, trusts the authorities of the request.
 func TestAuthorityOfATokenService(t *testing.T) {
-	tb := testbed.Shared(t)
-	b := connect(t, tb.Daemon.Addr())
-	reg := testbed.NewRegistry(t, testbed.RegistryOptions{})
-	tinyBase(t, reg.Ref("faults/base:1"), nil)
-	p := based(t, reg.Ref("faults/base:1"))
+	b, reg, p := ownRegistry(t)
 	ca, err := testbed.NewCA()
 	if err != nil {
 		t.Fatal(err)
@@ -256,12 +240,8 @@ func TestMirrorWithALogin(t *testing.T) {
 
 // TestPlainHTTPRegistry: a registry without TLS that is not on this machine is said with the setting that it needs; where the output names it, the client asks by http too.
 func TestPlainHTTPRegistry(t *testing.T) {
-	tb := testbed.Shared(t)
-	b := connect(t, tb.Daemon.Addr())
-	reg := testbed.NewRegistry(t, testbed.RegistryOptions{})
-	tinyBase(t, reg.Ref("faults/base:1"), nil)
+	b, reg, p := ownRegistry(t)
 	lan := onLAN(t, reg)
-	p := based(t, reg.Ref("faults/base:1"))
 	req := p.request(p.variant("cpu", lan+"/team/app:1"))
 	want{code: fault.Registry, says: []string{lan + " speaks plain http"}, hints: []string{"http = true", "registry.insecure=true"}}.check(t, p.attempt(b, req))
 
