@@ -19,6 +19,9 @@ const lookEvery = 5 * time.Second
 // waits without end for a server that accepts and sends nothing, and reports no progress (source/http), so a stall is the silence of all steps while nothing but downloads runs.
 func (w *Watcher) EndStalled(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
+	w.mu.Lock()
+	w.news = time.Now() // what was heard of an earlier build of the variant is no news of this one
+	w.mu.Unlock()
 	go func() {
 		for {
 			select {

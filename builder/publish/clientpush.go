@@ -14,8 +14,8 @@ import (
 // maxLittle bounds what the client itself sends to a registry, in bytes of compressed layers: an application, not packages.
 const maxLittle = 4 << 20
 
-// clientPush pushes the exported image from here: the client knows from the tag and the caches which layers the repository has, while the daemon asks for
-// each. So it has those of brought. The new blobs are read from the daemon's content store. After an error the tag names what it named before.
+// clientPush pushes the exported image from here: the client has asked which layers of the tag's image the repository has, and the daemon would ask for each
+// once more. It also has those of brought. The new blobs are read from the daemon's content store. After an error the tag names what it named before.
 func (p Publisher) clientPush(ctx context.Context, m Made, manifest []byte, brought []ocispecs.Descriptor) error {
 	there := m.Remote.with(brought)
 	missing, size, err := missingBlobs(manifest, there)

@@ -44,7 +44,7 @@ func readCA(ctx context.Context, path string) ([]byte, error) {
 // certificates returns those of a PEM text, nil if there is none. One that is damaged is an error; one of a form that Go does not take, as with a negative serial number, may be
 // among the system's, but not all may be.
 func certificates(text []byte) (kept []byte, err error) {
-	begun, found, understood := bytes.Count(text, []byte(beginCertificate)), 0, 0
+	begun, found, understood := bytes.Count(text, []byte(beginCertificate)), 0, false
 	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
 		if block.Type != "CERTIFICATE" {
 			continue
@@ -54,12 +54,13 @@ func certificates(text []byte) (kept []byte, err error) {
 		if more, err := asn1.Unmarshal(block.Bytes, &whole); err != nil || len(more) > 0 {
 			return nil, errors.New("one of its certificates is damaged")
 		}
-		if _, err := x509.ParseCertificate(block.Bytes); err == nil {
-			understood++
+		if !understood { // one is enough, and a system has some 150
+			_, err := x509.ParseCertificate(block.Bytes)
+			understood = err == nil
 		}
 		kept = append(kept, pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: block.Bytes})...)
 	}
-	if found < begun || found > 0 && understood == 0 {
+	if found < begun || found > 0 && !understood {
 		return nil, errors.New("one of its certificates is damaged")
 	}
 	return kept, nil
