@@ -1,6 +1,7 @@
 package limits
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -48,14 +49,17 @@ func read(path string, max int64) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, max+1))
-	if err != nil {
+	var data bytes.Buffer
+	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+		data.Grow(int(min(info.Size(), max)) + bytes.MinRead) // read at once
+	}
+	if _, err := data.ReadFrom(io.LimitReader(f, max+1)); err != nil {
 		return nil, err
 	}
-	if int64(len(data)) > max {
+	if int64(data.Len()) > max {
 		return nil, &TooLargeError{path, max}
 	}
-	return data, nil
+	return data.Bytes(), nil
 }
 
 // IsTimedOut reports whether an error is a wait that came to nothing.

@@ -32,7 +32,7 @@ func readCA(ctx context.Context, path string) ([]byte, error) {
 	switch {
 	case err != nil:
 		return nil, fault.New(fault.CA, "the CA bundle %s: %w", path, err).Hint("copy the file anew; openssl x509 -in %s -text shows what is wrong", quoted(path))
-	case kept == nil:
+	case len(kept) == 0:
 		return nil, fault.New(fault.CA, "%s holds no PEM certificate", path).Hint("it must start with " + beginCertificate)
 	case len(kept) > maxCA:
 		return nil, fault.New(fault.CA, "the CA bundle %s has %d bytes, more than the %d that BuildKit passes on", path, len(kept), maxCA).
@@ -41,9 +41,11 @@ func readCA(ctx context.Context, path string) ([]byte, error) {
 	return kept, nil
 }
 
-// certificates returns those of a PEM text, nil if there is none. One that is damaged is an error; one of a form that Go does not take, as with a negative serial number, may be
+// certificates returns those of a PEM text. One that is damaged is an error; one of a form that Go does not take, as with a negative serial number, may be
 // among the system's, but not all may be.
-func certificates(text []byte) (kept []byte, err error) {
+func certificates(text []byte) ([]byte, error) {
+	var kept bytes.Buffer
+	kept.Grow(len(text))
 	begun, found, understood := bytes.Count(text, []byte(beginCertificate)), 0, false
 	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
 		if block.Type != "CERTIFICATE" {
@@ -58,10 +60,10 @@ func certificates(text []byte) (kept []byte, err error) {
 			_, err := x509.ParseCertificate(block.Bytes)
 			understood = err == nil
 		}
-		kept = append(kept, pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: block.Bytes})...)
+		_ = pem.Encode(&kept, &pem.Block{Type: block.Type, Bytes: block.Bytes}) // neither a buffer nor a block without headers fails
 	}
 	if found < begun || found > 0 && !understood {
 		return nil, errors.New("one of its certificates is damaged")
 	}
-	return kept, nil
+	return kept.Bytes(), nil
 }

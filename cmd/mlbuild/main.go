@@ -20,10 +20,10 @@ import (
 	"syscall"
 )
 
-// Memory is first collected when 8 MB are in use (the runtime's 4 MB by firstPercent), which a build that has nothing to do never reaches; from then on at half again of what
+// Memory is first collected when 16 MB are in use (the runtime's 4 MB by firstPercent), which a build that has nothing to do never reaches; from then on at half again of what
 // is in use: the client of a long build mostly waits. GOGC says otherwise.
 const (
-	firstPercent = 200
+	firstPercent = 400
 	laterPercent = 50
 )
 
