@@ -239,7 +239,7 @@ func (m *imageBuild) function(ctx context.Context, gw gateway.Client, how attemp
 	if how.uncached {
 		remote = remote.WithoutCaches()
 	}
-	all.Decided = m.publish.Decide(ctx, remote, m.graphs(all.platforms), how.How)
+	all.Decided = m.publish.Decide(ctx, remote, m.graphs(ctx, all.platforms), how.How)
 	all.notes = append(all.notes, all.Decided.Notes...)
 	if m.req.Target == stageTesting {
 		notes, err := m.test(ctx, gw, all)
@@ -274,11 +274,15 @@ func (m *imageBuild) compileAll(ctx context.Context, gw gateway.Client) ([]platf
 	return all, eg.Wait()
 }
 
-// graphs are what is published of the platforms.
-func (m *imageBuild) graphs(platforms []platformBuild) []publish.Graph {
+// graphs are what is published of the platforms. Without a push nobody asks what their layers are known by.
+func (m *imageBuild) graphs(ctx context.Context, platforms []platformBuild) []publish.Graph {
 	all := make([]publish.Graph, len(platforms))
 	for i, c := range platforms {
 		all[i] = m.graphOf(c)
+		if m.publish.Pushes() {
+			all[i].Sent = sentKeys(ctx, m.project, c.graph.Sent)
+			all[i].Steady = func(layer int) bool { return steady(m.project, c.graph.Sent[layer]) }
+		}
 	}
 	return all
 }

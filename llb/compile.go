@@ -20,6 +20,7 @@ type Graph struct {
 	Tests      *pb.Definition // of the testing stage: what runs the tests; its result holds TestResult and TestReports
 	Steps      ops.Steps      // what the vertices of both are for
 	Lineage    Lineage        // what the layers of Definition are made from
+	Sent       []Sent         // of the layers of Plan: those that are made from files of the client too
 	Config     []byte         // OCI image config with docker's extensions, JSON
 	Env        []recipe.Pair  // the image's own variables as they are in Config: what they refer to is in them
 	Plan       *layerplan.Plan
@@ -72,7 +73,7 @@ func (m image) graph() (*Graph, error) {
 	if err != nil {
 		return nil, err
 	}
-	keys, err := m.keys(made)
+	keys, sent, err := m.keys(made)
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +82,7 @@ func (m image) graph() (*Graph, error) {
 		return nil, fmt.Errorf("encode the image config: %w", err)
 	}
 	return &Graph{
-		Definition: def.ToPB(), Tests: tests, Steps: steps, Lineage: made.lineage(), Config: config, Env: m.in.Env, Target: m.in.Target, Platform: m.in.platform,
+		Definition: def.ToPB(), Tests: tests, Steps: steps, Lineage: made.lineage(), Sent: sent, Config: config, Env: m.in.Env, Target: m.in.Target, Platform: m.in.platform,
 		Plan: &layerplan.Plan{BaseLayers: len(m.in.Base.Config.RootFS.DiffIDs), Layers: m.layers.Plan()},
 	}, nil
 }

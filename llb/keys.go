@@ -17,32 +17,46 @@ import (
 // with files of the project, a branch of a repository, or a download without a hash.
 //
 // The daemon's own platform, the network's CA and proxies, and sessions make no difference to a layer, so the keys are those of a graph
-// for the platform below without any of them. made is what the image's own layers are made from.
-func (m image) keys(made traced) ([]string, error) {
-	made, err := m.plain(made)
+// for the platform below without any of them. made is what the image's own layers are made from. sent is what is known of layers that have files of the project and take work to
+// make: with what is in the files they have keys too, which no history holds.
+func (m image) keys(made traced) (keys []string, sent []Sent, err error) {
+	made, err = m.plain(made)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	keys := make([]string, len(made.layers))
+	keys, sent = make([]string, len(made.layers)), make([]Sent, len(made.layers))
 	for i, top := range made.layers {
-		if top.pinned {
+		switch {
+		case top.pinned:
 			keys[i] = top.key()
+		case top.known && len(top.files) > 0 && !m.layers[i].FromContext():
+			sent[i] = top.sentKey()
 		}
 	}
-	return keys, nil
+	return keys, sent, nil
+}
+
+// mixes reports whether a layer has files of the project, and takes work to make.
+func (m image) mixes(made traced) bool {
+	for i, l := range m.layers {
+		if made.layers[i].sent && !l.FromContext() {
+			return true
+		}
+	}
+	return false
 }
 
 // anyWorker is the platform that stands for every daemon's own.
 var anyWorker = ocispecs.Platform{OS: "linux", Architecture: "amd64"}
 
-// plain returns what the image's layers are made from on a daemon of that platform, in a network without a CA or proxies: what was given, if that is so.
+// plain returns what the image's layers are made from on a daemon of that platform, in a network without a CA or proxies and in no session of its own: what was given, if that is so.
 func (m image) plain(made traced) (traced, error) {
 	in := m.in.Inputs
-	in.Worker, in.Network = anyWorker, ops.Network{}
+	in.Worker, in.Network, in.Session = anyWorker, ops.Network{}, in.Session.AnySession()
 	if in.Reference != (ops.Helpers{}) {
 		in.Helpers = in.Reference
 	}
-	same := m.in.Worker.Architecture == anyWorker.Architecture && m.in.Helpers == in.Helpers
+	same := m.in.Worker.Architecture == anyWorker.Architecture && m.in.Helpers == in.Helpers && !m.mixes(made)
 	if same && m.in.Network != in.Network {
 		online, err := made.online()
 		if err != nil {

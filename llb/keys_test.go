@@ -308,7 +308,7 @@ func BenchmarkKeys(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				if _, err := m.keys(made); err != nil {
+				if _, _, err := m.keys(made); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -3,11 +3,15 @@ package llb
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	bkllb "github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/solver/pb"
 	"github.com/opencontainers/go-digest"
+
+	"github.com/mlbuild/mlbuild/llb/ops"
 )
 
 // Lineage says what the layers of a graph are made from, so that a part of it can be cut out without decoding the whole.
@@ -18,11 +22,25 @@ type Lineage struct {
 	Inputs map[string][]string // of each vertex by its digest: the digests of those that it is made from
 }
 
+// Sent is what a layer with files of the client is made from, for whoever can say what is in them. The zero value is that of a layer without such files, of one that is nothing
+// but such files, and of one that is also made from what no contents are named of.
+type Sent struct {
+	Definition string          // key of all else that makes it: the same in every session
+	Files      []ops.Selection // sorted by name
+}
+
+// Key names the layer where its files hold what the contents say, each the digest of a selection in the order of Files.
+func (s Sent) Key(contents []digest.Digest) string {
+	return digest.FromString(fmt.Sprintf("files\n%s\n%q", s.Definition, contents)).String()
+}
+
 // origin is an output, and what is known of all that it is made from.
 type origin struct {
 	*pb.Input
-	pinned bool // everything is named by its contents
-	sent   bool // there are files that a client sends
+	pinned bool                     // everything is named by its contents
+	sent   bool                     // there are files that a client sends
+	known  bool                     // everything but them is named by its contents
+	files  map[string]ops.Selection // those files, by the names of their sources
 }
 
 // key names what an output is made from.
@@ -106,16 +124,16 @@ func (t *tracer) vertex(ctx context.Context, v bkllb.Vertex) (origin, error) {
 	if o, ok := t.known[v]; ok {
 		return o, nil
 	}
-	o, inputs := origin{pinned: true}, []string(nil)
+	o, inputs := origin{pinned: true, known: true}, []string(nil)
 	for _, in := range v.Inputs() {
 		from, err := t.output(in)
 		if err != nil {
 			return origin{}, err
 		}
 		inputs = append(inputs, from.Digest)
-		o.pinned, o.sent = o.pinned && from.pinned, o.sent || from.sent
+		o.join(from)
 	}
-	name, data, _, _, err := v.Marshal(ctx, t.constraints)
+	name, data, md, _, err := v.Marshal(ctx, t.constraints)
 	if err != nil {
 		return origin{}, err
 	}
@@ -127,8 +145,38 @@ func (t *tracer) vertex(ctx context.Context, v bkllb.Vertex) (origin, error) {
 		if err := op.UnmarshalVT(data); err != nil {
 			return origin{}, fmt.Errorf("decode %s: %w", name, err)
 		}
-		o.pinned, o.sent = pinned(op.GetSource()), strings.HasPrefix(op.GetSource().Identifier, "local://")
+		o.source(op.GetSource(), md)
 	}
 	t.inputs[name.String()], t.known[v] = inputs, o
 	return o, nil
+}
+
+// join adds what one input is made from.
+func (o *origin) join(from origin) {
+	o.pinned, o.known, o.sent = o.pinned && from.pinned, o.known && from.known, o.sent || from.sent
+	if len(from.files) > 0 && o.files == nil {
+		o.files = map[string]ops.Selection{}
+	}
+	maps.Copy(o.files, from.files)
+}
+
+// source says of a source whether its contents are named, or which files of the client it is.
+func (o *origin) source(source *pb.SourceOp, md *pb.OpMetadata) {
+	o.pinned = pinned(source)
+	o.sent, o.known = strings.HasPrefix(source.Identifier, "local://"), o.pinned
+	if !o.sent {
+		return
+	}
+	if s, ok, err := ops.SelectionOf(md); ok && err == nil {
+		o.known, o.files = true, map[string]ops.Selection{s.Name(): s}
+	}
+}
+
+// sentKey is the key of an output that is made from files of the client too.
+func (o origin) sentKey() Sent {
+	s := Sent{Definition: o.key()}
+	for _, name := range slices.Sorted(maps.Keys(o.files)) {
+		s.Files = append(s.Files, o.files[name])
+	}
+	return s
 }

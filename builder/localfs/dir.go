@@ -17,6 +17,8 @@ type Dir struct {
 	key  string
 	sums *sums
 
+	views views
+
 	mu      sync.Mutex
 	offered map[string]Selection
 	err     error // the first transfer's that failed

@@ -6,5 +6,5 @@
 // reaches an image.
 //
 // In go the directory, the client's state (an id of its own, and the sums of large files) and Selections; out comes a service of
-// the session (filesync). Start with dir.go; transfer.go sends a selection, walk.go lists and reads files, selection.go says which, sums.go remembers the sums of large files.
+// the session (filesync). Start with dir.go; transfer.go sends a selection, walk.go lists and reads files, selection.go says which, contents.go tells selections apart by what they hold, sums.go remembers the sums of large files.
 package localfs

@@ -79,6 +79,7 @@ func (t *transfer) Walk(ctx context.Context, _ string, each fs.WalkDirFunc) erro
 	if err != nil {
 		return t.fail(err)
 	}
+	t.dir.views.note(t.selection, list, sums)
 	t.mu.Lock()
 	t.sums = sums
 	t.mu.Unlock()

@@ -192,7 +192,7 @@ func layersMade(ctx context.Context, daemon content.Provider, m Made) (image oci
 		return image, nil, fmt.Errorf("read the exported config: %w", err)
 	}
 	g := m.Graphs[0]
-	own, err := g.history()
+	own, err := g.made()
 	if err != nil {
 		return image, nil, err
 	}
@@ -200,10 +200,10 @@ func layersMade(ctx context.Context, daemon content.Provider, m Made) (image oci
 	if below != g.Plan.BaseLayers || len(c.RootFS.DiffIDs) != len(image.Layers) {
 		return image, nil, errors.New("the exported image has other layers than the graph")
 	}
-	for i, h := range own {
+	for i, key := range own {
 		l := image.Layers[below+i]
-		if isKey(h.Comment) && l.MediaType == ocispecs.MediaTypeImageLayerZstd {
-			layers = append(layers, trust.Layer{Key: h.Comment, Digest: l.Digest, Size: l.Size, Diff: c.RootFS.DiffIDs[below+i]})
+		if isKey(key) && l.MediaType == ocispecs.MediaTypeImageLayerZstd {
+			layers = append(layers, trust.Layer{Key: key, Digest: l.Digest, Size: l.Size, Diff: c.RootFS.DiffIDs[below+i]})
 		}
 	}
 	return image, layers, nil

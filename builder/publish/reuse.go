@@ -36,7 +36,7 @@ func reusable(o Options, remote *RemoteState, graphs []Graph) (*reuse, error) {
 		return nil, err
 	}
 	g := graphs[0]
-	own, err := g.history()
+	own, err := g.keys()
 	if err != nil {
 		return nil, err
 	}
@@ -82,9 +82,9 @@ func mayReuse(o Options, remote *RemoteState, graphs []Graph) error {
 }
 
 // take fills the layers that are known and there.
-func (r *reuse) take(remote *RemoteState, own []ocispecs.History) {
-	for i, h := range own {
-		l, ok := remote.beliefs.layer(h.Comment)
+func (r *reuse) take(remote *RemoteState, keys []string) {
+	for i, key := range keys {
+		l, ok := remote.beliefs.layer(key)
 		if !ok || !remote.layers[l.Digest] {
 			r.made, r.layers = append(r.made, i), append(r.layers, layerRef{})
 			continue
@@ -121,7 +121,7 @@ func confirm(ctx context.Context, r *registry.Client, daemon content.Provider, o
 	if mayReuse(o, remote, graphs) != nil || !remote.keyed() {
 		return remote
 	}
-	own, err := graphs[0].history()
+	own, err := graphs[0].keys()
 	if err != nil || graphs[0].unkeyed(own) != "" {
 		return remote
 	}
@@ -135,8 +135,8 @@ func confirm(ctx context.Context, r *registry.Client, daemon content.Provider, o
 			ask = append(ask, ocispecs.Descriptor{Digest: d})
 		}
 	}
-	for _, h := range own {
-		if l, ok := remote.beliefs.layer(h.Comment); ok {
+	for _, key := range own {
+		if l, ok := remote.beliefs.layer(key); ok {
 			add(l.Digest)
 		}
 	}

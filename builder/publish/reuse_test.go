@@ -245,6 +245,25 @@ func plannedAs(t *testing.T, own ...string) Graph {
 	return Graph{Graph: &llb.Graph{Config: config, Plan: plan, Definition: def, Lineage: lineage}, Base: []digest.Digest{digest.FromString("unpacked base")}}
 }
 
+// sentAs gives layers of a graph keys that say what files of the project they are made from.
+func sentAs(g Graph, keys ...string) Graph {
+	g.Sent, g.Steady = keys, func(int) bool { return true }
+	return g
+}
+
+// TestKeysOfGraph: what was made while its files changed is remembered by no key.
+func TestKeysOfGraph(t *testing.T) {
+	g := sentAs(plannedAs(t, "numpy", "n", "own package", "", "data", "", "files", ""), "", "own", "other", "")
+	g.Steady = func(layer int) bool { return layer != 2 }
+	keys, err := g.keys()
+	if err != nil || !slices.Equal(keys, []string{"n", "own", "other", ""}) {
+		t.Errorf("keys %q, %v", keys, err)
+	}
+	if made, err := g.made(); err != nil || !slices.Equal(made, []string{"n", "own", "", ""}) {
+		t.Errorf("what was made is known as %q, %v", made, err)
+	}
+}
+
 // merged is a definition that lays sources one over the other, and the sources as its inputs.
 func merged(t *testing.T, sources []string) (*pb.Definition, []*pb.Input) {
 	t.Helper()

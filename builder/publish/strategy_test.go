@@ -77,6 +77,14 @@ func TestDecide(t *testing.T) {
 		{"two platforms", func(_ *testing.T, f *facts) { f.graphs = append(f.graphs, f.graphs[0]) }, "push by the daemon: the image has several platforms"},
 		{"a layer of a branch", func(t *testing.T, f *facts) { f.graphs[0] = plannedAs(t, "branch", "", "files", "") },
 			"push by the daemon: nobody can tell from outside what the layer branch is made of"},
+		{"a layer of the project's own code, as it was", func(_ *testing.T, f *facts) {
+			f.remote = believing("numpy", key)
+			f.graphs[0] = sentAs(plannedAs(t, "own package", "", "files", ""), key, "")
+		}, "push of the new layers: 1 of 2 layers beside the base's are to be made, the registry has the others"},
+		{"a layer of the project's own code that was edited", func(_ *testing.T, f *facts) {
+			f.remote = believing("numpy", key)
+			f.graphs[0] = sentAs(plannedAs(t, "numpy", key, "own package", "", "files", ""), "", digest.FromString("edited").String(), "")
+		}, "push of the new layers: 2 of 3 layers beside the base's are to be made, the registry has the others"},
 		{"an image that anybody may have pushed", func(t *testing.T, f *facts) {
 			f.remote.image = pushedAs(t, "zstd", "numpy", key, "old files", "")
 		}, "push by the daemon: no record that is believed tells of layers"},

@@ -29,6 +29,17 @@ func (s Selection) Name() string {
 	return ProjectLocal + "-" + hex.EncodeToString(sum[:6])
 }
 
+// anySession is the session of graphs that are held against those of other sessions.
+const anySession = "any"
+
+// AnySession stands for every session, where files are sent by one.
+func (s Session) AnySession() Session {
+	if s.ID != "" {
+		s.ID = anySession
+	}
+	return s
+}
+
 // Files sends a selection. The times of the files mean nothing (package builder/localfs): a step that looks at times is given Settled files.
 //
 // The source says by its name alone what is to be sent: names of many files would not fit into the headers of the daemon's request, and a name with a bracket would be a pattern
@@ -54,18 +65,26 @@ func (s Selection) asPatterns(name Constraints) []bkllb.LocalOption {
 	return opts
 }
 
+// SelectionOf returns the selection that a source of the client's files stands for, by the description of its vertex; ok says whether there is one.
+func SelectionOf(md *pb.OpMetadata) (s Selection, ok bool, err error) {
+	text, ok := md.GetDescription()[describedFiles]
+	if !ok {
+		return s, false, nil
+	}
+	return s, true, json.Unmarshal([]byte(text), &s)
+}
+
 // TakeSelections returns a definition as it is sent, and the selections that its local sources are named after, by these names. The given one stays as it is.
 func TakeSelections(def *pb.Definition) (*pb.Definition, map[string]Selection, error) {
 	sent := &pb.Definition{Def: def.Def, Source: def.Source, Metadata: maps.Clone(def.Metadata)}
 	all := map[string]Selection{}
 	for d, m := range def.Metadata {
-		text, ok := m.GetDescription()[describedFiles]
+		s, ok, err := SelectionOf(m)
+		if err != nil {
+			return nil, nil, fmt.Errorf("the selection of files of %s: %w", d, err)
+		}
 		if !ok {
 			continue
-		}
-		var s Selection
-		if err := json.Unmarshal([]byte(text), &s); err != nil {
-			return nil, nil, fmt.Errorf("the selection of files of %s: %w", d, err)
 		}
 		all[s.Name()] = s
 		m = m.CloneVT()
