@@ -133,7 +133,7 @@ func (b *Builder) start(ctx context.Context, req Request, p purpose) (*build, er
 	}
 	run.ctx, run.stop = b.daemon.Watch(ctx)
 	run.records = publish.NewRecords(run.ctx, b.daemon.Client)
-	if run.project, err = session.OpenProject(req.Dir, req.State); err != nil {
+	if run.project, err = session.OpenProject(req.Dir, req.State, req.Above()); err != nil {
 		run.stop()
 		return nil, err
 	}

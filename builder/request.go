@@ -53,6 +53,18 @@ type Request struct {
 	Note   func(format string, args ...any)                  // something a user should know; nil = dropped
 }
 
+// Above is the directory above the project's from which packages of its workspace are sent, nil = none are. It is the same for every recipe of a project that has one.
+func (r *Request) Above() *recipe.Above {
+	for _, v := range r.Variants {
+		for _, one := range v.Recipes {
+			if one.Above != nil {
+				return one.Above
+			}
+		}
+	}
+	return nil
+}
+
 // Variant is one profile of the project, on one or more platforms.
 type Variant struct {
 	Profile string

@@ -90,7 +90,7 @@ func (h here) resolveOnce(r *recipe.Recipe, direct []string) resolved {
 		h.t.Fatal(err)
 	}
 	text = query.Relocate(r, bytes.ReplaceAll(text, []byte("file://"+dir), []byte("file://")))
-	lock, err := pylock.Parse(r.Requires.Lock, text)
+	lock, err := pylock.ParseBelow(r.Above.Place(), r.Requires.Lock, text)
 	if err != nil {
 		h.t.Fatalf("%v\n%s", err, text)
 	}
@@ -101,7 +101,7 @@ func (h here) resolveOnce(r *recipe.Recipe, direct []string) resolved {
 func (h here) layLocal(dir string, r *recipe.Recipe) {
 	h.t.Helper()
 	for _, l := range r.Requires.Local {
-		from, to := filepath.Join(h.dir, l.Path), filepath.Join(dir, "src/local", l.Path)
+		from, to := filepath.Join(h.dir, l.Path), filepath.Join(dir, "src", r.Above.InStep(l.Path))
 		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 			h.t.Fatal(err)
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/mlbuild/mlbuild/builder/trust"
 	"github.com/mlbuild/mlbuild/integration/testbed"
 	"github.com/mlbuild/mlbuild/profiles"
+	"github.com/mlbuild/mlbuild/profiles/projectdir"
 )
 
 func TestMain(m *testing.M) { os.Exit(testbed.Main(m)) }
@@ -81,7 +82,12 @@ func (p *project) variantWith(args map[string]string, tags ...string) builder.Va
 // variantOf resolves one profile as each selection says.
 func (p *project) variantOf(selections []profiles.Selection, tags ...string) builder.Variant {
 	p.t.Helper()
-	root, err := profiles.Load(os.DirFS(p.dir), "")
+	files, err := projectdir.Open(p.dir)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.t.Cleanup(func() { _ = files.Close() })
+	root, err := profiles.Load(files, "")
 	if err != nil {
 		p.t.Fatal(err)
 	}

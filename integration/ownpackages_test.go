@@ -1,6 +1,8 @@
 package integration
 
 import (
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -80,6 +82,137 @@ func TestOwnPackages(t *testing.T) {
 				t.Errorf("notes: %q", r.Notes)
 			}
 		})
+	}
+}
+
+// in is the project in a directory of another.
+func (p *project) in(dir string) *project {
+	return &project{t: p.t, dir: filepath.Join(p.dir, dir), state: p.state}
+}
+
+// TestMemberOfAWorkspace is TestOwnPackages from the directory of the service: the lock, the packages and the settings are those of the workspace above.
+func TestMemberOfAWorkspace(t *testing.T) {
+	x := inputsIndex(t, testbed.IndexOptions{})
+	for name, yaml := range map[string]string{
+		"uv.lock":             "python: {version: '3.11'}\n",
+		"versions of uv.lock": "python: {version: '3.11', project: ., constraints: [limits.txt]}\n",
+		"no lock":             "python: {version: '3.11', project: ., lock: none}\n",
+	} {
+		t.Run(strings.ReplaceAll(name, " ", "-"), func(t *testing.T) {
+			files := workspace(x)
+			files["services/api/mlbuild.yaml"], files["services/api/limits.txt"] = yaml, "click<9\n"
+			whole := newProject(t, files)
+			if name != "no lock" {
+				whole.uvLock("UV_DEFAULT_INDEX=" + x.Simple())
+			}
+			p := whole.in("services/api")
+			r := p.variant("cpu").Recipes[0]
+			if exact := r.Requires.UV != nil; exact != (name == "uv.lock") {
+				t.Errorf("uv takes the packages from its lock: %t", exact)
+			}
+			got := here{t: t, x: x, dir: p.dir}.resolve(r)
+			if got.lock == nil {
+				t.Fatalf("uv says:\n%s", got.said)
+			}
+			wheels, err := got.choose()
+			if err != nil {
+				t.Fatal(err)
+			}
+			var names []string
+			built := map[string]string{}
+			for _, w := range wheels {
+				names = append(names, w.Name+" "+w.Version)
+				if w.Source != nil {
+					built[w.Name] = w.Source.Path
+				}
+			}
+			for _, want := range []string{"flask 3.1.0", "gunicorn 23.0.0", "numpy 1.26.4", "steady 1.0", "team-lib 1.4", "urgent 1.0"} {
+				if !slices.Contains(names, want) {
+					t.Errorf("no %s in %q", want, names)
+				}
+			}
+			if d := cmp.Diff(map[string]string{"by-path": "../../vendor/by-path", "deep": "../../libs/deep", "features": "../../libs/features"}, built); d != "" {
+				t.Errorf("built (-want +got):\n%s", d)
+			}
+		})
+	}
+}
+
+// TestWorkspaceIsFoundAsByUV asks uv itself of which workspace each directory is.
+func TestWorkspaceIsFoundAsByUV(t *testing.T) {
+	p := newProject(t, map[string]string{
+		"pyproject.toml": "[tool.uv.workspace]\nmembers = ['libs/*', 'services/*', 'deep/**', './vendor/[ab]*', 'one/**/last', 'plain']\nexclude = ['services/no*']\n",
+	})
+	dirs := []string{"libs/kit", "services/api", "services/none", "services/api/below", "services/api/plugins/x", "other/y", "deep", "vendor/a1", "vendor/c1", "one/last", "one/a/b/last", "plain", "plain/more"}
+	for _, dir := range dirs {
+		p.write(dir+"/pyproject.toml", "[project]\nname = '"+strings.ReplaceAll(dir, "/", "-")+"'\nversion = '1'\nrequires-python = '>=3.11'\n")
+		p.write(dir+"/mlbuild.yaml", "python: {version: '3.11', project: .}\n")
+		p.write(dir+"/main.py", "")
+	}
+	for _, dir := range dirs {
+		cmd := exec.Command("uv", "workspace", "dir", "--preview")
+		cmd.Dir = filepath.Join(p.dir, dir)
+		said, err := cmd.Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := ""
+		if root := strings.TrimSpace(string(said)); root != cmd.Dir {
+			want, _ = filepath.Rel(root, cmd.Dir)
+		}
+		if got := p.in(dir).variant("cpu").Recipes[0].Above.Place(); got != want {
+			t.Errorf("%s: in %q of its workspace, uv has it in %q", dir, got, want)
+		}
+	}
+}
+
+// TestMemberBuilds builds the image of a service from its own directory: the packages beside it are layers, an edit of one moves its layer alone, and a checkout
+// at another place gives the same image.
+func TestMemberBuilds(t *testing.T) {
+	tb := testbed.Shared(t)
+	b := connect(t, tb.Daemon.Addr())
+	x := toyIndex(t)
+	files := map[string]string{
+		"pyproject.toml":              "[tool.uv.workspace]\nmembers = ['services/*', 'libs/*']\n",
+		".dockerignore":               "**/left\n",
+		"services/api/pyproject.toml": "[project]\nname = 'api'\nversion = '1'\nrequires-python = '>=3.11'\ndependencies = ['kit', 'other', 'shared']\n[tool.uv.sources]\nkit = {workspace = true}\nother = {workspace = true}\n",
+		"services/api/main.py":        "import kit, other\nprint(kit.facts['origin'], other.facts['origin'])\n",
+		"services/api/mlbuild.yaml":   "name: api\npython: {version: '3.11', indexes: [{name: standin, url: '" + x.Simple() + "', default: true}]}\napp: {copy: [main.py], command: [python, main.py]}\n",
+		"secrets/key":                 "nobody asks for it",
+	}
+	for _, name := range []string{"kit", "other"} {
+		for file, data := range toySource(name, "of "+name) {
+			files["libs/"+name+"/"+file] = strings.Replace(data, "version = \"1.0\"\n", "version = \"1.0\"\nrequires-python = \">=3.11\"\n", 1)
+		}
+	}
+	digests := func(p *project, tag string) []string {
+		api := p.in("services/api")
+		mustBuild(t, b, api.request(api.variant("cpu", tb.Registry.Ref("member:"+tag))))
+		var layers []string
+		for _, l := range readBack(t, tb.Registry, "member:"+tag).manifest.Layers {
+			layers = append(layers, l.Digest.String())
+		}
+		return layers
+	}
+	first, second := newProject(t, files), newProject(t, files)
+	first.uvLock("UV_DEFAULT_INDEX=" + x.Simple())
+	second.write("uv.lock", first.read("uv.lock"))
+	was := digests(first, "first")
+	if out := inImage(t, tb, tb.Registry.Ref("member:first"), "python", "main.py"); out != "of kit of other\n" {
+		t.Errorf("the image says %q", out)
+	}
+	if d := cmp.Diff(was, digests(second, "second")); d != "" {
+		t.Errorf("a checkout at another place (-first +second):\n%s", d)
+	}
+	second.write("libs/kit/origin.txt", "edited")
+	changed := 0
+	for i, now := range digests(second, "edited") {
+		if i >= len(was) || now != was[i] {
+			changed++
+		}
+	}
+	if changed != 1 {
+		t.Errorf("an edit of one package moves %d layers", changed)
 	}
 }
 

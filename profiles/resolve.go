@@ -53,7 +53,12 @@ func (p *Project) compose(t files.Tree, s *spec, sel Selection) *recipe.Recipe {
 	r.Compression = resolveCompression(t.Report, s.compression)
 
 	python := requirements.Choose(t, s.python.Spec, py, p.file)
-	wanted := requirements.Gather(requirements.Question{Tree: t, Python: python, Py: py, Profile: sel.Profile})
+	wide := t
+	if python.Project.Set {
+		wide = t.WithAbove(requirements.FindAbove(t, py))
+		r.Above = wide.Above.AsRecipe(t)
+	}
+	wanted := requirements.Gather(requirements.Question{Tree: wide, Python: python, Py: py, Profile: sel.Profile})
 	direct := wanted.Direct
 	r.Secrets = p.resolveSecrets(t.Report, s)
 	accelerator, ok := resolveAccelerator(t.Report, s.accelerator, acceleratorQuestion{sel.Profile, r.Platform, wanted.Torch, requirements.Counting(direct, r.Platform)})
@@ -61,7 +66,7 @@ func (p *Project) compose(t files.Tree, s *spec, sel Selection) *recipe.Recipe {
 	for3 := resolvePython(files.Tree{Report: t.Report.Fork(), FS: t.FS}, s.python.version, namedSuite(s.base), py) // for what it says, see below
 	if r.Accelerator = accelerator; ok {
 		wanted = requirements.Fit(requirements.FitQuestion{
-			Tree: t, Python: python, Py: py, Names: names, Python3: for3.Version, PyTorchIndex: s.pytorchIndex, CUDA: s.accelerator.cuda,
+			Tree: wide, Python: python, Py: py, Names: names, Python3: for3.Version, PyTorchIndex: s.pytorchIndex, CUDA: s.accelerator.cuda,
 		}, wanted)
 	}
 	r.Python = resolvePython(t, s.python.version, namedSuite(s.base), py)
@@ -94,7 +99,7 @@ func (p *Project) compose(t files.Tree, s *spec, sel Selection) *recipe.Recipe {
 	side := files.Placement{Workdir: r.App.Workdir, User: r.User}
 	steps := resolveSteps(t, s, stepQuestion{side, r.App.Copy, public})
 	r.Build, r.LibraryPath, r.Bake, r.Run, r.CopyFrom = steps.build, steps.libraryPath, steps.bake, steps.run, steps.copyFrom
-	runtime := requirements.StageQuestion{Tree: t, Requires: r.Requires, Python: python, Py: py, Names: names, Profile: sel.Profile}
+	runtime := requirements.StageQuestion{Tree: wide, Requires: r.Requires, Python: python, Py: py, Names: names, Profile: sel.Profile}
 	stages := resolveStages(t, s, sel.Target, runtime, stageQuestion{side, public, direct})
 	r.Testing, r.Dev, r.Requires = stages.testing, stages.dev, requirements.WithSources(r.Requires, stages.sources...)
 	leaks(t.Report, s, p.argPairs(sel))

@@ -4,18 +4,23 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 )
 
 // Dir is a project's directory, open: no link leads out of it.
 type Dir struct {
-	root *os.Root
-	id   ID
-	key  string
-	sums *sums
+	root  *os.Root
+	path  string
+	above *os.Root // the root of its workspace, nil = nothing above it is sent
+	up    int      // how many directories above it that lies
+	id    ID
+	key   string
+	sums  *sums
 
 	views views
 
@@ -34,7 +39,7 @@ func Open(dir, state string) (*Dir, error) {
 	if abs, err := filepath.Abs(dir); err == nil {
 		dir = abs
 	}
-	d := &Dir{root: root, id: clientID(state), offered: map[string]Selection{}}
+	d := &Dir{root: root, path: dir, id: clientID(state), offered: map[string]Selection{}}
 	name := sha256.Sum256(append(d.id[:], dir...))
 	d.key = "mlbuild-" + hex.EncodeToString(name[:16])
 	d.sums = openSums(state, d.key)
@@ -43,6 +48,27 @@ func Open(dir, state string) (*Dir, error) {
 
 // Key names this directory of this client among all of a daemon's clients: the daemon keeps what it was sent under it.
 func (d *Dir) Key() string { return d.key }
+
+// Above opens the directory that lies so many levels above: what packages of the project's workspace are sent from. No link leads out of it.
+func (d *Dir) Above(levels int) (err error) {
+	if d.above != nil || levels == 0 {
+		return nil
+	}
+	d.up = levels
+	d.above, err = os.OpenRoot(filepath.Join(d.path, strings.Repeat("../", levels)))
+	return err
+}
+
+// rootOf is the directory that a selection is of.
+func (d *Dir) rootOf(s Selection) (*os.Root, error) {
+	switch {
+	case s.Up == 0:
+		return d.root, nil
+	case d.above == nil || s.Up != d.up:
+		return nil, fmt.Errorf("nothing that lies %d directories above the project is offered", s.Up)
+	}
+	return d.above, nil
+}
 
 // Offer makes a selection known by the name under which a graph asks for it.
 func (d *Dir) Offer(name string, s Selection) {
@@ -58,9 +84,17 @@ func (d *Dir) selection(name string) (Selection, bool) {
 	return s, ok
 }
 
-// OpenFile opens a regular file of the project by its path there. A pipe, which might never say anything, is none.
+// OpenFile opens a regular file of the project by its path there, or by one that begins with ".." in the root of its workspace. A pipe, which might never say
+// anything, is none.
 func (d *Dir) OpenFile(path string) (*os.File, error) {
-	f, err := d.root.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	root, name := d.root, path
+	if strings.HasPrefix(path, "../") && d.above != nil {
+		root = d.above
+		if inside, err := filepath.Rel(root.Name(), filepath.Join(d.path, path)); err == nil {
+			name = inside
+		}
+	}
+	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -93,5 +127,8 @@ func (d *Dir) note(err error) {
 // Close remembers the sums of large files, and closes the directory.
 func (d *Dir) Close() error {
 	d.sums.save(d.root)
+	if d.above != nil {
+		_ = d.above.Close()
+	}
 	return d.root.Close()
 }

@@ -12,6 +12,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/tonistiigi/fsutil/types"
@@ -32,11 +33,12 @@ type file struct {
 	stat *types.Stat
 	info fs.FileInfo
 	sum  sum
+	up   int // directories above the project's that its path begins in
 }
 
 // read finds the sum of an open file and its extended attributes, and makes the time of them that it is sent with.
 func (f *file) read(open *os.File, d *Dir) (err error) {
-	if f.sum, err = d.sums.of(f.stat.Path, open, f.info); err != nil {
+	if f.sum, err = d.sums.of(strings.Repeat("../", f.up)+f.stat.Path, open, f.info); err != nil {
 		return fmt.Errorf("read %s: %w", f.stat.Path, err)
 	}
 	if f.stat.Xattrs, err = xattrs(open); err != nil {

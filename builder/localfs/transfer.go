@@ -101,7 +101,11 @@ func (t *transfer) Open(name string) (io.ReadCloser, error) {
 	if !ok {
 		return nil, t.fail(fmt.Errorf("the daemon asks for %s, which no step of the build needs", name))
 	}
-	f, err := t.dir.root.Open(name)
+	root, err := t.dir.rootOf(t.selection)
+	if err != nil {
+		return nil, t.fail(err)
+	}
+	f, err := root.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, t.fail(changed(name))
 	}

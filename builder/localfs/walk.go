@@ -29,16 +29,20 @@ func (d *Dir) walk(ctx context.Context, s Selection) ([]*types.Stat, map[string]
 	if err != nil {
 		return nil, nil, fmt.Errorf("a pattern of .dockerignore: %w", err)
 	}
-	roots, err := rootsOf(s, d.root)
+	root, err := d.rootOf(s)
+	if err != nil {
+		return nil, nil, err
+	}
+	roots, err := rootsOf(s, root)
 	if err != nil {
 		return nil, nil, err
 	}
 	reading, ctx := errgroup.WithContext(ctx)
 	reading.SetLimit(readers)
-	w := &walker{ctx: ctx, reading: reading, dir: d, ignore: ignore, onTheWay: map[string]*folder{"": {root: d.root, shown: true}}}
+	w := &walker{ctx: ctx, reading: reading, dir: d, up: s.Up, ignore: ignore, onTheWay: map[string]*folder{"": {root: root, shown: true}}}
 	defer w.close()
-	for _, root := range roots {
-		if err = w.from(root); err != nil {
+	for _, name := range roots {
+		if err = w.from(name); err != nil {
 			break
 		}
 	}
@@ -53,6 +57,7 @@ type walker struct {
 	ctx      context.Context //nolint:containedctx // of one walk
 	reading  *errgroup.Group
 	dir      *Dir
+	up       int // directories above the project's that are walked in
 	ignore   *patternmatcher.PatternMatcher
 	onTheWay map[string]*folder // directories above the roots, open until the end
 	list     []*types.Stat
@@ -240,7 +245,7 @@ func (w *walker) regular(in *folder, name string) error {
 		_ = f.Close()
 		return cmp.Or(err, changed(path.Join(in.path, name)))
 	}
-	file := &file{stat: stat(path.Join(in.path, name), info), info: info}
+	file := &file{stat: stat(path.Join(in.path, name), info), info: info, up: w.up}
 	w.files = append(w.files, file)
 	w.reading.Go(func() error {
 		defer f.Close()

@@ -46,7 +46,7 @@ func (l Locks) Python(recipes []*recipe.Recipe, text []byte) (*pylock.Lock, erro
 		}
 		return nil, nil
 	}
-	lock, err := pylock.Parse(r.Requires.Lock, text)
+	lock, err := pylock.ParseBelow(r.Above.Place(), r.Requires.Lock, text)
 	if err != nil {
 		return nil, err
 	}

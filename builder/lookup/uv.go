@@ -74,7 +74,7 @@ func (u UV) Lock(ctx context.Context, q UVQuery) ([]byte, *pylock.Lock, error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		lock, err := pylock.Parse(q.Recipe.Requires.Lock, text)
+		lock, err := pylock.ParseBelow(q.Recipe.Above.Place(), q.Recipe.Requires.Lock, text)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -130,7 +130,7 @@ func (u UV) stamp(ctx context.Context, q UVQuery, in query.ResolveInputs, text, 
 		Inputs: r.Requires.Inputs, Python: r.Python.Version, Platforms: q.Platforms,
 		Torch: r.Requires.Torch, Via: parseVia(string(via)),
 	}
-	plain, err := pylock.Parse(r.Requires.Lock, text)
+	plain, err := pylock.ParseBelow(r.Above.Place(), r.Requires.Lock, text)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -145,7 +145,7 @@ func (u UV) stamp(ctx context.Context, q UVQuery, in query.ResolveInputs, text, 
 	if err != nil {
 		return nil, nil, err
 	}
-	lock, err := pylock.Parse(r.Requires.Lock, stamped)
+	lock, err := pylock.ParseBelow(r.Above.Place(), r.Requires.Lock, stamped)
 	return stamped, lock, err
 }
 

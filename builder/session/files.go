@@ -8,6 +8,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/builder/localfs"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // Files are the project's files as the one session of a run offers them, so that all profiles share one transfer of the app.
@@ -16,9 +17,13 @@ type Files struct {
 	done    chan error
 }
 
-// OpenProject opens the project's directory, so that no symlink leads out of it. state is the client's own directory (localfs.Open). Error: fault.Context.
-func OpenProject(dir, state string) (*localfs.Dir, error) {
+// OpenProject opens the project's directory, so that no symlink leads out of it. state is the client's own directory (localfs.Open). above is the root of its
+// workspace, nil = packages lie in the project alone. Error: fault.Context.
+func OpenProject(dir, state string, above *recipe.Above) (*localfs.Dir, error) {
 	project, err := localfs.Open(dir, state)
+	if err == nil && above != nil {
+		err = project.Above(above.Levels())
+	}
 	if err != nil {
 		return nil, fault.New(fault.Context, "cannot open the project's directory: %w", err).Hint("check that it is there and that you may read it")
 	}

@@ -72,6 +72,9 @@ func (p *planFlags) llb(ctx context.Context, e *env, cmd *cobra.Command, args []
 func (p *planFlags) buildctl(e *env, s *session, helperDir string) []string {
 	line := []string{"buildctl", "--addr", quoted(s.daemon.Addr), "build",
 		"--local", quoted(ops.ProjectLocal + "=" + s.project.dir), "--oci-layout", quoted(ops.HelperStore + "=" + helperDir)}
+	if above := s.request.Above(); above != nil {
+		line = append(line, "--local", quoted(ops.AboveLocal+"="+filepath.Join(s.project.dir, strings.Repeat("../", above.Levels()))))
+	}
 	if s.request.CA != nil {
 		path := p.daemon.ca
 		if path == "" {

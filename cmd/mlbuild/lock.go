@@ -127,7 +127,7 @@ func lockAll(ctx context.Context, s *session, b *builder.Builder, o builder.Lock
 // write brings one lock to its file, or only compares it under --check.
 func (l *lockFlags) write(e *env, s *session, locked builder.Locked) error {
 	old := s.lockOf(locked.Profile, locked.Stage)
-	changes := lockChanges(locked.Path, old, locked.Lock)
+	changes := lockChanges(s.request.Above().Place(), locked.Path, old, locked.Lock)
 	same := bytes.Equal(old, locked.Data)
 	for _, n := range locked.Notes {
 		s.note("%s: %s", locked.Profile, n)

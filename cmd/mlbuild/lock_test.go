@@ -29,7 +29,7 @@ version = "3"
 func TestLockChanges(t *testing.T) {
 	now := &pylock.Lock{Packages: []pylock.Package{{Name: "added", Version: "2"}, {Name: "numpy", Version: "2.0.0"}, {Name: "same", Version: "3"}}}
 	var got []string
-	for _, c := range lockChanges("pylock.cpu.toml", []byte(oldLock), now) {
+	for _, c := range lockChanges("", "pylock.cpu.toml", []byte(oldLock), now) {
 		got = append(got, c.String())
 	}
 	if diff := cmp.Diff([]string{"+ added 2", "- gone 1.0", "~ numpy 1.26.4 → 2.0.0"}, got); diff != "" {

@@ -21,10 +21,11 @@ func (c change) String() string {
 	return fmt.Sprintf("~ %s %s → %s", c.name, c.before, c.after)
 }
 
-// lockChanges compares two locks by package, sorted by name. An old lock that cannot be read counts as empty.
-func lockChanges(path string, old []byte, lock *pylock.Lock) []change {
+// lockChanges compares two locks by package, sorted by name. An old lock that cannot be read counts as empty. place is the project's directory in its workspace
+// (pylock.ParseBelow).
+func lockChanges(place, path string, old []byte, lock *pylock.Lock) []change {
 	before, after := map[string]string{}, versions(lock)
-	if parsed, err := pylock.Parse(path, old); err == nil {
+	if parsed, err := pylock.ParseBelow(place, path, old); err == nil {
 		before = versions(parsed)
 	}
 	return differences(before, after)

@@ -78,9 +78,9 @@ func WheelFile(w pylock.Wheel, r *recipe.Recipe, session ops.Session) bkllb.Stat
 		return download(w, r.Requires.Indexes)
 	}
 	s := ops.Group{ID: ops.GroupDownload}
-	files := ops.LocalFiles([]string{w.Path}, r, session, s)
+	files, at := ops.PackageFiles(w.Path, r, session, s)
 	info := &bkllb.CopyInfo{Mode: &bkllb.ChmodOpt{Mode: 0o644}}
-	return bkllb.Scratch().File(bkllb.Copy(files, "/"+w.Path, "/"+w.Filename, info, bkllb.WithCreatedTime(wheel.ModTime)), s.Named("%s", w.Path))
+	return bkllb.Scratch().File(bkllb.Copy(files, "/"+at, "/"+w.Filename, info, bkllb.WithCreatedTime(wheel.ModTime)), s.Named("%s", w.Path))
 }
 
 // download fetches one file. File name and mode are fixed, because both are part of the cache key; the URL is not.

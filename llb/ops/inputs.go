@@ -12,6 +12,9 @@ const HelperStore = "mlbuild/helper"
 // ProjectLocal is the local source under which a client offers the project's directory.
 const ProjectLocal = "mlbuild-project"
 
+// AboveLocal is likewise that of the root of the project's workspace, where that lies above.
+const AboveLocal = ProjectLocal + "-above"
+
 // HelperFile is the name of the program in the root that a helper runs in.
 const HelperFile = "mlbuild-unpack"
 

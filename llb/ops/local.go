@@ -24,7 +24,24 @@ func ServerName(host string) string {
 
 // LocalFiles sends files and directories of the project. Secrets and what .dockerignore names stay.
 func LocalFiles(paths []string, r *recipe.Recipe, session Session, s Group) bkllb.State {
-	return session.Files(Selection{paths, r.App.Ignore}, s.Named("send %s", strings.Join(paths, ", ")))
+	return session.Files(Selection{Paths: paths, Ignore: r.App.Ignore}, s.Named("send %s", strings.Join(paths, ", ")))
+}
+
+// PackageFiles sends a package of the project's own code, or of its workspace above, with where it lies in what is sent.
+func PackageFiles(name string, r *recipe.Recipe, session Session, s Group) (files bkllb.State, at string) {
+	if inside, above := r.Above.InRoot(name); above {
+		return AboveFiles([]string{inside}, r, session, s), inside
+	}
+	return LocalFiles([]string{name}, r, session, s), name
+}
+
+// AboveFiles sends files and directories of the workspace above the project, as they are seen from its root. What its .dockerignore names stays.
+func AboveFiles(paths []string, r *recipe.Recipe, session Session, s Group) bkllb.State {
+	names := make([]string, len(paths))
+	for i, p := range paths {
+		names[i] = r.Above.FromRoot(p)
+	}
+	return session.Files(Selection{Paths: paths, Ignore: r.Above.Ignore, Up: r.Above.Levels()}, s.Named("send %s", strings.Join(names, ", ")))
 }
 
 // PretendVariable is how setuptools-scm, and what stands on it, is told a version.

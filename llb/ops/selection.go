@@ -18,6 +18,7 @@ import (
 type Selection struct {
 	Paths  []string `json:"paths"`
 	Ignore []string `json:"ignore,omitempty"`
+	Up     int      `json:"up,omitempty"` // how many directories above the project's that lies which Paths and Ignore are about
 }
 
 // describedFiles is the key of a vertex's description that holds its Selection as JSON. It stays on this side.
@@ -25,7 +26,11 @@ const describedFiles = "mlbuild.files"
 
 // Name is under which local source a client offers a selection. The daemon keeps one transfer for each, and profiles that choose the same files share it.
 func (s Selection) Name() string {
-	sum := sha256.Sum256([]byte(strings.Join(s.Paths, "\x00") + "\x00\x00" + strings.Join(s.Ignore, "\x00")))
+	text := strings.Join(s.Paths, "\x00") + "\x00\x00" + strings.Join(s.Ignore, "\x00")
+	if s.Up > 0 {
+		text += fmt.Sprintf("\x00\x00%d", s.Up)
+	}
+	sum := sha256.Sum256([]byte(text))
 	return ProjectLocal + "-" + hex.EncodeToString(sum[:6])
 }
 
@@ -46,11 +51,19 @@ func (s Session) AnySession() Session {
 // there. TakeSelections has what the name stands for. Whoever sends the definition without mlbuild has the daemon's own ways.
 func (s Session) Files(chosen Selection, name Constraints) bkllb.State {
 	if s.ID == "" {
-		return bkllb.Local(ProjectLocal, chosen.asPatterns(name)...)
+		return bkllb.Local(chosen.directory(), chosen.asPatterns(name)...)
 	}
 	described, _ := json.Marshal(chosen) // strings alone
 	return bkllb.Local(chosen.Name(), name, bkllb.SessionID(s.ID),
 		bkllb.WithDescription(map[string]string{describedFiles: string(described)}))
+}
+
+// directory is the local source by which buildctl offers the directory that a selection is of.
+func (s Selection) directory() string {
+	if s.Up > 0 {
+		return AboveLocal
+	}
+	return ProjectLocal
 }
 
 // asPatterns are the options by which buildctl sends a selection of the directory that it offers.

@@ -2,7 +2,9 @@ package query
 
 import (
 	"bytes"
+	"cmp"
 	"net/url"
+	"path"
 	"slices"
 	"strings"
 
@@ -19,7 +21,8 @@ const (
 	packagesFile = "packages.txt" // requirements of the project file that a pyproject.toml cannot hold
 	buildFile    = "build.txt"    // the packages that are to be built from source, as options
 	hostsFile    = "known_hosts"
-	localDir     = "local" // the project's files that are requirements, under their own paths
+	localDir     = recipe.LocalDir // the project's files that are requirements, under their own paths
+	aboveDir     = recipe.AboveDir // those of its workspace above
 )
 
 // pathInLock is how uv, run below /src, writes the place of a file or directory of the project into a lock in /out: as a path, or as a URL if it was found in a
@@ -35,18 +38,25 @@ func Relocate(r *recipe.Recipe, lock []byte) []byte {
 		if file, err := url.PathUnescape(string(m[2])); err == nil && file != "" {
 			p = file
 		}
-		if r.Requires.UV == nil {
-			below, inside := strings.CutPrefix(p, localDir)
-			if !inside || below != "" && below[0] != '/' {
-				return found
-			}
-			p = strings.TrimPrefix(below, "/")
-		}
-		if p == "" {
-			p = "."
+		p, ok := fromStep(r, p)
+		if !ok {
+			return found
 		}
 		return []byte(`path = "` + p + `"`)
 	})
+}
+
+// fromStep is the path, seen from the project's directory, of what uv sees below /src; ok is false for what is no file of the project.
+func fromStep(r *recipe.Recipe, name string) (p string, ok bool) {
+	switch {
+	case r.Requires.UV != nil:
+		return r.Above.FromRoot(path.Join(".", name)), true
+	case name == aboveDir || strings.HasPrefix(name, aboveDir+"/"):
+		return r.Above.FromRoot(path.Join(".", strings.TrimPrefix(name, aboveDir))), r.Above != nil
+	case name == localDir || strings.HasPrefix(name, localDir+"/"):
+		return cmp.Or(strings.TrimPrefix(strings.TrimPrefix(name, localDir), "/"), "."), true
+	}
+	return "", false
 }
 
 // named are the packages of the project file as uv reads them, but for those that only a requirements file can hold.
@@ -78,8 +88,12 @@ func (in ResolveInputs) sourceFiles(r *recipe.Recipe) []recipe.File {
 	if len(SSHServers(r)) > 0 {
 		files = append(files, recipe.File{Path: hostsFile, Data: in.Hosts})
 	}
-	if len(r.Requires.Local) > 0 {
+	inside, above := localPaths(r)
+	if len(inside) > 0 {
 		files = append(files, recipe.File{Path: localDir + "/empty"}) // something to mount on
+	}
+	if len(above) > 0 {
+		files = append(files, recipe.File{Path: aboveDir + "/empty"})
 	}
 	return files
 }
@@ -88,12 +102,12 @@ func (in ResolveInputs) sourceFiles(r *recipe.Recipe) []recipe.File {
 // certificates, and the ssh agent.
 func (in ResolveInputs) sourceOptions(r *recipe.Recipe, s ops.Group) []bkllb.RunOption {
 	var opts []bkllb.RunOption
-	if len(r.Requires.Local) > 0 {
-		paths := make([]string, len(r.Requires.Local))
-		for i, l := range r.Requires.Local {
-			paths[i] = l.Path
-		}
-		opts = append(opts, bkllb.AddMount("/src/"+localDir, ops.Settled(ops.LocalFiles(paths, r, in.Session, s), s), bkllb.ForceNoOutput))
+	inside, above := localPaths(r)
+	if len(inside) > 0 {
+		opts = append(opts, bkllb.AddMount("/src/"+localDir, ops.Settled(ops.LocalFiles(inside, r, in.Session, s), s), bkllb.ForceNoOutput))
+	}
+	if len(above) > 0 {
+		opts = append(opts, bkllb.AddMount("/src/"+aboveDir, ops.Settled(ops.AboveFiles(above, r, in.Session, s), s), bkllb.ForceNoOutput))
 	}
 	opts = append(opts, versionOptions(r.Requires.Local, in.Version)...)
 	if UsesGit(r) && in.Network.CA {
@@ -104,6 +118,18 @@ func (in ResolveInputs) sourceOptions(r *recipe.Recipe, s ops.Group) []bkllb.Run
 			bkllb.AddEnv("GIT_SSH_COMMAND", "ssh -o StrictHostKeyChecking=yes -o UserKnownHostsFile=/src/"+hostsFile))
 	}
 	return opts
+}
+
+// localPaths are the packages in the project's own files, and those of its workspace above as they are seen from its root.
+func localPaths(r *recipe.Recipe) (inside, above []string) {
+	for _, l := range r.Requires.Local {
+		if p, up := r.Above.InRoot(l.Path); up {
+			above = append(above, p)
+		} else {
+			inside = append(inside, p)
+		}
+	}
+	return inside, above
 }
 
 // versionOptions tells the tools that read a version off git's tags what they would read: the history is not there.

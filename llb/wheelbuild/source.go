@@ -31,8 +31,8 @@ func sourceOf(w pylock.Wheel, r *recipe.Recipe, session ops.Session, hosts strin
 		file := pylock.Wheel{Filename: from.Name, Path: from.Path}
 		return mounted{install.WheelFile(file, r, session), nil}
 	}
-	files := ops.LocalFiles([]string{from.Path}, r, session, s)
-	return mounted{ops.Settled(files, s), []bkllb.MountOption{bkllb.SourcePath(path.Join("/", from.Path))}}
+	files, at := ops.PackageFiles(from.Path, r, session, s)
+	return mounted{ops.Settled(files, s), []bkllb.MountOption{bkllb.SourcePath(path.Join("/", at))}}
 }
 
 // checkout is a git repository at a commit.

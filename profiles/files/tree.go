@@ -22,7 +22,8 @@ const ProjectFile = "mlbuild.yaml"
 // directory, with the place at which the project names them.
 type Tree struct {
 	*yamldoc.Report
-	FS fs.FS
+	FS    fs.FS
+	Above *Above // nil = nothing above the project is known
 }
 
 var windowsPath = lazyregexp.New(`^[A-Za-z]:[\\/]`)
@@ -92,7 +93,7 @@ func (t Tree) follow(name string, at fault.Position, hint string) (resolved stri
 		}
 		circle := slices.Contains(chain, next) || len(chain) > 40
 		chain = append(chain, next)
-		if !fs.ValidPath(next) {
+		if t.leadsOut(chain[0], next) {
 			t.Add(fault.New(fault.Context, "a symlink leads out of the project: %s", strings.Join(chain, " → ")).In(at).
 				Hint("%s", hint))
 			return "", false
@@ -109,6 +110,9 @@ func (t Tree) follow(name string, at fault.Position, hint string) (resolved stri
 func (t Tree) firstLink(name string) (link, rest string) {
 	parts := strings.Split(name, "/")
 	for i := range parts {
+		if parts[i] == ".." {
+			continue // above the project
+		}
 		prefix := path.Join(parts[:i+1]...)
 		info, err := fs.Lstat(t.FS, prefix)
 		if err != nil {

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
 	"strings"
 	"syscall"
 )
@@ -41,6 +42,27 @@ func Open(dir string) (*FS, error) {
 	}
 	return &FS{root, files}, nil
 }
+
+// Up opens the directory that lies n levels above, by the names of the path that this one was opened by: what uv takes for its parents. dir is this directory as
+// it is seen from there, a slash path. The error is fs.ErrNotExist where there are not so many.
+func (f *FS) Up(n int) (above fs.FS, dir string, err error) {
+	abs, err := filepath.Abs(f.root.Name())
+	if err != nil {
+		return nil, "", err
+	}
+	parts := strings.Split(strings.Trim(filepath.ToSlash(strings.TrimPrefix(abs, filepath.VolumeName(abs))), "/"), "/")
+	if n > len(parts) || parts[0] == "" {
+		return nil, "", fs.ErrNotExist
+	}
+	up, err := Open(filepath.Join(abs, strings.Repeat("../", n)))
+	if err != nil {
+		return nil, "", err
+	}
+	return up, path.Join(parts[len(parts)-n:]...), nil
+}
+
+// Close closes the directory, for one that Up opened and that is not the one looked for.
+func (f *FS) Close() error { return f.root.Close() }
 
 // Open implements fs.FS. The errors are of type *fs.PathError; errors.Is(err, ErrOutside) finds links that lead out.
 func (f *FS) Open(name string) (fs.File, error) {

@@ -84,13 +84,15 @@ func (r *reader) source(key, whose string, raw *rawSource) *Source {
 	return s
 }
 
+func leaves(clean string) bool { return clean == ".." || strings.HasPrefix(clean, "../") }
+
 // subdirectory refuses one that leads out of its source.
 func (r *reader) subdirectory(key, whose, p string) string {
 	if p == "" {
 		return ""
 	}
 	clean := path.Clean(p)
-	if path.IsAbs(p) || clean == ".." || strings.HasPrefix(clean, "../") || strings.Contains(p, "\\") {
+	if path.IsAbs(p) || leaves(clean) || strings.Contains(p, "\\") {
 		r.fail(fault.Lock, key, "subdirectory %q of %s leaves its source", redact(p), whose)
 	}
 	return clean
@@ -107,7 +109,7 @@ func (r *reader) inside(key, whose, p string) string {
 	case path.IsAbs(p) || strings.Contains(p, "\\") || len(p) > 1 && p[1] == ':':
 		r.fail(fault.Lock, key, "path of %s is not a relative slash path: %s", whose, redact(p)).
 			Hint("put the file into the project and give its relative path")
-	case clean == ".." || strings.HasPrefix(clean, "../"):
+	case leaves(path.Join(r.place, clean)):
 		r.fail(fault.Lock, key, "path of %s leaves the project: %s", whose, redact(p)).
 			Hint("put the file into the project and make the lock again")
 	default:
@@ -119,7 +121,7 @@ func (r *reader) inside(key, whose, p string) string {
 // dir is the directory of the lock inside the project.
 func (r *reader) dir() string {
 	d := path.Dir(strings.ReplaceAll(r.name, "\\", "/"))
-	if path.IsAbs(d) || d == ".." || strings.HasPrefix(d, "../") {
+	if path.IsAbs(d) || leaves(d) {
 		return "."
 	}
 	return d

@@ -69,12 +69,15 @@ type rawFile struct {
 // relative paths start from. Everything that is wrong comes back at once as a fault.List with line and column:
 // fault.Lock for what cannot be used, fault.LockHash for a file without sha256, fault.SecretLeak for
 // credentials in a URL, which no message repeats. TOML that is malformed is one fault with the lines around it.
-func Parse(name string, data []byte) (*Lock, error) {
+func Parse(name string, data []byte) (*Lock, error) { return ParseBelow("", name, data) }
+
+// ParseBelow is Parse for a project that lies in a directory (slash path, "" = none) of its workspace: paths of packages may lead to others there.
+func ParseBelow(place, name string, data []byte) (*Lock, error) {
 	raw, err := decode(name, data)
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{name: name, places: tomltext.Locate(data)}
+	r := &reader{name: name, place: place, places: tomltext.Locate(data)}
 	lock := r.lock(raw)
 	if err := r.faults.Err(); err != nil {
 		return nil, err
@@ -98,6 +101,7 @@ func decode(name string, data []byte) (*rawLock, error) {
 // reader turns the raw lock into a Lock and collects what is wrong.
 type reader struct {
 	name   string
+	place  string // the project's directory in its workspace
 	places *tomltext.Places
 	faults fault.List
 }

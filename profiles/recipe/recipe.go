@@ -24,6 +24,7 @@ type Recipe struct {
 	System      []string     `json:"system,omitempty"` // Debian packages of the runtime as apt is asked for them, sorted: libgomp1, curl=7.88.1-10
 	Apt         Apt          `json:"apt,omitzero"`     // how they and the builder's are found; zero without system packages
 	Builder     Builder      `json:"builder,omitzero"` // in what packages are built from source
+	Above       *Above       `json:"above,omitempty"`  // from where packages come that lie above the project's directory; nil = none do
 	User        User         `json:"user"`
 	Build       []BuildStep  `json:"build,omitempty"`        // what is compiled from source, in order of the file
 	LibraryPath []string     `json:"library_path,omitempty"` // directories of shared libraries that build steps bring: LD_LIBRARY_PATH

@@ -1,5 +1,62 @@
 package recipe
 
+import (
+	"path"
+	"path/filepath"
+	"strings"
+)
+
+// Above is a directory above the project's from which packages of its workspace are sent: paths of them begin with "..".
+type Above struct {
+	Dir    string   `json:"dir"`              // the project's directory in it: services/api
+	Ignore []string `json:"ignore,omitempty"` // what its .dockerignore leaves out, and what no image has
+}
+
+// InRoot is a path relative to the project's directory as it is seen from the directory above; ok is false for one of the project itself.
+func (a *Above) InRoot(name string) (inside string, ok bool) {
+	if a == nil || name != ".." && !strings.HasPrefix(name, "../") {
+		return name, false
+	}
+	return path.Join(a.Dir, name), true
+}
+
+// FromRoot is the path relative to the project's directory of what is seen from the directory above under another.
+func (a *Above) FromRoot(name string) string {
+	if a == nil {
+		return name
+	}
+	rel, err := filepath.Rel(filepath.FromSlash(a.Dir), filepath.FromSlash(name))
+	if err != nil {
+		return name
+	}
+	return filepath.ToSlash(rel)
+}
+
+// Directories of a step that resolves in which the files of packages lie: the project's, and those of the directory above.
+const (
+	LocalDir = "local"
+	AboveDir = "above"
+)
+
+// InStep is where a step that resolves sees a file.
+func (a *Above) InStep(name string) string {
+	if inside, ok := a.InRoot(name); ok {
+		return AboveDir + "/" + inside
+	}
+	return LocalDir + "/" + name
+}
+
+// Place is the project's directory in it, "" = there is none above.
+func (a *Above) Place() string {
+	if a == nil {
+		return ""
+	}
+	return a.Dir
+}
+
+// Levels is how many directories it lies above the project's.
+func (a *Above) Levels() int { return strings.Count(a.Dir, "/") + 1 }
+
 // UVLock is a uv.lock from which uv itself takes the packages, with every file that it reads for that.
 type UVLock struct {
 	Files []File `json:"files"` // uv.lock and the pyproject.toml of each package of its workspace, sorted by path

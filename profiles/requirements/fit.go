@@ -33,7 +33,7 @@ func Fit(q FitQuestion, w Wanted) Wanted {
 	kept := ""
 	var chosen uvChosen
 	if w.uv != nil {
-		chosen = w.uv.chosen(w.Requires.Project, q.Python3)
+		chosen = w.uv.chosen(q.Tree, w.Requires.Project, q.Python3)
 		if kept = keptVersions(w.uv, chosen, w.Requires, q.Names); kept == "" {
 			w = fromUVLock(q.Tree, w.uv, chosen, w)
 		} else {
@@ -63,7 +63,7 @@ func Fit(q FitQuestion, w Wanted) Wanted {
 			w, bound = withOwn(q.Tree, space, own, w)
 		}
 		project := *w.Requires.Project
-		project.File.Data = projectText(q.Report, py, own, bound, w.Requires.Torch != "" || a.Kind == recipe.CUDA && w.Torch.Tag == "cpu")
+		project.File.Data = projectText(q.Report, py, q.Above.Names(), own, bound, w.Requires.Torch != "" || a.Kind == recipe.CUDA && w.Torch.Tag == "cpu")
 		w.Requires.Project = &project
 	}
 	return w

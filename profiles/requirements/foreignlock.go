@@ -30,7 +30,7 @@ func withForeignLock(t files.Tree, p Spec, py *Pyproject, w Wanted) Wanted {
 		t.Specf(at, "%s belongs to a pyproject.toml, whose dependencies are not asked for", name).Hint("write python: {project: .}")
 	case base == "uv.lock":
 		w.uv = readUVLock(t, name, at)
-		checkUV(t.Report, w.uv, py, w.Direct)
+		checkUV(t, w.uv, py, w.Direct)
 	case base == "poetry.lock":
 		w.poetry = readPoetryLock(t, name, at)
 		checkPoetry(t.Report, w.poetry, py, w.Direct)
@@ -50,7 +50,7 @@ func namedLock(t files.Tree, named yamldoc.String) string {
 	if !named.Set || named.Value == "none" {
 		return ""
 	}
-	name, _ := t.Inside(named.Value, named.At, "lock")
+	name, _ := t.Reaches(named.Value, named.At, "lock")
 	return name
 }
 
@@ -59,14 +59,13 @@ func findLock(t files.Tree, dir string, poetry bool) string {
 	if name := path.Join(dir, "poetry.lock"); poetry && t.Exists(name) {
 		return name
 	}
-	for {
-		if name := path.Join(dir, "uv.lock"); t.Exists(name) {
+	for dir = t.InRoot(dir); ; dir = path.Dir(dir) {
+		if name := t.FromRoot(path.Join(dir, "uv.lock")); t.Exists(name) {
 			return name
 		}
 		if dir == "." {
 			return ""
 		}
-		dir = path.Dir(dir)
 	}
 }
 
@@ -138,7 +137,7 @@ func (w Wanted) pinned(o otherLock, names NamesQuestion) Wanted {
 	w = w.replacing(commits)
 	w.hashed = append(w.hashed, o.sums...)
 	w.Requires.From = o.name
-	w.Requires.Constraints = append(w.Requires.Constraints, recipe.File{Path: o.name, Data: text.String(), Top: true})
+	w.Requires.Constraints = append(w.Requires.Constraints, recipe.File{Path: strings.ReplaceAll(o.name, "../", ""), Data: text.String(), Top: true})
 	w.Requires.Hashes = pinnedHashes(w.hashed)
 	return w
 }

@@ -1,7 +1,6 @@
 package requirements
 
 import (
-	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -32,59 +31,17 @@ func (p ownPackage) virtual() bool {
 
 // withOwnPackage adds a package of the project's own code to what is built as a wheel. An editable one becomes a copy, which a note says.
 func withOwnPackage(t files.Tree, p ownPackage, w Wanted) Wanted {
-	dir, ok := t.Inside(p.dir, p.at, "package "+p.name)
+	dir, ok := t.Reaches(p.dir, p.at, "package "+p.name)
 	if !ok || slices.ContainsFunc(w.Requires.Local, func(l recipe.LocalSource) bool { return l.Path == dir }) {
 		return w
 	}
 	read := newReader(t, nil)
-	read.localRequirement(pypi.ParseItem("./"+dir).Required, p.at)
+	read.localSource(dir, p.at)
 	if p.editable && len(read.local) > 0 {
 		t.Notef("%s (%s) is installed as a wheel of its own, not as a link to its files", p.name, dir)
 	}
 	w.Requires = WithSources(w.Requires, read.Asked)
 	return w
-}
-
-// workspace is the workspace of uv that a project belongs to.
-type uvWorkspace struct {
-	dir     string
-	py      *Pyproject
-	members []ownPackage
-}
-
-// findWorkspace looks for the workspace of a project: the first pyproject.toml from its directory upwards that has one. nil = there is none.
-func findWorkspace(t files.Tree, dir string) *uvWorkspace {
-	for ; ; dir = path.Dir(dir) {
-		if py := pyprojectIn(t, dir); py.uv() != nil && py.uv().Workspace != nil {
-			space := &uvWorkspace{dir: dir, py: py}
-			for _, pattern := range py.uv().Workspace.Members {
-				found, _ := fs.Glob(t.FS, path.Join(dir, pattern))
-				for _, member := range found {
-					if other := pyprojectIn(t, member); other.HasProject() {
-						space.members = append(space.members, ownPackage{name: pypi.Normalize(other.Name()), dir: member, editable: true, py: other})
-					}
-				}
-			}
-			return space
-		}
-		if dir == "." {
-			return nil
-		}
-	}
-}
-
-// pyprojectIn reads the pyproject.toml of a directory, nil = there is none that can be read.
-func pyprojectIn(t files.Tree, dir string) *Pyproject {
-	name := path.Join(dir, "pyproject.toml")
-	data, err := fs.ReadFile(t.FS, name)
-	if err != nil {
-		return nil
-	}
-	py, err := readPyproject(recipe.File{Path: name, Data: string(data)})
-	if err != nil {
-		return nil
-	}
-	return py
 }
 
 // sources are the tables of [tool.uv.sources] for a package, of a project or else of its workspace.
@@ -113,11 +70,14 @@ func (s *uvWorkspace) own(t files.Tree, py *Pyproject, name string) (p ownPackag
 		}
 		if source["workspace"] == true {
 			t.Specf(at, "%s is to come from the workspace, which has no package of this name", name).
-				Hint("name the directory of the workspace: mlbuild DIRECTORY, with python: {project: %s}", path.Dir(py.path))
+				Hint("the next pyproject.toml above that of the project has to have [tool.uv.workspace], and to name both directories among its members")
 			return ownPackage{}, false
 		}
 		if text, named := source["path"].(string); named {
-			p = ownPackage{name: name, dir: path.Join(path.Dir(from.path), text), editable: source["editable"] == true, at: at}
+			p = ownPackage{name: name, dir: text, editable: source["editable"] == true, at: at}
+			if !path.IsAbs(text) {
+				p.dir = t.FromRoot(path.Join(t.InRoot(path.Dir(from.path)), text))
+			}
 			p.py = pyprojectIn(t, p.dir)
 			return p, true
 		}

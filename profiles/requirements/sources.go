@@ -93,10 +93,13 @@ func (q *reader) localRequirement(required pypi.Requirement, at fault.Position) 
 		f.Hint(relative)
 		return
 	}
-	clean, ok := q.Inside(required.URL, at, "requirement")
-	if !ok {
-		return
+	if clean, ok := q.Inside(required.URL, at, "requirement"); ok {
+		q.localSource(clean, at)
 	}
+}
+
+// localSource takes a file or directory as a package, by its clean path.
+func (q *reader) localSource(clean string, at fault.Position) {
 	real, ok := q.Follow(clean, at)
 	if !ok {
 		return
@@ -152,6 +155,9 @@ func LocalDirectory(t files.Tree, dir string, at fault.Position) (local recipe.L
 		}
 	}
 	t.NotePointersBelow(dir)
+	if strings.HasPrefix(dir, "../") {
+		t.NoteLinksOut(dir)
+	}
 	return local, true
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
@@ -63,10 +64,10 @@ func (l *uvLock) walked(root int, q uvQuestion, platform, full string) []bool {
 }
 
 // chosen is what the project takes of the lock for a version of Python.
-func (u *foundUV) chosen(p *recipe.ProjectSource, python string) uvChosen {
-	dir, root := path.Dir(p.File.Path), path.Dir(u.name)
-	if root != "." {
-		dir = path.Join(".", strings.TrimPrefix(strings.TrimPrefix(dir, root), "/"))
+func (u *foundUV) chosen(t files.Tree, p *recipe.ProjectSource, python string) uvChosen {
+	dir := t.InRoot(path.Dir(p.File.Path))
+	if u.root != "." {
+		dir = path.Join(".", strings.TrimPrefix(strings.TrimPrefix(dir, u.root), "/"))
 	}
 	return u.lock.chosen(uvQuestion{dir: path.Clean(dir), extras: p.Extras, groups: p.Groups, python: python})
 }

@@ -14,7 +14,6 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
-	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
 // uvLock is what a uv.lock says that matters here.
@@ -79,12 +78,13 @@ func readUVLock(t files.Tree, name string, at fault.Position) *foundUV {
 		t.Add(fault.New(fault.Lock, "version %d of uv.lock is not supported, mlbuild reads 1", lock.Version).In(fault.Position{File: name}))
 		return nil
 	}
-	return &foundUV{name: name, lock: lock, files: workspace(t, name, data, lock)}
+	return &foundUV{name: name, root: t.InRoot(path.Dir(name)), lock: lock, files: workspace(t, name, data, lock)}
 }
 
 // foundUV is a uv.lock that was read.
 type foundUV struct {
 	name  string
+	root  string // its directory, as seen from the directory above the project where there is one
 	lock  *uvLock
 	files []recipe.File
 }
@@ -96,16 +96,17 @@ func lockFile(t files.Tree, name string, at fault.Position) ([]byte, bool) {
 
 // workspace gathers what uv reads: its lock, and the pyproject.toml of the workspace and of each of its packages in the project.
 func workspace(t files.Tree, name string, data []byte, lock *uvLock) []recipe.File {
-	files := []recipe.File{{Path: name, Data: string(data), Top: true}}
-	add := func(file string) {
-		if slices.ContainsFunc(files, func(f recipe.File) bool { return f.Path == file }) || !t.Exists(file) {
+	files := []recipe.File{{Path: t.InRoot(name), Data: string(data), Top: true}}
+	add := func(inRoot string) {
+		file := t.FromRoot(inRoot)
+		if slices.ContainsFunc(files, func(f recipe.File) bool { return f.Path == inRoot }) || !t.Exists(file) {
 			return
 		}
 		if text, ok := t.SmallFile(file, fault.Position{}, "project"); ok {
-			files = append(files, recipe.File{Path: file, Data: string(text)})
+			files = append(files, recipe.File{Path: inRoot, Data: string(text)})
 		}
 	}
-	root := path.Dir(name)
+	root := t.InRoot(path.Dir(name))
 	add(path.Join(root, "pyproject.toml"))
 	for _, p := range lock.Packages {
 		dir, ok := p.Source.local()
@@ -119,15 +120,14 @@ func workspace(t files.Tree, name string, data []byte, lock *uvLock) []recipe.Fi
 
 // checkUV holds the lock against pyproject.toml: a dependency that is missing in the lock's copy means that uv did not lock it since. direct is what the
 // project asks for by name.
-func checkUV(report *yamldoc.Report, uv *foundUV, py *Pyproject, direct []Requirement) {
+func checkUV(t files.Tree, uv *foundUV, py *Pyproject, direct []Requirement) {
 	if uv == nil {
 		return
 	}
-	dir := path.Dir(py.path)
-	root := path.Dir(uv.name)
+	dir := t.InRoot(path.Dir(py.path))
 	i := slices.IndexFunc(uv.lock.Packages, func(p uvPackage) bool {
 		local, ok := p.Source.local()
-		return ok && path.Join(root, local) == dir
+		return ok && path.Join(uv.root, local) == dir
 	})
 	if i < 0 || py.Project == nil {
 		return // groups alone: such a project is no package of the lock
@@ -139,7 +139,7 @@ func checkUV(report *yamldoc.Report, uv *foundUV, py *Pyproject, direct []Requir
 	}
 	for _, q := range direct {
 		if q.At.File == py.path && !known[q.Name] && q.Name != pypi.Normalize(py.Project.Name) {
-			report.Add(fault.New(fault.LockStale, "%s does not know %s, which %s asks for", uv.name, q.Name, py.path).In(q.At).Hint("run uv lock"))
+			t.Add(fault.New(fault.LockStale, "%s does not know %s, which %s asks for", uv.name, q.Name, py.path).In(q.At).Hint("run uv lock"))
 		}
 	}
 }
@@ -186,14 +186,15 @@ func (l *uvLock) otherNames(chosen uvChosen, names NamesQuestion) []string {
 // fromUVLock has uv take the packages from its own lock. Those of the workspace, and others whose code lies in the project, are built as wheels of their own.
 func fromUVLock(t files.Tree, uv *foundUV, chosen uvChosen, w Wanted) Wanted {
 	w.Requires.From = uv.name
-	w.Requires.UV = &recipe.UVLock{Files: uv.files, Dir: path.Dir(w.Requires.Project.File.Path)}
-	root := path.Dir(uv.name)
+	w.Requires.UV = &recipe.UVLock{Files: uv.files, Dir: t.InRoot(path.Dir(w.Requires.Project.File.Path))}
 	for i, p := range uv.lock.Packages {
-		dir, own := p.Source.local()
-		switch dir = path.Join(root, dir); {
+		local, own := p.Source.local()
+		dir := t.FromRoot(path.Join(uv.root, local))
+		switch {
 		case !own && p.Source.Path != "" && len(chosen.on(i)) > 0:
-			w = withOwnPackage(t, ownPackage{name: pypi.Normalize(p.Name), dir: path.Join(root, p.Source.Path), at: fault.Position{File: uv.name}}, w)
-		case !own || dir == w.Requires.UV.Dir:
+			file := t.FromRoot(path.Join(uv.root, p.Source.Path))
+			w = withOwnPackage(t, ownPackage{name: pypi.Normalize(p.Name), dir: file, at: fault.Position{File: uv.name}}, w)
+		case !own || t.InRoot(dir) == w.Requires.UV.Dir:
 		case p.Source.Virtual != "":
 			if AsksFor(w.Direct, pypi.Normalize(p.Name)) {
 				t.Notef("%s is code of the project (%s) that is no package, and is not installed: copy it with app.copy", p.Name, dir)

@@ -30,6 +30,7 @@ type uvTool struct {
 	Package     *bool          `toml:"package"`
 	Workspace   *struct {
 		Members []string `toml:"members"`
+		Exclude []string `toml:"exclude"`
 	} `toml:"workspace"`
 
 	Prerelease       string           `toml:"prerelease"`
@@ -166,7 +167,7 @@ func withUVSettings(t files.Tree, own []indexSpec, py *Pyproject, w Wanted) Want
 	w = w.replacing(read.Direct).replacing(before)
 	if len(tool.Constraints) > 0 {
 		text := strings.Join(tool.Constraints, "\n") + "\n"
-		w.Requires.Constraints = append(w.Requires.Constraints, recipe.File{Path: py.path + ".constraints.txt", Data: text, Top: true})
+		w.Requires.Constraints = append(w.Requires.Constraints, recipe.File{Path: t.InRoot(py.path) + ".constraints.txt", Data: text, Top: true})
 	}
 	return w
 }
@@ -193,7 +194,7 @@ func withUVIndexes(report *yamldoc.Report, own []indexSpec, py *Pyproject, torch
 // projectText is a pyproject.toml for uv that says what the project asks for in this profile: with Poetry's dependencies in the standard's terms, without
 // other sources of the torch family than the profile's (bound), and with the packages of the project's own code (own) where uv sees them, and what else is
 // to stand among its requirements (more). It is the project's own where that says just this.
-func projectText(report *yamldoc.Report, py *Pyproject, own []ownPackage, more []string, bound bool) string {
+func projectText(report *yamldoc.Report, py *Pyproject, above *recipe.Above, own []ownPackage, more []string, bound bool) string {
 	var virtual []string
 	for _, p := range own {
 		if p.virtual() {
@@ -221,7 +222,7 @@ func projectText(report *yamldoc.Report, py *Pyproject, own []ownPackage, more [
 	}
 	for _, p := range own {
 		if !p.virtual() {
-			sources[p.name] = map[string]any{"path": strings.Repeat("../", strings.Count(py.path, "/")+1) + "local/" + p.dir}
+			sources[p.name] = map[string]any{"path": strings.Repeat("../", strings.Count(py.path, "/")+1) + above.InStep(p.dir)}
 		}
 	}
 	left := map[string]any{"sources": sources}
