@@ -2,6 +2,7 @@ package integration
 
 import (
 	"bytes"
+	"cmp"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -27,6 +28,8 @@ type here struct {
 	x   *testbed.Index
 	env []string
 	dir string // the project's, where packages of its own code are wanted
+	// python is the whole version of the image's Python, "" = unknown.
+	python string
 }
 
 // resolved is what came of it.
@@ -35,12 +38,13 @@ type resolved struct {
 	lock   *pylock.Lock
 	text   string
 	said   string // what uv wrote, if it failed
+	python string // the whole version of the image's, "" = unknown
 }
 
 // resolve resolves a profile, and once more if packages that are bound to an index came through others, as a build does.
 func (h here) resolve(r *recipe.Recipe) resolved {
 	h.t.Helper()
-	direct := query.Named(r, []string{r.Platform}, "")
+	direct := query.Named(r, []string{r.Platform}, h.python)
 	got := h.resolveOnce(r, direct)
 	if got.lock == nil || r.Requires.UV != nil {
 		return got
@@ -66,7 +70,7 @@ func (h here) resolveOnce(r *recipe.Recipe, direct []string) resolved {
 	}
 	in := query.ResolveInputs{
 		Tool:   ops.Base{Ref: "tool.example/python@sha256:" + strings.Repeat("0", 64)},
-		Worker: ocispecs.Platform{OS: "linux", Architecture: "amd64"}, Platforms: []string{r.Platform}, Glibc: "2.36", Direct: direct,
+		Worker: ocispecs.Platform{OS: "linux", Architecture: "amd64"}, Platforms: []string{r.Platform}, Python: h.python, Glibc: "2.36", Direct: direct,
 	}
 	def, err := query.Resolution(r, in)
 	if err != nil {
@@ -83,7 +87,7 @@ func (h here) resolveOnce(r *recipe.Recipe, direct []string) resolved {
 	cmd.Env = append(cmd.Env, h.env...)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
-		return resolved{recipe: r, said: string(out)}
+		return resolved{recipe: r, python: h.python, said: string(out)}
 	}
 	text, err := os.ReadFile(filepath.Join(dir, "out", query.ResolvedLock))
 	if err != nil {
@@ -94,7 +98,7 @@ func (h here) resolveOnce(r *recipe.Recipe, direct []string) resolved {
 	if err != nil {
 		h.t.Fatalf("%v\n%s", err, text)
 	}
-	return resolved{recipe: r, lock: lock, text: string(text)}
+	return resolved{recipe: r, python: h.python, lock: lock, text: string(text)}
 }
 
 // layLocal copies the packages of the project's own code to where the step sees them.
@@ -150,7 +154,7 @@ func (h here) lay(dir string, def *pb.Definition) (args []string, cwd string) {
 func (h here) packages(p *project, profile string) []string {
 	h.t.Helper()
 	v := p.variant(profile)
-	got := resolved{recipe: v.Recipes[0]}
+	got := resolved{recipe: v.Recipes[0], python: h.python}
 	if q := got.recipe.Requires; q.From != "" && q.From == q.Lock {
 		var err error
 		if got.lock, err = pylock.Parse(q.Lock, v.Lock); err != nil {
@@ -184,6 +188,6 @@ func (r resolved) choose() ([]pylock.Wheel, error) {
 		return nil, err
 	}
 	return lock.Select(pypi.Target{
-		Python: r.recipe.Python.Version, Platform: r.recipe.Platform, Glibc: "2.36", Extras: r.recipe.Requires.Extras, Groups: r.recipe.Requires.Groups,
+		Python: cmp.Or(r.python, r.recipe.Python.Version), Platform: r.recipe.Platform, Glibc: "2.36", Extras: r.recipe.Requires.Extras, Groups: r.recipe.Requires.Groups,
 	})
 }

@@ -342,8 +342,10 @@ func TestLocalSources(t *testing.T) {
 	if c := packed.Op.GetFile().Actions[0].GetCopy(); c.Src != "/sdists/packed-1.tar.gz" || c.Dest != "/packed-1.tar.gz" {
 		t.Errorf("copied: %v", c)
 	}
-	if llbtest.Mount(g.Named("unpack tool"), "/mlbuild/origin") != nil {
-		t.Error("the directory of a project is no origin for others")
+	for _, name := range []string{"tool", "packed"} {
+		if llbtest.Mount(g.Named("unpack "+name), "/mlbuild/origin") != nil {
+			t.Errorf("%s: what lies in the project is no origin for others", name)
+		}
 	}
 }
 

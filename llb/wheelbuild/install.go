@@ -78,7 +78,7 @@ func directOrigin(w pylock.Wheel) []byte {
 	switch {
 	case w.Source.Type == pylock.Git:
 		origin.VCS = &vcs{"git", w.Source.Commit, cmp.Or(w.Source.Revision, w.Source.Commit)}
-	case w.Source.Type == pylock.Archive && w.Direct:
+	case w.Source.Type == pylock.Archive && w.Direct && w.Source.URL != "":
 		origin.Archive = &archive{"sha256=" + w.Source.SHA256, map[string]string{"sha256": w.Source.SHA256}}
 	default:
 		return nil
