@@ -72,16 +72,18 @@ func withPackagesAndFiles(r *recipe.Recipe, in given, layers ops.Layers, account
 	parts, system := models.Plan(r, in.Models, room(r, in.Base, layers, 1)/2), layers
 
 	layers = layers.And(accountLayers(r, in, accounts)...).And(skeletonLayer(r, in, table))
-	elsewhere, err := layersFromElsewhere(r, in, table)
+	other, err := layersFromElsewhere(r, in, table)
 	if err != nil {
 		return nil, err
 	}
-	layers = layers.And(elsewhere...).And(elsewhereCache(r, in, accounts, system, elsewhere)...)
+	layers = layers.And(other.layers...).And(elsewhereCache(r, in, accounts, system, other.layers)...)
+	apart := layers
 	wheels, err := wheelLayers(r, in, layers, room(r, in.Base, layers, reserved(r, len(parts))))
 	if err != nil {
 		return nil, err
 	}
 	layers = layers.And(wheels...)
+	layers = layers.And(environmentLayers(r, in, table, other.steps, layers)...)
 	layers = layers.And(bytecodeLayers(r, in, layers)...)
 	layers = layers.And(hookLayers(r, in, recipe.AfterPackages, layers)...)
 	fetched, err := models.Layers(parts, in.Tool, table, in.setting())
@@ -89,7 +91,8 @@ func withPackagesAndFiles(r *recipe.Recipe, in given, layers ops.Layers, account
 		return nil, err
 	}
 	layers = layers.And(fetched...)
-	layers = layers.And(bakeLayers(r, in, table, layers)...)
+	on := ground{all: layers, apart: apart.And(fetched...), environment: environmentLayers(r, in, table, other.steps, nil)}
+	layers = layers.And(bakeLayers(r, in, table, on)...)
 	layers = layers.And(appLayers(r, in, table, layers)...)
 	return layers.And(hookLayers(r, in, recipe.AfterApp, layers)...), nil
 }
@@ -106,7 +109,9 @@ func check(r *recipe.Recipe, in given) error {
 }
 
 // reserved is the number of layers that the budget keeps for models, for what the project's own steps make, and for the project's files.
-func reserved(r *recipe.Recipe, models int) int { return models + len(r.Bake) + len(r.Run) + 1 }
+func reserved(r *recipe.Recipe, models int) int {
+	return models + len(r.Bake) + len(r.Run) + inEnvironmentCount(r) + 1
+}
 
 // room returns the number of layers that the budget leaves to wheels and packages, over some that are there and under later ones; with bytecode each of them
 // may become two. What only the dev stage has does not count: its wheels lie in the same layers as the runtime's.

@@ -16,13 +16,15 @@ import (
 // appLayers returns the project's own files, placed as the copy rules say, and their bytecode, which is as little worth a cache as they are. Only what a rule names is
 // sent. below are the layers of the image so far. The dev stage has no bytecode of files that are edited there, because it is not compared with its source.
 func appLayers(r *recipe.Recipe, in given, table ops.DirTable, below ops.Layers) ops.Layers {
-	if len(r.App.Copy) == 0 {
-		return nil
+	inside := environmentFiles(r, in, table, below)
+	rules, _ := splitRules(r.App.Copy)
+	if len(rules) == 0 {
+		return inside
 	}
 	const name = "the project's files"
 	s := ops.Group{ID: ops.GroupApp, NoCache: in.NoCache}
-	files := placedFiles(r.App.Copy, r.App.Ignore, r.User, table, in, ops.Group{ID: ops.GroupApp})
-	layers := ops.Layers{{Layer: layerplan.Layer{Kind: layerplan.KindApp, Name: name}, State: files}}
+	files := placedFiles(rules, r.App.Ignore, r.User, table, in, ops.Group{ID: ops.GroupApp})
+	layers := inside.And(ops.Layer{Layer: layerplan.Layer{Kind: layerplan.KindApp, Name: name}, State: files})
 	if r.Bytecode && in.Target != recipe.StageDev {
 		code := bytecode(in, interpreter(r, in, below), s, name, []bkllb.State{files})
 		layers = layers.And(ops.Layer{Layer: layerplan.Layer{Kind: layerplan.KindApp, Name: "bytecode of " + name}, State: code})
@@ -90,6 +92,8 @@ func parentsOf(rules []recipe.CopyRule) []string {
 	}
 	return dirs
 }
+
+func ownerText(uid, gid int) string { return strconv.Itoa(uid) + ":" + strconv.Itoa(gid) }
 
 func owner(o string, u recipe.User) (uid, gid int) {
 	a, b, ok := strings.Cut(o, ":")

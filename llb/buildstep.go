@@ -24,9 +24,9 @@ func buildSteps(r *recipe.Recipe, in given, table ops.DirTable) (layers ops.Laye
 			return nil, nil, err
 		}
 		steps[b.Name] = done
-		if len(b.Outputs) > 0 {
+		if outputs := recipe.BesidePackages(b.Outputs); len(outputs) > 0 {
 			l := layerplan.Layer{Kind: layerplan.KindBuild, Name: b.Name, Runs: "in the builder, when its source or commands change"}
-			layers = layers.And(ops.Layer{Layer: l, State: done.Collect(b.Outputs, table, in.setting())})
+			layers = layers.And(ops.Layer{Layer: l, State: done.Collect(outputs, table, in.setting())})
 		}
 	}
 	return layers, steps, nil

@@ -14,40 +14,56 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
+// elsewhere is what is made apart from the image.
+type elsewhere struct {
+	layers ops.Layers                    // of files outside of the environment
+	steps  map[string]projectstep.Result // what build steps leave, by their names
+}
+
 // layersFromElsewhere returns the outputs of build steps, and the files of other images and of these steps.
-func layersFromElsewhere(r *recipe.Recipe, in given, table ops.DirTable) (ops.Layers, error) {
+func layersFromElsewhere(r *recipe.Recipe, in given, table ops.DirTable) (elsewhere, error) {
 	layers, steps, err := buildSteps(r, in, table)
 	if err != nil {
-		return nil, err
+		return elsewhere{}, err
 	}
-	return layers.And(copyLayers(r, in, table, steps)...), nil
+	return elsewhere{layers.And(copyLayers(r, in, table, steps)...), steps}, nil
+}
+
+// copySource is an image or a build step with the files that are taken from it.
+type copySource struct {
+	image, step string
+	outputs     []recipe.Output
+}
+
+// copySources lists where files come from, each once, for those that lie in the environment or for those that do not.
+func copySources(list []recipe.CopyFrom, environment bool) (all []copySource) {
+	for _, c := range list {
+		if recipe.InEnvironment(c.To) != environment {
+			continue
+		}
+		i := slices.IndexFunc(all, func(s copySource) bool { return s.image == c.Image && s.step == c.Step })
+		if i < 0 {
+			all, i = append(all, copySource{image: c.Image, step: c.Step}), len(all)
+		}
+		all[i].outputs = append(all[i].outputs, c.Output)
+	}
+	return all
 }
 
 // copyLayers returns the files of other images and of build steps, one layer for each of these. It is a function of the image's digest and of the rules.
 func copyLayers(r *recipe.Recipe, in given, table ops.DirTable, steps map[string]projectstep.Result) (layers ops.Layers) {
-	type source struct{ image, step string }
-	var order []source
-	bySource := map[source][]recipe.Output{}
-	for _, c := range r.CopyFrom {
-		from := source{c.Image, c.Step}
-		if !slices.Contains(order, from) {
-			order = append(order, from)
-		}
-		bySource[from] = append(bySource[from], c.Output)
-	}
 	s := in.setting().Group(ops.GroupCopy)
-	for _, from := range order {
-		outputs := bySource[from]
+	for _, from := range copySources(r.CopyFrom, false) {
 		if from.step != "" {
 			done := steps[from.step]
-			l := layerplan.Layer{Kind: layerplan.KindCopy, Name: projectstep.OutputNames(outputs) + " from the " + done.Script.Who}
-			layers = layers.And(ops.Layer{Layer: l, State: done.Collect(outputs, table, in.setting())})
+			l := layerplan.Layer{Kind: layerplan.KindCopy, Name: projectstep.OutputNames(from.outputs) + " from the " + done.Script.Who}
+			layers = layers.And(ops.Layer{Layer: l, State: done.Collect(from.outputs, table, in.setting())})
 			continue
 		}
 		ref := in.Images[from.image].Ref
 		image := bkllb.Image(ref, bkllb.Platform(in.platform), s.Named("%s", ref))
-		l := layerplan.Layer{Kind: layerplan.KindCopy, Name: projectstep.OutputNames(outputs) + " from " + from.image}
-		layers = layers.And(ops.Layer{Layer: l, State: projectstep.Copied(image, outputs, table, s, "copy "+l.Name)})
+		l := layerplan.Layer{Kind: layerplan.KindCopy, Name: projectstep.OutputNames(from.outputs) + " from " + from.image}
+		layers = layers.And(ops.Layer{Layer: l, State: projectstep.Copied(image, from.outputs, table, s, "copy "+l.Name)})
 	}
 	return layers
 }

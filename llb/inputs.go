@@ -13,7 +13,7 @@ import (
 )
 
 // Inputs is everything that Compile needs beside the recipe: what was looked up, and how this run differs from
-// others (session, daemon). Nothing in it changes the layers but Base, Interpreter, Images, Wheels, Extra and the project's files, nor the config but these, Env, Reference and
+// others (session, daemon). Nothing in it changes the layers but Base, Interpreter, Images, Wheels, Extra, Needs and the project's files, nor the config but these, Env, Reference and
 // Epoch.
 type Inputs struct {
 	Base ops.Base
@@ -24,6 +24,7 @@ type Inputs struct {
 	Images  map[string]ops.Base // the images of Recipe.Images, by the references there
 	Wheels  []pylock.Wheel      // one per package, sorted by name
 	Extra   []pylock.Wheel      // those that only the stage of Target has, sorted by name
+	Needs   map[string][]string // package → the packages that it needs, for bake steps that name theirs
 	Build   wheelbuild.Inputs   // what packages are built with; zero where none is
 	System  *buildlock.System   // the system packages; nil = none, or plain apt is to find them
 	Models  []buildlock.Model   // what the recipe's models are made of, in its order; a model without files is a directory of the project

@@ -83,7 +83,7 @@ func testRun(r *recipe.Recipe, in given, layers ops.Layers) (bkllb.State, error)
 	}
 	opts = append(opts, bkllb.User(fmt.Sprintf("%d:%d", r.User.UID, r.User.GID)))
 	if t.Network {
-		opts = append(opts, in.Network.Options(ops.PythonCA)...)
+		opts = append(opts, in.Network.Options(ops.ToolsCA)...)
 	} else {
 		opts = append(opts, bkllb.Network(pb.NetMode_NONE))
 	}

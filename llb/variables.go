@@ -68,6 +68,9 @@ func imageScope(r *recipe.Recipe, in given) scope {
 	base := in.Base.Config.Config.Env
 	s := scopeOf(mergeEnv(base, withLibraries(nil, r.LibraryPath, base)))
 	s["HOME"] = r.User.Home
+	if _, set := s[recipe.SitePackagesVariable]; !set {
+		s[recipe.SitePackagesVariable] = recipe.SitePackages(r.Python.Version)
+	}
 	return s
 }
 

@@ -91,6 +91,7 @@ type appQuestion struct {
 	origin      Origin
 	annotations map[string]string // over app.annotations
 	user        recipe.User
+	python      string // version of Python
 	accelerator recipe.Accelerator
 	models      []recipe.Model
 	direct      []requirements.Requirement // what the project asks for by name
@@ -103,7 +104,7 @@ type appQuestion struct {
 // resolveApp decides what runs in the image and what it finds there.
 func resolveApp(t files.Tree, s appSpec, q appQuestion) recipe.App {
 	a := recipe.App{Workdir: files.ReadWorkdir(t.Report, s.workdir)}
-	a.Copy, a.Ignore = appFiles(t, s, files.Placement{Workdir: a.Workdir, User: q.user}, q)
+	a.Copy, a.Ignore = appFiles(t, s, files.Placement{Workdir: a.Workdir, User: q.user, Python: q.python}, q)
 	command := commandQuestion{file: q.file, py: q.py, wheel: q.wheel, copied: a}
 	if command.launch = q.training.Launch; command.launch != nil {
 		command.train = trainScript(t, a)

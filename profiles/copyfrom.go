@@ -21,13 +21,14 @@ type copyFromSpec struct {
 type outputSpec struct {
 	at                    fault.Position
 	from, to, mode, owner yamldoc.String
+	replace               bool
 }
 
 // fields reads the keys of an output.
 func outputFields(d *yamldoc.Decoder, o *outputSpec) yamldoc.Fields {
 	return yamldoc.Fields{
-		"from": d.String(&o.from, "from"), "to": d.String(&o.to, "to"),
-		"mode": d.String(&o.mode, "mode"), "owner": d.String(&o.owner, "owner"),
+		"from": files.DecodePath(d, &o.from, "from"), "to": files.DecodePath(d, &o.to, "to"),
+		"mode": d.String(&o.mode, "mode"), "owner": d.String(&o.owner, "owner"), "replace": d.Flag(&o.replace, "replace"),
 	}
 }
 
@@ -97,7 +98,7 @@ func clash(a, b recipe.Output) bool {
 
 // output reads one output. A relative source starts at dir, a relative destination at the working directory.
 func output(report *yamldoc.Report, s outputSpec, dir string, side files.Placement) (recipe.Output, bool) {
-	o := recipe.Output{From: s.from.Value}
+	o := recipe.Output{From: files.InImage(s.from.Value, side.Python), Replace: s.replace}
 	if !s.from.Set || !s.to.Set {
 		report.Specf(s.at, "files from elsewhere need from and to").Hint("for example {from: /usr/local/bin/tool, to: /usr/local/bin/}")
 		return o, false
@@ -113,7 +114,7 @@ func output(report *yamldoc.Report, s outputSpec, dir string, side files.Placeme
 	if strings.Contains(o.From, "**") {
 		report.Specf(s.from.At, "from %q has **, which works for the project's own files only", s.from.Value).Hint("name the directory: it is copied with all that is in it")
 	}
-	to, ok := files.StepDestination(report, s.to, side.Workdir)
+	to, ok := files.StepDestination(report, s.to, side)
 	if !ok {
 		return o, false
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
+	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
@@ -35,27 +36,27 @@ type stepQuestion struct {
 func resolveSteps(t files.Tree, s *spec, q stepQuestion) ownSteps {
 	var all ownSteps
 	names := map[string]bool{}
-	for i, b := range s.build {
-		all.build = append(all.build, buildStep(t, b, i, names, q))
+	for _, b := range s.build {
+		all.build = append(all.build, buildStep(t, b, names, q))
 		for _, dir := range b.libraryPath {
-			if p, ok := files.StepDestination(t.Report, dir, q.Workdir); ok {
+			if p, ok := files.StepDestination(t.Report, dir, q.Placement); ok {
 				all.libraryPath = append(all.libraryPath, strings.TrimSuffix(p, "/"))
 			}
 		}
 	}
-	for i, b := range s.bake {
-		all.bake = append(all.bake, bakeStep(t, b, i, names, q))
+	for _, b := range s.bake {
+		all.bake = append(all.bake, bakeStep(t, b, names, q))
 	}
-	for i, h := range s.run {
-		all.run = append(all.run, hook(t.Report, h, i, names, q.User))
+	for _, h := range s.run {
+		all.run = append(all.run, hook(t.Report, h, names, q.User))
 	}
 	all.copyFrom = resolveCopyFrom(t.Report, s.copyFrom, all.build, q.Placement)
 	checkOutputs(t.Report, s, all)
 	return all
 }
 
-func buildStep(t files.Tree, s buildSpec, i int, names map[string]bool, q stepQuestion) recipe.BuildStep {
-	b := recipe.BuildStep{Script: script(t.Report, s.scriptSpec, "build"), Name: stepName(t.Report, s.scriptSpec, "build", i, names)}
+func buildStep(t files.Tree, s buildSpec, names map[string]bool, q stepQuestion) recipe.BuildStep {
+	b := recipe.BuildStep{Script: script(t.Report, s.scriptSpec, "build"), Name: stepName(t.Report, s.scriptSpec, "build", names)}
 	if s.image.Set {
 		b.Image = readReference(t.Report, s.image, "")
 	}
@@ -64,12 +65,13 @@ func buildStep(t files.Tree, s buildSpec, i int, names map[string]bool, q stepQu
 	return b
 }
 
-func bakeStep(t files.Tree, s bakeSpec, i int, names map[string]bool, q stepQuestion) recipe.Bake {
+func bakeStep(t files.Tree, s bakeSpec, names map[string]bool, q stepQuestion) recipe.Bake {
 	b := recipe.Bake{Script: script(t.Report, s.scriptSpec, "bake"), Root: runsAsRoot(t.Report, s.user, q.User, false)}
-	b.Name = stepName(t.Report, s.scriptSpec, "bake", i, names)
+	b.Name = stepName(t.Report, s.scriptSpec, "bake", names)
 	if b.Inputs = q.app; s.inputsSet {
 		b.Inputs = stepFiles(t, s.inputs, q)
 	}
+	b.Needs = needs(t.Report, s)
 	if len(s.outputs) == 0 {
 		t.Specf(s.at, "the bake step %s has no outputs, and nothing else that it makes is kept", b.Name).Hint("for example outputs: [models]")
 	}
@@ -77,11 +79,27 @@ func bakeStep(t files.Tree, s bakeSpec, i int, names map[string]bool, q stepQues
 	return b
 }
 
-func hook(report *yamldoc.Report, s hookSpec, i int, names map[string]bool, user recipe.User) recipe.Hook {
+// needs reads the packages that a bake step sees; nil = all.
+func needs(report *yamldoc.Report, s bakeSpec) []string {
+	if !s.needsSet {
+		return nil
+	}
+	names := []string{}
+	for _, name := range s.needs {
+		if !pypi.ValidName(name.Value) {
+			report.Specf(name.At, "%q is not the name of a package", name.Value).Hint("write the name alone: what it requires comes along")
+		}
+		names = append(names, pypi.Normalize(name.Value))
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+func hook(report *yamldoc.Report, s hookSpec, names map[string]bool, user recipe.User) recipe.Hook {
 	h := recipe.Hook{
 		Script: script(report, s.scriptSpec, "run"), After: recipe.HookPoint(s.after.Or(string(recipe.AfterPackages))), User: !runsAsRoot(report, s.user, user, true),
 	}
-	h.Name = stepName(report, s.scriptSpec, "run", i, names)
+	h.Name = stepName(report, s.scriptSpec, "run", names)
 	if !slices.Contains(recipe.HookPoints, h.After) {
 		f := fault.New(fault.Spec, "there is no point %q to run commands after", h.After).In(s.after.At)
 		yamldoc.DidYouMean(f, string(h.After), recipe.HookPoints)
@@ -91,8 +109,8 @@ func hook(report *yamldoc.Report, s hookSpec, i int, names map[string]bool, user
 }
 
 // stepName returns a step's own name, or one by its number.
-func stepName(report *yamldoc.Report, s scriptSpec, kind string, i int, names map[string]bool) string {
-	name := s.name.Or(fmt.Sprintf("%s-%d", kind, i+1))
+func stepName(report *yamldoc.Report, s scriptSpec, kind string, names map[string]bool) string {
+	name := s.name.Or(fmt.Sprintf("%s-%d", kind, s.number))
 	if !projectName.MatchString(name) || len(name) > 63 {
 		report.Specf(s.name.At, "the name %q is not made of lower-case letters, digits and single dashes", name)
 	}
@@ -151,7 +169,7 @@ func script(report *yamldoc.Report, s scriptSpec, what string) recipe.Script {
 
 // stepSecret decides how a step gets a secret: as the file /run/secrets/<id> where nothing else is said.
 func stepSecret(report *yamldoc.Report, s stepSecretSpec) recipe.StepSecret {
-	secret := recipe.StepSecret{ID: s.id.Value, Env: s.env.Value, File: s.file.Value}
+	secret := recipe.StepSecret{ID: s.id.Value, Env: s.env.Value, File: s.file.Value, Optional: !s.required}
 	if !yamldoc.SecretID.MatchString(secret.ID) {
 		report.Specf(s.id.At, "%q is not the id of a secret", secret.ID)
 	}
@@ -248,7 +266,7 @@ func outputs(report *yamldoc.Report, list []outputSpec, dir string, side files.P
 	var all []recipe.Output
 	for _, s := range list {
 		if s.from.Set && !s.to.Set {
-			to := s.from.Value
+			to := files.InImage(s.from.Value, side.Python)
 			if !path.IsAbs(to) {
 				to = path.Join(dir, to)
 			}

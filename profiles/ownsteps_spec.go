@@ -8,6 +8,7 @@ import (
 
 type scriptSpec struct {
 	at           fault.Position
+	number       int // among those of its kind, from 1
 	name         yamldoc.String
 	commands     []yamldoc.String
 	env          []yamldoc.Pair
@@ -15,11 +16,13 @@ type scriptSpec struct {
 	secrets      []stepSecretSpec
 	ssh, network bool
 	timeout      yamldoc.String
+	when         conditionSpec
 }
 
 type stepSecretSpec struct {
 	at            fault.Position
 	id, env, file yamldoc.String
+	required      bool
 }
 
 type buildSpec struct {
@@ -38,6 +41,8 @@ type sourceSpec struct {
 type bakeSpec struct {
 	scriptSpec
 	user      yamldoc.String
+	needs     []yamldoc.String
+	needsSet  bool
 	inputs    []files.CopySpec
 	inputsSet bool
 	outputs   []outputSpec
@@ -76,11 +81,12 @@ func scriptFields(d *yamldoc.Decoder, s *scriptSpec, what string) yamldoc.Fields
 	return yamldoc.Fields{
 		"name": d.String(&s.name, what+".name"), "commands": d.Strings(&s.commands, what+".commands"), "env": d.Variables(&s.env, what+".env"),
 		"caches": d.Strings(&s.caches, what+".caches"), "ssh": d.Flag(&s.ssh, what+".ssh"), "network": d.Flag(&s.network, what+".network"),
+		"when":    func(n *yamldoc.Node) { s.when = decodeCondition(d, n, what+".when") },
 		"timeout": d.String(&s.timeout, what+".timeout"), "secrets": func(n *yamldoc.Node) { decodeStepSecrets(d, n, s, what) },
 	}
 }
 
-// decodeStepSecrets reads a list of ids and of {id, env} or {id, file}.
+// decodeStepSecrets reads a list of ids and of {id, env, required} or {id, file, required}.
 func decodeStepSecrets(d *yamldoc.Decoder, n *yamldoc.Node, s *scriptSpec, what string) {
 	s.secrets = nil
 	items := []*yamldoc.Node{n}
@@ -88,11 +94,13 @@ func decodeStepSecrets(d *yamldoc.Decoder, n *yamldoc.Node, s *scriptSpec, what 
 		items = n.Items
 	}
 	for _, item := range items {
-		secret := stepSecretSpec{at: item.At}
+		secret := stepSecretSpec{at: item.At, required: true}
 		if item.Kind != yamldoc.Mapping {
 			d.String(&secret.id, "an item of "+what+".secrets")(item)
 		} else {
-			d.Mapping(item, what+".secrets", yamldoc.Fields{"id": d.String(&secret.id, "id"), "env": d.String(&secret.env, "env"), "file": d.String(&secret.file, "file")})
+			d.Mapping(item, what+".secrets", yamldoc.Fields{
+				"id": d.String(&secret.id, "id"), "env": d.String(&secret.env, "env"), "file": d.String(&secret.file, "file"), "required": d.Flag(&secret.required, "required"),
+			})
 			if !secret.id.Set {
 				d.Report.Specf(item.At, "an item of %s.secrets has no id", what)
 			}
@@ -105,9 +113,9 @@ func decodeStepSecrets(d *yamldoc.Decoder, n *yamldoc.Node, s *scriptSpec, what 
 
 func decodeBuilds(d *yamldoc.Decoder, n *yamldoc.Node, s *spec) {
 	s.build = nil
-	for _, item := range eachMapping(d, n, "build", "name, commands and outputs") {
+	for i, item := range eachMapping(d, n, "build", "name, commands and outputs") {
 		b := buildSpec{}
-		b.at = item.At
+		b.at, b.number = item.At, i+1
 		keys := scriptFields(d, &b.scriptSpec, "build")
 		keys["image"] = d.String(&b.image, "build.image")
 		keys["source"] = func(n *yamldoc.Node) { b.source = decodeSource(d, n) }
@@ -132,7 +140,7 @@ func decodeSource(d *yamldoc.Decoder, n *yamldoc.Node) *sourceSpec {
 	return s
 }
 
-// decodeOutputs reads a list of paths and of {from, to, mode, owner}.
+// decodeOutputs reads a list of paths and of {from, to, mode, owner, replace}.
 func decodeOutputs(d *yamldoc.Decoder, n *yamldoc.Node, what string) []outputSpec {
 	var all []outputSpec
 	items := []*yamldoc.Node{n}
@@ -144,7 +152,7 @@ func decodeOutputs(d *yamldoc.Decoder, n *yamldoc.Node, what string) []outputSpe
 		if item.Kind == yamldoc.Mapping {
 			d.Mapping(item, what, outputFields(d, &o))
 		} else {
-			d.String(&o.from, "an item of "+what)(item)
+			files.DecodePath(d, &o.from, "an item of "+what)(item)
 		}
 		all = append(all, o)
 	}
@@ -153,11 +161,15 @@ func decodeOutputs(d *yamldoc.Decoder, n *yamldoc.Node, what string) []outputSpe
 
 func decodeBakes(d *yamldoc.Decoder, n *yamldoc.Node, s *spec) {
 	s.bake = nil
-	for _, item := range eachMapping(d, n, "bake", "commands and outputs") {
+	for i, item := range eachMapping(d, n, "bake", "commands and outputs") {
 		b := bakeSpec{}
-		b.at = item.At
+		b.at, b.number = item.At, i+1
 		keys := scriptFields(d, &b.scriptSpec, "bake")
 		keys["user"] = d.String(&b.user, "bake.user")
+		keys["needs"] = func(n *yamldoc.Node) {
+			b.needsSet = true
+			d.Strings(&b.needs, "bake.needs")(n)
+		}
 		keys["outputs"] = func(n *yamldoc.Node) { b.outputs = decodeOutputs(d, n, "bake.outputs") }
 		keys["inputs"] = func(n *yamldoc.Node) { b.inputs, b.inputsSet = files.DecodeCopies(d, n, "bake.inputs"), true }
 		d.Mapping(item, "bake", keys)
@@ -167,9 +179,9 @@ func decodeBakes(d *yamldoc.Decoder, n *yamldoc.Node, s *spec) {
 
 func decodeHooks(d *yamldoc.Decoder, n *yamldoc.Node, s *spec) {
 	s.run = nil
-	for _, item := range eachMapping(d, n, "run", "after and commands") {
+	for i, item := range eachMapping(d, n, "run", "after and commands") {
 		h := hookSpec{}
-		h.at = item.At
+		h.at, h.number = item.At, i+1
 		keys := scriptFields(d, &h.scriptSpec, "run")
 		keys["after"] = d.String(&h.after, "run.after")
 		keys["user"] = d.String(&h.user, "run.user")

@@ -45,6 +45,7 @@ func (p *Project) Resolve(sel Selection) (*recipe.Recipe, error) {
 // compose makes the recipe of a project file's sections, in this order. Each is decided by its own part of the file and by what was decided before it.
 func (p *Project) compose(t files.Tree, s *spec, sel Selection) *recipe.Recipe {
 	r := &recipe.Recipe{Profile: sel.Profile, Platform: resolvePlatform(t.Report, sel.Platform), Bytecode: s.bytecode}
+	s = withConditions(t.Report, s, where{r.Profile, r.Platform}, p.names())
 	py, public := requirements.FindPyproject(t, s.python.Project), yamldoc.Values(s.public)
 	r.Name = resolveName(t.Report, s.name, py.Name(), p.DefaultName)
 	r.Image = resolveImage(t.Report, s.image)
@@ -92,11 +93,11 @@ func (p *Project) compose(t files.Tree, s *spec, sel Selection) *recipe.Recipe {
 	r.Prune = resolvePrune(t.Report, s.prune, baseCUDA{r.Accelerator, r.Base.Kind, s.base.version, s.base.variant})
 	r.Models = resolveModels(t, s.models)
 	r.App = resolveApp(t, s.app, appQuestion{
-		r.Name, public, sel.Origin, sel.Annotations, r.User, r.Accelerator, r.Models, direct, training, p.file, py, s.python.install,
+		r.Name, public, sel.Origin, sel.Annotations, r.User, r.Python.Version, r.Accelerator, r.Models, direct, training, p.file, py, s.python.install,
 	})
 	checkEntrypoint(t, s.app, r.App)
 
-	side := files.Placement{Workdir: r.App.Workdir, User: r.User}
+	side := files.Placement{Workdir: r.App.Workdir, User: r.User, Python: r.Python.Version}
 	steps := resolveSteps(t, s, stepQuestion{side, r.App.Copy, public})
 	r.Build, r.LibraryPath, r.Bake, r.Run, r.CopyFrom = steps.build, steps.libraryPath, steps.bake, steps.run, steps.copyFrom
 	runtime := requirements.StageQuestion{Tree: wide, Requires: r.Requires, Python: python, Py: py, Names: names, Profile: sel.Profile}

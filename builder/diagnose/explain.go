@@ -160,6 +160,7 @@ var unsafeHints = []struct {
 	{fault.WheelUnsafe, "if you trust it", "python: {allow: [project/file]} allows what the message names; or choose another version"},
 	{fault.WheelUnsafe, "", "a wheel like this should not be installed; tell its maintainers, or choose another version"},
 	{fault.DebUnsafe, "", "a package like this should not be installed; tell whoever runs its repository, or choose another version"},
+	{fault.Spec, "", "the package's own file would be gone: give the file another place, or write replace: true beside its destination if it is to stand in place of the package's"},
 	{fault.Step, "", "outputs: says where the files are that the commands make"},
 	{fault.SecretLeak, "", "nothing was pushed: have the commands read the secret without writing it, or leave this file out of the outputs; revoke the secret if an image with it was ever published"},
 	{fault.Wheel, " links ", "name the Debian package that has the library in system: {runtime: […]}, or take a base that has it"},

@@ -124,7 +124,8 @@ func (w *Watcher) Warnings() []string {
 	var all []string
 	for d, output := range w.logs {
 		for line := range strings.Lines(string(output)) {
-			if text, ok := strings.CutPrefix(line, step.PrintedCode+": "); ok && w.last[d] != nil {
+			code, text, _ := strings.Cut(line, ": ")
+			if (code == step.PrintedCode || code == step.LostCode) && w.last[d] != nil {
 				all = append(all, w.last[d].Name+": "+strings.TrimSpace(text))
 			}
 		}

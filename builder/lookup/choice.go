@@ -9,6 +9,7 @@ import (
 	"github.com/mlbuild/mlbuild/llb/query"
 	"github.com/mlbuild/mlbuild/llb/wheelbuild"
 	"github.com/mlbuild/mlbuild/profiles/compat"
+	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
@@ -20,7 +21,7 @@ type Choice struct {
 	Spared    []pylock.Wheel      // which the base makes unnecessary
 	CUDA      string              // that the packages are built for, "" = none
 	Glibc     string              // of the base that they are chosen for, "" = unknown
-	Needs     map[string][]string // package → the packages that it needs; nil where nothing is built
+	Needs     map[string][]string // package → the packages that it needs; nil where nothing is built and no bake step names its packages
 	Asked     map[string]string   // package that is built → who requires it; nil where nothing is built
 	Pruned    []Pruned            // what each rule leaves out; nil = nothing is pruned, or nobody counted
 	Notes     []string            // that a user should know
@@ -60,7 +61,26 @@ func Choose(r *recipe.Recipe, lock *pylock.Lock, glibc string, base Contents) (C
 	if wheelbuild.Any(c.Wheels) {
 		c.Needs, c.Asked = lock.Needs(), whoAsks(r, lock, c.Wheels)
 	}
-	return c, nil
+	if slices.ContainsFunc(r.Bake, func(b recipe.Bake) bool { return b.Needs != nil }) {
+		if c.Needs = lock.Needs(); len(c.Needs) == 0 && lock.Tool.Inputs == "" { // a lock of another tool that does not say it
+			c.Needs = nil
+		}
+	}
+	return c, checkNeeds(r, slices.Concat(c.Wheels, c.Spared))
+}
+
+// checkNeeds refuses bake steps that need packages which the image has not, each with fault.Spec.
+func checkNeeds(r *recipe.Recipe, packages []pylock.Wheel) error {
+	var faults fault.List
+	for _, b := range r.Bake {
+		for _, name := range b.Needs {
+			if !slices.ContainsFunc(packages, func(w pylock.Wheel) bool { return w.Name == name }) {
+				faults = append(faults, fault.New(fault.Spec, "the bake step %s needs %s, which is no package of the image", b.Name, name).
+					Hint("packages that a step needs stand among the project's requirements, or are required by one of these"))
+			}
+		}
+	}
+	return faults.Err()
 }
 
 // AllNotes are the notes of the choice in the order in which they are told.

@@ -190,7 +190,7 @@ func baseNotes(r *recipe.Recipe, base ops.Base, target recipe.Stage) []string {
 func (f Found) Inputs() llb.Inputs {
 	return llb.Inputs{
 		Base: f.Base.Image, Interpreter: f.Base.Contents.Interpreter, Env: f.Env(), Images: f.Base.Images, Wheels: f.Packages.Runtime.Wheels, Extra: f.Packages.Stage.Wheels,
-		Build: f.Build, System: f.System.List, Models: f.Models, Tool: f.ModelTool,
+		Build: f.Build, Needs: f.Packages.needs(), System: f.System.List, Models: f.Models, Tool: f.ModelTool,
 	}
 }
 

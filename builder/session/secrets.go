@@ -86,7 +86,9 @@ func (s Store) ForSteps(recipes []*recipe.Recipe, agents []SSH) error {
 	for _, r := range recipes {
 		for _, step := range r.Steps() {
 			for _, secret := range step.Secrets {
-				need(step.Name, secret.ID)
+				if !secret.Optional {
+					need(step.Name, secret.ID)
+				}
 			}
 			if step.SSH && len(agents) == 0 && !told["ssh"] {
 				told["ssh"] = true

@@ -13,6 +13,11 @@ const CAPath = "/run/mlbuild/ca.crt"
 var (
 	PythonCA = []string{"CURL_CA_BUNDLE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"}
 	AptCA    = []string{"SSL_CERT_FILE"}
+	// ToolsCA are PythonCA and those of what a project's own commands and builds of packages run: AWS's, Google's and gRPC's programs, cargo, Deno, git, Nix, Node, Yarn.
+	ToolsCA = append([]string{
+		"AWS_CA_BUNDLE", "CARGO_HTTP_CAINFO", "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE", "DENO_CERT", "GIT_SSL_CAINFO", "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", "HTTPLIB2_CA_CERTS", "NIX_SSL_CERT_FILE",
+		"NODE_EXTRA_CA_CERTS", "YARN_HTTPS_CA_FILE_PATH",
+	}, PythonCA...)
 )
 
 // Options gives a step the network's needs: the CA by a secret mount, named in the variables, and the proxy.

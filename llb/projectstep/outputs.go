@@ -1,6 +1,7 @@
 package projectstep
 
 import (
+	"fmt"
 	"path"
 	"strconv"
 	"strings"
@@ -23,6 +24,12 @@ type Result struct {
 // Collect makes a layer of files in the root that commands left. It runs on the daemon's own platform, without network, and fails if a file is not there or
 // if one holds the value of a secret that the commands had: then there is no image.
 func (d Result) Collect(outputs []recipe.Output, table ops.DirTable, set ops.Setting) bkllb.State {
+	return d.CollectOver(nil, outputs, table, set)
+}
+
+// CollectOver is Collect for files that lie over the layers of packages: it fails too if a package has one of them with other contents, unless the output replaces it. What is the
+// same is left out.
+func (d Result) CollectOver(packages []bkllb.State, outputs []recipe.Output, table ops.DirTable, set ops.Setting) bkllb.State {
 	var parents []string
 	for _, o := range outputs {
 		parents = append(parents, o.Parent())
@@ -32,12 +39,17 @@ func (d Result) Collect(outputs []recipe.Output, table ops.DirTable, set ops.Set
 		c.Dirs = append(c.Dirs, step.Dir{Path: d.Path, Mode: uint32(d.Mode), UID: d.UID, GID: d.GID})
 	}
 	for _, o := range outputs {
-		f := step.File{From: o.From, To: o.To, Mode: modeBits(o.Mode)}
+		f := step.File{From: o.From, To: o.To, Mode: modeBits(o.Mode), Replace: o.Replace}
 		f.UID, f.GID = outputOwner(o, table)
 		c.Files = append(c.Files, f)
 	}
 	var opts []bkllb.RunOption
 	c.Secrets, opts = searchedSecrets(d.Script.Script, recipe.User{})
+	for i, p := range packages {
+		at := fmt.Sprintf("%s/%d", collectedOver, i)
+		c.Packages = append(c.Packages, at)
+		opts = append(opts, bkllb.AddMount(at, p, bkllb.Readonly, ops.ByKey))
+	}
 	opts = append(opts,
 		bkllb.Args([]string{"/" + StepFile, "collect", asJSON(c)}), bkllb.Network(pb.NetMode_NONE), bkllb.ReadonlyRootFS(),
 		bkllb.Platform(set.Worker), d.Script.Group.Named("keep %s of the %s", OutputNames(outputs), d.Script.Who),

@@ -20,10 +20,11 @@ const StepFile = "mlbuild-step"
 
 // Where a project's step finds that program, and the program the secrets.
 const (
-	stepDir      = "/run/mlbuild/step"
-	stepSecrets  = "/run/mlbuild/secrets" //nolint:gosec // a directory, no secret
-	collectedIn  = "/in"
-	collectedOut = "/out"
+	stepDir       = "/run/mlbuild/step"
+	stepSecrets   = "/run/mlbuild/secrets" //nolint:gosec // a directory, no secret
+	collectedIn   = "/in"
+	collectedOut  = "/out"
+	collectedOver = "/packages" // a directory for each layer of packages
 )
 
 // DefaultSSH is the id of the agent that a step with ssh gets.
@@ -47,12 +48,13 @@ type Script struct {
 	Dir      string        // where they start
 	Defaults []recipe.Pair // variables of the step; the script's own go over them
 	Settle   *step.Settle  // what is done with the root afterwards; nil = nothing
+	Lost     *step.Lost    // what is told of files that are not kept; nil = nothing
 }
 
 // Run runs a step's commands on a root, by way of mlbuild-step. The key of the result is that of the root, of the commands and of the mounts;
 // what a secret or a cache holds is not in it.
 func (s Script) Run(root bkllb.State, set ops.Setting) Result {
-	spec := step.Run{Commands: s.Commands, Timeout: s.Timeout, Settle: s.Settle}
+	spec := step.Run{Commands: s.Commands, Timeout: s.Timeout, Settle: s.Settle, Lost: s.Lost}
 	secrets, opts := s.secrets()
 	spec.Secrets = secrets
 	all := []bkllb.RunOption{
@@ -65,7 +67,7 @@ func (s Script) Run(root bkllb.State, set ops.Setting) Result {
 		all = append(all, bkllb.AddEnv(p.Name, p.Value))
 	}
 	if s.Network {
-		all = append(all, set.Network.Options(ops.PythonCA)...)
+		all = append(all, set.Network.Options(s.caVariables())...)
 	} else {
 		all = append(all, bkllb.Network(pb.NetMode_NONE))
 	}
@@ -75,19 +77,34 @@ func (s Script) Run(root bkllb.State, set ops.Setting) Result {
 	return Result{root.Run(slices.Concat(all, s.caches(set.Platform.Architecture), opts)...).Root(), s}
 }
 
+// caVariables are those by which tools learn of a CA, but for what the project sets itself.
+func (s Script) caVariables() []string {
+	return slices.DeleteFunc(slices.Clone(ops.ToolsCA), func(name string) bool {
+		return slices.ContainsFunc(s.Env, func(p recipe.Pair) bool { return p.Name == name })
+	})
+}
+
 // secrets mounts what the step may see, and each secret once more as a file for mlbuild-step, which masks its value in the output and searches what the
 // commands leave for it.
 func (s Script) secrets() ([]step.Secret, []bkllb.RunOption) {
 	var opts []bkllb.RunOption
 	for _, x := range s.Secrets {
 		if x.Env != "" {
-			opts = append(opts, bkllb.AddSecretWithDest(x.ID, nil, bkllb.SecretAsEnvName(x.Env)))
+			opts = append(opts, bkllb.AddSecretWithDest(x.ID, nil, append(optional(x), bkllb.SecretAsEnvName(x.Env))...))
 		} else {
-			opts = append(opts, bkllb.AddSecret(x.File, bkllb.SecretID(x.ID), bkllb.SecretFileOpt(s.User.UID, s.User.GID, 0o400)))
+			opts = append(opts, bkllb.AddSecret(x.File, append(optional(x), bkllb.SecretID(x.ID), bkllb.SecretFileOpt(s.User.UID, s.User.GID, 0o400))...))
 		}
 	}
 	found, more := searchedSecrets(s.Script, s.User)
 	return found, append(opts, more...)
+}
+
+// optional is the option of a secret that may not be there.
+func optional(x recipe.StepSecret) []bkllb.SecretOption {
+	if x.Optional {
+		return []bkllb.SecretOption{bkllb.SecretOptional}
+	}
+	return nil
 }
 
 // searchedSecrets mounts each secret of a step as a file of its own.
@@ -97,8 +114,8 @@ func searchedSecrets(s recipe.Script, u recipe.User) (found []step.Secret, opts 
 		if slices.ContainsFunc(found, func(f step.Secret) bool { return f.ID == x.ID }) {
 			continue
 		}
-		found = append(found, step.Secret{ID: x.ID, File: file})
-		opts = append(opts, bkllb.AddSecret(file, bkllb.SecretID(x.ID), bkllb.SecretFileOpt(u.UID, u.GID, 0o400)))
+		found = append(found, step.Secret{ID: x.ID, File: file, Optional: x.Optional})
+		opts = append(opts, bkllb.AddSecret(file, append(optional(x), bkllb.SecretID(x.ID), bkllb.SecretFileOpt(u.UID, u.GID, 0o400))...))
 	}
 	return found, opts
 }

@@ -37,7 +37,7 @@ func (b builds) build(w pylock.Wheel, how recipe.PackageBuild, locked []bkllb.St
 	}
 	opts = append(opts, toolkit(how, b.in, b.set.Platform)...)
 	opts = append(opts, ops.UVOptions(b.set.Platform)...)
-	opts = append(opts, b.set.Network.Options(ops.PythonCA)...)
+	opts = append(opts, b.set.Network.Options(ops.ToolsCA)...)
 	opts = append(opts, ops.IndexSecrets(r.Requires.Indexes)...)
 	env := environment(w, how, b.image, b.in)
 	for _, name := range slices.Sorted(maps.Keys(env)) {

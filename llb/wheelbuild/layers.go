@@ -75,6 +75,30 @@ func Layers(sources []pylock.Wheel, image Image, in Inputs, set ops.Setting) (op
 	return layers, nil
 }
 
+// Subset returns the layers of some of an image's packages with all that they need, and of no others: those of the image where they hold one package alone, else layers that are no
+// part of it. needs is as in Inputs; nil = unknown: then all packages come.
+func Subset(names []string, image Image, needs map[string][]string, set ops.Setting) (layers []bkllb.State) {
+	if len(names) == 0 {
+		return nil
+	}
+	wanted := withNeeds(names, needs)
+	for _, w := range image.Packages {
+		switch {
+		case needs != nil && !wanted[w.Name]:
+			continue
+		case w.Source == nil:
+			layers = append(layers, installed(w, image, set)...)
+			continue
+		}
+		for _, l := range image.Below.OfKind(layerplan.KindBuilt) {
+			if l.Wheels[0].Name == w.Name {
+				layers = append(layers, l.State)
+			}
+		}
+	}
+	return layers
+}
+
 // builds are the builds of an image.
 type builds struct {
 	image Image

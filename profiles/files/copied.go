@@ -20,9 +20,10 @@ type CopySpec struct {
 	At                    fault.Position
 	From, To, mode, owner yamldoc.String
 	exclude               []yamldoc.String
+	replace               bool
 }
 
-// DecodeCopies reads app.copy, or another list of the same form: texts and {from, to, mode, owner, exclude}. It returns an empty list for none.
+// DecodeCopies reads app.copy, or another list of the same form: texts and {from, to, mode, owner, exclude, replace}. It returns an empty list for none.
 func DecodeCopies(d *yamldoc.Decoder, n *yamldoc.Node, what string) []CopySpec {
 	rules := []CopySpec{}
 	items := []*yamldoc.Node{n}
@@ -35,7 +36,7 @@ func DecodeCopies(d *yamldoc.Decoder, n *yamldoc.Node, what string) []CopySpec {
 			d.String(&rule.From, "an item of "+what)(item)
 		} else {
 			d.Mapping(item, what, yamldoc.Fields{
-				"from": d.String(&rule.From, "from"), "to": d.String(&rule.To, "to"),
+				"from": d.String(&rule.From, "from"), "to": DecodePath(d, &rule.To, "to"), "replace": d.Flag(&rule.replace, what+".replace"),
 				"mode": d.String(&rule.mode, "mode"), "owner": d.String(&rule.owner, "owner"), "exclude": d.Strings(&rule.exclude, what+".exclude"),
 			})
 			if !rule.From.Set {
@@ -79,6 +80,7 @@ type copier struct {
 type Placement struct {
 	Workdir string
 	User    recipe.User
+	Python  string // version of the image's Python, "3.11", whose modules may get files
 }
 
 // Copies is what copy rules come to.
@@ -115,7 +117,7 @@ func (c *copier) rule(s CopySpec) {
 		found = c.exact(from, s.From.At)
 		s.To = c.linkTarget(s, from, found)
 	}
-	base := recipe.CopyRule{From: from}
+	base := recipe.CopyRule{From: from, Replace: s.replace}
 	if s.mode.Set {
 		base.Mode = fmt.Sprintf("%04o", ReadMode(c.Report, s.mode, 0))
 	}
@@ -124,7 +126,7 @@ func (c *copier) rule(s CopySpec) {
 		base.Owner = fmt.Sprintf("%d:%d", uid, gid)
 	}
 	for _, rule := range c.destinations(base, found, s) {
-		if _, open := badFile(rule.To, c.side.Workdir); (open || slices.Contains(openFiles, path.Clean(rule.To))) && !s.owner.Set {
+		if _, open := badFile(rule.To, c.side.Workdir); (open || slices.Contains(openFiles, path.Clean(rule.To)) || recipe.InEnvironment(rule.To)) && !s.owner.Set {
 			rule.Owner = "0:0"
 		}
 		rule.Exclude = c.exclude(s, rule.Files)
@@ -206,13 +208,18 @@ func (c *copier) destinations(base recipe.CopyRule, found []string, s CopySpec) 
 
 // destination reads "to": absolute or below the working directory; a trailing slash is kept.
 func (c *copier) destination(s yamldoc.String) (string, bool) {
-	p := below(c.side.Workdir, s.Value)
+	p := below(c.side.Workdir, InImage(s.Value, c.side.Python))
 	if why := BadDirectory(p); why != "" {
 		c.Specf(s.At, "the destination %q %s", s.Value, why)
 		return "", false
 	}
 	clean, slash := path.Clean(p), strings.HasSuffix(s.Value, "/") || s.Value == "."
-	if why, _ := badFile(p, c.side.Workdir); why != "" && !(slash && slices.Contains(openFiles, clean)) {
+	if recipe.InEnvironment(p) {
+		if why, hint := environmentFile(clean, c.side.Python, slash); why != "" {
+			c.Specf(s.At, "the destination %q %s", s.Value, why).Hint("%s", hint)
+			return "", false
+		}
+	} else if why, _ := badFile(p, c.side.Workdir); why != "" && !(slash && slices.Contains(openFiles, clean)) {
 		c.Specf(s.At, "the destination %q %s", s.Value, why).
 			Hint("copy below the working directory %s", c.side.Workdir)
 		return "", false
@@ -226,6 +233,9 @@ func (c *copier) destination(s yamldoc.String) (string, bool) {
 // check checks a file, or everything below a directory, and where it comes to lie.
 func (c *copier) check(source, to string, at fault.Position) {
 	why, open := badFile(to, c.side.Workdir)
+	if why != "" && recipe.InEnvironment(to) {
+		why, _ = environmentFile(to, c.side.Python, false)
+	}
 	if why != "" {
 		c.Specf(at, "%s would be copied to %s, over %s of the system", source, to, Under(to, systemTrees))
 		return

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
@@ -128,25 +130,72 @@ func ReadWorkdir(report *yamldoc.Report, s yamldoc.String) string {
 	return path.Clean(s.Value)
 }
 
+// environmentDirs are the directories of the environment that files may come to lie in, beside its modules.
+var environmentDirs = []string{recipe.Environment + "/bin", recipe.Environment + "/share", recipe.Environment + "/etc", recipe.Environment + "/include"}
+
+// ownPrograms are programs of the environment itself.
+var ownPrograms = lazyregexp.New(`^(python[0-9.]*|activate.*)$`)
+
+// environmentFile says why a file or tree cannot lie at a path of the environment, with what to write; "" if it can. slash says that its name is still to come.
+func environmentFile(p, python string, slash bool) (why, hint string) {
+	site := recipe.SitePackages(python)
+	tree := Under(p, append(environmentDirs, site))
+	_, rest, other := strings.Cut(p, "/site-packages/")
+	switch {
+	case tree == environmentDirs[0] && ownPrograms.MatchString(path.Base(p)), tree != "" && p == tree && !slash:
+		return "belongs to the environment itself", ""
+	case tree != "":
+		return "", ""
+	case other:
+		return "is not the directory of Python " + python + ", which the image has", "write $" + recipe.SitePackagesVariable + "/" + rest
+	}
+	return "lies in " + recipe.Environment + ", which belongs to the system",
+		"files for packages go to $" + recipe.SitePackagesVariable + "/…, which is " + site + "; " + recipe.Environment + "/bin, share, etc and include are open, too"
+}
+
+// InImage returns a path of the image as it is written with what $SITE_PACKAGES stands for.
+func InImage(written, python string) string {
+	for _, name := range []string{"$" + recipe.SitePackagesVariable, "${" + recipe.SitePackagesVariable + "}"} {
+		if rest, ok := strings.CutPrefix(written, name); ok && (rest == "" || rest[0] == '/') {
+			return recipe.SitePackages(python) + rest
+		}
+	}
+	return written
+}
+
+// DecodePath reads a path of the image, in which $SITE_PACKAGES may be written with braces like a build argument.
+func DecodePath(d *yamldoc.Decoder, to *yamldoc.String, what string) func(*yamldoc.Node) {
+	return func(n *yamldoc.Node) {
+		written := *n
+		if _, declared := d.Args[recipe.SitePackagesVariable]; !declared {
+			written.Text = strings.ReplaceAll(n.Text, "${"+recipe.SitePackagesVariable+"}", "$"+recipe.SitePackagesVariable)
+		}
+		d.String(to, what)(&written)
+	}
+}
+
 // closedTrees are those that files from elsewhere do not go to. What is left of the system, /usr and /etc, is open to them.
 var closedTrees = []string{
-	"/proc", "/sys", "/dev", "/boot", "/run", "/var/run", "/var/lock", "/var/lib/dpkg", "/opt/venv", "/tmp", "/var/tmp",
+	"/proc", "/sys", "/dev", "/boot", "/run", "/var/run", "/var/lock", "/var/lib/dpkg", "/tmp", "/var/tmp",
 }
 
 // linkedTrees are symbolic links into /usr on today's distributions. A layer's directory of that name would replace the link.
 var linkedTrees = []string{"/bin", "/sbin", "/lib", "/lib64", "/lib32", "/libx32"}
 
 // StepDestination reads the destination of files from elsewhere; a trailing slash is kept.
-func StepDestination(report *yamldoc.Report, s yamldoc.String, workdir string) (string, bool) {
-	p := below(workdir, s.Value)
+func StepDestination(report *yamldoc.Report, s yamldoc.String, side Placement) (string, bool) {
+	p := below(side.Workdir, InImage(s.Value, side.Python))
+	slash := strings.HasSuffix(s.Value, "/") || s.Value == "."
 	why, hint := BadDirectory(p), ""
+	if why == "" && recipe.InEnvironment(p) {
+		why, hint = environmentFile(path.Clean(p), side.Python, slash)
+	}
 	if tree := Under(p, closedTrees); why == "" && tree != "" {
 		why = "lies in " + tree + ", which belongs to the system"
 	}
 	if tree := Under(p, linkedTrees); why == "" && tree != "" {
 		why, hint = "lies in "+tree+", which is a link to /usr"+tree, "write /usr"+p
 	}
-	slash := strings.HasSuffix(s.Value, "/") || s.Value == "."
 	if why == "" && path.Clean(p) == "/" && !slash {
 		why = "is the root of the image"
 	}

@@ -19,6 +19,8 @@ type Output struct {
 	To    string `json:"to"`              // absolute destination; with a trailing slash the sources keep their names below it
 	Mode  string `json:"mode,omitempty"`  // octal, "" = as in the source
 	Owner string `json:"owner,omitempty"` // "uid:gid", "" = the owner of the directory that the file lies in
+	// Replace takes files of the environment also in place of those that packages have.
+	Replace bool `json:"replace,omitempty"`
 }
 
 // Images lists the images beside the base that the recipe needs for their files, sorted.

@@ -209,6 +209,7 @@ type CopyRule struct {
 	Owner string   `json:"owner,omitempty"` // "uid:gid", "" = the image's user
 	// Exclude are patterns, as in .dockerignore, of what stays behind below directories among Files: "src/data/**".
 	Exclude []string `json:"exclude,omitempty"`
+	Replace bool     `json:"replace,omitempty"` // in the environment: also in place of packages' files
 }
 
 // Dir is a directory that exists in the image.

@@ -16,6 +16,8 @@ type StepSecret struct {
 	ID   string `json:"id"`
 	Env  string `json:"env,omitempty"`  // name of a variable
 	File string `json:"file,omitempty"` // absolute path
+	// Optional lets the step run where the secret is not given: its file or variable is then not there.
+	Optional bool `json:"optional,omitempty"`
 }
 
 // BuildStep compiles something from source, apart from the image. Only its outputs come in, as a layer.
@@ -46,6 +48,7 @@ type Bake struct {
 	Name string `json:"name"`
 	Script
 	Root    bool       `json:"root,omitempty"`   // run as root and not as the image's user
+	Needs   []string   `json:"needs,omitempty"`  // packages that it sees, with what they require; nil = all, empty = none
 	Inputs  []CopyRule `json:"inputs,omitempty"` // the project's files that it reads
 	Outputs []Output   `json:"outputs"`
 }

@@ -107,6 +107,9 @@ func (w *collector) copy(from, to string, f step.File) error {
 		return err
 	}
 	shown := "/" + strings.TrimPrefix(strings.TrimPrefix(to, w.Out), "/")
+	if there, err := w.packaged(from, shown, info, f); err != nil || there {
+		return err
+	}
 	if !info.IsDir() {
 		if err := os.Remove(to); err != nil && !os.IsNotExist(err) {
 			return err
@@ -127,6 +130,9 @@ func (w *collector) tree(from, to string, info fs.FileInfo, f step.File) error {
 	mode := uint32(info.Mode().Perm())
 	if f.Mode != nil {
 		mode = *f.Mode | *f.Mode&0o444>>2
+	}
+	if theirs, is := w.packageDir(to); is {
+		mode = theirs
 	}
 	if _, err := os.Lstat(to); os.IsNotExist(err) {
 		if err := w.mkdir(to, mode, f.UID, f.GID); err != nil {

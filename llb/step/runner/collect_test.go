@@ -153,3 +153,55 @@ func TestSecretInOutput(t *testing.T) {
 		t.Errorf("nothing is there: %v", err)
 	}
 }
+
+// TestCollectOverPackages: a file that a package has is an error that names both, unless it is the same, or its rule says that it comes in its place.
+func TestCollectOverPackages(t *testing.T) {
+	const site = "opt/venv/lib/python3.11/site-packages/"
+	in := tree(t, map[string]string{"src/d/new.dic": "made", "src/d/same": "1", "src/d/other": "mine", "src/tool": "x"})
+	packages := tree(t, map[string]string{
+		site + "uni/d/same": "1", site + "uni/d/other": "theirs", site + "uni-1.1.0.dist-info/RECORD": "uni/d/same,sha256=x,1\n\"uni/d/other\",,\n../../../bin/uni,,\n", "opt/venv/bin/uni": "#!",
+	})
+	empty := tree(t, map[string]string{"opt/": "-"})
+	at := func(from, to string, replace bool) step.Collection {
+		return of(t, in, step.Collection{Packages: []string{empty, packages}, Dirs: []step.Dir{{Path: "/opt", Mode: 0o755}, {Path: "/opt/x", Mode: 0o755}}, Files: []step.File{{From: from, To: to, Replace: replace}}})
+	}
+	for _, c := range []struct{ from, to, want string }{
+		{"/src/d", "/" + site + "uni/d", "E-SPEC: step \"lib\" would put another /" + site + "uni/d/other in place of the one that uni 1.1.0 has"},
+		{"/src/tool", "/opt/venv/bin/uni", "/opt/venv/bin/uni in place of the one that uni 1.1.0 has"},
+		{"/src/tool", "/" + site + "uni/d", "uni/d in place of the one that a package has"},
+		{"/src/d", "/opt/venv/bin/uni", "bin/uni in place of the one that uni 1.1.0 has"},
+	} {
+		col := at(c.from, c.to, false)
+		mkdirs(t, &col, c.to)
+		if err := Collect(col); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s to %s: %v, want %q", c.from, c.to, err, c.want)
+		}
+	}
+	col := at("/src/d", "/"+site+"uni/d", true)
+	mkdirs(t, &col, "/"+site+"uni/d")
+	if err := Collect(col); err != nil {
+		t.Fatal(err)
+	}
+	if got := listing(t, col.Out); got["/"+site+"uni/d/other"] != "0640 mine" || got["/"+site+"uni/d/new.dic"] != "0640 made" || got["/"+site+"uni/d"] != "0755" {
+		t.Errorf("replaced: %v", got)
+	}
+	col = at("/src/d/same", "/"+site+"uni/d/same", false)
+	mkdirs(t, &col, "/"+site+"uni/d/same")
+	if err := Collect(col); err != nil {
+		t.Fatal(err)
+	}
+	if got := listing(t, col.Out); got["/"+site+"uni/d/same"] != "" {
+		t.Errorf("a file that the package has is in the layer: %v", got)
+	}
+}
+
+// mkdirs has a collection make what is above a destination.
+func mkdirs(t *testing.T, c *step.Collection, to string) {
+	t.Helper()
+	c.Dirs = nil
+	for i, r := range to {
+		if r == '/' && i > 0 {
+			c.Dirs = append(c.Dirs, step.Dir{Path: to[:i], Mode: 0o755, UID: os.Getuid(), GID: os.Getgid()})
+		}
+	}
+}

@@ -27,11 +27,18 @@ func Run(r step.Run, here Here, stdout, stderr io.Writer) (code int, err error) 
 		return 1, err
 	}
 	code = shell(r, here.Path, stdout, stderr, values)
-	if code != 0 || r.Settle == nil {
+	if code != 0 {
 		return code, nil
 	}
-	if err := apply(*r.Settle, here.Began, values); err != nil {
-		return 1, err
+	if r.Settle != nil {
+		if err := apply(*r.Settle, here.Began, values); err != nil {
+			return 1, err
+		}
+	}
+	if r.Lost != nil {
+		if places := lost(*r.Lost, here.Began); places != "" {
+			fmt.Fprintf(stderr, "%s: the commands also wrote %s, which the image does not keep; outputs: names what it keeps\n", step.LostCode, places)
+		}
 	}
 	return 0, nil
 }

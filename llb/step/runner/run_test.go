@@ -131,3 +131,39 @@ func TestSettle(t *testing.T) {
 		t.Errorf("%d %v", code, err)
 	}
 }
+
+// TestLost: what commands write beside their outputs is told by its directories, a few at most.
+func TestLost(t *testing.T) {
+	root := tree(t, map[string]string{"etc/old": "1", "opt/venv/lib/p/old.py": "1", "out/keep/": "-", "var/log/": "-", "home/c/": "-"})
+	t.Chdir(root)
+	time.Sleep(3 * tick)
+	told := func(commands ...string) string {
+		t.Helper()
+		r := step.Run{Commands: commands, Lost: &step.Lost{Root: root, Kept: []string{"/out/keep", "/out/*.bin"}, Drop: []string{"/var/log"}}}
+		code, out, err := run(t, r)
+		if code != 0 || err != nil {
+			t.Fatalf("%d %v:\n%s", code, err, out)
+		}
+		_, text, _ := strings.Cut(out, "W-STEP-LOST: ")
+		return strings.TrimSpace(text)
+	}
+	if got := told("echo 1 > out/keep/x", "echo 1 > out/a.bin", "echo 1 > var/log/x", "mkdir out/b.bin; echo 1 > out/b.bin/y"); got != "" {
+		t.Errorf("nothing is lost: %q", got)
+	}
+	want := "the commands also wrote 1 file below /opt/venv/lib/p, 2 files below /home/c, which the image does not keep; outputs: names what it keeps"
+	if got := told("echo 1 > opt/venv/lib/p/x.nbi", "echo 1 > home/c/x; echo 1 > home/c/y"); got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	time.Sleep(3 * tick)
+	want = "the commands also wrote 4 files below /home, which"
+	if got := told("for d in a b c d; do mkdir -p home/$d/e; echo 1 > home/$d/e/f; done"); !strings.HasPrefix(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// TestOptionalSecret: one that is not there is no error.
+func TestOptionalSecret(t *testing.T) {
+	if code, out, err := run(t, step.Run{Commands: []string{"echo done"}, Secrets: []step.Secret{{ID: "x", File: t.TempDir() + "/x", Optional: true}}}); code != 0 || err != nil || !strings.Contains(out, "done") {
+		t.Errorf("%d %v %s", code, err, out)
+	}
+}

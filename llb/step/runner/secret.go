@@ -30,6 +30,9 @@ func needles(secrets []step.Secret) ([]needle, error) {
 	var all []needle
 	for _, s := range secrets {
 		data, err := os.ReadFile(s.File)
+		if s.Optional && os.IsNotExist(err) {
+			continue
+		}
 		if err != nil {
 			return nil, fmt.Errorf("secret %q: %w", s.ID, err)
 		}
