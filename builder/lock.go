@@ -116,11 +116,11 @@ func (b *build) ask(ctx context.Context, v Variant, f func(context.Context, look
 
 // lock makes one lock; keep holds constraints beside the project's own.
 func lock(ctx context.Context, a lookup.Asker, v Variant, o LockOptions, keep string) (Locked, error) {
-	glibc, inBase, err := a.Bases.FindAll(ctx, v.Recipes)
+	base, err := a.Bases.FindAll(ctx, v.Recipes)
 	if err != nil {
 		return Locked{}, err
 	}
-	q := lookup.UVQuery{Recipe: v.Recipes[0], Platforms: v.platforms(), Glibc: glibc, Python: inBase.FullVersion, InBase: inBase.Packages, Keep: keep, Upgrade: o.Upgrade, Nonce: o.Nonce}
+	q := lookup.UVQuery{Recipe: v.Recipes[0], Platforms: v.platforms(), Glibc: base.Glibc, Python: base.Contents.FullVersion, InBase: base.Installed, Keep: keep, Upgrade: o.Upgrade, Nonce: o.Nonce}
 	if !o.All {
 		q.Previous = string(v.Lock)
 	}
@@ -130,7 +130,7 @@ func lock(ctx context.Context, a lookup.Asker, v Variant, o LockOptions, keep st
 	}
 	l := Locked{Profile: v.Profile, Path: v.Recipes[0].Requires.Lock, Data: data, Lock: lock}
 	for _, r := range v.Recipes {
-		choice, err := lookup.Choose(r, lock, glibc, inBase)
+		choice, err := lookup.Choose(r, lock, base.Glibc, base.Contents)
 		if err != nil {
 			return Locked{}, err
 		}

@@ -71,7 +71,7 @@ func withPackagesAndFiles(r *recipe.Recipe, in given, layers ops.Layers, account
 	table := newDirTable(r)
 	parts, system := models.Plan(r, in.Models, room(r, in.Base, layers, 1)/2), layers
 
-	layers = layers.And(accountLayers(r, in, accounts)...).And(skeletonLayer(r, in, table))
+	layers = layers.And(accountLayers(r, in, accounts)...).And(skeletonLayer(r, in, table)).And(replacedLayers(r, in)...)
 	other, err := layersFromElsewhere(r, in, table)
 	if err != nil {
 		return nil, err

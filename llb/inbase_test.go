@@ -9,30 +9,8 @@ import (
 
 	"github.com/mlbuild/mlbuild/llb/llbtest"
 	"github.com/mlbuild/mlbuild/llb/ops"
-	"github.com/mlbuild/mlbuild/llb/query"
-	"github.com/mlbuild/mlbuild/profiles/compat"
-	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
-
-func TestBaseConstraints(t *testing.T) {
-	r := llbtest.Recipe()
-	r.Requires.Files = []recipe.File{{Path: "requirements.txt", Data: "torch\nNumPy >= 2, <3  # new\nscipy>=1.10 --hash=sha256:00\npandas[excel]~=2.2; python_version > '3'\nlib==3.0.*\n"}}
-	r.Requires.Packages = []string{"pillow @ https://files.example/pillow.whl", "tensorflow"}
-	r.Requires.Rename = map[string]string{"tensorflow": "tensorflow-cpu"}
-	r.Requires.Project = &recipe.ProjectSource{Lines: []pypi.Line{pypi.ParseItem("requests<2")}}
-	r.Requires.Parse()
-	have := []compat.Package{
-		{Name: "numpy", Version: "1.26.4"}, {Name: "pandas", Version: "2.2.3"}, {Name: "pillow", Version: "11.0"}, {Name: "pip", Version: "24.0"},
-		{Name: "lib", Version: "3"}, {Name: "requests", Version: "2.32.3"}, {Name: "scipy", Version: "1.14.1"}, {Name: "torch", Version: "2.9.1+cu128"}, {Name: "odd", Version: "unknown"},
-	}
-	if got, want := query.BaseConstraints(r, have, ""), "pandas==2.2.3\npillow==11.0\nlib==3\nscipy==1.14.1\ntorch==2.9.1\n"; got != want {
-		t.Errorf("got  %s\nwant %s", got, want)
-	}
-	if got, want := strings.Join(query.Mentioned(r), " "), "lib numpy pandas pillow requests scipy tensorflow-cpu torch"; got != want {
-		t.Errorf("mentioned %s, want %s", got, want)
-	}
-}
 
 // mkfile is the contents of a file that some operation makes.
 func mkfile(t *testing.T, g llbtest.Graph, path string) []byte {

@@ -8,17 +8,22 @@ import (
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/llb/wheelbuild"
 	"github.com/mlbuild/mlbuild/profiles/buildlock"
+	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // Inputs is everything that Compile needs beside the recipe: what was looked up, and how this run differs from
-// others (session, daemon). Nothing in it changes the layers but Base, Interpreter, Images, Wheels, Extra, Needs and the project's files, nor the config but these, Env, Reference and
+// others (session, daemon). Nothing in it changes the layers but Base, Interpreter, Shared, Replaced, Images, Wheels, Extra, Needs and the project's files, nor the config but these, Env, Reference and
 // Epoch.
 type Inputs struct {
 	Base ops.Base
 	// Interpreter is the absolute path of the base's Python, where it was looked for; "" = the recipe's.
 	Interpreter string
+	// Shared says that the packages of that Python are part of the image's environment, where the base was looked into; the recipe may say so too.
+	Shared bool
+	// Replaced are the packages of an environment of the base, where the image's own packages go, in whose place Wheels or Extra have others; sorted by name.
+	Replaced []compat.Package
 	// Env are the image's own variables: the recipe's, and what its CUDA wants of a host's driver (compat.Env). Nil = the recipe's.
 	Env     []recipe.Pair
 	Images  map[string]ops.Base // the images of Recipe.Images, by the references there

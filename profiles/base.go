@@ -133,6 +133,7 @@ func (q baseQuestion) image() recipe.BaseImage {
 		q.Specf(s.interpreter.At, "base.interpreter %q is not an absolute path", b.Interpreter)
 	}
 	b.Packages = s.packages
+	b.Alone = !s.packages && slices.ContainsFunc(s.given, func(key yamldoc.String) bool { return key.Value == "packages" })
 	b.Look = s.packages || s.image.Set && !s.interpreter.Set && !s.python.Set && !isPythonImage(b.Ref)
 	if s.glibc.Set && !glibcVersion.MatchString(s.glibc.Value) {
 		q.Specf(s.glibc.At, "%q is not a glibc version", s.glibc.Value).Hint("for example glibc: \"2.36\"")

@@ -3,9 +3,8 @@ package lookup
 import (
 	"cmp"
 	"context"
-	"fmt"
-	"maps"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -20,24 +19,24 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
-	"github.com/mlbuild/mlbuild/profiles/pylock"
-	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // Contents is what looking into a base showed.
 type Contents struct {
 	Interpreter string           // absolute path of its Python
-	Packages    []compat.Package // of that Python, sorted by name; nil unless the recipe asks for them
+	Packages    []compat.Package // of the base that count, sorted by name; nil = none do
 	Glibc       string           // of its release; "" = not known
 	FullVersion string           // of that Python, "3.11.9"; "" = not known
+	Environment []compat.Package // those of Packages that lie where the image's own packages go; nil = there is no environment yet
+	Shared      bool             // the Python's own packages are among those that count
 }
 
-// Contents says where the Python of a base is, and which packages it has if the recipe wants them to count: mlbuild.lock knows, else the daemon pulls the
-// base and it is looked into. Another Python and none are a fault.Spec, musl is a fault.ABI.
+// Contents says where the Python of a base is, and which packages it has that count: those of an environment in the place of the image's own, and those of the Python, if the
+// recipe wants them or one is a framework. mlbuild.lock knows, else the daemon pulls the base and it is looked into. Another Python and none are a fault.Spec, musl is a fault.ABI.
 func (b Bases) Contents(ctx context.Context, r *recipe.Recipe, base ops.Base) (Contents, error) {
 	known, err := b.known(ctx, r, base)
-	if err != nil || !r.Base.Look && !r.Base.Packages && !b.asksVersion(r, base, known) {
+	if err != nil || !looks(r, base) && !b.asksVersion(r, base, known) {
 		return known, err
 	}
 	seen, err := b.look(ctx, r, base, b.Lock)
@@ -45,13 +44,12 @@ func (b Bases) Contents(ctx context.Context, r *recipe.Recipe, base ops.Base) (C
 		return Contents{}, err
 	}
 	found := Contents{Interpreter: seen.Interpreter, FullVersion: seen.FullVersion}
-	if r.Base.Look || r.Base.Packages {
-		found.Glibc = seen.Glibc
+	if r.Base.Python != "" {
+		found.FullVersion = known.FullVersion // of the image whose Python lies over the base
 	}
-	for _, text := range seen.Packages {
-		if name, version, ok := strings.Cut(text, "=="); ok && r.Base.Packages {
-			found.Packages = append(found.Packages, compat.Package{Name: name, Version: version})
-		}
+	if looks(r, base) {
+		found.Glibc = seen.Glibc
+		found.Packages, found.Environment, found.Shared = counting(r, seen)
 	}
 	return found, nil
 }
@@ -60,7 +58,7 @@ func (b Bases) Contents(ctx context.Context, r *recipe.Recipe, base ops.Base) (C
 // Contents.
 func (b Bases) ToLock(ctx context.Context, r *recipe.Recipe, base ops.Base, lock *buildlock.Lock) (*buildlock.Contents, error) {
 	known, err := b.known(ctx, r, base)
-	if err != nil || !r.Base.Look && !r.Base.Packages && !unknownVersion(r, known) {
+	if err != nil || !looks(r, base) && !unknownVersion(r, known) {
 		return nil, err
 	}
 	return b.look(ctx, r, base, lock.WithFullVersions())
@@ -90,9 +88,13 @@ func (b Bases) known(ctx context.Context, r *recipe.Recipe, base ops.Base) (Cont
 	return Contents{Interpreter: r.Base.Interpreter, FullVersion: compat.FullPython(r, base.Config.Config.Env, r.Base.Interpreter)}, nil
 }
 
-// locked is what a lock says of a base, nil = nothing.
+// locked is what a lock says of a base, nil = nothing, or nothing of its environment.
 func locked(r *recipe.Recipe, base ops.Base, lock *buildlock.Lock) *buildlock.Contents {
-	return lock.Contents(r.Base.Ref, registry.DigestOf(base.Ref), r.Platform, r.Python.Version)
+	seen := lock.Contents(r.Base.Ref, registry.DigestOf(base.Ref), r.Platform, r.Python.Version)
+	if seen != nil && seen.Environment == nil && hasEnvironment(base) {
+		return nil
+	}
+	return seen
 }
 
 // look returns what a lock says of a base, else has the daemon pull it and looks into it.
@@ -149,7 +151,10 @@ func readBase(ctx context.Context, ref gateway.Reference, r *recipe.Recipe, base
 			return nil, err
 		}
 	}
-	seen.Packages = l.packages(seen.Interpreter)
+	seen.Packages = named(l.distributions(l.siteDirs(seen.Interpreter)))
+	if err = l.environment(seen); err != nil {
+		return nil, err
+	}
 	seen.FullVersion = cmp.Or(compat.FullPython(r, base.Config.Config.Env, seen.Interpreter), l.fullVersion(seen.Interpreter))
 	return seen, ctx.Err()
 }
@@ -248,65 +253,52 @@ func missingPython(r *recipe.Recipe, others []string) error {
 		Hint("set python: {version: %q}, or take a base with Python %s", has, version)
 }
 
-// installed is the name of a metadata directory: numpy-1.26.4.dist-info, or the older PyYAML-6.0-py3.11.egg-info.
-var installed = lazyregexp.New(`^(.+?)-([^-]+)(?:-py[0-9.]+)?\.(?:dist|egg)-info$`)
+// What the files of a Python say of its whole version.
+var (
+	versionOfVenv   = lazyregexp.New(`(?m)^version(?:_info)?\s*=\s*(3\.[0-9]+\.[0-9]+)`)                         // pyvenv.cfg, of venv, virtualenv and uv
+	versionOfHeader = lazyregexp.New(`(?m)^#\s*define\s+PY_VERSION\s+"(3\.[0-9]+\.[0-9]+(?:(?:a|b|rc)[0-9]+)?)`) // patchlevel.h
+	versionOfConda  = lazyregexp.New(`^python-(3\.[0-9]+\.[0-9]+)-.*\.json$`)                                    // the record of a conda package
+)
 
-// packages lists what the Python finds beside its standard library, "numpy==1.26.4", read off the names of the metadata directories (PyPA, recording installed
-// projects). The first of several directories with a package is the one that Python imports it from.
-func (l *baseReader) packages(interpreter string) []string {
+// fullVersion reads the whole version of a Python, "3.11.9", off the files that it came with: those of a virtual environment, of its headers, of conda, or dpkg's
+// list. "" = none of them tells it.
+func (l *baseReader) fullVersion(interpreter string) string {
 	prefix := path.Dir(path.Dir(interpreter))
-	name := "python" + l.recipe.Python.Version
-	seen := map[string]string{}
-	for _, dir := range []string{
-		path.Join(prefix, "lib", name, "site-packages"), path.Join(prefix, "local/lib", name, "dist-packages"), path.Join(prefix, "lib/python3/dist-packages"),
-	} {
-		for _, e := range slices.Concat(l.list(dir, "*.dist-info"), l.list(dir, "*.egg-info")) {
-			m := installed.FindStringSubmatch(e.name)
-			if m == nil {
-				continue
-			}
-			if project := pypi.Normalize(m[1]); seen[project] == "" {
-				seen[project] = m[2]
-			}
+	minor := l.recipe.Python.Version
+	for _, from := range []struct {
+		file string
+		text *lazyregexp.Regexp
+	}{{path.Join(prefix, "pyvenv.cfg"), versionOfVenv}, {path.Join(prefix, "include/python"+minor+"/patchlevel.h"), versionOfHeader}} {
+		data, _ := ReadFile(l.ctx, l.ref, from.file) // absent = it does not tell
+		if m := from.text.FindStringSubmatch(string(data)); m != nil && strings.HasPrefix(m[1], minor+".") {
+			return m[1]
 		}
 	}
-	all := make([]string, 0, len(seen))
-	for _, project := range slices.Sorted(maps.Keys(seen)) {
-		all = append(all, project+"=="+seen[project])
+	for _, e := range l.list(path.Join(prefix, "conda-meta"), "python-3.*") {
+		if m := versionOfConda.FindStringSubmatch(e.name); m != nil && strings.HasPrefix(m[1], minor+".") {
+			return m[1]
+		}
 	}
-	return all
+	if prefix != "/usr" {
+		return ""
+	}
+	status, _ := ReadFile(l.ctx, l.ref, "/var/lib/dpkg/status") // absent = no Debian
+	return dpkgPython(string(status), minor)
 }
 
-// subtract leaves out the wheels that the base has: those of a package that is there in the locked version, and those that only such packages
-// require, for the base's own work without them. Roots are the packages that the project names. What is there in another version is told in notes.
-func (c Contents) subtract(lock *pylock.Lock, wheels []pylock.Wheel, roots []string) (kept, dropped []pylock.Wheel, notes []string) {
-	there := map[string]bool{}
-	for _, w := range wheels {
-		i := slices.IndexFunc(c.Packages, func(p compat.Package) bool { return compat.SameProject(p.Name, w.Name) })
-		switch {
-		case i < 0:
-		case sameVersion(c.Packages[i].Version, w.Version):
-			there[w.Name] = true
-		default:
-			notes = append(notes, fmt.Sprintf("the base has %s %s, the image gets %s of the lock, which wins", w.Name, c.Packages[i].Version, w.Version))
+// dpkgPython is the whole version of Python 3.x in dpkg's list of packages, "" if it has none.
+func dpkgPython(status, minor string) string {
+	version := regexp.MustCompile(`^Version: (?:[0-9]+:)?(` + regexp.QuoteMeta(minor) + `\.[0-9]+)(?:~?((?:a|b|rc)[0-9]+))?`)
+	inside := false
+	for line := range strings.Lines(status) {
+		switch name, of := strings.CutPrefix(line, "Package: "); {
+		case of:
+			inside = strings.TrimSpace(name) == "python"+minor+"-minimal"
+		case inside:
+			if m := version.FindStringSubmatch(line); m != nil {
+				return m[1] + m[2]
+			}
 		}
 	}
-	if len(there) == 0 {
-		return wheels, nil, notes
-	}
-	needed := lock.Needed(roots, there)
-	for _, w := range wheels {
-		if there[w.Name] || !needed[w.Name] {
-			dropped = append(dropped, w)
-		} else {
-			kept = append(kept, w)
-		}
-	}
-	return kept, dropped, notes
-}
-
-// sameVersion reports whether a base's version is the locked one. An index that serves one build of a release names it without its local version.
-func sameVersion(has, locked string) bool {
-	public, _, _ := strings.Cut(has, "+")
-	return has == locked || public == locked
+	return ""
 }

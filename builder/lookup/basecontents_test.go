@@ -121,7 +121,9 @@ func TestLockedContents(t *testing.T) {
 	}
 	b.Lock = lock
 	found, err := b.Contents(t.Context(), r, base)
-	want := Contents{"/opt/conda/bin/python3.11", []compat.Package{{Name: "numpy", Version: "1.26.4"}}, "2.35", "3.11.8"}
+	want := Contents{
+		Interpreter: "/opt/conda/bin/python3.11", Packages: []compat.Package{{Name: "numpy", Version: "1.26.4"}}, Glibc: "2.35", FullVersion: "3.11.8", Shared: true,
+	}
 	if d := cmp.Diff(want, found); d != "" || err != nil || asked != 1 {
 		t.Errorf("after %d looks, %v (-want +got):\n%s", asked, err, d)
 	}

@@ -79,7 +79,7 @@ func stays(q UVQuery, f *compat.Framework, p pylock.Package) bool {
 	return slices.Contains(r.Requires.Allow, p.Name) || p.Archive != nil || p.VCS != nil || p.Directory != nil ||
 		slices.ContainsFunc(p.Wheels, func(w pylock.File) bool { return w.Direct || w.Path != "" }) ||
 		r.Base.Kind == recipe.BaseTensorFlow && f.Name == "tensorflow" ||
-		slices.ContainsFunc(q.InBase, func(b compat.Package) bool { return compat.SameProject(b.Name, p.Name) })
+		slices.ContainsFunc(q.InBase, func(b query.Installed) bool { return compat.SameProject(b.Name, p.Name) })
 }
 
 // holds reports whether a marker of a lock, which was parsed once, holds.

@@ -39,10 +39,11 @@ func Choose(r *recipe.Recipe, lock *pylock.Lock, glibc string, base Contents) (C
 	if err != nil {
 		return Choice{}, err
 	}
-	packages := make([]compat.Package, len(wheels))
-	for i, w := range wheels {
-		packages[i] = compat.Package{Name: w.Name, Version: w.Version}
+	taken, err := base.taken(r, lock)
+	if err != nil {
+		return Choice{}, err
 	}
+	packages := checked(r, wheels, taken)
 	notes, err := compat.CheckWheels(r, packages, lock.PathTo)
 	if err != nil {
 		return Choice{}, err
@@ -57,6 +58,7 @@ func Choose(r *recipe.Recipe, lock *pylock.Lock, glibc string, base Contents) (C
 		Notes: slices.Concat(notes, sourceNotes(wheels), otherBuilds(r, wheels), flaws, overlapNotes(r, lock, wheels), uncounted),
 	}
 	c.Wheels, c.Spared, c.BaseNotes = base.subtract(lock, wheels, query.Mentioned(r))
+	c.Spared = bySpared(slices.Concat(c.Spared, taken))
 	c.Wheels = withProject(r.Builder.Project, c.Wheels)
 	if wheelbuild.Any(c.Wheels) {
 		c.Needs, c.Asked = lock.Needs(), whoAsks(r, lock, c.Wheels)
@@ -81,6 +83,20 @@ func checkNeeds(r *recipe.Recipe, packages []pylock.Wheel) error {
 		}
 	}
 	return faults.Err()
+}
+
+// checked are the packages that are held against the tables. In a profile for CPU those of the base are not: whoever names the base chose them.
+func checked(r *recipe.Recipe, wheels, taken []pylock.Wheel) []compat.Package {
+	var all []compat.Package
+	for _, w := range wheels {
+		all = append(all, compat.Package{Name: w.Name, Version: w.Version})
+	}
+	for _, w := range taken {
+		if r.Accelerator.Kind == recipe.CUDA {
+			all = append(all, compat.Package{Name: w.Name, Version: w.Version})
+		}
+	}
+	return all
 }
 
 // AllNotes are the notes of the choice in the order in which they are told.

@@ -127,7 +127,10 @@ func (a Asker) packages(ctx context.Context, r *recipe.Recipe, lock *pylock.Lock
 	chosen := lock == nil && !r.Requires.Nothing()
 	switch {
 	case chosen:
-		q := UVQuery{Recipe: r, Platforms: []string{r.Platform}, Glibc: base.Glibc, Python: base.Contents.FullVersion, InBase: base.Contents.Packages}
+		q := UVQuery{Recipe: r, Platforms: []string{r.Platform}, Glibc: base.Glibc, Python: base.Contents.FullVersion}
+		if q.InBase, err = a.Bases.Installed(ctx, r, base.Image, base.Contents); err != nil {
+			return Packages{}, err
+		}
 		if _, lock, err = a.UV.Lock(ctx, q); err != nil {
 			return Packages{}, err
 		}
@@ -189,7 +192,8 @@ func baseNotes(r *recipe.Recipe, base ops.Base, target recipe.Stage) []string {
 // Inputs are what was found as llb.Compile takes it. Whoever compiles adds how this run differs from others.
 func (f Found) Inputs() llb.Inputs {
 	return llb.Inputs{
-		Base: f.Base.Image, Interpreter: f.Base.Contents.Interpreter, Env: f.Env(), Images: f.Base.Images, Wheels: f.Packages.Runtime.Wheels, Extra: f.Packages.Stage.Wheels,
+		Base: f.Base.Image, Interpreter: f.Base.Contents.Interpreter, Shared: f.Base.Contents.Shared, Replaced: f.Base.Contents.replaced(f.Packages.All()), Env: f.Env(),
+		Images: f.Base.Images, Wheels: f.Packages.Runtime.Wheels, Extra: f.Packages.Stage.Wheels,
 		Build: f.Build, Needs: f.Packages.needs(), System: f.System.List, Models: f.Models, Tool: f.ModelTool,
 	}
 }

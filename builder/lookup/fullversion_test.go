@@ -95,7 +95,7 @@ func TestLockAsksForFullVersions(t *testing.T) {
 	if err != nil || asked != 1 || seen.FullVersion != "3.11.2" {
 		t.Errorf("a lock asked %d times, and found %+v, %v", asked, seen, err)
 	}
-	if _, first, err := b.FindAll(t.Context(), []*recipe.Recipe{r}); err != nil || first.FullVersion != "3.11.2" {
+	if first, err := b.FindAll(t.Context(), []*recipe.Recipe{r}); err != nil || first.Contents.FullVersion != "3.11.2" {
 		t.Errorf("a lock of packages is for %+v, %v", first, err)
 	}
 }
@@ -177,8 +177,8 @@ func TestLowestOfPlatforms(t *testing.T) {
 		versions = versions[1:]
 		return m, err
 	}}
-	_, first, err := Bases{Daemon: asking(t, gw)}.FindAll(t.Context(), []*recipe.Recipe{amd, arm})
-	if err != nil || first.FullVersion != "3.11.9" {
-		t.Errorf("%q, %v, want the lowest", first.FullVersion, err)
+	first, err := Bases{Daemon: asking(t, gw)}.FindAll(t.Context(), []*recipe.Recipe{amd, arm})
+	if err != nil || first.Contents.FullVersion != "3.11.9" {
+		t.Errorf("%q, %v, want the lowest", first.Contents.FullVersion, err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/containerd/platforms"
 	"github.com/distribution/reference"
@@ -14,6 +15,7 @@ import (
 	"github.com/mlbuild/mlbuild/builder/diagnose"
 	"github.com/mlbuild/mlbuild/builder/registry"
 	"github.com/mlbuild/mlbuild/llb/ops"
+	"github.com/mlbuild/mlbuild/llb/query"
 	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/fault"
@@ -61,24 +63,43 @@ func (b Bases) Find(ctx context.Context, r *recipe.Recipe, images, contents bool
 	return base, err
 }
 
-// FindAll looks up the base of every platform of a profile, with what lies in it, and returns what one lock for all of them has to heed: the oldest glibc, and what the first base
-// has, with the lowest version of their Pythons. What an older mlbuild.lock does not know of a Python is asked anew.
-func (b Bases) FindAll(ctx context.Context, recipes []*recipe.Recipe) (glibc string, first Contents, err error) {
+// Common is what one lock for several platforms has to heed of their bases.
+type Common struct {
+	Glibc     string            // the oldest, "" = unknown
+	Contents  Contents          // of the first, with the lowest version of their Pythons
+	Installed []query.Installed // packages that count and that every base has in one version
+}
+
+// FindAll looks up the base of every platform of a profile, with what lies in it, and returns what one lock for all of them has to heed. What an older mlbuild.lock does not know of
+// a Python is asked anew.
+func (b Bases) FindAll(ctx context.Context, recipes []*recipe.Recipe) (c Common, err error) {
 	b.Lock, b.toLock = b.Lock.WithFullVersions(), true
 	for i, r := range recipes {
 		base, err := b.Find(ctx, r, false, true)
 		if err != nil {
-			return "", Contents{}, err
+			return Common{}, err
 		}
-		if glibc == "" || older(base.Glibc, glibc) {
-			glibc = base.Glibc
+		installed, err := b.Installed(ctx, r, base.Image, base.Contents)
+		if err != nil {
+			return Common{}, err
+		}
+		if c.Glibc == "" || older(base.Glibc, c.Glibc) {
+			c.Glibc = base.Glibc
 		}
 		if i == 0 {
-			first = base.Contents
+			c.Contents, c.Installed = base.Contents, installed
 		}
-		first.FullVersion = lowest(first.FullVersion, base.Contents.FullVersion)
+		c.Contents.FullVersion = lowest(c.Contents.FullVersion, base.Contents.FullVersion)
+		c.Installed = inBoth(c.Installed, installed)
 	}
-	return glibc, first, nil
+	return c, nil
+}
+
+// inBoth returns the packages that both lists have in one version.
+func inBoth(a, b []query.Installed) []query.Installed {
+	return slices.DeleteFunc(slices.Clone(a), func(p query.Installed) bool {
+		return !slices.ContainsFunc(b, func(q query.Installed) bool { return p.Name == q.Name && p.Version == q.Version })
+	})
 }
 
 // lowest is the lower of two whole versions of Python; an unknown one counts as the lowest.

@@ -65,7 +65,11 @@ func (s Stage) Find(ctx context.Context, r *recipe.Recipe, base Base, runtime Ch
 	if locked != nil {
 		return beside(runtime, *locked, false), nil
 	}
-	question := UVQuery{Recipe: staged, Platforms: []string{r.Platform}, Glibc: base.Glibc, Python: base.Contents.FullVersion, InBase: base.Contents.Packages, Keep: Constraints(lock)}
+	installed, err := s.UV.Bases.Installed(ctx, r, base.Image, base.Contents)
+	if err != nil {
+		return StagePackages{}, err
+	}
+	question := UVQuery{Recipe: staged, Platforms: []string{r.Platform}, Glibc: base.Glibc, Python: base.Contents.FullVersion, InBase: installed, Keep: Constraints(lock)}
 	_, chosen, err := s.UV.Lock(ctx, question)
 	if err != nil {
 		return StagePackages{}, StageHint(err, s.Name, lock)
@@ -144,6 +148,9 @@ func Constraints(lock *pylock.Lock) string {
 			fmt.Fprintf(&text, " ; %s", p.Marker)
 		}
 		text.WriteString("\n")
+	}
+	for _, p := range lock.Tool.Base {
+		text.WriteString(p + "\n")
 	}
 	return text.String()
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/mlbuild/mlbuild/builder/diagnose"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/llb/query"
-	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 	"github.com/mlbuild/mlbuild/profiles/pypi"
@@ -32,14 +31,14 @@ type UV struct {
 // UVQuery is one question to uv.
 type UVQuery struct {
 	Recipe    *recipe.Recipe
-	Platforms []string         // that the lock is for
-	Glibc     string           // lowest of the bases, "" = unknown
-	Python    string           // whole version of the bases' Python, the lowest; "" = unknown
-	InBase    []compat.Package // packages of the base that count
-	Previous  string           // an earlier lock, whose versions are kept where they still fit; "" = none
-	Keep      string           // constraints beside the project's own, one a line
-	Upgrade   []string         // packages of Previous that may change
-	Nonce     string           // differs = ask the indexes again
+	Platforms []string          // that the lock is for
+	Glibc     string            // lowest of the bases, "" = unknown
+	Python    string            // whole version of the bases' Python, the lowest; "" = unknown
+	InBase    []query.Installed // packages of the base that count
+	Previous  string            // an earlier lock, whose versions are kept where they still fit; "" = none
+	Keep      string            // constraints beside the project's own, one a line
+	Upgrade   []string          // packages of Previous that may change
+	Nonce     string            // differs = ask the indexes again
 }
 
 // Lock resolves in the tool image and returns the stamped lock, as text and parsed. It asks again while the answer holds packages that are bound to an index and
@@ -57,12 +56,69 @@ func (u UV) Lock(ctx context.Context, q UVQuery) ([]byte, *pylock.Lock, error) {
 	}
 	in := query.ResolveInputs{
 		Tool: tool, Worker: u.Worker, Platforms: q.Platforms, Python: q.Python, Glibc: q.Glibc, Direct: query.Named(q.Recipe, q.Platforms, q.Python),
-		Previous: q.Previous, Keep: query.BaseConstraints(q.Recipe, q.InBase, q.Python) + q.Keep, Upgrade: q.Upgrade, Nonce: q.Nonce, Network: u.Network, NoCache: u.NoCache,
+		Previous: q.Previous, Keep: q.Keep, Base: query.ForResolver(q.Recipe, q.InBase, q.Python), Upgrade: q.Upgrade, Nonce: q.Nonce, Network: u.Network, NoCache: u.NoCache,
 		Session: u.Session, Version: u.Version, Hosts: u.SSH.keysOf(servers),
 	}
 	if in, err = u.withAsker(ctx, q.Recipe, in); err != nil {
 		return nil, nil, err
 	}
+	in.Upgrade = without(in.Upgrade, in.Base) // a later lock would take them from the base again
+	unbound := in
+	unbound.Direct = without(in.Direct, in.Base) // what is bound comes from its index and from nowhere else
+	text, lock, err := u.settle(ctx, q, unbound)
+	if unfit(err) && len(unbound.Direct) < len(in.Direct) {
+		text, lock, err = u.settle(ctx, q, in) // another version than the base's, which may lie in that index alone
+	}
+	return text, lock, fromBase(err, q.Recipe, in.Base)
+}
+
+// without returns the names that no package of the base has.
+func without(names []string, base []query.Installed) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		return slices.ContainsFunc(base, func(p query.Installed) bool { return p.Name == name })
+	})
+}
+
+// unfit reports whether requirements failed, and not an index or the network.
+func unfit(err error) bool {
+	return slices.ContainsFunc(fault.All(err), func(f *fault.Fault) bool {
+		return f.Code == fault.Resolve || f.Code == fault.Wheel || f.Code == fault.Sdist || f.Code == fault.ABI
+	})
+}
+
+// fromBase adds to a failed resolution which of the packages that it names are the base's.
+func fromBase(err error, r *recipe.Recipe, base []query.Installed) error {
+	for _, f := range fault.All(err) {
+		for _, p := range base {
+			if f.Code == fault.Resolve && namesPackage(f.Message, p.Name) {
+				f.Hint("%s %s is what the base %s has; to leave all of its packages alone: base: {packages: false}", p.Name, p.Version, r.Base.Ref)
+			}
+		}
+	}
+	return err
+}
+
+// namesPackage reports whether a text has a package's name as a word.
+func namesPackage(text, name string) bool {
+	inName := func(r byte) bool {
+		return r == '-' || r == '_' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
+	}
+	for from := 0; ; {
+		at := strings.Index(text[from:], name)
+		if at < 0 {
+			return false
+		}
+		at += from
+		end := at + len(name)
+		if (at == 0 || !inName(text[at-1])) && (end == len(text) || !inName(text[end])) {
+			return true
+		}
+		from = at + 1
+	}
+}
+
+// settle asks uv until the answer holds no package that is bound to an index and was not asked for as such, and none in whose place the accelerator has another.
+func (u UV) settle(ctx context.Context, q UVQuery, in query.ResolveInputs) ([]byte, *pylock.Lock, error) {
 	bound := query.Bindings(q.Recipe)
 	for range maxPasses {
 		text, via, err := u.resolveOnce(ctx, q.Recipe, in)
@@ -74,7 +130,8 @@ func (u UV) Lock(ctx context.Context, q UVQuery) ([]byte, *pylock.Lock, error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		lock, err := pylock.ParseBelow(q.Recipe.Above.Place(), q.Recipe.Requires.Lock, text)
+		rest, inBase := query.WithoutBase(text)
+		lock, err := pylock.ParseBelow(q.Recipe.Above.Place(), q.Recipe.Requires.Lock, rest)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -88,12 +145,18 @@ func (u UV) Lock(ctx context.Context, q UVQuery) ([]byte, *pylock.Lock, error) {
 			}
 		}
 		if len(more) == 0 && !replaced {
-			return u.stamp(ctx, q, in, text, via)
+			return u.stamp(ctx, q, in, answer{rest, via, inBase})
 		}
 		in.Direct = slices.Sorted(slices.Values(slices.Concat(in.Direct, more)))
 	}
 	return nil, nil, fault.New(fault.Resolve, "the resolution of profile %s does not settle: after %d passes packages bound to an index still appear",
 		q.Recipe.Profile, maxPasses).Hint("name these packages in the requirements yourself")
+}
+
+// answer is what uv chose: a lock of what the base lacks, the reasons, and what is taken from the base.
+type answer struct {
+	text, via []byte
+	inBase    []string // "torch==2.3.0a0+ebedce2", sorted
 }
 
 func foundBound(lock *pylock.Lock, bound map[string]string, direct []string) []string {
@@ -124,13 +187,13 @@ func (u UV) resolveOnce(ctx context.Context, r *recipe.Recipe, in query.ResolveI
 }
 
 // stamp adds mlbuild's own table to uv's lock: what it answers, who requires what, and what looking into the wheels showed.
-func (u UV) stamp(ctx context.Context, q UVQuery, in query.ResolveInputs, text, via []byte) ([]byte, *pylock.Lock, error) {
+func (u UV) stamp(ctx context.Context, q UVQuery, in query.ResolveInputs, a answer) ([]byte, *pylock.Lock, error) {
 	r := q.Recipe
 	tool := pylock.Tool{
 		Inputs: r.Requires.Inputs, Python: r.Python.Version, Platforms: q.Platforms,
-		Torch: r.Requires.Torch, Via: parseVia(string(via)),
+		Torch: r.Requires.Torch, Base: a.inBase, Via: parseVia(string(a.via)),
 	}
-	plain, err := pylock.ParseBelow(r.Above.Place(), r.Requires.Lock, text)
+	plain, err := pylock.ParseBelow(r.Above.Place(), r.Requires.Lock, a.text)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -141,7 +204,7 @@ func (u UV) stamp(ctx context.Context, q UVQuery, in query.ResolveInputs, text, 
 	tool.Overlaps, tool.Sizes = seen.Overlaps, missingSizes(plain, seen.Sizes)
 	tool.Startup, tool.Flaws, tool.Refused = judged(plain, seen)
 	tool.Pruning, tool.Pruned = r.Prune.Key(), query.Pruned(r.Prune, seen.Files)
-	stamped, err := pylock.Stamp(text, tool)
+	stamped, err := pylock.Stamp(a.text, tool)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -11,6 +11,7 @@ const (
 	KindBuilder  Kind = "builder"  // compilers: the Debian packages of the builder stage
 	KindAccount  Kind = "account"  // the image's user
 	KindSkeleton Kind = "skeleton" // the empty environment, and directories
+	KindReplaced Kind = "replaced" // takes away packages of the base in whose place the image has others
 	KindBuild    Kind = "build"    // what a build step of the project made
 	KindCopy     Kind = "copy"     // files of another image or of a build step
 	KindWheels   Kind = "wheels"   // packages that are published as wheels

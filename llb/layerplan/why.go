@@ -35,6 +35,7 @@ var reasons = map[Kind]string{
 	KindSystem:   "depends on the base: another base makes it anew",
 	KindAccount:  "the user's entry beside the base's own",
 	KindSkeleton: "directories and the empty environment",
+	KindReplaced: "older packages of the base, taken away: changes with the base",
 	KindCopy:     "files of another image: changes with that image",
 	KindBytecode: "the bytecode of one layer, which changes with it",
 	KindBake:     "files that the project's own code made: changes with what it reads",

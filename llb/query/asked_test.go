@@ -10,7 +10,6 @@ import (
 
 	"github.com/mlbuild/mlbuild/llb/llbtest"
 	"github.com/mlbuild/mlbuild/profiles"
-	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
@@ -148,17 +147,13 @@ func TestSSHOfProject(t *testing.T) {
 	}
 }
 
-// TestAskedOfBase: what a base has is kept where the requirements that count admit it.
-func TestAskedOfBase(t *testing.T) {
+// TestMentioned: what limits a package does not ask for it.
+func TestMentioned(t *testing.T) {
 	files := map[string]string{
 		"requirements.txt": "numpy<2 ; python_version < '3.9'\nnumpy>=1.26 ; python_version >= '3.9'\nscipy==3.0.*\npandas\n-c c.txt\n", "c.txt": "pandas<2\nattrs<20\n",
 		profiles.FileName: "python: {version: \"3.11\", requirements: [requirements.txt], overrides: [click==8.0]}\n",
 	}
 	r := projectOf(t, files)
-	have := []compat.Package{{Name: "attrs", Version: "19"}, {Name: "click", Version: "7"}, {Name: "numpy", Version: "2.1"}, {Name: "pandas", Version: "2.2"}, {Name: "scipy", Version: "3"}}
-	if got, want := BaseConstraints(r, have, ""), "attrs==19\nnumpy==2.1\nscipy==3\n"; got != want {
-		t.Errorf("constraints %q, want %q", got, want)
-	}
 	if got := Mentioned(r); !slices.Equal(got, []string{"numpy", "pandas", "scipy"}) {
 		t.Errorf("mentioned %q", got)
 	}

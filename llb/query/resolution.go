@@ -32,6 +32,7 @@ type ResolveInputs struct {
 	Direct    []string          // packages bound to an index that the project needs, sorted
 	Previous  string            // an earlier lock, whose versions are kept where they still fit; "" = none
 	Keep      string            // constraints, one a line, under the names that the lock has; "" = none
+	Base      []Installed       // what the base has, as ForResolver returns it: kept where it fits
 	Replaced  []Replaced        // packages of the graph in whose place others of the same framework come, in the order in which they were found
 	Upgrade   []string          // packages of Previous that may change
 	Nonce     string            // differs = ask the indexes again; "" = an equal earlier answer will do
@@ -95,14 +96,18 @@ func (in ResolveInputs) compile(r *recipe.Recipe, s ops.Group) ([]bkllb.RunOptio
 	if err != nil {
 		return nil, err
 	}
-	args := []string{"/bin/sh", "-euc", resolveScript, "sh", in.glibcArgs(r), strings.Join(in.compileArgs(r), "\n")}
+	args := []string{"/bin/sh", "-euc", in.script(), "sh", in.glibcArgs(r), strings.Join(in.compileArgs(r), "\n")}
 	if in.Stop {
 		args = append(args, "stop")
+	}
+	base, err := in.baseFiles()
+	if err != nil {
+		return nil, err
 	}
 	opts := []bkllb.RunOption{
 		bkllb.Args(args),
 		bkllb.Dir("/src"),
-		bkllb.AddMount("/src", resolveSources(r, project, in, s), bkllb.Readonly),
+		bkllb.AddMount("/src", resolveSources(r, project, base, in, s), bkllb.Readonly),
 		bkllb.AddEnv("MLBUILD_NONCE", in.Nonce),
 		s.Named("uv: resolve the requirements of %s", r.Profile),
 	}
@@ -151,13 +156,28 @@ until compile "$@" --format pylock.toml --output-file /out/pylock.toml; do
     exit 1
   fi
 done
-compile "$@" --output-file /out/via.txt || : > /out/via.txt
-`
+` + reasonsScript
 
-// resolveSources is the directory in which uv runs: our own pyproject.toml, the project's files under their own paths, and an
+// reasonsScript is the second run; with what the base has it keeps that as the first does.
+const (
+	reasonsScript = `compile "$@" --output-file /out/via.txt || : > /out/via.txt
+`
+	withBaseScript = `cp base.txt /out/via.txt
+`
+)
+
+// script is resolveScript for a question.
+func (in ResolveInputs) script() string {
+	if len(in.Base) == 0 {
+		return resolveScript
+	}
+	return strings.TrimSuffix(resolveScript, reasonsScript) + withBaseScript + reasonsScript
+}
+
+// resolveSources is the directory in which uv runs: our own pyproject.toml, the project's files under their own paths, those of the base, and an
 // earlier lock.
-func resolveSources(r *recipe.Recipe, project string, in ResolveInputs, s ops.Group) bkllb.State {
-	files := []recipe.File{{Path: "pyproject.toml", Data: project}}
+func resolveSources(r *recipe.Recipe, project string, base []recipe.File, in ResolveInputs, s ops.Group) bkllb.State {
+	files := append([]recipe.File{{Path: "pyproject.toml", Data: project}}, base...)
 	for _, f := range slices.Concat(r.Requires.Files, r.Requires.Constraints) {
 		files = append(files, recipe.File{Path: "project/" + f.Path, Data: rewritten(f.Data, f.Lines, r.Requires.Rename)})
 	}
@@ -171,8 +191,8 @@ func resolveSources(r *recipe.Recipe, project string, in ResolveInputs, s ops.Gr
 		files = append(files, recipe.File{Path: overridesFile, Data: lines})
 	}
 	files = append(files, in.sourceFiles(r)...)
-	if in.Previous != "" {
-		files = append(files, recipe.File{Path: "previous.toml", Data: in.Previous})
+	if previous := in.previous(); previous != "" {
+		files = append(files, recipe.File{Path: "previous.toml", Data: previous})
 	}
 	if in.Keep != "" {
 		files = append(files, recipe.File{Path: "keep.txt", Data: in.Keep})
@@ -263,6 +283,9 @@ func (in ResolveInputs) compileArgs(r *recipe.Recipe) []string {
 			page = localDir + "/" + page
 		}
 		args = append(args, "--find-links", page)
+	}
+	if len(in.Base) > 0 {
+		args = append(args, "--find-links", baseDir)
 	}
 	args = append(args, in.cooldownArgs(r)...)
 	args = append(args, choiceArgs(q)...)

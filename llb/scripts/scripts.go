@@ -63,6 +63,10 @@ var (
 	//
 	//go:embed buildwheel.py
 	BuildWheel string
+	// RemovePackages takes packages out of the environment of a base.
+	//
+	//go:embed removepackages.py
+	RemovePackages string
 	// InstallWheel checks a built wheel against the image and unpacks it.
 	//
 	//go:embed installwheel.py

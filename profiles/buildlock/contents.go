@@ -21,6 +21,8 @@ type Contents struct {
 	Interpreter string   // absolute path of that Python
 	FullVersion string   // of that Python: 3.11.9; "" = not known
 	Packages    []string // of that Python: "numpy==1.26.4", sorted
+	Environment []string // of an environment in the place of the image's own, sorted; nil = there is none
+	Shared      bool     // that environment shows the Python's packages too
 }
 
 // Contents returns what is known of an image by its digest, nil if nothing is. A nil lock knows nothing.
@@ -88,6 +90,13 @@ func (w *writer) contents(c *Contents) {
 		w.text("full_version", c.FullVersion)
 	}
 	w.texts("packages", c.Packages)
+	if c.Environment != nil && len(c.Environment) == 0 {
+		w.WriteString("environment = []\n")
+	}
+	w.texts("environment", c.Environment)
+	if c.Shared {
+		w.WriteString("shared = true\n")
+	}
 }
 
 type rawContents struct {
@@ -100,6 +109,8 @@ type rawContents struct {
 	Interpreter string   `toml:"interpreter"`
 	FullVersion string   `toml:"full_version"`
 	Packages    []string `toml:"packages"`
+	Environment []string `toml:"environment"`
+	Shared      bool     `toml:"shared"`
 }
 
 var (
@@ -119,10 +130,15 @@ func (r *reader) contents(key string, raw *rawContents) Contents {
 	if !path.IsAbs(raw.Interpreter) || path.Clean(raw.Interpreter) != raw.Interpreter {
 		r.fail(fault.Lock, key+".interpreter", "%q is not an absolute path", raw.Interpreter)
 	}
-	for _, p := range raw.Packages {
+	r.packages(key+".packages", raw.Packages)
+	r.packages(key+".environment", raw.Environment)
+	return Contents(*raw)
+}
+
+func (r *reader) packages(key string, all []string) {
+	for _, p := range all {
 		if name, version, ok := strings.Cut(p, "=="); !ok || name == "" || version == "" {
-			r.fail(fault.Lock, key+".packages", "%q is not a package such as \"numpy==1.26.4\"", p)
+			r.fail(fault.Lock, key, "%q is not a package such as \"numpy==1.26.4\"", p)
 		}
 	}
-	return Contents(*raw)
 }

@@ -21,6 +21,7 @@ type Tool struct {
 	Inputs    string              `toml:"inputs"`    // sha256 (hex) of everything the resolver was asked; a different one makes the lock stale
 	Python    string              `toml:"python"`    // Python version that was resolved for, "3.11"
 	Platforms []string            `toml:"platforms"` // platforms that were resolved for, sorted: linux/amd64
+	Base      []string            `toml:"base"`      // packages that the base has and the lock counts on, sorted: "torch==2.3.0a0+ebedce2"
 	Torch     string              `toml:"torch"`     // name of the index that the torch family is bound to, "" = not bound
 	Sizes     map[string]int64    `toml:"sizes"`     // sha256 (hex) → bytes, for files whose index gives no size
 	Via       map[string][]string `toml:"via"`       // package → who requires it, sorted

@@ -91,7 +91,7 @@ func header(data []byte, e *unstable.Node) (names []string, start int) {
 // canonical is t as it is written: lists sorted, nothing empty.
 func (t Tool) canonical() Tool {
 	c := t
-	c.Platforms = sorted(t.Platforms)
+	c.Platforms, c.Base = sorted(t.Platforms), sorted(t.Base)
 	c.Startup, c.Flaws, c.Refused = sortedLists(t.Startup), sortedLists(t.Flaws), sortedLists(t.Refused)
 	c.Sizes, c.Via, c.Overlaps = maps.Clone(t.Sizes), sortedLists(t.Via), sortedLists(t.Overlaps)
 	c.Pruned = maps.Clone(t.Pruned)
@@ -138,6 +138,9 @@ func (t Tool) table() []byte {
 	}
 	if len(t.Platforms) > 0 {
 		fmt.Fprintf(&b, "platforms = %s\n", quoteList(t.Platforms))
+	}
+	if len(t.Base) > 0 {
+		fmt.Fprintf(&b, "base = %s\n", quoteList(t.Base))
 	}
 	for _, kv := range [][2]string{{"torch", t.Torch}, {"pruning", t.Pruning}} {
 		if kv[1] != "" {

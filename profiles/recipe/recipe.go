@@ -62,6 +62,8 @@ type BaseImage struct {
 	Look bool `json:"look,omitempty"`
 	// Packages says that the packages of the base's own Python are part of the image's environment: they are not installed again.
 	Packages bool `json:"packages,omitempty"`
+	// Alone says that they are not, whatever is among them: the project says so.
+	Alone bool `json:"alone,omitempty"`
 }
 
 // OfPackages reports whether there is no image: packages alone are the base.
