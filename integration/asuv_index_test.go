@@ -91,6 +91,7 @@ other | other-lib | 1.0 | | | team-lib
 | rival | 1.0 | | | alpha==1.0
 | rival | 2.0 | | | alpha==2.0
 | sourced | 1.0
+| old-style | 1.0
 | has-both | 1.0 | | | alpha<2
 | typed | 1.0 | | | plugin>=1
 | plugin | 1.0
@@ -169,9 +170,10 @@ func newAsUVIndex(t *testing.T) *asUVIndex {
 	x.Add("simple", "build_tag-1.0-12_local-py3-none-any.whl", wheeltest.Build("build-tag", "1.0", "py3-none-any", map[string]string{"build_tag.py": "twelfth"}))
 	x.AddWheel("simple", "plainbackend", "1.1", "py3-none-any", map[string]string{"plainbackend.py": plainBackend})
 	x.Remove("simple", "plainbackend-1.0-py3-none-any.whl")
-	x.Add("simple", "sourced-2.0.tar.gz", plainSdist(t, "sourced", "2.0"))
-	x.Add("simple", "has_both-1.0.tar.gz", plainSdist(t, "has-both", "1.0"))
-	x.Add("simple", "source_only-1.0.tar.gz", plainSdist(t, "source-only", "1.0"))
+	x.Add("simple", "sourced-2.0.tar.gz", plainSdist(t, "sourced", "2.0", "2.2"))
+	x.Add("simple", "old_style-2.0.tar.gz", plainSdist(t, "old-style", "2.0", "2.1")) // what it requires says its build alone
+	x.Add("simple", "has_both-1.0.tar.gz", plainSdist(t, "has-both", "1.0", "2.2"))
+	x.Add("simple", "source_only-1.0.tar.gz", plainSdist(t, "source-only", "1.0", "2.2"))
 	x.sourceRepositories(t)
 	return x
 }
@@ -228,11 +230,11 @@ func plainTree(name, version, more string) map[string]string {
 	}
 }
 
-// plainSdist packs such a tree.
-func plainSdist(t *testing.T, name, version string) []byte {
+// plainSdist packs such a tree, with metadata of a version: only from 2.2 on they may be relied on.
+func plainSdist(t *testing.T, name, version, metadata string) []byte {
 	t.Helper()
 	files := plainTree(name, version, "dependencies = ['alpha<2']\n")
-	files["PKG-INFO"] = "Metadata-Version: 2.2\nName: " + name + "\nVersion: " + version + "\nRequires-Dist: alpha<2\n"
+	files["PKG-INFO"] = "Metadata-Version: " + metadata + "\nName: " + name + "\nVersion: " + version + "\nRequires-Dist: alpha<2\n"
 	var b bytes.Buffer
 	gz := gzip.NewWriter(&b)
 	tw := tar.NewWriter(gz)

@@ -116,9 +116,10 @@ func (in ResolveInputs) compile(r *recipe.Recipe, s ops.Group) ([]bkllb.RunOptio
 	return append(opts, ops.IndexSecrets(r.Requires.Indexes)...), nil
 }
 
-// resolveScript hands the arguments to uv twice: once for the lock, once for the reasons; the second run finds everything in uv's cache. Nothing is
-// built, as long as that is possible: a package that uv says it cannot do without is allowed by its name, and all of them where it gives none. With a third
-// argument the first such package ends it.
+// resolveScript hands the arguments to uv twice: once for the lock, once for the reasons; the second run finds everything in uv's cache. A version that comes
+// as source alone is a version like any other, so builds may be asked for their metadata. Where one of them fails, nothing is built as long as that is
+// possible: a package that uv says it cannot do without is allowed by its name, and all of them where it gives none. With a third argument the first build
+// ends it, and has nothing installed for it.
 const resolveScript = ops.IndexScript + `
 platform=$1 stop=${3:-}
 IFS='
@@ -127,19 +128,31 @@ set -f
 set -- $2
 unset IFS
 if [ -f previous.toml ]; then cp previous.toml /out/pylock.toml; fi
-work=$(mktemp -d) build=--no-build
+work=$(mktemp -d) build= careful=
+if [ -n "$stop" ]; then build=--no-build-isolation; fi
 : > "$work/build.txt"
 if [ -f build.txt ]; then cat build.txt > "$work/build.txt"; fi
 compile() {
   if [ -s "$work/build.txt" ]; then set -- "$@" "$work/build.txt"; fi
-  /uv/bin/uv pip compile "$@" $build $platform --no-header --quiet 2> "$work/said"
+  RUST_LOG=uv_build_frontend=debug /uv/bin/uv pip compile "$@" $build $platform --no-header --quiet 2> "$work/log" || return 1
+}
+lock() {
+  code=0
+  compile "$@" --format pylock.toml --output-file /out/pylock.toml || code=$?
+  grep -v '^DEBUG ' "$work/log" > "$work/said" || :
+  if [ -n "$stop" ] && grep -q '^DEBUG Calling ' "$work/log"; then asked; fi
+  return $code
 }
 asked() {
   : > /out/pylock.toml
   : > /out/via.txt
   exit 0
 }
-until compile "$@" --format pylock.toml --output-file /out/pylock.toml; do
+until lock "$@"; do
+  if [ -z "$careful" ] && grep -q -i 'build\|extract\|metadata' "$work/log"; then
+    careful=1 build=--no-build
+    continue
+  fi
   if ! [ -f "$work/first" ]; then cp "$work/said" "$work/first"; fi
   sed -n -e 's/.*Wheels are required for .\([A-Za-z0-9._-]*\). because building.*/--no-binary \1/p' \
     -e 's/.*Building source distributions for .\([A-Za-z0-9._-]*\). is disabled.*/--no-binary \1/p' "$work/said" > "$work/more"

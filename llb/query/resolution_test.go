@@ -176,7 +176,7 @@ func TestResolveScript(t *testing.T) {
 	if first, _, _ := strings.Cut(calls, "--output-file"); !strings.HasSuffix(first, want) {
 		t.Errorf("uv was called with:\n%s", calls)
 	}
-	if strings.Count(calls, "\n--no-build\n--universal\n--no-header\n--quiet\n") != 2 {
+	if strings.Count(calls, "\n--universal\n--no-header\n--quiet\n") != 2 || strings.Contains(calls, "--no-build") {
 		t.Errorf("uv was called with:\n%s", calls)
 	}
 	wantEnv := "UV_INDEX_CORP_PASSWORD=pa:ss $HOME'\"\nUV_INDEX_CORP_USERNAME=me\nUV_INDEX_TOKEN_PASSWORD=t0ken\nUV_INDEX_TOKEN_USERNAME=__token__\n"
@@ -188,15 +188,19 @@ func TestResolveScript(t *testing.T) {
 	}
 }
 
-// TestResolveScriptAllowsBuilds: what uv cannot do without is allowed by name, then everything, and an error that more building does not mend is shown.
+// TestResolveScriptAllowsBuilds: builds are asked; where one of them fails what uv cannot do without is allowed by name, then everything. An error that no
+// other way mends is shown.
 func TestResolveScriptAllowsBuilds(t *testing.T) {
 	const wanted = "hint: Wheels are required for `docopt` because building from source is disabled for all packages"
 	for _, c := range []struct{ name, uv, calls, says string }{
-		{"named", "case \"$*\" in *build.txt*) ;; *) echo '" + wanted + "' >&2; exit 2 ;; esac", "no-build\nno-build\nno-build\n", ""},
-		{"nameless", "case \"$*\" in *--no-build*) echo 'error: Building source distributions is disabled' >&2; exit 1 ;; esac", "no-build\nall\nall\n", ""},
-		{"hopeless", "echo 'error: No such package' >&2; exit 1", "no-build\n", "error: No such package\n"},
+		{"named", "case \"$*\" in *build.txt*) ;; *) echo '" + wanted + "' >&2; exit 2 ;; esac", "all\nno-build\nno-build\nno-build\n", ""},
+		{"nameless", "case \"$*\" in *--no-build*) echo 'error: Building source distributions is disabled' >&2; : > failed; exit 1 ;; *) [ -f failed ] || { echo 'error: Failed to build kit' >&2; exit 1; } ;; esac",
+			"all\nno-build\nall\nall\n", ""},
+		{"an older one will do", "case \"$*\" in *--no-build*) ;; *) echo 'error: Failed to build kit' >&2; exit 1 ;; esac", "all\nno-build\nno-build\n", ""},
+		{"as it is", "echo 'DEBUG Calling `kit`' >&2", "all\nall\n", ""},
+		{"hopeless", "echo 'error: No such package' >&2; exit 1", "all\n", "error: No such package\n"},
 		{"no source either", "case \"$*\" in *build.txt*) echo 'hint: Source distributions are required for `docopt` because using pre-built wheels is disabled' >&2 ;;" +
-			"*) echo '" + wanted + "' >&2 ;; esac; exit 1", "no-build\nno-build\n", wanted + "\n"},
+			"*) echo '" + wanted + "' >&2 ;; esac; exit 1", "all\nno-build\nno-build\n", wanted + "\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -222,8 +226,10 @@ func TestResolveScriptAllowsBuilds(t *testing.T) {
 // TestResolveScriptStops: with "stop" the first build that would have to be asked ends the step, with an empty lock; without one it is as ever.
 func TestResolveScriptStops(t *testing.T) {
 	for _, c := range []struct{ name, uv, calls, lock string }{
-		{"named", "case \"$*\" in *build.txt*) ;; *) echo 'hint: Wheels are required for `docopt` because building from source is disabled for all packages' >&2; exit 2 ;; esac", "x\n", ""},
-		{"nameless", "case \"$*\" in *--no-build*) echo 'error: Building source distributions is disabled' >&2; exit 1 ;; esac", "x\n", ""},
+		{"named", "case \"$*\" in *build.txt*) ;; *) echo 'hint: Wheels are required for `docopt` because building from source is disabled for all packages' >&2; exit 2 ;; esac", "x\nx\n", ""},
+		{"nameless", "case \"$*\" in *--no-build*) echo 'error: Building source distributions is disabled' >&2; exit 1 ;; esac", "x\nx\n", ""},
+		{"asked", "echo 'DEBUG Calling `setuptools.build_meta.get_requires_for_build_wheel()`' >&2", "x\n", ""},
+		{"asked in vain", "echo 'DEBUG Calling `setuptools.build_meta.get_requires_for_build_wheel()`' >&2; exit 1", "x\n", ""},
 		{"no build", ":", "x\nx\n", "previous"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
