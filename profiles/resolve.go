@@ -82,7 +82,7 @@ func (p *Project) compose(t files.Tree, s *spec, sel Selection) *recipe.Recipe {
 	r.System, r.Builder.System, r.Apt = system.image, system.builder, system.apt
 	builds := resolveSourceBuilds(t.Report, s.python.build, public)
 	r.Builder.Packages, r.Requires = withExtra(builds.packages, wanted.Requires.BuildExtra), withBuilds(wanted.Requires, builds)
-	limits, asked := requirements.BuildConstraints(t, python, py)
+	limits, asked := requirements.BuildConstraints(wide, python, py)
 	r.Builder.Constraints, r.Requires = limits, requirements.WithSources(r.Requires, asked)
 	if s.python.install {
 		r.Builder.Project = projectWheel(t, python, r.Name)

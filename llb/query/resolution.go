@@ -293,7 +293,7 @@ func (in ResolveInputs) compileArgs(r *recipe.Recipe) []string {
 	}
 	for _, page := range q.FindLinks {
 		if !strings.Contains(page, "://") {
-			page = localDir + "/" + page
+			page = r.Above.InStep(page)
 		}
 		args = append(args, "--find-links", page)
 	}

@@ -93,8 +93,8 @@ func (q *reader) indexLine(l indexLine) {
 // wheelhouse takes a directory of the project that holds wheels and source distributions. As pip reads it, its path starts at the file that names it, or else at
 // the project's directory.
 func (q *reader) wheelhouse(l indexLine) {
-	dir, ok := q.Inside(path.Join(path.Dir(l.at.File), l.url), l.at, l.option)
-	if path.IsAbs(l.url) || ok && !q.Exists(dir) {
+	dir, ok := q.Reaches(path.Join(path.Dir(l.at.File), l.url), l.at, l.option)
+	if path.IsAbs(l.url) || ok && !q.Exists(dir) && !strings.HasPrefix(l.at.File, "../") {
 		dir, ok = q.Inside(l.url, l.at, l.option)
 	}
 	if !ok {

@@ -30,6 +30,10 @@ type FitQuestion struct {
 func Fit(q FitQuestion, w Wanted) Wanted {
 	a, py := q.Names.Accelerator, w.project(q.Py)
 	w.Requires.Rename = w.renames(q.Names)
+	settings := settingsOf(q.Tree, q.Py, !q.Python.Project.Set)
+	settings.checkEnvironments(q.Report, py.Name(), q.Names.Platform, q.Python3, w.Requires.Project)
+	checkUVTOML(q.Report, settings)
+	settings.noteElsewhere(q.Report)
 	kept := ""
 	var chosen uvChosen
 	if w.uv != nil {
@@ -41,7 +45,7 @@ func Fit(q FitQuestion, w Wanted) Wanted {
 		}
 	}
 	if w.Requires.From == "" {
-		w = withUVSettings(q.Tree, q.Python.indexes, py, w)
+		w = withUVSettings(q.Tree, q.Python.indexes, settings, w)
 		w.Requires.Rename = w.renames(q.Names)
 		w.Requires.Torch, w.Requires.Indexes = bindTorch(q, a, w)
 	}
@@ -53,7 +57,7 @@ func Fit(q FitQuestion, w Wanted) Wanted {
 		l := w.poetry.lock
 		w = w.pinned(otherLock{w.poetry.name, l.pins(q.Python3), l.commits(), l.archives(), l.hasBuild(a)}, q.Names)
 	}
-	w = withUVBuilds(q.Report, py, w)
+	w = withUVBuilds(q.Report, settings, w)
 	if py != nil {
 		var own []ownPackage
 		var bound []string

@@ -52,6 +52,7 @@ func Gather(q Question) Wanted {
 		q.Specf(p.At, "python.extras and python.groups need python.project").Hint("write project: . beside them")
 	}
 	w = withForeignLock(q.Tree, p, q.Py, w)
+	w = withUVPlaces(q.Tree, p.indexes, q.settings(), w)
 	from := gatherOrigins(q.Report, p, w.indexes, w.project(q.Py), w.poetry)
 	w.Requires.Indexes, w.Requires.FindLinks, w.Torch = from.indexes, from.findLinks, from.torch
 	w.Requires.Strategy = resolveStrategy(q.Report, p.strategy)
@@ -61,6 +62,9 @@ func Gather(q Question) Wanted {
 	w.Requires.Hashes = pinnedHashes(w.hashed)
 	return w
 }
+
+// settings are those of uv that count: with requirements files alone, what uv pip obeys.
+func (q Question) settings() uvSettings { return settingsOf(q.Tree, q.Py, !q.Python.Project.Set) }
 
 // with adds what was read to what the runtime asks for.
 func (w Wanted) with(a Asked) Wanted {
@@ -78,11 +82,11 @@ func (w Wanted) project(py *Pyproject) *Pyproject {
 	return py
 }
 
-// BuildConstraints reads python.build_constraints and those of [tool.uv] of py, which limit what builds from source choose. It returns the files, and what they
+// BuildConstraints reads python.build_constraints and those of uv's settings, which limit what builds from source choose. It returns the files, and what they
 // say.
 func BuildConstraints(t files.Tree, p Spec, py *Pyproject) ([]recipe.File, Asked) {
 	read := newReader(t, p.indexes)
-	list := append(read.fileList(p.buildConstraints, true), uvBuildConstraints(p, py)...)
+	list := append(read.fileList(p.buildConstraints, true), uvBuildConstraints(t, settingsOf(t, py, !p.Project.Set))...)
 	return list, read.Asked
 }
 

@@ -33,6 +33,9 @@ type Pyproject struct {
 		Requires []string `toml:"requires"`
 	} `toml:"build-system"`
 
+	bare   bool  // it is a uv.toml: what [tool.uv] has stands at its top
+	broken error // why a uv.toml could not be read
+
 	places    *tomltext.Places
 	rewritten bool                      // Project or DependencyGroups say more than the file does in the standard's terms
 	moved     map[string]fault.Position // of requirements that are not written so in the file
@@ -73,6 +76,9 @@ func readPyproject(f recipe.File) (*Pyproject, error) {
 
 // at is the place of a key, "project.requires-python" or "project.dependencies[2]": where its text begins if it has one.
 func (p *Pyproject) at(key string) fault.Position {
+	if p.bare {
+		key = strings.TrimPrefix(key, "tool.uv.")
+	}
 	if offset := p.places.StringAt(key); offset >= 0 {
 		return p.places.PositionAt(p.path, p.data, offset)
 	}

@@ -1,14 +1,14 @@
 package requirements
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/pelletier/go-toml/v2"
-
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
@@ -52,28 +52,28 @@ func excludeNewer(report *yamldoc.Report, p Spec) string {
 	return ""
 }
 
-// withUVChoices takes over what [tool.uv] says of the versions that may be chosen, where the project file does not say it, and tells what of it does not count.
-func withUVChoices(report *yamldoc.Report, py *Pyproject, req recipe.Requirements) recipe.Requirements {
-	tool := py.uv()
-	word := func(key, value string, words []string) string {
-		return oneOf(report, yamldoc.String{Value: value, At: py.at("tool.uv." + key), Set: value != ""}, words)
-	}
+// withUVChoices takes over what the settings of uv say of the versions that may be chosen, where the project file does not say it, and tells what of them does not
+// count.
+func withUVChoices(report *yamldoc.Report, s uvSettings, req recipe.Requirements) recipe.Requirements {
+	tool, pip := s.options.Tool.UV, s.pipTable()
 	if req.Prerelease == "" {
-		req.Prerelease = word("prerelease", tool.Prerelease, prereleases)
+		req.Prerelease = oneOf(report, s.word("prerelease", pip.Prerelease, tool.Prerelease), prereleases)
 	}
 	if req.Resolution == "" {
-		req.Resolution = word("resolution", tool.Resolution, resolutions)
+		req.Resolution = oneOf(report, s.word("resolution", pip.Resolution, tool.Resolution), resolutions)
 	}
 	if req.Cooldown == "" {
-		req.Cooldown = tomlTime(tool.Newer)
-		for _, name := range recipe.SortedKeys(tool.NewerPackage) {
-			if req.Ages == nil {
-				req.Ages = map[string]string{}
+		req.Cooldown = cmp.Or(tomlTime(pip.Newer), tomlTime(tool.Newer))
+		for _, ages := range []map[string]any{tool.NewerPackage, pip.NewerPackage} {
+			for _, name := range recipe.SortedKeys(ages) {
+				if req.Ages == nil {
+					req.Ages = map[string]string{}
+				}
+				req.Ages[pypi.Normalize(name)] = tomlTime(ages[name])
 			}
-			req.Ages[pypi.Normalize(name)] = tomlTime(tool.NewerPackage[name])
 		}
 	}
-	noteUnheeded(report, py, req.Project)
+	noteUnheeded(report, s)
 	return req
 }
 
@@ -92,11 +92,10 @@ func tomlTime(v any) string {
 var unheeded = []struct{ key, instead string }{
 	{"config-settings", ""},
 	{"config-settings-package", ""},
+	{"dependency-metadata", "python: {build: {name: {depends: […]}}}"},
 	{"exclude-dependencies", "python.no_deps leaves out what one package requires"},
 	{"extra-build-variables", "python: {build: {name: {env: {…}}}}"},
-	{"extra-index-url", "a table [[tool.uv.index]]"},
 	{"fork-strategy", ""},
-	{"index-url", "a table [[tool.uv.index]] with default = true"},
 	{"no-binary", "no-binary-package names the packages"},
 	{"no-build", ""},
 	{"no-build-isolation", "python: {build: {name: {isolation: false, requires: […]}}}"},
@@ -109,27 +108,75 @@ var unheeded = []struct{ key, instead string }{
 	{"torch-backend", "the profile decides: accelerator: {cuda: …}"},
 }
 
-// noteUnheeded tells which settings of [tool.uv] do not count, and which default groups are not installed.
-func noteUnheeded(report *yamldoc.Report, py *Pyproject, project *recipe.ProjectSource) {
-	var doc struct {
-		Tool struct {
-			UV map[string]any `toml:"uv"`
-		} `toml:"tool"`
-	}
-	if toml.Unmarshal(py.data, &doc) != nil { // reported when it was read
-		return
-	}
+// ofPip are the settings of [tool.uv.pip] that are taken over or that choose no packages; mlbuild writes the lock, and the image has one environment.
+var ofPip = []string{
+	"annotation-style", "break-system-packages", "compile-bytecode", "custom-compile-command", "emit-build-options", "emit-find-links", "emit-index-annotation", "emit-index-url",
+	"emit-marker-expression", "exclude-newer", "exclude-newer-package", "extra-build-dependencies", "extra-index-url", "find-links", "generate-hashes", "index-strategy", "index-url",
+	"keyring-provider", "link-mode", "no-annotate", "no-header", "no-strip-extras", "no-strip-markers", "output-file", "prefix", "prerelease", "python", "reinstall", "reinstall-package",
+	"resolution", "strict", "system", "target", "universal", "upgrade", "upgrade-package", "verify-hashes",
+}
+
+// ofPipElse are settings of [tool.uv.pip] with what to write in their place.
+var ofPipElse = map[string]string{
+	"no-deps": "python.no_deps names the packages", "python-platform": "--platform", "python-version": "python: {version: …}",
+	"require-hashes": "the lock has the hashes", "torch-backend": "the profile decides: accelerator: {cuda: …}",
+}
+
+// noteUnheeded tells which settings do not count.
+func noteUnheeded(report *yamldoc.Report, s uvSettings) {
+	said := saidBy(s.options)
 	for _, u := range unheeded {
-		if v, given := doc.Tool.UV[u.key]; !given || v == false {
+		v, given := said[u.key]
+		if !given || v == false {
 			continue
 		}
-		note := fmt.Sprintf("%s of [tool.uv] in %s has no effect here", u.key, py.path)
-		if u.instead != "" {
-			note += ": " + u.instead
-		}
-		report.Notef("%s", note)
+		noteSetting(report, u.key, tableOfUV(s.options), u.instead)
 	}
-	groups, _ := py.uv().DefaultGroups.([]any)
+	pip := tableOf(said["pip"])
+	if len(pip) > 0 && !s.pip {
+		report.Notef("the table pip of %s has no effect here: uv reads it where requirements files are installed", tableOfUV(s.options))
+		return
+	}
+	for _, key := range recipe.SortedKeys(pip) {
+		v := pip[key]
+		if key == "no-binary" {
+			if _, all := noBinaryOf(v); !all {
+				continue
+			}
+		} else if slices.Contains(ofPip, key) || v == false {
+			continue
+		}
+		noteSetting(report, "pip."+key, tableOfUV(s.options), ofPipElse[key])
+	}
+}
+
+func noteSetting(report *yamldoc.Report, key, table, instead string) {
+	note := key + " of " + table + " has no effect here"
+	if instead != "" {
+		note += ": " + instead
+	}
+	report.Notef("%s", note)
+}
+
+// noBinaryOf is the value of no-binary of [tool.uv.pip]: packages, or all of them.
+func noBinaryOf(v any) (names []string, all bool) {
+	for _, text := range textsOf(v) {
+		if text == ":all:" {
+			return nil, true
+		}
+		if text != ":none:" {
+			names = append(names, pypi.Normalize(text))
+		}
+	}
+	return names, false
+}
+
+// noteDefaultGroups tells which default groups of a project are not installed.
+func noteDefaultGroups(report *yamldoc.Report, py *Pyproject, project *recipe.ProjectSource) {
+	if py.uv() == nil {
+		return
+	}
+	groups, _ := py.Tool.UV.DefaultGroups.([]any)
 	for _, g := range groups {
 		if name := fmt.Sprint(g); name != "dev" && (project == nil || !slices.Contains(project.Groups, name)) {
 			report.Notef("the default group %s of [tool.uv] in %s is not installed: python: {groups: [%s]}", name, py.path, name)
@@ -137,18 +184,23 @@ func noteUnheeded(report *yamldoc.Report, py *Pyproject, project *recipe.Project
 	}
 }
 
-// withUVBuilds takes over what [tool.uv] says of builds from source: packages that are built, and what builds get beside what they ask for.
-func withUVBuilds(report *yamldoc.Report, py *Pyproject, w Wanted) Wanted {
-	tool := py.uv()
-	if tool == nil {
+// withUVBuilds takes over what the settings of uv say of builds from source: packages that are built, and what builds get beside what they ask for.
+func withUVBuilds(report *yamldoc.Report, s uvSettings, w Wanted) Wanted {
+	if s.options == nil {
 		return w
 	}
-	for _, name := range tool.NoBinary {
+	tool, pip := s.options.Tool.UV, s.pipTable()
+	names, _ := noBinaryOf(pip.NoBinary)
+	for _, name := range append(names, tool.NoBinary...) {
 		w.Requires.Source = append(w.Requires.Source, pypi.Normalize(name))
 	}
-	for _, name := range recipe.SortedKeys(tool.ExtraBuild) {
+	builds := tool.ExtraBuild
+	if len(pip.ExtraBuild) > 0 {
+		builds = pip.ExtraBuild
+	}
+	for _, name := range recipe.SortedKeys(builds) {
 		extra := recipe.Metadata{Name: pypi.Normalize(name)}
-		for _, v := range tool.ExtraBuild[name] {
+		for _, v := range builds[name] {
 			table := tableOf(v)
 			if text, ok := v.(string); ok {
 				table["requirement"] = text
@@ -157,7 +209,7 @@ func withUVBuilds(report *yamldoc.Report, py *Pyproject, w Wanted) Wanted {
 				extra.Requires = append(extra.Requires, text)
 			}
 			if table["match-runtime"] == true {
-				report.Notef("match-runtime of [tool.uv] in %s has no effect here: python: {build: {%s: {isolation: false, requires: […]}}} shows the build the locked packages", py.path, name)
+				report.Notef("match-runtime of %s has no effect here: python: {build: {%s: {isolation: false, requires: […]}}} shows the build the locked packages", tableOfUV(s.options), name)
 			}
 		}
 		w.Requires.BuildExtra = append(w.Requires.BuildExtra, extra)
@@ -165,10 +217,10 @@ func withUVBuilds(report *yamldoc.Report, py *Pyproject, w Wanted) Wanted {
 	return w
 }
 
-// uvBuildConstraints are build-constraint-dependencies of [tool.uv] as a file, where the dependencies of the project are wanted.
-func uvBuildConstraints(p Spec, py *Pyproject) []recipe.File {
-	tool := py.uv()
-	if tool == nil || !p.Project.Set {
+// uvBuildConstraints are build-constraint-dependencies of the settings of uv as a file.
+func uvBuildConstraints(t files.Tree, s uvSettings) []recipe.File {
+	tool := s.limits.uv()
+	if tool == nil {
 		return nil
 	}
 	text := ""
@@ -180,5 +232,5 @@ func uvBuildConstraints(p Spec, py *Pyproject) []recipe.File {
 	if text == "" {
 		return nil
 	}
-	return []recipe.File{{Path: py.path + ".build-constraints.txt", Data: text, Top: true}}
+	return []recipe.File{{Path: t.InRoot(s.limits.path) + ".build-constraints.txt", Data: text, Top: true}}
 }

@@ -3,7 +3,6 @@ package requirements
 import (
 	"cmp"
 	"errors"
-	"path"
 	"slices"
 	"strings"
 
@@ -41,6 +40,26 @@ type uvTool struct {
 	BuildConstraints []any            `toml:"build-constraint-dependencies"`
 	ExtraBuild       map[string][]any `toml:"extra-build-dependencies"`
 	DefaultGroups    any              `toml:"default-groups"`
+
+	IndexURL     string             `toml:"index-url"`
+	Extra        []string           `toml:"extra-index-url"`
+	Environments any                `toml:"environments"`
+	Conflicts    [][]map[string]any `toml:"conflicts"`
+	Pip          *uvPip             `toml:"pip"`
+}
+
+// uvPip is [tool.uv.pip], whose settings count for uv pip alone, before those of [tool.uv].
+type uvPip struct {
+	IndexURL     string           `toml:"index-url"`
+	Extra        []string         `toml:"extra-index-url"`
+	FindLinks    []string         `toml:"find-links"`
+	Strategy     string           `toml:"index-strategy"`
+	Prerelease   string           `toml:"prerelease"`
+	Resolution   string           `toml:"resolution"`
+	Newer        any              `toml:"exclude-newer"`
+	NewerPackage map[string]any   `toml:"exclude-newer-package"`
+	NoBinary     any              `toml:"no-binary"`
+	ExtraBuild   map[string][]any `toml:"extra-build-dependencies"`
 }
 
 type uvIndex struct {
@@ -133,22 +152,43 @@ func among(name any, wanted []yamldoc.String) bool {
 	return !named || slices.ContainsFunc(wanted, func(s yamldoc.String) bool { return pypi.Normalize(s.Value) == pypi.Normalize(text) })
 }
 
-// withUVSettings takes over what [tool.uv] of the project says. What mlbuild.yaml says of the same wins; own are its indexes.
-func withUVSettings(t files.Tree, own []indexSpec, py *Pyproject, w Wanted) Wanted {
-	tool := py.uv()
-	if py != nil {
-		if space := findWorkspace(t, path.Dir(py.path)); space != nil {
-			py, tool = space.py, space.py.uv() // in a workspace, its settings count and those of its members do not
-		}
+// withUVSettings takes over what the settings of uv say. What mlbuild.yaml says of the same wins; own are its indexes.
+func withUVSettings(t files.Tree, own []indexSpec, s uvSettings, w Wanted) Wanted {
+	if s.options != nil {
+		w = withUVOptions(t, own, s, w)
 	}
-	if tool == nil {
+	if s.project != nil && !s.pip {
+		noteDefaultGroups(t.Report, s.project, w.Requires.Project)
+	}
+	py := s.limits
+	if py.uv() == nil {
 		return w
 	}
-	w.Requires.Strategy = cmp.Or(w.Requires.Strategy, tool.Strategy)
+	tool := py.Tool.UV
+	read := newReader(t, own)
+	read.items(py.strings(itemsOf("tool.uv.override-dependencies", tool.Overrides)))
+	w.Requires = WithSources(w.Requires, read.Asked)
+	before := w.replaced
+	w.replaced = nil
+	w = w.replacing(read.Direct).replacing(before)
+	if len(tool.Constraints) > 0 {
+		text := strings.Join(tool.Constraints, "\n") + "\n"
+		w.Requires.Constraints = append(w.Requires.Constraints, recipe.File{Path: t.InRoot(py.path) + ".constraints.txt", Data: text, Top: true})
+	}
+	return w
+}
+
+// withUVOptions takes over what says how packages are looked for and chosen.
+func withUVOptions(t files.Tree, own []indexSpec, s uvSettings, w Wanted) Wanted {
+	py, tool := s.options, s.options.Tool.UV
+	w.Requires.Strategy = cmp.Or(w.Requires.Strategy, s.pipTable().Strategy, tool.Strategy)
 	if w.Requires.Strategy == strategies[0] {
 		w.Requires.Strategy = ""
 	}
-	w.Requires = withUVChoices(t.Report, py, w.Requires)
+	w.Requires = withUVChoices(t.Report, s, w.Requires)
+	if s.pip {
+		return w // withUVPlaces has its indexes and links
+	}
 	for _, page := range tool.FindLinks {
 		if strings.Contains(page, "://") {
 			w.Requires.FindLinks = append(w.Requires.FindLinks, page)
@@ -160,15 +200,7 @@ func withUVSettings(t files.Tree, own []indexSpec, py *Pyproject, w Wanted) Want
 	for _, l := range read.indexes {
 		w.Requires.FindLinks = append(w.Requires.FindLinks, l.url)
 	}
-	read.items(py.strings(itemsOf("tool.uv.override-dependencies", tool.Overrides)))
 	w.Requires = WithSources(w.Requires, read.Asked)
-	before := w.replaced
-	w.replaced = nil
-	w = w.replacing(read.Direct).replacing(before)
-	if len(tool.Constraints) > 0 {
-		text := strings.Join(tool.Constraints, "\n") + "\n"
-		w.Requires.Constraints = append(w.Requires.Constraints, recipe.File{Path: t.InRoot(py.path) + ".constraints.txt", Data: text, Top: true})
-	}
 	return w
 }
 
