@@ -53,7 +53,8 @@ func (p *Project) compose(t files.Tree, s *spec, sel Selection) *recipe.Recipe {
 	r.Tool = readReference(t.Report, s.tool, defaultTool)
 	r.Compression = resolveCompression(t.Report, s.compression)
 
-	python := requirements.Choose(t, s.python.Spec, py, p.file)
+	asks, bySetup := requirements.WithSetup(t, s.python.Spec, py, s.python.install)
+	python := requirements.Choose(t, asks, py, p.file)
 	wide := t
 	if python.Project.Set {
 		wide = t.WithAbove(requirements.FindAbove(t, py))
@@ -84,7 +85,7 @@ func (p *Project) compose(t files.Tree, s *spec, sel Selection) *recipe.Recipe {
 	r.Builder.Packages, r.Requires = withExtra(builds.packages, wanted.Requires.BuildExtra), withBuilds(wanted.Requires, builds)
 	limits, asked := requirements.BuildConstraints(wide, python, py)
 	r.Builder.Constraints, r.Requires = limits, requirements.WithSources(r.Requires, asked)
-	if s.python.install {
+	if s.python.install && !bySetup {
 		r.Builder.Project = projectWheel(t, python, r.Name)
 	}
 

@@ -18,6 +18,7 @@ type sourceBuildSpec struct {
 	requires  []yamldoc.String
 	depends   []yamldoc.String
 	dependsIn bool // depends is given
+	all       bool // depends is "*"
 	env       []yamldoc.Pair
 	jobs      yamldoc.Number
 	cuda      bool
@@ -52,6 +53,9 @@ func decodeSourceBuild(d *yamldoc.Decoder, n *yamldoc.Node, b *sourceBuildSpec) 
 		"depends": func(n *yamldoc.Node) {
 			b.dependsIn = true
 			d.Strings(&b.depends, what+".depends")(n)
+			if b.all = len(b.depends) == 1 && b.depends[0].Value == "*"; b.all {
+				b.depends = nil
+			}
 		},
 		"env":  d.Pairs(&b.env, what+".env"),
 		"jobs": d.Integer(&b.jobs, what+".jobs"),
@@ -111,6 +115,7 @@ func withExtra(packages []recipe.PackageBuild, extra []recipe.Metadata) []recipe
 
 // withBuilds returns the requirements with the packages that are built from source, each once.
 func withBuilds(req recipe.Requirements, builds sourceBuilds) recipe.Requirements {
+	req = requirements.WithNames(req, builds.metadata)
 	for _, m := range req.Metadata { // of the project's own packages
 		if !slices.ContainsFunc(builds.metadata, func(b recipe.Metadata) bool { return b.Name == m.Name }) {
 			builds.metadata = append(builds.metadata, m)
@@ -126,7 +131,7 @@ func withBuilds(req recipe.Requirements, builds sourceBuilds) recipe.Requirement
 
 func packageBuild(report *yamldoc.Report, name string, s sourceBuildSpec, public []string) recipe.PackageBuild {
 	p := recipe.PackageBuild{
-		Name: name, Shared: !s.isolation, Requires: yamldoc.Values(s.requires), CUDA: s.cuda,
+		Name: name, Shared: !s.isolation, Requires: yamldoc.Values(s.requires), All: s.all, CUDA: s.cuda,
 		Jobs: int(numberBetween(report, s.jobs, "python.build."+name+".jobs", 0, 1, maxJobs)),
 	}
 	if len(s.requires) > 0 && s.isolation {
@@ -158,7 +163,7 @@ func projectWheel(t files.Tree, p requirements.Spec, name string) *recipe.LocalS
 	if !ok {
 		return nil
 	}
-	local.Name = cmp.Or(local.Name, pypi.Normalize(name))
+	local.Name = cmp.Or(local.Name, requirements.SetupName(local.Meta), pypi.Normalize(name))
 	local.Meta = nil // its requirements are asked for by python.project
 	return &local
 }

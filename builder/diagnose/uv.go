@@ -1,10 +1,12 @@
 package diagnose
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
+	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
@@ -22,10 +24,7 @@ func (b Build) UV(r *recipe.Recipe, err error) error {
 		return fault.New(fault.Sdist, "the source archive of a package cannot be unpacked:\n%s", said).
 			Hint("ask for a version that has a wheel, or whose archive is whole")
 	case uvCannotBuild.MatchString(said):
-		return fault.New(fault.Sdist, "a package is to be built from source, and its build does not say what it needs:\n%s", said).
-			Hint("where the build lacks an older setuptools (pkg_resources, distutils), limit it: python: {build_constraints: [file]} with setuptools<82").
-			Hint("python: {build: {name: {depends: [what, it, needs]}}} says it in its place").
-			Hint("or ask for a version that has a wheel")
+		return cannotBuild(r, said)
 	case strings.Contains(said, "no usable wheels"), strings.Contains(said, "--no-build"):
 		return fault.New(fault.Sdist, "a package has neither a wheel for Python %s on %s nor a source that can be built:\n%s",
 			r.Python.Version, r.Platform, said).Hint("ask for a version that has a wheel")
@@ -50,6 +49,66 @@ func (b Build) UV(r *recipe.Recipe, err error) error {
 	}
 	return fault.New(fault.Resolve, "the requirements of profile %s cannot be resolved:\n%s", r.Profile, said).
 		Hint("change the requirements that uv names, or add the index that has the package: python.indexes in mlbuild.yaml")
+}
+
+// uvBuilds finds the package that uv could not build: "Failed to build `kit @ file:///src/local/kit`", "Failed to download and build `flash-attn==2.8.3`".
+var uvBuilds = lazyregexp.New("(?:Failed to (?:download and )?build|Failed to generate package metadata for)[: ]+`?([A-Za-z0-9][A-Za-z0-9._-]*)(?:==([^`\\s]+)| @ ([^`]+))?`?")
+
+// lacksModule is the module that a build imports without saying so.
+var lacksModule = lazyregexp.New(`ModuleNotFoundError: No module named '([A-Za-z0-9_]+)`)
+
+// outdated are modules that newer versions of setuptools or Python lack.
+var outdated = []string{"distutils", "pkg_resources"}
+
+// cannotBuild is the fault of a package that would not tell what it needs.
+func cannotBuild(r *recipe.Recipe, said string) *fault.Fault {
+	name, what := unbuilt(r, said)
+	lacking := ""
+	if m := lacksModule.FindStringSubmatch(said); m != nil {
+		lacking = m[1]
+	}
+	f := fault.New(fault.Sdist, "%s is to be built from source, and its build does not say what it needs:\n%s", what, withoutAdvice(said))
+	switch {
+	case lacking == "" || slices.Contains(outdated, lacking):
+		f.Hint("where the build lacks an older setuptools (pkg_resources, distutils), limit it: python: {build_constraints: [file]} with setuptools<82")
+	case lacking != "setuptools":
+		f.Hint("its build imports %s, which is not there when it is only asked: python: {build: {%s: {isolation: false, requires: [%s, setuptools], depends: \"*\"}}} lets it see the one of the lock", lacking, name, lacking)
+	}
+	return f.Hint("python: {build: {%s: {depends: [what, it, needs]}}} says it in its place; depends: \"*\" = what the project asks for is all that it needs", name).
+		Hint("or ask for a version that has a wheel")
+}
+
+// unbuilt returns the name of the package that uv could not build, "name" if it says none, and what it is called in a sentence.
+func unbuilt(r *recipe.Recipe, said string) (name, what string) {
+	if m := uvBuilds.FindStringSubmatch(said); m != nil {
+		what = strings.TrimSpace(m[1] + " " + m[2])
+		if place, ok := strings.CutPrefix(m[3], "file:///src/"); ok {
+			what += " (./" + strings.TrimPrefix(place, recipe.LocalDir+"/") + ")"
+		}
+		return pypi.Normalize(m[1]), what
+	}
+	var places []string // what is required without its name
+	for _, a := range r.Requires.Wanted() {
+		if a.Name == "" && a.URL != "" {
+			places = append(places, a.URL)
+		}
+	}
+	if places = recipe.SortedUnique(places); len(places) == 0 {
+		return "name", "a package"
+	}
+	return "name", strings.Join(places, " or ")
+}
+
+// withoutAdvice leaves out what uv advises at the end: its own options and files, which mlbuild does not read.
+func withoutAdvice(said string) string {
+	kept := ""
+	for line := range strings.Lines(said) {
+		if strings.HasPrefix(strings.TrimSpace(line), "hint: ") {
+			break
+		}
+		kept += line
+	}
+	return strings.TrimSpace(kept)
 }
 
 // uvCannotBuild and uvGit are how uv says that a build failed to tell its requirements, and that git failed.

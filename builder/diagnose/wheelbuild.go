@@ -10,8 +10,8 @@ import (
 )
 
 // missingTool finds the program that a build could not start, in the words of setuptools, the shell, Python and CMake.
-var missingTool = lazyregexp.New(`(?m)(?:command '|unable to execute '|sh: \d+: |No such file or directory: ')(?:[\w/.-]*[/-])?(gcc|g\+\+|cc|c\+\+|clang|cmake|ninja|make|cargo|rustc|gfortran|nvcc|swig|git)'?` +
-	`(?:' failed: No such file or directory|: not found|: No such file or directory|$)`)
+var missingTool = lazyregexp.New(`(?m)(?:command '|unable to execute '|sh: \d+: |sh: line \d+: |No such file or directory: ')(?:[\w/.-]*[/-])?(gcc|g\+\+|cc|c\+\+|clang|cmake|ninja|make|cargo|rustc|gfortran|nvcc|swig|git)'?` +
+	`(?:' failed: No such file or directory|: not found|: command not found|: No such file or directory|$)`)
 
 // debianTools says in which Debian packages a program is, and what a build of a Python package mostly needs beside it.
 var debianTools = map[string]string{
@@ -23,7 +23,9 @@ var buildHints = []struct {
 	match *lazyregexp.Regexp
 	hint  string
 }{
-	{lazyregexp.New(`Unknown compiler\(s\): \[\['cc'|CMAKE_C_COMPILER not set`), "it lacks a C compiler in the builder stage: system: {build: [gcc, libc6-dev]}"},
+	{lazyregexp.New(`unable to find a build program corresponding to "Unix Makefiles"`), "it lacks make in the builder stage, without which CMake finds no compiler either: system: {build: [make]}, or [build-essential] with the compilers"},
+	{lazyregexp.New(`unable to find a build program corresponding to "Ninja"`), "it lacks ninja in the builder stage, without which CMake finds no compiler either: system: {build: [ninja-build]}"},
+	{lazyregexp.New(`Unknown compiler\(s\): \[\['cc'|CMAKE_C_COMPILER not set|no acceptable C compiler found`), "it lacks a C compiler in the builder stage: system: {build: [gcc, libc6-dev]}"},
 	{lazyregexp.New(`Unknown compiler\(s\): \[\['c\+\+'|CMAKE_CXX_COMPILER not set`), "it lacks a C++ compiler in the builder stage: system: {build: [g++]}"},
 	{lazyregexp.New(`can't find Rust compiler`), "it lacks Rust in the builder stage: system: {build: [cargo]}"},
 	{lazyregexp.New(`nvcc: not found|nvcc'?: No such file|CUDA_HOME environment variable is not set|No such file or directory: '[^']*nvcc'`),
@@ -73,8 +75,8 @@ func hintsOfBuild(name, output string) []string {
 		if len(m) > 1 {
 			hint = strings.ReplaceAll(hint, "$1", m[1])
 		}
-		if hints = append(hints, hint); len(m) > 1 {
-			break // a header that is known by name is no unknown one
+		if hints = append(hints, hint); len(m) > 1 || strings.Contains(hint, "finds no compiler either") {
+			break // a header that is known by name is no unknown one, and nobody looked for compilers
 		}
 	}
 	if hints == nil {

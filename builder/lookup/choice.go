@@ -68,7 +68,20 @@ func Choose(r *recipe.Recipe, lock *pylock.Lock, glibc string, base Contents) (C
 			c.Needs = nil
 		}
 	}
+	for _, p := range r.Builder.Packages {
+		if p.All && c.Needs != nil {
+			c.Needs[p.Name] = packageNames(c.Wheels)
+		}
+	}
 	return c, checkNeeds(r, slices.Concat(c.Wheels, c.Spared))
+}
+
+// packageNames are the names of packages, in their order.
+func packageNames(wheels []pylock.Wheel) (names []string) {
+	for _, w := range wheels {
+		names = append(names, w.Name)
+	}
+	return names
 }
 
 // checkNeeds refuses bake steps that need packages which the image has not, each with fault.Spec.

@@ -163,11 +163,27 @@ func (b Bases) Images(ctx context.Context, r *recipe.Recipe) (map[string]ops.Bas
 	for _, ref := range r.Images() {
 		m, err := b.pinned(ctx, ref, p)
 		if err != nil {
+			for _, f := range fault.All(err) {
+				f.Hint("%s", whoWants(r, ref))
+			}
 			return nil, err
 		}
 		found[ref] = m
 	}
 	return found, nil
+}
+
+// whoWants says what an image of Recipe.Images is for.
+func whoWants(r *recipe.Recipe, ref string) string {
+	if ref == r.Base.Python {
+		return fmt.Sprintf("%s is wanted for its Python, which is laid over the base %s, as that has none of Python %s; another one: base: {python: image}", ref, r.Base.Ref, r.Python.Version)
+	}
+	for _, b := range r.Build {
+		if b.Image == ref {
+			return fmt.Sprintf("the build step %s runs in %s", b.Name, ref)
+		}
+	}
+	return "copyFrom takes files of " + ref
 }
 
 // pinned looks up an image by the digest that mlbuild.lock pins it to.

@@ -117,6 +117,9 @@ func TestExplainResolve(t *testing.T) {
 		{"newer glibc", unsolvable + "thing==1.0 has no wheels with a matching platform tag\nhint: Wheels are available for `thing` (v1.0) on the following platforms: `manylinux_2_40_aarch64`, `manylinux_2_40_x86_64`",
 			fault.ABI, false, "newer glibc than the base image docker.io/library/python:3.11-slim"},
 		{"broken archive", "error: Failed to download and build `thing==1.0`\n  cause: Failed to extract archive: thing==1.0\n  cause: Invalid gzip header", fault.Sdist, false, "whose archive is whole"},
+		{"a build that says nothing", "error: Failed to build `kit-x==2.8.3`\n  cause: The build backend returned an error\n\n         ModuleNotFoundError: No module named 'torch'\n\nhint: This error likely indicates that `kit-x` depends on `torch`",
+			fault.Sdist, false, "kit-x 2.8.3 is to be built from source"},
+		{"the same of a path", "error: Failed to build `kit @ file:///src/local/libs/kit`\n  cause: The build backend returned an error", fault.Sdist, false, "kit (./libs/kit) is to be built from source"},
 		{"too young", unsolvable + "there is no version of thing==2.0\n\nhint: `thing` was filtered by `exclude-newer` to only include packages uploaded before 2026-11-22T11:31:49Z. The requested version, v2.0, was published at 2026-11-28T11:31:45Z.",
 			fault.Cooldown, false, "cooldown_except"},
 		{"unknown", unsolvable + "thing was not found in the package registry and requirements-of-cpu depends on thing", fault.Resolve, false, "python.indexes"},
@@ -179,5 +182,41 @@ torch @ https://files.example/torch-2-py3-none-any.whl
 	}
 	if got := parseVia(""); len(got) != 0 {
 		t.Errorf("got %v of nothing", fmt.Sprint(got))
+	}
+}
+
+// TestBuildThatSaysNothing: the package is named, what helps is what mlbuild reads, and uv's own advice is left out.
+func TestBuildThatSaysNothing(t *testing.T) {
+	const advice = "\n\nhint: This error likely indicates that `kit` depends on `torch`, but doesn't declare it as a build dependency. Otherwise, either add it to your `pyproject.toml` under:\n\n" +
+		"[tool.uv.extra-build-dependencies]\nkit = [\"torch\"]\n\nor `uv pip install torch` into the environment and re-run with `--no-build-isolation`."
+	r := buildertest.Recipe(t, "cpu", "python: {packages: [\"git+https://git.example/team/kit.git\", thing]}\n")
+	for said, want := range map[string][]string{
+		"error: Failed to download and build `Kit_X==2.8.3`\n  cause: The build backend returned an error\n  ModuleNotFoundError: No module named 'torch'": {"Kit_X 2.8.3 is to be", "python: {build: {kit-x: {isolation: false, requires: [torch, setuptools], depends: \"*\"}}}"},
+		"error: Failed to build `kit==1`\n  ModuleNotFoundError: No module named 'pkg_resources'":                                                          {"kit 1 is to be", "build_constraints: [file]} with setuptools<82"},
+		"error: The build backend returned an error\n  ModuleNotFoundError: No module named 'torch'":                                                       {"git+https://git.example/team/kit.git is to be", "{build: {name: {depends"},
+	} {
+		gw := &buildertest.Gateway{OnLookup: buildertest.AnImage, OnSolve: func(string) (map[string]string, error) { return nil, errors.New("exit code: 1") }}
+		d, step := asking(t, gw), digest.FromString("uv")
+		d.Logs.Keep(&bkclient.SolveStatus{
+			Vertexes: []*bkclient.Vertex{{Digest: step, Name: "[resolve] uv", Error: "exit code: 1"}}, Logs: []*bkclient.VertexLog{{Vertex: step, Data: []byte(said + advice + "\n")}},
+		})
+		_, _, err := UV{Daemon: d}.Lock(t.Context(), UVQuery{Recipe: r, Platforms: []string{"linux/amd64"}})
+		buildertest.Expect(t, err, fault.Sdist, false, want...)
+		if f := fault.All(err)[0]; strings.Contains(f.Message+strings.Join(f.Hints, ""), "no-build-isolation") {
+			t.Errorf("uv's advice is passed on: %s", f.Message)
+		}
+	}
+}
+
+// TestWhoWantsAnImage: an image that no file names is told with what it is for.
+func TestWhoWantsAnImage(t *testing.T) {
+	r := &recipe.Recipe{Python: recipe.Python{Version: "3.11"}, Base: recipe.BaseImage{Ref: "nvidia/cuda:12", Python: "python:3.11-slim-bullseye"}, Build: []recipe.BuildStep{{Name: "pages", Image: "node:22"}},
+		CopyFrom: []recipe.CopyFrom{{Image: "tools:7"}}}
+	for ref, want := range map[string]string{
+		"python:3.11-slim-bullseye": "is wanted for its Python, which is laid over the base nvidia/cuda:12", "node:22": "the build step pages runs in node:22", "tools:7": "copyFrom takes files of tools:7",
+	} {
+		if got := whoWants(r, ref); !strings.Contains(got, want) {
+			t.Errorf("%s: %q, want %q", ref, got, want)
+		}
 	}
 }

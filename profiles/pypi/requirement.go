@@ -215,6 +215,19 @@ func (q Requirement) Renamed(to string) (Edit, bool) {
 // Moved is the edit that puts another path in place of a path.
 func (q Requirement) Moved(to string) Edit { return Edit{q.url.from, q.url.to, to} }
 
+// Named is the edit that gives a name to a URL or path that stands alone, with the extras behind the name.
+func (q Requirement) Named(name string) Edit {
+	to, after := q.url.to, " "
+	if len(q.Extras) > 0 {
+		to += strings.IndexByte(q.Text[to:], ']') + 1
+		name += "[" + strings.Join(q.Extras, ",") + "]"
+	}
+	if to == len(q.Text) || q.Text[to] == ' ' {
+		after = ""
+	}
+	return Edit{q.url.from, to, name + " @ " + q.URL + after}
+}
+
 // Edit puts a text in place of the bytes of another from From to before To.
 type Edit struct {
 	From, To int

@@ -78,6 +78,7 @@ type PackageBuild struct {
 	// it gets what its own pyproject.toml requires, in an environment of its own (PEP 517).
 	Shared   bool     `json:"shared,omitempty"`
 	Requires []string `json:"requires,omitempty"` // requirements of the build itself; with Shared in place of those of pyproject.toml, else beside them
+	All      bool     `json:"all,omitempty"`      // what it needs when it runs is all that the project asks for
 	Env      []Pair   `json:"env,omitempty"`      // sorted by name
 	Jobs     int      `json:"jobs,omitempty"`     // compilers at once; 0 = as the package decides
 	CUDA     bool     `json:"cuda,omitempty"`     // it is compiled with CUDA: the toolkit is mounted, FORCE_CUDA and TORCH_CUDA_ARCH_LIST are set

@@ -74,6 +74,6 @@ var otherTools = []struct{ file, hint string }{
 	{"Pipfile", "run: pipenv requirements > requirements.txt"},
 	{"Pipfile.lock", "run: pipenv requirements > requirements.txt"},
 	{"environment.yml", "list its pip packages in requirements.txt; conda packages are not installed."},
-	{"setup.py", "move install_requires to [project] dependencies in pyproject.toml, or to requirements.txt."},
-	{"setup.cfg", "move install_requires to [project] dependencies in pyproject.toml, or to requirements.txt."},
+	{"setup.py", "python: {install: true} installs the project with what it requires; with extras: python: {install: true, extras: [name]}"},
+	{"setup.cfg", "beside a pyproject.toml with [build-system], python: {install: true} installs the project with what it requires."},
 }

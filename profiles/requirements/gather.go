@@ -3,9 +3,11 @@ package requirements
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
 // Wanted is what a project wants of its packages. It is made in steps: each takes what was wanted before it and returns another.
@@ -49,7 +51,12 @@ func Gather(q Question) Wanted {
 		w.Requires.Project = source
 		w = w.with(asked)
 	} else if len(p.extras)+len(p.groups) > 0 && !p.lock.Set {
-		q.Specf(p.At, "python.extras and python.groups need python.project").Hint("write project: . beside them")
+		f := q.Specf(p.At, "python.extras and python.groups need python.project")
+		if !q.Py.HasProject() && bySetup(q.Tree) {
+			f.Hint("extras of setup.py go with the project itself: python: {packages: [\".[%s]\"]}", strings.Join(yamldoc.Values(p.extras), ","))
+		} else {
+			f.Hint("write project: . beside them")
+		}
 	}
 	w = withForeignLock(q.Tree, p, q.Py, w)
 	w = withUVPlaces(q.Tree, p.indexes, q.settings(), w)
