@@ -21,7 +21,7 @@ type LockOptions struct {
 	Base    bool     // of LockBuild: take what the bases' tags name now
 	System  bool     // of LockBuild: take the newest system packages
 	Models  bool     // of LockBuild: take what the models' sources have now
-	Nonce   string   // differs from run to run, so that the indexes are asked anew
+	Nonce   string   // differs from run to run, so that the indexes are asked anew; not where a lock answers the project already
 	// Profiles are all of the project's, built or not: LockBuild forgets others. Nil = keep what is there.
 	Profiles []string
 }
@@ -124,6 +124,7 @@ func lock(ctx context.Context, a lookup.Asker, v Variant, o LockOptions, keep st
 	if !o.All {
 		q.Previous = string(v.Lock)
 	}
+	q.Settled = q.Previous != "" && len(o.Upgrade) == 0 && lookup.Answers(v.Recipes, v.Lock)
 	data, lock, err := a.UV.Lock(ctx, q)
 	if err != nil {
 		return Locked{}, err

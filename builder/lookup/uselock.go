@@ -62,6 +62,16 @@ func (l Locks) Python(recipes []*recipe.Recipe, text []byte) (*pylock.Lock, erro
 	return nil, nil
 }
 
+// Answers reports whether a lock was made by mlbuild for just what the recipes, which are of one profile, ask for now, and on their platforms. What lies in their bases it does not say.
+func Answers(recipes []*recipe.Recipe, text []byte) bool {
+	r := recipes[0]
+	lock, err := pylock.Parse(r.Requires.Lock, text)
+	if err != nil || lock.Tool.Inputs == "" || lock.Tool.Inputs != r.Requires.Inputs || lock.Tool.Pruning != r.Prune.Key() {
+		return false
+	}
+	return missingPlatform(lock, recipes) == "" && len(lock.Tool.Platforms) == len(recipes)
+}
+
 // holdsVersions reports whether another tool's lock holds the versions of a recipe whose packages are chosen anew.
 func holdsVersions(r *recipe.Recipe) bool {
 	return r.Requires.From != "" && r.Requires.From != r.Requires.Lock

@@ -21,6 +21,35 @@ func stamped(t *testing.T, tool pylock.Tool, packages ...string) []byte {
 	return data
 }
 
+// TestAnswers: a lock that differs in anything from what is asked for now is no answer.
+func TestAnswers(t *testing.T) {
+	r := buildertest.Recipe(t, "cpu", "python: {version: \"3.12\", packages: [rich]}\n")
+	fresh := pylock.Tool{Inputs: r.Requires.Inputs, Python: "3.12", Platforms: []string{"linux/amd64"}, Torch: r.Requires.Torch, Pruning: r.Prune.Key()}
+	for _, test := range []struct {
+		name   string
+		change func(*pylock.Tool)
+		want   bool
+	}{
+		{"the same", func(*pylock.Tool) {}, true},
+		{"other inputs", func(tool *pylock.Tool) { tool.Inputs = "other" }, false},
+		{"of another tool", func(tool *pylock.Tool) { tool.Inputs = "" }, false},
+		{"another platform", func(tool *pylock.Tool) { tool.Platforms = []string{"linux/arm64"} }, false},
+		{"a platform more", func(tool *pylock.Tool) { tool.Platforms = []string{"linux/amd64", "linux/arm64"} }, false},
+		{"other rules of what is left out", func(tool *pylock.Tool) { tool.Pruning = "other" }, false},
+	} {
+		tool := fresh
+		test.change(&tool)
+		if got := Answers([]*recipe.Recipe{r}, stamped(t, tool, "rich 1.0")); got != test.want {
+			t.Errorf("%s: %v", test.name, got)
+		}
+	}
+	for name, text := range map[string]string{"no lock": "", "no TOML": "<"} {
+		if Answers([]*recipe.Recipe{r}, []byte(text)) {
+			t.Errorf("%s is an answer", name)
+		}
+	}
+}
+
 func TestUsableLock(t *testing.T) {
 	r := buildertest.Recipe(t, "cpu", "python: {version: \"3.12\", packages: [torch, rich]}\n")
 	fresh := pylock.Tool{Inputs: r.Requires.Inputs, Python: "3.12", Platforms: []string{"linux/amd64"}, Torch: r.Requires.Torch}

@@ -39,6 +39,7 @@ type UVQuery struct {
 	Keep      string            // constraints beside the project's own, one a line
 	Upgrade   []string          // packages of Previous that may change
 	Nonce     string            // differs = ask the indexes again
+	Settled   bool              // Previous answers the recipe, and nothing is to be renewed: what an index has by now makes no difference, and the daemon's earlier answer to the same question will do
 }
 
 // Lock resolves in the tool image and returns the stamped lock, as text and parsed. It asks again while the answer holds packages that are bound to an index and
@@ -58,6 +59,9 @@ func (u UV) Lock(ctx context.Context, q UVQuery) ([]byte, *pylock.Lock, error) {
 		Tool: tool, Worker: u.Worker, Platforms: q.Platforms, Python: q.Python, Glibc: q.Glibc, Direct: query.Named(q.Recipe, q.Platforms, q.Python),
 		Previous: q.Previous, Keep: q.Keep, Base: query.ForResolver(q.Recipe, q.InBase, q.Python), Upgrade: q.Upgrade, Nonce: q.Nonce, Network: u.Network, NoCache: u.NoCache,
 		Session: u.Session, Version: u.Version, Hosts: u.SSH.keysOf(servers),
+	}
+	if q.Settled {
+		in.Nonce = ""
 	}
 	if in, err = u.withAsker(ctx, q.Recipe, in); err != nil {
 		return nil, nil, err
@@ -220,6 +224,7 @@ func (u UV) inspect(ctx context.Context, q UVQuery, in query.ResolveInputs, lock
 	if err != nil || len(wheels) == 0 {
 		return seen, nil //nolint:nilerr // as the comment says
 	}
+	in.Nonce = q.Nonce
 	def, err := query.Inspection(q.Recipe, wheels, in)
 	if err != nil {
 		return seen, err

@@ -20,6 +20,28 @@ import (
 // isInspection tells the step that looks into wheels from the one that runs uv.
 func isInspection(definition string) bool { return !strings.Contains(definition, "pip compile") }
 
+// TestUVSettled: where the earlier lock answers the question, uv's answer to it may be one that the daemon has; what could not be learnt of wheels is asked for again.
+func TestUVSettled(t *testing.T) {
+	r := buildertest.Recipe(t, "cpu", "python: {packages: [rich]}\n")
+	for _, settled := range []bool{false, true} {
+		asked := map[bool]bool{} // an inspection, with a nonce
+		gw := &buildertest.Gateway{OnLookup: buildertest.AnImage, OnSolve: func(def string) (map[string]string, error) {
+			asked[isInspection(def)] = strings.Contains(def, "MLBUILD_NONCE=n7")
+			if isInspection(def) {
+				return map[string]string{query.InspectionReport: "{}"}, nil
+			}
+			return buildertest.Resolved("rich==1.0\n", "rich 1.0"), nil
+		}}
+		q := UVQuery{Recipe: r, Platforms: []string{"linux/amd64"}, Previous: buildertest.LockText("rich 1.0"), Nonce: "n7", Settled: settled}
+		if _, _, err := (UV{Daemon: asking(t, gw)}).Lock(t.Context(), q); err != nil {
+			t.Fatal(err)
+		}
+		if asked[false] == settled || !asked[true] {
+			t.Errorf("settled %v: uv is asked anew %v, wheels are looked into anew %v", settled, asked[false], asked[true])
+		}
+	}
+}
+
 // A torch that only another package needs becomes a direct requirement, so that uv takes it from the profile's index.
 func TestUVBindsTransitiveTorch(t *testing.T) {
 	r := buildertest.Recipe(t, "cpu", "python: {packages: [needs-torch]}\n")

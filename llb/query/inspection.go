@@ -7,6 +7,7 @@ import (
 
 	bkllb "github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/solver/pb"
+	"github.com/opencontainers/go-digest"
 
 	"github.com/mlbuild/mlbuild/llb/counts"
 	"github.com/mlbuild/mlbuild/llb/ops"
@@ -40,7 +41,7 @@ type OddWheel struct {
 }
 
 // Inspection compiles the step that looks into wheels where they lie: their sizes, which a plain HTML index does not give, and paths that two
-// of them write with different bytes. It asks for the end of each file only.
+// of them write with different bytes. It asks for the end of each file only, and on one daemon but once for each file: the script keeps what it has learnt.
 func Inspection(r *recipe.Recipe, wheels []pylock.Wheel, in ResolveInputs) (*pb.Definition, error) {
 	s := ops.Group{ID: ops.GroupInspect, NoCache: in.NoCache}
 	tool, err := ops.ToolState(in.Tool, in.Worker, s)
@@ -54,12 +55,18 @@ func Inspection(r *recipe.Recipe, wheels []pylock.Wheel, in ResolveInputs) (*pb.
 	files := bkllb.Scratch().File(bkllb.Mkfile("/inspect.py", 0o644, []byte(scripts.Inspect)).Mkfile("/wheels.json", 0o644, list), s.Named("list of the wheels"))
 	opts := []bkllb.RunOption{
 		bkllb.Args([]string{"python3", "/in/inspect.py"}), bkllb.AddMount("/in", files, bkllb.Readonly),
+		bkllb.AddMount("/cache", bkllb.Scratch(), bkllb.AsPersistentCacheDir(inspectionCache(), bkllb.CacheMountShared)),
 		bkllb.AddEnv("MLBUILD_NONCE", in.Nonce), bkllb.Platform(in.Worker), s.Named("look into %s", counts.Plural(len(wheels), "wheel")),
 	}
 	opts = append(opts, in.Network.Options(ops.PythonCA)...)
 	opts = append(opts, ops.IndexSecrets(r.Requires.Indexes)...)
 	def, _, err := ops.Marshal(tool.Run(opts...).AddMount("/out", bkllb.Scratch()), in.Worker, "the inspection of "+r.Profile)
 	return def, err
+}
+
+// inspectionCache names the cache of what the script has learnt: another script may learn something else.
+func inspectionCache() string {
+	return "mlbuild/wheels/" + digest.FromString(scripts.Inspect).Encoded()[:12]
 }
 
 // wheelList is the script's input: each wheel with the variable that holds the credentials of its index, and whether it is to tell its requirements.

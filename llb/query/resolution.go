@@ -116,7 +116,8 @@ func (in ResolveInputs) compile(r *recipe.Recipe, s ops.Group) ([]bkllb.RunOptio
 	return append(opts, ops.IndexSecrets(r.Requires.Indexes)...), nil
 }
 
-// resolveScript hands the arguments to uv twice: once for the lock, once for the reasons; the second run finds everything in uv's cache. A version that comes
+// resolveScript hands the arguments to uv twice: once for the lock, once for the reasons; the second run starts from the versions of the lock and takes everything
+// from uv's cache, without asking whether it is as new as can be. A version that comes
 // as source alone is a version like any other, so builds may be asked for their metadata. Where one of them fails, nothing is built as long as that is
 // possible: a package that uv says it cannot do without is allowed by its name, and all of them where it gives none. With a third argument the first build
 // ends it, and has nothing installed for it.
@@ -143,6 +144,7 @@ lock() {
   if [ -n "$stop" ] && grep -q '^DEBUG Calling ' "$work/log"; then asked; fi
   return $code
 }
+versions() { awk -F '"' '/^name = /{ name = $2 } /^version = /{ print name "==" $2 }' "$1"; }
 asked() {
   : > /out/pylock.toml
   : > /out/via.txt
@@ -169,13 +171,14 @@ until lock "$@"; do
     exit 1
   fi
 done
+versions /out/pylock.toml > /out/via.txt 2> "$work/said" || :
 ` + reasonsScript
 
 // reasonsScript is the second run; with what the base has it keeps that as the first does.
 const (
-	reasonsScript = `compile "$@" --output-file /out/via.txt || : > /out/via.txt
+	reasonsScript = `compile "$@" --offline --output-file /out/via.txt || compile "$@" --output-file /out/via.txt || : > /out/via.txt
 `
-	withBaseScript = `cp base.txt /out/via.txt
+	withBaseScript = `cat base.txt >> /out/via.txt
 `
 )
 

@@ -223,6 +223,34 @@ func TestResolveScriptAllowsBuilds(t *testing.T) {
 	}
 }
 
+// TestResolveScriptReasons: the second run starts from the versions of the lock and from what uv has, and asks the indexes where that is not enough.
+func TestResolveScriptReasons(t *testing.T) {
+	const lock = "lock-version = '1.0'\n\n[[packages]]\nname = \"rich\"\nversion = \"1.0\"\n\n[[packages]]\nname = \"own\"\ndirectory = { path = \".\" }\n"
+	for _, c := range []struct{ name, offline, calls string }{
+		{"enough", ":", "asks lock\noffline rich==1.0\n"},
+		{"not enough", "exit 2", "asks lock\noffline rich==1.0\nasks rich==1.0\n"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			uv := filepath.Join(dir, "uv")
+			fake := "#!/bin/sh\ncd " + dir + "\ncase \"$*\" in *--format*) echo asks lock >> calls; cp given pylock.toml ;;\n" +
+				"*--offline*) echo offline $(cat via.txt) >> calls; " + c.offline + " ;;\n*) echo asks $(cat via.txt) >> calls ;; esac\n"
+			if err := errors.Join(os.WriteFile(uv, []byte(fake), 0o755), os.WriteFile(filepath.Join(dir, "given"), []byte(lock), 0o644)); err != nil {
+				t.Fatal(err)
+			}
+			script := strings.NewReplacer("/uv/bin/uv", uv, "/out/", dir+"/").Replace(resolveScript)
+			cmd := exec.CommandContext(t.Context(), "/bin/sh", "-euc", script, "sh", "--universal", "pyproject.toml")
+			cmd.Dir = dir
+			if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
+				t.Errorf("%v, it says %q", err, out)
+			}
+			if got := llbtest.ReadFile(t, dir, "calls"); got != c.calls {
+				t.Errorf("uv was called: %q, want %q", got, c.calls)
+			}
+		})
+	}
+}
+
 // TestResolveScriptStops: with "stop" the first build that would have to be asked ends the step, with an empty lock; without one it is as ever.
 func TestResolveScriptStops(t *testing.T) {
 	for _, c := range []struct{ name, uv, calls, lock string }{

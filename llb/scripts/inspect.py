@@ -2,17 +2,20 @@
 and what is odd about their directories.
 
 Reads /in/wheels.json, a list of {"package", "url", "sha256", "auth", "list", "requires"}; writes /out/report.json. Only the end of each wheel is asked for
-(range requests, RFC 9110 section 14): the zip directory, RECORD and the entry points. What cannot be learnt is left out.
+(range requests, RFC 9110 section 14): the zip directory, RECORD and the entry points. What cannot be learnt is left out. What was learnt of a wheel in full is kept
+in /cache by its URL and hash: neither changes.
 """
 
 import base64
 import csv
 import email.parser
+import hashlib
 import io
 import json
 import os
 import re
 import ssl
+import tempfile
 import urllib.request
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
@@ -170,7 +173,40 @@ def requirements(remote):
     return email.parser.Parser().parsestr(archive.read(metadata).decode(errors="replace"), headersonly=True).get_all("Requires-Dist", [])
 
 
+CACHE = "/cache"
+
+
+def kept_at(wheel):
+    """Where what is known of a wheel is kept."""
+    question = json.dumps([wheel["url"], wheel["sha256"], bool(wheel.get("requires"))])
+    return os.path.join(CACHE, hashlib.sha256(question.encode()).hexdigest() + ".json")
+
+
+def known(wheel):
+    """What an earlier run learnt of a wheel, None if nothing."""
+    try:
+        with open(kept_at(wheel), encoding="utf-8") as f:
+            size, listed, required, startup, odd = json.load(f)
+            return size, listed, required, startup, odd
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def keep(wheel, learnt):
+    """Keeps it for later runs, where there is a place for it."""
+    try:
+        with tempfile.NamedTemporaryFile("w", dir=CACHE, encoding="utf-8", delete=False) as f:
+            json.dump(learnt, f)
+        os.replace(f.name, kept_at(wheel))
+    except OSError:
+        pass
+
+
 def inspect(wheel):
+    before = known(wheel)
+    if before:
+        return before
+    whole = False
     size, listed, required, startup, odd = 0, {}, [], {}, None
     try:
         remote = Remote(wheel["url"], authorization(wheel.get("auth")))
@@ -178,9 +214,13 @@ def inspect(wheel):
         startup, odd = look(remote) if remote.ranged else ({}, None)
         listed = files(remote) if remote.ranged else {}
         required = requirements(remote) if wheel.get("requires") and remote.ranged else []
+        whole = remote.ranged
     except (OSError, ValueError, KeyError, StopIteration, zipfile.BadZipFile):
         pass
-    return size, listed, required, startup, odd
+    learnt = size, listed, required, startup, odd
+    if whole:
+        keep(wheel, learnt)
+    return learnt
 
 
 def main():
