@@ -174,6 +174,12 @@ func newAsUVIndex(t *testing.T) *asUVIndex {
 	x.Add("simple", "old_style-2.0.tar.gz", plainSdist(t, "old-style", "2.0", "2.1")) // what it requires says its build alone
 	x.Add("simple", "has_both-1.0.tar.gz", plainSdist(t, "has-both", "1.0", "2.2"))
 	x.Add("simple", "source_only-1.0.tar.gz", plainSdist(t, "source-only", "1.0", "2.2"))
+	for version, day := range map[string]time.Time{"1.0": time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), "2.0": time.Date(2026, 1, 31, 23, 59, 59, 0, time.UTC), "3.0": time.Date(2026, 2, 1, 0, 0, 1, 0, time.UTC)} {
+		for _, name := range []string{"dated", "undone"} {
+			x.addLine([]string{"", name, version, "", "", ""})
+			x.Publish("simple", wheeltest.Filename(name, version, "py3-none-any"), day, name == "undone" && version == "2.0")
+		}
+	}
 	x.sourceRepositories(t)
 	return x
 }

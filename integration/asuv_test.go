@@ -26,6 +26,7 @@ import (
 // asUV is an input of testdata/asuv: a project, and how uv is told to install its packages. The lines before the files are
 //
 //	python 3.9         the project's Python, 3.11 if there is none
+//	real               packages come from the default index; without the line they come from a stand-in
 //	image              an image is built and read back; otherwise the wheels that are chosen are installed as layers have them
 //	first ARGS…        uv is run in the project before both, to lock it
 //	uv ARGS…           how uv installs
@@ -40,6 +41,7 @@ type asUV struct {
 	exe    string // of that Python here
 	full   string // its whole version
 	image  bool
+	real   bool
 	uv     []string
 	*project
 }
@@ -108,6 +110,8 @@ func readAsUV(t *testing.T, x *asUVIndex, file string) asUV {
 			c.python = words[1]
 		case words[0] == "image":
 			c.image = true
+		case words[0] == "real":
+			c.real = true
 		case words[0] == "first":
 			first = append(first, words[1:])
 		case words[0] == "uv":
@@ -120,8 +124,11 @@ func readAsUV(t *testing.T, x *asUVIndex, file string) asUV {
 	for _, f := range archive.Files {
 		files[f.Name] = x.expand(string(f.Data))
 	}
-	files["mlbuild.yaml"] = fmt.Sprintf("version: 1\nname: same\napp: {copy: [], command: [python]}\npython:\n  version: %q\n  indexes: [{name: stand-in, url: %q, default: true}]\n", c.python, x.Simple()) +
-		indented(files["python.yaml"])
+	index := fmt.Sprintf("  indexes: [{name: stand-in, url: %q, default: true}]\n", x.Simple())
+	if c.real {
+		index = ""
+	}
+	files["mlbuild.yaml"] = fmt.Sprintf("version: 1\nname: same\napp: {copy: [], command: [python]}\npython:\n  version: %q\n", c.python) + index + indented(files["python.yaml"])
 	delete(files, "python.yaml")
 	c.exe, c.full = interpreter(t, c.python)
 	c.project = newProject(t, files)
@@ -164,8 +171,11 @@ func (c asUV) run(dir string, args ...string) {
 	c.t.Helper()
 	cmd := exec.Command("uv", args...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "UV_CACHE_DIR="+c.x.cache, "UV_PYTHON_DOWNLOADS=never", "UV_DEFAULT_INDEX="+c.x.Simple(), "UV_LINK_MODE=copy",
+	cmd.Env = append(os.Environ(), "UV_CACHE_DIR="+c.x.cache, "UV_PYTHON_DOWNLOADS=never", "UV_LINK_MODE=copy",
 		"VIRTUAL_ENV="+c.venv, "UV_PROJECT_ENVIRONMENT="+c.venv, "NO_PROXY=127.0.0.1")
+	if !c.real {
+		cmd.Env = append(cmd.Env, "UV_DEFAULT_INDEX="+c.x.Simple())
+	}
 	if out, err := cmd.CombinedOutput(); err != nil {
 		c.t.Fatalf("uv %q: %v\n%s", args, err, out)
 	}
@@ -186,6 +196,7 @@ func (c asUV) installed() map[string]string {
 		delete(files, name)
 	}
 	delete(files, ".lock") // of uv itself
+	delete(files, "bin/pip"+c.python)
 	return files
 }
 

@@ -62,6 +62,16 @@ func TestUVChoices(t *testing.T) {
 	}
 }
 
+// TestNoBuild: what [tool.uv] says may not be built from source.
+func TestNoBuild(t *testing.T) {
+	for tool, want := range map[string]string{"no-build = true\n": ":all:", "no-build-package = [\"Py_Spark\", \"docopt\"]\n": "py-spark docopt", "no-build = false\n": ""} {
+		r, notes, err := choicesOf(t, "", tool)
+		if err != nil || strings.Join(r.Requires.NoBuild, " ") != want || strings.Contains(notes, "no-build") {
+			t.Errorf("%s: %q, %v, notes: %s", tool, r.Requires.NoBuild, err, notes)
+		}
+	}
+}
+
 func TestFaultsOfChoices(t *testing.T) {
 	for _, test := range []struct{ yaml, tool, want string }{
 		{"prerelease: alow", "", "E-SPEC: mlbuild.yaml:1:51: \"alow\" is none of if-necessary-or-explicit, disallow, allow"},

@@ -11,7 +11,7 @@ func TestUVSettingsAreTold(t *testing.T) {
 	member["services/api/pyproject.toml"] += "[tool.uv]\noverride-dependencies = [\"flask==1\"]\nprerelease = \"allow\"\n[[tool.uv.index]]\nname = \"x\"\nurl = \"https://x.example/simple\"\nexplicit = true\n"
 	member["pyproject.toml"] = "[tool.uv]\nfork-strategy = \"fewest\"\n" + member["pyproject.toml"]
 	beside := map[string]string{
-		"main.py": "", "requirements.txt": "flask\n", "uv.toml": "no-build = true\n[pip]\nno-deps = true\nno-header = true\nno-binary = [\":all:\"]\n",
+		"main.py": "", "requirements.txt": "flask\n", "uv.toml": "no-build = true\nno-sources = true\n[pip]\nno-deps = true\nno-header = true\nno-binary = [\":all:\"]\n",
 		"pyproject.toml": "[tool.uv]\nprerelease = \"allow\"\npackage = false\n",
 	}
 	project := map[string]string{
@@ -28,7 +28,7 @@ func TestUVSettingsAreTold(t *testing.T) {
 		}, []string{"index", "sources"}},
 		{beside, ".", []string{
 			"prerelease of [tool.uv] in pyproject.toml has no effect, with uv neither: uv.toml counts in its place",
-			"no-build of uv.toml has no effect here", "pip.no-deps of uv.toml has no effect here: python.no_deps names the packages", "pip.no-binary of uv.toml",
+			"no-sources of uv.toml has no effect here", "pip.no-deps of uv.toml has no effect here: python.no_deps names the packages", "pip.no-binary of uv.toml",
 		}, []string{"no-header"}},
 		{project, ".", []string{"the table pip of [tool.uv] in pyproject.toml has no effect here: uv reads it where requirements files are installed"}, nil},
 	} {

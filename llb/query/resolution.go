@@ -347,6 +347,9 @@ func choiceArgs(q recipe.Requirements) []string {
 	if q.Resolution != "" {
 		args = append(args, "--resolution", q.Resolution)
 	}
+	for _, name := range q.NoBuild {
+		args = append(args, "--only-binary", name)
+	}
 	return args
 }
 

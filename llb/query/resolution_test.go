@@ -48,7 +48,7 @@ func TestCompileArgs(t *testing.T) {
 	r.Requires.Overrides, r.Requires.Strategy, r.Requires.FindLinks = []string{"numpy==1"}, "unsafe-best-match", []string{"https://links.example/a", "https://links.example/b"}
 	r.Requires.Cooldown, r.Requires.Fresh = "7 days", []string{"flask"}
 	r.Requires.Ages = map[string]string{"flask": "2026-01-01", "six": "2026-02-01", "idna": "false"}
-	r.Requires.Prerelease, r.Requires.Resolution = "allow", "lowest-direct"
+	r.Requires.Prerelease, r.Requires.Resolution, r.Requires.NoBuild = "allow", "lowest-direct", []string{"pyspark"}
 	r.Builder.Constraints = []recipe.File{{Path: "limits/builds.txt", Top: true}, {Path: "limits/more.txt"}}
 	got := ResolveInputs{Direct: []string{"secretsauce", "torch"}, Upgrade: []string{"numpy", "torch"}}.compileArgs(r)
 	want := []string{
@@ -57,7 +57,7 @@ func TestCompileArgs(t *testing.T) {
 		"project/pyproject.toml", "--extra", "serve", "--group", "project/pyproject.toml:gpu",
 		"--overrides", "overrides.txt", "--index-strategy", "unsafe-best-match", "--find-links", "https://links.example/a", "--find-links", "https://links.example/b",
 		"--exclude-newer", "7 days", "--exclude-newer-package", "flask=false", "--exclude-newer-package", "torch=false",
-		"--exclude-newer-package", "idna=false", "--exclude-newer-package", "six=2026-02-01", "--prerelease", "allow", "--resolution", "lowest-direct",
+		"--exclude-newer-package", "idna=false", "--exclude-newer-package", "six=2026-02-01", "--prerelease", "allow", "--resolution", "lowest-direct", "--only-binary", "pyspark",
 		"--python-version", "3.11", "--upgrade-package", "numpy", "--upgrade-package", "torch",
 	}
 	if d := cmp.Diff(want, got); d != "" {

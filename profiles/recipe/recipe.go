@@ -101,6 +101,7 @@ type Requirements struct {
 	Ages       map[string]string `json:"ages,omitempty"`
 	Prerelease string            `json:"prerelease,omitempty"`  // which pre-releases uv may take, "" = as it decides: if-necessary-or-explicit
 	Resolution string            `json:"resolution,omitempty"`  // lowest or lowest-direct of the versions that fit, "" = highest
+	NoBuild    []string          `json:"no_build,omitempty"`    // packages of which only versions with wheels may be chosen, normalised; ":all:" = all of them
 	BuildExtra []Metadata        `json:"build_extra,omitempty"` // what builds of packages get beside what they ask for; sorted
 
 	Hashes   []PinnedHashes    `json:"hashes,omitempty"`   // what the files of pinned versions must be, sorted by name

@@ -73,6 +73,12 @@ func withUVChoices(report *yamldoc.Report, s uvSettings, req recipe.Requirements
 			}
 		}
 	}
+	if tool.NoBuild {
+		req.NoBuild = []string{":all:"}
+	}
+	for _, name := range tool.NoBuildPackage {
+		req.NoBuild = append(req.NoBuild, pypi.Normalize(name))
+	}
 	noteUnheeded(report, s)
 	return req
 }
@@ -97,10 +103,8 @@ var unheeded = []struct{ key, instead string }{
 	{"extra-build-variables", "python: {build: {name: {env: {…}}}}"},
 	{"fork-strategy", ""},
 	{"no-binary", "no-binary-package names the packages"},
-	{"no-build", ""},
 	{"no-build-isolation", "python: {build: {name: {isolation: false, requires: […]}}}"},
 	{"no-build-isolation-package", "python: {build: {name: {isolation: false, requires: […]}}}"},
-	{"no-build-package", ""},
 	{"no-index", ""},
 	{"no-sources", ""},
 	{"no-sources-package", ""},

@@ -37,6 +37,8 @@ type uvTool struct {
 	Newer            any              `toml:"exclude-newer"`
 	NewerPackage     map[string]any   `toml:"exclude-newer-package"`
 	NoBinary         []string         `toml:"no-binary-package"`
+	NoBuild          bool             `toml:"no-build"`
+	NoBuildPackage   []string         `toml:"no-build-package"`
 	BuildConstraints []any            `toml:"build-constraint-dependencies"`
 	ExtraBuild       map[string][]any `toml:"extra-build-dependencies"`
 	DefaultGroups    any              `toml:"default-groups"`
