@@ -131,6 +131,18 @@ func checkPins(report *yamldoc.Report, direct []requirements.Requirement, a reci
 	checkPairs(report, direct)
 }
 
+// checkSystems refuses, before anything is resolved, each package that exists for another system alone, unless the project allows it: an index of its own may have it.
+func checkSystems(report *yamldoc.Report, direct []requirements.Requirement, allowed []string) {
+	for _, q := range direct {
+		system, platform := compat.OnlyOn(q.Name)
+		if system == "" || q.URL != "" || slices.Contains(allowed, q.Name) {
+			continue
+		}
+		report.Add(fault.New(fault.Wheel, "%s exists for %s alone, and images are Linux", q.Name, system).In(q.At).
+			Hint("take it away where the list was frozen on %s, or write behind it: ; sys_platform == '%s'", system, platform))
+	}
+}
+
 // checkPairs compares a pinned framework with a pinned package that is built against exactly one minor version of it.
 func checkPairs(report *yamldoc.Report, direct []requirements.Requirement) {
 	pin := func(name string) requirements.Requirement {

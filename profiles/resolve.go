@@ -48,18 +48,14 @@ func (p *Project) compose(t files.Tree, s *spec, sel Selection) *recipe.Recipe {
 	s = withConditions(t.Report, s, where{r.Profile, r.Platform}, p.names())
 	py, public := requirements.FindPyproject(t, s.python.Project), yamldoc.Values(s.public)
 	r.Name = resolveName(t.Report, s.name, py.Name(), p.DefaultName)
-	r.Image = resolveImage(t.Report, s.image)
-	r.Suffix = resolveSuffix(t.Report, s.suffix, sel.Profile)
+	r.Image, r.Suffix = resolveImage(t.Report, s.image), resolveSuffix(t.Report, s.suffix, sel.Profile)
 	r.Tool = readReference(t.Report, s.tool, defaultTool)
 	r.Compression = resolveCompression(t.Report, s.compression)
 
 	asks, bySetup := requirements.WithSetup(t, s.python.Spec, py, s.python.install)
 	python := requirements.Choose(t, asks, py, p.file)
-	wide := t
-	if python.Project.Set {
-		wide = t.WithAbove(requirements.FindAbove(t, py))
-		r.Above = wide.Above.AsRecipe(t)
-	}
+	wide := requirements.WithAbove(t, python, py)
+	r.Above = wide.Above.AsRecipe(t)
 	wanted := requirements.Gather(requirements.Question{Tree: wide, Python: python, Py: py, Profile: sel.Profile})
 	direct := wanted.Direct
 	r.Secrets = p.resolveSecrets(t.Report, s)
@@ -72,6 +68,7 @@ func (p *Project) compose(t files.Tree, s *spec, sel Selection) *recipe.Recipe {
 		}, wanted)
 	}
 	r.Python = resolvePython(t, s.python.version, namedSuite(s.base), py)
+	checkSystems(t.Report, requirements.Counting(direct, r.Platform, r.Python.Version), wanted.Requires.Allow)
 	checkPins(t.Report, requirements.Counting(direct, r.Platform, r.Python.Version), r.Accelerator, r.Python.Version, sel.Profile)
 
 	r.Base = resolveBase(baseQuestion{t.Report, s.base, sel.Profile, r.Python, s.python.version, r.Accelerator, s.accelerator.cuda, direct, s.system.runtime})

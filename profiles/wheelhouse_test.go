@@ -39,6 +39,11 @@ func TestFrozenElsewhere(t *testing.T) {
 			"E-SPEC requirements.txt:1:1: a file: URL | pip list --format=freeze > requirements.txt", "E-SPEC requirements.txt:2:1: a file: URL | or write the version: six==…"}},
 		{"conda list --export", map[string]string{"requirements.txt": "# platform: linux-64\n_libgcc_mutex=0.1=main\nidna=3.7=py311h06a4308_0\n"}, Selection{}, []string{
 			"E-SPEC requirements.txt:2:1: \"_libgcc_mutex=0.1=main\" is a line of conda list --export | pip list --format=freeze > requirements.txt"}},
+		{"Windows and macOS", map[string]string{"requirements.txt": "-r more.txt\nidna==3.7\npywin32==306\nPyWinpty==2.0 ; sys_platform == 'win32'\ntensorflow-intel==2.15.0\n", "more.txt": "pyobjc_framework.Cocoa==10.1\n"}, Selection{}, []string{
+			"E-WHEEL more.txt:1:1: pyobjc-framework-cocoa exists for macOS alone | ; sys_platform == 'darwin'",
+			"E-WHEEL requirements.txt:3:1: pywin32 exists for Windows alone | ; sys_platform == 'win32'",
+			"E-WHEEL requirements.txt:5:1: tensorflow-intel exists for Windows alone | take it away where the list was frozen on Windows"}},
+		{"an index with builds of its own", map[string]string{"requirements.txt": "pywin32==306\n", FileName: "python: {requirements: [requirements.txt], allow: [pywin32]}\n", "main.py": "print()\n"}, Selection{}, nil},
 		{"Debian's pip", map[string]string{"requirements.txt": "idna==3.7\npkg-resources==0.0.0\n"}, Selection{}, []string{
 			"E-SPEC requirements.txt:2:1: pkg-resources==0.0.0 is on no index | take the line away"}},
 	})

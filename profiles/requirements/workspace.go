@@ -133,9 +133,17 @@ func pyprojectIn(t files.Tree, dir string) *Pyproject {
 	return py
 }
 
-// FindAbove looks above the project's directory for the root of the workspace of uv that the project belongs to: the next pyproject.toml upwards has to take it
+// WithAbove returns the tree with the root of the project's workspace, where that lies above and the project's dependencies are wanted.
+func WithAbove(t files.Tree, p Spec, py *Pyproject) files.Tree {
+	if !p.Project.Set {
+		return t
+	}
+	return t.WithAbove(findAbove(t, py))
+}
+
+// findAbove looks above the project's directory for the root of the workspace of uv that the project belongs to: the next pyproject.toml upwards has to take it
 // for a member. nil = there is none, or it lies in the project's directory itself.
-func FindAbove(t files.Tree, py *Pyproject) *files.Above {
+func findAbove(t files.Tree, py *Pyproject) *files.Above {
 	project, ok := t.FS.(interface {
 		Up(n int) (fs.FS, string, error)
 	})
