@@ -2,6 +2,7 @@ package builder
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -45,6 +46,9 @@ type made struct {
 	ran       int      // steps that it did
 	notes     []string // that a user should know
 }
+
+// errHere ends a build whose image is under its tag already: the daemon has nothing to make.
+var errHere = errors.New("the tag names this image already")
 
 // attempt is how a variant is built. The zero value is the first one.
 type attempt struct {
@@ -206,6 +210,10 @@ func (m *imageBuild) export(ctx context.Context, outputs []bkclient.ExportEntry,
 		}
 		return res, err
 	})
+	if errors.Is(err, errHere) {
+		all.Exported = *all.Plan.Here()
+		return all, nil, nil
+	}
 	if err != nil {
 		return all, nil, err
 	}
@@ -250,6 +258,9 @@ func (m *imageBuild) function(ctx context.Context, gw gateway.Client, how attemp
 	}
 	if m.publish.OnlyTests() {
 		return all, gateway.NewResult(), nil
+	}
+	if all.Plan.Here() != nil {
+		return all, nil, errHere
 	}
 	res, err = m.publish.Solve(ctx, gw, all.Decided)
 	return all, res, err

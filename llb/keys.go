@@ -17,8 +17,8 @@ import (
 // with files of the project, a branch of a repository, or a download without a hash.
 //
 // The daemon's own platform, the network's CA and proxies, and sessions make no difference to a layer, so the keys are those of a graph
-// for the platform below without any of them. made is what the image's own layers are made from. sent is what is known of layers that have files of the project and take work to
-// make: with what is in the files they have keys too, which no history holds.
+// for the platform below without any of them. made is what the image's own layers are made from. sent is what is known of layers that have files of the project:
+// with what is in the files they have keys too, which no history holds.
 func (m image) keys(made traced) (keys []string, sent []Sent, err error) {
 	made, err = m.plain(made)
 	if err != nil {
@@ -29,7 +29,7 @@ func (m image) keys(made traced) (keys []string, sent []Sent, err error) {
 		switch {
 		case top.pinned:
 			keys[i] = top.key()
-		case top.known && len(top.files) > 0 && !m.layers[i].FromContext():
+		case top.known && len(top.files) > 0:
 			sent[i] = top.sentKey()
 		}
 	}

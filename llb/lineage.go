@@ -22,8 +22,8 @@ type Lineage struct {
 	Inputs map[string][]string // of each vertex by its digest: the digests of those that it is made from
 }
 
-// Sent is what a layer with files of the client is made from, for whoever can say what is in them. The zero value is that of a layer without such files, of one that is nothing
-// but such files, and of one that is also made from what no contents are named of.
+// Sent is what a layer with files of the client is made from, for whoever can say what is in them. The zero value is that of a layer without such files, and of one that is also
+// made from what no contents are named of.
 type Sent struct {
 	Definition string          // key of all else that makes it: the same in every session
 	Files      []ops.Selection // sorted by name
@@ -41,6 +41,7 @@ type origin struct {
 	sent   bool                     // there are files that a client sends
 	known  bool                     // everything but them is named by its contents
 	files  map[string]ops.Selection // those files, by the names of their sources
+	plain  digest.Digest            // names the vertex in whatever session the files are sent; "" = none are
 }
 
 // key names what an output is made from.
@@ -124,7 +125,7 @@ func (t *tracer) vertex(ctx context.Context, v bkllb.Vertex) (origin, error) {
 	if o, ok := t.known[v]; ok {
 		return o, nil
 	}
-	o, inputs := origin{pinned: true, known: true}, []string(nil)
+	o, inputs, plain := origin{pinned: true, known: true}, []string(nil), []string(nil)
 	for _, in := range v.Inputs() {
 		from, err := t.output(in)
 		if err != nil {
@@ -132,6 +133,9 @@ func (t *tracer) vertex(ctx context.Context, v bkllb.Vertex) (origin, error) {
 		}
 		inputs = append(inputs, from.Digest)
 		o.join(from)
+		if from.sent {
+			plain = append(plain, from.Digest, from.plain.String())
+		}
 	}
 	name, data, md, _, err := v.Marshal(ctx, t.constraints)
 	if err != nil {
@@ -146,6 +150,9 @@ func (t *tracer) vertex(ctx context.Context, v bkllb.Vertex) (origin, error) {
 			return origin{}, fmt.Errorf("decode %s: %w", name, err)
 		}
 		o.source(op.GetSource(), md)
+	}
+	if len(plain) > 0 {
+		o.plain = digest.FromString(strings.NewReplacer(plain...).Replace(string(data)))
 	}
 	t.inputs[name.String()], t.known[v] = inputs, o
 	return o, nil
@@ -170,11 +177,12 @@ func (o *origin) source(source *pb.SourceOp, md *pb.OpMetadata) {
 	if s, ok, err := ops.SelectionOf(md); ok && err == nil {
 		o.known, o.files = true, map[string]ops.Selection{s.Name(): s}
 	}
+	o.plain = digest.FromString(source.Identifier)
 }
 
 // sentKey is the key of an output that is made from files of the client too.
 func (o origin) sentKey() Sent {
-	s := Sent{Definition: o.key()}
+	s := Sent{Definition: digest.FromString(fmt.Sprintf("%s\n%d", o.plain, o.Index)).String()}
 	for _, name := range slices.Sorted(maps.Keys(o.files)) {
 		s.Files = append(s.Files, o.files[name])
 	}

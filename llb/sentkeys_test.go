@@ -9,6 +9,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/mlbuild/mlbuild/llb/layerplan"
 	"github.com/mlbuild/mlbuild/llb/llbtest"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
@@ -27,7 +28,7 @@ func sentOf(t *testing.T, change func(*recipe.Recipe, *Inputs)) map[string]Sent 
 	})
 	all := map[string]Sent{}
 	for i, s := range g.Sent {
-		if len(s.Files) > 0 {
+		if len(s.Files) > 0 && !g.Plan.Layers[i].FromContext() {
 			all[g.Plan.Layers[i].Name] = s
 		}
 	}
@@ -76,5 +77,36 @@ func TestSent(t *testing.T) {
 	one, other := digest.FromString("1"), digest.FromString("2")
 	if s := usual["model"]; s.Key([]digest.Digest{one}) == s.Key([]digest.Digest{other}) || s.Key([]digest.Digest{one}) == (Sent{Definition: "x"}).Key([]digest.Digest{one}) {
 		t.Error("the key does not go by the contents")
+	}
+}
+
+// TestSentFiles: a layer of nothing but the project's files is known by where they go and what they hold, in whichever session they are sent.
+func TestSentFiles(t *testing.T) {
+	of := func(change func(*recipe.Recipe, *Inputs)) Sent {
+		g := compile(t, func(r *recipe.Recipe, in *Inputs) {
+			in.Session = ops.Session{ID: "one"}
+			change(r, in)
+		})
+		i := slices.IndexFunc(g.Plan.Layers, layerplan.Layer.FromContext)
+		return g.Sent[i]
+	}
+	usual := of(func(*recipe.Recipe, *Inputs) {})
+	if len(usual.Files) == 0 || digest.Digest(usual.Definition).Validate() != nil {
+		t.Fatalf("known as %+v", usual)
+	}
+	for name, test := range map[string]struct {
+		change func(*recipe.Recipe, *Inputs)
+		same   bool
+	}{
+		"another session":  {func(_ *recipe.Recipe, in *Inputs) { in.Session.ID = "another" }, true},
+		"another daemon":   {func(_ *recipe.Recipe, in *Inputs) { in.Worker = ocispecs.Platform{OS: "linux", Architecture: "arm64"} }, true},
+		"a wheel":          {func(_ *recipe.Recipe, in *Inputs) { in.Wheels[2].SHA256 = llbtest.Sum("another") }, true},
+		"the directory":    {func(r *recipe.Recipe, _ *Inputs) { r.App.Workdir = "/srv/other" }, false},
+		"what is left out": {func(r *recipe.Recipe, _ *Inputs) { r.App.Ignore = append(r.App.Ignore, "*.txt") }, false},
+		"the owner":        {func(r *recipe.Recipe, _ *Inputs) { r.User.UID++ }, false},
+	} {
+		if got := of(test.change); cmp.Equal(usual, got) != test.same {
+			t.Errorf("%s: known as %+v, before as %+v", name, got, usual)
+		}
 	}
 }

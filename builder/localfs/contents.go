@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/opencontainers/go-digest"
 	"github.com/tonistiigi/fsutil/types"
@@ -17,7 +18,18 @@ type views struct {
 	mu    sync.Mutex
 	seen  map[string]digest.Digest
 	moved map[string]bool // it was not the same each time
+	next  map[string]view // what the next transfer sends: the files need not be read twice for it
 }
+
+// view is a selection as it was found. Who opens a file of it later holds the file against its sum.
+type view struct {
+	list []*types.Stat
+	sums map[string]sum
+	at   time.Time
+}
+
+// keptFor is how long a view is as good as another look. Later, files that were edited meanwhile would end the build, and need not.
+const keptFor = time.Second
 
 // Contents returns the digest of what a selection holds: names, kinds, permissions, links, bytes and extended attributes, which is all that a daemon is sent of it.
 func (d *Dir) Contents(ctx context.Context, s Selection) (digest.Digest, error) {
@@ -25,7 +37,28 @@ func (d *Dir) Contents(ctx context.Context, s Selection) (digest.Digest, error) 
 	if err != nil {
 		return "", err
 	}
-	return d.views.note(s, list, sums), nil
+	found := d.views.note(s, list, sums)
+	d.views.keep(s, view{list, sums, time.Now()})
+	return found, nil
+}
+
+// keep has the next transfer of a selection send what was found.
+func (v *views) keep(s Selection, found view) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.next == nil {
+		v.next = map[string]view{}
+	}
+	v.next[s.Name()] = found
+}
+
+// take returns what was kept for a transfer.
+func (v *views) take(s Selection) (found view, ok bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	found, ok = v.next[s.Name()]
+	delete(v.next, s.Name())
+	return found, ok && time.Since(found.at) < keptFor
 }
 
 // Steady reports whether a selection held the same whenever it was looked at or sent since the directory was opened. A daemon asks once in a session: what it has may be

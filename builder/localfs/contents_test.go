@@ -1,6 +1,7 @@
 package localfs
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -73,5 +74,33 @@ func TestSteady(t *testing.T) {
 	write(t, dir, map[string]string{"a.py": "a"})
 	if _, err := project.Contents(t.Context(), everything); err != nil || project.Steady(everything) {
 		t.Errorf("files that were changed back: steady %v, %v", project.Steady(everything), err)
+	}
+}
+
+// TestContentsAreReadOnce: what was found is what the next transfer sends, unless it comes much later.
+func TestContentsAreReadOnce(t *testing.T) {
+	for name, test := range map[string]struct {
+		late bool
+		want error
+	}{"at once": {false, ErrChanged}, "later": {true, nil}} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			write(t, dir, map[string]string{"a.py": "a"})
+			project, d := open(t, dir, t.TempDir()), newDaemon(t)
+			if _, err := project.Contents(t.Context(), everything); err != nil {
+				t.Fatal(err)
+			}
+			write(t, dir, map[string]string{"a.py": "b"})
+			if found := project.views.next[everything.Name()]; test.late {
+				found.at = found.at.Add(-keptFor)
+				project.views.keep(everything, found)
+			}
+			if _, err := d.sync(project, everything); !errors.Is(project.Err(), test.want) {
+				t.Errorf("%v, %v; want %v", err, project.Err(), test.want)
+			}
+			if _, err := d.sync(project, everything); test.late && err != nil {
+				t.Errorf("a second transfer: %v", err)
+			}
+		})
 	}
 }

@@ -75,15 +75,19 @@ type transfer struct {
 
 // Walk lists the selection. What target says is passed over: a transfer is of everything.
 func (t *transfer) Walk(ctx context.Context, _ string, each fs.WalkDirFunc) error {
-	list, sums, err := t.dir.walk(ctx, t.selection)
-	if err != nil {
-		return t.fail(err)
+	found, ok := t.dir.views.take(t.selection)
+	if !ok {
+		list, sums, err := t.dir.walk(ctx, t.selection)
+		if err != nil {
+			return t.fail(err)
+		}
+		t.dir.views.note(t.selection, list, sums)
+		found = view{list: list, sums: sums}
 	}
-	t.dir.views.note(t.selection, list, sums)
 	t.mu.Lock()
-	t.sums = sums
+	t.sums = found.sums
 	t.mu.Unlock()
-	for _, st := range list {
+	for _, st := range found.list {
 		st.Path = filepath.FromSlash(st.Path)
 		if err := each(st.Path, &fsutil.DirEntryInfo{Stat: st}, nil); err != nil {
 			return err

@@ -111,6 +111,38 @@ func (r *reuse) whole(g Graph, part partImage, epoch time.Time) (manifest, confi
 	return manifest, config, nil
 }
 
+// under returns the image under the tag if it is the one of these layers, all of which are known, nil if it is not.
+func (r *reuse) under(remote *RemoteState, g Graph, epoch time.Time) *Exported {
+	var there ocispecs.Manifest
+	if len(remote.lost) > 0 || json.Unmarshal(remote.image.data, &there) != nil {
+		return nil
+	}
+	history, err := clampedHistory(g.Config, epoch)
+	if err != nil {
+		return nil
+	}
+	var layers []ocispecs.Descriptor
+	var diffs []digest.Digest
+	for _, l := range append(slices.Clone(r.base), r.layers...) {
+		layers, diffs = append(layers, l.desc), append(diffs, l.diff)
+	}
+	config, err := withKeys(g.Config, map[string]any{"rootfs": ocispecs.RootFS{Type: "layers", DiffIDs: diffs}, "history": history})
+	if err != nil {
+		return nil
+	}
+	// What else a manifest says is the same of all images.
+	whole := ocispecs.Manifest{Versioned: there.Versioned, MediaType: ocispecs.MediaTypeImageManifest, Layers: layers}
+	whole.Config = ocispecs.Descriptor{MediaType: ocispecs.MediaTypeImageConfig, Digest: digest.FromBytes(config), Size: int64(len(config))}
+	manifest, err := json.MarshalIndent(whole, "", "  ")
+	if err != nil || digest.FromBytes(manifest).String() != remote.digest {
+		return nil
+	}
+	return &Exported{
+		Digest: remote.digest, Config: whole.Config.Digest.String(), desc: remote.image.desc,
+		own: blobs{remote.image.desc.Digest: manifest, whole.Config.Digest: config},
+	}
+}
+
 // fill returns the layers of the whole image, and their digests when unpacked, with those of an exported part in their places. below is the number of the base's.
 func (r *reuse) fill(below int, part partImage) (layers []ocispecs.Descriptor, diffs []digest.Digest, err error) {
 	var c ocispecs.Image

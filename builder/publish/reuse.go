@@ -28,6 +28,7 @@ type reuse struct {
 	layers []layerRef     // as in Plan.Layers; those to be made are empty
 	made   []int          // the layers to be made, in Plan.Layers
 	part   *pb.Definition // makes them
+	here   *Exported      // the image that the tag names, where it is this one; nil = it is another, or cannot be told before the export
 }
 
 // reusable returns what can be taken from the registry's image, or why nothing is.
@@ -52,6 +53,7 @@ func reusable(o Options, remote *RemoteState, graphs []Graph) (*reuse, error) {
 		return nil, errors.New("every layer is new")
 	}
 	if len(r.made) == 0 && r.base != nil {
+		r.here = r.under(remote, g, o.Epoch)
 		r.made = []int{r.smallest()}
 	}
 	if r.part, err = g.Part(r.base == nil, r.made); err != nil || r.part == nil {

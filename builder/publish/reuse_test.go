@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"bytes"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -304,4 +305,53 @@ func pushedAs(t *testing.T, codec string, own ...string) remoteImage {
 		t.Fatal(err)
 	}
 	return remoteImage{data: []byte(strings.ReplaceAll(string(p.data), "+zstd", "+"+codec)), config: config}
+}
+
+// TestImageUnderItsTag: where every layer is known and the tag names the image of these layers with this config, nothing is left to be made. Any difference is one.
+func TestImageUnderItsTag(t *testing.T) {
+	opts := with(Options{NoOwnCache: true, Outputs: slices.Clone(pushed)}, "registry.example/a:1")
+	key, files := digest.FromString("numpy").String(), digest.FromString("files").String()
+	graph := func() Graph { return sentAs(plannedAs(t, "numpy", key, "files", ""), "", files) }
+	there := func() RemoteState {
+		_, part := image(t, time.Unix(0, 0), "files")
+		part.manifest.SchemaVersion, part.manifest.Annotations = 2, nil
+		part.manifest.Config.MediaType = ocispecs.MediaTypeImageConfig
+		var err error
+		if part.config, err = withKeys(graph().Config, map[string]any{"rootfs": ocispecs.RootFS{Type: "layers", DiffIDs: []digest.Digest{refTo("files").diff}}}); err != nil {
+			t.Fatal(err)
+		}
+		manifest, _, err := fromTag().whole(graph(), part, time.Time{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := believing("numpy", key, "files", files)
+		s.image.data, s.digest = manifest, digest.FromBytes(manifest).String()
+		return s
+	}
+	for name, test := range map[string]struct {
+		change func(*RemoteState, *Graph)
+		want   bool
+	}{
+		"the same":        {func(*RemoteState, *Graph) {}, true},
+		"a blob was lost": {func(s *RemoteState, _ *Graph) { s.lost = map[digest.Digest]bool{layer("numpy").Digest: true} }, false},
+		"another setting": {func(_ *RemoteState, g *Graph) {
+			g.Config = bytes.Replace(g.Config, []byte("CMD sh"), []byte("CMD zsh"), 1)
+		}, false},
+		"another image under the tag":  {func(s *RemoteState, _ *Graph) { s.digest = digest.FromString("another").String() }, false},
+		"no image under the tag":       {func(s *RemoteState, _ *Graph) { s.image, s.digest = remoteImage{}, "" }, false},
+		"other files":                  {func(_ *RemoteState, g *Graph) { g.Sent[1] = digest.FromString("edited").String() }, false},
+		"files that nobody could read": {func(_ *RemoteState, g *Graph) { g.Sent[1] = "" }, false},
+		"another base":                 {func(s *RemoteState, _ *Graph) { s.base = []layerRef{refTo("numpy")} }, false},
+		"a base nobody knows":          {func(s *RemoteState, _ *Graph) { s.base = nil }, false},
+	} {
+		s, g := there(), graph()
+		test.change(&s, &g)
+		here := Decide(opts, &s, []Graph{g}, How{}).Here()
+		if (here != nil) != test.want {
+			t.Errorf("%s: nothing is left: %v", name, here != nil)
+		}
+		if here != nil && here.Digest != s.digest {
+			t.Errorf("%s: %s", name, here.Digest)
+		}
+	}
 }

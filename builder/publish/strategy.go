@@ -52,6 +52,14 @@ type Plan struct {
 // Whole reports whether the daemon exports the image itself, not only the layers that are new.
 func (p Plan) Whole() bool { return p.reuse == nil }
 
+// Here returns the image that the tag names where nothing is left to be made or pushed, nil where there is.
+func (p Plan) Here() *Exported {
+	if p.reuse == nil {
+		return nil
+	}
+	return p.reuse.here
+}
+
 // How is what an earlier try has shown.
 type How struct {
 	Whole bool // no layer is to be taken from the registry
