@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/opencontainers/go-digest"
@@ -134,7 +135,7 @@ func (p Publisher) remember(ctx context.Context, m Made, cache digest.Digest) []
 	if !ok || p.NoOwnCache || m.Remote.unknown {
 		return nil
 	}
-	next, changed := renewed(b.signed, layers, registry.Tag(own), cache)
+	next, changed := renewed(b.signed, withoutFiles(layers, m.Graphs), registry.Tag(own), cache)
 	if !changed {
 		return nil
 	}
@@ -172,6 +173,17 @@ func renewed(r trust.Record, layers []trust.Layer, tag string, cache digest.Dige
 		next, changed = next.WithCache(tag, cache), true
 	}
 	return next, changed
+}
+
+// withoutFiles leaves out layers of nothing but the project's files: a signed record would be written at each edit, for a layer that every client has at hand.
+func withoutFiles(layers []trust.Layer, graphs []Graph) []trust.Layer {
+	files := map[string]bool{}
+	for _, g := range graphs {
+		for i, key := range g.Sent {
+			files[key] = files[key] || g.Plan.Layers[i].FromContext()
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(layers), func(l trust.Layer) bool { return files[l.Key] })
 }
 
 // layersMade returns the manifest of an exported image of one platform, and its layers that have keys.

@@ -27,6 +27,7 @@ type reuse struct {
 	base   []layerRef     // the base's layers, nil = they are exported with the others
 	layers []layerRef     // as in Plan.Layers; those to be made are empty
 	made   []int          // the layers to be made, in Plan.Layers
+	idle   bool           // all are known: the one in made is exported for the config that comes with it
 	part   *pb.Definition // makes them
 	here   *Exported      // the image that the tag names, where it is this one; nil = it is another, or cannot be told before the export
 }
@@ -54,7 +55,7 @@ func reusable(o Options, remote *RemoteState, graphs []Graph) (*reuse, error) {
 	}
 	if len(r.made) == 0 && r.base != nil {
 		r.here = r.under(remote, g, o.Epoch)
-		r.made = []int{r.smallest()}
+		r.made, r.idle = []int{r.cheapest(g.Plan)}, true
 	}
 	if r.part, err = g.Part(r.base == nil, r.made); err != nil || r.part == nil {
 		return nil, errors.New("the layers cannot be made one by one")
@@ -95,19 +96,25 @@ func (r *reuse) take(remote *RemoteState, keys []string) {
 	}
 }
 
-// smallest is the layer that costs least: where nothing has to be made it is exported for the config that comes with it.
-func (r *reuse) smallest() (at int) {
-	for i, l := range r.layers {
-		if l.desc.Size < r.layers[at].desc.Size {
+// cheapest is the layer that is had for least: one of the project's files, or else the smallest.
+func (r *reuse) cheapest(plan *layerplan.Plan) (at int) {
+	cost := func(i int) int64 {
+		if plan.Layers[i].FromContext() {
+			return 0
+		}
+		return r.layers[i].desc.Size
+	}
+	for i := range r.layers {
+		if cost(i) < cost(at) {
 			at = i
 		}
 	}
 	return at
 }
 
-// onlyFiles reports whether nothing is made but layers of the project's files.
+// onlyFiles reports whether nothing has to be made but layers of the project's files.
 func (r *reuse) onlyFiles(plan *layerplan.Plan) bool {
-	return !slices.ContainsFunc(r.made, func(i int) bool { return !plan.Layers[i].FromContext() })
+	return r.idle || !slices.ContainsFunc(r.made, func(i int) bool { return !plan.Layers[i].FromContext() })
 }
 
 // below returns the base's layers, nil unless the repository has all of them.

@@ -163,7 +163,7 @@ func TestReuses(t *testing.T) {
 		{"nothing to make", func(m *facts) {
 			m.remote = believing("numpy", keys["numpy"], "rich", keys["rich"])
 			m.graphs[0] = plannedAs(t, "numpy", keys["numpy"], "rich", keys["rich"])
-		}, &reuse{base: onBase, layers: []layerRef{refTo("numpy"), refTo("rich")}, made: []int{1}}},
+		}, &reuse{base: onBase, layers: []layerRef{refTo("numpy"), refTo("rich")}, made: []int{1}, idle: true}},
 		{"a tag in another repository", func(m *facts) { m.opts.Tags = append(m.opts.Tags, "registry.example/b:1") }, nil},
 		{"nothing but the base", func(m *facts) {
 			m.graphs[0] = plannedAs(t, "numpy", keys["numpy"])
