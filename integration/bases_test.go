@@ -252,3 +252,30 @@ func TestImageOnImage(t *testing.T) {
 		t.Errorf("built anew it is %s, before %s", again.Images[0].Digest, res.Images[0].Digest)
 	}
 }
+
+// TestBuildSeesTheBase: a package that is compiled against torch is compiled against the base's, which is on no index.
+func TestBuildSeesTheBase(t *testing.T) {
+	tb := testbed.Shared(t)
+	b := connect(t, tb.Daemon.Addr())
+	x := testbed.NewIndex(t, testbed.IndexOptions{})
+	p := onBase(t, x, "pytorch/pytorch:2.9.1-cuda12.8-cudnn9-runtime", "torch>=2, ./kernels")
+	p.write("mlbuild.yaml", strings.Replace(p.read("mlbuild.yaml"), "packages: [", "build: {kernels: {isolation: false, requires: [torch]}}, packages: [", 1))
+	p.write("kernels/pyproject.toml", "[build-system]\nrequires = [\"torch\"]\nbuild-backend = \"backend\"\nbackend-path = [\".\"]\n[project]\nname = \"kernels\"\nversion = \"1.0\"\n")
+	p.write("kernels/backend.py", `import zipfile
+
+def build_wheel(directory, config_settings=None, metadata_directory=None):
+    import torch
+    name, info = "kernels-1.0-py3-none-any.whl", "kernels-1.0.dist-info/"
+    with zipfile.ZipFile(directory + "/" + name, "w") as z:
+        z.writestr("kernels.py", "built = %r\n" % torch.version)
+        z.writestr(info + "METADATA", "Metadata-Version: 2.1\nName: kernels\nVersion: 1.0\n")
+        z.writestr(info + "WHEEL", "Wheel-Version: 1.0\nGenerator: x\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        z.writestr(info + "RECORD", "")
+    return name
+`)
+	ref := tb.Registry.Ref("bases-kernels:1.0")
+	mustBuild(t, b, p.request(p.variant("gpu", ref)))
+	if out := python(t, tb, ref, "import kernels, torch; print(kernels.built, torch.__file__)"); out != "of the base /opt/conda/lib/python3.11/site-packages/torch/__init__.py\n" {
+		t.Errorf("the image has %q", out)
+	}
+}

@@ -13,6 +13,7 @@ import (
 	"github.com/mlbuild/mlbuild/llb/step"
 	"github.com/mlbuild/mlbuild/llb/wheel"
 	"github.com/mlbuild/mlbuild/llb/wheelbuild"
+	"github.com/mlbuild/mlbuild/profiles/pylock"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
@@ -105,6 +106,10 @@ func onImage(r *recipe.Recipe, in given, c recipe.Script, root bool) projectstep
 		site := []recipe.Pair{{Name: recipe.SitePackagesVariable, Value: recipe.SitePackages(r.Python.Version)}}
 		s.Defaults = ops.Over(site, s.Defaults)
 	}
+	if c.CallsPip() && !slices.ContainsFunc(in.Wheels, func(w pylock.Wheel) bool { return w.Name == "pip" }) {
+		python := []recipe.Pair{{Name: "PIP_PYTHON", Value: wheel.Venv + "/bin/python"}} // the pip that is found is the base's; pip 22.3 and newer
+		s.Defaults = ops.Over(python, s.Defaults)
+	}
 	return s
 }
 
@@ -116,6 +121,9 @@ func hookLayers(r *recipe.Recipe, in given, point recipe.HookPoint, below ops.La
 			continue
 		}
 		s := onImage(r, in, h.Script, !h.User)
+		if point == recipe.AfterSystem { // there is no environment yet
+			s.Defaults = slices.DeleteFunc(s.Defaults, func(p recipe.Pair) bool { return p.Name == "PIP_PYTHON" })
+		}
 		s.Group = in.setting().Group(ops.GroupRun)
 		s.Name, s.Cache, s.Dir = "run "+h.Name, r.Name+"/run/"+h.Name, "/"
 		if point != recipe.AfterSystem {

@@ -13,6 +13,7 @@ import (
 	"github.com/mlbuild/mlbuild/llb/llbtest"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/llb/step"
+	"github.com/mlbuild/mlbuild/profiles/pylock"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
@@ -182,6 +183,36 @@ func TestLibraryPath(t *testing.T) {
 		}
 		if got := mergeEnv(c.base, withLibraries(env, []string{"/opt/a", "/opt/b"}, c.base)); !slices.Contains(got, "LD_LIBRARY_PATH="+c.want) {
 			t.Errorf("%q over %q: %q", c.own, c.base, got)
+		}
+	}
+}
+
+// TestPipOfAStep: the pip that a step finds is the base's, and installs where the app runs; what a package of the project brings does that by itself, and before there is an environment
+// nothing can.
+func TestPipOfAStep(t *testing.T) {
+	defaults := func(after recipe.HookPoint, command string, more ...pylock.Wheel) string {
+		g := compiled(t, func(r *recipe.Recipe, in *Inputs) {
+			withSteps(r, in)
+			r.Run = []recipe.Hook{{Name: "tools", After: after, Script: recipe.Script{Commands: []string{command}, Network: true}}}
+			in.Wheels = append(more, in.Wheels...)
+		})
+		for _, kv := range g.Named("run tools").Op.GetExec().GetMeta().GetEnv() {
+			if strings.HasPrefix(kv, "PIP_PYTHON=") {
+				return kv
+			}
+		}
+		return ""
+	}
+	if got := defaults(recipe.AfterPackages, "pip install --break-system-packages six==1.16.0"); got != "PIP_PYTHON=/opt/venv/bin/python" {
+		t.Errorf("the step is told %s", got)
+	}
+	pip := pylock.Wheel{Name: "pip", Version: "25.0", Filename: "pip-25.0-py3-none-any.whl", URL: "https://files.example/pip-25.0-py3-none-any.whl", SHA256: llbtest.Sum("pip")}
+	for name, got := range map[string]string{
+		"a step without pip": defaults(recipe.AfterPackages, "echo six"), "a step with the project's pip": defaults(recipe.AfterPackages, "pip install six", pip),
+		"a step before the packages": defaults(recipe.AfterSystem, "pip install six"),
+	} {
+		if got != "" {
+			t.Errorf("%s is told %s", name, got)
 		}
 	}
 }

@@ -382,3 +382,43 @@ func TestBuiltForAnotherPlatform(t *testing.T) {
 		t.Error("its platform tag is held against another machine")
 	}
 }
+
+// TestBuildSeesTheBase: a build without isolation sees the base's packages behind the locked ones, and installs none of them; with isolation it does not.
+func TestBuildSeesTheBase(t *testing.T) {
+	on := func(isolated bool) func(*recipe.Recipe, *Inputs) {
+		return func(r *recipe.Recipe, in *Inputs) {
+			r.Builder.Packages = []recipe.PackageBuild{{Name: "kernels", Shared: !isolated, Requires: []string{"torch>=2"}}}
+			in.Build.Needs = map[string][]string{"torch": {"filelock"}}
+			in.Build.InBase = []pylock.Wheel{{Name: "numpy", Version: "1.26.4"}, {Name: "torch", Version: "2.3.0a0+ebedce2"}}
+			in.Build.BaseDirs = []string{"/opt/venv/lib/python3.11/site-packages", "/usr/local/lib/python3.11/dist-packages"}
+		}
+	}
+	g := fromSource(t, on(false), sdistOf("kernels"))
+	step := g.Named("[source] wheel of kernels")
+	job := told(g, step, "build.json")
+	want := map[string]any{
+		// numpy is the image's own, in place of the base's.
+		"has":    []any{"filelock", "numpy", "torch"},
+		"locked": []any{"/opt/venv/lib/python3.11/site-packages", "/mlbuild/base/opt/venv/lib/python3.11/site-packages", "/mlbuild/base/usr/local/lib/python3.11/dist-packages"},
+	}
+	if d := cmp.Diff(want, map[string]any{"has": job["has"], "locked": job["locked"]}); d != "" || !llbtest.Mount(step, "/mlbuild/base").Readonly {
+		t.Errorf("the build is told (-want +got):\n%s", d)
+	}
+	g = fromSource(t, on(true), sdistOf("kernels"))
+	step = g.Named("[source] wheel of kernels")
+	if job := told(g, step, "build.json"); len(job["has"].([]any)) != 0 || len(job["locked"].([]any)) != 0 || llbtest.Mount(step, "/mlbuild/base") != nil {
+		t.Errorf("with isolation the build is told %v", job)
+	}
+}
+
+// TestToolkitOfTheBase: a base with the toolkit of CUDA needs no second image of it.
+func TestToolkitOfTheBase(t *testing.T) {
+	g := fromSource(t, func(r *recipe.Recipe, in *Inputs) {
+		r.Builder.Packages = []recipe.PackageBuild{{Name: "kernels", CUDA: true}}
+		in.Build.CUDA, in.Build.OwnCUDA = "12.4.1", true
+	}, sdistOf("kernels"))
+	step := g.Named("[source] wheel of kernels")
+	if llbtest.Mount(step, wheelbuild.CUDAHome) != nil || !slices.Contains(step.Op.GetExec().Meta.Env, "CUDA_HOME="+wheelbuild.CUDAHome) {
+		t.Errorf("the build has %v", step.Op.GetExec().Meta.Env)
+	}
+}

@@ -30,6 +30,8 @@ type Contents struct {
 	FullVersion string           // of that Python, "3.11.9"; "" = not known
 	Environment []compat.Package // those of Packages that lie where the image's own packages go; nil = there is no environment yet
 	Shared      bool             // the Python's own packages are among those that count
+	CUDA        string           // of the base, "12.4.1"; "" = none, or not known
+	NVCC        bool             // the base has that CUDA's compiler
 }
 
 // Contents says where the Python of a base is, and which packages it has that count: those of an environment in the place of the image's own, and those of the Python, if the
@@ -50,6 +52,7 @@ func (b Bases) Contents(ctx context.Context, r *recipe.Recipe, base ops.Base) (C
 	if looks(r, base) {
 		found.Glibc = seen.Glibc
 		found.Packages, found.Environment, found.Shared = counting(r, seen)
+		found.CUDA, found.NVCC = seen.CUDA, seen.NVCC
 	}
 	return found, nil
 }
@@ -155,6 +158,7 @@ func readBase(ctx context.Context, ref gateway.Reference, r *recipe.Recipe, base
 	if err = l.environment(seen); err != nil {
 		return nil, err
 	}
+	seen.CUDA, seen.NVCC = l.cuda(base)
 	seen.FullVersion = cmp.Or(compat.FullPython(r, base.Config.Config.Env, seen.Interpreter), l.fullVersion(seen.Interpreter))
 	return seen, ctx.Err()
 }
@@ -302,3 +306,21 @@ func dpkgPython(status, minor string) string {
 	}
 	return ""
 }
+
+// cudaVersion is the version of CUDA in version.json, which a toolkit has had since 11.1.
+var cudaVersion = lazyregexp.New(`"cuda"\s*:\s*\{[^}]*"version"\s*:\s*"([0-9]+\.[0-9]+(?:\.[0-9]+)?)`)
+
+// cuda returns the version of the base's CUDA, as its variables or its toolkit's files tell it, "" = none, and whether its compiler is there.
+func (l *baseReader) cuda(base ops.Base) (version string, nvcc bool) {
+	const home = "/usr/local/cuda"
+	version = cudaText.FindString(base.Variable("CUDA_VERSION"))
+	if version == "" {
+		data, _ := ReadFile(l.ctx, l.ref, home+"/version.json") // absent = there is none
+		if m := cudaVersion.FindStringSubmatch(string(data)); m != nil {
+			version = m[1]
+		}
+	}
+	return version, version != "" && len(l.list(home+"/bin", "nvcc")) > 0
+}
+
+var cudaText = lazyregexp.New(`^[0-9]+\.[0-9]+(?:\.[0-9]+)?`)

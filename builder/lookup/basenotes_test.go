@@ -36,4 +36,9 @@ func TestBaseNotes(t *testing.T) {
 	if got := baseNotes(app("/app", nil, words, "all"), ops.Base{}, ""); got != nil {
 		t.Errorf("of a base without settings: %q", got)
 	}
+	early := app("/app", nil, words, "all")
+	early.Run = []recipe.Hook{{Name: "tools", After: recipe.AfterSystem, Script: recipe.Script{Commands: []string{"pip install six"}}}}
+	if got := baseNotes(early, ops.Base{}, ""); len(got) != 1 || !strings.Contains(got[0], "the run step tools installs with pip before there is an environment") {
+		t.Errorf("of a step that installs too early: %q", got)
+	}
 }

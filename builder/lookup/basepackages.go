@@ -103,15 +103,8 @@ func (b Bases) Installed(ctx context.Context, r *recipe.Recipe, base ops.Base, f
 		return nil, err
 	}
 	l := &baseReader{ctx: ctx, ref: ref, recipe: r}
-	var dirs []string
-	if found.Environment != nil {
-		dirs = append(dirs, l.siteDirs(wheel.Venv + "/bin/python")[0])
-	}
-	if found.Shared {
-		dirs = append(dirs, l.siteDirs(found.Interpreter)...)
-	}
 	var all []query.Installed
-	for _, d := range l.distributions(dirs) {
+	for _, d := range l.distributions(found.dirs(l)) {
 		all = append(all, query.ParseInstalled(query.Installed{Name: d.name, Version: d.version}, l.describes(d)))
 	}
 	return all, ctx.Err()
@@ -237,4 +230,28 @@ func (c Contents) subtract(lock *pylock.Lock, wheels []pylock.Wheel, roots []str
 func sameVersion(has, locked string) bool {
 	public, _, _ := strings.Cut(has, "+")
 	return has == locked || public == locked
+}
+
+// shown returns the packages of the base that builds without isolation see, and the directories that these lie in, in the order in which the image's Python looks.
+func (c Contents) shown(r *recipe.Recipe) (packages []pylock.Wheel, dirs []string) {
+	for _, p := range c.Packages {
+		if !query.InstallsPackages(p.Name) {
+			packages = append(packages, pylock.Wheel{Name: p.Name, Version: p.Version})
+		}
+	}
+	if len(packages) == 0 {
+		return nil, nil
+	}
+	return packages, c.dirs(&baseReader{recipe: r})
+}
+
+// dirs are the directories of the packages that count, in the order in which the image's Python looks.
+func (c Contents) dirs(l *baseReader) (dirs []string) {
+	if c.Environment != nil {
+		dirs = append(dirs, l.siteDirs(wheel.Venv + "/bin/python")[0])
+	}
+	if c.Shared {
+		dirs = append(dirs, l.siteDirs(c.Interpreter)...)
+	}
+	return dirs
 }

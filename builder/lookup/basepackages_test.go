@@ -1,10 +1,13 @@
 package lookup
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/moby/buildkit/client/llb/sourceresolver"
+	"github.com/moby/buildkit/solver/pb"
 
 	"github.com/mlbuild/mlbuild/builder/buildertest"
 	"github.com/mlbuild/mlbuild/llb/ops"
@@ -200,5 +203,81 @@ func TestPinsOfTheBase(t *testing.T) {
 	}
 	if lock := (&pylock.Lock{}); Constraints(lock) != "" {
 		t.Error("an empty lock holds something")
+	}
+}
+
+// TestCUDAOfABase: a base says by a variable or by its toolkit which CUDA it has, and whether the compiler is there.
+func TestCUDAOfABase(t *testing.T) {
+	const toolkit = `{"cuda" : {"name" : "CUDA SDK", "version" : "12.4.20240405"}, "cuda_cudart": {"version": "12.4.99"}}`
+	files := map[string]string{"/usr/bin/python3.11": "", "/usr/local/cuda/version.json": toolkit, "/usr/local/cuda/bin/nvcc": ""}
+	found, _, err := looked(t, anyBase, "/usr/bin", files)
+	if err != nil || found.CUDA != "12.4.20240405" || !found.NVCC {
+		t.Errorf("%+v, %v", found, err)
+	}
+	delete(files, "/usr/local/cuda/bin/nvcc")
+	found, _, err = looked(t, anyBase, "/usr/bin", files)
+	if err != nil || found.NVCC {
+		t.Errorf("without a compiler %+v, %v", found, err)
+	}
+	if found, _, err = looked(t, anyBase, "/usr/bin", ngc()); err != nil || found.CUDA != "" || found.NVCC {
+		t.Errorf("without CUDA %+v, %v", found, err)
+	}
+}
+
+// TestNoSecondToolkit: where the base has the compiler of this CUDA, no devel image is looked up; for another major one is.
+func TestNoSecondToolkit(t *testing.T) {
+	r := buildertest.Recipe(t, "gpu", "python: {packages: [torch, kernels], build: {kernels: {cuda: true}}}\n"+anyBase)
+	wheels := []pylock.Wheel{{Name: "kernels", Version: "1", Source: &pylock.Source{Type: pylock.Archive, URL: "https://files.example/kernels-1.tar.gz", Name: "kernels-1.tar.gz", SHA256: buildertest.Zeros}}}
+	for _, test := range []struct {
+		cuda, packages string
+		own            bool
+	}{{"12.4.1", "12.8", true}, {"12.4.1", "", true}, {"11.8", "12.8", false}, {"", "12.8", false}} {
+		var asked []string
+		gw := &buildertest.Gateway{OnLookup: func(op *pb.SourceOp) (*sourceresolver.MetaResponse, error) {
+			asked = append(asked, op.Identifier)
+			return buildertest.AnImage(op)
+		}}
+		base := Base{Contents: Contents{CUDA: test.cuda, NVCC: test.cuda != "", Shared: true, Interpreter: "/usr/bin/python3.11", Packages: []compat.Package{{Name: "pip", Version: "24"}, {Name: "torch", Version: "2.3.0a0"}}}}
+		got, err := Sources{Daemon: asking(t, gw), Platforms: []string{"linux/amd64"}}.Find(t.Context(), r, base, Packages{Runtime: Choice{Wheels: wheels, CUDA: test.packages}})
+		devel := strings.Contains(strings.Join(asked, " "), "devel")
+		if err != nil || got.OwnCUDA != test.own || devel == test.own {
+			t.Errorf("base %q, packages %q: %+v, asked %q, %v", test.cuda, test.packages, got, asked, err)
+		}
+		if len(got.InBase) != 1 || got.InBase[0].Name != "torch" || !slices.Contains(got.BaseDirs, ngcSite) {
+			t.Errorf("builds see %v in %v", got.InBase, got.BaseDirs)
+		}
+	}
+}
+
+// TestLockKnowsTheBase: with mlbuild.lock a build asks the daemon nothing of what lies in a base with an environment.
+func TestLockKnowsTheBase(t *testing.T) {
+	files := ngc()
+	files["/opt/venv/pyvenv.cfg"] = "home = /usr/bin\nversion = 3.11\n"
+	files[venvSite+"/idna-3.7.dist-info/METADATA"] = "Name: idna\nVersion: 3.7\n"
+	asked := 0
+	gw := &buildertest.Gateway{
+		OnLookup: func(op *pb.SourceOp) (*sourceresolver.MetaResponse, error) {
+			m, err := buildertest.AnImage(op)
+			m.Image.Config = []byte(strings.Replace(string(m.Image.Config), "PYTHON_VERSION=", "VIRTUAL_ENV=/opt/venv\", \"PYTHON_VERSION=", 1))
+			return m, err
+		},
+		OnSolve: func(string) (map[string]string, error) { asked++; return files, nil },
+	}
+	r := buildertest.Recipe(t, "cpu", "python: {packages: [idna]}\n"+anyBase)
+	b := Bases{Daemon: asking(t, gw)}
+	first, err := b.Find(t.Context(), r, false, true)
+	if err != nil || textOf(first.Contents.Environment) != "idna 3.7" {
+		t.Fatalf("%+v, %v", first.Contents, err)
+	}
+	seen, err := b.ToLock(t.Context(), r, first.Image, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Lock = &buildlock.Lock{}
+	b.Lock.PutContents(r.Profile, r.Platform, seen)
+	asked = 0
+	again, err := b.Find(t.Context(), r, false, true)
+	if d := cmp.Diff(first.Contents, again.Contents); d != "" || err != nil || asked != 0 {
+		t.Errorf("%d questions, %v (-want +got):\n%s", asked, err, d)
 	}
 }

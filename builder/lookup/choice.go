@@ -44,7 +44,7 @@ func Choose(r *recipe.Recipe, lock *pylock.Lock, glibc string, base Contents) (C
 		return Choice{}, err
 	}
 	packages := checked(r, wheels, taken)
-	notes, err := compat.CheckWheels(r, packages, lock.PathTo)
+	notes, err := compat.CheckWheelsOn(r, base.CUDA, packages, lock.PathTo)
 	if err != nil {
 		return Choice{}, err
 	}

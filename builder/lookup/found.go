@@ -84,7 +84,7 @@ func (a Asker) Find(ctx context.Context, r *recipe.Recipe, lock *pylock.Lock) (F
 	if err != nil {
 		return Found{}, err
 	}
-	build, err := a.Sources.Find(ctx, r, packages)
+	build, err := a.Sources.Find(ctx, r, base, packages)
 	if err != nil {
 		return Found{}, err
 	}
@@ -147,7 +147,7 @@ func (a Asker) packages(ctx context.Context, r *recipe.Recipe, lock *pylock.Lock
 	if err != nil {
 		return Packages{}, err
 	}
-	if _, err = CheckBase(r, runtime.CUDA, base.Image); err != nil {
+	if _, err = CheckBase(r, runtime.CUDA, base.Image.WithVariable("CUDA_VERSION", base.Contents.CUDA)); err != nil {
 		return Packages{}, err
 	}
 	stage, err := a.Stage.Find(ctx, r, base, runtime, lock)
@@ -182,6 +182,11 @@ func baseNotes(r *recipe.Recipe, base ops.Base, target recipe.Stage) []string {
 	if len(config.Entrypoint) > 0 && r.App.Entrypoint == nil && r.App.Command != nil {
 		words, _ := json.Marshal(config.Entrypoint) // texts always encode
 		notes = append(notes, fmt.Sprintf("the base's entrypoint is not run before the command (to keep it: app: {entrypoint: %s})", words))
+	}
+	for _, h := range r.Run {
+		if h.After == recipe.AfterSystem && h.CallsPip() {
+			notes = append(notes, fmt.Sprintf("the run step %s installs with pip before there is an environment: into the base's Python, whose packages the app does not see (after: packages installs where the app runs)", h.Name))
+		}
 	}
 	if left := compat.LeftCapabilities(r.App.Env, config.Env); left != "" {
 		notes = append(notes, fmt.Sprintf("NVIDIA_DRIVER_CAPABILITIES is without %s, which the base asks for", left))

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/llb/wheelbuild"
@@ -29,7 +30,7 @@ type Sources struct {
 // Find returns what the packages are built with, the zero value if none is built. It refuses what could not be built here. Errors: fault.Platform for programs of a platform that the
 // daemon cannot run, fault.Context and fault.Digest for files of the project that are not those of the lock, fault.Secret for a git server that ssh cannot reach, fault.Cuda for a
 // CUDA without an image, and those of a look-up.
-func (s Sources) Find(ctx context.Context, r *recipe.Recipe, p Packages) (t wheelbuild.Inputs, err error) {
+func (s Sources) Find(ctx context.Context, r *recipe.Recipe, base Base, p Packages) (t wheelbuild.Inputs, err error) {
 	wheels := p.All()
 	if err := s.check(r, wheels); err != nil {
 		return t, err
@@ -38,15 +39,31 @@ func (s Sources) Find(ctx context.Context, r *recipe.Recipe, p Packages) (t whee
 		return t, nil
 	}
 	t = wheelbuild.Inputs{Needs: p.needs(), Asked: p.asked(), Glibc: p.Runtime.Glibc, Version: s.Version, Hosts: s.SSH.keysOf(serversOf(wheels))}
+	t.InBase, t.BaseDirs = base.Contents.shown(r)
 	if t.Tool, err = s.image(ctx, r.Tool, s.Worker); err != nil {
 		return t, err
 	}
 	if r.Accelerator.Kind != recipe.CUDA || !slices.ContainsFunc(wheels, func(w pylock.Wheel) bool { return w.Source != nil && compiledWithCUDA(r, w.Name) }) {
 		return t, nil
 	}
-	t.CUDA = cmp.Or(p.Runtime.CUDA, r.Accelerator.CUDA)
+	own := ownToolkit(r, base)
+	if t.CUDA = cmp.Or(p.Runtime.CUDA, r.Accelerator.CUDA, own); own != "" && compat.MajorOf(own) == compat.MajorOf(t.CUDA) {
+		t.CUDA, t.OwnCUDA = own, true
+		return t, nil
+	}
 	t.Devel, err = s.devel(ctx, r, t.CUDA)
 	return t, err
+}
+
+// ownToolkit is the version of the CUDA toolkit that a base has itself, with its compiler: NVIDIA's devel images say so by their tag, others were looked into. "" = none.
+func ownToolkit(r *recipe.Recipe, base Base) string {
+	if cuda := compat.BaseCUDA(r.Base.Ref); cuda != "" && strings.Contains(r.Base.Ref, "-devel") {
+		return cuda
+	}
+	if base.Contents.NVCC {
+		return base.Contents.CUDA
+	}
+	return ""
 }
 
 // devel looks up the image with the toolkit of a CUDA.

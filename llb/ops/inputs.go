@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"slices"
 	"strings"
 
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
@@ -57,6 +58,14 @@ type Proxy struct {
 
 // SystemPath is the PATH of an image that sets none.
 const SystemPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+// WithVariable returns the base with a variable that its image does not set itself; "" sets none.
+func (b Base) WithVariable(name, value string) Base {
+	if value != "" && b.Variable(name) == "" {
+		b.Config.Config.Env = append(slices.Clone(b.Config.Config.Env), name+"="+value)
+	}
+	return b
+}
 
 // Variable returns the value of a variable of the image, "" if it sets none.
 func (b Base) Variable(name string) string {

@@ -47,6 +47,9 @@ func ParseInstalled(p Installed, metadata string) Installed {
 // packageTools install packages: that a base has one of them says nothing of what the project may have.
 var packageTools = []string{"pip", "setuptools", "wheel", "uv"}
 
+// InstallsPackages reports whether a package is one of these tools.
+func InstallsPackages(name string) bool { return slices.Contains(packageTools, name) }
+
 // ForResolver returns what a base has as a resolution of the recipe is told it: an installer leaves alone what is installed. The tools that install are left out, and what the project
 // wants built from source. Of what packages require, only that counts which the base fulfils: it works without the rest. A name for which the accelerator has another stands under both.
 // full is the whole version of the base's Python, "" = unknown.

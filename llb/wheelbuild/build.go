@@ -20,7 +20,8 @@ import (
 func (b builds) build(w pylock.Wheel, how recipe.PackageBuild, locked []bkllb.State, names []string) (bkllb.State, error) {
 	s, r := b.set.Group(ops.GroupSource), b.image.Recipe
 	source := sourceOf(w, r, b.set.Session, b.in.Hosts, s)
-	script, err := buildScript(w, how, names, r, s)
+	inBase, dirs := b.shown(how)
+	script, err := buildScript(w, how, seen{names, inBase, dirs}, r, s)
 	if err != nil {
 		return bkllb.State{}, err
 	}
@@ -34,6 +35,9 @@ func (b builds) build(w pylock.Wheel, how recipe.PackageBuild, locked []bkllb.St
 	if len(locked) > 0 {
 		merged := bkllb.Merge(slices.Concat(b.image.Below.OfKind(layerplan.KindSkeleton).States(), locked), s.Named("locked packages for the build of %s", w.Name))
 		opts = append(opts, bkllb.AddMount(wheel.Venv, merged, bkllb.SourcePath(wheel.Venv), bkllb.Readonly, ops.ByKey))
+	}
+	if len(inBase) > 0 {
+		opts = append(opts, bkllb.AddMount(baseMount, b.image.WithPython, bkllb.Readonly, ops.ByKey))
 	}
 	opts = append(opts, toolkit(how, b.in, b.set.Platform)...)
 	opts = append(opts, ops.UVOptions(b.set.Platform)...)
@@ -63,8 +67,31 @@ func buildCommand(interpreter string, indexes []recipe.Index) bkllb.RunOption {
 	return bkllb.Args(append([]string{"/bin/sh", "-euc", ops.IndexScript + `exec "$@"`, "sh"}, args...))
 }
 
-// buildScript holds the script of the build step, what it is told, the project's indexes and constraints. has names the locked packages that it sees.
-func buildScript(w pylock.Wheel, how recipe.PackageBuild, has []string, r *recipe.Recipe, s ops.Group) (bkllb.State, error) {
+// baseMount is where a build without isolation sees the base once more: locked packages lie over its own environment.
+const baseMount = "/mlbuild/base"
+
+// seen are the packages that a build without isolation sees.
+type seen struct {
+	locked, inBase []string // names
+	dirs           []string // directories of the base's
+}
+
+// shown returns the packages of the base that a build sees, and their directories.
+func (b builds) shown(how recipe.PackageBuild) (names, dirs []string) {
+	if !how.Shared {
+		return nil, nil
+	}
+	for _, p := range b.inBase() {
+		names = append(names, p.Name)
+	}
+	for _, dir := range b.in.BaseDirs {
+		dirs = append(dirs, baseMount+dir)
+	}
+	return names, dirs
+}
+
+// buildScript holds the script of the build step, what it is told, the project's indexes and constraints.
+func buildScript(w pylock.Wheel, how recipe.PackageBuild, sees seen, r *recipe.Recipe, s ops.Group) (bkllb.State, error) {
 	job := struct {
 		Archive     string   `json:"archive"` // file name, "" = a tree
 		Subdir      string   `json:"subdir"`
@@ -73,13 +100,14 @@ func buildScript(w pylock.Wheel, how recipe.PackageBuild, has []string, r *recip
 		Locked      []string `json:"locked"` // directories with locked packages
 		Has         []string `json:"has"`    // these packages
 		Constraints []string `json:"constraints"`
-	}{Subdir: w.Source.Subdir, Shared: how.Shared, Requires: noNil(how.Requires), Locked: []string{}, Has: noNil(has), Constraints: []string{}}
+	}{Subdir: w.Source.Subdir, Shared: how.Shared, Requires: noNil(how.Requires), Locked: []string{}, Has: append(noNil(sees.locked), sees.inBase...), Constraints: []string{}}
 	if w.Source.Type == pylock.Archive {
 		job.Archive = w.Source.Name
 	}
-	if len(has) > 0 {
+	if len(sees.locked) > 0 {
 		job.Locked = []string{wheel.Venv + "/lib/python" + r.Python.Version + "/site-packages"}
 	}
+	job.Locked = append(job.Locked, sees.dirs...)
 	var files []recipe.File
 	for _, f := range r.Builder.Constraints { // under their own paths: they may name each other
 		f.Path = "constraints/" + f.Path

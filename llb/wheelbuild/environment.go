@@ -70,11 +70,13 @@ func versionOf(w pylock.Wheel, r *recipe.Recipe, tagged string) string {
 	return ""
 }
 
-func withCUDA(how recipe.PackageBuild, in Inputs) bool { return how.CUDA && in.Devel.Ref != "" }
+func withCUDA(how recipe.PackageBuild, in Inputs) bool {
+	return how.CUDA && (in.Devel.Ref != "" || in.OwnCUDA)
+}
 
-// toolkit mounts the CUDA toolkit of NVIDIA's devel image over the builder stage: compilers, Python and glibc stay those of the base.
+// toolkit mounts the CUDA toolkit of NVIDIA's devel image over the builder stage: compilers, Python and glibc stay those of the base. A base with its own needs none.
 func toolkit(how recipe.PackageBuild, in Inputs, p ocispecs.Platform) []bkllb.RunOption {
-	if !withCUDA(how, in) {
+	if !withCUDA(how, in) || in.OwnCUDA {
 		return nil
 	}
 	_, dir, _ := compat.CUDABuild(in.CUDA)

@@ -14,14 +14,17 @@ import (
 
 // Inputs is what building packages from source needs that has to be looked up.
 type Inputs struct {
-	Needs   map[string][]string // package → the packages that it needs, as far as the lock says it
-	Asked   map[string]string   // package that is built → who requires it, for people
-	Glibc   string              // of the base, "2.36"; "" = unknown
-	Tool    ops.Base            // image in which uv is brought, on the daemon's own platform
-	Devel   ops.Base            // image with the CUDA toolkit, on the image's platform; zero where nothing is compiled with CUDA
-	CUDA    string              // version of that toolkit
-	Version string              // of the project by its git tags, "" = unknown
-	Hosts   string              // known_hosts(5) of the git servers that are reached by ssh
+	Needs    map[string][]string // package → the packages that it needs, as far as the lock says it
+	Asked    map[string]string   // package that is built → who requires it, for people
+	Glibc    string              // of the base, "2.36"; "" = unknown
+	Tool     ops.Base            // image in which uv is brought, on the daemon's own platform
+	Devel    ops.Base            // image with the CUDA toolkit, on the image's platform; zero where nothing is compiled with CUDA
+	CUDA     string              // version of that toolkit
+	OwnCUDA  bool                // the base has that toolkit itself, in CUDAHome
+	InBase   []pylock.Wheel      // packages of the base that a build without isolation sees, of which only name and version are known
+	BaseDirs []string            // where these lie in the base, in the order in which its Python looks
+	Version  string              // of the project by its git tags, "" = unknown
+	Hosts    string              // known_hosts(5) of the git servers that are reached by ssh
 }
 
 // Image is the image for which packages are built.
@@ -128,16 +131,17 @@ func (b builds) layer(w pylock.Wheel, chain []string) (bkllb.State, error) {
 }
 
 // locked returns the layers of the locked packages that a build without isolation sees, and their names: those that it requires and all that these
-// need, but for what itself waits for this build. Where the lock says nothing of that, all.
+// need, but for what itself waits for this build; and those that are there in place of the base's. Where the lock says nothing of that, all.
 func (b builds) locked(how recipe.PackageBuild, chain []string) (layers []bkllb.State, names []string, err error) {
 	if !how.Shared {
 		return nil, nil, nil
 	}
-	if err := checkRequired(how, b.image.Packages, chain); err != nil {
+	if err := checkRequired(how, slices.Concat(b.image.Packages, b.inBase()), chain); err != nil {
 		return nil, nil, err
 	}
-	for _, w := range closure(how, b.image.Packages, b.in.Needs) {
-		if slices.Contains(chain, w.Name) {
+	wanted := closure(how, b.image.Packages, b.in.Needs)
+	for _, w := range b.image.Packages {
+		if slices.Contains(chain, w.Name) || !slices.ContainsFunc(wanted, func(v pylock.Wheel) bool { return v.Name == w.Name }) && !b.replaces(w) {
 			continue
 		}
 		names = append(names, w.Name)
@@ -152,6 +156,18 @@ func (b builds) locked(how recipe.PackageBuild, chain []string) (layers []bkllb.
 		layers = append(layers, installed(w, b.image, b.set)...)
 	}
 	return layers, names, nil
+}
+
+// inBase returns the packages of the base in whose place the image has no other.
+func (b builds) inBase() []pylock.Wheel {
+	return slices.DeleteFunc(slices.Clone(b.in.InBase), func(p pylock.Wheel) bool {
+		return slices.ContainsFunc(b.image.Packages, func(w pylock.Wheel) bool { return w.Name == p.Name })
+	})
+}
+
+// replaces reports whether a wheel is there in place of a package of the base: what else the base has may need it, and must not be given the base's.
+func (b builds) replaces(w pylock.Wheel) bool {
+	return w.Source == nil && slices.ContainsFunc(b.in.InBase, func(p pylock.Wheel) bool { return p.Name == w.Name })
 }
 
 // installed returns the layers of a wheel that is there: those of the image if it has its own, else one that is no part of the image.

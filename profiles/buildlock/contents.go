@@ -23,6 +23,8 @@ type Contents struct {
 	Packages    []string // of that Python: "numpy==1.26.4", sorted
 	Environment []string // of an environment in the place of the image's own, sorted; nil = there is none
 	Shared      bool     // that environment shows the Python's packages too
+	CUDA        string   // of the base: 12.4.1; "" = none, or not known
+	NVCC        bool     // the base has that CUDA's compiler
 }
 
 // Contents returns what is known of an image by its digest, nil if nothing is. A nil lock knows nothing.
@@ -97,6 +99,12 @@ func (w *writer) contents(c *Contents) {
 	if c.Shared {
 		w.WriteString("shared = true\n")
 	}
+	if c.CUDA != "" {
+		w.text("cuda", c.CUDA)
+	}
+	if c.NVCC {
+		w.WriteString("nvcc = true\n")
+	}
 }
 
 type rawContents struct {
@@ -111,11 +119,14 @@ type rawContents struct {
 	Packages    []string `toml:"packages"`
 	Environment []string `toml:"environment"`
 	Shared      bool     `toml:"shared"`
+	CUDA        string   `toml:"cuda"`
+	NVCC        bool     `toml:"nvcc"`
 }
 
 var (
 	pythonText = lazyregexp.New(`^3\.[0-9]{1,2}$`)
 	fullText   = lazyregexp.New(`^(3\.[0-9]{1,2}\.[0-9]{1,2}((a|b|rc)[0-9]{1,2})?)?$`)
+	cudaText   = lazyregexp.New(`^([0-9]{1,3}\.[0-9]{1,3}(\.[0-9]{1,9})?)?$`)
 	glibcText  = lazyregexp.New(`^(2\.[0-9]{1,2})?$`)
 )
 
@@ -125,6 +136,7 @@ func (r *reader) contents(key string, raw *rawContents) Contents {
 	r.match(key+".platform", platformText, raw.Platform, "a platform")
 	r.match(key+".python", pythonText, raw.Python, "a Python version")
 	r.match(key+".glibc", glibcText, raw.Glibc, "a glibc version")
+	r.match(key+".cuda", cudaText, raw.CUDA, "a version of CUDA")
 	r.match(key+".full_version", fullText, raw.FullVersion, "a whole Python version")
 	r.profiles(key, raw.Profiles)
 	if !path.IsAbs(raw.Interpreter) || path.Clean(raw.Interpreter) != raw.Interpreter {

@@ -12,7 +12,7 @@ import (
 func seen(ref, digit, platform string) *Contents {
 	return &Contents{
 		Image: ref, Digest: "sha256:" + sum(digit), Platform: platform, Python: "3.11", Glibc: "2.35", Interpreter: "/opt/conda/bin/python3.11", FullVersion: "3.11.9",
-		Packages: []string{"numpy==1.26.4", "torch==2.9.1+cu128"},
+		Packages: []string{"numpy==1.26.4", "torch==2.9.1+cu128"}, Environment: []string{"idna==3.7"}, Shared: true, CUDA: "12.8.1", NVCC: true,
 	}
 }
 

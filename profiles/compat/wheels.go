@@ -1,6 +1,7 @@
 package compat
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"path"
@@ -25,10 +26,15 @@ type Package struct {
 // for CUDA libraries in a CPU profile and for two builds of one framework, E-CUDA for CUDA versions, drivers and bases that do not fit, E-WHEEL for a
 // Python that a framework does not support. What the tables do not know is a note.
 func CheckWheels(r *recipe.Recipe, wheels []Package, via func(name string) []string) (notes []string, err error) {
+	return CheckWheelsOn(r, "", wheels, via)
+}
+
+// CheckWheelsOn is CheckWheels on a base that was found to have a CUDA of its own; "" = only its name may tell.
+func CheckWheelsOn(r *recipe.Recipe, cuda string, wheels []Package, via func(name string) []string) (notes []string, err error) {
 	if via == nil {
 		via = func(name string) []string { return []string{name} }
 	}
-	c := &wheelCheck{table: Known().Frameworks, recipe: r, wheels: wheels, via: via}
+	c := &wheelCheck{table: Known().Frameworks, recipe: r, base: cmp.Or(BaseCUDA(r.Base.Ref), cuda), wheels: wheels, via: via}
 	c.releases()
 	c.builds()
 	if r.Accelerator.Kind == recipe.CUDA {
@@ -42,6 +48,7 @@ func CheckWheels(r *recipe.Recipe, wheels []Package, via func(name string) []str
 type wheelCheck struct {
 	table  Frameworks
 	recipe *recipe.Recipe
+	base   string // CUDA of the base, "" = none
 	wheels []Package
 	via    func(string) []string
 	notes  []string
@@ -184,14 +191,13 @@ func (c *wheelCheck) cuda() {
 	majors := c.majors()
 	found := slices.Sorted(maps.Keys(majors))
 	brought := c.cudaOf()
-	base := BaseCUDA(c.recipe.Base.Ref)
 	switch {
 	case len(found) > 1:
 		c.conflict(majors)
-	case len(found) == 0 && base == "":
+	case len(found) == 0 && c.base == "":
 		c.withoutCUDA()
 	case len(found) == 1:
-		c.against(a, brought, base)
+		c.against(a, brought, c.base)
 	}
 	if a.MinDriver != "" && brought != "" {
 		if f := DriverFault(brought, a.MinDriver); f != nil && a.CUDA == "" {

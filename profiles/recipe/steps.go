@@ -1,5 +1,11 @@
 package recipe
 
+import (
+	"slices"
+
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
+)
+
 // Script is the commands of a project's own step, and what they may reach.
 type Script struct {
 	Commands []string     `json:"commands"`          // for /bin/sh, one after another in one shell
@@ -83,4 +89,12 @@ func (r *Recipe) Steps() []NamedScript {
 type NamedScript struct {
 	Name string
 	Script
+}
+
+// pipInstall is a command that installs packages by pip, whatever its options are.
+var pipInstall = lazyregexp.New(`(?:^|[\s;&|(])(?:\S*/)?pip3?(?:\.[0-9]+)?\s(?:[^;&|\n]*\s)?install(?:\s|$)`)
+
+// CallsPip reports whether a command of the script installs packages by the program pip.
+func (s Script) CallsPip() bool {
+	return slices.ContainsFunc(s.Commands, pipInstall.MatchString)
 }
