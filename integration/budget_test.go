@@ -33,14 +33,14 @@ type budget struct {
 // most layers looks for them in its cache.
 var budgets = map[string]budget{
 	"cold":                         {"GET blobs 4, GET manifests 2, GET manifests missing 3, HEAD blobs 7, HEAD blobs missing 12, HEAD manifests 2, HEAD manifests missing 2, POST uploads 12, PUT manifests 3, PUT uploads 12", 113184000, 81671000, 20, 0},
-	"no-op":                        {"GET blobs 1, GET manifests 3, HEAD blobs 10, HEAD manifests 1", 0, 13000, 4, 1},
+	"no-op":                        {"GET blobs 1, GET manifests 3, HEAD blobs 10, HEAD manifests 1", 0, 13000, 1, 0},
 	"app edit":                     {"GET blobs 1, GET manifests 4, HEAD blobs 10, HEAD manifests 1, POST uploads 2, PUT manifests 1, PUT uploads 2", 6000, 15000, 4, 1},
 	"second project":               {"GET manifests 1, GET manifests missing 3, HEAD blobs 7, HEAD blobs missing 12, HEAD manifests 1, HEAD manifests missing 2, POST uploads 3, POST uploads mounted 9, PUT manifests 3, PUT uploads 3", 16000, 3000, 12, 8},
 	"bump of the large wheel":      {"GET blobs 1, GET manifests 4, HEAD blobs 10, HEAD blobs missing 3, HEAD manifests 1, HEAD manifests missing 1, POST uploads 4, PUT manifests 3, PUT uploads 4", 6314000, 15000, 7, 2},
 	"second project after a bump":  {"GET manifests 1, GET manifests missing 3, HEAD blobs 7, HEAD blobs missing 12, HEAD manifests 1, HEAD manifests missing 2, POST uploads 4, POST uploads mounted 8, PUT manifests 3, PUT uploads 4", 6317000, 3000, 12, 8},
 	"app edit on an empty daemon":  {"GET blobs 2, GET manifests 6, HEAD blobs 10, HEAD manifests 1, POST uploads 2, PUT manifests 1, PUT uploads 2", 6000, 18000, 5, 0},
 	"the same on the first daemon": {"GET blobs 1, GET manifests 3, HEAD blobs 10, HEAD manifests 1", 0, 13000, 4, 1},
-	"base bump":                    {"GET blobs 3, GET manifests 6, HEAD blobs 15, HEAD blobs missing 3, HEAD manifests 1, HEAD manifests missing 1, POST uploads 3, PUT manifests 3, PUT uploads 3", 16000, 19000, 8, 2},
+	"base bump":                    {"GET blobs 3, GET manifests 6, HEAD blobs 14, HEAD blobs missing 3, HEAD manifests 1, HEAD manifests missing 1, POST uploads 3, PUT manifests 3, PUT uploads 3", 15000, 19000, 6, 1},
 }
 
 func TestBudgets(t *testing.T) {
@@ -155,7 +155,7 @@ func tally(log []testbed.Access) string {
 // Bytes of the program that users download, 2 % more than it had, and of the helper that it hands to every new daemon. What a new dependency links in
 // shows here: raise them knowingly.
 const (
-	maxProgram = 47_200_000
+	maxProgram = 47_800_000
 	maxHelper  = 4_500_000
 )
 
