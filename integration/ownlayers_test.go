@@ -107,13 +107,15 @@ func TestOwnLayersAreReused(t *testing.T) {
 		if same := image.Route.Kind == publish.Nothing && image.Ran+image.Cached <= 6; same != e.same { // of a build of everything: 60 and more
 			t.Errorf("%s: %s; %d steps ran and %d were cached", e.name, image.Route, image.Ran, image.Cached)
 		}
-		whole := n.pushWith(o.project, func(req *builder.Request) { req.NoOwnCache, req.State = true, t.TempDir() }, fmt.Sprintf("everything/%d:tag", i))
-		if image.Digest != whole.Digest {
-			t.Errorf("%s: %s, and %s where everything was built", e.name, image.Digest, whole.Digest)
+		if i%4 == 0 { // it is the longest part of the test, and holds what came before as well
+			whole := n.pushWith(o.project, func(req *builder.Request) { req.NoOwnCache, req.State = true, t.TempDir() }, fmt.Sprintf("everything/%d:tag", i))
+			if image.Digest != whole.Digest {
+				t.Errorf("%s: %s, and %s where everything was built", e.name, image.Digest, whole.Digest)
+			}
 		}
 		again := n.pushWith(o.project, own, "own:tag")
 		wantRoute(t, again, publish.Nothing)
-		if steps := again.Ran + again.Cached; steps > 6 || again.Digest != whole.Digest {
+		if steps := again.Ran + again.Cached; steps > 6 || again.Digest != image.Digest {
 			t.Errorf("%s, once more: %s, %d steps ran and %d were cached", e.name, again.Digest, again.Ran, again.Cached)
 		}
 	}
