@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
-	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/mlbuild/mlbuild/builder/diagnose"
 	"github.com/mlbuild/mlbuild/builder/registry"
@@ -105,6 +104,19 @@ func (b Bases) look(ctx context.Context, r *recipe.Recipe, base ops.Base, lock *
 	if seen := locked(r, base, lock); seen != nil {
 		return seen, nil
 	}
+	l, err := b.open(ctx, r, base)
+	if err != nil {
+		return nil, err
+	}
+	seen, err := l.contents(base)
+	if err == nil && seen.FullVersion == "" {
+		seen.FullVersion, err = b.runPython(ctx, r, base, seen.Interpreter)
+	}
+	return seen, err
+}
+
+// open has the daemon pull a base, to read its files.
+func (b Bases) open(ctx context.Context, r *recipe.Recipe, base ops.Base) (*baseReader, error) {
 	p, err := ParsePlatform(r.Platform)
 	if err != nil {
 		return nil, err
@@ -114,18 +126,15 @@ func (b Bases) look(ctx context.Context, r *recipe.Recipe, base ops.Base, lock *
 		return nil, err
 	}
 	ref, err := b.solve(ctx, def, r.Profile, "the files of "+r.Base.Ref, diagnose.Build.Explain)
-	if err != nil {
-		return nil, err
-	}
-	seen, err := readBase(ctx, ref, r, base)
-	if err == nil && seen.FullVersion == "" {
-		seen.FullVersion, err = b.runPython(ctx, r, base, p, seen.Interpreter)
-	}
-	return seen, err
+	return &baseReader{ctx: ctx, ref: ref, recipe: r}, err
 }
 
 // runPython asks the base's Python for its whole version, "" where that cannot run.
-func (b Bases) runPython(ctx context.Context, r *recipe.Recipe, base ops.Base, p ocispecs.Platform, interpreter string) (string, error) {
+func (b Bases) runPython(ctx context.Context, r *recipe.Recipe, base ops.Base, interpreter string) (string, error) {
+	p, err := ParsePlatform(r.Platform)
+	if err != nil {
+		return "", err
+	}
 	def, err := query.PythonVersion(base, p, interpreter)
 	if err != nil {
 		return "", err
@@ -141,14 +150,14 @@ func (b Bases) runPython(ctx context.Context, r *recipe.Recipe, base ops.Base, p
 	return "", ctx.Err()
 }
 
-// readBase reads what mlbuild.lock keeps of a base.
-func readBase(ctx context.Context, ref gateway.Reference, r *recipe.Recipe, base ops.Base) (seen *buildlock.Contents, err error) {
+// contents reads what mlbuild.lock keeps of a base.
+func (l *baseReader) contents(base ops.Base) (seen *buildlock.Contents, err error) {
+	r := l.recipe
 	seen = &buildlock.Contents{Image: r.Base.Ref, Digest: registry.DigestOf(base.Ref), Platform: r.Platform, Python: r.Python.Version, Interpreter: r.Base.Interpreter}
-	release, _ := ReadFile(ctx, ref, "/etc/os-release") // absent = nothing tells
+	release, _ := ReadFile(l.ctx, l.ref, "/etc/os-release") // absent = nothing tells
 	if seen.Glibc, err = compat.CheckLook(r, string(release)); err != nil {
 		return nil, err
 	}
-	l := &baseReader{ctx: ctx, ref: ref, recipe: r}
 	if r.Base.Look {
 		if seen.Interpreter, err = l.python(searchPath(base, r)); err != nil {
 			return nil, err
@@ -160,7 +169,7 @@ func readBase(ctx context.Context, ref gateway.Reference, r *recipe.Recipe, base
 	}
 	seen.CUDA, seen.NVCC = l.cuda(base)
 	seen.FullVersion = cmp.Or(compat.FullPython(r, base.Config.Config.Env, seen.Interpreter), l.fullVersion(seen.Interpreter))
-	return seen, ctx.Err()
+	return seen, l.ctx.Err()
 }
 
 // searchPath lists the directories in which a Python may be: the expected one, the image's PATH, and the usual ones.

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/mlbuild/mlbuild/builder/diagnose"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/llb/query"
 	"github.com/mlbuild/mlbuild/llb/wheel"
@@ -90,19 +89,10 @@ func (b Bases) Installed(ctx context.Context, r *recipe.Recipe, base ops.Base, f
 	if len(found.Packages) == 0 {
 		return nil, nil
 	}
-	p, err := ParsePlatform(r.Platform)
+	l, err := b.open(ctx, r, base)
 	if err != nil {
 		return nil, err
 	}
-	def, err := query.BaseFiles(base, p)
-	if err != nil {
-		return nil, err
-	}
-	ref, err := b.solve(ctx, def, r.Profile, "the files of "+r.Base.Ref, diagnose.Build.Explain)
-	if err != nil {
-		return nil, err
-	}
-	l := &baseReader{ctx: ctx, ref: ref, recipe: r}
 	var all []query.Installed
 	for _, d := range l.distributions(found.dirs(l)) {
 		all = append(all, query.ParseInstalled(query.Installed{Name: d.name, Version: d.version}, l.describes(d)))

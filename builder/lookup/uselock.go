@@ -46,7 +46,7 @@ func (l Locks) Python(recipes []*recipe.Recipe, text []byte) (*pylock.Lock, erro
 		}
 		return nil, nil
 	}
-	lock, err := pylock.ParseBelow(r.Above.Place(), r.Requires.Lock, text)
+	lock, err := parseLock(r, text)
 	if err != nil {
 		return nil, err
 	}
@@ -62,10 +62,15 @@ func (l Locks) Python(recipes []*recipe.Recipe, text []byte) (*pylock.Lock, erro
 	return nil, nil
 }
 
+// parseLock reads a lock of a recipe, which may name packages beside it in its workspace.
+func parseLock(r *recipe.Recipe, text []byte) (*pylock.Lock, error) {
+	return pylock.ParseBelow(r.Above.Place(), r.Requires.Lock, text)
+}
+
 // Answers reports whether a lock was made by mlbuild for just what the recipes, which are of one profile, ask for now, and on their platforms. What lies in their bases it does not say.
 func Answers(recipes []*recipe.Recipe, text []byte) bool {
 	r := recipes[0]
-	lock, err := pylock.Parse(r.Requires.Lock, text)
+	lock, err := parseLock(r, text)
 	if err != nil || lock.Tool.Inputs == "" || lock.Tool.Inputs != r.Requires.Inputs || lock.Tool.Pruning != r.Prune.Key() {
 		return false
 	}

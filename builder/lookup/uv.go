@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -102,23 +103,9 @@ func fromBase(err error, r *recipe.Recipe, base []query.Installed) error {
 	return err
 }
 
-// namesPackage reports whether a text has a package's name as a word.
+// namesPackage reports whether a text has a package's name as a word: numpy is none in numpy-stl.
 func namesPackage(text, name string) bool {
-	inName := func(r byte) bool {
-		return r == '-' || r == '_' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
-	}
-	for from := 0; ; {
-		at := strings.Index(text[from:], name)
-		if at < 0 {
-			return false
-		}
-		at += from
-		end := at + len(name)
-		if (at == 0 || !inName(text[at-1])) && (end == len(text) || !inName(text[end])) {
-			return true
-		}
-		from = at + 1
-	}
+	return regexp.MustCompile(`(?:^|[^\w-])` + regexp.QuoteMeta(name) + `(?:$|[^\w-])`).MatchString(text)
 }
 
 // settle asks uv until the answer holds no package that is bound to an index and was not asked for as such, and none in whose place the accelerator has another.
@@ -135,7 +122,7 @@ func (u UV) settle(ctx context.Context, q UVQuery, in query.ResolveInputs) ([]by
 			return nil, nil, err
 		}
 		rest, inBase := query.WithoutBase(text)
-		lock, err := pylock.ParseBelow(q.Recipe.Above.Place(), q.Recipe.Requires.Lock, rest)
+		lock, err := parseLock(q.Recipe, rest)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -197,7 +184,7 @@ func (u UV) stamp(ctx context.Context, q UVQuery, in query.ResolveInputs, a answ
 		Inputs: r.Requires.Inputs, Python: r.Python.Version, Platforms: q.Platforms,
 		Torch: r.Requires.Torch, Base: a.inBase, Via: parseVia(string(a.via)),
 	}
-	plain, err := pylock.ParseBelow(r.Above.Place(), r.Requires.Lock, a.text)
+	plain, err := parseLock(r, a.text)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -212,7 +199,7 @@ func (u UV) stamp(ctx context.Context, q UVQuery, in query.ResolveInputs, a answ
 	if err != nil {
 		return nil, nil, err
 	}
-	lock, err := pylock.ParseBelow(r.Above.Place(), r.Requires.Lock, stamped)
+	lock, err := parseLock(r, stamped)
 	return stamped, lock, err
 }
 
