@@ -87,13 +87,7 @@ func (d *Dir) selection(name string) (Selection, bool) {
 // OpenFile opens a regular file of the project by its path there, or by one that begins with ".." in the root of its workspace. A pipe, which might never say
 // anything, is none.
 func (d *Dir) OpenFile(path string) (*os.File, error) {
-	root, name := d.root, path
-	if strings.HasPrefix(path, "../") && d.above != nil {
-		root = d.above
-		if inside, err := filepath.Rel(root.Name(), filepath.Join(d.path, path)); err == nil {
-			name = inside
-		}
-	}
+	root, name := d.place(path)
 	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
@@ -124,9 +118,23 @@ func (d *Dir) note(err error) {
 	}
 }
 
+// place returns the root that a path is in, and its name there: one that begins with ".." is in the root of the workspace, where that is open.
+func (d *Dir) place(path string) (root *os.Root, name string) {
+	if strings.HasPrefix(path, "../") && d.above != nil {
+		if inside, err := filepath.Rel(d.above.Name(), filepath.Join(d.path, path)); err == nil {
+			return d.above, inside
+		}
+	}
+	return d.root, path
+}
+
 // Close remembers the sums of large files, and closes the directory.
 func (d *Dir) Close() error {
-	d.sums.save(d.root)
+	d.sums.save(func(name string) bool {
+		root, inside := d.place(name)
+		_, err := root.Lstat(inside)
+		return err == nil
+	})
 	if d.above != nil {
 		_ = d.above.Close()
 	}

@@ -98,12 +98,12 @@ func (s *sums) remember(name string, f *os.File, id identity, sum sum) {
 }
 
 // save writes the list, without files that are gone. A list that cannot be written costs the next run a read of the files.
-func (s *sums) save(root *os.Root) {
+func (s *sums) save(there func(name string) bool) {
 	if !s.fresh {
 		return
 	}
 	for name := range s.files {
-		if _, err := root.Lstat(name); err != nil {
+		if !there(name) {
 			delete(s.files, name)
 		}
 	}

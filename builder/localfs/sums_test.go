@@ -53,6 +53,30 @@ func TestSumsOfLargeFiles(t *testing.T) {
 	}
 }
 
+// TestSumsAboveTheProject: large files of a workspace's packages are read once too.
+func TestSumsAboveTheProject(t *testing.T) {
+	root, state := t.TempDir(), t.TempDir()
+	write(t, root, map[string]string{"libs/kit/model": strings.Repeat("x", 2<<20), "services/api/main.py": "x"})
+	walk := func() *Dir {
+		project := open(t, filepath.Join(root, "services/api"), state)
+		if err := project.Above(2); err != nil {
+			t.Fatal(err)
+		}
+		project.sums.clock = time.Now().Add(2 * tick)
+		if _, _, err := project.walk(t.Context(), Selection{Paths: []string{"libs/kit"}, Up: 2}); err != nil {
+			t.Fatal(err)
+		}
+		if err := project.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return project
+	}
+	walk()
+	if second := walk(); len(second.sums.files) != 1 || second.sums.fresh {
+		t.Errorf("read again: %v", second.sums.files)
+	}
+}
+
 func BenchmarkWalk(b *testing.B) {
 	for _, n := range []int{100, 10_000, 50_000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
