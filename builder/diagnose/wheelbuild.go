@@ -23,8 +23,8 @@ var buildHints = []struct {
 	match *lazyregexp.Regexp
 	hint  string
 }{
-	{lazyregexp.New(`unable to find a build program corresponding to "Unix Makefiles"`), "it lacks make in the builder stage, without which CMake finds no compiler either: system: {build: [make]}, or [build-essential] with the compilers"},
-	{lazyregexp.New(`unable to find a build program corresponding to "Ninja"`), "it lacks ninja in the builder stage, without which CMake finds no compiler either: system: {build: [ninja-build]}"},
+	{lazyregexp.New(`unable to find a build program corresponding to "(Unix Makefiles)"`), "it lacks make in the builder stage, without which CMake finds no compiler either: system: {build: [make]}, or [build-essential] with the compilers"},
+	{lazyregexp.New(`unable to find a build program corresponding to "(Ninja)"`), "it lacks ninja in the builder stage, without which CMake finds no compiler either: system: {build: [ninja-build]}"},
 	{lazyregexp.New(`Unknown compiler\(s\): \[\['cc'|CMAKE_C_COMPILER not set|no acceptable C compiler found`), "it lacks a C compiler in the builder stage: system: {build: [gcc, libc6-dev]}"},
 	{lazyregexp.New(`Unknown compiler\(s\): \[\['c\+\+'|CMAKE_CXX_COMPILER not set`), "it lacks a C++ compiler in the builder stage: system: {build: [g++]}"},
 	{lazyregexp.New(`can't find Rust compiler`), "it lacks Rust in the builder stage: system: {build: [cargo]}"},
@@ -75,8 +75,8 @@ func hintsOfBuild(name, output string) []string {
 		if len(m) > 1 {
 			hint = strings.ReplaceAll(hint, "$1", m[1])
 		}
-		if hints = append(hints, hint); len(m) > 1 || strings.Contains(hint, "finds no compiler either") {
-			break // a header that is known by name is no unknown one, and nobody looked for compilers
+		if hints = append(hints, hint); len(m) > 1 {
+			break // what is known by name is all: a header is no unknown one, and without make nobody looked for compilers
 		}
 	}
 	if hints == nil {

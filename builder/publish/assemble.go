@@ -121,11 +121,7 @@ func (r *reuse) under(remote *RemoteState, g Graph, epoch time.Time) *Exported {
 	if err != nil {
 		return nil
 	}
-	var layers []ocispecs.Descriptor
-	var diffs []digest.Digest
-	for _, l := range append(slices.Clone(r.base), r.layers...) {
-		layers, diffs = append(layers, l.desc), append(diffs, l.diff)
-	}
+	layers, diffs := listed(slices.Concat(r.base, r.layers))
 	config, err := withKeys(g.Config, map[string]any{"rootfs": ocispecs.RootFS{Type: "layers", DiffIDs: diffs}, "history": history})
 	if err != nil {
 		return nil
@@ -165,10 +161,16 @@ func (r *reuse) fill(below int, part partImage) (layers []ocispecs.Descriptor, d
 	for i, at := range r.made {
 		all[own+at] = layerRef{part.manifest.Layers[base+i], c.RootFS.DiffIDs[base+i]}
 	}
+	layers, diffs = listed(all)
+	return layers, diffs, nil
+}
+
+// listed are layers as a manifest and a config name them.
+func listed(all []layerRef) (layers []ocispecs.Descriptor, diffs []digest.Digest) {
 	for _, l := range all {
 		layers, diffs = append(layers, l.desc), append(diffs, l.diff)
 	}
-	return layers, diffs, nil
+	return layers, diffs
 }
 
 // clampedHistory is the history of a compiled config as BuildKit writes it: no entry is later than the image (patchImageConfig).
