@@ -1,17 +1,12 @@
 package integration
 
 import (
-	"archive/tar"
-	"bytes"
-	"compress/gzip"
 	"io"
-	"maps"
 	"net/http"
 	"os"
 	"path"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -241,25 +236,7 @@ func plainSdist(t *testing.T, name, version, metadata string) []byte {
 	t.Helper()
 	files := plainTree(name, version, "dependencies = ['alpha<2']\n")
 	files["PKG-INFO"] = "Metadata-Version: " + metadata + "\nName: " + name + "\nVersion: " + version + "\nRequires-Dist: alpha<2\n"
-	var b bytes.Buffer
-	gz := gzip.NewWriter(&b)
-	tw := tar.NewWriter(gz)
-	for _, file := range slices.Sorted(maps.Keys(files)) {
-		h := &tar.Header{Name: strings.ReplaceAll(name, "-", "_") + "-" + version + "/" + file, Mode: 0o644, Size: int64(len(files[file])), ModTime: time.Unix(1_700_000_000, 0)}
-		if err := tw.WriteHeader(h); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := tw.Write([]byte(files[file])); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := tw.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if err := gz.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
+	return packSdist(t, name, version, files)
 }
 
 // sourceRepositories are git repositories: one package, and one below a directory under a tag.

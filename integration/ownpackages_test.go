@@ -11,6 +11,8 @@ import (
 
 	"github.com/mlbuild/mlbuild/integration/testbed"
 	"github.com/mlbuild/mlbuild/llb/wheel/wheeltest"
+	"github.com/mlbuild/mlbuild/profiles/pylock"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // workspace is a workspace of uv: a service, packages that it requires from the workspace and by a path, one that only another requires, and one that is none.
@@ -51,21 +53,10 @@ func TestOwnPackages(t *testing.T) {
 				p.uvLock("UV_DEFAULT_INDEX=" + x.Simple())
 			}
 			r := p.variant("cpu").Recipes[0]
-			got := here{t: t, x: x, dir: p.dir}.resolve(r)
-			if got.lock == nil {
-				t.Fatalf("uv says:\n%s", got.said)
-			}
-			wheels, err := got.choose()
-			if err != nil {
-				t.Fatal(err)
-			}
+			wheels := here{t: t, x: x, dir: p.dir}.chosen(r)
 			var names []string
-			built := map[string]string{}
 			for _, w := range wheels {
 				names = append(names, w.Name)
-				if w.Source != nil {
-					built[w.Name] = w.Source.Path
-				}
 				if w.Name == "numpy" && w.Version != "1.26.4" {
 					t.Errorf("numpy %s: the workspace's constraints do not count", w.Version)
 				}
@@ -73,7 +64,7 @@ func TestOwnPackages(t *testing.T) {
 			if d := cmp.Diff(want, names); d != "" {
 				t.Errorf("packages (-want +got):\n%s", d)
 			}
-			if d := cmp.Diff(map[string]string{"by-path": "vendor/by-path", "deep": "libs/deep", "features": "libs/features"}, built); d != "" {
+			if d := cmp.Diff(map[string]string{"by-path": "vendor/by-path", "deep": "libs/deep", "features": "libs/features"}, builtFrom(wheels)); d != "" {
 				t.Errorf("built (-want +got):\n%s", d)
 			}
 			if !slices.ContainsFunc(r.Notes, func(n string) bool {
@@ -83,6 +74,31 @@ func TestOwnPackages(t *testing.T) {
 			}
 		})
 	}
+}
+
+// chosen is what the image gets of what a recipe resolves to.
+func (h here) chosen(r *recipe.Recipe) []pylock.Wheel {
+	h.t.Helper()
+	got := h.resolve(r)
+	if got.lock == nil {
+		h.t.Fatalf("uv says:\n%s", got.said)
+	}
+	wheels, err := got.choose()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return wheels
+}
+
+// builtFrom maps the packages that are built to where their sources lie.
+func builtFrom(wheels []pylock.Wheel) map[string]string {
+	built := map[string]string{}
+	for _, w := range wheels {
+		if w.Source != nil {
+			built[w.Name] = w.Source.Path
+		}
+	}
+	return built
 }
 
 // in is the project in a directory of another.
@@ -110,28 +126,17 @@ func TestMemberOfAWorkspace(t *testing.T) {
 			if exact := r.Requires.UV != nil; exact != (name == "uv.lock") {
 				t.Errorf("uv takes the packages from its lock: %t", exact)
 			}
-			got := here{t: t, x: x, dir: p.dir}.resolve(r)
-			if got.lock == nil {
-				t.Fatalf("uv says:\n%s", got.said)
-			}
-			wheels, err := got.choose()
-			if err != nil {
-				t.Fatal(err)
-			}
+			wheels := here{t: t, x: x, dir: p.dir}.chosen(r)
 			var names []string
-			built := map[string]string{}
 			for _, w := range wheels {
 				names = append(names, w.Name+" "+w.Version)
-				if w.Source != nil {
-					built[w.Name] = w.Source.Path
-				}
 			}
 			for _, want := range []string{"flask 3.1.0", "gunicorn 23.0.0", "numpy 1.26.4", "steady 1.0", "team-lib 1.4", "urgent 1.0"} {
 				if !slices.Contains(names, want) {
 					t.Errorf("no %s in %q", want, names)
 				}
 			}
-			if d := cmp.Diff(map[string]string{"by-path": "../../vendor/by-path", "deep": "../../libs/deep", "features": "../../libs/features"}, built); d != "" {
+			if d := cmp.Diff(map[string]string{"by-path": "../../vendor/by-path", "deep": "../../libs/deep", "features": "../../libs/features"}, builtFrom(wheels)); d != "" {
 				t.Errorf("built (-want +got):\n%s", d)
 			}
 		})

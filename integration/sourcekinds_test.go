@@ -72,11 +72,17 @@ func toySdist(t *testing.T, name, origin string) []byte {
 	t.Helper()
 	files := toySource(name, origin)
 	files["PKG-INFO"] = fmt.Sprintf("Metadata-Version: 2.2\nName: %s\nVersion: 1.0\n", name)
+	return packSdist(t, name, "1.0", files)
+}
+
+// packSdist packs files as the source distribution of a version.
+func packSdist(t *testing.T, name, version string, files map[string]string) []byte {
+	t.Helper()
 	var b bytes.Buffer
 	gz := gzip.NewWriter(&b)
 	tw := tar.NewWriter(gz)
 	for _, file := range slices.Sorted(maps.Keys(files)) {
-		h := &tar.Header{Name: strings.ReplaceAll(name, "-", "_") + "-1.0/" + file, Mode: 0o644, Size: int64(len(files[file])), ModTime: time.Unix(1_700_000_000, 0)}
+		h := &tar.Header{Name: strings.ReplaceAll(name, "-", "_") + "-" + version + "/" + file, Mode: 0o644, Size: int64(len(files[file])), ModTime: time.Unix(1_700_000_000, 0)}
 		if err := tw.WriteHeader(h); err != nil {
 			t.Fatal(err)
 		}
