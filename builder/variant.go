@@ -14,9 +14,11 @@ import (
 	"github.com/moby/buildkit/solver/pb"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/content/proxy"
 
 	"github.com/mlbuild/mlbuild/builder/diagnose"
+	"github.com/mlbuild/mlbuild/builder/kept"
 	"github.com/mlbuild/mlbuild/builder/limits"
 	"github.com/mlbuild/mlbuild/builder/publish"
 	"github.com/mlbuild/mlbuild/builder/trust"
@@ -34,6 +36,7 @@ type imageBuild struct {
 	lock    *publish.Lock // of the repository that the image is pushed to
 	// remote waits for what the registry answered, which is asked while the daemon is busy with its own look-ups.
 	remote func() *publish.RemoteState
+	ahead  *made // what could be decided without the daemon; nil = it has to be asked
 }
 
 // made is what the daemon made of a variant.
@@ -64,8 +67,9 @@ func (b *build) variant(ctx context.Context, v Variant) (*Image, error) {
 	defer w.Close()
 	run, options := runner{b, v, w}, b.req.options(v)
 	options.Written = &publish.Written{}
+	store := proxy.NewContentStore(b.daemon.Client.ContentClient())
 	m := &imageBuild{runner: run, publish: publish.Publisher{
-		Options: options, Registry: b.registry, Content: proxy.NewContentStore(b.daemon.Client.ContentClient()),
+		Options: options, Registry: b.registry, Content: store, Bases: b.kept(store),
 		Run: run.run, Records: b.records, Locks: b.repoLocks,
 		Local: trust.Local{Dir: recordsDir(b.req.State), Daemon: b.daemon.Identity()},
 	}}
@@ -73,6 +77,7 @@ func (b *build) variant(ctx context.Context, v Variant) (*Image, error) {
 	defer m.lock.Release()
 	m.remote = m.publish.StartLook(ctx)
 	defer m.remote()
+	m.ahead = m.decideAhead(ctx)
 	made, published, err := m.deliver(ctx)
 	if err != nil {
 		return nil, m.explain(ctx, err)
@@ -90,11 +95,19 @@ func (b *build) variant(ctx context.Context, v Variant) (*Image, error) {
 }
 
 // recordsDir is where a client with a state directory keeps its records of layers.
-func recordsDir(state string) string {
+func recordsDir(state string) string { return below(state, "layers") }
+
+// kept are the manifests and configs that this client has seen, and those of a store where it has one.
+func (b *build) kept(daemon content.Provider) kept.Store {
+	return kept.Store{Dir: below(b.req.State, "images"), Daemon: daemon}
+}
+
+// below is a directory of the client's state, "" where it has none.
+func below(state, name string) string {
 	if state == "" {
 		return ""
 	}
-	return filepath.Join(state, "layers")
+	return filepath.Join(state, name)
 }
 
 // deliver makes the variant and publishes it. Where a cache or a registry turns out to be in the way, it does so once more around it.
@@ -191,6 +204,10 @@ func (m *imageBuild) makeOnce(ctx context.Context, how attempt) (made, error) {
 			return made{}, err
 		}
 	}
+	if all := m.ahead; how == (attempt{}) && all != nil && m.idle(*all) {
+		all.Exported = *all.Plan.Here()
+		return *all, nil
+	}
 	all, unfit, err := m.export(ctx, outputs, how)
 	if err != nil || unfit == nil {
 		return all, err
@@ -226,35 +243,19 @@ func passes(err error) bool {
 	return slices.ContainsFunc(fault.All(err), func(f *fault.Fault) bool { return f.Retry && f.Code == fault.Download })
 }
 
-// function is what the daemon calls back: look up and compile every platform, decide how the image gets to its outputs, run the tests, solve.
+// function is what the daemon calls back: decide what is to be made, run the tests, solve.
 func (m *imageBuild) function(ctx context.Context, gw gateway.Client, how attempt) (all made, res *gateway.Result, err error) {
-	if all.platforms, err = m.compileAll(ctx, gw); err != nil {
+	if how == (attempt{}) && m.ahead != nil {
+		all = *m.ahead
+	} else if all, err = m.decide(ctx, gw, how); err != nil {
 		return all, nil, err
 	}
-	for _, c := range all.platforms {
-		all.notes = append(all.notes, c.found.Notes...)
-	}
-	remote := m.remote()
-	if why := remote.Refused(); why != nil { // the push would say so after the build
-		return all, nil, m.failure(false).Explain(why)
-	}
-	if why := remote.Failed(); fault.Is(why, fault.Auth) && m.publish.Pushes() {
-		return all, nil, why
-	} else if why != nil && (m.publish.Pushes() || limits.IsTimedOut(why)) {
-		first, _, _ := strings.Cut(why.Error(), "\n")
-		all.notes = append(all.notes, "everything is built and pushed, without a look at what the registry has: "+first)
-	}
-	if how.uncached {
-		remote = remote.WithoutCaches()
-	}
-	all.Decided = m.publish.Decide(ctx, remote, m.graphs(ctx, all.platforms), how.How)
-	all.notes = append(all.notes, all.Decided.Notes...)
 	if m.req.Target == stageTesting {
 		notes, err := m.test(ctx, gw, all)
 		if err != nil {
 			return all, nil, err
 		}
-		all.tested, all.notes = true, append(all.notes, notes...)
+		all.tested, all.notes = true, append(slices.Clip(all.notes), notes...)
 	}
 	if m.publish.OnlyTests() {
 		return all, gateway.NewResult(), nil
@@ -264,6 +265,46 @@ func (m *imageBuild) function(ctx context.Context, gw gateway.Client, how attemp
 	}
 	res, err = m.publish.Solve(ctx, gw, all.Decided)
 	return all, res, err
+}
+
+// idle reports whether nothing is to be done for a variant but to say where it is.
+func (m *imageBuild) idle(all made) bool {
+	return all.Plan.Here() != nil && m.req.Target != stageTesting
+}
+
+// decideAhead decides what is to be made of a variant of which the daemon need be asked nothing, nil where it must be asked: whatever is wrong it says when it is.
+func (m *imageBuild) decideAhead(ctx context.Context) *made {
+	all, err := m.decide(ctx, noGateway{}, attempt{})
+	if err != nil {
+		return nil
+	}
+	return &all
+}
+
+// decide looks up and compiles every platform, and decides how the image gets to its outputs.
+func (m *imageBuild) decide(ctx context.Context, gw gateway.Client, how attempt) (all made, err error) {
+	if all.platforms, err = m.compileAll(ctx, gw); err != nil {
+		return all, err
+	}
+	for _, c := range all.platforms {
+		all.notes = append(all.notes, c.found.Notes...)
+	}
+	remote := m.remote()
+	if why := remote.Refused(); why != nil { // the push would say so after the build
+		return all, m.failure(false).Explain(why)
+	}
+	if why := remote.Failed(); fault.Is(why, fault.Auth) && m.publish.Pushes() {
+		return all, why
+	} else if why != nil && (m.publish.Pushes() || limits.IsTimedOut(why)) {
+		first, _, _ := strings.Cut(why.Error(), "\n")
+		all.notes = append(all.notes, "everything is built and pushed, without a look at what the registry has: "+first)
+	}
+	if how.uncached {
+		remote = remote.WithoutCaches()
+	}
+	all.Decided = m.publish.Decide(ctx, remote, m.graphs(ctx, all.platforms), how.How)
+	all.notes = append(all.notes, all.Decided.Notes...)
+	return all, nil
 }
 
 // compileAll looks up and compiles every platform of the variant.

@@ -85,6 +85,8 @@ type randomProject struct {
 	repo     string
 	versions map[string]string // of the packages that it has
 	base     int
+	digests  [2]string         // of the bases, as their tags name them
+	pinned   bool              // the base is named by its digest too
 	settings map[string]string // of mlbuild.yaml
 	copies   []string          // of app.copy
 	tag      string
@@ -109,12 +111,20 @@ func newRandomProject(t *testing.T, on *farm, r *rand.Rand) *randomProject {
 	for range 4 {
 		p.change(t)
 	}
-	p.noCache = nil
+	p.noCache, p.pinned = nil, r.Intn(2) == 0
 	return p
 }
 
 func (p *randomProject) baseRef(i int) string {
 	return p.on.reg.Ref(fmt.Sprintf("%s-base%d:1", p.repo, i))
+}
+
+// wantedBase is the base as the project file names it.
+func (p *randomProject) wantedBase() string {
+	if p.pinned {
+		return p.baseRef(p.base) + "@" + p.digests[p.base]
+	}
+	return p.baseRef(p.base)
 }
 
 // newBase puts a base with files of accounts, so that there can be users, under the tag.
@@ -137,7 +147,7 @@ func (p *randomProject) newBase(t *testing.T, i int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pushBase(t, p.baseRef(i), nil, l)
+	p.digests[i] = pushBase(t, p.baseRef(i), nil, l)
 }
 
 // changes are what happens to a project and to its builder between two builds, beside edits of its files.
@@ -169,9 +179,10 @@ var changes = map[string]func(*testing.T, *randomProject){
 	"the plan": func(_ *testing.T, p *randomProject) {
 		p.settings["own"] = fmt.Sprintf("{own: %dkB, bins: %d}", 50*(1+p.Rand.Intn(4)), 1+p.Rand.Intn(3))
 	},
-	"another tag":    func(_ *testing.T, p *randomProject) { p.tag = p.word() },
-	"another client": func(t *testing.T, p *randomProject) { p.state = t.TempDir() },
-	"no cache":       func(_ *testing.T, p *randomProject) { p.noCache = ops.NoCacheAll },
+	"another tag":                     func(_ *testing.T, p *randomProject) { p.tag = p.word() },
+	"a base by its digest or its tag": func(_ *testing.T, p *randomProject) { p.pinned = !p.pinned },
+	"another client":                  func(t *testing.T, p *randomProject) { p.state = t.TempDir() },
+	"no cache":                        func(_ *testing.T, p *randomProject) { p.noCache = ops.NoCacheAll },
 	"no cache of a part": func(_ *testing.T, p *randomProject) {
 		p.noCache = ops.NoCache{[]string{"app", "wheels", "models", "base"}[p.Rand.Intn(4)]}
 	},
@@ -215,7 +226,7 @@ func (p *randomProject) save() {
 		entries = append(entries, entry{name: name, version: v, files: []string{strings.ReplaceAll(name, "-", "_") + "-" + v + "-" + pureTag + ".whl"}})
 	}
 	p.handLock(p.on.index, entries...)
-	text := "version: 1\nname: made-up\nbase: {image: \"" + p.baseRef(p.base) + "\", interpreter: /usr/bin/python3.11, glibc: \"2.36\"}\n" +
+	text := "version: 1\nname: made-up\nbase: {image: \"" + p.wantedBase() + "\", interpreter: /usr/bin/python3.11, glibc: \"2.36\"}\n" +
 		"python: {packages: [" + strings.Join(packages, ", ") + "], indexes: [{name: stand-in, url: \"" + p.on.index.Simple() + "\", default: true}]}\n" +
 		"models: " + p.setting("models", "[]") + "\nuser: " + p.setting("user", "root") + "\nlayers: " + p.setting("own", "{}") + "\ncompression: " + p.setting("compression", "zstd") + "\n" +
 		"app:\n  copy: [" + strings.Join(p.copies, ", ") + "]\n  command: [python, main.py]\n"

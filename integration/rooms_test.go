@@ -26,7 +26,7 @@ var rooms = []string{
 	"llb/counts", "llb/scripts", "llb/account", "llb/wheel", "llb/wheel/wheeltest", "llb/deb", "llb/deb/debtest", "llb/deb/state", "llb/deb/script", "llb/deb/ldcache", "llb/step", "llb/step/runner",
 	"llb/helper", "llb/helper/plain", "llb/layerplan", "llb/llbtest/plantest", "llb/ops", "llb/query", "llb/models", "llb/install", "llb/wheelbuild", "llb/projectstep", "llb/outline", "llb/llbtest", "llb",
 
-	"builder/limits", "builder/statefile", "builder/login", "builder/daemon", "builder/trust", "builder/registry", "builder/localfs", "builder/session", "builder/diagnose", "builder/lookup", "builder/publish", "builder/buildertest", "builder",
+	"builder/limits", "builder/statefile", "builder/kept", "builder/login", "builder/daemon", "builder/trust", "builder/registry", "builder/localfs", "builder/session", "builder/diagnose", "builder/lookup", "builder/publish", "builder/buildertest", "builder",
 
 	"cmd/mlbuild-unpack", "cmd/mlbuild-unpack-deb", "cmd/mlbuild-step", "cmd/mlbuild-plain", "cmd/mlbuild",
 }

@@ -1,13 +1,18 @@
 package integration
 
 import (
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
 	"testing"
 
+	controlapi "github.com/moby/buildkit/api/services/control"
+
 	"github.com/mlbuild/mlbuild/builder"
 	"github.com/mlbuild/mlbuild/builder/publish"
+	"github.com/mlbuild/mlbuild/integration/testbed"
 )
 
 // blobs matches the path of a blob of the test's repository.
@@ -72,6 +77,72 @@ func TestUnchangedImageIsNotPushed(t *testing.T) {
 	}
 	wantRoute(t, more, publish.PartPush)
 	n.tagged(t, more.Digest)
+}
+
+// TestUnchangedImageIsNotBuilt: a locked project whose image is under its tag is no build to the daemon, and what the client keeps of the base is not believed where it
+// was changed.
+func TestUnchangedImageIsNotBuilt(t *testing.T) {
+	n := newBench(t)
+	p := tiny(t, testbed.NewIndex(t, testbed.IndexOptions{}), "")
+	p.lock(n.b, "cpu", builder.LockOptions{})
+	p.pinFile(n.b)
+	req := p.request(p.variant("cpu", n.reg.Ref("unbuilt:1")))
+	req.BuildLock, req.Locked = []byte(p.read("mlbuild.lock")), true
+	build := func(what string, builds bool) builder.Image {
+		t.Helper()
+		before := n.builds()
+		image := mustBuild(t, n.b, req).Images[0]
+		if got := n.builds() - before; (got > 0) != builds {
+			t.Errorf("%s: the daemon's history has %d builds more, want some: %t", what, got, builds)
+		}
+		return image
+	}
+	first := build("the first", true)
+	again := build("unchanged", false)
+	if again.Digest != first.Digest || again.Config != first.Config || again.Ran+again.Cached != 0 || again.Layers.New != 0 || again.Size != first.Size {
+		t.Errorf("unchanged: %+v after %+v", again, first)
+	}
+	wantRoute(t, again, publish.Nothing)
+
+	p.write("main.py", "print('edited')\n")
+	edited := build("edited", true)
+	if edited.Digest == first.Digest || edited.Layers.New != 1 {
+		t.Errorf("edited: %+v", edited)
+	}
+	kept, err := filepath.Glob(filepath.Join(p.state, "images", "*"))
+	if err != nil || len(kept) != 3 {
+		t.Fatalf("%d blobs of the base are kept, want its index, manifest and config (%v)", len(kept), err)
+	}
+	for _, name := range kept {
+		if err := os.WriteFile(name, []byte("{}"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if image := build("with a damaged state", true); image.Digest != edited.Digest {
+		t.Errorf("with a damaged state: %s after %s", image.Digest, edited.Digest)
+	}
+	if image := build("after it was mended", false); image.Digest != edited.Digest {
+		t.Errorf("after it was mended: %s after %s", image.Digest, edited.Digest)
+	}
+}
+
+// builds counts the builds in the daemon's history.
+func (n *bench) builds() (count int) {
+	n.t.Helper()
+	stream, err := clientOf(n.t, n.d).ControlClient().ListenBuildHistory(n.t.Context(), &controlapi.BuildHistoryRequest{EarlyExit: true})
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	for {
+		_, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return count
+		}
+		if err != nil {
+			n.t.Fatal(err)
+		}
+		count++
+	}
 }
 
 // wantRoute wants an image to have got to the registry that way, and that a reason is told.

@@ -130,6 +130,7 @@ func (p Publisher) remember(ctx context.Context, m Made, cache digest.Digest) []
 	b := m.Remote.beliefs
 	if next, changed := renewed(b.local, layers, registry.Tag(own), cache); changed {
 		_ = p.Local.Write(own, next) // a client without a state directory has none
+		seeBase(ctx, p.Bases, m.Graphs)
 	}
 	key, ok := signer(p.Keys)
 	if !ok || p.NoOwnCache || m.Remote.unknown {
@@ -143,6 +144,13 @@ func (p Publisher) remember(ctx context.Context, m Made, cache digest.Digest) []
 		return []Unkept{{recordOf(own, key), err}}
 	}
 	return nil
+}
+
+// seeBase reads the base's manifest and config, which are kept then: the next build need not ask the daemon for them.
+func seeBase(ctx context.Context, bases content.Provider, graphs []Graph) {
+	if len(graphs) == 1 && len(graphs[0].Base) > 0 {
+		_, _ = baseLayers(ctx, bases, graphs[0])
+	}
 }
 
 // writeRecord puts a signed record under a tag. It keeps the blobs of the image, or of the cache where the image is no single one.

@@ -32,7 +32,8 @@ type Run struct {
 type Publisher struct {
 	Options
 	Registry *registry.Client
-	Content  Store // what the daemon holds
+	Content  Store            // what the daemon holds
+	Bases    content.Provider // manifests and configs of bases
 	Run      func(context.Context, Run, gateway.BuildFunc) (*bkclient.SolveResponse, error)
 	Records  *Records
 	Locks    *RepoLocks
@@ -117,7 +118,7 @@ func (p Publisher) refusal(ctx context.Context, remote *RemoteState) error {
 // Decide decides how the image gets to its outputs, see the function of that name.
 func (p Publisher) Decide(ctx context.Context, remote *RemoteState, graphs []Graph, how How) Decided {
 	if !how.Whole {
-		remote = confirm(ctx, p.Registry, p.Content, p.Options, remote, graphs)
+		remote = confirm(ctx, p.Registry, p.Bases, p.Options, remote, graphs)
 	}
 	d := Decided{Graphs: graphs, Remote: remote, Plan: Decide(p.Options, remote, graphs, how)}
 	if n := len(remote.lost); n > 0 {

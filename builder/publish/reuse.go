@@ -126,7 +126,7 @@ func (s *RemoteState) below() []layerRef {
 }
 
 // confirm finds out of the layers that may be taken for some graphs, the base's among them, whether the repository has them.
-func confirm(ctx context.Context, r *registry.Client, daemon content.Provider, o Options, remote *RemoteState, graphs []Graph) *RemoteState {
+func confirm(ctx context.Context, r *registry.Client, bases content.Provider, o Options, remote *RemoteState, graphs []Graph) *RemoteState {
 	if mayReuse(o, remote, graphs) != nil || !remote.keyed() {
 		return remote
 	}
@@ -135,7 +135,7 @@ func confirm(ctx context.Context, r *registry.Client, daemon content.Provider, o
 		return remote
 	}
 	next := *remote
-	if next.base, err = baseLayers(ctx, daemon, graphs[0]); err != nil {
+	if next.base, err = baseLayers(ctx, bases, graphs[0]); err != nil {
 		next.base = nil // the daemon exports the base
 	}
 	var ask []ocispecs.Descriptor
