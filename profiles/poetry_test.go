@@ -182,3 +182,47 @@ func TestDynamicDependencies(t *testing.T) {
 		}
 	}
 }
+
+// TestPoetryPlaces: packages that Poetry takes from a path, a URL or git come from there, whether [project] names them or [tool.poetry] alone.
+func TestPoetryPlaces(t *testing.T) {
+	const places = `[tool.poetry.dependencies]
+python = "^3.11"
+near = {path = "libs/near", develop = true, extras = ["fast"]}
+ready = {path = "wheels/ready-1.0-py3-none-any.whl"}
+web = {url = "https://files.example/web-1.0-py3-none-any.whl"}
+repo = {git = "https://git.example/repo.git", rev = "0123456789012345678901234567890123456789"}
+plain = "^1.0"
+[tool.poetry.group.test.dependencies]
+checks = {path = "libs/checks"}
+`
+	for _, c := range []struct{ name, head, plain string }{
+		{"Poetry alone", "", ">=1.0,<2.0"},
+		{"beside [project]", "[project]\nname = 'app'\nversion = '1'\nrequires-python = '>=3.11'\ndependencies = ['near (>=0)', 'ready', 'Web; sys_platform == \"linux\"', 'repo', 'plain']\n", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			files := memory{
+				"pyproject.toml": c.head + places, "libs/near/pyproject.toml": "[tool.poetry]\nname = 'near'\nversion = '1'\n[tool.poetry.dependencies]\nfar = {path = '../far'}\n",
+				"libs/far/setup.py": "from setuptools import setup\nsetup()\n", "libs/checks/setup.py": "from setuptools import setup\nsetup()\n",
+				"wheels/ready-1.0-py3-none-any.whl": "PK", "main.py": "", FileName: "python: {project: ., groups: [test]}\n",
+			}
+			r := resolveMemory(t, files, Selection{})
+			var local []string
+			for _, l := range r.Requires.Local {
+				local = append(local, l.Path)
+			}
+			if d := cmp.Diff([]string{"libs/checks", "libs/far", "libs/near", "wheels/ready-1.0-py3-none-any.whl"}, local); d != "" {
+				t.Errorf("packages in the project (-want +got):\n%s", d)
+			}
+			data := r.Requires.Project.File.Data
+			for _, part := range []string{
+				"'near[fast]'", "'ready'", "'far'", "'repo @ git+https://git.example/repo.git@0123456789012345678901234567890123456789'", "'plain" + c.plain + "'", "test = ['checks']",
+				"[tool.uv.sources.near]\npath = '../local/libs/near'", "[tool.uv.sources.far]\npath = '../local/libs/far'",
+				"[tool.uv.sources.ready]\npath = '../local/wheels/ready-1.0-py3-none-any.whl'", "@ https://files.example/web-1.0-py3-none-any.whl",
+			} {
+				if !strings.Contains(data, part) {
+					t.Errorf("uv's pyproject.toml does not have %s:\n%s", part, data)
+				}
+			}
+		})
+	}
+}

@@ -78,7 +78,9 @@ func (s *uvWorkspace) own(t files.Tree, py *Pyproject, name string) (p ownPackag
 			if !path.IsAbs(text) {
 				p.dir = t.FromRoot(path.Join(t.InRoot(path.Dir(from.path)), text))
 			}
-			p.py = pyprojectIn(t, p.dir)
+			if p.py = pyprojectIn(t, p.dir); p.py != nil {
+				fromPoetry(&yamldoc.Report{}, p.py) // what is wrong in it says its build
+			}
 			return p, true
 		}
 	}

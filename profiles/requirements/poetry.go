@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
@@ -59,6 +60,8 @@ func fromPoetry(report *yamldoc.Report, py *Pyproject) {
 		py.Project.Dependencies, py.Project.OptionalDependencies = own.Dependencies, own.OptionalDependencies
 		py.Project.RequiresPython = cmp.Or(py.Project.RequiresPython, own.RequiresPython)
 		py.dependenciesKnown()
+	default:
+		withPoetryPlaces(report, py)
 	}
 	groups := map[string]poetryGroup{}
 	if len(tool.Dev) > 0 {
@@ -79,6 +82,54 @@ func fromPoetry(report *yamldoc.Report, py *Pyproject) {
 		py.DependencyGroups[name] = poetryGroupItems(report, py, groups[name])
 		py.rewritten = true
 	}
+}
+
+// withPoetryPlaces writes into the requirements of [project] where [tool.poetry.dependencies] says that their packages lie: under a URL, in git or in a directory.
+func withPoetryPlaces(report *yamldoc.Report, py *Pyproject) {
+	py.Project.Dependencies = placedByPoetry(report, py, py.Project.Dependencies)
+	for _, extra := range recipe.SortedKeys(py.Project.OptionalDependencies) {
+		py.Project.OptionalDependencies[extra] = placedByPoetry(report, py, py.Project.OptionalDependencies[extra])
+	}
+}
+
+// placedByPoetry are requirements with the places that Poetry names; their extras and markers stay.
+func placedByPoetry(report *yamldoc.Report, py *Pyproject, lines []string) []string {
+	var all []string
+	for _, line := range lines {
+		q, err := pypi.ParseRequirement(line)
+		name, placed := py.Tool.Poetry.placed(q.Name)
+		if err != nil || q.URL != "" || !placed {
+			all = append(all, line)
+			continue
+		}
+		py.rewritten = true
+		for _, written := range poetryLines(report, py, poetryKey, map[string]any{name: py.Tool.Poetry.Dependencies[name]}, nil) {
+			if rest := strings.TrimPrefix(written, name); !strings.HasPrefix(rest, "[") {
+				written = name + q.ExtrasText() + rest
+			}
+			written = withMarker(written, markerText(line))
+			py.move(written, py.keyAt(poetryKey+"."+name))
+			all = append(all, written)
+		}
+	}
+	return all
+}
+
+// placed is the key of a dependency of which Poetry says where it lies; ok is false where it comes from an index.
+func (tool *poetryTool) placed(name string) (key string, ok bool) {
+	for _, key := range recipe.SortedKeys(tool.Dependencies) {
+		alternatives, several := tool.Dependencies[key].([]any)
+		if !several {
+			alternatives = []any{tool.Dependencies[key]}
+		}
+		if pypi.Normalize(key) == name && slices.ContainsFunc(alternatives, func(written any) bool {
+			d := poetryDependency(written)
+			return d.git+d.url+d.path != ""
+		}) {
+			return key, true
+		}
+	}
+	return "", false
 }
 
 // poetryGroupItems writes a group of Poetry as PEP 735 has it.
@@ -144,6 +195,9 @@ func poetryLines(report *yamldoc.Report, py *Pyproject, key string, dependencies
 			}
 			at := py.keyAt(key + "." + name)
 			line, err := d.requirement(name)
+			if d.path != "" {
+				py.fromPath(name, d, at)
+			}
 			if err != nil {
 				report.Specf(at, "%s of [tool.poetry] %s", name, err).Hint("write it under [project] dependencies as pip reads it, or name it in python.packages")
 				continue
@@ -155,12 +209,24 @@ func poetryLines(report *yamldoc.Report, py *Pyproject, key string, dependencies
 	return lines
 }
 
+// fromPath notes where a package lies that Poetry takes from a path, as [tool.uv.sources] does.
+func (p *Pyproject) fromPath(name string, d poetryDep, at fault.Position) {
+	if p.Tool.UV == nil {
+		p.Tool.UV = &uvTool{}
+	}
+	if p.Tool.UV.Sources == nil {
+		p.Tool.UV.Sources = map[string]any{}
+	}
+	p.Tool.UV.Sources[name] = map[string]any{"path": d.path, "editable": d.develop}
+	p.move("tool.uv.sources."+name, at)
+}
+
 // poetryDep is one dependency in any of Poetry's forms.
 type poetryDep struct {
 	version, markers, python, platform  string
 	source, git, rev, url, path, subdir string
 	extras                              []string
-	optional                            bool
+	optional, develop                   bool
 }
 
 // poetryDependency reads a version or a table.
@@ -182,6 +248,7 @@ func poetryDependency(written any) poetryDep {
 		git: text("git"), rev: text("rev", "tag", "branch"), url: text("url"), path: text("path", "file"), subdir: text("subdirectory"),
 	}
 	d.optional, _ = table["optional"].(bool)
+	d.develop, _ = table["develop"].(bool)
 	if extras, ok := table["extras"].([]any); ok {
 		for _, e := range extras {
 			d.extras = append(d.extras, fmt.Sprint(e))
@@ -190,7 +257,7 @@ func poetryDependency(written any) poetryDep {
 	return d
 }
 
-// requirement writes a dependency as PEP 508 has it.
+// requirement writes a dependency as PEP 508 has it: one from a path by its name alone.
 func (d poetryDep) requirement(name string) (string, error) {
 	line := name
 	if len(d.extras) > 0 {
@@ -208,7 +275,6 @@ func (d poetryDep) requirement(name string) (string, error) {
 	case d.url != "":
 		line += " @ " + d.url
 	case d.path != "":
-		return "./" + strings.TrimPrefix(d.path, "./"), nil
 	default:
 		spec, err := poetryConstraint(d.version)
 		if err != nil {

@@ -46,7 +46,8 @@ func TestPoetryDependencies(t *testing.T) {
 		{table("git", "https://git.example/x.git", "tag", "v1", "subdirectory", "py"), "x @ git+https://git.example/x.git@v1#subdirectory=py"},
 		{table("git", "git@git.example:team/x.git"), "x @ git+ssh://git@git.example/team/x.git"},
 		{table("url", "https://files.example/x-1-py3-none-any.whl"), "x @ https://files.example/x-1-py3-none-any.whl"},
-		{table("path", "./libs/x", "develop", true), "./libs/x"},
+		{table("path", "./libs/x", "develop", true), "x"},
+		{table("path", "../x", "extras", []any{"a"}, "markers", "sys_platform == 'linux'"), "x[a] ; sys_platform == 'linux'"},
 	} {
 		got, err := poetryDependency(c.in).requirement("x")
 		if err != nil || got != c.want {

@@ -38,7 +38,7 @@ type Pyproject struct {
 
 	places    *tomltext.Places
 	rewritten bool                      // Project or DependencyGroups say more than the file does in the standard's terms
-	moved     map[string]fault.Position // of requirements that are not written so in the file
+	moved     map[string]fault.Position // of requirements, and keys, that are not written so in the file
 }
 
 // projectTable is [project].
@@ -85,8 +85,13 @@ func (p *Pyproject) at(key string) fault.Position {
 	return p.places.Position(p.path, key)
 }
 
-// keyAt is the place of a key itself.
-func (p *Pyproject) keyAt(key string) fault.Position { return p.places.Position(p.path, key) }
+// keyAt is the place of a key itself, or where Poetry says the same.
+func (p *Pyproject) keyAt(key string) fault.Position {
+	if at, ok := p.moved[key]; ok {
+		return at
+	}
+	return p.places.Position(p.path, key)
+}
 
 // File is its path in the project.
 func (p *Pyproject) File() string { return p.path }
