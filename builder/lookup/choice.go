@@ -21,8 +21,9 @@ type Choice struct {
 	Spared    []pylock.Wheel      // which the base makes unnecessary
 	CUDA      string              // that the packages are built for, "" = none
 	Glibc     string              // of the base that they are chosen for, "" = unknown
-	Needs     map[string][]string // package → the packages that it needs; nil where nothing is built and no bake step names its packages
+	Needs     map[string][]string // package → the packages that it needs, for builds from source; empty where the lock says nothing of that, nil where nothing is built
 	Asked     map[string]string   // package that is built → who requires it; nil where nothing is built
+	BakeNeeds map[string][]string // package → the packages that it needs, for bake steps that name theirs; nil where none does, or the lock does not say it
 	Pruned    []Pruned            // what each rule leaves out; nil = nothing is pruned, or nobody counted
 	Notes     []string            // that a user should know
 	BaseNotes []string            // of what the base has; they are told after all others
@@ -61,19 +62,42 @@ func Choose(r *recipe.Recipe, lock *pylock.Lock, glibc string, base Contents) (C
 	c.Spared = bySpared(slices.Concat(c.Spared, taken))
 	c.Wheels = withProject(r.Builder.Project, c.Wheels)
 	if wheelbuild.Any(c.Wheels) {
-		c.Needs, c.Asked = lock.Needs(), whoAsks(r, lock, c.Wheels)
+		c.Needs, c.Asked = buildNeeds(r, lock, c.Wheels), whoAsks(r, lock, c.Wheels)
 	}
-	if slices.ContainsFunc(r.Bake, func(b recipe.Bake) bool { return b.Needs != nil }) {
-		if c.Needs = lock.Needs(); len(c.Needs) == 0 && lock.Tool.Inputs == "" { // a lock of another tool that does not say it
-			c.Needs = nil
-		}
-	}
-	for _, p := range r.Builder.Packages {
-		if p.All && c.Needs != nil {
-			c.Needs[p.Name] = packageNames(c.Wheels)
-		}
-	}
+	c.BakeNeeds = bakeNeeds(r, lock, c.Wheels)
 	return c, checkNeeds(r, slices.Concat(c.Wheels, c.Spared))
+}
+
+// buildNeeds is what a lock says of who needs whom, and what the project file says of packages that need all others. It is empty where the lock says nothing: builds
+// then see all packages, which a few words of the project file must not change.
+func buildNeeds(r *recipe.Recipe, lock *pylock.Lock, wheels []pylock.Wheel) map[string][]string {
+	needs := lock.Needs()
+	if len(needs) == 0 {
+		return needs
+	}
+	return withAllNeeded(r, needs, wheels)
+}
+
+// bakeNeeds is the same for bake steps that name the packages that they need. In a lock of mlbuild's own nobody needs another where it says nothing.
+func bakeNeeds(r *recipe.Recipe, lock *pylock.Lock, wheels []pylock.Wheel) map[string][]string {
+	if !slices.ContainsFunc(r.Bake, func(b recipe.Bake) bool { return b.Needs != nil }) {
+		return nil
+	}
+	needs := lock.Needs()
+	if len(needs) == 0 && lock.Tool.Inputs == "" {
+		return nil
+	}
+	return withAllNeeded(r, needs, wheels)
+}
+
+// withAllNeeded adds to needs the packages of which the project file says that they need all others.
+func withAllNeeded(r *recipe.Recipe, needs map[string][]string, wheels []pylock.Wheel) map[string][]string {
+	for _, p := range r.Builder.Packages {
+		if p.All {
+			needs[p.Name] = packageNames(wheels)
+		}
+	}
+	return needs
 }
 
 // packageNames are the names of packages, in their order.

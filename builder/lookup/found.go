@@ -51,7 +51,7 @@ type Packages struct {
 // All are the wheels of the runtime and those that only the stage has.
 func (p Packages) All() []pylock.Wheel { return slices.Concat(p.Runtime.Wheels, p.Stage.Wheels) }
 
-// needs and asked are those of all wheels.
+// needs and asked are those of all wheels, for builds from source.
 func (p Packages) needs() map[string][]string {
 	if p.Stage.Needs != nil {
 		return p.Stage.Needs
@@ -199,7 +199,7 @@ func (f Found) Inputs() llb.Inputs {
 	return llb.Inputs{
 		Base: f.Base.Image, Interpreter: f.Base.Contents.Interpreter, Shared: f.Base.Contents.Shared, Replaced: f.Base.Contents.replaced(f.Packages.All()), Env: f.Env(),
 		Images: f.Base.Images, Wheels: f.Packages.Runtime.Wheels, Extra: f.Packages.Stage.Wheels,
-		Build: f.Build, Needs: f.Packages.needs(), System: f.System.List, Models: f.Models, Tool: f.ModelTool,
+		Build: f.Build, Needs: f.Packages.Runtime.BakeNeeds, System: f.System.List, Models: f.Models, Tool: f.ModelTool,
 	}
 }
 

@@ -116,12 +116,12 @@ func (in ResolveInputs) compile(r *recipe.Recipe, s ops.Group) ([]bkllb.RunOptio
 	return append(opts, ops.IndexSecrets(r.Requires.Indexes)...), nil
 }
 
-// resolveScript hands the arguments to uv twice: once for the lock, once for the reasons; the second run starts from the versions of the lock and takes everything
+// lockScript hands the arguments to uv twice: once for the lock, once for the reasons; the second run starts from the versions of the lock and takes everything
 // from uv's cache, without asking whether it is as new as can be. A version that comes
 // as source alone is a version like any other, so builds may be asked for their metadata. Where one of them fails, nothing is built as long as that is
 // possible: a package that uv says it cannot do without is allowed by its name, and all of them where it gives none. With a third argument the first build
 // ends it, and has nothing installed for it.
-const resolveScript = ops.IndexScript + `
+const lockScript = ops.IndexScript + `
 platform=$1 stop=${3:-}
 IFS='
 '
@@ -172,22 +172,22 @@ until lock "$@"; do
   fi
 done
 versions /out/pylock.toml > /out/via.txt 2> "$work/said" || :
-` + reasonsScript
-
-// reasonsScript is the second run; with what the base has it keeps that as the first does.
-const (
-	reasonsScript = `compile "$@" --offline --output-file /out/via.txt || compile "$@" --output-file /out/via.txt || : > /out/via.txt
 `
-	withBaseScript = `cat base.txt >> /out/via.txt
-`
-)
 
-// script is resolveScript for a question.
+// baseScript has the second run keep what the base has, as the first does.
+const baseScript = `cat base.txt >> /out/via.txt
+`
+
+// reasonsScript is the second run.
+const reasonsScript = `compile "$@" --offline --output-file /out/via.txt || compile "$@" --output-file /out/via.txt || : > /out/via.txt
+`
+
+// script is what the step runs.
 func (in ResolveInputs) script() string {
 	if len(in.Base) == 0 {
-		return resolveScript
+		return lockScript + reasonsScript
 	}
-	return strings.TrimSuffix(resolveScript, reasonsScript) + withBaseScript + reasonsScript
+	return lockScript + baseScript + reasonsScript
 }
 
 // resolveSources is the directory in which uv runs: our own pyproject.toml, the project's files under their own paths, those of the base, and an

@@ -152,7 +152,8 @@ func TestIndexSecretNames(t *testing.T) {
 
 // TestResolveScript runs the script with a uv that writes down how it was called.
 func TestResolveScript(t *testing.T) {
-	llbtest.Shell(t, resolveScript)
+	llbtest.Shell(t, ResolveInputs{}.script())
+	llbtest.Shell(t, ResolveInputs{Base: []Installed{{}}}.script())
 	dir := t.TempDir()
 	uv := filepath.Join(dir, "uv")
 	fake := "#!/bin/sh\nprintf '%s\\n' \"$#\" \"$@\" >>" + dir + "/calls\nenv | grep -E '^(UV|MLBUILD)_INDEX' | sort >" + dir + "/env\n"
@@ -164,7 +165,7 @@ func TestResolveScript(t *testing.T) {
 		os.WriteFile(filepath.Join(dir, "previous.toml"), []byte("previous"), 0o644)); err != nil {
 		t.Fatal(err)
 	}
-	script := strings.NewReplacer("/uv/bin/uv", uv, "/out/", dir+"/").Replace(resolveScript)
+	script := strings.NewReplacer("/uv/bin/uv", uv, "/out/", dir+"/").Replace(ResolveInputs{}.script())
 	cmd := exec.CommandContext(t.Context(), "/bin/sh", "-euc", script, "sh", "--universal", "pyproject.toml\nproject/with space/*.txt")
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "MLBUILD_INDEX_CORP=me:pa:ss $HOME'\"", "MLBUILD_INDEX_TOKEN=__token__:t0ken")
@@ -209,7 +210,7 @@ func TestResolveScriptAllowsBuilds(t *testing.T) {
 			if err := os.WriteFile(uv, []byte(fake), 0o755); err != nil {
 				t.Fatal(err)
 			}
-			script := strings.NewReplacer("/uv/bin/uv", uv, "/out/", dir+"/").Replace(resolveScript)
+			script := strings.NewReplacer("/uv/bin/uv", uv, "/out/", dir+"/").Replace(ResolveInputs{}.script())
 			cmd := exec.CommandContext(t.Context(), "/bin/sh", "-euc", script, "sh", "--universal", "pyproject.toml")
 			cmd.Dir = dir
 			out, err := cmd.CombinedOutput()
@@ -238,7 +239,7 @@ func TestResolveScriptReasons(t *testing.T) {
 			if err := errors.Join(os.WriteFile(uv, []byte(fake), 0o755), os.WriteFile(filepath.Join(dir, "given"), []byte(lock), 0o644)); err != nil {
 				t.Fatal(err)
 			}
-			script := strings.NewReplacer("/uv/bin/uv", uv, "/out/", dir+"/").Replace(resolveScript)
+			script := strings.NewReplacer("/uv/bin/uv", uv, "/out/", dir+"/").Replace(ResolveInputs{}.script())
 			cmd := exec.CommandContext(t.Context(), "/bin/sh", "-euc", script, "sh", "--universal", "pyproject.toml")
 			cmd.Dir = dir
 			if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
@@ -266,7 +267,7 @@ func TestResolveScriptStops(t *testing.T) {
 			if err := errors.Join(os.WriteFile(uv, []byte("#!/bin/sh\necho x >> "+dir+"/calls\n"+c.uv+"\n"), 0o755), os.WriteFile(filepath.Join(dir, "previous.toml"), []byte("previous"), 0o644)); err != nil {
 				t.Fatal(err)
 			}
-			script := strings.NewReplacer("/uv/bin/uv", uv, "/out/", dir+"/").Replace(resolveScript)
+			script := strings.NewReplacer("/uv/bin/uv", uv, "/out/", dir+"/").Replace(ResolveInputs{}.script())
 			cmd := exec.CommandContext(t.Context(), "/bin/sh", "-euc", script, "sh", "--universal", "pyproject.toml", "stop")
 			cmd.Dir = dir
 			if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {

@@ -14,7 +14,7 @@ import (
 
 // Inputs is what building packages from source needs that has to be looked up.
 type Inputs struct {
-	Needs    map[string][]string // package → the packages that it needs, as far as the lock says it
+	Needs    map[string][]string // package → the packages that it needs; empty = the lock says nothing of that
 	Asked    map[string]string   // package that is built → who requires it, for people
 	Glibc    string              // of the base, "2.36"; "" = unknown
 	Tool     ops.Base            // image in which uv is brought, on the daemon's own platform
@@ -79,7 +79,7 @@ func Layers(sources []pylock.Wheel, image Image, in Inputs, set ops.Setting) (op
 }
 
 // Subset returns the layers of some of an image's packages with all that they need, and of no others: those of the image where they hold one package alone, else layers that are no
-// part of it. needs is as in Inputs; nil = unknown: then all packages come.
+// part of it. needs maps a package to those that it needs; nil = unknown: then all packages come.
 func Subset(names []string, image Image, needs map[string][]string, set ops.Setting) (layers []bkllb.State) {
 	if len(names) == 0 {
 		return nil
