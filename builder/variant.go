@@ -6,13 +6,10 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	bkclient "github.com/moby/buildkit/client"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
-	"github.com/moby/buildkit/solver/pb"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/content/proxy"
@@ -22,7 +19,6 @@ import (
 	"github.com/mlbuild/mlbuild/builder/limits"
 	"github.com/mlbuild/mlbuild/builder/publish"
 	"github.com/mlbuild/mlbuild/builder/trust"
-	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 )
 
@@ -241,122 +237,6 @@ func (m *imageBuild) export(ctx context.Context, outputs []bkclient.ExportEntry,
 // passes reports whether an error is a download that may succeed when it is tried again.
 func passes(err error) bool {
 	return slices.ContainsFunc(fault.All(err), func(f *fault.Fault) bool { return f.Retry && f.Code == fault.Download })
-}
-
-// function is what the daemon calls back: decide what is to be made, run the tests, solve.
-func (m *imageBuild) function(ctx context.Context, gw gateway.Client, how attempt) (all made, res *gateway.Result, err error) {
-	if how == (attempt{}) && m.ahead != nil {
-		all = *m.ahead
-	} else if all, err = m.decide(ctx, gw, how); err != nil {
-		return all, nil, err
-	}
-	if m.req.Target == stageTesting {
-		notes, err := m.test(ctx, gw, all)
-		if err != nil {
-			return all, nil, err
-		}
-		all.tested, all.notes = true, append(slices.Clip(all.notes), notes...)
-	}
-	if m.publish.OnlyTests() {
-		return all, gateway.NewResult(), nil
-	}
-	if all.Plan.Here() != nil {
-		return all, nil, errHere
-	}
-	res, err = m.publish.Solve(ctx, gw, all.Decided)
-	return all, res, err
-}
-
-// idle reports whether nothing is to be done for a variant but to say where it is.
-func (m *imageBuild) idle(all made) bool {
-	return all.Plan.Here() != nil && m.req.Target != stageTesting
-}
-
-// decideAhead decides what is to be made of a variant of which the daemon need be asked nothing, nil where it must be asked: whatever is wrong it says when it is.
-func (m *imageBuild) decideAhead(ctx context.Context) *made {
-	all, err := m.decide(ctx, noGateway{}, attempt{})
-	if err != nil {
-		return nil
-	}
-	return &all
-}
-
-// decide looks up and compiles every platform, and decides how the image gets to its outputs.
-func (m *imageBuild) decide(ctx context.Context, gw gateway.Client, how attempt) (all made, err error) {
-	if all.platforms, err = m.compileAll(ctx, gw); err != nil {
-		return all, err
-	}
-	for _, c := range all.platforms {
-		all.notes = append(all.notes, c.found.Notes...)
-	}
-	remote := m.remote()
-	if why := remote.Refused(); why != nil { // the push would say so after the build
-		return all, m.failure(false).Explain(why)
-	}
-	if why := remote.Failed(); fault.Is(why, fault.Auth) && m.publish.Pushes() {
-		return all, why
-	} else if why != nil && (m.publish.Pushes() || limits.IsTimedOut(why)) {
-		first, _, _ := strings.Cut(why.Error(), "\n")
-		all.notes = append(all.notes, "everything is built and pushed, without a look at what the registry has: "+first)
-	}
-	if how.uncached {
-		remote = remote.WithoutCaches()
-	}
-	all.Decided = m.publish.Decide(ctx, remote, m.graphs(ctx, all.platforms), how.How)
-	all.notes = append(all.notes, all.Decided.Notes...)
-	return all, nil
-}
-
-// compileAll looks up and compiles every platform of the variant.
-func (m *imageBuild) compileAll(ctx context.Context, gw gateway.Client) ([]platformBuild, error) {
-	lock, err := m.usable(m.v)
-	if err != nil {
-		return nil, err
-	}
-	a, all := m.asker(gw, m.v, m.w), make([]platformBuild, len(m.v.Recipes))
-	eg, egctx := errgroup.WithContext(ctx)
-	for i, r := range m.v.Recipes {
-		eg.Go(func() (err error) {
-			if all[i], err = m.compile(egctx, a, r, lock); err == nil {
-				m.w.Learn(all[i].graph.Steps)
-			}
-			return err
-		})
-	}
-	return all, eg.Wait()
-}
-
-// graphs are what is published of the platforms. Without a push nobody asks what their layers are known by.
-func (m *imageBuild) graphs(ctx context.Context, platforms []platformBuild) []publish.Graph {
-	all := make([]publish.Graph, len(platforms))
-	for i, c := range platforms {
-		all[i] = m.graphOf(c)
-		if m.publish.Pushes() {
-			all[i].Sent = sentKeys(ctx, m.project, c.graph.Sent)
-			all[i].Steady = func(layer int) bool { return steady(m.project, c.graph.Sent[layer]) }
-		}
-	}
-	return all
-}
-
-func (m *imageBuild) graphOf(c platformBuild) publish.Graph {
-	return publish.Graph{
-		Graph: c.graph, Base: c.inputs.Base.Config.RootFS.DiffIDs, BaseRef: c.inputs.Base.Ref,
-		Apart: func() ([]*pb.Definition, error) { return m.apart(c) },
-		Explain: func(ctx context.Context, gw gateway.Client, err error) error {
-			return m.failed(m.v.Profile, m.w).Download(ctx, gw, c.found.Recipe, c.found.Downloads(), err)
-		},
-	}
-}
-
-// apart compiles each layer of a platform by itself, with the project's files from the second session.
-func (b *build) apart(c platformBuild) ([]*pb.Definition, error) {
-	second, err := b.second.get()
-	if err != nil {
-		return nil, err
-	}
-	c.inputs.Session, c.inputs.NoCache = b.session(second), nil
-	return llb.Layers(c.found.Recipe, c.inputs)
 }
 
 // runner runs one variant's builds on the daemon, which the watcher follows.
