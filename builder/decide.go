@@ -15,9 +15,9 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/fault"
 )
 
-// function is what the daemon calls back: decide what is to be made, run the tests, solve.
+// function is what the daemon calls back: decide what is to be made, unless that was done ahead, run the tests, solve.
 func (m *imageBuild) function(ctx context.Context, gw gateway.Client, how attempt) (all made, res *gateway.Result, err error) {
-	if how == (attempt{}) && m.ahead != nil {
+	if m.decidedAhead(how) {
 		all = *m.ahead
 	} else if all, err = m.decide(ctx, gw, how); err != nil {
 		return all, nil, err
@@ -37,20 +37,6 @@ func (m *imageBuild) function(ctx context.Context, gw gateway.Client, how attemp
 	}
 	res, err = m.publish.Solve(ctx, gw, all.Decided)
 	return all, res, err
-}
-
-// idle reports whether nothing is to be done for a variant but to say where it is.
-func (m *imageBuild) idle(all made) bool {
-	return all.Plan.Here() != nil && m.req.Target != stageTesting
-}
-
-// decideAhead decides what is to be made of a variant of which the daemon need be asked nothing, nil where it must be asked: whatever is wrong it says when it is.
-func (m *imageBuild) decideAhead(ctx context.Context) *made {
-	all, err := m.decide(ctx, noGateway{}, attempt{})
-	if err != nil {
-		return nil
-	}
-	return &all
 }
 
 // decide looks up and compiles every platform, and decides how the image gets to its outputs.

@@ -8,6 +8,6 @@
 //
 // Lock, LockBuild and Plan end before anything is made.
 //
-// Start with build.go, then variant.go, which has these steps in order, and decide.go, where they are decided. request.go is what can be asked for. The packages below have one door each: lookup asks
+// Start with build.go, then variant.go, which has these steps in order, and decide.go, where they are decided; ahead.go decides without the daemon. request.go is what can be asked for. The packages below have one door each: lookup asks
 // the daemon what a graph is made from, publish brings an image to its outputs, registry asks a registry, trust says whose record of layers is believed, daemon finds the daemon.
 package builder

@@ -2,11 +2,8 @@ package builder
 
 import (
 	"context"
-	"errors"
 
-	"github.com/moby/buildkit/client/llb/sourceresolver"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
-	"github.com/moby/buildkit/solver/pb"
 
 	"github.com/mlbuild/mlbuild/builder/localfs"
 	"github.com/mlbuild/mlbuild/llb/ops"
@@ -34,20 +31,4 @@ func (o offering) Solve(ctx context.Context, req gateway.SolveRequest) (*gateway
 		return nil, fault.New(fault.Context, "a file of the project cannot be sent: %w", failed).Hint("run it again when nothing changes the project's files")
 	}
 	return res, err
-}
-
-// errAsks is the answer of a daemon that is not to be asked.
-var errAsks = errors.New("the daemon has to be asked")
-
-// noGateway is the gateway of a daemon that is not to be asked: what look-ups ask it fails.
-type noGateway struct{ gateway.Client }
-
-// Solve makes nothing.
-func (noGateway) Solve(context.Context, gateway.SolveRequest) (*gateway.Result, error) {
-	return nil, errAsks
-}
-
-// ResolveSourceMetadata finds nothing.
-func (noGateway) ResolveSourceMetadata(context.Context, *pb.SourceOp, sourceresolver.Opt) (*sourceresolver.MetaResponse, error) {
-	return nil, errAsks
 }

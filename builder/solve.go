@@ -27,7 +27,7 @@ type platformBuild struct {
 // asker asks the daemon for a variant. What the steps of its questions say goes to the watcher.
 func (b *build) asker(gw gateway.Client, v Variant, w *diagnose.Watcher) lookup.Asker {
 	d := lookup.Daemon{
-		Gateway: gw, Kept: b.kept(nil), Worker: b.worker, Network: b.network(), NoCache: b.req.NoCache, Logs: w, Stopped: func() error { return context.Cause(b.ctx) },
+		Gateway: gw, Worker: b.worker, Network: b.network(), NoCache: b.req.NoCache, Logs: w, Stopped: func() error { return context.Cause(b.ctx) },
 	}
 	target := recipe.Stage(b.req.Target)
 	agent := slices.ContainsFunc(b.req.SSH, func(s SSH) bool { return s.ID == "default" })

@@ -144,7 +144,7 @@ func (m *imageBuild) around(ctx context.Context, all made, failed error) (how at
 func (m *imageBuild) once(ctx context.Context, how attempt) (made, publish.Published, error) {
 	all, err := m.make(ctx, how)
 	if err != nil {
-		return all, publish.Published{}, err
+		return all, publish.Published{}, m.askedAfter(ctx, how, err)
 	}
 	all.notes = append(all.notes, m.w.Warnings()...)
 	steps := m.w.LayerSteps()
@@ -200,9 +200,10 @@ func (m *imageBuild) makeOnce(ctx context.Context, how attempt) (made, error) {
 			return made{}, err
 		}
 	}
-	if all := m.ahead; how == (attempt{}) && all != nil && m.idle(*all) {
+	if m.decidedAhead(how) && m.idle(*m.ahead) {
+		all := *m.ahead
 		all.Exported = *all.Plan.Here()
-		return *all, nil
+		return all, nil
 	}
 	all, unfit, err := m.export(ctx, outputs, how)
 	if err != nil || unfit == nil {

@@ -3,6 +3,7 @@ package integration
 import (
 	"errors"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -13,6 +14,8 @@ import (
 	"github.com/mlbuild/mlbuild/builder"
 	"github.com/mlbuild/mlbuild/builder/publish"
 	"github.com/mlbuild/mlbuild/integration/testbed"
+	"github.com/mlbuild/mlbuild/llb/ops"
+	"github.com/mlbuild/mlbuild/profiles/fault"
 )
 
 // blobs matches the path of a blob of the test's repository.
@@ -123,6 +126,25 @@ func TestUnchangedImageIsNotBuilt(t *testing.T) {
 	}
 	if image := build("after it was mended", false); image.Digest != edited.Digest {
 		t.Errorf("after it was mended: %s after %s", image.Digest, edited.Digest)
+	}
+}
+
+// TestKeptBaseThatIsGone: a client that keeps what a base is says what it said without, once the base is nowhere any more.
+func TestKeptBaseThatIsGone(t *testing.T) {
+	n := &bench{t: t, reg: testbed.NewRegistry(t, testbed.RegistryOptions{}), d: testbed.NewDaemon(t, testbed.DaemonOptions{})}
+	n.b = connect(t, n.d.Addr())
+	base := tinyBase(t, n.reg.Ref("team/base:1"), nil)
+	p := based(t, n.reg.Ref("team/base:1")+"@"+base)
+	n.push(p, "app", "cpu")
+	if kept, _ := filepath.Glob(filepath.Join(p.state, "images", "*")); len(kept) != 2 {
+		t.Fatalf("kept: %v, want the base's manifest and config", kept)
+	}
+	n.do(http.MethodDelete, "http://"+n.reg.Addr+"/v2/team/base/manifests/"+base, "", nil)
+	prune(t, clientOf(t, n.d))
+	for tag, noCache := range map[string]ops.NoCache{"app:1.0-cpu": ops.NoCacheAll, "other:1": nil} {
+		req := p.request(p.variant("cpu", n.reg.Ref(tag)))
+		req.NoCache = noCache
+		want{code: fault.BaseGone, says: []string{"the pinned image", base}, hints: []string{"name a tag"}}.check(t, p.attempt(n.b, req))
 	}
 }
 

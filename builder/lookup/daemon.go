@@ -9,14 +9,12 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/mlbuild/mlbuild/builder/diagnose"
-	"github.com/mlbuild/mlbuild/builder/kept"
 	"github.com/mlbuild/mlbuild/llb/ops"
 )
 
 // Daemon is through what all questions of one build go.
 type Daemon struct {
 	Gateway gateway.Client
-	Kept    kept.Store        // images that it was asked for before
 	Worker  ocispecs.Platform // the daemon's own platform
 	Network ops.Network       // of the steps that have one
 	NoCache ops.NoCache       // their steps run again

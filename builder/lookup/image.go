@@ -13,7 +13,6 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/mlbuild/mlbuild/builder/diagnose"
-	"github.com/mlbuild/mlbuild/builder/kept"
 	"github.com/mlbuild/mlbuild/builder/registry"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/llb/query"
@@ -209,13 +208,17 @@ func (d Daemon) image(ctx context.Context, ref string, p ocispecs.Platform) (ops
 		return ops.Base{}, fault.New(fault.Ref, "base image %q: %w", ref, err)
 	}
 	full := reference.TagNameOnly(named).String()
-	dgst, config, err := d.config(ctx, full, p)
+	opt := sourceresolver.Opt{
+		LogName:  "[base] look up " + full,
+		ImageOpt: &sourceresolver.ResolveImageOpt{Platform: &p},
+	}
+	_, dgst, config, err := sourceresolver.NewImageMetaResolver(d.Gateway).ResolveImageConfig(ctx, full, opt)
 	if err != nil {
 		return ops.Base{}, diagnose.Image(full, reference.Domain(named), platforms.Format(p), err)
 	}
 	b := ops.Base{Ref: full}
-	if registry.DigestOf(full) == "" {
-		b.Ref = full + "@" + dgst
+	if _, pinned := named.(reference.Digested); !pinned {
+		b.Ref = full + "@" + dgst.String()
 	}
 	if err := json.Unmarshal(config, &b.Config); err != nil {
 		return ops.Base{}, fault.New(fault.Base, "the config of %s is not JSON: %w", full, err)
@@ -226,21 +229,6 @@ func (d Daemon) image(ctx context.Context, ref string, p ocispecs.Platform) (ops
 	}
 	b.Distro = distro(b)
 	return b, nil
-}
-
-// config returns the digest and the config of what a reference names: of one with a digest what is kept, else what the daemon says.
-func (d Daemon) config(ctx context.Context, full string, p ocispecs.Platform) (string, []byte, error) {
-	if pin := registry.DigestOf(full); pin != "" {
-		if _, config, err := kept.Image(ctx, d.Kept, pin, p); err == nil {
-			return pin, config, nil
-		}
-	}
-	opt := sourceresolver.Opt{
-		LogName:  "[base] look up " + full,
-		ImageOpt: &sourceresolver.ResolveImageOpt{Platform: &p},
-	}
-	_, dgst, config, err := sourceresolver.NewImageMetaResolver(d.Gateway).ResolveImageConfig(ctx, full, opt)
-	return dgst.String(), config, err
 }
 
 var suite = lazyregexp.New(`debian\.sh .*'(bullseye|bookworm|trixie|forky|sid)'|org.opencontainers.image.version=([0-9.]+)`)
