@@ -140,7 +140,11 @@ func (c *command) state() error {
 	if err != nil {
 		return err
 	}
-	files, err := state.Files(effects, state.Image{Base: os.DirFS(c.base), Packages: os.DirFS(scratch)})
+	links, err := deb.NewLinkTable(c.options.Links)
+	if err != nil {
+		return fault.New(fault.Usage, "links of the base: %w", err)
+	}
+	files, err := state.Files(effects, state.Image{Base: os.DirFS(c.base), Packages: os.DirFS(scratch), Links: links})
 	if err != nil {
 		return err
 	}

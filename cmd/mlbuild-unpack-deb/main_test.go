@@ -84,6 +84,40 @@ func TestState(t *testing.T) {
 	}
 }
 
+// TestStateThroughLinks: scripts name files by the paths of the package, which lie behind the links of the base.
+func TestStateThroughLinks(t *testing.T) {
+	shell, err := debtest.Deb{Package: "shell", Architecture: "all", Control: map[string]string{"postinst": "#!/bin/sh\nset -e\n" +
+		"if [ ! -e /usr/bin/shell -a ! -L /usr/bin/shell ]; then ln -s /bin/shell /usr/bin/shell; fi\n" +
+		"update-alternatives --install /usr/bin/editor editor /bin/shell 10\nchmod 700 /var/spool/shell\nchmod 4755 /bin/shell\n"},
+		Entries: append(debtest.Files(map[string]string{"bin/shell": "program"}), debtest.Entry{Name: "var/spool/shell/", Mode: 0o755})}.Write(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, links := range [][]string{{"-link", "/bin=usr/bin"}, nil} {
+		out := t.TempDir()
+		if status, printed := unpack(append(append([]string{"state", "-out", out, "-arch", "amd64", "-base", t.TempDir()}, links...), shell)...); status != 0 {
+			t.Fatalf("status %d: %s", status, printed)
+		}
+		if to, err := os.Readlink(filepath.Join(out, "etc/alternatives/editor")); err != nil || to != "/bin/shell" {
+			t.Errorf("the alternative leads to %q, %v", to, err)
+		}
+		if info, err := os.Lstat(filepath.Join(out, "var/spool/shell")); err != nil || info.Mode() != os.ModeDir|0o700 {
+			t.Errorf("the directory is %v, %v", info, err)
+		}
+		to, err := os.Readlink(filepath.Join(out, "usr/bin/shell"))
+		if links == nil && to != "/bin/shell" || links != nil && err == nil {
+			t.Errorf("with %q the link leads to %q, %v", links, to, err)
+		}
+		at := filepath.Join(out, "bin/shell")
+		if links != nil {
+			at = filepath.Join(out, "usr/bin/shell")
+		}
+		if info, err := os.Lstat(at); err != nil || info.Mode() != os.ModeSetuid|0o755 {
+			t.Errorf("with %q the program is %v, %v", links, info, err)
+		}
+	}
+}
+
 // TestStateDirs: a directory above what is made is as the packages or the base have it.
 func TestStateDirs(t *testing.T) {
 	base, out := t.TempDir(), t.TempDir()
@@ -146,6 +180,13 @@ func TestWays(t *testing.T) {
 	}
 	if got := ways(); got["careful"] != "dpkg: its scripts look at /bin/old, which the image has" {
 		t.Errorf("over a base with the file: %q", got)
+	}
+	if err := os.Remove(filepath.Join(base, "usr/bin/old")); err != nil {
+		t.Fatal(err)
+	}
+	packages = append(packages, makeDeb(t, "bringer", "all", map[string]string{"usr/bin/old": "x"}))
+	if got := ways(); got["careful"] != "dpkg: its scripts look at /bin/old, which the image has" {
+		t.Errorf("beside a package with the file under its other name: %q", got)
 	}
 	dir := filepath.Join(base, "var/lib/dpkg/triggers")
 	if err := os.MkdirAll(dir, 0o755); err != nil {

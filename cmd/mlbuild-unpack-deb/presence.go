@@ -14,13 +14,30 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/fault"
 )
 
-// presence lists the paths of the base, each in every way in which a script may write it: /usr/bin/mawk is /bin/mawk too.
-type presence []string
+// topLinks are the symbolic links in the root directory of the base, by name: bin → usr/bin.
+type topLinks []topLink
 
-func newPresence(dir string) (presence, error) {
+type topLink struct{ name, target string }
+
+// names lists every way in which a script may write a path: /usr/bin/mawk is /bin/mawk too, and the other way round.
+func (l topLinks) names(p string) []string {
+	all := []string{p}
+	p = strings.TrimPrefix(p, "/")
+	for _, link := range l {
+		if rest, ok := strings.CutPrefix(p, link.target+"/"); ok {
+			all = append(all, "/"+link.name+"/"+rest)
+		}
+		if rest, ok := strings.CutPrefix(p, link.name+"/"); ok {
+			all = append(all, "/"+link.target+"/"+rest)
+		}
+	}
+	return all
+}
+
+// presence lists the paths of the base in every way.
+func presence(dir string, links topLinks) ([]string, error) {
 	root := os.DirFS(dir)
-	links := topLinks(root)
-	var all presence
+	var all []string
 	err := fs.WalkDir(root, ".", func(p string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
@@ -28,12 +45,7 @@ func newPresence(dir string) (presence, error) {
 		case p == "proc" || p == "sys" || p == "dev":
 			return fs.SkipDir
 		}
-		all = append(all, "/"+p)
-		for link, target := range links {
-			if rest, ok := strings.CutPrefix(p, target+"/"); ok {
-				all = append(all, "/"+link+"/"+rest)
-			}
-		}
+		all = append(all, links.names("/"+p)...)
 		return nil
 	})
 	if err != nil {
@@ -42,16 +54,15 @@ func newPresence(dir string) (presence, error) {
 	return all, nil
 }
 
-// topLinks are the symbolic links in the root directory: bin → usr/bin.
-func topLinks(root fs.FS) map[string]string {
-	links := map[string]string{}
+func newTopLinks(root fs.FS) topLinks {
+	var links topLinks
 	entries, _ := fs.ReadDir(root, ".") // a directory that cannot be read fails the walk
 	for _, e := range entries {
 		if e.Type() != fs.ModeSymlink {
 			continue
 		}
 		if target, err := fs.ReadLink(root, e.Name()); err == nil {
-			links[e.Name()] = strings.TrimPrefix(path.Clean("/"+target), "/")
+			links = append(links, topLink{e.Name(), strings.TrimPrefix(path.Clean("/"+target), "/")})
 		}
 	}
 	return links
@@ -59,12 +70,14 @@ func topLinks(root fs.FS) map[string]string {
 
 // system is what the base has that decides a package's way.
 type system struct {
-	paths   presence
+	links   topLinks
+	paths   []string // in every way
 	watches []script.Watch
 }
 
 func newSystem(dir string) (system, error) {
-	paths, err := newPresence(dir)
+	links := newTopLinks(os.DirFS(dir))
+	paths, err := presence(dir, links)
 	if err != nil {
 		return system{}, err
 	}
@@ -72,7 +85,7 @@ func newSystem(dir string) (system, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return system{}, fault.New(fault.Base, "read the triggers of the base: %w", err)
 	}
-	return system{paths, script.Watches(string(text))}, nil
+	return system{links, paths, script.Watches(string(text))}, nil
 }
 
 // wayOf decides one package: what its scripts do, whether what they take for absent is, and whether a package of the base has to look at its files.
@@ -88,7 +101,7 @@ func (s system) wayOf(info deb.Info, all []deb.Info) way {
 	there := d.Effects.Conflicts(s.paths)
 	for _, other := range all {
 		if other.Package != info.Package {
-			there = append(there, d.Effects.Conflicts(paths(other.Files))...)
+			there = append(there, d.Effects.Conflicts(s.links.paths(other.Files))...)
 		}
 	}
 	if len(there) > 0 {
@@ -97,10 +110,11 @@ func (s system) wayOf(info deb.Info, all []deb.Info) way {
 	return w
 }
 
-func paths(files []deb.File) []string {
-	all := make([]string, len(files))
-	for i, f := range files {
-		all[i] = f.Path
+// paths lists the files of a package in every way.
+func (l topLinks) paths(files []deb.File) []string {
+	all := make([]string, 0, len(files))
+	for _, f := range files {
+		all = append(all, l.names(f.Path)...)
 	}
 	return all
 }

@@ -69,7 +69,7 @@ func Install(root *os.Root, path string, o Options) (*Installed, error) {
 	if err := CheckArch(info, o.Arch); err != nil {
 		return nil, err
 	}
-	links, err := newLinkTable(o.Links)
+	links, err := NewLinkTable(o.Links)
 	if err != nil {
 		return nil, fault.New(fault.Usage, "links of the base: %w", err)
 	}

@@ -11,13 +11,14 @@ import (
 // maxHops bounds how many links one path may go through.
 const maxHops = 16
 
-// linkTable is the base's symbolic links of directories: "/lib" → "/usr/lib". A real directory laid over one of them hides
+// LinkTable is the base's symbolic links of directories: "/lib" → "/usr/lib". A real directory laid over one of them hides
 // what is behind it, so paths go through them before anything is written.
-type linkTable map[string]string
+type LinkTable map[string]string
 
-// newLinkTable cleans Options.Links: names and targets become absolute; a relative target is one beside the link.
-func newLinkTable(links map[string]string) (linkTable, error) {
-	t := linkTable{}
+// NewLinkTable cleans Options.Links: names and targets become absolute; a relative target is one beside the link. Links that lead in
+// a circle are an error.
+func NewLinkTable(links map[string]string) (LinkTable, error) {
+	t := LinkTable{}
 	for _, name := range slices.Sorted(maps.Keys(links)) {
 		at := path.Clean("/" + name)
 		target := links[name]
@@ -27,15 +28,15 @@ func newLinkTable(links map[string]string) (linkTable, error) {
 		t[at] = path.Clean(target)
 	}
 	for at := range t {
-		if _, err := t.resolve(at); err != nil {
+		if _, err := t.Resolve(at); err != nil {
 			return nil, err
 		}
 	}
 	return t, nil
 }
 
-// resolve takes an absolute path through the links, the last part of it included.
-func (t linkTable) resolve(p string) (string, error) {
+// Resolve takes an absolute path through the links, the last part of it included. The error is NewLinkTable's.
+func (t LinkTable) Resolve(p string) (string, error) {
 	for range maxHops {
 		next := t.step(p)
 		if next == p {
@@ -47,7 +48,7 @@ func (t linkTable) resolve(p string) (string, error) {
 }
 
 // step replaces the shortest prefix that is a link.
-func (t linkTable) step(p string) string {
+func (t LinkTable) step(p string) string {
 	for i := 1; i <= len(p); i++ {
 		if i < len(p) && p[i] != '/' {
 			continue
@@ -61,15 +62,15 @@ func (t linkTable) step(p string) string {
 
 // place takes an entry to where it is written. An entry that is itself one of the links must be a directory, or the same
 // link again.
-func (t linkTable) place(e *entry) (string, error) {
-	to, err := t.resolve(e.Path)
+func (t LinkTable) place(e *entry) (string, error) {
+	to, err := t.Resolve(e.Path)
 	if err != nil || to == e.Path || e.Kind == Folder {
 		return to, err
 	}
 	if _, ok := t[e.Path]; !ok {
 		return to, nil
 	}
-	parent, err := t.resolve(path.Dir(e.Path))
+	parent, err := t.Resolve(path.Dir(e.Path))
 	if err != nil {
 		return "", err
 	}
@@ -79,7 +80,7 @@ func (t linkTable) place(e *entry) (string, error) {
 		if !path.IsAbs(target) {
 			target = path.Join(parent, target)
 		}
-		if got, err := t.resolve(path.Clean(target)); err == nil && got == to {
+		if got, err := t.Resolve(path.Clean(target)); err == nil && got == to {
 			return at, nil
 		}
 	}

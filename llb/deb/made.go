@@ -17,7 +17,7 @@ type Made struct {
 // Place writes files below root as Install writes those of a package: through the base's links, with the modes of its
 // directories, every time o.DirTime. Kinds other than regular files, directories and symbolic links are refused.
 func Place(root *os.Root, files []Made, o Options) error {
-	links, err := newLinkTable(o.Links)
+	links, err := NewLinkTable(o.Links)
 	if err != nil {
 		return fault.New(fault.Usage, "links of the base: %w", err)
 	}

@@ -31,7 +31,7 @@ func (w *writer) writeRecords(info Info) error {
 }
 
 func (w *writer) record(name, text string) error {
-	dir, err := w.links.resolve(recordDir)
+	dir, err := w.links.Resolve(recordDir)
 	if err != nil {
 		return err
 	}

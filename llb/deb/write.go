@@ -21,7 +21,7 @@ import (
 type writer struct {
 	root     *os.Root
 	options  Options
-	links    linkTable
+	links    LinkTable
 	rep      *report
 	done     *Installed
 	replaces bool            // the package declares that it replaces files of others
@@ -222,7 +222,7 @@ func (w *writer) hardlink(at string, e *entry) error {
 	if w.docs[e.Link] {
 		return fmt.Errorf("it is a hard link to %s, which is left out", e.Link)
 	}
-	to, err := w.links.resolve(e.Link)
+	to, err := w.links.Resolve(e.Link)
 	if err != nil {
 		return err
 	}

@@ -63,20 +63,28 @@ func (t *tree) join(c *choices, a Alternative) error {
 	if !t.exists(a.Path) {
 		return fault.New(fault.Deb, "%s is to be an alternative for %s, but is not there", a.Path, a.Name)
 	}
-	if c.link != "" && c.link != a.Link {
+	if c.link != "" && !t.same(c.link, a.Link) {
 		return fault.New(fault.Deb, "the alternatives for %s do not agree: %s and %s", a.Name, c.link, a.Link)
 	}
-	c.link = a.Link
+	c.link = cmp.Or(c.link, a.Link)
 	one := choice{priority: a.Priority, slaves: map[string]string{}}
 	for _, s := range a.Slaves {
-		if old, ok := c.slaves[s.Name]; ok && old != s.Link {
+		old := c.slaves[s.Name]
+		if old != "" && !t.same(old, s.Link) {
 			return fault.New(fault.Deb, "the alternatives for %s do not agree: %s and %s", s.Name, old, s.Link)
 		}
-		c.slaves[s.Name] = s.Link
+		c.slaves[s.Name] = cmp.Or(old, s.Link)
 		one.slaves[s.Name] = s.Path
 	}
 	c.all[a.Path] = one
 	return nil
+}
+
+// same reports whether two paths are one place.
+func (t *tree) same(a, b string) bool {
+	x, err := t.img.through(a)
+	y, other := t.img.through(b)
+	return err == nil && other == nil && x == y
 }
 
 // choose writes the admin file and the links of the best choice. A slave whose file is not there gets no link.

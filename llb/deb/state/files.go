@@ -25,6 +25,26 @@ type Image struct {
 	Base fs.FS
 	// Packages has the files of those packages whose scripts had the effects, as they were laid down.
 	Packages fs.FS
+	// Links are those through which the packages were laid down: scripts name files by the paths that the packages have, /bin/nano for usr/bin/nano.
+	Links deb.LinkTable
+}
+
+// through takes a path of a script to where the file lies, without the slash.
+func (i Image) through(p string) (string, error) {
+	to, err := i.Links.Resolve(path.Clean("/" + p))
+	if err != nil {
+		return "", fault.New(fault.Deb, "%w", err)
+	}
+	return strings.TrimPrefix(to, "/"), nil
+}
+
+// packaged describes the file of a package at a path of a script. The error is fs.ErrNotExist where there is none.
+func (i Image) packaged(p string) (fs.FileInfo, error) {
+	at, err := i.through(p)
+	if err != nil {
+		return nil, err
+	}
+	return fs.Lstat(i.Packages, at)
 }
 
 // Files makes the files of the system state, sorted by path: one layer over the base and the packages. The same effects on
@@ -32,13 +52,10 @@ type Image struct {
 // or the base.
 func Files(e Effects, img Image) ([]deb.Made, error) {
 	t := &tree{img: img, made: map[string]deb.Made{}}
-	for _, step := range []func(Effects) error{t.accounts, t.dirs, t.alternatives, t.copies, t.owners, t.certificates} {
+	for _, step := range []func(Effects) error{t.accounts, t.dirs, t.alternatives, t.copies, t.owners, t.certificates, t.links} {
 		if err := step(e); err != nil {
 			return nil, err
 		}
-	}
-	for _, l := range e.Links {
-		t.link(l.Path, l.Target)
 	}
 	for _, f := range e.Files {
 		t.file(f.Path, f.Text, 0o644, 0, 0)
@@ -67,6 +84,15 @@ func (t *tree) file(p, text string, mode uint32, uid, gid int) {
 	t.made[p] = deb.Made{File: deb.File{Path: p, Kind: deb.Regular, Mode: mode, UID: uid, GID: gid, Size: int64(len(text))}, Data: []byte(text)}
 }
 
+// text returns a file of the packages, by the path that a script names.
+func (i Image) text(p string) (string, error) {
+	at, err := i.through(p)
+	if err != nil {
+		return "", err
+	}
+	return read(i.Packages, at)
+}
+
 // read returns a file of an image's part, "" if it is missing.
 func read(from fs.FS, p string) (string, error) {
 	p = strings.TrimPrefix(p, "/")
@@ -89,13 +115,31 @@ func read(from fs.FS, p string) (string, error) {
 
 // exists reports whether the packages or the base have a path. A link counts, wherever it leads.
 func (t *tree) exists(p string) bool {
-	p = strings.TrimPrefix(p, "/")
+	at, err := t.img.through(p)
+	if err != nil {
+		return false
+	}
 	for _, from := range []fs.FS{t.img.Packages, t.img.Base} {
-		if _, err := fs.Lstat(from, p); err == nil {
+		if _, err := fs.Lstat(from, at); err == nil {
 			return true
 		}
 	}
 	return false
+}
+
+// links makes the links of scripts, but for those whose place is a package's own file: where /bin is /usr/bin, the link that zsh makes
+// of /usr/bin/zsh to its /bin/zsh would stand in the place of the program.
+func (t *tree) links(e Effects) error {
+	for _, l := range e.Links {
+		dir, err := t.img.through(path.Dir(l.Path))
+		if err != nil {
+			return err
+		}
+		if _, err := fs.Lstat(t.img.Packages, path.Join(dir, path.Base(l.Path))); err != nil {
+			t.link(l.Path, l.Target)
+		}
+	}
+	return nil
 }
 
 func (t *tree) dirs(e Effects) error {
@@ -109,17 +153,22 @@ func (t *tree) dirs(e Effects) error {
 	return nil
 }
 
-// owners copies files of packages that get another owner or mode.
+// owners copies files of packages that get another owner or mode, and makes their directories anew.
 func (t *tree) owners(e Effects) error {
 	for _, o := range e.Owners {
 		uid, gid, err := t.ids(o.User, o.Group)
 		if err != nil {
 			return err
 		}
-		if info, err := fs.Lstat(t.img.Packages, strings.TrimPrefix(o.Path, "/")); err != nil || !info.Mode().IsRegular() {
+		info, err := t.img.packaged(o.Path)
+		switch {
+		case err == nil && info.IsDir():
+			t.made[o.Path] = deb.Made{File: deb.File{Path: o.Path, Kind: deb.Folder, Mode: o.Mode, UID: uid, GID: gid}}
+			continue
+		case err != nil || !info.Mode().IsRegular():
 			return fault.New(fault.Deb, "%s of %s is to belong to %s:%s, but is no file of the package", o.Path, o.Package, o.User, o.Group)
 		}
-		text, err := read(t.img.Packages, o.Path)
+		text, err := t.img.text(o.Path)
 		if err != nil {
 			return err
 		}
@@ -131,11 +180,11 @@ func (t *tree) owners(e Effects) error {
 // copies makes files from others of the packages.
 func (t *tree) copies(e Effects) error {
 	for _, c := range e.Copies {
-		info, err := fs.Lstat(t.img.Packages, strings.TrimPrefix(c.From, "/"))
+		info, err := t.img.packaged(c.From)
 		if err != nil || !info.Mode().IsRegular() {
 			return fault.New(fault.Deb, "%s is to be made from %s, which is no file of a package", c.Path, c.From)
 		}
-		text, err := read(t.img.Packages, c.From)
+		text, err := t.img.text(c.From)
 		if err != nil {
 			return err
 		}
