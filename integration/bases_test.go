@@ -279,3 +279,30 @@ def build_wheel(directory, config_settings=None, metadata_directory=None):
 		t.Errorf("the image has %q", out)
 	}
 }
+
+// TestPythonOfTheDistribution builds on a base without a Python, with the one that its distribution has as a package: it runs the image, and compiles the app.
+func TestPythonOfTheDistribution(t *testing.T) {
+	tb := testbed.Shared(t)
+	b := connect(t, tb.Daemon.Addr())
+	base, ref := tb.Registry.Ref("bare/debian:12"), tb.Registry.Ref("bases-own:1.0")
+	const bare = "dpkg --force-depends --purge $(dpkg-query -W -f '${Package} ' '*python3*')\nrm -f /usr/local/bin/*\n"
+	if err := tb.Daemon.PushRun(t.Context(), "docker.io/library/python:3.11-slim", bare, base); err != nil {
+		t.Fatal(err)
+	}
+	p := newProject(t, map[string]string{
+		"main.py": "import sys, ssl, sqlite3, idna\nprint(sys.version_info[:2], sys.base_prefix, idna.__version__)\n",
+		"mlbuild.yaml": "version: 1\nname: own\nbase: {image: \"" + base + "\", python: distribution}\npython: {version: \"3.11\", packages: [idna==3.10]}\nbytecode: true\n" +
+			"app: {copy: [main.py], command: [python, main.py]}\n",
+	})
+	p.mustLockSystem(b, builder.LockOptions{})
+	p.lock(b, "cpu", builder.LockOptions{})
+	req := p.request(p.variant("cpu", ref))
+	req.BuildLock = []byte(p.read("mlbuild.lock"))
+	mustBuild(t, b, req)
+	if out := inImage(t, tb, ref); out != "(3, 11) /usr 3.10\n" {
+		t.Errorf("the image's command says %q", out)
+	}
+	if got := readBack(t, tb.Registry, "bases-own:1.0"); got.tree["var/lib/dpkg/status.d/python3.11"].Name == "" || got.tree["usr/local/bin/python3.11"].Name != "" {
+		t.Error("the Python is not the distribution's")
+	}
+}

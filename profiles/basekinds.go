@@ -201,20 +201,60 @@ func (q baseQuestion) distroless() recipe.BaseImage {
 	return b
 }
 
-// layPython returns the base with the Python of an official slim image laid over it.
+// ofDistribution is the value of base.python for the Python that the base's distribution has as a package.
+const ofDistribution = "distribution"
+
+// layPython returns the base with a Python: that of an official slim image laid over it, that of the image which the project names, or the distribution's own.
 func (q baseQuestion) layPython(b recipe.BaseImage) recipe.BaseImage {
 	version, glibc := q.wanted.Version, b.Glibc
-	if s := q.spec.python; s.Set {
+	suite := suiteFor(version, glibc)
+	switch s := q.spec.python; {
+	case s.Value == ofDistribution:
+		return q.distributionPython(b)
+	case s.Set:
 		b.Python = readReference(q.Report, s, "")
-	} else if suite := suiteFor(version, glibc); suite != "" {
+	case suite != "":
 		b.Python = "docker.io/library/python:" + version + "-slim-" + suite
-	} else {
+		q.noteEnded(b, suite)
+	default:
 		q.Specf(q.spec.kind.At, "no official image of Python %s is built for a glibc as old as %s, which the base %s has", version, glibc, b.Ref).
-			Hint("take a newer base, or another Python").Hint("or name an image with a Python in /usr/local: base: {python: image}")
+			Hint("take a newer base, or another Python").Hint("or name an image with a Python in /usr/local: base: {python: image}").
+			Hint("%s", ownPythonHint(b))
 		return b
 	}
 	q.checkLaidPython(b)
 	return b
+}
+
+// distributionPython returns the base with the Python that its distribution has as a package.
+func (q baseQuestion) distributionPython(b recipe.BaseImage) recipe.BaseImage {
+	b.Packaged, b.Interpreter = true, "/usr/bin/python"+q.wanted.Version
+	has := compat.DistributionPython(b.Ref)
+	switch {
+	case b.Kind == recipe.BaseDistroless:
+		q.Specf(q.spec.python.At, "a distroless base has no apt that could say what the distribution's Python needs").Hint("base: {kind: debian} is as small, and made of packages")
+	case has != "" && compat.MinorOf(has) != q.wanted.Version:
+		q.Specf(q.spec.python.At, "the distribution of %s has Python %s and no other, the project wants %s (%s)", b.Ref, compat.MinorOf(has), q.wanted.Version, q.wanted.From).
+			Hint("set python: {version: %q}, or leave out base.python: an official image's Python is laid over the base", compat.MinorOf(has))
+	}
+	return b
+}
+
+// noteEnded tells that the Python which is laid over the base is no longer renewed, and what there is in its place.
+func (q baseQuestion) noteEnded(b recipe.BaseImage, suite string) {
+	if row, _ := pythonSuite(suite); row.Ended {
+		q.Notef("the Python over the base is that of %s, which is no longer renewed: newer ones need a newer glibc than %s, which %s has; take a newer base, or %s",
+			b.Python, b.Glibc, b.Ref, ownPythonHint(b))
+	}
+}
+
+// ownPythonHint says what brings the distribution's own Python.
+func ownPythonHint(b recipe.BaseImage) string {
+	hint := "the distribution's own Python"
+	if has := compat.DistributionPython(b.Ref); has != "" {
+		hint += ", " + compat.MinorOf(has)
+	}
+	return hint + ": base: {python: " + ofDistribution + "}"
 }
 
 // checkLaidPython refuses a Python that the base cannot run.

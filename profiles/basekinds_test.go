@@ -1,9 +1,11 @@
 package profiles
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
@@ -44,6 +46,10 @@ func TestKindsOfImages(t *testing.T) {
 			Ref: "registry.example/ml:7", Interpreter: "/usr/local/bin/python3.11", Look: true, Packages: true}},
 		{"an image without Python", "base: {image: \"ubuntu:24.04\", python: \"python:3.11-slim-bookworm\"}\n", Selection{}, recipe.BaseImage{
 			Ref: "docker.io/library/ubuntu:24.04", Interpreter: "/usr/local/bin/python3.11", Glibc: "2.39", Python: "docker.io/library/python:3.11-slim-bookworm"}},
+		{"an image with the Python of its distribution", "base: {image: \"ubuntu:24.04\", python: distribution}\npython: {version: \"3.12\"}\n", Selection{}, recipe.BaseImage{
+			Ref: "docker.io/library/ubuntu:24.04", Interpreter: "/usr/bin/python3.12", Glibc: "2.39", Packaged: true}},
+		{"cuda with the Python of its distribution", "python: {version: \"3.10\"}\nprofiles: {gpu: {base: {kind: cuda, version: \"12.6\", distro: ubuntu22.04, python: distribution}}}\n", gpu, recipe.BaseImage{
+			Kind: "cuda", Ref: "docker.io/nvidia/cuda:12.6.3-runtime-ubuntu22.04", Interpreter: "/usr/bin/python3.10", Glibc: "2.35", Packaged: true}},
 		{"--base", "base: distroless\n", Selection{Base: "python:3.11-slim"}, recipe.BaseImage{Ref: "docker.io/library/python:3.11-slim", Interpreter: "/usr/local/bin/python3.11"}},
 		{"--base of a kind", "base: {image: \"registry.example/ml:7\", packages: true}\n", Selection{Base: "distroless"}, recipe.BaseImage{
 			Kind: "distroless", Ref: "gcr.io/distroless/python3-debian12:latest", Interpreter: "/usr/bin/python3.11", Glibc: "2.36"}},
@@ -53,6 +59,32 @@ func TestKindsOfImages(t *testing.T) {
 				t.Errorf("got  %+v\nwant %+v", r.Base, test.want)
 			}
 		})
+	}
+}
+
+// TestPythonOfTheDistribution: it is a package of the image, and one of the builder's with its headers. What is laid over an old base instead is told to be old.
+func TestPythonOfTheDistribution(t *testing.T) {
+	own := debianOf(t, "base: {image: \"ubuntu:24.04\", python: distribution}\npython: {version: \"3.12\"}\nsystem: {runtime: [curl], build: [gcc]}\n", Selection{})
+	if got := strings.Join(own.System, " "); got != "curl python3.12" {
+		t.Errorf("the image has %s", got)
+	}
+	if got := strings.Join(own.Builder.System, " "); got != "gcc python3.12 python3.12-dev" {
+		t.Errorf("the builder has %s", got)
+	}
+	if got := compat.FullPython(own, []string{"PYTHON_VERSION=3.12.9"}, own.Base.Interpreter); got != "3.12.3" {
+		t.Errorf("it is Python %s", got)
+	}
+	gpu := Selection{Profile: "gpu"}
+	old := debianOf(t, "profiles: {gpu: {base: {kind: cuda, version: \"12.6\", distro: ubuntu22.04}}}\n", gpu)
+	want := "the Python over the base is that of docker.io/library/python:3.11-slim-bullseye, which is no longer renewed: newer ones need a newer glibc than 2.35, " +
+		"which docker.io/nvidia/cuda:12.6.3-runtime-ubuntu22.04 has; take a newer base, or the distribution's own Python, 3.10: base: {python: distribution}"
+	if !slices.Contains(old.Notes, want) {
+		t.Errorf("notes %q", old.Notes)
+	}
+	for _, lines := range []string{"{kind: cuda, version: \"12.6\"}", "{kind: cuda, version: \"12.6\", distro: ubuntu22.04, python: \"python:3.11-slim-bullseye\"}"} {
+		if r := debianOf(t, "profiles: {gpu: {base: "+lines+"}}\n", gpu); strings.Contains(strings.Join(r.Notes, "\n"), "renewed") {
+			t.Errorf("%s: notes %q", lines, r.Notes)
+		}
 	}
 }
 
@@ -99,6 +131,9 @@ func TestFaultsOfImageKinds(t *testing.T) {
 		{"another Python", yamlFile(in("base: {kind: cuda, version: \"12.6\", python: \"python:3.12-slim-bookworm\"}")), gpu, []string{"E-SPEC mlbuild.yaml:3:49: the base python:3.12-slim-bookworm has Python 3.12, the project wants 3.11"}},
 		{"no Python for the base", yamlFile("python: {version: \"3.14\"}\n" + in("base: {kind: cuda, version: \"12.6\", distro: ubuntu22.04}")), gpu, []string{
 			"E-SPEC mlbuild.yaml:4:18: no official image of Python 3.14 is built for a glibc as old as 2.35"}},
+		{"a Python that the distribution has not", yamlFile(in("base: {kind: cuda, version: \"12.6\", python: distribution}")), gpu, []string{
+			"E-SPEC mlbuild.yaml:3:49: the distribution of docker.io/nvidia/cuda:12.6.3-runtime-ubuntu24.04 has Python 3.12 and no other, the project wants 3.11 (default) | set python: {version: \"3.12\"}"}},
+		{"packages on distroless", yamlFile("base: {kind: distroless, python: distribution}\npython: {version: \"3.12\"}\n"), Selection{}, []string{"E-SPEC mlbuild.yaml:1:34: a distroless base has no apt"}},
 		{"pytorch in a CPU profile", yamlFile("base: pytorch\n"), Selection{}, []string{"E-VARIANT mlbuild.yaml:1:7: the profile cpu is for CPU, and a base of kind pytorch brings CUDA"}},
 		{"no torch", yamlFile(in("base: pytorch")), gpu, []string{"E-SPEC mlbuild.yaml:3:11: a base of kind pytorch needs the version of torch | pin torch in the requirements"}},
 		{"half a version", yamlFile(in("base: {kind: pytorch, version: \"2.9\"}")), gpu, []string{"E-SPEC mlbuild.yaml:3:36: torch 2.9 is not a whole version: the images are tagged by three numbers | for example 2.9.0"}},

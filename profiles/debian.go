@@ -3,6 +3,7 @@ package profiles
 import (
 	"cmp"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 
@@ -66,12 +67,17 @@ func suiteOf(python string) string {
 	return ""
 }
 
-// basePackages are what the base itself is made of, without those that the project names in a version.
+// basePackages are what the base itself is made of, or what it gets its Python from, without those that the project names in a version.
 func basePackages(b recipe.BaseImage, named []string) []string {
-	if b.Kind != recipe.BaseDebian {
+	var all []string
+	switch {
+	case b.Packaged:
+		all = []string{path.Base(b.Interpreter)}
+	case b.Kind != recipe.BaseDebian:
 		return nil
+	default:
+		all = append(slices.Clone(debianPackages), "python"+compat.DebianReleases[b.Suite].Python)
 	}
-	all := append(slices.Clone(debianPackages), "python"+compat.DebianReleases[b.Suite].Python)
 	if b.Shell {
 		all = append(all, debianShell...)
 	}

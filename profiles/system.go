@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"path"
 	"slices"
 	"strings"
 
@@ -134,6 +135,10 @@ func resolveSystem(t files.Tree, s systemSpec, q systemQuestion) systemPackages 
 	twoVersions(t.Report, s.runtime)
 	p.image = append(p.image, unnamed(q.training.System, s.runtime)...)
 	p.builder = append(p.builder, unnamed(q.training.Build, s.build)...)
+	if q.base.Packaged {
+		python := path.Base(q.base.Interpreter)
+		p.builder = append(p.builder, unnamed([]string{python, python + "-dev"}, s.build)...)
+	}
 	p.image, p.builder = recipe.SortedUnique(p.image), recipe.SortedUnique(p.builder)
 	twoVersions(t.Report, slices.Concat(s.build, q.dev))
 	a := recipe.Apt{Strategy: aptStrategy(t.Report, s.strategy), Docs: s.docs, Debconf: debconf(t.Report, s.debconf), Only: len(q.own) > 0}

@@ -68,7 +68,7 @@ func (b Bases) ToLock(ctx context.Context, r *recipe.Recipe, base ops.Base, lock
 
 // unknownVersion reports whether only the base's files can tell the whole version of its Python.
 func unknownVersion(r *recipe.Recipe, known Contents) bool {
-	return known.FullVersion == "" && r.Base.Python == ""
+	return known.FullVersion == "" && r.Base.Python == "" && !r.Base.Packaged
 }
 
 // asksVersion reports whether a base is looked into for nothing but the whole version of its Python: where a lock is made, which keeps it, and where one has it.

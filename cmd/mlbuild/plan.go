@@ -144,7 +144,7 @@ func printPlan(w io.Writer, p builder.Planned) error {
 		from = count(len(p.System), "package")
 	}
 	fmt.Fprintf(w, "  base    %s (%s)\n", r.Base.Ref, from)
-	fmt.Fprintf(w, "  python  %s, from %s%s\n", r.Python.Version, r.Python.From, laidFrom(r.Base.Python))
+	fmt.Fprintf(w, "  python  %s, from %s%s\n", r.Python.Version, r.Python.From, laidFrom(r.Base))
 	fmt.Fprintf(w, "  wheels  %s\n", versionsFrom(p))
 	if p.CUDA != "" {
 		fmt.Fprintf(w, "  cuda    %s\n", p.CUDA)
@@ -170,11 +170,14 @@ func printPlan(w io.Writer, p builder.Planned) error {
 	return printBytes(w, p)
 }
 
-func laidFrom(image string) string {
-	if image == "" {
-		return ""
+func laidFrom(b recipe.BaseImage) string {
+	switch {
+	case b.Packaged:
+		return "; the distribution's own, as packages"
+	case b.Python != "":
+		return "; laid over the base from " + b.Python
 	}
-	return "; laid over the base from " + image
+	return ""
 }
 
 func wheelNames(wheels []pylock.Wheel) string {

@@ -48,7 +48,7 @@ func baseHint(cuda string) string {
 	return "Use a base without CUDA: the Python packages bring their own."
 }
 
-// FullPython is the whole version of the Python that a recipe's base has, "3.11.9": what the release of Debian has, or what the config of an image with a Python of
+// FullPython is the whole version of the Python that a recipe's base has, "3.11.9": what the distribution has, or what the config of an image with a Python of
 // its own in /usr/local says. env are its environment entries, or those of the image whose Python is laid over the base; interpreter is that Python's path.
 // "" = nothing tells it.
 func FullPython(r *recipe.Recipe, env []string, interpreter string) string {
@@ -59,6 +59,9 @@ func FullPython(r *recipe.Recipe, env []string, interpreter string) string {
 			}
 		}
 		return ""
+	}
+	if r.Base.Packaged {
+		return DistributionPython(r.Base.Ref)
 	}
 	full := envValue(env, "PYTHON_VERSION")
 	if path.Dir(interpreter) != "/usr/local/bin" || MinorOf(full) != r.Python.Version || !fullVersion.MatchString(full) {

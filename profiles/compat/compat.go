@@ -49,15 +49,17 @@ type NvidiaImageRow struct {
 }
 
 type libcRow struct {
-	Words []string `yaml:"words"`
-	Glibc string   `yaml:"glibc"`
-	Musl  bool     `yaml:"musl"`
+	Words  []string `yaml:"words"`
+	Glibc  string   `yaml:"glibc"`
+	Musl   bool     `yaml:"musl"`
+	Python string   `yaml:"python"` // of the distribution, "3.12.3"; "" = not known
 }
 
 // SuiteRow is a Debian release that official Python images stand on.
 type SuiteRow struct {
 	Suite  string   `yaml:"suite"`
 	Python []string `yaml:"python"` // lowest and highest with a slim image of it
+	Ended  bool     `yaml:"ended"`  // its images are no longer built anew
 }
 
 // Known returns the embedded tables. That they parse is a property of the program, held by a test.

@@ -30,6 +30,14 @@ func GlibcOf(ref string, history, env []string) (glibc string, musl, known bool)
 	return "", false, false
 }
 
+// DistributionPython returns the whole version of the Python that the distribution of an image has as a package, "3.12.3" of ubuntu:24.04, read off the image's name. "" = not known.
+func DistributionPython(ref string) string {
+	if row := libcByReference(ref); row != nil {
+		return row.Python
+	}
+	return ""
+}
+
 // libcByReference looks for a distribution's word in the tag (3.11-slim-bookworm, 12.6.3-base-ubuntu22.04) or
 // for its repository (ubuntu:22.04, ubi9).
 func libcByReference(ref string) *libcRow {

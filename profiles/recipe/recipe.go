@@ -58,6 +58,8 @@ type BaseImage struct {
 	Glibc string `json:"glibc,omitempty"`
 	// Python is an image whose Python in /usr/local is laid over the base, in a layer of its own; "" = the base has one.
 	Python string `json:"python,omitempty"`
+	// Packaged says that the base has no Python, and gets the distribution's own, which is among the system packages.
+	Packaged bool `json:"packaged,omitempty"`
 	// Look says that Interpreter is only expected: the base is looked into for it.
 	Look bool `json:"look,omitempty"`
 	// Packages says that the packages of the base's own Python are part of the image's environment: they are not installed again.
