@@ -98,13 +98,17 @@ func TestCheckWheels(t *testing.T) {
 		{"16 allowed", with(cpu, func(r *recipe.Recipe) { r.Requires.Allow = []string{"xgboost"} }), wheels("nvidia-nccl-cu12==2.27"), nil, ""},
 		{"16 harmless", cpu, wheels("nvidia-ml-py==12.5", "torch==2.9.1+cpu", "cuda-lite==1"), nil, ""},
 		{"12 index", with(gpu, func(r *recipe.Recipe) { r.Accelerator.CUDA = "12.6" }), wheels("torch==2.9.1+cu128"), []string{
-			"E-CUDA : the packages bring CUDA 12.8, the profile gpu wants CUDA 12.6 | torch 2.9 exists for CUDA 12.6, 12.8, 13.0"}, ""},
+			"E-CUDA : the packages bring CUDA 12.8, the profile gpu wants CUDA 12.6: torch 2.9.1+cu128 brings it | torch 2.9 exists for CUDA 12.6, 12.8, 13.0"}, ""},
+		{"12 other version", with(gpu, func(r *recipe.Recipe) { r.Accelerator.CUDA, r.Python.Version = "12.1", "3.12" }), wheels("torch==2.9.1+cu128"), []string{
+			"E-CUDA : torch 2.9.1+cu128 was not built for CUDA 12.1 | CUDA 12.1 exists for torch", "E-CUDA : the packages bring CUDA 12.8, the profile gpu wants CUDA 12.1: torch 2.9.1+cu128 brings it | CUDA 12.1 with Python 3.12 exists for torch 2.2, 2.3, 2.4, 2.5"}, ""},
+		{"12 library", with(gpu, func(r *recipe.Recipe) { r.Accelerator.CUDA = "13.0" }), wheels("torch==2.9.1", "nvidia-cublas-cu12==12.8.4"), []string{
+			"E-CUDA : the packages bring CUDA 12, the profile gpu wants CUDA 13.0: torch 2.9.1 brings it (app → torch → nvidia-cublas-cu12) | accelerator: cuda to take what they bring"}, ""},
 		{"12 same major", with(gpu, func(r *recipe.Recipe) { r.Accelerator.CUDA = "12.6" }), wheels("tensorflow==2.19.0", "nvidia-cuda-runtime-cu12==12.5.82"), nil, ""},
 		{"12 base", with(gpu, func(r *recipe.Recipe) { r.Base.Ref = "docker.io/nvidia/cuda:11.8.0-runtime-ubuntu22.04" }), wheels("torch==2.9.1+cu126"), []string{
-			"E-CUDA : the packages bring CUDA 12.6, the base docker.io/nvidia/cuda:11.8.0-runtime-ubuntu22.04 has CUDA 11.8 | docker.io/nvidia/cuda:12.6.3-runtime-ubuntu24.04"}, ""},
+			"E-CUDA : the packages bring CUDA 12.6, the base docker.io/nvidia/cuda:11.8.0-runtime-ubuntu22.04 has CUDA 11.8: torch 2.9.1+cu126 brings it | CUDA 11.8 with Python 3.11 exists for torch 2.0, 2.1, 2.2, 2.3, 2.4, 2.5, 2.6, 2.7\nUse docker.io/nvidia/cuda:12.6.3-runtime-ubuntu24.04"}, ""},
 		{"twice", with(gpu, func(r *recipe.Recipe) { r.Base.Ref = "nvidia/cuda:12.8.1-base-ubuntu22.04" }), wheels("torch==2.9.1+cu126"), nil, "both bring CUDA 12"},
 		{"12 conflict", gpu, wheels("torch==2.9.1", "nvidia-cublas-cu12==12.8.4", "nvidia-cublas==13.0.0.19", "nvidia-nccl-cu13==2.27"), []string{
-			"E-CUDA : CUDA 12 by app → torch → nvidia-cublas-cu12; CUDA 13 by jax → jax-cuda13-plugin → nvidia-cublas | a profile for each framework"}, ""},
+			"E-CUDA : CUDA 12 by app → torch → nvidia-cublas-cu12; CUDA 13 by jax → jax-cuda13-plugin → nvidia-cublas | torch 2.9 exists for CUDA 12.6, 12.8, 13.0"}, ""},
 		{"13 driver", with(gpu, func(r *recipe.Recipe) { r.Accelerator.MinDriver = "570" }), wheels("cuda-toolkit==13.0.2", "nvidia-cublas==13.0.0.19"), []string{
 			"E-CUDA : CUDA 13.0 needs driver 580 or newer, the profile promises to run on 570 | cuda: \"12.9\""}, ""},
 		{"15 python", with(gpu, func(r *recipe.Recipe) { r.Python.Version = "3.13" }), wheels("torch==2.4.1+cu124"), []string{

@@ -176,7 +176,7 @@ func (b Bases) Images(ctx context.Context, r *recipe.Recipe) (map[string]ops.Bas
 // whoWants says what an image of Recipe.Images is for.
 func whoWants(r *recipe.Recipe, ref string) string {
 	if ref == r.Base.Python {
-		return fmt.Sprintf("%s is wanted for its Python, which is laid over the base %s, as that has none of Python %s; another one: base: {python: image}", ref, r.Base.Ref, r.Python.Version)
+		return fmt.Sprintf("%s is wanted for its Python, which is laid over the base %s, as that has none of Python %s; another one: base: {python: image}, or {python: distribution}", ref, r.Base.Ref, r.Python.Version)
 	}
 	for _, b := range r.Build {
 		if b.Image == ref {

@@ -197,7 +197,7 @@ func (c *wheelCheck) cuda() {
 	case len(found) == 0 && c.base == "":
 		c.withoutCUDA()
 	case len(found) == 1:
-		c.against(a, brought, c.base)
+		c.against(a, brought, c.bringer(majors[found[0]]))
 	}
 	if a.MinDriver != "" && brought != "" {
 		if f := DriverFault(brought, a.MinDriver); f != nil && a.CUDA == "" {
@@ -237,27 +237,27 @@ func (c *wheelCheck) conflict(majors map[string][]Package) {
 	for _, major := range slices.Sorted(maps.Keys(majors)) {
 		sides = append(sides, fmt.Sprintf("CUDA %s by %s", major, strings.Join(c.path(majors[major][0].Name), " → ")))
 	}
-	c.faults = append(c.faults, fault.New(fault.Cuda, "the packages want different CUDA majors in one image: %s", strings.Join(sides, "; ")).
+	f := fault.New(fault.Cuda, "the packages want different CUDA majors in one image: %s", strings.Join(sides, "; "))
+	c.hintMajors(f, majors)
+	c.faults = append(c.faults, f.
 		Hint("bind them to one with accelerator: {cuda: \"12.6\"} or another version, or make a profile for each framework"))
 }
 
-// against holds the one CUDA of the wheels against what the profile asks for and what the base has.
-func (c *wheelCheck) against(a recipe.Accelerator, brought, base string) {
+// against holds the one CUDA of the wheels, which by says who brings, against what the profile asks for and what the base has.
+func (c *wheelCheck) against(a recipe.Accelerator, brought, by string) {
+	base := c.base
 	if a.CUDA != "" && !c.fits(brought, a.CUDA) {
-		f := fault.New(fault.Cuda, "the packages bring CUDA %s, the profile %s wants CUDA %s", brought, c.recipe.Profile, a.CUDA)
-		for _, w := range c.wheels {
-			if known := c.table.Of(w.Name); known != nil && known.CUDAInVersion && known.Release(w.Version) != nil {
-				row := known.Release(w.Version)
-				f.Hint("%s %s exists for CUDA %s", known.Name, row.Version, strings.Join(row.cudas(), ", "))
-			}
-		}
+		f := fault.New(fault.Cuda, "the packages bring CUDA %s, the profile %s wants CUDA %s: %s", brought, c.recipe.Profile, a.CUDA, by)
+		c.hintBuilds(f)
+		c.hintReleases(f, a.CUDA)
 		c.faults = append(c.faults, f.Hint("write accelerator: {cuda: %q}, or accelerator: cuda to take what they bring", brought))
 	}
 	switch {
 	case base == "":
 	case MajorOf(base) != MajorOf(brought):
-		c.faults = append(c.faults, fault.New(fault.Cuda, "the packages bring CUDA %s, the base %s has CUDA %s", brought, c.recipe.Base.Ref, base).
-			Hint("%s", baseHint(brought)))
+		f := fault.New(fault.Cuda, "the packages bring CUDA %s, the base %s has CUDA %s: %s", brought, c.recipe.Base.Ref, base, by)
+		c.hintReleases(f, base)
+		c.faults = append(c.faults, f.Hint("%s", baseHint(brought)))
 	default:
 		c.notef("the base %s and the Python packages both bring CUDA %s: a base without CUDA makes a smaller image",
 			c.recipe.Base.Ref, MajorOf(brought))
