@@ -30,6 +30,7 @@ import (
 //	image              an image is built and read back; otherwise the wheels that are chosen are installed as layers have them
 //	first ARGS…        uv is run in the project before both, to lock it
 //	uv ARGS…           how uv installs
+//	refused TEXT       uv refuses that, and what mlbuild says of it has the text
 //
 // and the file python.yaml is what mlbuild.yaml says below the key python.
 type asUV struct {
@@ -43,6 +44,7 @@ type asUV struct {
 	image  bool
 	real   bool
 	uv     []string
+	says   string // by what mlbuild refuses the input; "" = it is installed
 	*project
 }
 
@@ -56,6 +58,10 @@ func TestImageIsAsUVInstalls(t *testing.T) {
 	for _, file := range all {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
 			c := readAsUV(t, x, file)
+			if c.says != "" {
+				c.refused()
+				return
+			}
 			want := lines(c.installed())
 			got := c.laidDown
 			if c.image {
@@ -116,6 +122,8 @@ func readAsUV(t *testing.T, x *asUVIndex, file string) asUV {
 			first = append(first, words[1:])
 		case words[0] == "uv":
 			c.uv = words[1:]
+		case words[0] == "refused":
+			c.says = strings.Join(words[1:], " ")
 		default:
 			t.Fatalf("%s: %q is unknown", file, line)
 		}
@@ -166,9 +174,16 @@ func interpreter(t *testing.T, minor string) (exe, version string) {
 	return "", ""
 }
 
-// run runs uv in a directory, with the stand-in as its default index.
+// run runs uv in a directory.
 func (c asUV) run(dir string, args ...string) {
 	c.t.Helper()
+	if out, err := c.tried(dir, args...); err != nil {
+		c.t.Fatalf("uv %q: %v\n%s", args, err, out)
+	}
+}
+
+// tried runs uv in a directory, with the stand-in as its default index.
+func (c asUV) tried(dir string, args ...string) ([]byte, error) {
 	cmd := exec.Command("uv", args...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "UV_CACHE_DIR="+c.x.cache, "UV_PYTHON_DOWNLOADS=never", "UV_LINK_MODE=copy",
@@ -176,9 +191,34 @@ func (c asUV) run(dir string, args ...string) {
 	if !c.real {
 		cmd.Env = append(cmd.Env, "UV_DEFAULT_INDEX="+c.x.Simple())
 	}
-	if out, err := cmd.CombinedOutput(); err != nil {
-		c.t.Fatalf("uv %q: %v\n%s", args, err, out)
+	return cmd.CombinedOutput()
+}
+
+// refused holds that neither uv nor mlbuild installs the input.
+func (c asUV) refused() {
+	c.t.Helper()
+	c.run(c.dir, "venv", "--quiet", "--no-project", "--python", c.exe, c.venv)
+	if out, err := c.tried(c.dir, c.uv...); err == nil {
+		c.t.Errorf("uv installs it:\n%s", out)
 	}
+	if got := c.resolved(); got.lock != nil || !strings.Contains(got.said, c.says) {
+		c.t.Errorf("mlbuild has the lock\n%s\nand says\n%s", got.text, got.said)
+	}
+}
+
+// resolved is what uv is asked for by a build, or the project's lock.
+func (c asUV) resolved() resolved {
+	c.t.Helper()
+	v := c.variant("cpu")
+	got := resolved{recipe: v.Recipes[0], python: c.full}
+	if q := got.recipe.Requires; q.From == "" || q.From != q.Lock {
+		return here{t: c.t, x: c.x.Index, dir: c.dir, python: c.full, env: []string{"UV_PYTHON=" + c.exe, "UV_CACHE_DIR=" + c.x.cache}}.resolve(got.recipe)
+	}
+	var err error
+	if got.lock, err = pylock.Parse(got.recipe.Requires.Lock, v.Lock); err != nil {
+		c.t.Fatal(err)
+	}
+	return got
 }
 
 // installed has uv install the project's packages into an environment of its own, and reads its files.
@@ -203,16 +243,7 @@ func (c asUV) installed() map[string]string {
 // laidDown chooses the wheels as a build does, and installs them as a build's helper does.
 func (c asUV) laidDown() map[string]string {
 	c.t.Helper()
-	v := c.variant("cpu")
-	got := resolved{recipe: v.Recipes[0], python: c.full}
-	if q := got.recipe.Requires; q.From != "" && q.From == q.Lock {
-		var err error
-		if got.lock, err = pylock.Parse(q.Lock, v.Lock); err != nil {
-			c.t.Fatal(err)
-		}
-	} else {
-		got = here{t: c.t, x: c.x.Index, dir: c.dir, python: c.full, env: []string{"UV_PYTHON=" + c.exe, "UV_CACHE_DIR=" + c.x.cache}}.resolve(got.recipe)
-	}
+	got := c.resolved()
 	if got.lock == nil {
 		c.t.Fatalf("uv says:\n%s", got.said)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/pelletier/go-toml/v2"
 
@@ -135,7 +136,8 @@ func environment(r *recipe.Recipe, platform, full string) *pypi.Environment {
 }
 
 // rewritten is a text that holds the requirements of lines, as uv has to read it: packages have the accelerator's names, and files of the project lie where
-// uv sees them. Extras of an old name go with it. What names its file by a URL stays: the file is of the old name.
+// uv sees them. Extras of an old name go with it. What names its file by a URL stays: the file is of the old name. Of options that name several packages, as pip has
+// them and uv has not, the first is left: buildOptions has all.
 func rewritten(text string, lines []pypi.Line, names map[string]string) string {
 	var edits []pypi.Edit
 	for _, l := range lines {
@@ -148,9 +150,23 @@ func rewritten(text string, lines []pypi.Line, names map[string]string) string {
 		case q.Path() != "":
 			edits = append(edits, q.Moved("./"+localDir+"/"+q.Path()).In(l.Offset))
 		}
+		if l.Offset >= 0 {
+			edits = append(edits, oneName(text, l)...)
+		}
 	}
 	slices.SortFunc(edits, func(a, b pypi.Edit) int { return a.From - b.From })
 	return pypi.Apply(text, slices.Compact(edits))
+}
+
+// oneName leaves one name in options of a line that name several packages.
+func oneName(text string, l pypi.Line) (edits []pypi.Edit) {
+	for _, o := range l.Options {
+		at := strings.Index(text[l.Offset:], o.Text)
+		if names := o.Packages(); len(names) > 0 && strings.Contains(o.Value, ",") && at >= 0 {
+			edits = append(edits, pypi.Edit{From: at, To: at + len(o.Text), Text: o.Name + " " + names[0]}.In(l.Offset))
+		}
+	}
+	return edits
 }
 
 // Requested lists every package that the project's files and its own list name themselves and no marker may leave out, under the names of its accelerator,

@@ -119,8 +119,8 @@ func (in ResolveInputs) compile(r *recipe.Recipe, s ops.Group) ([]bkllb.RunOptio
 // lockScript hands the arguments to uv twice: once for the lock, once for the reasons; the second run starts from the versions of the lock and takes everything
 // from uv's cache, without asking whether it is as new as can be. A version that comes
 // as source alone is a version like any other, so builds may be asked for their metadata. Where one of them fails, nothing is built as long as that is
-// possible: a package that uv says it cannot do without is allowed by its name, and all of them where it gives none. With a third argument the first build
-// ends it, and has nothing installed for it.
+// possible: a package that uv says it cannot do without is allowed by its name, unless the project forbids its build, and all of them where it gives none. With a third
+// argument the first build ends it, and has nothing installed for it.
 const lockScript = ops.IndexScript + `
 platform=$1 stop=${3:-}
 IFS='
@@ -158,7 +158,9 @@ until lock "$@"; do
   if ! [ -f "$work/first" ]; then cp "$work/said" "$work/first"; fi
   sed -n -e 's/.*Wheels are required for .\([A-Za-z0-9._-]*\). because building.*/--no-binary \1/p' \
     -e 's/.*Building source distributions for .\([A-Za-z0-9._-]*\). is disabled.*/--no-binary \1/p' "$work/said" > "$work/more"
-  cat "$work/build.txt" "$work/more" | sort -u > "$work/all"
+  sed -n 's/^--only-binary/--no-binary/p' "$work/build.txt" > "$work/never"
+  if grep -q -x -e '--no-binary :all:' "$work/never"; then : > "$work/more"; fi
+  grep -v -x -F -f "$work/never" "$work/more" | cat - "$work/build.txt" | sort -u > "$work/all"
   if ! cmp -s "$work/all" "$work/build.txt"; then
     if [ -n "$stop" ]; then asked; fi
     cp "$work/all" "$work/build.txt"
@@ -346,9 +348,6 @@ func choiceArgs(q recipe.Requirements) []string {
 	}
 	if q.Resolution != "" {
 		args = append(args, "--resolution", q.Resolution)
-	}
-	for _, name := range q.NoBuild {
-		args = append(args, "--only-binary", name)
 	}
 	return args
 }

@@ -48,7 +48,7 @@ func TestCompileArgs(t *testing.T) {
 	r.Requires.Overrides, r.Requires.Strategy, r.Requires.FindLinks = []string{"numpy==1"}, "unsafe-best-match", []string{"https://links.example/a", "https://links.example/b"}
 	r.Requires.Cooldown, r.Requires.Fresh = "7 days", []string{"flask"}
 	r.Requires.Ages = map[string]string{"flask": "2026-01-01", "six": "2026-02-01", "idna": "false"}
-	r.Requires.Prerelease, r.Requires.Resolution, r.Requires.NoBuild = "allow", "lowest-direct", []string{"pyspark"}
+	r.Requires.Prerelease, r.Requires.Resolution = "allow", "lowest-direct"
 	r.Builder.Constraints = []recipe.File{{Path: "limits/builds.txt", Top: true}, {Path: "limits/more.txt"}}
 	got := ResolveInputs{Direct: []string{"secretsauce", "torch"}, Upgrade: []string{"numpy", "torch"}}.compileArgs(r)
 	want := []string{
@@ -57,7 +57,7 @@ func TestCompileArgs(t *testing.T) {
 		"project/pyproject.toml", "--extra", "serve", "--group", "project/pyproject.toml:gpu",
 		"--overrides", "overrides.txt", "--index-strategy", "unsafe-best-match", "--find-links", "https://links.example/a", "--find-links", "https://links.example/b",
 		"--exclude-newer", "7 days", "--exclude-newer-package", "flask=false", "--exclude-newer-package", "torch=false",
-		"--exclude-newer-package", "idna=false", "--exclude-newer-package", "six=2026-02-01", "--prerelease", "allow", "--resolution", "lowest-direct", "--only-binary", "pyspark",
+		"--exclude-newer-package", "idna=false", "--exclude-newer-package", "six=2026-02-01", "--prerelease", "allow", "--resolution", "lowest-direct",
 		"--python-version", "3.11", "--upgrade-package", "numpy", "--upgrade-package", "torch",
 	}
 	if d := cmp.Diff(want, got); d != "" {
@@ -200,6 +200,9 @@ func TestResolveScriptAllowsBuilds(t *testing.T) {
 		{"an older one will do", "case \"$*\" in *--no-build*) ;; *) echo 'error: Failed to build kit' >&2; exit 1 ;; esac", "all\nno-build\nno-build\n", ""},
 		{"as it is", "echo 'DEBUG Calling `kit`' >&2", "all\nall\n", ""},
 		{"hopeless", "echo 'error: No such package' >&2; exit 1", "all\n", "error: No such package\n"},
+		{"forbidden by name", "echo '" + wanted + "' >&2; exit 1", "all\nno-build\n", wanted + "\n"},
+		{"all are forbidden", "echo '" + wanted + "' >&2; exit 1", "all\nno-build\n", wanted + "\n"},
+		{"another is forbidden", "for a; do case $a in */build.txt) if grep -q no-binary $a; then exit 0; fi ;; esac; done; echo '" + wanted + "' >&2; exit 2", "all\nno-build\nno-build\nno-build\n", ""},
 		{"no source either", "case \"$*\" in *build.txt*) echo 'hint: Source distributions are required for `docopt` because using pre-built wheels is disabled' >&2 ;;" +
 			"*) echo '" + wanted + "' >&2 ;; esac; exit 1", "all\nno-build\nno-build\n", wanted + "\n"},
 	} {
@@ -213,6 +216,11 @@ func TestResolveScriptAllowsBuilds(t *testing.T) {
 			script := strings.NewReplacer("/uv/bin/uv", uv, "/out/", dir+"/").Replace(ResolveInputs{}.script())
 			cmd := exec.CommandContext(t.Context(), "/bin/sh", "-euc", script, "sh", "--universal", "pyproject.toml")
 			cmd.Dir = dir
+			if never := map[string]string{"forbidden by name": "docopt", "all are forbidden": ":all:", "another is forbidden": "other"}[c.name]; never != "" {
+				if err := os.WriteFile(filepath.Join(dir, "build.txt"), []byte("--only-binary "+never+"\n"), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
 			out, err := cmd.CombinedOutput()
 			if (err != nil) != (c.says != "") || string(out) != c.says {
 				t.Errorf("%v, it says %q", err, out)

@@ -19,7 +19,7 @@ import (
 // Files beside uv's pyproject.toml.
 const (
 	packagesFile = "packages.txt" // requirements of the project file that a pyproject.toml cannot hold
-	buildFile    = "build.txt"    // the packages that are to be built from source, as options
+	buildFile    = "build.txt"    // the packages that are to be built from source, and those that may not be, as options
 	hostsFile    = "known_hosts"
 	localDir     = recipe.LocalDir // the project's files that are requirements, under their own paths
 	aboveDir     = recipe.AboveDir // those of its workspace above
@@ -82,8 +82,8 @@ func (in ResolveInputs) sourceFiles(r *recipe.Recipe) []recipe.File {
 	if packages := unnamed(r); len(packages) > 0 {
 		files = append(files, recipe.File{Path: packagesFile, Data: strings.Join(packages, "\n") + "\n"})
 	}
-	if len(r.Requires.Source) > 0 {
-		files = append(files, recipe.File{Path: buildFile, Data: "--no-binary " + strings.Join(r.Requires.Source, "\n--no-binary ") + "\n"})
+	if options := buildOptions(r); len(options) > 0 {
+		files = append(files, recipe.File{Path: buildFile, Data: strings.Join(options, "\n") + "\n"})
 	}
 	if len(SSHServers(r)) > 0 {
 		files = append(files, recipe.File{Path: hostsFile, Data: in.Hosts})
@@ -96,6 +96,28 @@ func (in ResolveInputs) sourceFiles(r *recipe.Recipe) []recipe.File {
 		files = append(files, recipe.File{Path: aboveDir + "/empty"})
 	}
 	return files
+}
+
+// buildOptions are uv's options that say which packages are to be built from source and which may not be, one a line.
+func buildOptions(r *recipe.Recipe) []string {
+	var options []string
+	for _, name := range r.Requires.Source {
+		options = append(options, pypi.NoBinary+" "+name)
+	}
+	never := slices.Clone(r.Requires.NoBuild)
+	for _, f := range slices.Concat(r.Requires.Files, r.Requires.Constraints) {
+		for _, l := range f.Lines {
+			for _, o := range l.Options {
+				if o.Name == pypi.OnlyBinary {
+					never = append(never, o.Packages()...)
+				}
+			}
+		}
+	}
+	for _, name := range recipe.SortedUnique(never) {
+		options = append(options, pypi.OnlyBinary+" "+name)
+	}
+	return options
 }
 
 // sourceOptions are what the step needs for them: the files of the project, of which a build may write beside its sources, git's view of

@@ -54,7 +54,9 @@ func TestResolvingSources(t *testing.T) {
 	g := resolution(t, func(r *recipe.Recipe, in *ResolveInputs) {
 		r.Requires.Packages = []string{"greet @ git+ssh://git@git.example/greet.git@main", "./libs/tool[fast] ; python_version > '3'"}
 		r.Requires.Local = []recipe.LocalSource{{Path: "libs/tool", Name: "tool", Git: true}}
-		r.Requires.Source = []string{"numpy", "tool"}
+		r.Requires.Source, r.Requires.NoBuild = []string{"numpy", "tool"}, []string{"pyspark"}
+		r.Requires.Files = []recipe.File{{Path: "r.txt", Data: "--only-binary :none:,Flask,six # as pip has it\n--no-binary=numpy,tool\n--only-binary idna\nsix\n"}}
+		r.Requires.Parse()
 		in.Hosts, in.Version, in.Network = "git.example ssh-ed25519 AAAA\n", "1.2", ops.Network{CA: true}
 	})
 	step := g.Named("uv: resolve")
@@ -67,7 +69,8 @@ func TestResolvingSources(t *testing.T) {
 			files[f.Path] = string(f.Data)
 		}
 	}
-	if files["/packages.txt"] != "./local/libs/tool[fast] ; python_version > '3'\n" || files["/build.txt"] != "--no-binary numpy\n--no-binary tool\n" ||
+	if files["/packages.txt"] != "./local/libs/tool[fast] ; python_version > '3'\n" || files["/build.txt"] != "--no-binary numpy\n--no-binary tool\n--only-binary flask\n--only-binary idna\n--only-binary pyspark\n--only-binary six\n" ||
+		files["/project/r.txt"] != "--only-binary flask # as pip has it\n--no-binary numpy\n--only-binary idna\nsix\n" ||
 		files["/known_hosts"] != "git.example ssh-ed25519 AAAA\n" || !strings.Contains(files["/pyproject.toml"], "greet @ git+ssh") {
 		t.Errorf("files %q", files)
 	}

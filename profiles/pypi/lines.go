@@ -22,6 +22,29 @@ func (l Line) Requires() bool { return l.Required.Name != "" || l.Required.URL !
 // Option is an option by its long name, with its value: --hash and sha256:….
 type Option struct{ Name, Value, Text string } // Text is as it is written
 
+// Packages are the packages that NoBinary or OnlyBinary names, normalized; ":all:" alone if it is among them. Several have commas between them, as pip reads it
+// (pip/_internal/models/format_control.py: ":none:" takes back what stands before it).
+func (o Option) Packages() []string {
+	if o.Name != NoBinary && o.Name != OnlyBinary {
+		return nil
+	}
+	var names []string
+	for name := range strings.SplitSeq(o.Value, ",") {
+		switch name = strings.TrimSpace(name); name {
+		case "":
+		case ":none:":
+			names = nil
+		case ":all:":
+			names = []string{name}
+		default:
+			if !slices.Contains(names, ":all:") {
+				names = append(names, Normalize(name))
+			}
+		}
+	}
+	return names
+}
+
 // Names of options in Line.Options.
 const (
 	RequirementFile = "--requirement"
@@ -31,6 +54,7 @@ const (
 	ExtraIndexURL   = "--extra-index-url"
 	FindLinks       = "--find-links"
 	NoBinary        = "--no-binary"
+	OnlyBinary      = "--only-binary"
 	NoIndex         = "--no-index"
 	Hash            = "--hash"
 )
@@ -41,7 +65,7 @@ var options = map[string]string{
 	"-c": ConstraintFile, ConstraintFile: ConstraintFile, "--constraints": ConstraintFile,
 	"-e": Editable, Editable: Editable,
 	"-i": IndexURL, IndexURL: IndexURL, "--pypi-url": IndexURL, ExtraIndexURL: ExtraIndexURL, "-f": FindLinks, FindLinks: FindLinks,
-	NoBinary: NoBinary, "--only-binary": "--only-binary", "--trusted-host": "--trusted-host", "--use-feature": "--use-feature",
+	NoBinary: NoBinary, OnlyBinary: OnlyBinary, "--trusted-host": "--trusted-host", "--use-feature": "--use-feature",
 	Hash: Hash, "--global-option": "--global-option", "--config-settings": "--config-settings", "-C": "--config-settings",
 }
 
