@@ -88,6 +88,7 @@ other | other-lib | 1.0 | | | team-lib
 | sourced | 1.0
 | old-style | 1.0
 | has-both | 1.0 | | | alpha<2
+| elsewhere | 1.0 | cp311-cp311-macosx_11_0_arm64
 | typed | 1.0 | | | plugin>=1
 | plugin | 1.0
 | plugin | 2.0
@@ -168,6 +169,7 @@ func newAsUVIndex(t *testing.T) *asUVIndex {
 	x.Add("simple", "sourced-2.0.tar.gz", plainSdist(t, "sourced", "2.0", "2.2"))
 	x.Add("simple", "old_style-2.0.tar.gz", plainSdist(t, "old-style", "2.0", "2.1")) // what it requires says its build alone
 	x.Add("simple", "has_both-1.0.tar.gz", plainSdist(t, "has-both", "1.0", "2.2"))
+	x.Add("simple", "elsewhere-1.0.tar.gz", plainSdist(t, "elsewhere", "1.0", "2.2"))
 	x.Add("simple", "source_only-1.0.tar.gz", plainSdist(t, "source-only", "1.0", "2.2"))
 	for version, day := range map[string]time.Time{"1.0": time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), "2.0": time.Date(2026, 1, 31, 23, 59, 59, 0, time.UTC), "3.0": time.Date(2026, 2, 1, 0, 0, 1, 0, time.UTC)} {
 		for _, name := range []string{"dated", "undone"} {

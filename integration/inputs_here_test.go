@@ -189,5 +189,6 @@ func (r resolved) choose() ([]pylock.Wheel, error) {
 	}
 	return lock.Select(pypi.Target{
 		Python: cmp.Or(r.python, r.recipe.Python.Version), Platform: r.recipe.Platform, Glibc: "2.36", Extras: r.recipe.Requires.Extras, Groups: r.recipe.Requires.Groups,
+		NoBuild: r.recipe.Requires.NeverBuilt(),
 	})
 }

@@ -142,7 +142,7 @@ func (c Choice) AllNotes() []string { return slices.Concat(c.Notes, c.BaseNotes)
 // targetOf is what a recipe's wheels are picked for; full is the whole version of the image's Python, "" = unknown.
 func targetOf(r *recipe.Recipe, glibc, full string) pypi.Target {
 	return pypi.Target{
-		Python: cmp.Or(full, r.Python.Version), Platform: r.Platform, Glibc: glibc, Source: r.Requires.Source,
+		Python: cmp.Or(full, r.Python.Version), Platform: r.Platform, Glibc: glibc, Source: r.Requires.Source, NoBuild: r.Requires.NeverBuilt(),
 		Extras: r.Requires.Extras, Groups: r.Requires.Groups,
 	}
 }

@@ -104,17 +104,7 @@ func buildOptions(r *recipe.Recipe) []string {
 	for _, name := range r.Requires.Source {
 		options = append(options, pypi.NoBinary+" "+name)
 	}
-	never := slices.Clone(r.Requires.NoBuild)
-	for _, f := range slices.Concat(r.Requires.Files, r.Requires.Constraints) {
-		for _, l := range f.Lines {
-			for _, o := range l.Options {
-				if o.Name == pypi.OnlyBinary {
-					never = append(never, o.Packages()...)
-				}
-			}
-		}
-	}
-	for _, name := range recipe.SortedUnique(never) {
+	for _, name := range r.Requires.NeverBuilt() {
 		options = append(options, pypi.OnlyBinary+" "+name)
 	}
 	return options

@@ -36,11 +36,22 @@ func (s *selection) built(p *Package) (Wheel, bool) {
 		s.faults = append(s.faults, s.nothing(p).In(p.At))
 		return Wheel{}, false
 	}
-	if f := unbuildable(p, source); f != nil {
+	f := unbuildable(p, source)
+	if f == nil && s.forbidden(p) {
+		f = fault.New(fault.Sdist, "%s may not be built from source, and has no other file here: %s", p.label(), s.why(p)).
+			Hint("--only-binary of a requirements file or no-build of uv's settings forbids it: take the package out there, or choose a version that has a wheel")
+	}
+	if f != nil {
 		s.faults = append(s.faults, f.In(p.At))
 		return Wheel{}, false
 	}
 	return Wheel{Name: pypi.Normalize(p.Name), Version: p.Version, Source: source, Why: s.why(p), Direct: p.VCS != nil || p.Archive != nil}, true
+}
+
+// forbidden reports whether the project forbids to build a source distribution, as uv reads it: what comes by its URL or from a directory is built.
+func (s *selection) forbidden(p *Package) bool {
+	name := pypi.Normalize(p.Name)
+	return p.Sdist != nil && !s.source[p.Name] && (slices.Contains(s.target.NoBuild, name) || slices.Contains(s.target.NoBuild, ":all:"))
 }
 
 // forAnother reports that the lock was made for other platforms: then a missing wheel means a lock that does not fit.

@@ -49,6 +49,37 @@ func TestSelectSources(t *testing.T) {
 	}
 }
 
+// TestForbiddenSources: a source distribution that may not be built is none, unless the project asks to build it; what is required by its place is built all the same.
+func TestForbiddenSources(t *testing.T) {
+	sdist := `sdist = { url = "https://files.example/x-1.tar.gz", hashes = { sha256 = "` + sum("sdist") + `" } }`
+	wheel := []string{"x-1-py3-none-any.whl"}
+	target := func(never string, source ...string) pypi.Target {
+		t := bookworm
+		t.NoBuild, t.Source = []string{never}, source
+		return t
+	}
+	for _, test := range []struct {
+		name, text string
+		target     pypi.Target
+		refused    bool
+	}{
+		{"by its name", head + entry("X 1", nil, sdist), target("x"), true},
+		{"all", head + entry("x 1", nil, sdist), target(":all:"), true},
+		{"another", head + entry("x 1", nil, sdist), target("y"), false},
+		{"a wheel", head + entry("x 1", wheel, sdist), target(":all:"), false},
+		{"asked for", head + entry("x 1", nil, sdist), target(":all:", "x"), false},
+		{"a directory", head + entry("x 1", nil, `directory = { path = "libs/x" }`), target(":all:"), false},
+		{"an archive by its URL", head + entry("x 1", nil, `archive = { url = "https://files.example/x.zip", hashes = { sha256 = "` + sum("sdist") + `" } }`), target("x"), false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := mustParse(t, test.text).Select(test.target)
+			if refused := err != nil && strings.Contains(err.Error(), "may not be built from source"); refused != test.refused || !refused && err != nil {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
 // TestLockForAnotherPlatform: wheels that do not fit are then the lock's fault, and nothing is compiled in their place.
 func TestLockForAnotherPlatform(t *testing.T) {
 	text := head + entry("x 1", []string{"x-1-cp311-cp311-manylinux_2_17_aarch64.whl"},

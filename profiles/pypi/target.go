@@ -11,4 +11,5 @@ type Target struct {
 	Extras   []string // extras that are wanted
 	Groups   []string // dependency groups that are wanted; none = the lock's default groups
 	Source   []string // packages that are built from source although a wheel fits, normalised
+	NoBuild  []string // packages whose source distributions of an index may not be built, normalised, unless Source has them; ":all:" = all
 }

@@ -74,6 +74,21 @@ func (q *Requirements) Limits() []Asked {
 // Replacing lists the overrides.
 func (q *Requirements) Replacing() []Asked { return askedIn("", q.OverrideLines) }
 
+// NeverBuilt are the packages of which the settings of uv or the options of requirements files say that they may not be built from source, normalized and sorted; ":all:" = all.
+func (q *Requirements) NeverBuilt() []string {
+	never := slices.Clone(q.NoBuild)
+	for _, f := range slices.Concat(q.Files, q.Constraints) {
+		for _, l := range f.Lines {
+			for _, o := range l.Options {
+				if o.Name == pypi.OnlyBinary {
+					never = append(never, o.Packages()...)
+				}
+			}
+		}
+	}
+	return SortedUnique(never)
+}
+
 func askedIn(file string, lines []pypi.Line) []Asked {
 	var all []Asked
 	for _, l := range lines {

@@ -73,12 +73,6 @@ func withUVChoices(report *yamldoc.Report, s uvSettings, req recipe.Requirements
 			}
 		}
 	}
-	if tool.NoBuild {
-		req.NoBuild = []string{":all:"}
-	}
-	for _, name := range tool.NoBuildPackage {
-		req.NoBuild = append(req.NoBuild, pypi.Normalize(name))
-	}
 	noteUnheeded(report, s)
 	return req
 }
@@ -188,7 +182,7 @@ func noteDefaultGroups(report *yamldoc.Report, py *Pyproject, project *recipe.Pr
 	}
 }
 
-// withUVBuilds takes over what the settings of uv say of builds from source: packages that are built, and what builds get beside what they ask for.
+// withUVBuilds takes over what the settings of uv say of builds from source: packages that are built, or may not be, and what builds get beside what they ask for.
 func withUVBuilds(report *yamldoc.Report, s uvSettings, w Wanted) Wanted {
 	if s.options == nil {
 		return w
@@ -197,6 +191,12 @@ func withUVBuilds(report *yamldoc.Report, s uvSettings, w Wanted) Wanted {
 	names, _ := noBinaryOf(pip.NoBinary)
 	for _, name := range append(names, tool.NoBinary...) {
 		w.Requires.Source = append(w.Requires.Source, pypi.Normalize(name))
+	}
+	if tool.NoBuild {
+		w.Requires.NoBuild = []string{":all:"}
+	}
+	for _, name := range tool.NoBuildPackage {
+		w.Requires.NoBuild = append(w.Requires.NoBuild, pypi.Normalize(name))
 	}
 	builds := tool.ExtraBuild
 	if len(pip.ExtraBuild) > 0 {
