@@ -69,7 +69,7 @@ func TestForbiddenSources(t *testing.T) {
 		{"a wheel", head + entry("x 1", wheel, sdist), target(":all:"), false},
 		{"asked for", head + entry("x 1", nil, sdist), target(":all:", "x"), false},
 		{"a directory", head + entry("x 1", nil, `directory = { path = "libs/x" }`), target(":all:"), false},
-		{"an archive by its URL", head + entry("x 1", nil, `archive = { url = "https://files.example/x.zip", hashes = { sha256 = "` + sum("sdist") + `" } }`), target("x"), false},
+		{"an archive by its URL", head + entry("x 1", nil, `archive = { url = "https://files.example/x.zip", hashes = { sha256 = "`+sum("sdist")+`" } }`), target("x"), false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := mustParse(t, test.text).Select(test.target)
