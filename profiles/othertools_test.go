@@ -18,7 +18,7 @@ func TestFilesOfOtherTools(t *testing.T) {
 		{"the project file wins", map[string]string{"requirements.txt": "idna\n", "runtime.txt": "python-3.13.1\n", "mlbuild.yaml": "python: {version: \"3.12\"}\n"}, "", "3.12"},
 		{".python-version wins", map[string]string{"requirements.txt": "idna\n", "runtime.txt": "python-3.13\n", ".python-version": "3.12\n"}, "", "3.12"},
 		{"another runtime", map[string]string{"requirements.txt": "idna\n", "runtime.txt": "pypy3.6-7.3.2\n"}, "runtime.txt is not read: \"pypy3.6-7.3.2\"", "3.11"},
-		{"pdm.lock", map[string]string{"pyproject.toml": pyproject, "pdm.lock": "[metadata]\n"}, "pdm.lock is not read, pyproject.toml is used: pdm export", "3.11"},
+		{"pdm.lock", map[string]string{"pyproject.toml": pyproject, "pdm.lock": "[metadata]\n"}, "pdm.lock is not read, pyproject.toml is used: pdm export --prod -o requirements.txt", "3.11"},
 		{"Pipfile.lock", map[string]string{"requirements.txt": "idna\n", "Pipfile.lock": "{}"}, "Pipfile.lock is not read, requirements.txt is used: pipenv requirements", "3.11"},
 		{"environment.yml", map[string]string{"requirements.txt": "idna\n", "environment.yml": "dependencies: []\n"}, "environment.yml is not read, requirements.txt is used", "3.11"},
 		{"turned off", map[string]string{"pyproject.toml": pyproject, "pdm.lock": "", "mlbuild.yaml": "python: {version: \"3.12\", lock: none}\n"}, "", "3.12"},

@@ -3,6 +3,8 @@ package profiles
 import (
 	"strings"
 	"testing"
+
+	"github.com/mlbuild/mlbuild/profiles/fault"
 )
 
 // TestUVSettingsAreTold: what uv does not read, and what has no effect here, is told by name.
@@ -93,5 +95,68 @@ func TestUVRefuses(t *testing.T) {
 	files := map[string]string{"main.py": "", "requirements.txt": "six\n", "uv.toml": "prerelease = allow\n"}
 	if _, err := below(t, files, ".").Resolve(Selection{}); err == nil || !strings.Contains(err.Error(), "uv.toml:1:") {
 		t.Errorf("a uv.toml that is no TOML: %v", err)
+	}
+}
+
+// TestSettingsAboveAreTold: uv obeys the next settings upwards, above the project too; mlbuild does not, and says which they are.
+func TestSettingsAboveAreTold(t *testing.T) {
+	const project = "[project]\nname = \"api\"\nversion = \"1\"\nrequires-python = \">=3.11\"\ndependencies = [\"flask\"]\n"
+	for _, c := range []struct {
+		name  string
+		files map[string]string
+		want  string // "" = no note
+	}{
+		{"uv.toml", map[string]string{"uv.toml": "exclude-newer = \"2024-01-01\"\nindex-url = \"https://a.example\"\ncache-dir = \"x\"\n"}, "exclude-newer, index-url of ../../uv.toml has no effect here"},
+		{"tool.uv", map[string]string{"services/pyproject.toml": "[tool.uv]\nresolution = \"lowest\"\n"}, "resolution of [tool.uv] in ../pyproject.toml has no effect here"},
+		{"uv.toml before tool.uv", map[string]string{"uv.toml": "no-build = true\n", "pyproject.toml": "[tool.uv]\nresolution = \"lowest\"\n"}, "no-build of ../../uv.toml"},
+		{"the next one alone", map[string]string{"services/uv.toml": "cache-dir = \"x\"\n", "uv.toml": "no-build = true\n"}, ""},
+		{"one without settings is passed by", map[string]string{"services/pyproject.toml": "[tool.ruff]\n", "uv.toml": "no-build = true\n"}, "no-build of ../../uv.toml"},
+		{"what chooses nothing", map[string]string{"uv.toml": "link-mode = \"copy\"\n"}, ""},
+		{"limits of another project", map[string]string{"pyproject.toml": "[tool.uv]\nconstraint-dependencies = [\"flask<2\"]\n"}, ""},
+		{"the project has its own", map[string]string{"uv.toml": "no-build = true\n", "services/api/uv.toml": "no-sources = false\n"}, ""},
+		{"requirements", map[string]string{"uv.toml": "[pip]\nno-deps = true\n", "services/api/requirements.txt": "flask\n", "services/api/mlbuild.yaml": "python: {requirements: [requirements.txt]}\n"}, "pip of ../../uv.toml"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			c.files["services/api/pyproject.toml"], c.files["services/api/main.py"] = project, ""
+			r, err := below(t, c.files, "services/api").Resolve(Selection{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			notes := strings.Join(r.Notes, "\n")
+			if told := strings.Contains(notes, "lies above the project"); told != (c.want != "") || !strings.Contains(notes, c.want) {
+				t.Errorf("want %q in the notes\n%s", c.want, notes)
+			}
+		})
+	}
+}
+
+// TestPackagesBesideTheProject: a package whose directory lies beside the project's is refused, with the lines that make it work.
+func TestPackagesBesideTheProject(t *testing.T) {
+	const head = "[project]\nname = \"api\"\nversion = \"1\"\nrequires-python = \">=3.11\"\ndependencies = [\"lib\"]\n"
+	for _, c := range []struct{ name, file, text string }{
+		{"uv's sources", "pyproject.toml", head + "[tool.uv.sources]\nlib = {path = \"../../lib\", editable = true}\n"},
+		{"Poetry", "pyproject.toml", "[tool.poetry]\nname = \"api\"\nversion = \"1\"\n[tool.poetry.dependencies]\npython = \"^3.11\"\nlib = {path = \"../../lib\", develop = true}\n"},
+		{"Poetry beside [project]", "pyproject.toml", head + "[tool.poetry.dependencies]\nlib = {path = \"../../lib\"}\n"},
+		{"-e", "requirements.txt", "-e ../../lib\n"},
+		{"a path", "requirements.txt", "../../lib[fast]\n"},
+		{"a name and a path", "requirements.txt", "lib @ ../../lib\n"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			files := map[string]string{"services/api/" + c.file: c.text, "services/api/main.py": "", "lib/pyproject.toml": "[project]\nname = \"lib\"\nversion = \"1\"\n", "lib/lib.py": ""}
+			_, err := below(t, files, "services/api").Resolve(Selection{})
+			if err == nil {
+				t.Fatal("it is taken")
+			}
+			said := err.Error()
+			for _, f := range fault.All(err) {
+				said += "\n" + strings.Join(f.Hints, "\n")
+			}
+			if !strings.Contains(said, "is outside the project") || !strings.Contains(said, "cd ../.. && mlbuild build --file services/api/mlbuild.yaml") || !strings.Contains(said, "./lib") {
+				t.Errorf("it says:\n%s", said)
+			}
+			if workspace := strings.Contains(said, "members = [\"services/api\"]"); workspace != (c.file == "pyproject.toml") {
+				t.Errorf("it says:\n%s", said)
+			}
+		})
 	}
 }

@@ -24,6 +24,8 @@ func resolveProject(r *recipe.Recipe, in ResolveInputs) (string, error) {
 		Name         string   `toml:"name"`
 		Version      string   `toml:"version,omitempty"`
 		RequiresDist []string `toml:"requires-dist"`
+		Python       string   `toml:"requires-python,omitempty"`
+		Extras       []string `toml:"provides-extra,omitempty"`
 	}
 	type index struct {
 		Name     string `toml:"name"`
@@ -69,10 +71,10 @@ func resolveProject(r *recipe.Recipe, in ResolveInputs) (string, error) {
 		doc.Tool.UV.ExtraBuild[p.Name] = append([]string{}, p.Requires...)
 	}
 	for _, p := range r.Requires.Metadata {
-		doc.Tool.UV.Metadata = append(doc.Tool.UV.Metadata, metadata{p.Name, unknownIf(byPlace(r, p.Name)), append([]string{}, p.Requires...)})
+		doc.Tool.UV.Metadata = append(doc.Tool.UV.Metadata, metadata{p.Name, cmp.Or(p.Version, unknownIf(byPlace(r, p.Name))), append([]string{}, p.Requires...), p.Python, p.Extras})
 	}
 	for _, name := range r.Requires.NoDeps {
-		doc.Tool.UV.Metadata = append(doc.Tool.UV.Metadata, metadata{name, unknownIf(byPlace(r, name)), []string{}})
+		doc.Tool.UV.Metadata = append(doc.Tool.UV.Metadata, metadata{Name: name, Version: unknownIf(byPlace(r, name)), RequiresDist: []string{}})
 	}
 	out, err := toml.Marshal(doc)
 	if err != nil {

@@ -99,5 +99,8 @@ type LocalSource struct {
 // Metadata says what a package requires, for a resolver that must not ask its build.
 type Metadata struct {
 	Name     string   `json:"name"`
+	Version  string   `json:"version,omitempty"` // of which it says it, "" = every one
 	Requires []string `json:"requires"`
+	Python   string   `json:"requires_python,omitempty"` // a specifier (PEP 440)
+	Extras   []string `json:"extras,omitempty"`          // that it has
 }

@@ -55,7 +55,7 @@ var foreignLocks = []struct{ file, hint string }{
 	{"conda-lock.yml", "list its pip packages in requirements.txt"},
 	{"environment.yaml", "list its pip packages in requirements.txt; conda packages are not installed"},
 	{"environment.yml", "list its pip packages in requirements.txt; conda packages are not installed"},
-	{"pdm.lock", "pdm export -o requirements.txt writes its versions, and python: {requirements: [requirements.txt]} takes them"},
+	{"pdm.lock", "pdm export --prod -o requirements.txt writes its versions, and python: {requirements: [requirements.txt]} takes them; a lock without markers first needs pdm lock --update-reuse --strategy inherit_metadata"},
 	{"pixi.lock", "list its packages in requirements.txt; conda packages are not installed"},
 	{"requirements.lock", "python: {requirements: [requirements.lock]} takes its versions"},
 }

@@ -34,6 +34,9 @@ func Fit(q FitQuestion, w Wanted) Wanted {
 	settings.checkEnvironments(q.Report, py.Name(), q.Names.Platform, q.Python3, w.Requires.Project)
 	checkUVTOML(q.Report, settings)
 	settings.noteElsewhere(q.Report)
+	if w.uv == nil {
+		settings.noteAbove(q.Tree)
+	}
 	kept := ""
 	var chosen uvChosen
 	if w.uv != nil {

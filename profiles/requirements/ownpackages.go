@@ -1,6 +1,8 @@
 package requirements
 
 import (
+	"cmp"
+	"io"
 	"path"
 	"slices"
 	"strings"
@@ -31,7 +33,12 @@ func (p ownPackage) virtual() bool {
 
 // withOwnPackage adds a package of the project's own code to what is built as a wheel. An editable one becomes a copy, which a note says.
 func withOwnPackage(t files.Tree, p ownPackage, w Wanted) Wanted {
-	dir, ok := t.Reaches(p.dir, p.at, "package "+p.name)
+	dir, ok := p.dir, !leadsUp(t, p.dir)
+	if !ok {
+		outside(t, p.dir, p.at, "package "+p.name).Hint("or make that directory the root of a workspace of uv: a pyproject.toml there with [tool.uv.workspace] and members = [%q]", cmp.Or(dirBelow(t, p.dir), "name"))
+	} else {
+		dir, ok = t.Reaches(dir, p.at, "package "+p.name)
+	}
 	if !ok || slices.ContainsFunc(w.Requires.Local, func(l recipe.LocalSource) bool { return l.Path == dir }) {
 		return w
 	}
@@ -42,6 +49,40 @@ func withOwnPackage(t files.Tree, p ownPackage, w Wanted) Wanted {
 	}
 	w.Requires = WithSources(w.Requires, read.Asked)
 	return w
+}
+
+// leadsUp reports whether a path leads to a directory above the project, or above the root of its workspace.
+func leadsUp(t files.Tree, name string) bool {
+	return !path.IsAbs(name) && strings.HasPrefix(t.InRoot(name)+"/", "../")
+}
+
+// outside reports a package whose directory lies beside the project's, and says how both are seen.
+func outside(t files.Tree, name string, at fault.Position, what string) *fault.Fault {
+	f := fault.New(fault.Context, "the %s %q is outside the project", what, name).In(at)
+	t.Add(f)
+	dir := dirBelow(t, name)
+	if dir == "" {
+		return f.Hint("run mlbuild in a directory that has both, with the project file there or named by --file")
+	}
+	up := strings.TrimSuffix(strings.Repeat("../", strings.Count(path.Clean(name), "../")), "/")
+	return f.Hint("build from the directory that has both: cd %s && mlbuild build --file %s; paths in mlbuild.yaml then begin with %s/ (python: {project: %s}), and a requirements file names the package as ./%s",
+		up, path.Join(dir, files.ProjectFile), dir, dir, strings.TrimLeft(path.Clean(name), "./"))
+}
+
+// dirBelow is the project's directory as it is seen from the one to which a path leads up; "" = unknown.
+func dirBelow(t files.Tree, name string) string {
+	up, ok := t.FS.(upwards)
+	if !ok {
+		return ""
+	}
+	root, dir, err := up.Up(strings.Count(path.Clean(name), "../"))
+	if err != nil {
+		return ""
+	}
+	if c, ok := root.(io.Closer); ok {
+		_ = c.Close()
+	}
+	return dir
 }
 
 // sources are the tables of [tool.uv.sources] for a package, of a project or else of its workspace.

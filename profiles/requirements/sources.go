@@ -93,6 +93,10 @@ func (q *reader) localRequirement(required pypi.Requirement, at fault.Position) 
 		f.Hint(relative)
 		return
 	}
+	if leadsUp(files.Tree{}, required.URL) {
+		outside(q.Tree, required.URL, at, "requirement")
+		return
+	}
 	if clean, ok := q.Inside(required.URL, at, "requirement"); ok {
 		q.localSource(clean, at)
 	}

@@ -73,6 +73,11 @@ func withUVChoices(report *yamldoc.Report, s uvSettings, req recipe.Requirements
 			}
 		}
 	}
+	for _, m := range tool.Metadata {
+		if !slices.Contains(req.NoDeps, pypi.Normalize(m.Name)) {
+			req.Metadata = append(req.Metadata, recipe.Metadata{Name: pypi.Normalize(m.Name), Version: m.Version, Requires: m.Requires, Python: m.Python, Extras: m.Extras})
+		}
+	}
 	noteUnheeded(report, s)
 	return req
 }
@@ -92,7 +97,6 @@ func tomlTime(v any) string {
 var unheeded = []struct{ key, instead string }{
 	{"config-settings", ""},
 	{"config-settings-package", ""},
-	{"dependency-metadata", "python: {build: {name: {depends: […]}}}"},
 	{"exclude-dependencies", "python.no_deps leaves out what one package requires"},
 	{"extra-build-variables", "python: {build: {name: {env: {…}}}}"},
 	{"fork-strategy", ""},

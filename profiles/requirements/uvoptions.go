@@ -3,6 +3,7 @@ package requirements
 import (
 	"cmp"
 	"fmt"
+	"io"
 	"io/fs"
 	"path"
 	"slices"
@@ -174,6 +175,47 @@ func withUVPlaces(t files.Tree, own []indexSpec, s uvSettings, w Wanted) Wanted 
 func checkUVTOML(report *yamldoc.Report, s uvSettings) {
 	if s.options != nil && s.options.broken != nil {
 		badTOML(report, s.options.path, s.options.broken)
+	}
+}
+
+// choosing are the settings that decide which packages are installed, and that uv takes from a directory above.
+var choosing = []string{"config-settings", "config-settings-package", "dependency-metadata", "exclude-newer", "exclude-newer-package", "extra-build-dependencies", "extra-build-variables", "extra-index-url",
+	"find-links", "fork-strategy", "index", "index-strategy", "index-url", "no-binary", "no-binary-package", "no-build", "no-build-isolation", "no-build-isolation-package", "no-build-package", "no-index",
+	"no-sources", "no-sources-package", "pip", "prerelease", "prerelease-package", "resolution", "torch-backend"}
+
+// noteAbove tells of settings above the project that uv would obey: the next ones upwards, where the project has none. Only files of the project, or of its workspace, count.
+func (s uvSettings) noteAbove(t files.Tree) {
+	up, ok := t.FS.(upwards)
+	if !ok || s.options != nil {
+		return
+	}
+	for n := 1; ; n++ {
+		root, _, err := up.Up(n)
+		if err != nil {
+			return
+		}
+		above := files.Tree{Report: &yamldoc.Report{}, FS: root}
+		found := pyprojectIn(above, ".")
+		if above.Exists("uv.toml") {
+			found = uvTOML(above, "uv.toml")
+		}
+		if c, ok := root.(io.Closer); ok {
+			_ = c.Close()
+		}
+		if found.uv() == nil {
+			continue
+		}
+		var keys []string
+		for _, key := range recipe.SortedKeys(saidBy(found)) {
+			if slices.Contains(choosing, key) && (key != "pip" || s.pip) {
+				keys = append(keys, key)
+			}
+		}
+		if len(keys) > 0 {
+			found.path = strings.Repeat("../", n) + found.path
+			t.Notef("%s of %s has no effect here, and has with uv: it lies above the project. Write it into [tool.uv] of the project's own pyproject.toml", strings.Join(keys, ", "), tableOfUV(found))
+		}
+		return
 	}
 }
 

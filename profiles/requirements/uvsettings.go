@@ -41,6 +41,7 @@ type uvTool struct {
 	NoBuildPackage   []string         `toml:"no-build-package"`
 	BuildConstraints []any            `toml:"build-constraint-dependencies"`
 	ExtraBuild       map[string][]any `toml:"extra-build-dependencies"`
+	Metadata         []uvMetadata     `toml:"dependency-metadata"`
 	DefaultGroups    any              `toml:"default-groups"`
 
 	IndexURL     string             `toml:"index-url"`
@@ -62,6 +63,15 @@ type uvPip struct {
 	NewerPackage map[string]any   `toml:"exclude-newer-package"`
 	NoBinary     any              `toml:"no-binary"`
 	ExtraBuild   map[string][]any `toml:"extra-build-dependencies"`
+}
+
+// uvMetadata is an entry of dependency-metadata: it stands in place of what a package says of itself.
+type uvMetadata struct {
+	Name     string   `toml:"name"`
+	Version  string   `toml:"version"`
+	Requires []string `toml:"requires-dist"`
+	Python   string   `toml:"requires-python"`
+	Extras   []string `toml:"provides-extra"`
 }
 
 type uvIndex struct {

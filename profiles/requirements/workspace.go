@@ -141,12 +141,15 @@ func WithAbove(t files.Tree, p Spec, py *Pyproject) files.Tree {
 	return t.WithAbove(findAbove(t, py))
 }
 
+// upwards is a directory that knows those above it: n levels up, and itself as it is seen from there.
+type upwards interface {
+	Up(n int) (above fs.FS, dir string, err error)
+}
+
 // findAbove looks above the project's directory for the root of the workspace of uv that the project belongs to: the next pyproject.toml upwards has to take it
 // for a member. nil = there is none, or it lies in the project's directory itself.
 func findAbove(t files.Tree, py *Pyproject) *files.Above {
-	project, ok := t.FS.(interface {
-		Up(n int) (fs.FS, string, error)
-	})
+	project, ok := t.FS.(upwards)
 	if !ok || !py.HasProject() || py.hasWorkspace() || pyprojectAbove(t, path.Dir(py.path)) {
 		return nil
 	}
