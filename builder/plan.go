@@ -80,7 +80,7 @@ func (b *build) plan(ctx context.Context, a lookup.Asker, v Variant) ([]Planned,
 		}
 		planned := Planned{
 			Steps: steps, Keys: c.graph.Lineage.Keys, Base: c.inputs.Base.Ref, Recipe: r, Wheels: c.found.Packages.All(), InBase: c.found.Packages.Runtime.Spared, Graph: c.graph,
-			CUDA: c.found.Packages.Runtime.CUDA, Env: c.graph.Env, Interpreter: c.found.Base.Contents.Interpreter, Pruned: c.found.Packages.Runtime.Pruned, Locked: c.found.Locked,
+			CUDA: cudaOf(r, c.found.Packages.Runtime.CUDA), Env: c.graph.Env, Interpreter: c.found.Base.Contents.Interpreter, Pruned: c.found.Packages.Runtime.Pruned, Locked: c.found.Locked,
 			From: from(r, lock), Notes: append(slices.Clip(c.found.Notes), b.networkNotes(r)...),
 		}
 		if list := c.found.System.List; list != nil {
@@ -89,6 +89,14 @@ func (b *build) plan(ctx context.Context, a lookup.Asker, v Variant) ([]Planned,
 		all = append(all, planned)
 	}
 	return all, nil
+}
+
+// cudaOf is the CUDA of an image for CUDA. Packages of an image for CPU that are named by a CUDA, such as an NCCL that the project allows, make it none.
+func cudaOf(r *recipe.Recipe, brought string) string {
+	if r.Accelerator.Kind != recipe.CUDA {
+		return ""
+	}
+	return brought
 }
 
 // networkNotes says that the project's steps with network are in the network of the daemon's machine, where that is so: they reach what listens on its loopback addresses.

@@ -182,6 +182,19 @@ func TestSnippet(t *testing.T) {
 	}
 }
 
+// TestSnippetOfALongLine: what is wrong is in the part that is shown, above the caret, and a secret before it is masked whole.
+func TestSnippetOfALongLine(t *testing.T) {
+	for _, before := range []int{0, 30, 100, 300, 700} {
+		line := "app: {env: {A: \"" + strings.Repeat("a", before) + "\"}, prots: [80], ports: [\"" + strings.Repeat("7", 400) + "\"]}"
+		_, err := Load(memory{FileName: line + "\n"}.fs(), "")
+		shown := strings.Split(faultsOf(t, err, 1)[0].Snippet, "\n")
+		drawn, caret := []rune(shown[0]), len([]rune(shown[1]))-1
+		if len(drawn) > 130 || caret+5 > len(drawn) || string(drawn[caret:caret+5]) != "prots" {
+			t.Errorf("%d before: the snippet is\n%s", before, strings.Join(shown, "\n"))
+		}
+	}
+}
+
 // TestNamesOfDigits: a profile and an extends that YAML reads as numbers are names, and a byte order mark is no text.
 func TestNamesOfDigits(t *testing.T) {
 	files := memory{"requirements.txt": "flask\n", FileName: "\ufeffprofiles: {126: {extends: gpu}, 127: {extends: 126}}\n"}

@@ -72,6 +72,14 @@ func (b Build) Explain(err error) error {
 	if _, ok := errors.AsType[*fault.Fault](err); ok {
 		return err
 	}
+	explained := b.explain(err)
+	for _, f := range fault.All(explained) {
+		f.Message = Brief(f.Message)
+	}
+	return explained
+}
+
+func (b Build) explain(err error) error {
 	if b.Stopped != nil {
 		return cancelled(b.Stopped)
 	}

@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -150,15 +149,10 @@ func printPlan(w io.Writer, p builder.Planned) error {
 		fmt.Fprintf(w, "  cuda    %s\n", p.CUDA)
 	}
 	if len(p.InBase) > 0 {
-		fmt.Fprintf(w, "  in base %s: not installed again\n", wheelNames(p.InBase))
+		printWrapped(w, "  ", "          ", "in base "+wheelNames(p.InBase)+": not installed again")
 	}
 	fmt.Fprintf(w, "  command %s, from %s\n\n", words(append(r.App.Entrypoint, r.App.Command...)), r.App.CommandFrom)
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "LAYER\tKIND\tSIZE\tWHAT\tWHY A LAYER")
-	for i, l := range p.Graph.Plan.Layers {
-		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\n", p.Graph.Plan.BaseLayers+i+1, l.Kind, layerSize(l), contents(l), l.Why(r.Layers))
-	}
-	if err := t.Flush(); err != nil {
+	if err := printLayers(w, p); err != nil {
 		return err
 	}
 	printOwn(w, p.Graph.Plan.Layers)
@@ -183,7 +177,7 @@ func laidFrom(b recipe.BaseImage) string {
 func wheelNames(wheels []pylock.Wheel) string {
 	names := make([]string, len(wheels))
 	for i, w := range wheels {
-		names[i] = w.Name + " " + w.Version
+		names[i] = w.Name + bound + w.Version
 	}
 	return strings.Join(names, ", ")
 }
@@ -205,7 +199,7 @@ func printSteps(w io.Writer, steps []outline.Step) {
 		if s.Network {
 			network = "with network"
 		}
-		fmt.Fprintf(w, "  runs %s (%s, %s)\n", s.Name, s.Stage, network)
+		printWrapped(w, "  ", "    ", fmt.Sprintf("runs %s (%s, %s)", s.Name, s.Stage, network))
 	}
 }
 
@@ -246,7 +240,7 @@ func printOwn(w io.Writer, layers []layerplan.Layer) {
 	title := "\nsteps of the project\n"
 	for _, l := range layers {
 		if l.Runs != "" {
-			fmt.Fprintf(w, "%s  %s %s runs %s\n", title, l.Kind, l.Name, l.Runs)
+			printWrapped(w, title+"  ", "    ", fmt.Sprintf("%s %s runs %s", l.Kind, l.Name, l.Runs))
 			title = ""
 		}
 	}
@@ -266,7 +260,7 @@ func printSystem(w io.Writer, packages []buildlock.Package) {
 	fmt.Fprintf(w, ", %s\n", counts.Bytes(size))
 	for _, p := range packages {
 		if what := does[p.Handling]; what != "" {
-			fmt.Fprintf(w, "  %s %s: %s, for %s\n", p.Name, p.Version, what, p.Reason)
+			printWrapped(w, "  ", "    ", fmt.Sprintf("%s %s: %s, for %s", p.Name, p.Version, what, p.Reason))
 		}
 	}
 }
@@ -288,10 +282,10 @@ func contents(l layerplan.Layer) string {
 	}
 	var names []string
 	for _, w := range l.Wheels {
-		names = append(names, w.Name+" "+w.Version)
+		names = append(names, w.Name+bound+w.Version)
 	}
 	for _, p := range l.Packages {
-		names = append(names, p.Name+" "+p.Version)
+		names = append(names, p.Name+bound+p.Version)
 	}
 	if single := len(names) == 1 && l.Bin == 0; l.Size == 0 && l.Kind != layerplan.KindWheels || len(names) == 0 || single {
 		return l.Name

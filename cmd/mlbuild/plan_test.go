@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -57,5 +58,37 @@ func TestPlanShowsWays(t *testing.T) {
 	}
 	if strings.Contains(out.String(), "libgomp1 12.2: ") {
 		t.Errorf("a plain layer is explained:\n%s", out.String())
+	}
+}
+
+// TestPlanIsNarrow: whatever a layer holds and a step runs on, lines stay short, and a package stands with its version.
+func TestPlanIsNarrow(t *testing.T) {
+	var wheels []pylock.Wheel
+	var packages []buildlock.Package
+	for i := range 40 {
+		wheels = append(wheels, pylock.Wheel{Name: fmt.Sprintf("package-of-some-length-%d", i), Version: fmt.Sprintf("%d.0", i)})
+		packages = append(packages, buildlock.Package{Name: fmt.Sprintf("libthing%d", i), Version: "1:2.3-4", Size: 9, Handling: buildlock.Dpkg, Reason: strings.Repeat("it calls something ", 20)})
+	}
+	p := builder.Planned{
+		Recipe: &recipe.Recipe{Profile: "cpu", Platform: "linux/amd64", Base: recipe.BaseImage{Ref: "docker.io/library/python:3.11-slim"}}, System: packages, InBase: wheels,
+		Steps: []outline.Step{{Stage: "commands", Name: strings.Repeat("do this and ", 40), Does: outline.DoesRun}},
+		Graph: &llb.Graph{Plan: &layerplan.Plan{Layers: []layerplan.Layer{
+			{Kind: "wheels", Name: "40 small wheels (bin 1)", Bin: 1, Wheels: wheels, Size: 1},
+			{Kind: "run", Name: "fonts", Runs: strings.Repeat("on the image and ", 20)},
+		}}},
+	}
+	var out strings.Builder
+	if err := printPlan(&out, p); err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(out.String()) {
+		if n := len([]rune(line)); n > 140 || strings.Contains(line, bound) {
+			t.Errorf("a line of %d characters: %q", n, line)
+		}
+	}
+	for _, w := range wheels {
+		if !strings.Contains(out.String(), " "+w.Name+" "+w.Version) {
+			t.Errorf("%s is not with its version in the plan:\n%s", w.Name, out.String())
+		}
 	}
 }

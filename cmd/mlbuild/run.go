@@ -36,6 +36,7 @@ type session struct {
 	request  builder.Request
 	progress *progress
 	notes    []string // told when the progress display has ended
+	told     []string // those that were
 	daemon   *daemon.Daemon
 	stopped  bool // by the user
 }
@@ -120,7 +121,7 @@ func (s *session) end(e *env) {
 	for _, n := range s.notes {
 		e.note("%s", n)
 	}
-	s.notes = nil
+	s.told, s.notes = append(s.told, s.notes...), nil
 }
 
 func (s *session) close() {

@@ -11,6 +11,7 @@ import (
 
 	bkclient "github.com/moby/buildkit/client"
 
+	"github.com/mlbuild/mlbuild/builder/diagnose"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
 
@@ -94,7 +95,7 @@ func visibleStatus(s *bkclient.SolveStatus) *bkclient.SolveStatus {
 	}
 	for i, v := range c.Vertexes {
 		v := *v
-		v.Name, v.Error = visible(v.Name), visible(v.Error)
+		v.Name, v.Error = visible(v.Name), visible(diagnose.Brief(v.Error))
 		c.Vertexes[i] = &v
 	}
 	for i, v := range c.Statuses {

@@ -75,15 +75,34 @@ func (r *Report) snippet(at fault.Position) string {
 		return ""
 	}
 	line := strings.TrimRight(strings.ReplaceAll(lines[at.Line-1], "\t", " "), "\r")
-	if runes := []rune(line); len(runes) > 160 {
-		line = string(runes[:160]) + "…"
-	}
+	line, before := window(maskSecrets(line), at.Column-1)
 	number := fmt.Sprint(at.Line)
-	drawn := fmt.Sprintf("%s | %s", number, maskSecrets(line))
+	drawn := fmt.Sprintf("%s | %s", number, line)
 	if at.Column > 0 {
-		drawn += fmt.Sprintf("\n%s | %s^", strings.Repeat(" ", len(number)), strings.Repeat(" ", at.Column-1))
+		drawn += fmt.Sprintf("\n%s | %s^", strings.Repeat(" ", len(number)), strings.Repeat(" ", before))
 	}
 	return drawn
+}
+
+// snippetWidth is how many characters of a line a snippet shows.
+const snippetWidth = 120
+
+// window returns the part of a long line around a column, and how many characters it has before that.
+func window(line string, column int) (part string, before int) {
+	runes := []rune(line)
+	column = max(0, column)
+	if len(runes) <= snippetWidth {
+		return line, column
+	}
+	from := min(max(0, column-snippetWidth/2), len(runes)-snippetWidth)
+	part, before = string(runes[from:from+snippetWidth]), column-from
+	if from > 0 {
+		part, before = "…"+part, before+1
+	}
+	if from+snippetWidth < len(runes) {
+		part += "…"
+	}
+	return part, before
 }
 
 var secretAssignment = lazyregexp.New(`(?i)([a-z0-9_.-]*(?:apikey|api_key|auth|credential|key|password|pword|passwd|secret|token)[a-z0-9_.-]*["']?\s*[:=]\s*)\S.*`)

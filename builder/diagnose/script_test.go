@@ -1,0 +1,25 @@
+package diagnose
+
+import (
+	"errors"
+	"strings"
+	"testing"
+)
+
+// TestBrief: a step of mlbuild's own that is a whole script is not printed with it, in whatever fault or line.
+func TestBrief(t *testing.T) {
+	long := `process "/bin/sh -c set -eu\n` + strings.Repeat(`echo \"ü\"\n`, 900) + `" did not complete successfully: exit code: 3`
+	for _, err := range []error{errors.New(long), errors.New(long + ": no space left on device"), errors.New("failed to solve: " + long + ": connection reset")} {
+		said := Build{Profile: "cpu", Logs: NewWatcher(nil)}.Explain(err).Error()
+		if len(said) > 500 || strings.Count(said, "echo") > 30 {
+			t.Errorf("%d bytes are said: %.300s", len(said), said)
+		}
+	}
+	if got := Brief(long); !strings.HasPrefix(got, `process "/bin/sh -c set -eu\n`) || !strings.HasSuffix(got, `…" did not complete successfully: exit code: 3`) || len(got) > 300 {
+		t.Errorf("got %s", got)
+	}
+	const short = `process "/bin/sh -c apt-get update" did not complete successfully: exit code: 1`
+	if got := Brief(short); got != short {
+		t.Errorf("got %s", got)
+	}
+}
