@@ -33,7 +33,7 @@ func New(d *daemon.Daemon) *Builder { return &Builder{daemon: d} }
 // Build runs the request: every variant at once, each in a build of its own. It returns the images in the order of the variants. A
 // variant that fails does not stop the others; the error then holds every fault, and Result the images that were made.
 func (b *Builder) Build(ctx context.Context, req Request) (*Result, error) {
-	if err := req.Validate(); err != nil {
+	if err := errors.Join(req.Validate(), req.Unfit()); err != nil {
 		return nil, err
 	}
 	run, err := b.start(ctx, req, purpose{})

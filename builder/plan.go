@@ -40,6 +40,9 @@ type Planned struct {
 // Plan looks up and compiles every variant and builds nothing. portable leaves this run's session out of the graphs, so that another
 // client can send them.
 func (b *Builder) Plan(ctx context.Context, req Request, portable bool) ([]Planned, error) {
+	if err := req.Unfit(); err != nil {
+		return nil, err
+	}
 	run, err := b.start(ctx, req, purpose{plans: true, portable: portable})
 	if err != nil {
 		return nil, err

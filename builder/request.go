@@ -2,6 +2,7 @@ package builder
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	bkclient "github.com/moby/buildkit/client"
@@ -29,6 +30,7 @@ type Request struct {
 	Outputs   []Output
 	NoCache   ops.NoCache // their steps run again
 	Locked    bool        // refuse to resolve: every profile needs a lock that fits
+	Unchecked bool        // images are built and planned although it is known that they cannot run
 
 	Compression recipe.Compression // of the layers; "" = zstd
 	CacheFrom   []Cache            // beside the profile's own cache
@@ -51,6 +53,23 @@ type Request struct {
 	Retry  Backoff                                           // how downloads are retried; the zero value gives the defaults
 	Status func(profile string) chan<- *bkclient.SolveStatus // where progress goes; the builder closes what it returns; nil = nowhere
 	Note   func(format string, args ...any)                  // something a user should know; nil = dropped
+}
+
+// Unfit returns what is known to be wrong with the images as they would run, each fault once: fault.Context. Other stages than the runtime run something else. Build and Plan ask
+// first; whoever looks for a daemon can before that.
+func (r Request) Unfit() error {
+	var faults fault.List
+	for _, one := range r.recipes() {
+		for _, f := range one.Unfit {
+			if !slices.ContainsFunc(faults, func(g *fault.Fault) bool { return g.At == f.At && g.Message == f.Message }) {
+				faults = append(faults, f)
+			}
+		}
+	}
+	if r.Unchecked || r.Target != "" && r.Target != string(recipe.StageRuntime) {
+		return nil
+	}
+	return faults.Err()
 }
 
 // Above is the directory above the project's from which packages of its workspace are sent, nil = none are. It is the same for every recipe of a project that has one.

@@ -101,10 +101,11 @@ type appQuestion struct {
 	wheel       bool // the project itself is installed
 }
 
-// resolveApp decides what runs in the image and what it finds there.
-func resolveApp(t files.Tree, s appSpec, q appQuestion) recipe.App {
-	a := recipe.App{Workdir: files.ReadWorkdir(t.Report, s.workdir)}
-	a.Copy, a.Ignore = appFiles(t, s, files.Placement{Workdir: a.Workdir, User: q.user, Python: q.python}, q)
+// resolveApp decides what runs in the image and what it finds there. placed has the project's files by their paths in the image.
+func resolveApp(t files.Tree, s appSpec, q appQuestion) (a recipe.App, placed map[string]string) {
+	a.Workdir = files.ReadWorkdir(t.Report, s.workdir)
+	copies, ignored := appFiles(t, s, files.Placement{Workdir: a.Workdir, User: q.user, Python: q.python}, q)
+	a.Copy, a.Ignore = copies.Rules, ignored
 	command := commandQuestion{file: q.file, py: q.py, wheel: q.wheel, copied: a}
 	if command.launch = q.training.Launch; command.launch != nil {
 		command.train = trainScript(t, a)
@@ -119,17 +120,18 @@ func resolveApp(t files.Tree, s appSpec, q appQuestion) recipe.App {
 	a.Dirs = dirs(t.Report, s.dirs, files.Placement{Workdir: a.Workdir, User: q.user})
 	a.StopSignal = stopSignal(t.Report, s.stopSignal)
 	a.Healthcheck = resolveHealth(t.Report, s.healthcheck, s.ports)
-	return a
+	checkEntrypoint(t, s, a)
+	return a, copies.Placed
 }
 
 // appFiles decides which files of the project the image has, and what is left out of them.
-func appFiles(t files.Tree, s appSpec, side files.Placement, q appQuestion) (rules []recipe.CopyRule, ignored []string) {
+func appFiles(t files.Tree, s appSpec, side files.Placement, q appQuestion) (copies files.Copies, ignored []string) {
 	wanted := s.copy
 	ignore := files.ReadIgnores(t, wanted, q.public)
 	if !s.copySet && !q.wheel { // the wheel has the project's code
 		wanted = detectApp(t, ignore)
 	}
-	return files.Copied(t, side, wanted, ignore).Rules, ignore.Patterns
+	return files.Copied(t, side, wanted, ignore), ignore.Patterns
 }
 
 var (

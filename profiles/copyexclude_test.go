@@ -153,3 +153,10 @@ func TestLargeCopies(t *testing.T) {
 		t.Errorf("no note %s in %q", want, r.Notes)
 	}
 }
+
+// TestHiddenFilesKeepTheirNames: of everything that is copied, a file and another one with a dot before the same name are two files.
+func TestHiddenFilesKeepTheirNames(t *testing.T) {
+	if _, err := resolved(t, memory{FileName: "app: {command: [x], copy: [.]}\n", ".settings": "", "settings": ""}); err != nil {
+		t.Error(err)
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/mlbuild/mlbuild/profiles/files"
+	"github.com/mlbuild/mlbuild/profiles/imports"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/requirements"
@@ -74,9 +75,6 @@ func hasPython(t files.Tree, dir string) bool {
 	return false
 }
 
-// importLine is an import statement: import a.b, c and from a.b import c.
-var importLine = lazyregexp.New(`(?m)^[ \t]*(?:from[ \t]+(\w+)[\w.]*[ \t]+import\b|import[ \t]+([\w., \t]+))`)
-
 // maxImports bounds how many files are read for what they import.
 const maxImports = 2000
 
@@ -99,12 +97,8 @@ func importsOf(t files.Tree, places []string) map[string]bool {
 			if err != nil || len(data) > yamldoc.MaxFileBytes {
 				return nil
 			}
-			for _, m := range importLine.FindAllStringSubmatch(string(data), -1) {
-				for module := range strings.SplitSeq(m[1]+m[2], ",") {
-					first, _, _ := strings.Cut(strings.TrimSpace(module), ".")
-					first, _, _ = strings.Cut(first, " ")
-					names[first] = true
-				}
+			for _, name := range imports.Tops(data) {
+				names[name] = true
 			}
 			return nil
 		})

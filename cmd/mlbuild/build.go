@@ -21,6 +21,7 @@ type buildFlags struct {
 	noOwnCache   bool
 	trustKeys    []string
 	locked       bool
+	checks       string
 	compression  string
 	metadataFile string
 	json         bool
@@ -57,6 +58,7 @@ func (b *buildFlags) add(cmd *cobra.Command) {
 	f.StringArrayVarP(&b.outputs, "output", "o", nil, "`destination`: type=oci|docker|tar|local|image,dest=PATH; or DIR, or - for a tar archive on stdout")
 	f.StringVar(&b.project.target, "target", "", "`stage` to build (default runtime)")
 	f.BoolVar(&b.locked, "locked", false, "refuse to resolve: every profile needs a lock that fits")
+	f.StringVar(&b.checks, "checks", checksAll, checksHelp)
 	f.StringVar(&b.compression, "compression", "", "`type` of the layers: zstd, gzip, estargz, uncompressed")
 	b.inputs.add(cmd)
 	f.StringArrayVar(&b.cacheFrom, "cache-from", nil, "`cache` to read beside the profile's own: a reference, or type=…,key=value")
@@ -77,6 +79,9 @@ func (b *buildFlags) build(ctx context.Context, e *env, cmd *cobra.Command, args
 		return err
 	}
 	defer s.close()
+	if err := s.request.Unfit(); err != nil {
+		return err
+	}
 	bld, err := s.connect(ctx, e, &b.daemon)
 	if err != nil {
 		return err
@@ -115,6 +120,8 @@ func (b *buildFlags) wants(ctx context.Context, e *env, variants []builder.Varia
 	collect(err)
 	collect(b.tag(variants, out))
 	w := wanted{target: b.project.target, outputs: out.list, noOwnCache: b.noOwnCache, locked: b.locked}
+	w.unchecked, err = parseChecks(b.checks)
+	collect(err)
 	w.noCache, err = parseStages(b.noCache)
 	collect(err)
 	w.trustKeys, err = readTrustKeys(ctx, e, b.trustKeys)

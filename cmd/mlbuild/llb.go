@@ -18,7 +18,7 @@ import (
 )
 
 func llbCommand(e *env) *cobra.Command {
-	flags := &planFlags{}
+	flags := &planFlags{checks: checksNone}
 	cmd := &cobra.Command{
 		Use:   "llb [DIR]",
 		Short: "Print the LLB definition of one profile, as \"buildctl build\" reads it",

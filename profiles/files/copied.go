@@ -84,6 +84,8 @@ type Placement struct {
 type Copies struct {
 	Rules []recipe.CopyRule
 	Files []string // the project's files that they bring, sorted
+	// Placed has each file by its path in the image, with its path in the project.
+	Placed map[string]string
 }
 
 // Copied resolves copy rules.
@@ -97,7 +99,7 @@ func Copied(t Tree, side Placement, rules []CopySpec, ignore *Ignores) Copies {
 	c.noteSystem()
 	c.noteClosed()
 	c.noteLarge()
-	return Copies{c.rules, recipe.SortedKeys(c.counted)}
+	return Copies{c.rules, recipe.SortedKeys(c.counted), c.placed}
 }
 
 // rule resolves one rule.

@@ -60,12 +60,20 @@ func (c *copier) check(source, to string, at fault.Position) {
 		if d.IsDir() || c.full {
 			return nil
 		}
-		c.file(name, path.Join(to, strings.TrimPrefix(strings.TrimPrefix(name, source), "/")), d, at)
+		c.file(name, path.Join(to, within(source, name)), d, at)
 		return nil
 	})
 	if err != nil {
 		c.unreadable(source, err, at)
 	}
+}
+
+// within is the path of a file from the file or directory that is copied.
+func within(source, name string) string {
+	if source == "." {
+		return name
+	}
+	return strings.TrimPrefix(strings.TrimPrefix(name, source), "/")
 }
 
 // Follow is Tree.Follow for a file that is copied, and so can be left out.

@@ -41,6 +41,7 @@ type Recipe struct {
 	Compression Compression  `json:"compression"`        // of the image's new layers
 	Secrets     []string     `json:"secrets,omitempty"`  // ids of the secrets that the build needs or the project declares, sorted
 	Notes       []string     `json:"notes,omitempty"`    // what a user should know; nothing is wrong
+	Unfit       fault.List   `json:"-"`                  // what is wrong with the image as it would run: no build makes it, unless it is told to
 }
 
 // BaseImage is what the image stands on.

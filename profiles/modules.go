@@ -1,0 +1,92 @@
+package profiles
+
+import (
+	"io/fs"
+	"slices"
+	"strings"
+
+	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/files"
+	"github.com/mlbuild/mlbuild/profiles/imports"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/requirements"
+)
+
+// checkModules returns a fault for each module of the project that the image's command cannot start without and that the image lacks; one that a function imports later is noted. Where
+// the project itself is a package, the image has modules that are none of its files.
+func checkModules(t files.Tree, r recipe.Recipe, placed map[string]string, direct []requirements.Requirement) fault.List {
+	if r.Builder.Project != nil {
+		return nil
+	}
+	told := t.Report.Fork()
+	ignore := files.ReadIgnores(files.Tree{Report: told, FS: t.FS}, nil, nil)
+	told.Faults = nil // they are told where the files are copied
+	for _, m := range imports.Missing(imports.Question{
+		Project: t.FS, Command: slices.Concat(r.App.Entrypoint, r.App.Command), Workdir: r.App.Workdir, Path: modulePath(r.App.Env), Placed: placed, Made: made(r), Own: ownPackages(r),
+		Packages: func(name string) bool {
+			return slices.ContainsFunc(direct, func(q requirements.Requirement) bool { return isNamed(q.Name, name) })
+		},
+	}) {
+		if m.Later || len(r.Run) > 0 { // what a run step does to the image's files only the daemon sees
+			t.Notef("%s:%d imports %s, and the image has no %s of the project", m.File, m.Line, m.Name, m.Path)
+			continue
+		}
+		f := fault.New(fault.Context, "the image starts with an import of %s, and %s of the project is not copied", m.Name, m.Path).In(fault.Position{File: m.File, Line: m.Line, Column: m.Column})
+		if data, err := fs.ReadFile(t.FS, m.File); err == nil {
+			told.Source(m.File, data)
+		}
+		if ignore.ByUser(strings.TrimSuffix(m.Path, "/")) {
+			f.Hint(".dockerignore leaves it out: a line !%s at its end takes it back", m.Path)
+		}
+		told.Add(f.Hint("name it in app.copy, or build the image as it is: --checks=none"))
+	}
+	return told.Faults
+}
+
+// modulePath lists the directories of PYTHONPATH that are known here.
+func modulePath(env []recipe.Pair) (dirs []string) {
+	for _, kv := range env {
+		if kv.Name != "PYTHONPATH" {
+			continue
+		}
+		for dir := range strings.SplitSeq(kv.Value, ":") {
+			if dir != "" && !strings.Contains(dir, "$") {
+				dirs = append(dirs, dir)
+			}
+		}
+	}
+	return dirs
+}
+
+// made lists where steps and other images bring files.
+func made(r recipe.Recipe) (to []string) {
+	for _, b := range r.Build {
+		for _, o := range b.Outputs {
+			to = append(to, o.To)
+		}
+	}
+	for _, b := range r.Bake {
+		for _, o := range b.Outputs {
+			to = append(to, o.To)
+		}
+	}
+	for _, c := range r.CopyFrom {
+		to = append(to, c.To)
+	}
+	return to
+}
+
+// ownPackages lists the directories of the project that are requirements.
+func ownPackages(r recipe.Recipe) (dirs []string) {
+	for _, l := range r.Requires.Local {
+		if l.SHA256 == "" {
+			dirs = append(dirs, l.Path)
+		}
+	}
+	return dirs
+}
+
+// isNamed reports whether a package, by its normalized name, is named as a module is.
+func isNamed(pkg, module string) bool {
+	return strings.EqualFold(strings.ReplaceAll(pkg, "-", "_"), module)
+}
