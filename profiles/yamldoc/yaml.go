@@ -70,7 +70,7 @@ func parse(file string, data []byte, rep *Report) (body ast.Node, ok bool) {
 			body, ok = nil, false
 		}
 	}()
-	tokens := lexer.Tokenize(string(data))
+	tokens := wholeScalars(lexer.Tokenize(string(data)))
 	if len(tokens) > maxTokens {
 		rep.Add(fault.New(fault.Spec, "the file holds too much: %d YAML tokens, the limit is %d", len(tokens), maxTokens).
 			In(position(file, tokens[maxTokens])))
