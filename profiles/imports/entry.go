@@ -13,6 +13,7 @@ type entry struct {
 	script string // its path as the command names it, "" = none
 	module string // "app.main", "" = none
 	dir    string // where the command looks for it, "" = the working directory
+	run    bool   // the module is run by -m: of a package its __main__
 }
 
 // attribute is what servers are given: a module and what it has, "app.main:app" or "app.main:create_app()".
@@ -40,7 +41,7 @@ func entryOf(words []string, isFile func(string) bool) (e entry, ok bool) {
 			i++
 		case interpreter && w == "-m" && next != "":
 			if !servers[next] {
-				return entry{module: next}, true
+				return entry{module: next, run: true}, true
 			}
 			interpreter = false
 			i++

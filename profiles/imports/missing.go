@@ -78,6 +78,7 @@ type loaded struct {
 	pkg    string // that its relative imports start from: "a/b", "" for a module at a root
 	inRoot root
 	later  bool // it is loaded when a function is called
+	main   bool // it is run
 }
 
 // start finds the module with which the command starts, and the directories in which it looks for others.
@@ -99,20 +100,31 @@ func (w *walk) start() bool {
 		name := inImage(e.script)
 		first := root{path.Dir(name), path.Dir(w.Placed[name])}
 		w.roots = append([]root{first}, w.roots...)
-		w.load(loaded{file: w.Placed[name], inRoot: first})
+		w.load(loaded{file: w.Placed[name], inRoot: first, main: true})
 		return true
 	}
 	dir := inImage(e.dir)
 	w.roots = append([]root{{dir, w.projectDir(dir)}}, w.roots...)
 	below := strings.ReplaceAll(e.module, ".", "/")
-	for _, r := range w.roots {
-		if file, ok := w.image.module(r, below); ok && file != "" {
-			w.parents(r, below, false)
-			w.load(loaded{file: file, pkg: packageOf(file, below), inRoot: r})
-			return true
-		}
+	found := w.begin(below, e.run)
+	if e.run {
+		found = w.begin(below+"/__main__", true) || found
 	}
-	return false // it is a package's
+	return found // else it is a package of the environment
+}
+
+// begin has a module read with which the command starts, and the packages that it lies in.
+func (w *walk) begin(below string, main bool) bool {
+	for _, r := range w.roots {
+		file, ok := w.image.module(r, below)
+		if !ok || file == "" {
+			continue
+		}
+		w.parents(r, below)
+		w.load(loaded{file: file, pkg: packageOf(file, below), inRoot: r, main: main})
+		return true
+	}
+	return false
 }
 
 // projectDir returns the project's directory of which an image's has files, "" where they come from several.
@@ -157,7 +169,7 @@ func (w *walk) read(m loaded) {
 	}
 	w.moved = w.moved || bytes.Contains(data, []byte("sys.path"))
 	for _, s := range scan(data) {
-		if s.when != perhaps {
+		if s.when != perhaps && (s.when != asMain || m.main) {
 			w.follow(m, s)
 		}
 	}
@@ -236,10 +248,10 @@ func (w *walk) own(name string) bool {
 }
 
 // parents has the packages read that a module lies in.
-func (w *walk) parents(r root, below string, later bool) {
+func (w *walk) parents(r root, below string) {
 	for dir := path.Dir(below); dir != "."; dir = path.Dir(dir) {
 		if file, ok := w.image.module(r, dir); ok && file != "" {
-			w.load(loaded{file: file, pkg: dir, inRoot: r, later: later})
+			w.load(loaded{file: file, pkg: dir, inRoot: r})
 		}
 	}
 }

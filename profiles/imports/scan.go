@@ -17,6 +17,7 @@ type when int
 
 const (
 	always  when = iota // when the module is imported
+	asMain              // when it is run, and not when it is imported
 	called              // when a function is called
 	perhaps             // under a condition, or where the module copes without
 )
@@ -58,18 +59,25 @@ type block struct {
 	kind   string
 }
 
+// mainBlock is the kind of the block of what runs when the module is run.
+const mainBlock = "if __name__ =="
+
 // blockKinds say when the statements of a block run.
 var blockKinds = map[string]when{
 	"class": always, "with": always, "def": called, "async": called,
-	"if": perhaps, "elif": perhaps, "else": perhaps, "try": perhaps, "except": perhaps, "finally": perhaps, "for": perhaps, "while": perhaps, "match": perhaps, "case": perhaps,
+	mainBlock: asMain, "if": perhaps, "elif": perhaps, "else": perhaps, "try": perhaps, "except": perhaps, "finally": perhaps, "for": perhaps, "while": perhaps, "match": perhaps, "case": perhaps,
 }
 
 // blockOf returns the first word of a line that begins a block, "" for other lines.
 func blockOf(text string) string {
-	if word := firstWord(text); strings.HasSuffix(text, ":") && isBlock(word) {
-		return word
+	word := firstWord(text)
+	switch {
+	case !strings.HasSuffix(text, ":") || !isBlock(word):
+		return ""
+	case strings.HasPrefix(text, mainBlock) && !strings.Contains(text, " or "):
+		return mainBlock
 	}
-	return ""
+	return word
 }
 
 // oneLine takes a block that stands in one line apart, "if x: import y"; the kind of other lines is "".
