@@ -56,3 +56,32 @@ func TestModulesThatAreNotCopied(t *testing.T) {
 		})
 	}
 }
+
+// TestCommandIsKnown: without a project file an image that would start the base's Python is refused; one that has a file has said so.
+func TestCommandIsKnown(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		files memory
+		unfit bool
+	}{
+		{"a server in a package", memory{"app/main.py": "from fastapi import FastAPI\napp = FastAPI()\n", "app/__init__.py": ""}, true},
+		{"main.py", memory{"main.py": ""}, false},
+		{"a console script", memory{"app/__init__.py": "", "pyproject.toml": "[project]\nname = 'x'\nversion = '1'\nscripts = {x = 'app:main'}\n"}, false},
+		{"a project file", memory{"mlbuild.yaml": "version: 1\nname: base\n", "app/__init__.py": ""}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r, err := resolved(t, c.files)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := len(r.Unfit) > 0; got != c.unfit {
+				t.Errorf("unfit: %v", r.Unfit)
+			}
+			for _, f := range r.Unfit {
+				if f.Code != fault.Spec || !strings.Contains(strings.Join(f.Hints, "\n"), "mlbuild init") {
+					t.Errorf("%v %q", f, f.Hints)
+				}
+			}
+		})
+	}
+}

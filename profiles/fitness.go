@@ -12,6 +12,15 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/requirements"
 )
 
+// checkCommand returns a fault where nobody has said what the image runs: without a project file that is no choice, and the base's own command, an interactive Python, ends at once.
+func checkCommand(a recipe.App, file string) fault.List {
+	if file != "" || a.CommandFrom != "none" || len(a.Entrypoint) > 0 {
+		return nil
+	}
+	f := fault.New(fault.Spec, "what the image is to run is not known: there is no %s, no main.py and no app.py at the top, and no console script", FileName)
+	return fault.List{f.Hint("mlbuild init writes a project file with what it finds").Hint("or write %s with app: {command: [...]}, or build the image as it is: --checks=none", FileName)}
+}
+
 // checkModules returns a fault for each module of the project that the image's command cannot start without and that the image lacks; one that a function imports later is noted. Where
 // the project itself is a package, the image has modules that are none of its files.
 func checkModules(t files.Tree, r recipe.Recipe, placed map[string]string, direct []requirements.Requirement) fault.List {
