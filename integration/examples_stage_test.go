@@ -45,10 +45,12 @@ func TestTestedFeatures(t *testing.T) {
 	p := example(t, "tested-features")
 	p.lock(b, "cpu", builder.LockOptions{})
 	tag := tb.Registry.Ref("tested-features:1.0-cpu-testing")
+	var req builder.Request
 	dir, res, _, err := p.test(b, func(r *builder.Request) {
 		r.Variants = []builder.Variant{p.variant("cpu", tag)}
 		p.pin(b, r)
 		r.Outputs = append(r.Outputs, builder.Output{Type: "image", Push: true})
+		req = *r
 	})
 	if err != nil || res.Images[0].Tests != "passed" {
 		t.Fatalf("%v, %+v", err, res)
@@ -61,6 +63,7 @@ func TestTestedFeatures(t *testing.T) {
 	}
 	tested := readBack(t, tb.Registry, "tested-features:1.0-cpu-testing")
 	tested.checkClean()
+	tested.checkPlanned(tb, b, tag, req)
 	if n := len(got.layers); !slices.Equal(tested.layerDigests()[:n], got.layerDigests()) || len(tested.layers) <= n {
 		t.Errorf("the tested image has %d layers, the runtime's %d are not the first of them", len(tested.layers), n)
 	}
@@ -144,6 +147,7 @@ func TestJupyterDev(t *testing.T) {
 	mustBuild(t, b, req)
 	dev := readBack(t, tb.Registry, "jupyter-dev:1.0-cpu-dev")
 	dev.checkClean()
+	dev.checkPlanned(tb, b, tag, req)
 	for i, d := range got.layerDigests() {
 		if !slices.Contains(dev.layerDigests(), d) {
 			t.Errorf("the dev image has its own %q", got.layers[i].createdBy)

@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"encoding/csv"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"path"
@@ -14,8 +13,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/mlbuild/mlbuild/integration/testbed"
 	"github.com/mlbuild/mlbuild/llb/wheel"
@@ -200,49 +197,6 @@ func (p *pushed) checkRecords() {
 				p.t.Errorf("%s: %s has %s, RECORD says %s", name, file, want, row[1])
 			}
 		}
-	}
-}
-
-// listDistributions prints what importlib.metadata finds, and every requirement without extras that nothing fulfils.
-const listDistributions = `
-import importlib.metadata as m, json, re
-name = lambda s: re.sub(r"[-_.]+", "-", s).lower()
-have, broken = {}, []
-for d in m.distributions():
-    have.setdefault(name(d.metadata["Name"]), []).append(d.version)
-    broken += [str(f) for f in d.files if not f.locate().exists()]
-print(json.dumps({"have": have, "broken": broken}))
-`
-
-// checkPackages runs the image's Python: it finds exactly the distributions of the lock, each once, and pip misses nothing.
-func (p *pushed) checkPackages(tb *testbed.Testbed, ref, lockFile string, lock []byte) {
-	p.t.Helper()
-	want := map[string][]string{}
-	for _, w := range lockedWheels(p.t, lockFile, lock) {
-		want[w.Name] = append(want[w.Name], w.Version)
-	}
-	var got struct {
-		Have   map[string][]string
-		Broken []string
-	}
-	if err := json.Unmarshal([]byte(python(p.t, tb, ref, listDistributions)), &got); err != nil {
-		p.t.Fatal(err)
-	}
-	for name, versions := range want {
-		if len(versions) == 1 && versions[0] == "" { // only its build knows it
-			want[name] = got.Have[name]
-		}
-	}
-	if d := cmp.Diff(want, got.Have); d != "" || len(want) == 0 {
-		p.t.Errorf("distributions, want the lock's (-want +got):\n%s", d)
-	}
-	if len(got.Broken) > 0 {
-		p.t.Errorf("files that are not there: %q", got.Broken)
-	}
-	// The base's pip knows markers and extras; it looks into the environment from outside.
-	out := inImage(p.t, tb, ref, "/usr/local/bin/python3", "-m", "pip", "--python", "/opt/venv/bin/python", "check")
-	if !strings.Contains(out, "No broken requirements found.") {
-		p.t.Errorf("pip check: %s", out)
 	}
 }
 

@@ -94,6 +94,7 @@ func TestSystemPackagesAndSecrets(t *testing.T) {
 	got := readBack(t, tb.Registry, "fitted:1.0")
 	got.checkAll(time.Unix(0, 0))
 	got.checkPackages(tb, ref, locks[0].Path, locks[0].Data)
+	checkDisagreement(t, tb, ref)
 	got.checkNowhere(indexPassword, string(locks[0].Data))
 	checkUser(t, tb, ref)
 	if out := python(t, tb, ref, gompWorks); out != "True\n8000\n" {

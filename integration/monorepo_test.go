@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mlbuild/mlbuild/builder"
 	"github.com/mlbuild/mlbuild/integration/testbed"
 )
 
@@ -48,6 +49,9 @@ func TestMonorepo(t *testing.T) {
 	for _, tag := range []string{"api", "worker"} {
 		got := readBack(t, tb.Registry, "monorepo:1.0-"+tag)
 		got.checkAll(req.Epoch)
+		one := req
+		one.Variants = []builder.Variant{p.variant(tag)}
+		got.checkPlanned(tb, b, tb.Registry.Ref("monorepo:1.0-"+tag), one)
 		for i, l := range got.layers {
 			if strings.Contains(l.createdBy, "numpy") {
 				numpy[tag] += got.manifest.Layers[i].Digest.String() + " "

@@ -95,6 +95,7 @@ func TestFlashExtension(t *testing.T) {
 		t.Errorf("the CUDA image says %q", out)
 	}
 	gpu := readBack(t, tb.Registry, "flash-extension:1.0-gpu")
+	gpu.checkPlanned(tb, b, gpuRef, req)
 	var different []string
 	for i, d := range gpu.layerDigests() {
 		if d != cpu.layerDigests()[i] {
@@ -232,8 +233,10 @@ func TestGitDependency(t *testing.T) {
 	if lock := p.read(lockFile); !strings.Contains(lock, commit) || !strings.Contains(lock, `requested-revision = "v1.4"`) {
 		t.Errorf("the commit is not locked:\n%s", lock)
 	}
-	mustBuild(t, b, p.request(p.variant("cpu", ref)))
+	req := p.request(p.variant("cpu", ref))
+	mustBuild(t, b, req)
 	first := readBack(t, tb.Registry, "git-dependency:1.0-cpu")
+	first.checkPlanned(tb, b, ref, req)
 	if out := inImage(t, tb, ref); out != "[2 1 1 2] 1.4\n" {
 		t.Errorf("the program says %q", out)
 	}
