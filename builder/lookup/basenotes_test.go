@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/mlbuild/mlbuild/llb/ops"
+	"github.com/mlbuild/mlbuild/profiles/buildlock"
+	"github.com/mlbuild/mlbuild/profiles/pylock"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
@@ -40,5 +42,22 @@ func TestBaseNotes(t *testing.T) {
 	early.Run = []recipe.Hook{{Name: "tools", After: recipe.AfterSystem, Script: recipe.Script{Commands: []string{"pip install six"}}}}
 	if got := baseNotes(early, ops.Base{}, ""); len(got) != 1 || !strings.Contains(got[0], "the run step tools installs with pip before there is an environment") {
 		t.Errorf("of a step that installs too early: %q", got)
+	}
+}
+
+// TestLibraryNotes: what the lock lists as a system package is there, and nothing is said where apt chooses when it runs.
+func TestLibraryNotes(t *testing.T) {
+	r := &recipe.Recipe{Base: recipe.BaseImage{Ref: "docker.io/library/python:3.11-slim"}}
+	p := Packages{Runtime: Choice{Wheels: []pylock.Wheel{{Name: "lightgbm", Version: "4.6.0"}, {Name: "pyzbar", Version: "0.1.9"}}}}
+	if got := libraryNotes(r, SystemPackages{}, p); len(got) != 1 || !strings.Contains(got[0], "what lightgbm, pyzbar load or run: system: {runtime: [libgomp1, libzbar0]}") {
+		t.Errorf("nothing is installed: %q", got)
+	}
+	r.System = []string{"libzbar0"}
+	list := &buildlock.System{Packages: []buildlock.Package{{Name: "libzbar0"}, {Name: "libgomp1"}}}
+	if got := libraryNotes(r, SystemPackages{List: list}, p); got != nil {
+		t.Errorf("all is installed: %q", got)
+	}
+	if got := libraryNotes(r, SystemPackages{}, p); got != nil {
+		t.Errorf("apt chooses: %q", got)
 	}
 }

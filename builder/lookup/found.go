@@ -95,7 +95,7 @@ func (a Asker) Find(ctx context.Context, r *recipe.Recipe, lock *pylock.Lock) (F
 	return Found{
 		Recipe: r, Base: base, System: system, Packages: packages, Build: build, Models: models, ModelTool: tool,
 		Locked: (lock != nil || (r.Requires.UV != nil || a.Stage.Locks.Refuse) && a.Target != recipe.StageModels) && !packages.Stage.Chosen,
-		Notes:  append(a.notes(system, packages), baseNotes(r, base.Image, a.Target)...),
+		Notes:  slices.Concat(a.notes(system, packages), libraryNotes(r, system, packages), baseNotes(r, base.Image, a.Target)),
 	}, nil
 }
 
@@ -167,6 +167,24 @@ func (a Asker) notes(system SystemPackages, p Packages) []string {
 		}
 	}
 	return notes
+}
+
+// libraryNotes name the Debian packages that the image lacks, where it is known which it gets.
+func libraryNotes(r *recipe.Recipe, system SystemPackages, p Packages) []string {
+	if len(r.System) > 0 && system.List == nil {
+		return nil // apt chooses when it runs
+	}
+	has := map[string]bool{}
+	if system.List != nil {
+		for _, deb := range system.List.Packages {
+			has[deb.Name] = true
+		}
+	}
+	var packages []compat.Package
+	for _, w := range p.Runtime.Wheels {
+		packages = append(packages, compat.Package{Name: w.Name, Version: w.Version})
+	}
+	return compat.LibraryNotes(r, packages, has)
 }
 
 // baseNotes say which settings of the base the image does not have as they are. Those of the recipe's own defaults are told, not those that a project named itself.

@@ -26,7 +26,9 @@ type Tables struct {
 	NvidiaImages    []NvidiaImageRow `yaml:"nvidia_images"`
 	Libc            []libcRow        `yaml:"libc"`
 	Slim            []string         `yaml:"slim"`
-	PythonSuites    []SuiteRow       `yaml:"python_suites"`
+	// Libraries maps packages that are no frameworks to the Debian packages that they load or run and do not bring.
+	Libraries    map[string][]string `yaml:"libraries"`
+	PythonSuites []SuiteRow          `yaml:"python_suites"`
 }
 
 type driverRow struct {

@@ -81,18 +81,9 @@ func projectFile(p *project, s service, requirements string) string {
 	return b.String()
 }
 
-// libraries are Debian packages that Python packages load or run and do not bring, from their own installation pages; frameworks have theirs in compat.
-var libraries = map[string][]string{
-	"ffmpeg-python": {"ffmpeg"}, "graphviz": {"graphviz"}, "opencv-contrib-python": {"libgl1", "libglib2.0-0"},
-	"opencv-python": {"libgl1", "libglib2.0-0"}, "openai-whisper": {"ffmpeg"}, "pdf2image": {"poppler-utils"}, "phonemizer": {"espeak-ng"},
-	"pydub": {"ffmpeg"}, "pyodbc": {"unixodbc"}, "pytesseract": {"tesseract-ocr"}, "python-magic": {"libmagic1"}, "pyzbar": {"libzbar0"},
-	"weasyprint": {"libpango-1.0-0", "libpangoft2-1.0-0"},
-}
-
 // systemPackages returns the Debian packages that a project's packages need, and for which of them.
 func systemPackages(has map[string]bool) (debs []string, because string) {
-	all := compat.Known().Frameworks.Libraries()
-	maps.Copy(all, libraries)
+	all := compat.Known().LibrariesOf()
 	var who []string
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		if has[name] {
