@@ -17,6 +17,7 @@ import (
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
@@ -38,8 +39,8 @@ type Request struct {
 	NoOwnCache  bool               // neither import nor export the cache beside the image
 	TrustKeys   []trust.Key        // whose records of layers in the registry are believed (docs/trust.md); the first that signs writes records
 
-	Version    string // of the project by its git tags, for packages that read theirs off them; "" = unknown
-	KnownHosts string // known_hosts(5), for git by ssh
+	Tagged     pypi.Tagged // the project's newest tag in git, for packages that read their version off it; zero = there is none
+	KnownHosts string      // known_hosts(5), for git by ssh
 
 	Secrets []Secret
 	SSH     []SSH

@@ -33,7 +33,7 @@ func (b *build) asker(gw gateway.Client, v Variant, w *diagnose.Watcher) lookup.
 	agent := slices.ContainsFunc(b.req.SSH, func(s SSH) bool { return s.ID == "default" })
 	ssh := lookup.SSH{Agent: agent || b.purpose.plans, KnownHosts: b.req.KnownHosts} // a plan fetches nothing, but names a server's key
 	bases := lookup.Bases{Daemon: d, Lock: b.system}
-	uv := lookup.UV{Daemon: d, SSH: ssh, Session: b.session(b.locals), Version: b.req.Version, Bases: bases}
+	uv := lookup.UV{Daemon: d, SSH: ssh, Session: b.session(b.locals), Tagged: b.req.Tagged, Bases: bases}
 	return lookup.Asker{
 		Target: target,
 		Bases:  bases,
@@ -42,7 +42,7 @@ func (b *build) asker(gw gateway.Client, v Variant, w *diagnose.Watcher) lookup.
 		Stage:  lookup.Stage{UV: uv, Locks: b.req.locks(), Name: target, Lock: v.StageLocks[b.req.Target]},
 		Models: lookup.Models{Daemon: d, Target: target, Lock: b.system},
 		Sources: lookup.Sources{
-			Daemon: d, SSH: ssh, Version: b.req.Version, Addr: b.daemon.Addr, Platforms: b.daemon.Platforms,
+			Daemon: d, SSH: ssh, Tagged: b.req.Tagged, Addr: b.daemon.Addr, Platforms: b.daemon.Platforms,
 			Open: func(path string) (io.ReadCloser, error) { return b.project.OpenFile(path) },
 		},
 	}

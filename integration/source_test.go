@@ -12,6 +12,7 @@ import (
 	"github.com/mlbuild/mlbuild/integration/testbed"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/pypi"
 )
 
 const cExtension = `#include <Python.h>
@@ -36,7 +37,7 @@ func ofSources(t *testing.T, g *testbed.GitServer) *project {
 	})
 	return newProject(t, map[string]string{
 		"requirements.txt":          fmt.Sprintf("./libs/fastadd\ngreet @ git+%s@%s\n", g.Repo("greet"), commit),
-		"libs/fastadd/setup.py":     "from setuptools import Extension, setup\nsetup(name='fastadd', version='2.0', ext_modules=[Extension('fastadd', ['fastadd.c'], define_macros=[('OFFSET', '0')])])\n",
+		"libs/fastadd/setup.py":     "from setuptools import Extension, setup\nsetup(name='fastadd', version='2.0-dev', ext_modules=[Extension('fastadd', ['fastadd.c'], define_macros=[('OFFSET', '0')])])\n",
 		"libs/fastadd/fastadd.c":    cExtension,
 		"pyproject.toml":            "[build-system]\nrequires = [\"setuptools\", \"setuptools-scm\"]\nbuild-backend = \"setuptools.build_meta\"\n[project]\nname = \"own\"\ndynamic = [\"version\"]\n[project.scripts]\nown = \"own:main\"\n[tool.setuptools_scm]\n",
 		"src/own/__init__.py":       "import fastadd, greet\ndef main():\n    print(greet.hello(), fastadd.add(20, 22))\n",
@@ -53,7 +54,7 @@ func TestSources(t *testing.T) {
 	ref := tb.Registry.Ref("sources:1.0-cpu")
 	req := func() builder.Request {
 		r := p.request(p.variant("cpu", ref))
-		r.Version = "3.2.1"
+		r.Tagged = pypi.Tagged{Tag: "v3.2.1-rc"}
 		return r
 	}
 	locks, err := b.Lock(t.Context(), req(), builder.LockOptions{})
@@ -72,7 +73,7 @@ func TestSources(t *testing.T) {
 			t.Errorf("the compiler is shipped in %q", l.createdBy)
 		}
 	}
-	for name, want := range map[string]string{"own-3.2.1": "", "greet-1.4": `"commit_id"`, "fastadd-2.0": ""} {
+	for name, want := range map[string]string{"own-3.2.1rc0": "", "greet-1.4": `"commit_id"`, "fastadd-2.0.dev0": ""} {
 		origin := "opt/venv/lib/python3.11/site-packages/" + name + ".dist-info/direct_url.json"
 		if _, there := first.tree[path.Join(path.Dir(origin), "METADATA")]; !there {
 			t.Errorf("%s is not installed", name)

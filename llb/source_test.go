@@ -16,6 +16,7 @@ import (
 	"github.com/mlbuild/mlbuild/llb/wheelbuild"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
+	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
@@ -324,7 +325,7 @@ func TestLocalSources(t *testing.T) {
 	file := pylock.Wheel{Name: "packed", Version: "1", Direct: true, Source: &pylock.Source{Type: pylock.Archive, Path: "sdists/packed-1.tar.gz", Name: "packed-1.tar.gz", SHA256: llbtest.Sum("packed")}}
 	g := fromSource(t, func(r *recipe.Recipe, in *Inputs) {
 		r.Requires.Local = []recipe.LocalSource{{Path: "libs/tool", Name: "tool", Git: true}}
-		in.Build.Version = "3.1"
+		in.Build.Tagged = pypi.Tagged{Tag: "3.1"}
 	}, dir, file)
 	step := g.Named("[source] wheel of tool")
 	settled := from(g, step, "/mlbuild/source")

@@ -14,6 +14,7 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
+	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
@@ -21,7 +22,7 @@ import (
 type Sources struct {
 	Daemon
 	SSH       SSH
-	Version   string                                   // of the project by its git tags, "" = unknown
+	Tagged    pypi.Tagged                              // the project's newest tag in git, zero = there is none
 	Open      func(path string) (io.ReadCloser, error) // opens a file of the project
 	Addr      string                                   // the daemon's, for people
 	Platforms []string                                 // whose programs the daemon can run
@@ -38,7 +39,7 @@ func (s Sources) Find(ctx context.Context, r *recipe.Recipe, base Base, p Packag
 	if !wheelbuild.Any(wheels) {
 		return t, nil
 	}
-	t = wheelbuild.Inputs{Needs: p.needs(), Asked: p.asked(), Glibc: p.Runtime.Glibc, Version: s.Version, Hosts: s.SSH.keysOf(serversOf(wheels))}
+	t = wheelbuild.Inputs{Needs: p.needs(), Asked: p.asked(), Glibc: p.Runtime.Glibc, Tagged: s.Tagged, Hosts: s.SSH.keysOf(serversOf(wheels))}
 	t.InBase, t.BaseDirs = base.Contents.shown(r)
 	if t.Tool, err = s.image(ctx, r.Tool, s.Worker); err != nil {
 		return t, err

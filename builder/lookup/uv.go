@@ -25,7 +25,7 @@ type UV struct {
 	Daemon
 	SSH     SSH
 	Session ops.Session // through which the project's own packages are sent
-	Version string      // of the project by its git tags, "" = unknown
+	Tagged  pypi.Tagged // the project's newest tag in git, zero = there is none
 	Bases   Bases       // one of them may be where builds are asked
 }
 
@@ -59,7 +59,7 @@ func (u UV) Lock(ctx context.Context, q UVQuery) ([]byte, *pylock.Lock, error) {
 	in := query.ResolveInputs{
 		Tool: tool, Worker: u.Worker, Platforms: q.Platforms, Python: q.Python, Glibc: q.Glibc, Direct: query.Named(q.Recipe, q.Platforms, q.Python),
 		Previous: q.Previous, Keep: q.Keep, Base: query.ForResolver(q.Recipe, q.InBase, q.Python), Upgrade: q.Upgrade, Nonce: q.Nonce, Network: u.Network, NoCache: u.NoCache,
-		Session: u.Session, Version: u.Version, Hosts: u.SSH.keysOf(servers),
+		Session: u.Session, Tagged: u.Tagged, Hosts: u.SSH.keysOf(servers),
 	}
 	if q.Settled {
 		in.Nonce = ""

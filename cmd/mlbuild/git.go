@@ -12,14 +12,15 @@ import (
 	"github.com/mlbuild/mlbuild/builder/limits"
 	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/pypi"
 )
 
 // commit is what git knows of the project's directory. The zero value stands for a directory without git.
 type commit struct {
 	time     time.Time
-	revision string // with "-dirty" if tracked files were changed
-	source   string // URL of the remote "origin", without credentials
-	version  string // what setuptools-scm would read off the tags, "" = there is none
+	revision string      // with "-dirty" if tracked files were changed
+	source   string      // URL of the remote "origin", without credentials
+	tagged   pypi.Tagged // the newest tag that names a version, zero = there is none
 }
 
 // readCommit starts to ask git, and returns what waits for the answer. A directory without git, or a machine without it, is no fault; that git refuses the directory or
@@ -81,7 +82,7 @@ func askGit(git func(args ...string) string) commit {
 	if dirty != "" {
 		revision += "-dirty"
 	}
-	return commit{time: time.Unix(n, 0).UTC(), revision: revision, source: withoutUser(remote), version: tagVersion(described, revision)}
+	return commit{time: time.Unix(n, 0).UTC(), revision: revision, source: withoutUser(remote), tagged: pypi.ParseDescribed(described, revision)}
 }
 
 // withoutUser takes the user and password out of a URL.

@@ -49,6 +49,10 @@ func PretendVariable(name string) string {
 	return "SETUPTOOLS_SCM_PRETEND_VERSION_FOR_" + EnvName(name)
 }
 
+// VersionVariables are how other tools that read a version off git's tags are told it: Poetry's and uv's plugins, PDM, pbr. Of several packages that are built by
+// one step all are told the same.
+var VersionVariables = []string{"PBR_VERSION", "PDM_BUILD_SCM_VERSION", "POETRY_DYNAMIC_VERSIONING_BYPASS", "UV_DYNAMIC_VERSIONING_BYPASS"}
+
 // Machine is how wheels and ELF files name a platform's processor.
 func Machine(p ocispecs.Platform) string {
 	if p.Architecture == "arm64" {

@@ -11,6 +11,7 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/mlbuild/mlbuild/llb/ops"
+	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
@@ -39,7 +40,7 @@ type ResolveInputs struct {
 	Network   ops.Network
 	NoCache   ops.NoCache
 	Session   ops.Session // through which the project's own packages are sent
-	Version   string      // of the project by its git tags, "" = unknown
+	Tagged    pypi.Tagged // the project's newest tag in git, zero = there is none
 	Hosts     string      // known_hosts(5) of the git servers that are reached by ssh
 }
 

@@ -121,7 +121,7 @@ func (in ResolveInputs) sourceOptions(r *recipe.Recipe, s ops.Group) []bkllb.Run
 	if len(above) > 0 {
 		opts = append(opts, bkllb.AddMount("/src/"+aboveDir, ops.Settled(ops.AboveFiles(above, r, in.Session, s), s), bkllb.ForceNoOutput))
 	}
-	opts = append(opts, versionOptions(r.Requires.Local, in.Version)...)
+	opts = append(opts, versionOptions(r.Requires.Local, in.Tagged)...)
 	if UsesGit(r) && in.Network.CA {
 		opts = append(opts, bkllb.AddEnv("GIT_SSL_CAINFO", ops.CAPath))
 	}
@@ -145,11 +145,18 @@ func localPaths(r *recipe.Recipe) (inside, above []string) {
 }
 
 // versionOptions tells the tools that read a version off git's tags what they would read: the history is not there.
-func versionOptions(packages []recipe.LocalSource, version string) []bkllb.RunOption {
+func versionOptions(packages []recipe.LocalSource, tagged pypi.Tagged) []bkllb.RunOption {
 	var opts []bkllb.RunOption
 	for _, p := range packages {
-		if p.Git && p.Name != "" && version != "" {
+		version := p.TaggedVersion(tagged)
+		if !p.Git || version == "" {
+			continue
+		}
+		if p.Name != "" {
 			opts = append(opts, bkllb.AddEnv(ops.PretendVariable(p.Name), version))
+		}
+		if p.Tags != nil {
+			opts = append(opts, bkllb.AddEnv("POETRY_DYNAMIC_VERSIONING_BYPASS", version), bkllb.AddEnv("UV_DYNAMIC_VERSIONING_BYPASS", version))
 		}
 	}
 	return opts

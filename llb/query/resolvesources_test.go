@@ -9,6 +9,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/llb/llbtest"
 	"github.com/mlbuild/mlbuild/llb/ops"
+	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
@@ -57,7 +58,7 @@ func TestResolvingSources(t *testing.T) {
 		r.Requires.Source, r.Requires.NoBuild = []string{"numpy", "tool"}, []string{"pyspark"}
 		r.Requires.Files = []recipe.File{{Path: "r.txt", Data: "--only-binary :none:,Flask,six # as pip has it\n--no-binary=numpy,tool\n--only-binary idna\nsix\n"}}
 		r.Requires.Parse()
-		in.Hosts, in.Version, in.Network = "git.example ssh-ed25519 AAAA\n", "1.2", ops.Network{CA: true}
+		in.Hosts, in.Tagged, in.Network = "git.example ssh-ed25519 AAAA\n", pypi.Tagged{Tag: "1.2"}, ops.Network{CA: true}
 	})
 	step := g.Named("uv: resolve")
 	if root := g.Inputs(step)[0]; root.Name != "[resolve] apt-get install ca-certificates git openssh-client" {

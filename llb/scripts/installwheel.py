@@ -56,11 +56,22 @@ def check_name(job, wheel):
     return faults
 
 
+# A version in any spelling of PEP 440; in a wheel's name "_" stands for "-".
+VERSION = re.compile(
+    r"v?(?:([0-9]+)!)?([0-9]+(?:\.[0-9]+)*)(?:[-_.]?(alpha|a|beta|b|preview|pre|c|rc)[-_.]?([0-9]*))?"
+    r"(?:[-_]([0-9]+)|[-_.]?(post|rev|r)[-_.]?([0-9]*))?(?:[-_.]?(dev)[-_.]?([0-9]*))?(?:\+([a-z0-9]+(?:[-_.][a-z0-9]+)*))?")
+LETTERS = {"alpha": "a", "beta": "b", "preview": "rc", "pre": "rc", "c": "rc"}
+
+
 def same(version):
-    """A version so that its spellings compare equal, nearly as PEP 440 has it."""
-    public, _, local = version.lower().lstrip("v").partition("+")
-    public = re.sub(r"[-_.]+", ".", public)
-    return re.sub(r"(\.0)+$", "", public), re.sub(r"[-_.]+", ".", local)
+    """A version so that its spellings compare equal: 1.0-dev is 1.0.0.dev0."""
+    m = VERSION.fullmatch(version.lower().strip())
+    if not m:
+        return version
+    epoch, release, letter, pre, implicit, post, posted, dev, developed, local = m.groups()
+    return (
+        int(epoch or 0), re.sub(r"(\.0+)+$", "", re.sub(r"(^|\.)0+(?=[0-9])", r"\1", release)), LETTERS.get(letter, letter), letter and int(pre or 0),
+        int(implicit) if implicit else post and int(posted or 0), dev and int(developed or 0), local and re.sub(r"[-_.]", ".", local))
 
 
 def check_libraries(job, path):

@@ -12,6 +12,7 @@ import (
 	"github.com/mlbuild/mlbuild/llb/wheel"
 	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
+	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
@@ -34,9 +35,11 @@ func environment(w pylock.Wheel, how recipe.PackageBuild, image Image, in Inputs
 	if how.Shared {
 		env["PATH"] = "/mlbuild/env/bin:" + wheel.Venv + "/bin:" + env["PATH"]
 	}
-	if version := versionOf(w, image.Recipe, in.Version); version != "" {
+	if version := versionOf(w, image.Recipe, in.Tagged); version != "" {
 		env[ops.PretendVariable(w.Name)] = version
-		env["POETRY_DYNAMIC_VERSIONING_BYPASS"], env["PBR_VERSION"] = version, version
+		for _, name := range ops.VersionVariables {
+			env[name] = version
+		}
 	}
 	if how.Jobs > 0 {
 		jobs := fmt.Sprint(how.Jobs)
@@ -54,7 +57,7 @@ func environment(w pylock.Wheel, how recipe.PackageBuild, image Image, in Inputs
 }
 
 // versionOf is what a build that reads its version off git's tags is told: the lock's, or for a package of the project what the tags say.
-func versionOf(w pylock.Wheel, r *recipe.Recipe, tagged string) string {
+func versionOf(w pylock.Wheel, r *recipe.Recipe, tagged pypi.Tagged) string {
 	switch w.Source.Type {
 	case pylock.Git:
 		return w.Version
@@ -63,8 +66,8 @@ func versionOf(w pylock.Wheel, r *recipe.Recipe, tagged string) string {
 		if p := r.Builder.Project; p != nil {
 			local = append(local, *p)
 		}
-		if slices.ContainsFunc(local, func(l recipe.LocalSource) bool { return l.Path == w.Source.Path && l.Git }) {
-			return tagged
+		if i := slices.IndexFunc(local, func(l recipe.LocalSource) bool { return l.Path == w.Source.Path && l.Git }); i >= 0 {
+			return local[i].TaggedVersion(tagged)
 		}
 	}
 	return ""

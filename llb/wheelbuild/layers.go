@@ -9,6 +9,7 @@ import (
 	"github.com/mlbuild/mlbuild/llb/layerplan"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
+	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
@@ -23,7 +24,7 @@ type Inputs struct {
 	OwnCUDA  bool                // the base has that toolkit itself, in CUDAHome
 	InBase   []pylock.Wheel      // packages of the base that a build without isolation sees, of which only name and version are known
 	BaseDirs []string            // where these lie in the base, in the order in which its Python looks
-	Version  string              // of the project by its git tags, "" = unknown
+	Tagged   pypi.Tagged         // the project's newest tag in git, zero = there is none
 	Hosts    string              // known_hosts(5) of the git servers that are reached by ssh
 }
 

@@ -4,6 +4,8 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+
+	"github.com/mlbuild/mlbuild/profiles/pypi"
 )
 
 // Above is a directory above the project's from which packages of its workspace are sent: paths of them begin with "..".
@@ -91,9 +93,20 @@ type LocalSource struct {
 	Version string `json:"version,omitempty"` // "" = its build decides
 	SHA256  string `json:"sha256,omitempty"`  // hex, of a file; "" = a directory
 	Git     bool   `json:"git,omitempty"`     // its version is read off the git tags
-	Meta    []File `json:"meta,omitempty"`    // of a directory: the files that say what the package needs
+	// Tags says how the version is written, where dunamai reads it off the tags; nil = as setuptools-scm writes it.
+	Tags *pypi.Dunamai `json:"tags,omitempty"`
+	Meta []File        `json:"meta,omitempty"` // of a directory: the files that say what the package needs
 
 	Repos []string `json:"-"` // URLs of git repositories that Meta names as places of what the package needs
+}
+
+// TaggedVersion returns the version that the package's build would read off the tags, "" = none.
+func (l LocalSource) TaggedVersion(t pypi.Tagged) string {
+	if l.Tags == nil {
+		return t.NextVersion()
+	}
+	version, _ := l.Tags.Version(t)
+	return version
 }
 
 // Metadata says what a package requires, for a resolver that must not ask its build.

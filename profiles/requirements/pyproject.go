@@ -27,6 +27,9 @@ type Pyproject struct {
 		Poetry     *poetryTool     `toml:"poetry"`
 		UV         *uvTool         `toml:"uv"`
 		Setuptools setuptoolsTable `toml:"setuptools"`
+
+		PoetryVersioning map[string]any `toml:"poetry-dynamic-versioning"`
+		UVVersioning     map[string]any `toml:"uv-dynamic-versioning"`
 	} `toml:"tool"`
 
 	BuildSystem struct {

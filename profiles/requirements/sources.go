@@ -128,7 +128,7 @@ func (q *reader) localSource(clean string, at fault.Position) {
 var metaFiles = []string{"pyproject.toml", "setup.py", "setup.cfg"}
 
 // byGitTags finds the tools that read a version off git's tags.
-var byGitTags = lazyregexp.New(`setuptools[_-]scm|hatch-vcs|pdm.*scm|versioningit|dunamai|poetry-dynamic-versioning|vcs-versioning`)
+var byGitTags = lazyregexp.New(`setuptools[_-]scm|hatch-vcs|pdm.*scm|\[tool\.pdm\.version\]|versioningit|dunamai|(?:poetry|uv)-dynamic-versioning|vcs-versioning`)
 
 // LocalDirectory reads the metadata of a package in the project's files. ok is false after a fault.
 func LocalDirectory(t files.Tree, dir string, at fault.Position) (local recipe.LocalSource, ok bool) {
@@ -155,7 +155,12 @@ func LocalDirectory(t files.Tree, dir string, at fault.Position) (local recipe.L
 	if py, err := readPyproject(local.Meta[0]); err == nil {
 		local.Repos = append(local.Repos, py.reposToBuild()...)
 		if py.HasProject() {
-			local.Name, local.Version = pypi.Normalize(py.Project.Name), py.Project.Version
+			local.Name, local.Version = pypi.Normalize(py.Project.Name), normalVersion(py.Project.Version)
+		}
+		local.Tags = tagsOf(py, t, dir)
+		local.Git = local.Git && !versionStands(py)
+		if local.Tags != nil {
+			local.Version = "" // what is written in its place is never that of a wheel
 		}
 	}
 	t.NotePointersBelow(dir)
@@ -163,6 +168,15 @@ func LocalDirectory(t files.Tree, dir string, at fault.Position) (local recipe.L
 		t.NoteLinksOut(dir)
 	}
 	return local, true
+}
+
+// normalVersion is a version as tools write it into what they build: 1.10.0.dev0 for 1.10.0-dev. What is none stays.
+func normalVersion(text string) string {
+	v, err := pypi.ParseVersion(text)
+	if err != nil {
+		return text
+	}
+	return v.String()
 }
 
 // gitText is the URL of a git repository in a requirement of setup.py or setup.cfg, which only a run of it could tell for sure.
