@@ -1,10 +1,13 @@
 package profiles
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // forkedLock is a lock with two builds of torch, and tensorflow beside it. cpu and cuda are the markers of the two.
@@ -247,6 +250,51 @@ url = "https://files.example/page-1.tar.gz"
 		}
 		if len(q.Hashes) != 1 || q.Hashes[0].Name != "page" || q.Hashes[0].SHA256[0] != sumA {
 			t.Errorf("%s: hashes %+v", profile, q.Hashes)
+		}
+	}
+}
+
+// TestUVLockOfPyTorch: where pytorch_index names a mirror, the packages that a uv.lock has from PyTorch's own index come from there, with their versions and hashes.
+func TestUVLockOfPyTorch(t *testing.T) {
+	const sources = "{index = 'pytorch-cpu', marker = \"sys_platform == 'linux'\"}"
+	lock := strings.ReplaceAll(forkedLock("sys_platform == 'linux'", "sys_platform == 'win32'"), "m.example/whl", "download.pytorch.org/whl")
+	for mirror, url := range map[string]string{
+		"":                                     "",
+		"https://download.pytorch.org/whl/":    "",
+		"https://mirror.example/pytorch/whl":   "https://mirror.example/pytorch/whl/cpu",
+		"https://mirror.example/artifactory/p": "https://mirror.example/artifactory/p/cpu",
+	} {
+		files := forkedFiles(lock, sources, "")
+		files["pyproject.toml"] = strings.ReplaceAll(files["pyproject.toml"], "m.example/whl", "download.pytorch.org/whl")
+		files[FileName] = "python: {allow: [tensorflow]}\n"
+		if mirror != "" {
+			files[FileName] += "pytorch_index: " + mirror + "\n"
+		}
+		r := resolveMemory(t, files, Selection{Profile: "cpu"})
+		q := r.Requires
+		if url == "" {
+			if q.UV == nil {
+				t.Errorf("%q: packages are chosen anew: %+v", mirror, q.Constraints)
+			}
+			continue
+		}
+		bound := ""
+		for _, ix := range q.Indexes {
+			if ix.Name == q.Torch {
+				bound = ix.URL
+			}
+		}
+		if q.UV != nil || bound != url || len(q.Constraints) != 1 || !strings.Contains(q.Constraints[0].Data, "torch==2.9.1\n") {
+			t.Errorf("%q: torch comes from %q (%q), versions %+v", mirror, bound, q.Torch, q.Constraints)
+		}
+		if !slices.ContainsFunc(r.Notes, func(n string) bool { return strings.Contains(n, "pytorch_index is another place than the lock's") }) {
+			t.Errorf("%q: notes %q", mirror, r.Notes)
+		}
+		if !slices.ContainsFunc(q.Hashes, func(h recipe.PinnedHashes) bool { return h.Name == "torch" && h.SHA256[0] == sumA }) {
+			t.Errorf("%q: hashes %+v", mirror, q.Hashes)
+		}
+		if strings.Contains(q.Project.File.Data, "[tool.uv.sources.torch]") {
+			t.Errorf("%q: the lock's index counts:\n%s", mirror, q.Project.File.Data)
 		}
 	}
 }

@@ -41,7 +41,7 @@ func Fit(q FitQuestion, w Wanted) Wanted {
 	var chosen uvChosen
 	if w.uv != nil {
 		chosen = w.uv.chosen(q.Tree, w.Requires.Project, q.Python3)
-		if kept = keptVersions(w.uv, chosen, w.Requires, q.Names); kept == "" {
+		if kept = keptVersions(w.uv, chosen, w.Requires, q.Names, q.PyTorchIndex); kept == "" {
 			w = fromUVLock(q.Tree, w.uv, chosen, w)
 		} else {
 			q.Notef("the versions of %s are kept, packages are chosen anew: %s", w.uv.name, kept)

@@ -14,6 +14,7 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
 // uvLock is what a uv.lock says that matters here.
@@ -153,8 +154,8 @@ func mapValues[V any](m map[string]V) []V {
 }
 
 // keptVersions says why only the versions of the project's uv.lock are kept in this profile, and packages chosen anew; "" = it is the answer to exactly
-// what the profile asks, so that uv takes the packages from it and knows its sources, indexes and conflicts. chosen is what it takes of the lock.
-func keptVersions(uv *foundUV, chosen uvChosen, req recipe.Requirements, names NamesQuestion) string {
+// what the profile asks, so that uv takes the packages from it and knows its sources, indexes and conflicts. chosen is what it takes of the lock, mirror the root of PyTorch's indexes where the project names one.
+func keptVersions(uv *foundUV, chosen uvChosen, req recipe.Requirements, names NamesQuestion, mirror yamldoc.String) string {
 	others := mapValues(req.Rename)
 	if names.Accelerator.Kind != recipe.CUDA {
 		others = append(others, uv.lock.otherNames(chosen, names)...)
@@ -166,8 +167,23 @@ func keptVersions(uv *foundUV, chosen uvChosen, req recipe.Requirements, names N
 		return "the profile takes " + strings.Join(recipe.SortedUnique(others), ", ")
 	case !uv.lock.hasBuild(chosen, names.Accelerator):
 		return "the profile takes another build of torch"
+	case mirror.Set && uv.lock.comesFromElsewhere(chosen, mirror.Value):
+		return "pytorch_index is another place than the lock's for PyTorch's packages"
 	}
 	return ""
+}
+
+// comesFromElsewhere reports whether something that is taken comes from an index of PyTorch that is not in mirror.
+func (l *uvLock) comesFromElsewhere(chosen uvChosen, mirror string) bool {
+	for i, p := range l.Packages {
+		if chosen != nil && len(chosen.on(i)) == 0 {
+			continue
+		}
+		if m := torchIndex.FindStringSubmatch(p.Source.Registry); m != nil && m[1] != strings.TrimRight(mirror, "/") {
+			return true
+		}
+	}
+	return false
 }
 
 // otherNames are the packages that the accelerator has in the place of some that are taken.
