@@ -15,10 +15,10 @@ import (
 )
 
 type acceleratorSpec struct {
-	kind, cuda, minDriver yamldoc.String
+	kind, cuda, rocm, minDriver yamldoc.String
 }
 
-// decodeAccelerator reads none, cuda, or {cuda: version, min_driver: version}.
+// decodeAccelerator reads none, cuda, rocm, xpu, {cuda: version, min_driver: version} or {rocm: version}.
 func decodeAccelerator(d *yamldoc.Decoder, n *yamldoc.Node, a *acceleratorSpec) {
 	if n.Kind != yamldoc.Mapping {
 		d.String(&a.kind, "accelerator")(n)
@@ -28,14 +28,22 @@ func decodeAccelerator(d *yamldoc.Decoder, n *yamldoc.Node, a *acceleratorSpec) 
 	d.Mapping(n, "accelerator", yamldoc.Fields{
 		"kind":       d.String(&a.kind, "accelerator.kind"),
 		"cuda":       d.String(&a.cuda, "accelerator.cuda"),
+		"rocm":       d.String(&a.rocm, "accelerator.rocm"),
 		"min_driver": d.String(&a.minDriver, "accelerator.min_driver"),
 	})
+	if a.rocm.Set && n.Get("kind") == nil {
+		a.kind.Value = string(recipe.ROCm)
+	}
 }
 
 var (
 	cudaVersion   = lazyregexp.New(`^[0-9]{1,2}\.[0-9]$`)
+	rocmVersion   = lazyregexp.New(`^[0-9]+(\.[0-9]+){1,2}$`)
+	torchBuild    = lazyregexp.New(`^(cpu|cu[0-9]{2,3}|rocm[0-9.]+|xpu)$`)
 	driverVersion = lazyregexp.New(`^[0-9]{3}(\.[0-9]+){0,2}$`)
 )
+
+var acceleratorKinds = []recipe.AcceleratorKind{recipe.NoAccelerator, recipe.CUDA, recipe.ROCm, recipe.XPU}
 
 // acceleratorQuestion is what the accelerator is decided by, beside its key.
 type acceleratorQuestion struct {
@@ -44,16 +52,20 @@ type acceleratorQuestion struct {
 	direct            []requirements.Requirement // what the project asks for by name
 }
 
-// resolveAccelerator decides between CPU and CUDA; ok is false if what the file says of it means nothing.
+// resolveAccelerator decides what the profile's code computes on; ok is false if what the file says of it means nothing.
 func resolveAccelerator(report *yamldoc.Report, s acceleratorSpec, q acceleratorQuestion) (a recipe.Accelerator, ok bool) {
-	a = recipe.Accelerator{Kind: recipe.AcceleratorKind(s.kind.Or(string(recipe.NoAccelerator))), CUDA: s.cuda.Value, MinDriver: s.minDriver.Value}
-	if a.Kind != recipe.NoAccelerator && a.Kind != recipe.CUDA {
+	a = recipe.Accelerator{Kind: recipe.AcceleratorKind(s.kind.Or(string(recipe.NoAccelerator))), CUDA: s.cuda.Value, MinDriver: s.minDriver.Value, ROCm: s.rocm.Value}
+	if !slices.Contains(acceleratorKinds, a.Kind) {
 		f := fault.New(fault.Spec, "the accelerator %q does not exist", a.Kind).In(s.kind.At)
-		report.Add(f.Hint("use none, cuda, or {cuda: \"12.6\"} for a version"))
+		report.Add(f.Hint("use none, cuda, rocm or xpu, or {cuda: \"12.6\"} or {rocm: \"6.4\"} for a version"))
 		return a, false
 	}
-	if a.Kind == recipe.NoAccelerator && (s.cuda.Set || s.minDriver.Set) {
-		report.Specf(s.kind.At, "the accelerator none has no cuda and no min_driver")
+	if a.Kind != recipe.CUDA && (s.cuda.Set || s.minDriver.Set) {
+		report.Specf(s.kind.At, "the accelerator %s has no cuda and no min_driver", a.Kind)
+		return a, false
+	}
+	if a.Kind != recipe.ROCm && s.rocm.Set {
+		report.Specf(s.kind.At, "the accelerator %s has no rocm", a.Kind)
 		return a, false
 	}
 	if s.minDriver.Set && !driverVersion.MatchString(a.MinDriver) {
@@ -67,6 +79,15 @@ func resolveAccelerator(report *yamldoc.Report, s acceleratorSpec, q accelerator
 	}
 	if a.Kind == recipe.CUDA && a.CUDA == "" {
 		a.CUDA = cudaOfRequirements(report, q)
+	}
+	if a.Kind == recipe.ROCm {
+		if a.ROCm == "" {
+			a.ROCm = rocmOfRequirements(report, q)
+		}
+		if !rocmVersion.MatchString(a.ROCm) {
+			report.Specf(s.kind.At, "%q is not a ROCm version", a.ROCm).Hint("name it as PyTorch's index does, for example accelerator: {rocm: \"6.4\"}")
+			return a, false
+		}
 	}
 	noteOtherIndex(report, a, q)
 	checkDriver(report, a, s.minDriver)
@@ -90,15 +111,28 @@ func cudaOfRequirements(report *yamldoc.Report, q acceleratorQuestion) string {
 	return ""
 }
 
+// rocmOfRequirements is the ROCm that the requirements name, by an index of PyTorch or by a pin such as torch==2.9.1+rocm6.4; "" = none.
+func rocmOfRequirements(report *yamldoc.Report, q acceleratorQuestion) string {
+	if rocm, ok := strings.CutPrefix(q.torch.Tag, "rocm"); ok {
+		report.Notef("ROCm %s is taken from the index in %s", rocm, q.torch.At)
+		return rocm
+	}
+	for _, d := range q.direct {
+		_, local, _ := strings.Cut(d.Pin, "+")
+		if rocm, ok := strings.CutPrefix(local, "rocm"); ok && slices.Contains(compat.Torch().Index.Family, d.Name) {
+			report.Notef("ROCm %s is taken from %s==%s in %s", rocm, d.Name, d.Pin, d.At)
+			return rocm
+		}
+	}
+	return ""
+}
+
 // noteOtherIndex says where the profile decides against the index of PyTorch that the requirements name.
 func noteOtherIndex(report *yamldoc.Report, a recipe.Accelerator, q acceleratorQuestion) {
-	wanted, line := "cpu", q.torch
-	if a.Kind == recipe.CUDA {
-		wanted = compat.CUDATag(a.CUDA)
-	}
+	wanted, line := compat.TorchTag(a), q.torch
 	switch {
 	case line.Tag == "" || line.Tag == wanted:
-	case a.CUDA == "" && a.Kind == recipe.CUDA:
+	case wanted == "":
 		report.Notef("the profile %s takes torch from the default index, not from %s/%s (%s)", q.profile, line.Root, line.Tag, line.At)
 	default:
 		report.Notef("the profile %s takes torch from %s/%s, not from %s (%s)", q.profile, line.Root, wanted, line.Tag, line.At)
@@ -165,11 +199,13 @@ func checkPairs(report *yamldoc.Report, direct []requirements.Requirement) {
 // localPin is nil unless a torch is pinned to a build (2.9.1+cu128) that the profile does not take.
 func localPin(q requirements.Requirement, a recipe.Accelerator, profile string) *fault.Fault {
 	version, local, pinned := strings.Cut(q.Pin, "+")
-	if q.Name != "torch" || !pinned || local != "cpu" && compat.CUDAOfTag(local) == "" || a.Kind == recipe.NoAccelerator && local == "cpu" {
+	if q.Name != "torch" || !pinned || !torchBuild.MatchString(local) || local == compat.TorchTag(a) {
 		return nil
 	}
 	hint := fmt.Sprintf("Write torch==%s: each profile then takes its own build of it.", version)
 	switch {
+	case a.Kind == recipe.ROCm || a.Kind == recipe.XPU || compat.CUDAOfTag(local) == "" && local != "cpu":
+		return fault.New(fault.Variant, "torch is pinned to the build %s, the profile %s takes the build %s", q.Pin, profile, cmp.Or(compat.TorchTag(a), "of the default index")).Hint("%s", hint)
 	case a.Kind == recipe.NoAccelerator:
 		return fault.New(fault.Variant, "torch is pinned to the CUDA build %s, the profile %s is for CPU", q.Pin, profile).Hint("%s", hint)
 	case local == "cpu":

@@ -39,6 +39,12 @@ func TestTorchLine(t *testing.T) {
 		{"--extra-index-url https://m.example/whl/cu126\ntorch\n", "pytorch_index: https://own.example/t\n", "gpu", "pytorch-cu126", "https://own.example/t/cu126", "12.6", "CUDA 12.6"},
 		{"torch==2.9.1+cu126\n", "", "gpu", "pytorch-cu126", "https://download.pytorch.org/whl/cu126", "12.6", "CUDA 12.6 is taken from torch==2.9.1+cu126 in requirements.txt:1:1"},
 		{"torch==2.9.1\n", "", "gpu", "", "", "", ""},
+		{"torch\n", "profiles: {rocm: {accelerator: {rocm: \"6.4\"}}}\n", "rocm", "pytorch-rocm6.4", "https://download.pytorch.org/whl/rocm6.4", "", ""},
+		{"torch\n", "pytorch_index: https://own.example/t\nprofiles: {xpu: {accelerator: xpu}}\n", "xpu", "pytorch-xpu", "https://own.example/t/xpu", "", ""},
+		{"--index-url https://m.example/whl/rocm6.4\ntorch\n", "profiles: {amd: {accelerator: rocm}}\n", "amd", "pytorch-rocm6.4", "https://m.example/whl/rocm6.4", "", "ROCm 6.4 is taken from the index in requirements.txt:1:1"},
+		{"--index-url https://m.example/whl/rocm6.4\ntorch\n", "", "cpu", "pytorch-cpu", "https://m.example/whl/cpu", "", "not from rocm6.4 (requirements.txt:1:1)"},
+		{"--index-url https://m.example/whl/xpu\ntorch\n", "", "gpu", "", "", "", "takes torch from the default index"},
+		{"torch==2.9.1+rocm6.4\n", "profiles: {amd: {accelerator: rocm}}\n", "amd", "pytorch-rocm6.4", "https://download.pytorch.org/whl/rocm6.4", "", "ROCm 6.4 is taken from torch==2.9.1+rocm6.4 in requirements.txt:1:1"},
 	} {
 		r := resolveMemory(t, memory{"requirements.txt": c.requirements, FileName: c.yaml + "python: {version: \"3.11\"}\n", "main.py": ""}, Selection{Profile: c.profile})
 		url := ""
@@ -57,6 +63,16 @@ func TestTorchLine(t *testing.T) {
 
 func TestFaultsOfInputs(t *testing.T) {
 	runFaults(t, []faultCase{
+		{"rocm without a version", map[string]string{"requirements.txt": "torch\n", FileName: "profiles: {amd: {accelerator: rocm}}\n"}, Selection{Profile: "amd"}, []string{
+			"E-SPEC mlbuild.yaml:1:31: \"\" is not a ROCm version | accelerator: {rocm: \"6.4\"}"}},
+		{"rocm of another", map[string]string{"requirements.txt": "", FileName: "profiles: {amd: {accelerator: {kind: xpu, rocm: \"6.4\"}}}\n"}, Selection{Profile: "amd"}, []string{
+			"E-SPEC mlbuild.yaml:1:38: the accelerator xpu has no rocm"}},
+		{"cuda of rocm", map[string]string{"requirements.txt": "", FileName: "profiles: {amd: {accelerator: {kind: rocm, cuda: \"12.6\"}}}\n"}, Selection{Profile: "amd"}, []string{
+			"E-SPEC mlbuild.yaml:1:38: the accelerator rocm has no cuda and no min_driver"}},
+		{"a pin of another accelerator", map[string]string{"requirements.txt": "torch==2.9.1+cu126\n", FileName: "profiles: {amd: {accelerator: {rocm: \"6.4\"}}}\n"}, Selection{Profile: "amd"}, []string{
+			"E-VARIANT requirements.txt:1:1: torch is pinned to the build 2.9.1+cu126, the profile amd takes the build rocm6.4 | Write torch==2.9.1"}},
+		{"a pin of ROCm for CPU", map[string]string{"requirements.txt": "torch==2.9.1+rocm6.4\n"}, Selection{}, []string{
+			"E-VARIANT requirements.txt:1:1: torch is pinned to the build 2.9.1+rocm6.4, the profile cpu takes the build cpu | Write torch==2.9.1"}},
 		{"environment", map[string]string{"requirements.txt": "--extra-index-url https://${USER}:${PASS}@own.example/s\n"}, Selection{}, []string{
 			"E-SPEC requirements.txt:1:1: --extra-index-url wants credentials from the environment | url: \"https://own.example/s\", secret: id"}},
 		{"local links", map[string]string{"requirements.txt": "--find-links ./wheels\n"}, Selection{}, []string{"E-CONTEXT requirements.txt:1:1: the directory of wheels wheels does not exist"}},

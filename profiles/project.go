@@ -37,7 +37,7 @@ type Project struct {
 type ProfileInfo struct {
 	Name        string `json:"name"`
 	Extends     string `json:"extends,omitempty"`
-	Accelerator string `json:"accelerator"` // "none", "cuda" or "cuda 12.6"
+	Accelerator string `json:"accelerator"` // "none", "cuda", "cuda 12.6", "rocm 6.4", …
 	Description string `json:"description"`
 	BuiltIn     bool   `json:"built_in,omitempty"` // exists without being named in the project file
 }
@@ -304,6 +304,9 @@ func (p *Project) Profiles() []ProfileInfo {
 		info := ProfileInfo{Name: name, Accelerator: s.accelerator.kind.Or("none"), BuiltIn: builtIn[name] != nil && p.own(name) == nil}
 		if s.accelerator.cuda.Set {
 			info.Accelerator += " " + s.accelerator.cuda.Value
+		}
+		if s.accelerator.rocm.Set {
+			info.Accelerator += " " + s.accelerator.rocm.Value
 		}
 		if n := p.extends(name); n != nil {
 			info.Extends = n.Text

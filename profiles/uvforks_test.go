@@ -298,3 +298,17 @@ func TestUVLockOfPyTorch(t *testing.T) {
 		}
 	}
 }
+
+// TestUVLockOfROCm: a uv.lock with the accelerator's build answers its profile alone.
+func TestUVLockOfROCm(t *testing.T) {
+	lock := strings.NewReplacer("+cpu", "+rocm6.4", "whl/cpu", "whl/rocm6.4").Replace(forkedLock("sys_platform == 'linux'", "sys_platform == 'win32'"))
+	const sources = "{index = 'pytorch-cpu', marker = \"sys_platform == 'linux'\"}"
+	for profile, want := range map[string]string{"amd": "", "cpu": "pytorch-cpu", "older": "pytorch-rocm6.3"} {
+		files := forkedFiles(lock, sources, "python: {allow: [tensorflow]}\nprofiles: {amd: {accelerator: {rocm: \"6.4\"}}, older: {accelerator: {rocm: \"6.3\"}}}\n")
+		files["pyproject.toml"] = strings.Replace(files["pyproject.toml"], "whl/cpu", "whl/rocm6.4", 1)
+		q := resolveMemory(t, files, Selection{Profile: profile}).Requires
+		if (q.UV != nil) != (want == "") || q.UV == nil && q.Torch != want {
+			t.Errorf("%s: uv takes what the lock has %t, torch comes from %q, want %q", profile, q.UV != nil, q.Torch, want)
+		}
+	}
+}

@@ -105,7 +105,11 @@ func byPlace(r *recipe.Recipe, name string) bool {
 func Bindings(r *recipe.Recipe) map[string]string {
 	b := map[string]string{}
 	if r.Requires.Torch != "" {
-		for _, p := range compat.Torch().Index.Family {
+		bound := compat.Torch().Index.Family
+		if kind := r.Accelerator.Kind; kind == recipe.ROCm || kind == recipe.XPU {
+			bound = slices.Concat(bound, compat.Torch().Index.Apart)
+		}
+		for _, p := range bound {
 			b[p] = r.Requires.Torch
 		}
 	}

@@ -108,6 +108,12 @@ func TestBindings(t *testing.T) {
 		t.Errorf("bindings (-want +got):\n%s", d)
 	}
 	r := requirements()
+	r.Accelerator = recipe.Accelerator{Kind: recipe.ROCm, ROCm: "6.4"}
+	want["pytorch-triton-rocm"], want["pytorch-triton-xpu"], want["triton-rocm"], want["triton-xpu"] = "pytorch", "pytorch", "pytorch", "pytorch"
+	if d := cmp.Diff(want, Bindings(r)); d != "" {
+		t.Errorf("bindings for ROCm (-want +got):\n%s", d)
+	}
+	r = requirements()
 	r.Requires.Torch, r.Requires.Indexes = "", nil
 	if b := Bindings(r); len(b) != 0 {
 		t.Errorf("without indexes: %v", b)

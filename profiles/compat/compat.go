@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 //go:generate go test -count=1 -run TestTablesAreTheYAML . -update
@@ -78,6 +80,21 @@ func CUDATag(cuda string) string {
 	major, rest, _ := strings.Cut(cuda, ".")
 	minor, _, _ := strings.Cut(rest, ".")
 	return "cu" + major + minor
+}
+
+// TorchTag returns the PyTorch index's tag of an accelerator: cpu, cu126, rocm6.4, xpu; "" = the default index.
+func TorchTag(a recipe.Accelerator) string {
+	switch {
+	case a.Kind == recipe.ROCm:
+		return "rocm" + a.ROCm
+	case a.Kind == recipe.XPU:
+		return "xpu"
+	case a.Kind != recipe.CUDA:
+		return "cpu"
+	case a.CUDA == "":
+		return ""
+	}
+	return CUDATag(a.CUDA)
 }
 
 // CUDAOfTag reads a tag back: cu126 → 12.6. The last digit is the minor version. "" if tag is none.

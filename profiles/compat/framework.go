@@ -42,6 +42,7 @@ type Index struct {
 	URL     string   `yaml:"url"`
 	Family  []string `yaml:"family"`
 	Follow  []string `yaml:"follow"`
+	Apart   []string `yaml:"apart"`
 	AArch64 []string `yaml:"aarch64"`
 }
 

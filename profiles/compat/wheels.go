@@ -130,8 +130,12 @@ func (c *wheelCheck) variantFault(culprit string, names, chain []string) *fault.
 	if len(names) > 1 {
 		what = fmt.Sprintf("%s and %d more CUDA packages", names[0], len(names)-1)
 	}
-	f := fault.New(fault.Variant, "the profile %s is for CPU, but %s brings %s: %s",
-		c.recipe.Profile, culprit, what, strings.Join(chain, " → "))
+	on := "CPU"
+	if kind := c.recipe.Accelerator.Kind; kind == recipe.ROCm || kind == recipe.XPU {
+		on = string(kind)
+	}
+	f := fault.New(fault.Variant, "the profile %s is for %s, but %s brings %s: %s",
+		c.recipe.Profile, on, culprit, what, strings.Join(chain, " → "))
 	for _, name := range slices.Backward(chain) {
 		if instead := c.table.WithoutCUDA(name); instead != "" {
 			f.Hint("require %s instead of %s: it does the same without CUDA", instead, name)

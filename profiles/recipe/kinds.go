@@ -23,6 +23,8 @@ type AcceleratorKind string
 const (
 	NoAccelerator AcceleratorKind = "none"
 	CUDA          AcceleratorKind = "cuda"
+	ROCm          AcceleratorKind = "rocm"
+	XPU           AcceleratorKind = "xpu"
 )
 
 // BaseKind is what the image stands on. "" is an image of which nothing more is known.

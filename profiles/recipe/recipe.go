@@ -78,12 +78,13 @@ type Python struct {
 	From    string `json:"from"`    // where the version was read: "mlbuild.yaml", ".python-version", "default", …
 }
 
-// Accelerator is none or cuda. Exactly one arm: Kind decides.
+// Accelerator is none, cuda, rocm or xpu. Exactly one arm: Kind decides.
 type Accelerator struct {
 	Kind AcceleratorKind `json:"kind"`
 	CUDA string          `json:"cuda,omitempty"` // "12.6" when the profile names a version, "" = whatever the lock brings
 	// MinDriver is the lowest driver that the profile promises to run on ("550"), "" = none declared.
 	MinDriver string `json:"min_driver,omitempty"`
+	ROCm      string `json:"rocm,omitempty"` // "6.4"
 }
 
 // Requirements is what the resolver is asked, file contents included, so that resolving needs nothing else.

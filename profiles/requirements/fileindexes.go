@@ -135,8 +135,8 @@ func indexAt(indexes []indexSpec, address string) int {
 	})
 }
 
-// torchIndex is an index of PyTorch, at its own place or in a mirror: …/whl/cu126, …/whl/nightly/cpu.
-var torchIndex = lazyregexp.New(`^(.*/whl(?:/.*)?)/(cpu|cu[0-9]{2,3})/?$`)
+// torchIndex is an index of PyTorch, at its own place or in a mirror: …/whl/cu126, …/whl/nightly/cpu, …/whl/rocm6.4.
+var torchIndex = lazyregexp.New(`^(.*/whl(?:/.*)?)/(cpu|cu[0-9]{2,3}|rocm[0-9]+(?:\.[0-9]+)*|xpu)/?$`)
 
 // withFileIndexes adds what the requirements files say to the indexes of the project file (own). An index that both name is the project file's. An
 // index of PyTorch serves the torch family and nothing else: it also holds old copies of common packages.

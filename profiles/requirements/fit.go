@@ -79,16 +79,13 @@ func Fit(q FitQuestion, w Wanted) Wanted {
 // bindTorch binds torch and its family to an index of PyTorch: cpu, or the one of the wanted CUDA. Without a
 // version the default index's own CUDA builds serve. It returns the name of that index, "" = not bound, and all indexes.
 func bindTorch(q FitQuestion, a recipe.Accelerator, w Wanted) (torch string, indexes []recipe.Index) {
-	tag := "cpu"
+	tag := compat.TorchTag(a)
 	indexes = w.Requires.Indexes
 	if w.noIndex {
 		return "", indexes // what lies in the project's directories is the build
 	}
-	if a.Kind == recipe.CUDA {
-		tag = compat.CUDATag(a.CUDA)
-		if a.CUDA == "" || !knownTag(q.Report, tag, q.CUDA.At, AsksFor(w.Direct, "torch")) {
-			return "", indexes
-		}
+	if tag == "" || a.Kind == recipe.CUDA && !knownTag(q.Report, tag, q.CUDA.At, AsksFor(w.Direct, "torch")) {
+		return "", indexes
 	}
 	if i := slices.IndexFunc(indexes, func(i recipe.Index) bool { return slices.Contains(i.Packages, "torch") }); i >= 0 {
 		return indexes[i].Name, indexes // the project binds torch itself

@@ -240,13 +240,16 @@ func (l *uvLock) hasBuild(chosen uvChosen, a recipe.Accelerator) bool {
 func fitsAccelerator(version, index string, a recipe.Accelerator) bool {
 	_, local, _ := strings.Cut(version, "+")
 	tag := path.Base(strings.TrimRight(index, "/"))
-	switch {
-	case a.Kind != recipe.CUDA:
-		return local == "cpu" || tag == "cpu"
-	case a.CUDA == "":
-		return local != "cpu" && tag != "cpu"
+	wanted := compat.TorchTag(a)
+	if wanted == "" {
+		return !otherThanCUDA(local) && !otherThanCUDA(tag)
 	}
-	return local == compat.CUDATag(a.CUDA) || tag == compat.CUDATag(a.CUDA)
+	return local == wanted || tag == wanted
+}
+
+// otherThanCUDA reports whether a tag of PyTorch's builds is not one for CUDA.
+func otherThanCUDA(tag string) bool {
+	return tag == "cpu" || tag == "xpu" || strings.HasPrefix(tag, "rocm")
 }
 
 // pins are the versions of the lock's packages that come from an index. Of packages that the project takes they are the versions that it takes; of others, which
