@@ -20,13 +20,6 @@ func resolveProject(r *recipe.Recipe, in ResolveInputs) (string, error) {
 	type source struct {
 		Index string `toml:"index"`
 	}
-	type metadata struct {
-		Name         string   `toml:"name"`
-		Version      string   `toml:"version,omitempty"`
-		RequiresDist []string `toml:"requires-dist"`
-		Python       string   `toml:"requires-python,omitempty"`
-		Extras       []string `toml:"provides-extra,omitempty"`
-	}
 	type index struct {
 		Name     string `toml:"name"`
 		URL      string `toml:"url"`
@@ -45,7 +38,7 @@ func resolveProject(r *recipe.Recipe, in ResolveInputs) (string, error) {
 				Index   []index           `toml:"index,omitempty"`
 				Sources map[string]source `toml:"sources,omitempty"`
 				// Metadata stands in place of what a package says of itself.
-				Metadata []metadata `toml:"dependency-metadata,omitempty"`
+				Metadata []uvMetadata `toml:"dependency-metadata,omitempty"`
 				// ExtraBuild is what builds get beside what they ask for.
 				ExtraBuild map[string][]string `toml:"extra-build-dependencies,omitempty"`
 			} `toml:"uv"`
@@ -70,17 +63,32 @@ func resolveProject(r *recipe.Recipe, in ResolveInputs) (string, error) {
 	for _, p := range r.Requires.BuildExtra {
 		doc.Tool.UV.ExtraBuild[p.Name] = append([]string{}, p.Requires...)
 	}
-	for _, p := range r.Requires.Metadata {
-		doc.Tool.UV.Metadata = append(doc.Tool.UV.Metadata, metadata{p.Name, cmp.Or(p.Version, unknownIf(byPlace(r, p.Name))), append([]string{}, p.Requires...), p.Python, p.Extras})
-	}
-	for _, name := range r.Requires.NoDeps {
-		doc.Tool.UV.Metadata = append(doc.Tool.UV.Metadata, metadata{Name: name, Version: unknownIf(byPlace(r, name)), RequiresDist: []string{}})
-	}
+	doc.Tool.UV.Metadata = uvMetadataOf(r)
 	out, err := toml.Marshal(doc)
 	if err != nil {
 		return "", fmt.Errorf("encode the requirements of %s: %w", r.Profile, err)
 	}
 	return string(out), nil
+}
+
+// uvMetadata is an entry of uv's dependency-metadata.
+type uvMetadata struct {
+	Name         string   `toml:"name"`
+	Version      string   `toml:"version,omitempty"`
+	RequiresDist []string `toml:"requires-dist"`
+	Python       string   `toml:"requires-python,omitempty"`
+	Extras       []string `toml:"provides-extra,omitempty"`
+}
+
+// uvMetadataOf is what uv is told of packages in place of what they say of themselves.
+func uvMetadataOf(r *recipe.Recipe) (all []uvMetadata) {
+	for _, p := range r.Requires.Metadata {
+		all = append(all, uvMetadata{p.Name, cmp.Or(p.Version, unknownIf(byPlace(r, p.Name))), append([]string{}, p.Requires...), p.Python, p.Extras})
+	}
+	for _, name := range r.Requires.NoDeps {
+		all = append(all, uvMetadata{Name: name, Version: unknownIf(byPlace(r, name)), RequiresDist: []string{}})
+	}
+	return all
 }
 
 // unknownVersion is the version that uv is told of a package which only its build could tell. uv wants one for what does not come from an index.
