@@ -86,6 +86,15 @@ func basePackages(b recipe.BaseImage, named []string) []string {
 	})
 }
 
+// checkBuilds refuses to build the project itself where nothing can be built.
+func checkBuilds(report *yamldoc.Report, b recipe.BaseImage, kind yamldoc.String) {
+	if b.OfPackages() {
+		report.Specf(kind.At, "a base of kind %s has no apt to build with, and the project itself is to be built (python.install)", b.Kind).
+			Hint("leave out python.install and name the project's code in app.copy").
+			Hint("or take an image as the base, or one of Debian with its own Python: base: {image: \"debian:%s-slim\", python: %s}", b.Suite, ofDistribution)
+	}
+}
+
 // namedSuite is the release that a base of kind debian is named to be made of; not set for any other base.
 func namedSuite(s baseSpec) yamldoc.String {
 	if s.kind.Value != string(recipe.BaseDebian) {

@@ -66,6 +66,8 @@ func TestFaultsOfBaseKinds(t *testing.T) {
 	requires := yamlFile("base: {kind: debian, suite: bookworm}\n")
 	requires["pyproject.toml"] = "[project]\nname = 'x'\nrequires-python = '>=3.12'\n"
 	runFaults(t, []faultCase{
+		{"the project itself", memory{FileName: "base: {kind: debian}\npython: {project: ., install: true}\n", "requirements.txt": "flask\n", "pyproject.toml": "[build-system]\nrequires = ['flit_core']\nbuild-backend = 'flit_core.buildapi'\n[project]\nname = 'x'\nversion = '1'\n"}, Selection{}, []string{
+			"E-SPEC mlbuild.yaml:1:14: a base of kind debian has no apt to build with, and the project itself is to be built (python.install) | base: {image: \"debian:bookworm-slim\", python: distribution}"}},
 		{"unknown", yamlFile("base: {kind: debain}\n"), Selection{}, []string{`E-SPEC mlbuild.yaml:1:14: the kind of base "debain" does not exist | did you mean "debian"?`}},
 		{"image and packages", yamlFile("base: {kind: debian, image: \"debian:12\", glibc: \"2.36\"}\n"), Selection{}, []string{
 			`E-SPEC mlbuild.yaml:1:22: the key "image" does not go with a base of kind debian | its keys: suite, shell, repositories`, `E-SPEC mlbuild.yaml:1:42: the key "glibc" does not go`}},

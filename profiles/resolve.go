@@ -84,6 +84,7 @@ func (p *Project) compose(t files.Tree, s *spec, sel Selection) *recipe.Recipe {
 	r.Builder.Constraints, r.Requires = limits, requirements.WithSources(r.Requires, asked)
 	if s.python.install && !bySetup {
 		r.Builder.Project = projectWheel(t, python, r.Name)
+		checkBuilds(t.Report, r.Base, s.base.kind)
 	}
 
 	r.User = resolveUser(t.Report, s.user)

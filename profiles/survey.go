@@ -6,6 +6,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/pypi"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/requirements"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
@@ -17,6 +18,7 @@ type Survey struct {
 	PyProject    bool               // a pyproject.toml describes it
 	Requirements []pypi.Requirement // what it asks for by name
 	Copy         []string           // files and directories that its image gets, sorted
+	Script       string             // the only console script of a project that says how it is built; "" = none, or several
 	ignore       *files.Ignores
 }
 
@@ -28,6 +30,9 @@ func NewSurvey(fsys fs.FS, directory string) Survey {
 	s := Survey{
 		Name: resolveName(t.Report, yamldoc.String{}, py.Name(), directory), PyProject: py.HasProject(),
 		Python: resolvePython(t, yamldoc.String{}, yamldoc.String{}, py).Version, ignore: files.ReadIgnores(t, nil, nil),
+	}
+	if scripts := recipe.SortedKeys(py.Scripts()); len(scripts) == 1 && py.Builds() {
+		s.Script = scripts[0]
 	}
 	for _, q := range wanted.Direct {
 		s.Requirements = append(s.Requirements, q.Requirement)

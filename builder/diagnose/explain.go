@@ -255,8 +255,14 @@ func stepFault(profile, step, output string, exit *gatewaypb.ExitError, err erro
 		f.Message += ":\n" + LastLines(output, 20)
 	}
 	f.Err = err
+	if noSetuptools.MatchString(output) {
+		f.Hint("official images of Python up to 3.11 have setuptools beside Python, an image of mlbuild has what is required: python: {packages: [\"setuptools<82\"]} (from 82 on it has no pkg_resources)")
+	}
 	return exitHint(f, exit)
 }
+
+// noSetuptools is what a module says that imports setuptools without requiring it.
+var noSetuptools = lazyregexp.New(`No module named '(?:pkg_resources|setuptools|distutils)\b`)
 
 // exitHint says what the exit codes mean that a shell, timeout(1) and the kernel give.
 func exitHint(f *fault.Fault, exit *gatewaypb.ExitError) *fault.Fault {

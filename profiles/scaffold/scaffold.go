@@ -50,12 +50,17 @@ func projectFile(p *project, s service, requirements string) string {
 	line("version: 1")
 	line("name: %s", yamlWord(p.Name))
 	line("# image: registry.example.com/team/%s   # then: mlbuild --tag 1.2 --push", p.Name)
+	copies := p.copy
+	if s.installed { // the wheel has the code
+		requirements += ", install: true"
+		copies = slices.DeleteFunc(slices.Clone(copies), func(name string) bool { return slices.Contains(p.Copy, name) })
+	}
 	line("python: {version: %q, %s}", p.Python, requirements)
 	if debs, because := systemPackages(p.has); len(debs) > 0 {
 		line("system: {runtime: %s}   # for %s", yamlList(debs), because)
 	}
 	line("app:")
-	line("  copy: %s", yamlList(p.copy))
+	line("  copy: %s", yamlList(copies))
 	if len(s.command) > 0 {
 		line("  command: %s", yamlList(s.command))
 	} else {

@@ -15,11 +15,13 @@ type service struct {
 	port    int    // 0 = none
 	health  string // the path that answers while the service is well, "" = none is known
 	env     []recipe.Pair
+	// installed says that the command is a program of the project's own wheel.
+	installed bool
 	notes   []string // what was found and what is missing
 }
 
 // finders are the kinds of services, tried in this order. A finder returns a service without a command where the project is not of its kind.
-var finders = []func(*project) service{streamlit, gradio, django, webApp, celery, script}
+var finders = []func(*project) service{streamlit, gradio, django, webApp, celery, script, console}
 
 // findService finds what the image runs.
 func findService(p *project) service {
@@ -114,4 +116,12 @@ func healthPath(sources []pythonFile) string {
 		}
 	}
 	return ""
+}
+
+// console runs the only console script of a project that is built as a wheel.
+func console(p *project) service {
+	if p.Script == "" || p.exists("requirements.txt") {
+		return service{}
+	}
+	return service{command: []string{p.Script}, installed: true, notes: []string{"found the console script " + p.Script + ": the project is installed"}}
 }

@@ -21,7 +21,10 @@ func django(p *project) service {
 
 var (
 	webObject  = lazyregexp.New(`(?m)^([ \t]*)([A-Za-z_]\w*)[ \t]*(?::[ \t]*[\w.]+[ \t]*)?=[ \t]*(?:\w+\.)*(FastAPI|Starlette|Litestar|Quart|Flask)\(`)
+	webCall    = lazyregexp.New(`=[ \t]*(?:\w+\.)*(FastAPI|Starlette|Litestar|Quart|Flask)\(|return[ \t]+(?:\w+\.)*(FastAPI|Starlette|Litestar|Quart|Flask)\(`)
+	topLevel   = lazyregexp.New(`(?m)^[^\s#)]`) // the first line behind a function's body
 	branch     = lazyregexp.New(`^[ \t]*(?:if|elif|else|try|except|finally|with|match|case)\b.*:`)
+	webMade    = lazyregexp.New(`(?m)^([A-Za-z_]\w*)[ \t]*(?::[ \t]*[\w.]+[ \t]*)?=[ \t]*([A-Za-z_]\w*)\(`)
 	webFactory = lazyregexp.New(`(?m)^(?:async )?def (create_app|make_app)\(`)
 )
 
@@ -66,6 +69,23 @@ func webVariable(text string) (name, framework string) {
 	for _, m := range webObject.FindAllStringSubmatchIndex(text, -1) {
 		if indent := text[m[2]:m[3]]; ofModule(text[:m[0]], len(indent)) {
 			return text[m[4]:m[5]], text[m[6]:m[7]]
+		}
+	}
+	return madeVariable(text)
+}
+
+// madeVariable returns the variable of a module that one of its own functions makes, as app = get_app(), where that function calls a framework; "" if there is none.
+func madeVariable(text string) (name, framework string) {
+	for _, m := range webMade.FindAllStringSubmatch(text, -1) {
+		_, body, found := strings.Cut(text, "\ndef "+m[2]+"(")
+		if !found {
+			continue
+		}
+		if end := topLevel.FindStringSubmatchIndex(body); end != nil {
+			body = body[:end[0]]
+		}
+		if made := webCall.FindStringSubmatch(body); made != nil {
+			return m[1], made[1] + made[2]
 		}
 	}
 	return "", ""
