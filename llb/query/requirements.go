@@ -46,7 +46,7 @@ func resolveProject(r *recipe.Recipe, in ResolveInputs) (string, error) {
 	}
 	doc.Project.Name, doc.Project.Version = "requirements-of-"+r.Profile, "0"
 	doc.Project.RequiresPython = ">=" + r.Python.Version
-	doc.Project.Dependencies = append(named(r), in.Direct...)
+	doc.Project.Dependencies = slices.Concat(named(r, in.boundOverrides(r)), in.Direct, in.overriding(r))
 	for _, p := range in.Replaced {
 		doc.Project.Dependencies = append(doc.Project.Dependencies, p.requirement())
 	}
@@ -151,11 +151,14 @@ func environment(r *recipe.Recipe, platform, full string) *pypi.Environment {
 
 // rewritten is a text that holds the requirements of lines, as uv has to read it: packages have the accelerator's names, and files of the project lie where
 // uv sees them. Extras of an old name go with it. What names its file by a URL stays: the file is of the old name. Of options that name several packages, as pip has
-// them and uv has not, the first is left: buildOptions has all.
-func rewritten(text string, lines []pypi.Line, names map[string]string) string {
+// them and uv has not, the first is left: buildOptions has all. Packages that are in loose stand without their versions.
+func rewritten(text string, lines []pypi.Line, names map[string]string, loose ...string) string {
 	var edits []pypi.Edit
 	for _, l := range lines {
 		q := l.Required
+		if free, ok := q.Unversioned(); ok && l.Offset >= 0 && slices.Contains(loose, q.Name) {
+			edits = append(edits, free.In(l.Offset))
+		}
 		e, ok := q.Renamed(names[q.Name])
 		switch {
 		case l.Offset < 0: // written in a way that has no place
@@ -170,6 +173,29 @@ func rewritten(text string, lines []pypi.Line, names map[string]string) string {
 	}
 	slices.SortFunc(edits, func(a, b pypi.Edit) int { return a.From - b.From })
 	return pypi.Apply(text, slices.Compact(edits))
+}
+
+// boundOverrides lists the packages that are bound to an index and for which the project says what stands in place of what was said before. uv takes an override from
+// any index, so that these are no overrides: what was said before loses its version, and what the project says is required as anything else.
+func (in ResolveInputs) boundOverrides(r *recipe.Recipe) []string {
+	var names []string
+	for _, l := range r.Requires.OverrideLines {
+		if slices.Contains(in.Direct, l.Required.Name) {
+			names = append(names, l.Required.Name)
+		}
+	}
+	return names
+}
+
+// overriding are the requirements of boundOverrides.
+func (in ResolveInputs) overriding(r *recipe.Recipe) []string {
+	var list []string
+	for i, text := range r.Requires.Overrides {
+		if l := r.Requires.OverrideLines[i]; slices.Contains(in.Direct, l.Required.Name) {
+			list = append(list, rewritten(text, []pypi.Line{l}, r.Requires.Rename))
+		}
+	}
+	return list
 }
 
 // oneName leaves one name in options of a line that name several packages.

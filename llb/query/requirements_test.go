@@ -67,6 +67,37 @@ func TestRenameFiles(t *testing.T) {
 	}
 }
 
+// TestOverridesOfBoundPackages: uv takes an override from any index. One of a package that is bound to an index is required instead, and what was said of it before has no version.
+func TestOverridesOfBoundPackages(t *testing.T) {
+	in := "Torch[x]>=2,<3 ; os_name == 'posix' # why\n--extra-index-url https://x\ntorch @ https://files.example/t.whl ; os_name == 'nt'\ntorch==2 \\\n  ; os_name == 'posix'\nnumpy==2\ntorchvision==0.1\n"
+	want := "Torch[x]; os_name == 'posix' # why\n--extra-index-url https://x\ntorch ; os_name == 'nt'\ntorch; os_name == 'posix'\nnumpy==2\ntorchvision==0.1\n"
+	if got := rewritten(in, pypi.ParseLines(in), nil, "torch"); strings.ReplaceAll(got, " \\\n  ;", ";") != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	r := llbtest.Recipe()
+	r.Requires = recipe.Requirements{
+		Packages: []string{"torch<2.5", "numpy==1"}, Overrides: []string{"torch==2.9.1", "numpy==2"}, Torch: "pytorch", Indexes: []recipe.Index{{Name: "pytorch", URL: "https://download.pytorch.org/whl/cpu"}},
+	}
+	r.Requires.Parse()
+	for _, c := range []struct {
+		direct               []string
+		dependencies, beside string
+	}{{[]string{"torch"}, "torch numpy==1 torch torch==2.9.1", "numpy==2\n"}, {nil, "torch<2.5 numpy==1", "torch==2.9.1\nnumpy==2\n"}} {
+		inputs := ResolveInputs{Direct: c.direct}
+		text, err := resolveProject(r, inputs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got struct{ Project struct{ Dependencies []string } }
+		if err := toml.Unmarshal([]byte(text), &got); err != nil {
+			t.Fatal(err)
+		}
+		if all := strings.Join(got.Project.Dependencies, " "); all != c.dependencies || inputs.overrides(r) != c.beside {
+			t.Errorf("with %q uv is asked for %q beside the overrides %q", c.direct, all, inputs.overrides(r))
+		}
+	}
+}
+
 // requirements is a recipe with every source of requirements.
 func requirements() *recipe.Recipe {
 	r := llbtest.Recipe()

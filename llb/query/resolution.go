@@ -197,14 +197,15 @@ func (in ResolveInputs) script() string {
 // earlier lock.
 func resolveSources(r *recipe.Recipe, project string, base []recipe.File, in ResolveInputs, s ops.Group) bkllb.State {
 	files := append([]recipe.File{{Path: "pyproject.toml", Data: project}}, base...)
+	loose := in.boundOverrides(r)
 	for _, f := range slices.Concat(r.Requires.Files, r.Requires.Constraints) {
-		files = append(files, recipe.File{Path: "project/" + f.Path, Data: rewritten(f.Data, f.Lines, r.Requires.Rename)})
+		files = append(files, recipe.File{Path: "project/" + f.Path, Data: rewritten(f.Data, f.Lines, r.Requires.Rename, loose...)})
 	}
 	for _, f := range r.Builder.Constraints {
 		files = append(files, recipe.File{Path: "builds/" + f.Path, Data: f.Data})
 	}
 	if p := r.Requires.Project; p != nil {
-		files = append(files, recipe.File{Path: "project/" + p.File.Path, Data: rewritten(p.File.Data, p.Lines, r.Requires.Rename)})
+		files = append(files, recipe.File{Path: "project/" + p.File.Path, Data: rewritten(p.File.Data, p.Lines, r.Requires.Rename, loose...)})
 	}
 	if lines := in.overrides(r); lines != "" {
 		files = append(files, recipe.File{Path: overridesFile, Data: lines})
@@ -223,6 +224,9 @@ func resolveSources(r *recipe.Recipe, project string, base []recipe.File, in Res
 func (in ResolveInputs) overrides(r *recipe.Recipe) string {
 	lines := ""
 	for i, text := range r.Requires.Overrides {
+		if slices.Contains(in.Direct, r.Requires.OverrideLines[i].Required.Name) {
+			continue // see boundOverrides
+		}
 		lines += rewritten(text, r.Requires.OverrideLines[i:i+1], r.Requires.Rename) + "\n"
 	}
 	for _, p := range in.Replaced {
@@ -291,7 +295,7 @@ func (in ResolveInputs) compileArgs(r *recipe.Recipe) []string {
 			args = append(args, "--group", "project/"+p.File.Path+":"+g)
 		}
 	}
-	if len(q.Overrides)+len(in.Replaced) > 0 {
+	if len(q.Overrides)-len(in.boundOverrides(r))+len(in.Replaced) > 0 {
 		args = append(args, "--overrides", overridesFile)
 	}
 	if q.Strategy != "" {

@@ -60,17 +60,17 @@ func fromStep(r *recipe.Recipe, name string) (p string, ok bool) {
 }
 
 // named are the packages of the project file as uv reads them, but for those that only a requirements file can hold.
-func named(r *recipe.Recipe) []string { return packages(r, true) }
+func named(r *recipe.Recipe, loose []string) []string { return packages(r, true, loose) }
 
 // unnamed are the packages that begin with no name, or give a path for it: only a requirements file can hold them.
-func unnamed(r *recipe.Recipe) []string { return packages(r, false) }
+func unnamed(r *recipe.Recipe) []string { return packages(r, false, nil) }
 
-func packages(r *recipe.Recipe, named bool) []string {
+func packages(r *recipe.Recipe, named bool, loose []string) []string {
 	list := []string{}
 	for i, text := range r.Requires.Packages {
 		l := r.Requires.PackageLines[i]
 		if named == (l.Required.Name != "" && !l.Required.IsLocal()) {
-			list = append(list, rewritten(text, []pypi.Line{l}, r.Requires.Rename))
+			list = append(list, rewritten(text, []pypi.Line{l}, r.Requires.Rename, loose...))
 		}
 	}
 	return list

@@ -212,6 +212,23 @@ func (q Requirement) Renamed(to string) (Edit, bool) {
 	return Edit{q.name.from, q.name.to, to}, true
 }
 
+// Unversioned is the edit that leaves the name, the extras and the marker of a requirement, and takes away which version or file it wants. It has none where
+// there is nothing to take away.
+func (q Requirement) Unversioned() (Edit, bool) {
+	to := len(q.Text)
+	switch {
+	case q.Name == "" || q.URL == "" && q.Specifiers == nil:
+		return Edit{}, false
+	case q.URL != "":
+		to = q.url.to
+	default:
+		if i := strings.IndexByte(q.Text[q.name.to:], ';'); i >= 0 {
+			to = q.name.to + i
+		}
+	}
+	return Edit{q.name.to, to, ""}, true
+}
+
 // Moved is the edit that puts another path in place of a path.
 func (q Requirement) Moved(to string) Edit { return Edit{q.url.from, q.url.to, to} }
 
