@@ -83,8 +83,7 @@ func (p *Project) compose(t files.Tree, s *spec, sel Selection) *recipe.Recipe {
 	limits, asked := requirements.BuildConstraints(wide, python, py)
 	r.Builder.Constraints, r.Requires = limits, requirements.WithSources(r.Requires, asked)
 	if s.python.install && !bySetup {
-		r.Builder.Project = projectWheel(t, python, r.Name)
-		checkBuilds(t.Report, r.Base, s.base.kind)
+		r.Builder.Project = projectWheel(withBuilder(t, r.Base, s.base.kind), python, r.Name)
 	}
 
 	r.User = resolveUser(t.Report, s.user)

@@ -31,7 +31,7 @@ func NewSurvey(fsys fs.FS, directory string) Survey {
 		Name: resolveName(t.Report, yamldoc.String{}, py.Name(), directory), PyProject: py.HasProject(),
 		Python: resolvePython(t, yamldoc.String{}, yamldoc.String{}, py).Version, ignore: files.ReadIgnores(t, nil, nil),
 	}
-	if scripts := recipe.SortedKeys(py.Scripts()); len(scripts) == 1 && py.Builds() {
+	if scripts := recipe.SortedKeys(py.Scripts()); len(scripts) == 1 && requirements.Builds(py) {
 		s.Script = scripts[0]
 	}
 	for _, q := range wanted.Direct {

@@ -88,7 +88,9 @@ func TestOverridesOfBoundPackages(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var got struct{ Project struct{ Dependencies []string } }
+		var got struct {
+			Project struct{ Dependencies []string }
+		}
 		if err := toml.Unmarshal([]byte(text), &got); err != nil {
 			t.Fatal(err)
 		}

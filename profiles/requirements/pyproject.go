@@ -120,8 +120,8 @@ func (p *Pyproject) RequiresPython() yamldoc.String {
 	return yamldoc.String{Value: p.Project.RequiresPython, At: p.at("project.requires-python"), Set: p.Project.RequiresPython != ""}
 }
 
-// Builds reports whether it says how the project is built, by [build-system].
-func (p *Pyproject) Builds() bool { return p != nil && len(p.BuildSystem.Requires) > 0 }
+// Builds reports whether a pyproject.toml says how the project is built, by [build-system].
+func Builds(p *Pyproject) bool { return p != nil && len(p.BuildSystem.Requires) > 0 }
 
 // Scripts are its console scripts: the functions, "module:function", by their names.
 func (p *Pyproject) Scripts() map[string]string {

@@ -17,7 +17,7 @@ type service struct {
 	env     []recipe.Pair
 	// installed says that the command is a program of the project's own wheel.
 	installed bool
-	notes   []string // what was found and what is missing
+	notes     []string // what was found and what is missing
 }
 
 // finders are the kinds of services, tried in this order. A finder returns a service without a command where the project is not of its kind.
