@@ -155,6 +155,9 @@ func versionOptions(packages []recipe.LocalSource, tagged pypi.Tagged) []bkllb.R
 		if p.Name != "" {
 			opts = append(opts, bkllb.AddEnv(ops.PretendVariable(p.Name), version))
 		}
+		if slices.ContainsFunc(p.Meta, func(f recipe.File) bool { return strings.Contains(f.Data, "[tool.pdm.version]") }) {
+			opts = append(opts, bkllb.AddEnv("PDM_BUILD_SCM_VERSION", version))
+		}
 		if p.Tags != nil {
 			opts = append(opts, bkllb.AddEnv("POETRY_DYNAMIC_VERSIONING_BYPASS", version), bkllb.AddEnv("UV_DYNAMIC_VERSIONING_BYPASS", version))
 		}

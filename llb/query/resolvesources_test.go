@@ -112,3 +112,27 @@ func TestBuildsThatAreAsked(t *testing.T) {
 		t.Errorf("uv is given %q", files)
 	}
 }
+
+// TestVersionsOfTags: each tool that reads a version off git's tags is told it by its own variable, as it would write it.
+func TestVersionsOfTags(t *testing.T) {
+	for name, c := range map[string]struct {
+		local recipe.LocalSource
+		want  map[string]string
+	}{
+		"setuptools-scm": {recipe.LocalSource{Git: true, Name: "tool"}, map[string]string{"SETUPTOOLS_SCM_PRETEND_VERSION_FOR_TOOL": "1.3.dev3+gabc"}},
+		"pdm": {recipe.LocalSource{Git: true, Name: "tool", Meta: []recipe.File{{Path: "libs/tool/pyproject.toml", Data: "[tool.pdm.version]\nsource = 'scm'\n"}}},
+			map[string]string{"PDM_BUILD_SCM_VERSION": "1.3.dev3+gabc"}},
+		"poetry":  {recipe.LocalSource{Git: true, Tags: &pypi.Dunamai{}}, map[string]string{"POETRY_DYNAMIC_VERSIONING_BYPASS": "1.2.post3.dev0+abc", "UV_DYNAMIC_VERSIONING_BYPASS": "1.2.post3.dev0+abc"}},
+		"no tags": {recipe.LocalSource{Name: "tool", Tags: &pypi.Dunamai{}}, map[string]string{"SETUPTOOLS_SCM_PRETEND_VERSION_FOR_TOOL": "", "POETRY_DYNAMIC_VERSIONING_BYPASS": ""}},
+	} {
+		g := resolution(t, func(r *recipe.Recipe, in *ResolveInputs) {
+			c.local.Path = "libs/tool"
+			r.Requires.Local, in.Tagged = []recipe.LocalSource{c.local}, pypi.Tagged{Tag: "v1.2", Distance: 3, Commit: "abc"}
+		})
+		for variable, want := range c.want {
+			if got, _ := llbtest.Environ(g.Named("uv: resolve"), variable); got != want {
+				t.Errorf("%s: %s is %q, want %q", name, variable, got, want)
+			}
+		}
+	}
+}

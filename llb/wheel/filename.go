@@ -83,11 +83,14 @@ func versionKey(s string) []string {
 		return nil
 	}
 	public, local, _ := strings.Cut(s, "+")
+	if i := strings.LastIndexAny(public, "-_"); i > 0 && isDigit(public[i-1]) && i+1 < len(public) && strings.Trim(public[i+1:], "0123456789") == "" {
+		public = public[:i] + "post" + public[i+1:] // 1.0-1, in the name of a file 1.0_1
+	}
 	key := words(public)
 	if key == nil {
 		return nil
 	}
-	key = trimZeros(key)
+	key = trimZeros(withNumbers(key))
 	if local == "" {
 		return key
 	}
@@ -125,6 +128,18 @@ func words(s string) []string {
 		s = s[n:]
 	}
 	return out
+}
+
+// withNumbers adds the 0 of phases without a number: 1.0-dev is 1.0.dev0.
+func withNumbers(key []string) []string {
+	var all []string
+	for i, w := range key {
+		all = append(all, w)
+		if !isDigit(w[0]) && w != "!" && (i+1 == len(key) || !isDigit(key[i+1][0])) {
+			all = append(all, "0")
+		}
+	}
+	return all
 }
 
 // trimZeros drops the zeros at the end of the release numbers: 1.0.0rc1 is 1rc1.

@@ -117,6 +117,7 @@ func withMetadata() []handmade {
 		{name: "METADATA in Latin-1", meta: metaOK + "Author: Andr\xe9\n", takes: "uv", docs: "METADATA in another encoding"},
 		{name: "METADATA of another version", file: "pk-1.0.dev0-py3-none-any.whl", info: "pk-1.0.dev0.dist-info", meta: "Metadata-Version: 2.1\nName: pk\nVersion: 1.0.0.dev1+g123\n",
 			takes: "pip", refused: "the file name says pk 1.0.dev0", docs: "METADATA of another name or version"},
+		{name: "METADATA with a version in another spelling", file: "pk-1.10.0.dev0-py3-none-any.whl", info: "pk-1.10.0.dev0.dist-info", meta: "Metadata-Version: 2.1\nName: pk\nVersion: 1.10.0-dev\n", takes: both},
 		{name: "METADATA of another name", meta: "Metadata-Version: 2.1\nName: Other\nVersion: 1.0\n", takes: "pip", refused: "the file name says pk 1.0", docs: "METADATA of another name or version"},
 		{name: ".dist-info in capitals", info: "PK-1.0.dist-info", takes: both},
 		{name: ".dist-info of another version", info: "pk-1.0+123.ab1.dist-info", takes: both, flaw: "does not belong to pk 1.0"},
