@@ -226,3 +226,33 @@ checks = {path = "libs/checks"}
 		})
 	}
 }
+
+// TestSourcesByMarker: of several places of a package that one counts which the image's Python has, and the others are left to their markers.
+func TestSourcesByMarker(t *testing.T) {
+	const project = "[project]\nname = 'app'\nversion = '1'\nrequires-python = '>=3.10'\ndependencies = ['near']\n[tool.uv.sources]\nnear = [\n"
+	const old, today = "{path = 'old', marker = \"python_version < '3.12'\"},\n", "{path = 'today', marker = \"python_version >= '3.12'\"},\n"
+	const byGit = "{git = 'https://git.example/near.git', marker = \"python_version >= '3.12'\"},\n"
+	const poetry = "[tool.poetry]\nname = 'app'\nversion = '1'\n[tool.poetry.dependencies]\npython = '>=3.10'\nnear = [{path = 'old', python = '<3.12'}, {version = '^2', python = '>=3.12'}]\n"
+	for _, c := range []struct{ name, text, python, local, has, not string }{
+		{"the first of two paths", project + old + today + "]\n", "3.11", "old", "path = '../local/old'", "today"},
+		{"the second of two paths", project + old + today + "]\n", "3.12", "today", "path = '../local/today'", "old"},
+		{"a path beside git", project + old + byGit + "]\n", "3.11", "old", "path = '../local/old'", "git.example"},
+		{"git beside a path", project + old + byGit + "]\n", "3.12", "", "git.example/near.git", ""},
+		{"Poetry's path", poetry, "3.11", "old", "path = '../local/old'", ""},
+		{"Poetry's version", poetry, "3.12", "", "'near>=2,<3 ; ", "old"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := resolveMemory(t, memory{
+				"pyproject.toml": c.text, "main.py": "", "old/pyproject.toml": "[project]\nname = 'near'\nversion = '1'\n", "today/pyproject.toml": "[project]\nname = 'near'\nversion = '2'\n",
+				FileName: "python: {project: ., version: '" + c.python + "'}\n",
+			}, Selection{})
+			local := ""
+			for _, l := range r.Requires.Local {
+				local += l.Path
+			}
+			if data := r.Requires.Project.File.Data; local != c.local || !strings.Contains(data, c.has) || c.not != "" && strings.Contains(data, c.not) {
+				t.Errorf("sent %q, want %q; uv reads\n%s", local, c.local, data)
+			}
+		})
+	}
+}

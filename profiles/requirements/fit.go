@@ -66,8 +66,9 @@ func Fit(q FitQuestion, w Wanted) Wanted {
 		var bound []string
 		if w.Requires.UV == nil {
 			space := findWorkspace(q.Tree, path.Dir(py.path))
-			own = ownOf(q.Tree, space, py, w.Direct)
-			w, bound = withOwn(q.Tree, space, own, w)
+			counts := countsOn(q.Names.Platform, q.Python3)
+			own = ownOf(q.Tree, space, py, w.Direct, counts)
+			w, bound = withOwn(q.Tree, space, own, w, counts)
 		}
 		project := *w.Requires.Project
 		project.File.Data = projectText(q.Report, py, q.Above.Names(), own, bound, w.Requires.Torch != "" || a.Kind == recipe.CUDA && w.Torch.Tag == "cpu")

@@ -94,10 +94,11 @@ func (s *uvWorkspace) sources(py *Pyproject, name string) (tables []map[string]a
 }
 
 // own returns the package of the project's code that a project means by a name; ok is false where it comes from elsewhere.
-func (s *uvWorkspace) own(t files.Tree, py *Pyproject, name string) (p ownPackage, ok bool) {
+// counts says which sources count in the image: the first of these is the package's.
+func (s *uvWorkspace) own(t files.Tree, py *Pyproject, name string, counts countsIn) (p ownPackage, ok bool) {
 	tables, from := s.sources(py, name)
 	for _, source := range tables {
-		if !inImages(source) {
+		if !counts(source) {
 			continue
 		}
 		at := from.keyAt("tool.uv.sources." + name)
@@ -124,12 +125,25 @@ func (s *uvWorkspace) own(t files.Tree, py *Pyproject, name string) (p ownPackag
 			}
 			return p, true
 		}
+		return ownPackage{}, false // an index, git, or a URL
 	}
 	return ownPackage{}, false
 }
 
+// countsIn reports whether a table of [tool.uv.sources] counts in an image.
+type countsIn func(source map[string]any) bool
+
+// countsOn is that for an image of a platform, with a version of Python.
+func countsOn(platform, python string) countsIn {
+	return func(source map[string]any) bool {
+		text, _ := source["marker"].(string)
+		m, err := pypi.ParseMarker(text)
+		return err == nil && mayHoldOn(pypi.Requirement{Marker: m}, []string{platform}, []string{python})
+	}
+}
+
 // ownOf follows the packages of the project's own code from what its pyproject.toml asks for, direct, through each other. The order is that in which they are found.
-func ownOf(t files.Tree, s *uvWorkspace, py *Pyproject, direct []Requirement) []ownPackage {
+func ownOf(t files.Tree, s *uvWorkspace, py *Pyproject, direct []Requirement, counts countsIn) []ownPackage {
 	var all []ownPackage
 	type step struct {
 		py       *Pyproject
@@ -145,7 +159,7 @@ func ownOf(t files.Tree, s *uvWorkspace, py *Pyproject, direct []Requirement) []
 				all[i].extras = recipe.SortedUnique(append(all[i].extras, q.Extras...))
 				continue
 			}
-			p, ok := s.own(t, queue[0].py, q.Name)
+			p, ok := s.own(t, queue[0].py, q.Name, counts)
 			if !ok || q.URL != "" {
 				continue
 			}
@@ -173,7 +187,7 @@ func requiredBy(py *Pyproject) []pypi.Requirement {
 // withOwn adds the packages of the project's own code to what is wanted: each is built as a wheel of its own. Where one of them names sources of its own for what it
 // requires, its requirements are told to uv, which would look for the sources in a workspace that is not there: with URLs in them, and indexes bound. bound are
 // the packages that come from such an index, which have to stand among the project's own requirements.
-func withOwn(t files.Tree, s *uvWorkspace, own []ownPackage, w Wanted) (wanted Wanted, bound []string) {
+func withOwn(t files.Tree, s *uvWorkspace, own []ownPackage, w Wanted, counts countsIn) (wanted Wanted, bound []string) {
 	for _, p := range own {
 		if p.virtual() {
 			t.Notef("%s is code of the project (%s) that is no package, and is not installed: copy it with app.copy", p.name, p.dir)
@@ -183,7 +197,7 @@ func withOwn(t files.Tree, s *uvWorkspace, own []ownPackage, w Wanted) (wanted W
 		if !p.py.HasProject() || slices.Contains(p.py.Project.Dynamic, "dependencies") || len(p.py.uv().sourceNames())+len(s.sourceNames()) == 0 {
 			continue
 		}
-		meta, indexes, names := s.metadata(p, w.Requires.Indexes)
+		meta, indexes, names := s.metadata(p, w.Requires.Indexes, counts)
 		w.Requires.Metadata, w.Requires.Indexes = append(w.Requires.Metadata, meta), indexes
 		bound = append(bound, names...)
 	}
@@ -192,11 +206,11 @@ func withOwn(t files.Tree, s *uvWorkspace, own []ownPackage, w Wanted) (wanted W
 
 // metadata is what one of the project's own packages requires, in every extra, by the places that its sources name. It returns also the indexes with its packages
 // bound to theirs, and those of them that are wanted.
-func (s *uvWorkspace) metadata(p ownPackage, indexes []recipe.Index) (meta recipe.Metadata, all []recipe.Index, bound []string) {
+func (s *uvWorkspace) metadata(p ownPackage, indexes []recipe.Index, counts countsIn) (meta recipe.Metadata, all []recipe.Index, bound []string) {
 	meta.Name = p.name
 	add := func(lines []string, marker string, wanted bool) {
 		for _, line := range lines {
-			text, index := s.sourced(p.py, line)
+			text, index := s.sourced(p.py, line, counts)
 			meta.Requires = append(meta.Requires, withMarker(text, marker))
 			if index.URL == "" {
 				continue
@@ -230,14 +244,14 @@ func (s *uvWorkspace) sourceNames() []string {
 
 // sourced writes a requirement of one of the project's own packages with the place that its sources name, or returns the index that they name, with the package
 // bound to it.
-func (s *uvWorkspace) sourced(py *Pyproject, line string) (text string, index recipe.Index) {
+func (s *uvWorkspace) sourced(py *Pyproject, line string, counts countsIn) (text string, index recipe.Index) {
 	q, err := pypi.ParseRequirement(line)
 	if err != nil || q.URL != "" {
 		return line, recipe.Index{}
 	}
 	tables, from := s.sources(py, q.Name)
 	for _, source := range tables {
-		if !inImages(source) {
+		if !counts(source) {
 			continue
 		}
 		url, _ := source["url"].(string)

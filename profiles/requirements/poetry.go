@@ -217,7 +217,12 @@ func (p *Pyproject) fromPath(name string, d poetryDep, at fault.Position) {
 	if p.Tool.UV.Sources == nil {
 		p.Tool.UV.Sources = map[string]any{}
 	}
-	p.Tool.UV.Sources[name] = map[string]any{"path": d.path, "editable": d.develop}
+	source := map[string]any{"path": d.path, "editable": d.develop}
+	if marker, err := d.marker(); err == nil && marker != "" {
+		source["marker"] = marker
+	}
+	others, _ := p.Tool.UV.Sources[name].([]any)
+	p.Tool.UV.Sources[name] = append(others, source)
 	p.move("tool.uv.sources."+name, at)
 }
 

@@ -261,7 +261,14 @@ func projectText(report *yamldoc.Report, py *Pyproject, above *recipe.Above, own
 	}
 	uv := tableOf(tableOf(doc["tool"])["uv"])
 	sources := tableOf(uv["sources"])
-	for _, name := range append(ownSources(py.uv()), family...) {
+	for _, name := range ownSources(py.uv()) {
+		if elsewhere := py.uv().elsewhere(pypi.Normalize(name)); len(elsewhere) > 0 {
+			sources[name] = elsewhere
+		} else {
+			delete(sources, name)
+		}
+	}
+	for _, name := range slices.Concat(family, ownNames(py.uv(), own)) {
 		delete(sources, name)
 	}
 	for _, p := range own {
@@ -331,6 +338,24 @@ func ownSources(tool *uvTool) []string {
 		}
 	}
 	return own
+}
+
+// elsewhere are the sources of a package that are none of the project's own code: those that count where the project's own do not.
+func (t *uvTool) elsewhere(name string) []any {
+	var left []any
+	for _, source := range t.source(name) {
+		if source["workspace"] != true && source["path"] == nil {
+			left = append(left, source)
+		}
+	}
+	return left
+}
+
+// ownNames are the names by which [tool.uv.sources] has packages of the project's own code.
+func ownNames(tool *uvTool, own []ownPackage) []string {
+	return slices.DeleteFunc(ownSources(tool), func(name string) bool {
+		return !slices.ContainsFunc(own, func(p ownPackage) bool { return p.name == pypi.Normalize(name) })
+	})
 }
 
 // familySources are the entries of [tool.uv.sources] for packages of the torch family.
