@@ -1,6 +1,7 @@
 package profiles
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -110,5 +111,27 @@ func TestPinnedHashes(t *testing.T) {
 	want := []recipe.PinnedHashes{{Name: "num-py", Version: "2.1.3", SHA256: []string{a, b}}, {Name: "x", SHA256: []string{a}}}
 	if d := cmp.Diff(want, resolveMemory(t, files, Selection{}).Requires.Hashes); d != "" {
 		t.Error(d)
+	}
+}
+
+// TestPlacedOverrides: what comes from git or lies in the project stands in place of a pinned version, as every other override.
+func TestPlacedOverrides(t *testing.T) {
+	const pyproject = "[build-system]\nrequires = ['setuptools']\n[project]\nname = 'p'\nversion = '1'\nrequires-python = '>=3.11'\ndependencies = ['gsplat==1.4.0', 'tool==1']\n"
+	lib := memory{"lib/pyproject.toml": "[build-system]\nrequires = ['setuptools']\n[project]\nname = 'tool'\nversion = '2'\n", "main.py": ""}
+	want := []string{"gsplat @ git+https://git.example/team/gsplat@v1.4.0", "tool @ ./lib"}
+	for _, c := range []struct{ key, project, packages string }{
+		{"overrides: [\"" + want[0] + "\", \"" + want[1] + "\"]", pyproject, ""},
+		{"then: [\"" + want[0] + "\", {packages: [\"" + want[1] + "\"]}]", pyproject, strings.Join(want, " ")},
+		{"project: .", pyproject + "[tool.uv]\noverride-dependencies = ['" + want[0] + "', '" + want[1] + "']\n", ""},
+	} {
+		files := memory{"pyproject.toml": c.project, FileName: "python: {version: \"3.11\", project: ., " + strings.TrimPrefix(c.key, "project: .") + "}\n"}
+		maps.Copy(files, lib)
+		r := resolveMemory(t, files, Selection{})
+		if !slices.Equal(r.Requires.Overrides, want) || strings.Join(r.Requires.Packages, " ") != c.packages {
+			t.Errorf("%s: overrides %q, packages %q", c.key, r.Requires.Overrides, r.Requires.Packages)
+		}
+		if repos := r.Requires.GitRepos(); !slices.Contains(repos, "https://git.example/team/gsplat@v1.4.0") {
+			t.Errorf("%s: repositories %q", c.key, repos)
+		}
 	}
 }

@@ -4,6 +4,13 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
+
+	bkclient "github.com/moby/buildkit/client"
+	"github.com/opencontainers/go-digest"
+
+	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // TestBrief: a step of mlbuild's own that is a whole script is not printed with it, in whatever fault or line.
@@ -31,5 +38,21 @@ func TestNoSetuptools(t *testing.T) {
 		if got := strings.Contains(strings.Join(f.Hints, " "), "setuptools<82"); got != want {
 			t.Errorf("%s: hints %q", module, f.Hints)
 		}
+	}
+}
+
+// TestOverrideIsProposed: a package from git or of the project contradicts a version that is pinned elsewhere, and what helps is said.
+func TestOverrideIsProposed(t *testing.T) {
+	r := &recipe.Recipe{Profile: "cpu", Requires: recipe.Requirements{Packages: []string{"gsplat @ git+https://git.example/gsplat@v1", "idna==3"}}}
+	r.Requires.Parse()
+	const said = "error: No solution found when resolving dependencies\n  cause: Because there is no version of gsplat==1.4.0 and you require gsplat==1.4.0, we can conclude that your requirements are unsatisfiable."
+	logs := NewWatcher(nil)
+	id := digest.FromString("x")
+	now := time.Now()
+	failing := &bkclient.Vertex{Digest: id, Error: "exit code: 1", Started: &now, Completed: &now}
+	logs.last[id], logs.logs[id] = failing, []byte(said)
+	err := Build{Profile: "cpu", Logs: logs}.UV(r, errors.New("exit code: 1"))
+	if f := fault.All(err)[0]; f.Code != fault.Resolve || !strings.Contains(strings.Join(f.Hints, "\n"), `python: {overrides: ["gsplat @ git+https://git.example/gsplat@v1"]}`) {
+		t.Errorf("hints %q", f.Hints)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
 // UV turns uv's own words into a fault.
@@ -47,8 +48,13 @@ func (b Build) UV(r *recipe.Recipe, err error) error {
 	if f := noWheel(r, said); f != nil {
 		return f
 	}
-	return fault.New(fault.Resolve, "the requirements of profile %s cannot be resolved:\n%s", r.Profile, said).
-		Hint("change the requirements that uv names, or add the index that has the package: python.indexes in mlbuild.yaml")
+	f := fault.New(fault.Resolve, "the requirements of profile %s cannot be resolved:\n%s", r.Profile, said)
+	for _, a := range r.Requires.Wanted() {
+		if a.Name != "" && a.URL != "" && strings.Contains(said, "require "+a.Name+"==") {
+			f.Hint("python: {overrides: [\"%s @ %s\"]} puts it in place of every other requirement of %s, the project's own too", a.Name, yamldoc.Redact(a.URL), a.Name)
+		}
+	}
+	return f.Hint("change the requirements that uv names, or add the index that has the package: python.indexes in mlbuild.yaml")
 }
 
 // uvBuilds finds the package that uv could not build: "Failed to build `kit @ file:///src/local/kit`", "Failed to download and build `flash-attn==2.8.3`".

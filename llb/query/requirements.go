@@ -176,7 +176,7 @@ func rewritten(text string, lines []pypi.Line, names map[string]string, loose ..
 }
 
 // boundOverrides lists the packages that are bound to an index and for which the project says what stands in place of what was said before. uv takes an override from
-// any index, so that these are no overrides: what was said before loses its version, and what the project says is required as anything else.
+// any index, so that these are no overrides: what was said before loses its version, and what the project says is required as anything else. One with a URL needs no index.
 func (in ResolveInputs) boundOverrides(r *recipe.Recipe) []string {
 	var names []string
 	for _, l := range r.Requires.OverrideLines {
@@ -184,14 +184,17 @@ func (in ResolveInputs) boundOverrides(r *recipe.Recipe) []string {
 			names = append(names, l.Required.Name)
 		}
 	}
-	return names
+	return slices.DeleteFunc(names, func(name string) bool {
+		return slices.ContainsFunc(r.Requires.OverrideLines, func(l pypi.Line) bool { return l.Required.Name == name && l.Required.URL != "" })
+	})
 }
 
 // overriding are the requirements of boundOverrides.
 func (in ResolveInputs) overriding(r *recipe.Recipe) []string {
 	var list []string
+	bound := in.boundOverrides(r)
 	for i, text := range r.Requires.Overrides {
-		if l := r.Requires.OverrideLines[i]; slices.Contains(in.Direct, l.Required.Name) {
+		if l := r.Requires.OverrideLines[i]; slices.Contains(bound, l.Required.Name) {
 			list = append(list, rewritten(text, []pypi.Line{l}, r.Requires.Rename))
 		}
 	}

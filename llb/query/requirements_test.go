@@ -94,6 +94,12 @@ func TestOverridesOfBoundPackages(t *testing.T) {
 		if err := toml.Unmarshal([]byte(text), &got); err != nil {
 			t.Fatal(err)
 		}
+		byURL := llbtest.Recipe()
+		byURL.Requires = recipe.Requirements{Overrides: []string{"torch @ https://files.example/torch-2.9.1-cp311-cp311-linux_x86_64.whl"}}
+		byURL.Requires.Parse()
+		if len(inputs.boundOverrides(byURL)) > 0 || inputs.overrides(byURL) == "" {
+			t.Error("a wheel by its URL is no override")
+		}
 		if all := strings.Join(got.Project.Dependencies, " "); all != c.dependencies || inputs.overrides(r) != c.beside {
 			t.Errorf("with %q uv is asked for %q beside the overrides %q", c.direct, all, inputs.overrides(r))
 		}

@@ -222,9 +222,9 @@ func resolveSources(r *recipe.Recipe, project string, base []recipe.File, in Res
 
 // overrides are the recipe's, and those that leave out what is replaced: a requirement whose marker never holds.
 func (in ResolveInputs) overrides(r *recipe.Recipe) string {
-	lines := ""
+	lines, bound := "", in.boundOverrides(r)
 	for i, text := range r.Requires.Overrides {
-		if slices.Contains(in.Direct, r.Requires.OverrideLines[i].Required.Name) {
+		if slices.Contains(bound, r.Requires.OverrideLines[i].Required.Name) {
 			continue // see boundOverrides
 		}
 		lines += rewritten(text, r.Requires.OverrideLines[i:i+1], r.Requires.Rename) + "\n"

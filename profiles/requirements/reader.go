@@ -31,6 +31,7 @@ func newReader(t files.Tree, own []indexSpec) *reader {
 // Asked is what requirements say.
 type Asked struct {
 	Direct  []Requirement        // packages that are asked for by name, in order
+	placed  []Requirement        // those with a name and a place: a file or directory of the project, a git repository
 	hashed  []hashedLine         // requirements with hashes
 	indexes []indexLine          // options that name indexes
 	noIndex bool                 // an option that no index is to be asked
@@ -193,6 +194,9 @@ func (q *reader) line(l pypi.Line, tail string, at fault.Position) {
 		case pypi.NoBinary:
 			q.noBinary(o.Value, at)
 		}
+	}
+	if required := l.Required; required.Name != "" && l.Err == nil && (required.IsLocal() || versionControl.MatchString(required.URL)) {
+		q.placed = append(q.placed, Requirement{Requirement: required, tail: tail, At: at})
 	}
 	switch required := l.Required; {
 	case required.Name == "pkg-resources" && required.Specifiers.Pin() == "0.0.0":

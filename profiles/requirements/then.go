@@ -15,7 +15,7 @@ func withSteps(t files.Tree, p Spec, w Wanted) Wanted {
 		w.Requires.Files = withFiles(w.Requires.Files, read.fileList(step.requirements, false))
 		w.Requires.Packages = append(w.Requires.Packages, read.packages(step.packages)...)
 		w = w.with(read.Asked)
-		w = w.replacing(slices.DeleteFunc(slices.Clone(read.Direct), func(q Requirement) bool { return !q.versioned() }))
+		w = w.replacing(slices.DeleteFunc(slices.Concat(read.Direct, read.placed), func(q Requirement) bool { return !q.versioned() }))
 	}
 	return w
 }
@@ -38,7 +38,7 @@ func withOverrides(t files.Tree, p Spec, w Wanted) Wanted {
 	read := newReader(t, p.indexes)
 	read.items(p.overrides)
 	w.Requires = WithSources(w.Requires, read.Asked)
-	return w.replacing(read.Direct)
+	return w.replacing(slices.Concat(read.Direct, read.placed))
 }
 
 // versioned reports whether a requirement says which version or file it wants.

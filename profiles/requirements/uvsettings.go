@@ -182,7 +182,7 @@ func withUVSettings(t files.Tree, own []indexSpec, s uvSettings, w Wanted) Wante
 	w.Requires = WithSources(w.Requires, read.Asked)
 	before := w.replaced
 	w.replaced = nil
-	w = w.replacing(read.Direct).replacing(before)
+	w = w.replacing(slices.Concat(read.Direct, read.placed)).replacing(before)
 	if len(tool.Constraints) > 0 {
 		text := strings.Join(tool.Constraints, "\n") + "\n"
 		w.Requires.Constraints = append(w.Requires.Constraints, recipe.File{Path: t.InRoot(py.path) + ".constraints.txt", Data: text, Top: true})
