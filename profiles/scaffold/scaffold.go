@@ -40,6 +40,11 @@ func requirementsOf(p *project) (key, note string) {
 	case p.PyProject:
 		return "project: .", ""
 	}
+	for _, name := range []string{"environment.yml", "environment.yaml"} {
+		if p.exists(name) {
+			return "requirements: []", name + " is conda's, which installs no packages here: name those of its list pip, and the others by their names on the index, in requirements.txt"
+		}
+	}
 	return "requirements: []", "there is no requirements.txt: name the packages in python.packages or a file in python.requirements"
 }
 

@@ -65,6 +65,7 @@ func TestSuggest(t *testing.T) {
 		{"celery", memory{"requirements.txt": "celery\n", "tasks.py": "import celery\nworker = celery.Celery('tasks')\n"}, nil, "", []string{"celery", "-A", "tasks", "worker", "--loglevel", "info"}},
 		{"training", memory{"requirements.txt": "torch\n", "train.py": "print(1)\n", "test_train.py": ""}, []string{"  copy: [train.py]", "  gpu: {accelerator: cuda}"}, "", []string{"python", "train.py"}},
 		{"library only", memory{"requirements.txt": "numpy\n", "no/__init__.py": ""}, []string{`  copy: ["no"]`, "  # command: [python, -m, module]"}, "no command was found", nil},
+		{"conda", memory{"environment.yml": "name: x\ndependencies: [python=3.11, {pip: [flask]}]\n", "main.py": ""}, []string{`python: {version: "3.11", requirements: []}`}, "environment.yml is conda's", []string{"python", "main.py"}},
 		{"nothing", memory{"README": ""}, []string{"  copy: []", `python: {version: "3.11", requirements: []}`, "name: my-dir"}, "there is no requirements.txt", nil},
 		{"apps in tests and environments", memory{"requirements.txt": "fastapi\nuvicorn\n", "main.py": "", "tests/app.py": "app = FastAPI()\n", "venv/pyvenv.cfg": "", "venv/__init__.py": "", "venv/x.py": "app = FastAPI()\n",
 			"pkg/__init__.py": "", "pkg/tests/x.py": "app = FastAPI()\n"}, []string{"  copy: [main.py, pkg]"}, "", []string{"python", "main.py"}},
