@@ -54,10 +54,17 @@ func (r *reader) step() {
 			return
 		}
 		r.end()
-	default:
+	case '(', '[', '{', ')', ']', '}':
 		r.bracket(c)
 		r.text.WriteByte(c)
 		r.at++
+	default:
+		n := bytes.IndexAny(r.source[r.at:], "#'\"\\\n()[]{}")
+		if n < 0 {
+			n = len(r.source) - r.at
+		}
+		r.text.Write(r.source[r.at : r.at+n])
+		r.at += n
 	}
 }
 
@@ -77,20 +84,29 @@ func (r *reader) str(quote byte) {
 	if triple := bytes.Repeat(end, 3); bytes.HasPrefix(r.source[r.at:], triple) {
 		end = triple
 	}
-	for r.at += len(end); r.at < len(r.source) && !bytes.HasPrefix(r.source[r.at:], end); r.at++ {
-		switch {
-		case r.source[r.at] == '\\':
+	r.at += len(end)
+	for next := "\\\n" + string(quote); ; r.at++ {
+		n := bytes.IndexAny(r.source[r.at:], next)
+		if n < 0 {
+			r.at = len(r.source)
+			return
+		}
+		r.at += n
+		switch c := r.source[r.at]; {
+		case c == '\\' && r.at+1 < len(r.source):
 			r.at++
-			if r.at < len(r.source) && r.source[r.at] == '\n' {
+			if r.source[r.at] == '\n' {
 				r.number++
 			}
-		case r.source[r.at] == '\n' && len(end) == 1:
+		case c == '\n' && len(end) == 1:
 			return // it has no end
-		case r.source[r.at] == '\n':
+		case c == '\n':
 			r.number++
+		case bytes.HasPrefix(r.source[r.at:], end):
+			r.at += len(end)
+			return
 		}
 	}
-	r.at = min(r.at+len(end), len(r.source))
 }
 
 func (r *reader) skipTo(end byte) {

@@ -29,15 +29,24 @@ func scan(source []byte) (all []statement) {
 		for len(open) > 0 && open[len(open)-1].indent >= l.indent {
 			open = open[:len(open)-1]
 		}
-		kind, body := oneLine(l.text)
-		for text := range strings.SplitSeq(body, ";") {
-			for _, s := range parse(strings.TrimSpace(text)) {
-				s.line, s.column, s.when = l.line, l.indent+1, max(whenIn(open), blockKinds[kind])
-				all = append(all, s)
-			}
-		}
+		all = append(all, statements(l, open)...)
 		if kind := blockOf(l.text); kind != "" {
 			open = append(open, block{l.indent, kind})
+		}
+	}
+	return all
+}
+
+// statements lists the imports of a line, which stands in some blocks.
+func statements(l line, open []block) (all []statement) {
+	if !strings.Contains(l.text, "import") {
+		return nil
+	}
+	kind, body := oneLine(l.text)
+	for text := range strings.SplitSeq(body, ";") {
+		for _, s := range parse(strings.TrimSpace(text)) {
+			s.line, s.column, s.when = l.line, l.indent+1, max(whenIn(open), blockKinds[kind])
+			all = append(all, s)
 		}
 	}
 	return all
@@ -70,14 +79,17 @@ var blockKinds = map[string]when{
 
 // blockOf returns the first word of a line that begins a block, "" for other lines.
 func blockOf(text string) string {
-	word := firstWord(text)
-	switch {
-	case !strings.HasSuffix(text, ":") || !isBlock(word):
+	if !strings.HasSuffix(text, ":") {
+		return ""
+	}
+	switch word := firstWord(text); {
+	case !isBlock(word):
 		return ""
 	case strings.HasPrefix(text, mainBlock) && !strings.Contains(text, " or "):
 		return mainBlock
+	default:
+		return word
 	}
-	return word
 }
 
 // oneLine takes a block that stands in one line apart, "if x: import y"; the kind of other lines is "".
@@ -106,9 +118,15 @@ func whenIn(open []block) (w when) {
 	return w
 }
 
+// plainSpace has the names of a statement stand between spaces.
+var plainSpace = strings.NewReplacer("\t", " ", "(", " ", ")", " ")
+
 // parse reads one statement, "import a.b as c, d" or "from a import (b as c, d)"; nil for all others.
 func parse(text string) (all []statement) {
-	word, rest, _ := strings.Cut(strings.NewReplacer("\t", " ", "(", " ", ")", " ").Replace(text), " ")
+	if !strings.HasPrefix(text, "import") && !strings.HasPrefix(text, "from") {
+		return nil
+	}
+	word, rest, _ := strings.Cut(plainSpace.Replace(text), " ")
 	switch word {
 	case "import":
 		for _, name := range namesIn(rest) {
