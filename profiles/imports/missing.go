@@ -39,7 +39,7 @@ const (
 // Missing lists the modules of the project that the image lacks and that what its command starts imports, those of the entry module first; nil where nobody can tell with which
 // module a command starts.
 func Missing(q Question) []Module {
-	w := &walk{Question: q, image: imageOf(q.Placed), seen: map[string]bool{}}
+	w := &walk{Question: q, seen: map[string]bool{}}
 	if !w.start() {
 		return nil
 	}
@@ -93,6 +93,7 @@ func (w *walk) start() bool {
 	if !ok {
 		return false
 	}
+	w.image = imageOf(w.Placed)
 	for _, dir := range w.Path {
 		w.roots = append(w.roots, root{inImage(dir), w.projectDir(inImage(dir))})
 	}
