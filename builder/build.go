@@ -104,6 +104,7 @@ func helpersFor(platform string) (h ops.Helpers, err error) {
 
 // start checks what can be checked before the daemon is asked for anything, and opens the session of the local files.
 func (b *Builder) start(ctx context.Context, req Request, p purpose) (*build, error) {
+	req.Note = toldOnce(req.Note)
 	store, err := req.secrets(ctx)
 	if err != nil {
 		return nil, err

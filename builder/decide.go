@@ -67,7 +67,7 @@ func (m *imageBuild) decide(ctx context.Context, gw gateway.Client, how attempt)
 
 // compileAll looks up and compiles every platform of the variant.
 func (m *imageBuild) compileAll(ctx context.Context, gw gateway.Client) ([]platformBuild, error) {
-	lock, err := m.pins()
+	lock, err := m.usable(m.v)
 	if err != nil {
 		return nil, err
 	}

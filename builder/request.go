@@ -2,7 +2,9 @@ package builder
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	bkclient "github.com/moby/buildkit/client"
@@ -156,6 +158,25 @@ func (r Request) watch(profile string) *diagnose.Watcher {
 		return diagnose.NewWatcher(nil)
 	}
 	return diagnose.NewWatcher(r.Status(profile))
+}
+
+// toldOnce returns what tells the user each thing once in a run: what is found out ahead is found out again where the daemon has to be asked.
+func toldOnce(note func(format string, args ...any)) func(format string, args ...any) {
+	if note == nil {
+		return nil
+	}
+	var mu sync.Mutex
+	told := map[string]bool{}
+	return func(format string, args ...any) {
+		text := fmt.Sprintf(format, args...)
+		mu.Lock()
+		again := told[text]
+		told[text] = true
+		mu.Unlock()
+		if !again {
+			note(format, args...)
+		}
+	}
 }
 
 // note tells the user something, if anybody listens.

@@ -1,6 +1,8 @@
 package builder
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/mlbuild/mlbuild/builder/buildertest"
@@ -50,5 +52,23 @@ func TestValidate(t *testing.T) {
 	}
 	if err := (Request{Variants: []Variant{variant}, Outputs: []Output{{Type: publish.Image}}}).Validate(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestNotesAreToldOnce: a run says each thing once, and another run says it again.
+func TestNotesAreToldOnce(t *testing.T) {
+	var told []string
+	note := func(format string, args ...any) { told = append(told, fmt.Sprintf(format, args...)) }
+	for range 2 {
+		once := toldOnce(note)
+		for _, name := range []string{"a", "b", "a"} {
+			once("%s is stale", name)
+		}
+	}
+	if want := []string{"a is stale", "b is stale", "a is stale", "b is stale"}; !slices.Equal(told, want) {
+		t.Errorf("told %q, want %q", told, want)
+	}
+	if toldOnce(nil) != nil {
+		t.Error("nobody listens, and something is told")
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
-	"sync"
 	"time"
 
 	bkclient "github.com/moby/buildkit/client"
@@ -21,7 +20,6 @@ import (
 	"github.com/mlbuild/mlbuild/builder/publish"
 	"github.com/mlbuild/mlbuild/builder/trust"
 	"github.com/mlbuild/mlbuild/profiles/fault"
-	"github.com/mlbuild/mlbuild/profiles/pylock"
 )
 
 // product is how the client names itself to the daemon.
@@ -32,8 +30,6 @@ type imageBuild struct {
 	runner
 	publish publish.Publisher
 	lock    *publish.Lock // of the repository that the image is pushed to
-	// pins returns the variant's Python lock if it answers today's project. What is to be said of one that does not is said once.
-	pins func() (*pylock.Lock, error)
 	// remote waits for what the registry answered, which is asked while the daemon is busy with its own look-ups.
 	remote func() *publish.RemoteState
 	ahead  *made // what could be decided without the daemon; nil = it has to be asked
@@ -73,7 +69,6 @@ func (b *build) variant(ctx context.Context, v Variant) (*Image, error) {
 		Run: run.run, Records: b.records, Locks: b.repoLocks,
 		Local: trust.Local{Dir: recordsDir(b.req.State), Daemon: b.daemon.Identity()},
 	}}
-	m.pins = sync.OnceValues(func() (*pylock.Lock, error) { return b.usable(v) })
 	m.lock = m.publish.Lock()
 	defer m.lock.Release()
 	m.remote = m.publish.StartLook(ctx)
