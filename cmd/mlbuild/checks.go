@@ -10,10 +10,10 @@ const (
 
 const checksHelp = "`which` checks an image must pass: all, none"
 
-// parseChecks reads --checks. unchecked says that nothing is checked.
+// parseChecks reads --checks, which not every command has: then everything is checked. unchecked says that nothing is.
 func parseChecks(which string) (unchecked bool, err error) {
 	switch which {
-	case checksAll:
+	case checksAll, "":
 		return false, nil
 	case checksNone:
 		return true, nil
