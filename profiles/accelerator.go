@@ -78,11 +78,11 @@ func resolveAccelerator(report *yamldoc.Report, s acceleratorSpec, q accelerator
 		return a, false
 	}
 	if a.Kind == recipe.CUDA && a.CUDA == "" {
-		a.CUDA = cudaOfRequirements(report, q)
+		a.CUDA = versionOfRequirements(report, q, "CUDA", compat.CUDAOfTag)
 	}
 	if a.Kind == recipe.ROCm {
 		if a.ROCm == "" {
-			a.ROCm = rocmOfRequirements(report, q)
+			a.ROCm = versionOfRequirements(report, q, "ROCm", rocmOfTag)
 		}
 		if !rocmVersion.MatchString(a.ROCm) {
 			report.Specf(s.kind.At, "%q is not a ROCm version", a.ROCm).Hint("name it as PyTorch's index does, for example accelerator: {rocm: \"6.4\"}")
@@ -95,36 +95,30 @@ func resolveAccelerator(report *yamldoc.Report, s acceleratorSpec, q accelerator
 	return a, true
 }
 
-// cudaOfRequirements is the CUDA that the requirements name, by an index of PyTorch or by a pin such as torch==2.9.1+cu126; "" = none.
-func cudaOfRequirements(report *yamldoc.Report, q acceleratorQuestion) string {
-	if cuda := compat.CUDAOfTag(q.torch.Tag); cuda != "" {
-		report.Notef("CUDA %s is taken from the index in %s", cuda, q.torch.At)
-		return cuda
+// versionOfRequirements is the version of an accelerator's software, CUDA or ROCm, that the requirements name by an index of PyTorch or by a pin such as torch==2.9.1+cu126; "" = none.
+// ofTag reads it off the name of a build, "" = it is another's.
+func versionOfRequirements(report *yamldoc.Report, q acceleratorQuestion, software string, ofTag func(tag string) string) string {
+	if version := ofTag(q.torch.Tag); version != "" {
+		report.Notef("%s %s is taken from the index in %s", software, version, q.torch.At)
+		return version
 	}
 	for _, d := range q.direct {
 		_, local, _ := strings.Cut(d.Pin, "+")
-		if cuda := compat.CUDAOfTag(local); cuda != "" && slices.Contains(compat.Torch().Index.Family, d.Name) {
-			report.Notef("CUDA %s is taken from %s==%s in %s", cuda, d.Name, d.Pin, d.At)
-			return cuda
+		if version := ofTag(local); version != "" && slices.Contains(compat.Torch().Index.Family, d.Name) {
+			report.Notef("%s %s is taken from %s==%s in %s", software, version, d.Name, d.Pin, d.At)
+			return version
 		}
 	}
 	return ""
 }
 
-// rocmOfRequirements is the ROCm that the requirements name, by an index of PyTorch or by a pin such as torch==2.9.1+rocm6.4; "" = none.
-func rocmOfRequirements(report *yamldoc.Report, q acceleratorQuestion) string {
-	if rocm, ok := strings.CutPrefix(q.torch.Tag, "rocm"); ok {
-		report.Notef("ROCm %s is taken from the index in %s", rocm, q.torch.At)
-		return rocm
+// rocmOfTag reads rocm6.4 → 6.4. "" if tag is none.
+func rocmOfTag(tag string) string {
+	version, ok := strings.CutPrefix(tag, "rocm")
+	if !ok {
+		return ""
 	}
-	for _, d := range q.direct {
-		_, local, _ := strings.Cut(d.Pin, "+")
-		if rocm, ok := strings.CutPrefix(local, "rocm"); ok && slices.Contains(compat.Torch().Index.Family, d.Name) {
-			report.Notef("ROCm %s is taken from %s==%s in %s", rocm, d.Name, d.Pin, d.At)
-			return rocm
-		}
-	}
-	return ""
+	return version
 }
 
 // noteOtherIndex says where the profile decides against the index of PyTorch that the requirements name.
