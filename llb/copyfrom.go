@@ -71,15 +71,8 @@ func copyLayers(r *recipe.Recipe, in given, table ops.DirTable, steps map[string
 // bringsLibraries reports whether files from elsewhere go to where the loader looks, or may: libraries by their names, patterns, whole trees, its settings, and directories that
 // stand on LD_LIBRARY_PATH.
 func bringsLibraries(r *recipe.Recipe, triplet string) bool {
-	var outputs []recipe.Output
-	for _, c := range r.CopyFrom {
-		outputs = append(outputs, c.Output)
-	}
-	for _, b := range r.Build {
-		outputs = append(outputs, b.Outputs...)
-	}
 	dirs := []string{"/usr/lib", "/usr/lib/" + triplet, "/usr/local/lib", "/usr/local/lib/" + triplet}
-	return len(r.LibraryPath) > 0 || slices.ContainsFunc(outputs, func(o recipe.Output) bool {
+	return len(r.LibraryPath) > 0 || slices.ContainsFunc(r.Brought(), func(o recipe.Output) bool {
 		target := strings.TrimSuffix(path.Clean(o.Target()), "/")
 		named := recipe.IsGlob(o.From) || strings.Contains(path.Base(target), ".so")
 		return named && slices.Contains(dirs, o.Parent()) || strings.HasPrefix(target+"/", "/etc/ld.so.conf.d/") ||

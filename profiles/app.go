@@ -101,11 +101,11 @@ type appQuestion struct {
 	wheel       bool // the project itself is installed
 }
 
-// resolveApp decides what runs in the image and what it finds there. placed has the project's files by their paths in the image.
-func resolveApp(t files.Tree, s appSpec, q appQuestion) (a recipe.App, placed map[string]string) {
+// resolveApp decides what runs in the image and what it finds there. copies are the project's files that it gets.
+func resolveApp(t files.Tree, s appSpec, q appQuestion) (a recipe.App, copies files.Copies) {
 	a.Workdir = files.ReadWorkdir(t.Report, s.workdir)
-	copies, ignored := appFiles(t, s, files.Placement{Workdir: a.Workdir, User: q.user, Python: q.python}, q)
-	a.Copy, a.Ignore = copies.Rules, ignored
+	copies, a.Ignore = appFiles(t, s, files.Placement{Workdir: a.Workdir, User: q.user, Python: q.python}, q)
+	a.Copy = copies.Rules
 	command := commandQuestion{file: q.file, py: q.py, wheel: q.wheel, copied: a}
 	if command.launch = q.training.Launch; command.launch != nil {
 		command.train = trainScript(t, a)
@@ -121,7 +121,7 @@ func resolveApp(t files.Tree, s appSpec, q appQuestion) (a recipe.App, placed ma
 	a.StopSignal = stopSignal(t.Report, s.stopSignal)
 	a.Healthcheck = resolveHealth(t.Report, s.healthcheck, s.ports)
 	checkEntrypoint(t, s, a)
-	return a, copies.Placed
+	return a, copies
 }
 
 // appFiles decides which files of the project the image has, and what is left out of them.

@@ -9,7 +9,6 @@ import (
 
 	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/fault"
-	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
@@ -87,14 +86,13 @@ func basePackages(b recipe.BaseImage, named []string) []string {
 	})
 }
 
-// withBuilder refuses to build the project itself where nothing can be built, and returns the project's tree.
-func withBuilder(t files.Tree, b recipe.BaseImage, kind yamldoc.String) files.Tree {
+// checkBuilder refuses to build the project itself where nothing can be built.
+func checkBuilder(report *yamldoc.Report, b recipe.BaseImage, kind yamldoc.String) {
 	if b.OfPackages() {
-		t.Specf(kind.At, "a base of kind %s has no apt to build with, and the project itself is to be built (python.install)", b.Kind).
+		report.Specf(kind.At, "a base of kind %s has no apt to build with, and the project itself is to be built (python.install)", b.Kind).
 			Hint("leave out python.install and name the project's code in app.copy").
 			Hint("or take an image as the base, or one of Debian with its own Python: base: {image: \"debian:%s-slim\", python: %s}", b.Suite, ofDistribution)
 	}
-	return t
 }
 
 // namedSuite is the release that a base of kind debian is named to be made of; not set for any other base.

@@ -23,15 +23,13 @@ func checkCommand(a recipe.App, file string) fault.List {
 
 // checkModules returns a fault for each module of the project that the image's command cannot start without and that the image lacks; one that a function imports later is noted. Where
 // the project itself is a package, the image has modules that are none of its files.
-func checkModules(t files.Tree, r recipe.Recipe, placed map[string]string, direct []requirements.Requirement) fault.List {
+func checkModules(t files.Tree, r *recipe.Recipe, copies files.Copies, direct []requirements.Requirement) fault.List {
 	if r.Builder.Project != nil {
 		return nil
 	}
 	told := t.Report.Fork()
-	ignore := files.ReadIgnores(files.Tree{Report: told, FS: t.FS}, nil, nil)
-	told.Faults = nil // they are told where the files are copied
 	for _, m := range imports.Missing(imports.Question{
-		Project: t.FS, Command: slices.Concat(r.App.Entrypoint, r.App.Command), Workdir: r.App.Workdir, Path: modulePath(r.App.Env), Placed: placed, Made: made(r), Own: ownPackages(r),
+		Project: t.FS, Command: slices.Concat(r.App.Entrypoint, r.App.Command), Workdir: r.App.Workdir, Path: modulePath(r.App.Env), Placed: copies.Placed, Made: made(r), Own: ownPackages(r),
 		Packages: func(name string) bool {
 			return slices.ContainsFunc(direct, func(q requirements.Requirement) bool { return isNamed(q.Name, name) })
 		},
@@ -44,7 +42,7 @@ func checkModules(t files.Tree, r recipe.Recipe, placed map[string]string, direc
 		if data, err := fs.ReadFile(t.FS, m.File); err == nil {
 			told.Source(m.File, data)
 		}
-		if ignore.ByUser(strings.TrimSuffix(m.Path, "/")) {
+		if copies.LeavesOut(strings.TrimSuffix(m.Path, "/")) {
 			f.Hint(".dockerignore leaves it out: a line !%s at its end takes it back", m.Path)
 		}
 		told.Add(f.Hint("name it in app.copy, or build the image as it is: --checks=none"))
@@ -68,25 +66,19 @@ func modulePath(env []recipe.Pair) (dirs []string) {
 }
 
 // made lists where steps and other images bring files.
-func made(r recipe.Recipe) (to []string) {
-	for _, b := range r.Build {
-		for _, o := range b.Outputs {
-			to = append(to, o.To)
-		}
-	}
+func made(r *recipe.Recipe) (to []string) {
+	outputs := r.Brought()
 	for _, b := range r.Bake {
-		for _, o := range b.Outputs {
-			to = append(to, o.To)
-		}
+		outputs = append(outputs, b.Outputs...)
 	}
-	for _, c := range r.CopyFrom {
-		to = append(to, c.To)
+	for _, o := range outputs {
+		to = append(to, o.To)
 	}
 	return to
 }
 
 // ownPackages lists the directories of the project that are requirements.
-func ownPackages(r recipe.Recipe) (dirs []string) {
+func ownPackages(r *recipe.Recipe) (dirs []string) {
 	for _, l := range r.Requires.Local {
 		if l.SHA256 == "" {
 			dirs = append(dirs, l.Path)

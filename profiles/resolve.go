@@ -83,22 +83,22 @@ func (p *Project) compose(t files.Tree, s *spec, sel Selection) *recipe.Recipe {
 	limits, asked := requirements.BuildConstraints(wide, python, py)
 	r.Builder.Constraints, r.Requires = limits, requirements.WithSources(r.Requires, asked)
 	if s.python.install && !bySetup {
-		r.Builder.Project = projectWheel(withBuilder(t, r.Base, s.base.kind), python, r.Name)
+		r.Builder.Project = projectWheel(t, python, r.Name, r.Base, s.base.kind)
 	}
 
 	r.User = resolveUser(t.Report, s.user)
 	r.Layers = resolveLayers(t.Report, s.layers)
 	r.Prune = resolvePrune(t.Report, s.prune, baseCUDA{r.Accelerator, r.Base.Kind, s.base.version, s.base.variant})
 	r.Models = resolveModels(t, s.models)
-	var placed map[string]string
-	r.App, placed = resolveApp(t, s.app, appQuestion{
+	var copies files.Copies
+	r.App, copies = resolveApp(t, s.app, appQuestion{
 		r.Name, public, sel.Origin, sel.Annotations, r.User, r.Python.Version, r.Accelerator, r.Models, direct, training, p.file, py, s.python.install,
 	})
 
 	side := files.Placement{Workdir: r.App.Workdir, User: r.User, Python: r.Python.Version}
 	steps := resolveSteps(t, s, stepQuestion{side, r.App.Copy, public})
 	r.Build, r.LibraryPath, r.Bake, r.Run, r.CopyFrom = steps.build, steps.libraryPath, steps.bake, steps.run, steps.copyFrom
-	r.Unfit = append(checkCommand(r.App, p.file), checkModules(t, *r, placed, direct)...)
+	r.Unfit = append(checkCommand(r.App, p.file), checkModules(t, r, copies, direct)...)
 	runtime := requirements.StageQuestion{Tree: wide, Requires: r.Requires, Python: python, Py: py, Names: names, Profile: sel.Profile}
 	stages := resolveStages(t, s, sel.Target, runtime, stageQuestion{side, public, direct})
 	r.Testing, r.Dev, r.Requires = stages.testing, stages.dev, requirements.WithSources(r.Requires, stages.sources...)

@@ -148,8 +148,9 @@ func packageBuild(report *yamldoc.Report, name string, s sourceBuildSpec, public
 	return p
 }
 
-// projectWheel is the project itself, which is built as a wheel; nil after a fault.
-func projectWheel(t files.Tree, p requirements.Spec, name string) *recipe.LocalSource {
+// projectWheel is the project itself, which is built as a wheel on a base of a kind that the project names; nil after a fault.
+func projectWheel(t files.Tree, p requirements.Spec, name string, base recipe.BaseImage, kind yamldoc.String) *recipe.LocalSource {
+	checkBuilder(t.Report, base, kind)
 	dir := "."
 	if p.Project.Set {
 		clean, ok := t.Inside(p.Project.Value, p.Project.At, "project")

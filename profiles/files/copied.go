@@ -86,7 +86,11 @@ type Copies struct {
 	Files []string // the project's files that they bring, sorted
 	// Placed has each file by its path in the image, with its path in the project.
 	Placed map[string]string
+	ignore *Ignores
 }
+
+// LeavesOut reports whether .dockerignore, or what no image needs, leaves a path of the project out.
+func (c Copies) LeavesOut(name string) bool { return c.ignore.ByUser(name) }
 
 // Copied resolves copy rules.
 func Copied(t Tree, side Placement, rules []CopySpec, ignore *Ignores) Copies {
@@ -99,7 +103,7 @@ func Copied(t Tree, side Placement, rules []CopySpec, ignore *Ignores) Copies {
 	c.noteSystem()
 	c.noteClosed()
 	c.noteLarge()
-	return Copies{c.rules, recipe.SortedKeys(c.counted), c.placed}
+	return Copies{c.rules, recipe.SortedKeys(c.counted), c.placed, ignore}
 }
 
 // rule resolves one rule.

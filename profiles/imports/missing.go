@@ -185,7 +185,7 @@ func (w *walk) follow(m loaded, s statement) {
 			return // Python says so itself
 		}
 		below, at = path.Join(dir, below), []root{m.inRoot}
-	} else if first, _, _ := strings.Cut(below, "/"); stdlib[first] || strings.HasPrefix(first, "_") || w.Packages(first) {
+	} else if first, _, _ := strings.Cut(below, "/"); stdlib()[first] || strings.HasPrefix(first, "_") || w.Packages(first) {
 		return
 	}
 	if !w.need(m, s, at, below, true) {

@@ -1,15 +1,18 @@
 package imports
 
-import "strings"
+import (
+	"strings"
+	"sync"
+)
 
-// stdlib are the top-level modules of the standard library, of Python 3.8 to 3.13 (sys.stdlib_module_names), without those whose names begin with an underscore.
-var stdlib = func() map[string]bool {
+// stdlib returns the top-level modules of the standard library, of Python 3.8 to 3.13 (sys.stdlib_module_names), without those whose names begin with an underscore.
+var stdlib = sync.OnceValue(func() map[string]bool {
 	all := map[string]bool{}
 	for name := range strings.FieldsSeq(stdlibNames) {
 		all[name] = true
 	}
 	return all
-}()
+})
 
 const stdlibNames = `
 abc aifc antigravity argparse array ast asynchat asyncio asyncore atexit audioop base64 bdb binascii binhex bisect builtins bz2 cProfile calendar cgi

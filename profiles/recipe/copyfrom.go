@@ -37,6 +37,18 @@ func (r *Recipe) Images() []string {
 	return SortedUnique(refs)
 }
 
+// Brought lists the files that come into the image from other images and from build steps.
+func (r *Recipe) Brought() []Output {
+	var all []Output
+	for _, c := range r.CopyFrom {
+		all = append(all, c.Output)
+	}
+	for _, b := range r.Build {
+		all = append(all, b.Outputs...)
+	}
+	return all
+}
+
 // Target returns where an output without wildcards comes to lie.
 func (o Output) Target() string {
 	if strings.HasSuffix(o.To, "/") {
