@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/moby/buildkit/client/llb/sourceresolver"
@@ -53,6 +54,7 @@ func (m *imageBuild) decideAhead(ctx context.Context) *made {
 	if err != nil {
 		return nil
 	}
+	all.notes = slices.Clip(all.notes) // attempts add theirs
 	return &all
 }
 

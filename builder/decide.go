@@ -2,7 +2,6 @@ package builder
 
 import (
 	"context"
-	"slices"
 	"strings"
 
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
@@ -27,7 +26,7 @@ func (m *imageBuild) function(ctx context.Context, gw gateway.Client, how attemp
 		if err != nil {
 			return all, nil, err
 		}
-		all.tested, all.notes = true, append(slices.Clip(all.notes), notes...)
+		all.tested, all.notes = true, append(all.notes, notes...)
 	}
 	if m.publish.OnlyTests() {
 		return all, gateway.NewResult(), nil

@@ -30,7 +30,7 @@ type imageBuild struct {
 	runner
 	publish publish.Publisher
 	lock    *publish.Lock // of the repository that the image is pushed to
-	// remote waits for what the registry answered, which is asked while the daemon is busy with its own look-ups.
+	// remote waits for what the registry answered, which is asked while the variant is looked up.
 	remote func() *publish.RemoteState
 	ahead  *made // what could be decided without the daemon; nil = it has to be asked
 }
@@ -67,7 +67,7 @@ func (b *build) variant(ctx context.Context, v Variant) (*Image, error) {
 	m := &imageBuild{runner: run, publish: publish.Publisher{
 		Options: options, Registry: b.registry, Content: store, Bases: b.kept(store),
 		Run: run.run, Records: b.records, Locks: b.repoLocks,
-		Local: trust.Local{Dir: recordsDir(b.req.State), Daemon: b.daemon.Identity()},
+		Local: trust.Local{Dir: below(b.req.State, "layers"), Daemon: b.daemon.Identity()},
 	}}
 	m.lock = m.publish.Lock()
 	defer m.lock.Release()
@@ -89,9 +89,6 @@ func (b *build) variant(ctx context.Context, v Variant) (*Image, error) {
 	image.Seconds = time.Since(began).Seconds()
 	return image, nil
 }
-
-// recordsDir is where a client with a state directory keeps its records of layers.
-func recordsDir(state string) string { return below(state, "layers") }
 
 // kept are the manifests and configs that this client has seen, and those of a store where it has one.
 func (b *build) kept(daemon content.Provider) kept.Store {

@@ -13,14 +13,14 @@ import (
 // Dunamai says how a version is written that dunamai reads off git's tags, as poetry-dynamic-versioning and uv-dynamic-versioning have it in pyproject.toml
 // (https://github.com/mtkennerly/dunamai). The zero value is its default.
 type Dunamai struct {
-	Style          string `json:"style,omitempty" toml:"style"`       // pep440, semver or pvp; "" = pep440
-	Format         string `json:"format,omitempty" toml:"format"`     // with {base} and the like, in place of a style
-	Metadata       *bool  `json:"metadata,omitempty" toml:"metadata"` // whether the commit stands behind the plus; nil = after the tag alone
-	Dirty          bool   `json:"dirty,omitempty" toml:"dirty"`       // whether changed files are told behind the plus
-	Bump           bool   `json:"bump,omitempty" toml:"bump"`         // whether the next version is written after the tag
-	TaggedMetadata bool   `json:"tagged_metadata,omitempty" toml:"tagged-metadata"`
-	CommitPrefix   string `json:"commit_prefix,omitempty" toml:"commit-prefix"`
-	FullCommit     bool   `json:"full_commit,omitempty" toml:"full-commit"`
+	Style          string `json:"style,omitempty"`    // pep440, semver or pvp; "" = pep440
+	Format         string `json:"format,omitempty"`   // with {base} and the like, in place of a style
+	Metadata       *bool  `json:"metadata,omitempty"` // whether the commit stands behind the plus; nil = after the tag alone
+	Dirty          bool   `json:"dirty,omitempty"`    // whether changed files are told behind the plus
+	Bump           bool   `json:"bump,omitempty"`     // whether the next version is written after the tag
+	TaggedMetadata bool   `json:"tagged_metadata,omitempty"`
+	CommitPrefix   string `json:"commit_prefix,omitempty"`
+	FullCommit     bool   `json:"full_commit,omitempty"`
 }
 
 // dunamaiTag is dunamai's default pattern: epoch, base, stage, revision, metadata of the tag.
