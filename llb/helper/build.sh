@@ -7,7 +7,7 @@ set -eu
 
 cd "$(dirname "$0")/../.."
 here=llb/helper
-programs="mlbuild-unpack mlbuild-unpack-deb mlbuild-step"
+programs="mlbuild-unpack mlbuild-unpack-deb mlbuild-step mlbuild-check"
 export GOTOOLCHAIN="go$(sed -n 's/^go //p' go.mod)" GOWORK=off GOFLAGS= GOEXPERIMENT= GOFIPS140=off GODEBUG= CGO_ENABLED=0
 
 plain=$(mktemp -d)
@@ -22,7 +22,7 @@ for arch in amd64 arm64; do
 	done
 done
 
-(cd "$here/bin" && sha256sum mlbuild-unpack-linux-* mlbuild-unpack-deb-linux-* mlbuild-step-linux-* >sha256sums)
+(cd "$here/bin" && sha256sum mlbuild-unpack-linux-* mlbuild-unpack-deb-linux-* mlbuild-step-linux-* mlbuild-check-linux-* >sha256sums)
 if [ "${1-}" = --pin ]; then
 	cp "$here/bin/sha256sums" "$here/sha256sums"
 fi

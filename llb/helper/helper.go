@@ -1,4 +1,4 @@
-// Package helper holds the programs that unpack wheels and Debian packages and run a project's commands on the build daemon, built for each platform and embedded. Their
+// Package helper holds the programs that unpack wheels and Debian packages, run a project's commands and check images on the build daemon, built for each platform and embedded. Their
 // bytes are in the cache key of every layer that they make: they are built reproducibly, and their sums are pinned in sha256sums.
 package helper
 
@@ -18,6 +18,7 @@ const (
 	Wheels   = "mlbuild-unpack"
 	Packages = "mlbuild-unpack-deb"
 	Steps    = "mlbuild-step"
+	Checks   = "mlbuild-check"
 )
 
 // programs holds, beside the programs, sha256sums with the sums of what was built: hashing megabytes in every run takes longer than

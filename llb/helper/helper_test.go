@@ -18,7 +18,7 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/fault"
 )
 
-var programs = []string{helper.Wheels, helper.Packages, helper.Steps}
+var programs = []string{helper.Wheels, helper.Packages, helper.Steps, helper.Checks}
 
 var machines = map[string]elf.Machine{"linux/amd64": elf.EM_X86_64, "linux/arm64": elf.EM_AARCH64}
 
@@ -73,7 +73,7 @@ func TestStatic(t *testing.T) {
 	for platform, program := range each() {
 		t.Run(program+" "+platform, func(t *testing.T) {
 			data := built(t, program, platform)
-			if most := map[string]int{helper.Wheels: 2_590_000, helper.Packages: 4_370_000, helper.Steps: 2_500_000}[program]; len(data) > most {
+			if most := map[string]int{helper.Wheels: 2_590_000, helper.Packages: 4_370_000, helper.Steps: 2_500_000, helper.Checks: 4_000_000}[program]; len(data) > most {
 				t.Errorf("%d bytes, more than %d", len(data), most)
 			}
 			f, err := elf.NewFile(strings.NewReader(string(data)))
@@ -111,7 +111,7 @@ func TestUnknownPlatform(t *testing.T) {
 func sources(t *testing.T) []string {
 	t.Helper()
 	out, err := exec.Command("go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}",
-		"../../cmd/mlbuild-unpack", "../../cmd/mlbuild-unpack-deb", "../../cmd/mlbuild-step", "../../cmd/mlbuild-plain").Output()
+		"../../cmd/mlbuild-unpack", "../../cmd/mlbuild-unpack-deb", "../../cmd/mlbuild-step", "../../cmd/mlbuild-check", "../../cmd/mlbuild-plain").Output()
 	if err != nil {
 		t.Fatal(err)
 	}

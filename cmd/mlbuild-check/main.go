@@ -1,0 +1,78 @@
+// Mlbuild-check runs an image where it was built and says whether it works. See package llb/check.
+//
+//	mlbuild-check packages JSON OUTDIR    check.Packages; "@FILE" in place of the JSON reads it from there
+//
+// Its last line on stderr is the report. Where all is well, OUTDIR/checked is written, with the same bytes whatever was checked.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/mlbuild/mlbuild/llb/check"
+	"github.com/mlbuild/mlbuild/llb/check/packages"
+)
+
+// checked is what OUTDIR/checked holds.
+const checked = "checked by mlbuild: packages, imports, libraries, frameworks\n"
+
+func main() {
+	code, err := command(os.Args[1:])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "mlbuild-check:", err)
+	}
+	os.Exit(code)
+}
+
+// command returns the exit code, and what is to be told.
+func command(args []string) (int, error) {
+	if len(args) == 0 {
+		return check.Broken, fmt.Errorf("what is to be checked?")
+	}
+	switch args[0] {
+	case "packages":
+		return checkPackages(args[1:])
+	}
+	return check.Broken, fmt.Errorf("unknown command %q", args[0])
+}
+
+func checkPackages(args []string) (int, error) {
+	if len(args) != 2 {
+		return check.Broken, fmt.Errorf("packages: what in JSON, and the directory of the result")
+	}
+	var q check.Packages
+	if err := read(args[0], &q); err != nil {
+		return check.Broken, err
+	}
+	report := packages.Check(context.Background(), q, os.Environ(), os.Stderr)
+	return conclude(report, args[1])
+}
+
+// read decodes JSON, or the file that "@FILE" names.
+func read(arg string, into any) error {
+	data := []byte(arg)
+	if name, ok := strings.CutPrefix(arg, "@"); ok {
+		var err error
+		if data, err = os.ReadFile(name); err != nil {
+			return err
+		}
+	}
+	return json.Unmarshal(data, into)
+}
+
+// conclude prints the report, and writes the result where it has no faults.
+func conclude(report check.Report, out string) (int, error) {
+	if len(report.Faults) > 0 {
+		fmt.Fprintln(os.Stderr, report.Line())
+		return check.Failed, nil
+	}
+	if err := os.WriteFile(filepath.Join(out, "checked"), []byte(checked), 0o644); err != nil {
+		return check.Broken, err
+	}
+	fmt.Fprintln(os.Stderr, report.Line())
+	return 0, nil
+}
