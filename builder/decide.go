@@ -101,7 +101,9 @@ func (m *imageBuild) graphOf(c platformBuild) publish.Graph {
 		Graph: c.graph, Base: c.inputs.Base.Config.RootFS.DiffIDs, BaseRef: c.inputs.Base.Ref,
 		Apart: func() ([]*pb.Definition, error) { return m.apart(c) },
 		Explain: func(ctx context.Context, gw gateway.Client, err error) error {
-			return m.failed(m.v.Profile, m.w).Download(ctx, gw, c.found.Recipe, c.found.Downloads(), err)
+			known := m.failed(m.v.Profile, m.w)
+			known.Suite = strings.TrimPrefix(c.inputs.Base.Distro, "debian-")
+			return known.Download(ctx, gw, c.found.Recipe, c.found.Downloads(), err)
 		},
 	}
 }

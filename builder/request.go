@@ -15,6 +15,7 @@ import (
 	"github.com/mlbuild/mlbuild/builder/publish"
 	"github.com/mlbuild/mlbuild/builder/session"
 	"github.com/mlbuild/mlbuild/builder/trust"
+	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/llb/layerplan"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/buildlock"
@@ -33,7 +34,7 @@ type Request struct {
 	Outputs   []Output
 	NoCache   ops.NoCache // their steps run again
 	Locked    bool        // refuse to resolve: every profile needs a lock that fits
-	Unchecked bool        // images are built and planned although it is known that they cannot run
+	Checks    Checks      // that images have to pass; "" = all
 
 	Compression recipe.Compression // of the layers; "" = zstd
 	CacheFrom   []Cache            // beside the profile's own cache
@@ -69,7 +70,7 @@ func (r Request) Unfit() error {
 			}
 		}
 	}
-	if r.Unchecked || r.Target != "" && r.Target != string(recipe.StageRuntime) {
+	if r.Checks.graph() != llb.CheckAll || r.Target != "" && r.Target != string(recipe.StageRuntime) {
 		return nil
 	}
 	return faults.Err()

@@ -27,7 +27,7 @@ func TestUnfit(t *testing.T) {
 			t.Errorf("stage %q is refused: %t", target, got)
 		}
 	}
-	req.Target, req.Unchecked = "", true
+	req.Target, req.Checks = "", CheckNothing
 	if err := req.Unfit(); err != nil {
 		t.Error(err)
 	}

@@ -61,7 +61,11 @@ func (b *build) compile(ctx context.Context, a lookup.Asker, r *recipe.Recipe, l
 	}
 	in := f.Inputs()
 	in.Worker, in.Helpers, in.Reference, in.Network, in.Session = b.worker, b.helpers, b.reference, b.network(), b.session(b.locals)
-	in.Epoch, in.Target, in.NoCache = b.req.Epoch, recipe.Stage(b.req.Target), b.req.NoCache
+	in.Epoch, in.Target, in.NoCache, in.Checks = b.req.Epoch, recipe.Stage(b.req.Target), b.req.NoCache, b.req.Checks.graph()
+	if in.Helpers.Checks, err = helper.Digest(helper.Checks, r.Platform); err != nil {
+		return platformBuild{}, err
+	}
+	in.Reference.Checks = in.Helpers.Checks
 	if len(r.Steps()) > 0 || r.IntoEnvironment() {
 		if err := addSteps(&in, imageName(b.worker), r.Platform); err != nil {
 			return platformBuild{}, err

@@ -58,7 +58,7 @@ func assemble(r *recipe.Recipe, inputs Inputs) (image, error) {
 
 // runtimeStage is the image that is shipped.
 func runtimeStage(r *recipe.Recipe, in given) (ops.Layers, error) {
-	if err := check(r, in); err != nil {
+	if err := mayCompile(r, in); err != nil {
 		return nil, err
 	}
 	layers, accounts := systemLayers(r, in)
@@ -86,19 +86,23 @@ func withPackagesAndFiles(r *recipe.Recipe, in given, layers ops.Layers, account
 	layers = layers.And(environmentLayers(r, in, table, other.steps, layers)...)
 	layers = layers.And(bytecodeLayers(r, in, layers)...)
 	layers = layers.And(hookLayers(r, in, recipe.AfterPackages, layers)...)
+	checked, err := checkLayers(r, in, table, layers)
+	if err != nil {
+		return nil, err
+	}
 	fetched, err := models.Layers(parts, in.Tool, table, in.setting())
 	if err != nil {
 		return nil, err
 	}
 	layers = layers.And(fetched...)
 	on := ground{all: layers, apart: apart.And(fetched...), environment: environmentLayers(r, in, table, other.steps, nil)}
-	layers = layers.And(bakeLayers(r, in, table, on)...)
+	layers = layers.And(bakeLayers(r, in, table, on)...).And(checked...)
 	layers = layers.And(appLayers(r, in, table, layers)...)
 	return layers.And(hookLayers(r, in, recipe.AfterApp, layers)...), nil
 }
 
-// check refuses what cannot become an image.
-func check(r *recipe.Recipe, in given) error {
+// mayCompile refuses what cannot become an image.
+func mayCompile(r *recipe.Recipe, in given) error {
 	if err := checkDirs(r); err != nil {
 		return err
 	}
@@ -108,9 +112,9 @@ func check(r *recipe.Recipe, in given) error {
 	return install.CheckPackages(r, in.System)
 }
 
-// reserved is the number of layers that the budget keeps for models, for what the project's own steps make, and for the project's files.
+// reserved is the number of layers that the budget keeps for models, for what the project's own steps make, for the check and for the project's files.
 func reserved(r *recipe.Recipe, models int) int {
-	return models + len(r.Bake) + len(r.Run) + inEnvironmentCount(r) + 1
+	return models + len(r.Bake) + len(r.Run) + inEnvironmentCount(r) + 2
 }
 
 // room returns the number of layers that the budget leaves to wheels and packages, over some that are there and under later ones; with bytecode each of them

@@ -14,7 +14,8 @@ func TestBudget(t *testing.T) {
 	for _, layers := range []int{1, 5, 40, 60, 88} {
 		for _, size := range []int64{20_000, 6 * 1_000_000, 0, 900 * 1_000_000} {
 			in := inputs()
-			in.Base, in.Wheels = llbtest.Base(llbtest.BaseRef, layers), nil
+			in.Base, in.Wheels, in.Checks = llbtest.Base(llbtest.BaseRef, layers), nil, CheckAll
+			in.Helpers.Checks = "sha256:" + llbtest.Sum("helper for checks")
 			for i := range 500 {
 				in.Wheels = append(in.Wheels, llbtest.Wheel(fmt.Sprintf("package-%d", i), size))
 			}
@@ -29,7 +30,8 @@ func TestBudget(t *testing.T) {
 			if size > 5*1_000_000 && total < llbtest.Budget.Max {
 				t.Errorf("base of %d, 500 wheels of %d bytes: %d layers, fewer than the budget allows", layers, size, total)
 			}
-			if got := len(llbtest.Decode(t, g.Definition).Kinds("merge")[0].Op.Inputs); got != 1+len(g.Plan.Layers) {
+			merges := llbtest.Decode(t, g.Definition).Kinds("merge")
+			if got := len(merges[len(merges)-1].Op.Inputs); got != 1+len(g.Plan.Layers) {
 				t.Errorf("%d inputs of the merge for %d layers", got, len(g.Plan.Layers))
 			}
 		}

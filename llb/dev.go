@@ -19,7 +19,7 @@ func devStage(r *recipe.Recipe, in given) (ops.Layers, error) {
 	if r.Dev == nil {
 		return nil, errNoStage(recipe.StageDev)
 	}
-	if err := check(r, in); err != nil {
+	if err := mayCompile(r, in); err != nil {
 		return nil, err
 	}
 	layers, accounts := systemLayers(r, in)

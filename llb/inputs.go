@@ -14,7 +14,7 @@ import (
 )
 
 // Inputs is everything that Compile needs beside the recipe: what was looked up, and how this run differs from
-// others (session, daemon). Nothing in it changes the layers but Base, Interpreter, Shared, Replaced, Images, Wheels, Extra, Needs and the project's files, nor the config but these, Env, Reference and
+// others (session, daemon). Nothing in it changes the layers but Base, Interpreter, Shared, Replaced, Images, Wheels, Extra, Needs, Checks, CUDA and the project's files, nor the config but these, Env, Reference and
 // Epoch.
 type Inputs struct {
 	Base ops.Base
@@ -25,16 +25,19 @@ type Inputs struct {
 	// Replaced are the packages of an environment of the base, where the image's own packages go, in whose place Wheels or Extra have others; sorted by name.
 	Replaced []compat.Package
 	// Env are the image's own variables: the recipe's, and what its CUDA wants of a host's driver (compat.Env). Nil = the recipe's.
-	Env     []recipe.Pair
-	Images  map[string]ops.Base // the images of Recipe.Images, by the references there
-	Wheels  []pylock.Wheel      // one per package, sorted by name
-	Extra   []pylock.Wheel      // those that only the stage of Target has, sorted by name
-	Needs   map[string][]string // package → the packages that it needs, for bake steps that name theirs
-	Build   wheelbuild.Inputs   // what packages are built with; zero where none is
-	System  *buildlock.System   // the system packages; nil = none, or plain apt is to find them
-	Models  []buildlock.Model   // what the recipe's models are made of, in its order; a model without files is a directory of the project
-	Tool    ops.Base            // the recipe's tool image, on Worker's platform; zero where NeedModelTool says no
-	Worker  ocispecs.Platform   // the daemon's own platform: helper steps run on it, without an emulator
+	Env    []recipe.Pair
+	Images map[string]ops.Base // the images of Recipe.Images, by the references there
+	Wheels []pylock.Wheel      // one per package, sorted by name
+	Extra  []pylock.Wheel      // those that only the stage of Target has, sorted by name
+	Needs  map[string][]string // package → the packages that it needs, for bake steps that name theirs
+	Build  wheelbuild.Inputs   // what packages are built with; zero where none is
+	System *buildlock.System   // the system packages; nil = none, or plain apt is to find them
+	// Checks are those that the image has to pass. CUDA is the version that its packages bring, "12.6"; "" = none, or unknown.
+	Checks  Checks
+	CUDA    string
+	Models  []buildlock.Model // what the recipe's models are made of, in its order; a model without files is a directory of the project
+	Tool    ops.Base          // the recipe's tool image, on Worker's platform; zero where NeedModelTool says no
+	Worker  ocispecs.Platform // the daemon's own platform: helper steps run on it, without an emulator
 	Helpers ops.Helpers
 	// Reference are the helpers for linux/amd64: by them a layer is known, whatever platform its helper ran on. The zero value stands for Helpers.
 	Reference ops.Helpers

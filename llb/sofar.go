@@ -17,7 +17,7 @@ import (
 // project's own files, which change most, are copied over that tree and not merged into it: an edit leaves it as it is.
 func merged(r *recipe.Recipe, in given, layers ops.Layers) bkllb.State {
 	inputs, project := baseStates(in), []bkllb.State(nil)
-	for _, l := range layers {
+	for _, l := range withoutChecks(layers) {
 		if l.FromContext() {
 			project = append(project, l.State)
 		} else {
@@ -32,8 +32,14 @@ func merged(r *recipe.Recipe, in given, layers ops.Layers) bkllb.State {
 	return root
 }
 
+// withoutChecks leaves out what only says that the image was checked: nothing waits for that but the image itself.
+func withoutChecks(layers ops.Layers) ops.Layers {
+	return slices.DeleteFunc(slices.Clone(layers), func(l ops.Layer) bool { return l.Kind == layerplan.KindCheck })
+}
+
 // imageSoFar is the image so far with its layers in their order. Where the project's files are the last of them, they are copied over the rest.
 func imageSoFar(r *recipe.Recipe, in given, layers ops.Layers) bkllb.State {
+	layers = withoutChecks(layers)
 	if app := slices.IndexFunc(layers, func(l ops.Layer) bool { return l.Kind == layerplan.KindApp }); app >= 0 && app < len(layers)-1 {
 		return mergedStates(r, append(baseStates(in), layers.States()...))
 	}

@@ -69,6 +69,7 @@ func TestDocumentedKeys(t *testing.T) {
 	decodeDev(d, every, &devSpec{})
 	decodeDirs(d, &yamldoc.Node{Kind: yamldoc.List, Items: []*yamldoc.Node{every}}, &appSpec{})
 	decodeHealth(d, every, &appSpec{})
+	decodeChecks(d, every, &checksSpec{})
 	decodeModel(d, every, &modelSpec{})
 	for _, f := range d.Report.Faults {
 		for _, hint := range f.Hints {

@@ -21,19 +21,20 @@ func checkCommand(a recipe.App, file string) fault.List {
 	return fault.List{f.Hint("mlbuild init writes a project file with what it finds").Hint("or write %s with app: {command: [...]}, or build the image as it is: --checks=none", FileName)}
 }
 
-// checkModules returns a fault for each module of the project that the image's command cannot start without and that the image lacks; one that a function imports later is noted. Where
-// the project itself is a package, the image has modules that are none of its files.
-func checkModules(t files.Tree, r *recipe.Recipe, copies files.Copies, direct []requirements.Requirement) fault.List {
-	if r.Builder.Project != nil {
-		return nil
-	}
-	told := t.Report.Fork()
-	for _, m := range imports.Missing(imports.Question{
-		Project: t.FS, Command: slices.Concat(r.App.Entrypoint, r.App.Command), Workdir: r.App.Workdir, Path: modulePath(r.App.Env), Placed: copies.Placed, Made: made(r), Own: ownPackages(r),
+// moduleQuestion is what is asked about the modules that the image's command imports.
+func moduleQuestion(t files.Tree, r *recipe.Recipe, q checksQuestion) imports.Question {
+	return imports.Question{
+		Project: t.FS, Command: slices.Concat(r.App.Entrypoint, r.App.Command), Workdir: r.App.Workdir, Path: modulePath(r.App.Env), Placed: q.copies.Placed, Made: made(r), Own: ownPackages(r),
 		Packages: func(name string) bool {
-			return slices.ContainsFunc(direct, func(q requirements.Requirement) bool { return isNamed(q.Name, name) })
+			return slices.ContainsFunc(q.direct, func(q requirements.Requirement) bool { return isNamed(q.Name, name) })
 		},
-	}) {
+	}
+}
+
+// missingModules returns a fault for each module of the project that the image's command cannot start without and that the image lacks; one that a function imports later is noted.
+func missingModules(t files.Tree, r *recipe.Recipe, copies files.Copies, missing []imports.Module) fault.List {
+	told := t.Report.Fork()
+	for _, m := range missing {
 		if m.Later || len(r.Run) > 0 { // what a run step does to the image's files only the daemon sees
 			t.Notef("%s:%d imports %s, and the image has no %s of the project", m.File, m.Line, m.Name, m.Path)
 			continue

@@ -98,7 +98,7 @@ func (p *Project) compose(t files.Tree, s *spec, sel Selection) *recipe.Recipe {
 	side := files.Placement{Workdir: r.App.Workdir, User: r.User, Python: r.Python.Version}
 	steps := resolveSteps(t, s, stepQuestion{side, r.App.Copy, public})
 	r.Build, r.LibraryPath, r.Bake, r.Run, r.CopyFrom = steps.build, steps.libraryPath, steps.bake, steps.run, steps.copyFrom
-	r.Unfit = append(checkCommand(r.App, p.file), checkModules(t, r, copies, direct)...)
+	r = checkImage(t, s.checks, r, checksQuestion{requirements.Counting(direct, r.Platform, r.Python.Version), copies, p.file})
 	runtime := requirements.StageQuestion{Tree: wide, Requires: r.Requires, Python: python, Py: py, Names: names, Profile: sel.Profile}
 	stages := resolveStages(t, s, sel.Target, runtime, stageQuestion{side, public, direct})
 	r.Testing, r.Dev, r.Requires = stages.testing, stages.dev, requirements.WithSources(r.Requires, stages.sources...)

@@ -22,6 +22,7 @@ type spec struct {
 	system       systemSpec
 	user         userSpec
 	app          appSpec
+	checks       checksSpec
 	testing      *testingSpec // nil = the file has no such key
 	dev          *devSpec     // nil = the file has no such key
 	layers       layersSpec
@@ -72,6 +73,7 @@ func specFields(d *yamldoc.Decoder, s *spec) yamldoc.Fields {
 		"base":          func(n *yamldoc.Node) { decodeBase(d, n, &s.base) },
 		"user":          func(n *yamldoc.Node) { decodeUser(d, n, &s.user) },
 		"app":           func(n *yamldoc.Node) { decodeApp(d, n, &s.app) },
+		"checks":        func(n *yamldoc.Node) { decodeChecks(d, n, &s.checks) },
 		"system":        func(n *yamldoc.Node) { decodeSystem(d, n, &s.system) },
 		"build":         func(n *yamldoc.Node) { decodeBuilds(d, n, s) },
 		"bake":          func(n *yamldoc.Node) { decodeBakes(d, n, s) },

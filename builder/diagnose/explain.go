@@ -58,6 +58,7 @@ var unfinished = lazyregexp.New(`process ".*" did not complete successfully`)
 // Build is what is known of a variant's build when something in it failed.
 type Build struct {
 	Profile string
+	Suite   string   // the base's release of Debian, "bookworm"; "" = unknown
 	Stopped error    // why the run ended, nil = it goes on
 	Logs    *Watcher // what the steps said
 	Push    Target   // where the image goes
@@ -87,6 +88,9 @@ func (b Build) explain(err error) error {
 	output := failed.Output
 	if unsafe := helperFaults(output); unsafe != nil {
 		return unsafe
+	}
+	if wrong := b.checkFaults(failed.step, output, err); wrong != nil {
+		return wrong
 	}
 	msg := err.Error()
 	if f := b.fullHere(err); f != nil {

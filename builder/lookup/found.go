@@ -218,6 +218,7 @@ func (f Found) Inputs() llb.Inputs {
 		Base: f.Base.Image, Interpreter: f.Base.Contents.Interpreter, Shared: f.Base.Contents.Shared, Replaced: f.Base.Contents.replaced(f.Packages.All()), Env: f.Env(),
 		Images: f.Base.Images, Wheels: f.Packages.Runtime.Wheels, Extra: f.Packages.Stage.Wheels,
 		Build: f.Build, Needs: f.Packages.Runtime.BakeNeeds, System: f.System.List, Models: f.Models, Tool: f.ModelTool,
+		CUDA: f.Packages.Runtime.CUDA,
 	}
 }
 

@@ -20,8 +20,10 @@ func Stores(own string, h ops.Helpers, images []string) map[string]content.Store
 		digest.Digest(h.Wheels): {helper.Wheels, own}, digest.Digest(h.Packages): {helper.Packages, own},
 	}
 	for _, p := range append(slices.Clone(images), own) {
-		if d, err := helper.Digest(helper.Steps, p); err == nil { // without it only graphs with steps fail, when they are compiled
-			programs[digest.Digest(d)] = program{helper.Steps, p}
+		for _, name := range []string{helper.Steps, helper.Checks} {
+			if d, err := helper.Digest(name, p); err == nil { // without it only graphs that need it fail, when they are compiled
+				programs[digest.Digest(d)] = program{name, p}
+			}
 		}
 	}
 	return map[string]content.Store{ops.HelperStore: helperStore{programs}}

@@ -58,7 +58,7 @@ func (b *buildFlags) add(cmd *cobra.Command) {
 	f.StringArrayVarP(&b.outputs, "output", "o", nil, "`destination`: type=oci|docker|tar|local|image,dest=PATH; or DIR, or - for a tar archive on stdout")
 	f.StringVar(&b.project.target, "target", "", "`stage` to build (default runtime)")
 	f.BoolVar(&b.locked, "locked", false, "refuse to resolve: every profile needs a lock that fits")
-	f.StringVar(&b.checks, "checks", checksAll, checksHelp)
+	f.StringVar(&b.checks, "checks", string(builder.CheckAll), checksHelp)
 	f.StringVar(&b.compression, "compression", "", "`type` of the layers: zstd, gzip, estargz, uncompressed")
 	b.inputs.add(cmd)
 	f.StringArrayVar(&b.cacheFrom, "cache-from", nil, "`cache` to read beside the profile's own: a reference, or type=…,key=value")
@@ -120,7 +120,7 @@ func (b *buildFlags) wants(ctx context.Context, e *env, variants []builder.Varia
 	collect(err)
 	collect(b.tag(variants, out))
 	w := wanted{target: b.project.target, outputs: out.list, noOwnCache: b.noOwnCache, locked: b.locked}
-	w.unchecked, err = parseChecks(b.checks)
+	w.checks, err = parseChecks(b.checks)
 	collect(err)
 	w.noCache, err = parseStages(b.noCache)
 	collect(err)

@@ -1,22 +1,19 @@
 package main
 
-import "github.com/mlbuild/mlbuild/profiles/fault"
+import (
+	"slices"
 
-// The values of --checks.
-const (
-	checksAll  = "all"
-	checksNone = "none"
+	"github.com/mlbuild/mlbuild/builder"
+	"github.com/mlbuild/mlbuild/profiles/fault"
 )
 
-const checksHelp = "`which` checks an image must pass: all, none"
+const checksHelp = "`which` checks an image must pass: all, deps, none"
 
-// parseChecks reads --checks, which not every command has: then everything is checked. unchecked says that nothing is.
-func parseChecks(which string) (unchecked bool, err error) {
-	switch which {
-	case checksAll, "":
-		return false, nil
-	case checksNone:
-		return true, nil
+// parseChecks reads --checks, which not every command has: then everything is checked.
+func parseChecks(which string) (builder.Checks, error) {
+	c := builder.Checks(which)
+	if which == "" || slices.Contains([]builder.Checks{builder.CheckAll, builder.CheckPackages, builder.CheckNothing}, c) {
+		return c, nil
 	}
-	return false, fault.New(fault.Usage, "--checks is all or none, and not %q", which)
+	return "", fault.New(fault.Usage, "--checks is all, deps or none, and not %q", which)
 }

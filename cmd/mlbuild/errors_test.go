@@ -41,17 +41,29 @@ func TestEveryCodeIsExplained(t *testing.T) {
 // codes reads the values of the constants of type Code, sorted.
 func codes(t *testing.T) []string {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "../../profiles/fault/fault.go", nil, 0)
+	var all []string
+	for _, name := range []string{"../../profiles/fault/fault.go", "../../llb/check/code.go"} {
+		all = append(all, codesIn(t, name)...)
+	}
+	if len(all) < 30 {
+		t.Fatalf("found only %d codes", len(all))
+	}
+	slices.Sort(all)
+	return all
+}
+
+func codesIn(t *testing.T, name string) (all []string) {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var all []string
 	ast.Inspect(file, func(n ast.Node) bool {
 		spec, ok := n.(*ast.ValueSpec)
 		if !ok {
 			return true
 		}
-		if kind, ok := spec.Type.(*ast.Ident); ok && kind.Name == "Code" {
+		if isCode(spec.Type) {
 			value, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
 			if err != nil {
 				t.Fatal(err)
@@ -60,9 +72,14 @@ func codes(t *testing.T) []string {
 		}
 		return true
 	})
-	if len(all) < 30 {
-		t.Fatalf("found only %d codes", len(all))
-	}
-	slices.Sort(all)
 	return all
+}
+
+// isCode reports whether a constant is a code of a fault.
+func isCode(kind ast.Expr) bool {
+	if in, ok := kind.(*ast.SelectorExpr); ok {
+		kind = in.Sel
+	}
+	name, ok := kind.(*ast.Ident)
+	return ok && name.Name == "Code"
 }

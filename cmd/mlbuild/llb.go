@@ -11,6 +11,7 @@ import (
 	"github.com/containerd/platforms"
 	"github.com/spf13/cobra"
 
+	"github.com/mlbuild/mlbuild/builder"
 	"github.com/mlbuild/mlbuild/llb/helper"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/fault"
@@ -18,7 +19,7 @@ import (
 )
 
 func llbCommand(e *env) *cobra.Command {
-	flags := &planFlags{checks: checksNone}
+	flags := &planFlags{}
 	cmd := &cobra.Command{
 		Use:   "llb [DIR]",
 		Short: "Print the LLB definition of one profile, as \"buildctl build\" reads it",
@@ -33,6 +34,7 @@ part of a definition.`,
 	f.SortFlags = false
 	f.StringVar(&flags.project.target, "target", "", "`stage` to print (default runtime)")
 	f.BoolVar(&flags.locked, "locked", false, "refuse to resolve: the profile needs a lock that fits")
+	f.StringVar(&flags.checks, "checks", string(builder.CheckAll), checksHelp)
 	flags.add(cmd)
 	addCompletion(cmd)
 	return cmd
@@ -51,7 +53,7 @@ func (p *planFlags) llb(ctx context.Context, e *env, cmd *cobra.Command, args []
 		return err
 	}
 	plan := plans[0]
-	dir, err := writeHelper(e, s.daemon.Platforms[0])
+	dir, err := writeHelpers(e, s.daemon.Platforms[0], platforms.Format(plan.Graph.Platform))
 	if err != nil {
 		return err
 	}
@@ -97,20 +99,21 @@ func (p *planFlags) buildctl(e *env, s *session, helperDir string) []string {
 	return append(line, "--output", fmt.Sprintf("type=oci,dest=image.tar,compression=%s,source-date-epoch=%d", codec, s.request.Epoch.Unix()))
 }
 
-// writeHelper puts the programs that unpack packages into an OCI layout of their own, so that buildctl can send them.
-func writeHelper(e *env, platform string) (string, error) {
-	p, err := platforms.Parse(platform)
+// writeHelpers puts the helper programs into an OCI layout of their own, so that buildctl can send them: for the daemon's own platform, and those that run on images for theirs.
+func writeHelpers(e *env, worker, image string) (string, error) {
+	p, err := platforms.Parse(worker)
 	if err != nil {
-		return "", fault.New(fault.DaemonVersion, "the daemon's platform %q: %w", platform, err)
+		return "", fault.New(fault.DaemonVersion, "the daemon's platform %q: %w", worker, err)
 	}
+	worker = p.OS + "/" + p.Architecture
 	state, _ := stateDirs(e)
 	dir := filepath.Join(state, "helper")
 	blobs := filepath.Join(dir, "blobs", "sha256")
 	if err := os.MkdirAll(blobs, 0o755); err != nil {
 		return "", fault.New(fault.Output, "cannot make %s: %w", dir, pathCause(err)).Hint("MLBUILD_STATE_DIR names another directory")
 	}
-	for _, name := range []string{helper.Wheels, helper.Packages} {
-		if err := writeProgram(blobs, name, p.OS+"/"+p.Architecture); err != nil {
+	for _, program := range [][2]string{{helper.Wheels, worker}, {helper.Packages, worker}, {helper.Steps, worker}, {helper.Steps, image}, {helper.Checks, image}} {
+		if err := writeProgram(blobs, program[0], program[1]); err != nil {
 			return "", err
 		}
 	}

@@ -48,7 +48,7 @@ what the base has already, what will run and what is only unpacked and copied, a
 	f.StringVar(&flags.diff, "diff", "", "show what is other than in the plan that --json wrote to a `file` before")
 	f.StringVar(&flags.project.target, "target", "", "`stage` to plan (default runtime)")
 	f.BoolVar(&flags.locked, "locked", false, "refuse to resolve: every profile needs a lock that fits")
-	f.StringVar(&flags.checks, "checks", checksAll, checksHelp)
+	f.StringVar(&flags.checks, "checks", string(builder.CheckAll), checksHelp)
 	flags.add(cmd)
 	addCompletion(cmd)
 	return cmd
@@ -102,8 +102,8 @@ func (p *planFlags) printDiffs(ctx context.Context, e *env, plans []planJSON) er
 // plans compiles every variant. portable leaves this run's session out of the graphs.
 func (p *planFlags) plans(ctx context.Context, e *env, cmd *cobra.Command, args []string, portable bool) ([]builder.Planned, *session, error) {
 	s, err := p.prepare(ctx, e, cmd, args, func([]builder.Variant) (wanted, error) {
-		unchecked, err := parseChecks(p.checks)
-		return wanted{target: p.project.target, locked: p.locked, unchecked: unchecked}, err
+		checks, err := parseChecks(p.checks)
+		return wanted{target: p.project.target, locked: p.locked, checks: checks}, err
 	})
 	faults := append(fault.All(err), fault.All(checkTarget(p.project.target))...)
 	if _, err := os.Stat(p.diff); p.diff != "" && err != nil {

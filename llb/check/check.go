@@ -18,8 +18,11 @@ type Packages struct {
 	Skip       []string    `json:"skip,omitempty"`       // modules that are not imported, sorted; "a" stands for a.b too
 	Lacking    []string    `json:"lacking,omitempty"`    // shared libraries, by file names, that may lack: "libcuda.so.1"; sorted
 	Unmet      []string    `json:"unmet,omitempty"`      // packages, normalized names, whose being missing or of another version than others require is wanted; sorted
-	Timeout    float64     `json:"timeout"`              // seconds for all
-	Memory     int64       `json:"memory"`               // bytes that the imports may hold
+	// Loose are packages, normalized names, whose own requirements nobody holds: the project wants them without what they require. Those of packages that are not among Installed
+	// (a base's own) are not held either.
+	Loose   []string `json:"loose,omitempty"`
+	Timeout float64  `json:"timeout"` // seconds for all
+	Memory  int64    `json:"memory"`  // bytes that the imports may hold
 }
 
 // Package is one that is to be installed.

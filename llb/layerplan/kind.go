@@ -18,6 +18,7 @@ const (
 	KindBuilt    Kind = "built"    // a package that is built from source
 	KindBytecode Kind = "bytecode" // compiled Python files of another layer
 	KindModel    Kind = "model"    // a model, or a part of one
+	KindCheck    Kind = "check"    // a file that says that what is installed was run
 	KindBake     Kind = "bake"     // files that the project's code made
 	KindApp      Kind = "app"      // the project's files, and their bytecode
 	KindRun      Kind = "run"      // what commands on the image changed

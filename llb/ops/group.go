@@ -30,6 +30,7 @@ const (
 	GroupBytecode      GroupID = "bytecode"
 	GroupModels        GroupID = "models"
 	GroupBake          GroupID = "bake"
+	GroupChecks        GroupID = "checks"
 	GroupApp           GroupID = "app"
 	GroupRun           GroupID = "run"
 	GroupTests         GroupID = "tests"
@@ -63,6 +64,7 @@ var groups = map[GroupID]struct {
 	GroupBytecode:      {title: "bytecode", works: true, noCache: []string{"bytecode", "runtime"}},
 	GroupModels:        {title: "models", works: true, noCache: []string{"models"}},
 	GroupBake:          {title: "files that the project makes", works: true},
+	GroupChecks:        {title: "checks", works: true, noCache: []string{"checks"}},
 	GroupApp:           {title: "app"},
 	GroupRun:           {title: "commands on the image", works: true},
 	GroupTests:         {title: "tests"},

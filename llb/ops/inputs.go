@@ -28,6 +28,7 @@ type Helpers struct {
 	Packages   string // unpacks system packages, on Worker
 	StepWorker string // mlbuild-step for Worker
 	StepTarget string // mlbuild-step for the platform that is built
+	Checks     string // mlbuild-check for that platform
 }
 
 // Base is an image that was looked up, or what NewPackageBase returns for a base that is made of packages.

@@ -28,6 +28,7 @@ const (
 	StepCopy        StepKind = "copy"         // files of another image or of a build step are copied
 	StepOwn         StepKind = "own"          // commands of the project; Name is the step's
 	StepTest        StepKind = "test"         // the project's tests
+	StepCheck       StepKind = "check"        // a program of ours checks the image
 )
 
 // Step is what a vertex of a definition is for.

@@ -20,7 +20,7 @@ type Question struct {
 	Own      []string               // directories of the project that are packages of their own
 }
 
-// Module is a module of the project that the image lacks.
+// Module is a module that a file of the project imports.
 type Module struct {
 	Name   string // "helpers.text"
 	Path   string // where the project has it: "helpers/text.py", "helpers/"
@@ -36,12 +36,19 @@ const (
 	maxSource = 4 << 20 // bytes
 )
 
-// Missing lists the modules of the project that the image lacks and that what its command starts imports, those of the entry module first; nil where nobody can tell with which
-// module a command starts.
-func Missing(q Question) []Module {
+// Imports are the modules that what an image's command starts imports and that the project does not bring.
+type Imports struct {
+	Missing []Module // of the project, and the image lacks them
+	// Outside are those of which the project has nothing, each by its first part and without Path, that the image cannot start without: packages have to bring them. Nil where a file of the
+	// project says by itself where modules are.
+	Outside []Module
+}
+
+// Follow returns what an image's command imports, the imports of the entry module first; nothing where nobody can tell with which module a command starts.
+func Follow(q Question) Imports {
 	w := &walk{Question: q, seen: map[string]bool{}}
 	if !w.start() {
-		return nil
+		return Imports{}
 	}
 	for len(w.next)+len(w.later) > 0 && len(w.seen) < maxFiles {
 		from := &w.next
@@ -56,8 +63,9 @@ func Missing(q Question) []Module {
 		for i := range w.missing {
 			w.missing[i].Later = true
 		}
+		w.outside = nil
 	}
-	return w.missing
+	return Imports{Missing: w.missing, Outside: w.outside}
 }
 
 // walk is one pass over the modules that are imported.
@@ -69,6 +77,7 @@ type walk struct {
 	later   []loaded        // to be read when that is done
 	seen    map[string]bool // files that were read
 	missing []Module
+	outside []Module
 	moved   bool // a module changes sys.path
 }
 
@@ -232,7 +241,27 @@ func (w *walk) one(m loaded, s statement, at []root, below string) bool {
 			return false
 		}
 	}
+	if s.level == 0 && !later && !strings.Contains(below, "/") && !w.somewhere(below) {
+		w.noteOutside(Module{Name: below, File: m.file, Line: s.line, Column: s.column})
+	}
 	return false
+}
+
+// somewhere reports whether the image has a file or directory of the project by a module's name, wherever it lies: something may have Python look there.
+func (w *walk) somewhere(name string) bool {
+	for at := range w.Placed {
+		if strings.Contains(at+"/", "/"+name+"/") || strings.HasSuffix(strings.TrimSuffix(at, path.Ext(at)), "/"+name) {
+			return true
+		}
+	}
+	return false
+}
+
+// noteOutside keeps a module once.
+func (w *walk) noteOutside(m Module) {
+	if !slices.ContainsFunc(w.outside, func(o Module) bool { return o.Name == m.Name }) {
+		w.outside = append(w.outside, m)
+	}
 }
 
 // made reports whether a path of the image may be a step's or another image's: it is one of those, lies below one, or above.

@@ -24,7 +24,7 @@ func ask(p project, change func(*Question), command ...string) []Module {
 	if change != nil {
 		change(&q)
 	}
-	return Missing(q)
+	return Follow(q).Missing
 }
 
 // said is a list of modules for people: "helpers at main.py:1", with "later" where the image starts without.
@@ -156,4 +156,45 @@ func FuzzScan(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestOutside holds what has to come with packages: only what the image cannot start without, and nothing that may be the project's own.
+func TestOutside(t *testing.T) {
+	ask := func(p project, command ...string) (names []string) {
+		q := Question{Project: fstest.MapFS{}, Command: command, Workdir: "/app", Placed: map[string]string{}, Packages: func(name string) bool { return name == "numpy" }}
+		for name, text := range p {
+			plain := strings.TrimPrefix(name, "+")
+			q.Project.(fstest.MapFS)[plain] = &fstest.MapFile{Data: []byte(text)}
+			if plain != name {
+				q.Placed[path.Join("/app", plain)] = plain
+			}
+		}
+		for _, m := range Follow(q).Outside {
+			names = append(names, fmt.Sprintf("%s at %s:%d", m.Name, m.File, m.Line))
+		}
+		return names
+	}
+	for _, c := range []struct {
+		name  string
+		files project
+		want  []string
+	}{
+		{"a package", project{"+main.py": "import os\nimport requests\nimport numpy\n"}, []string{"requests at main.py:2"}},
+		{"a part of one", project{"+main.py": "from sklearn.metrics import f1_score\nimport sklearn.utils\n"}, []string{"sklearn at main.py:1"}},
+		{"by a module of the project", project{"+main.py": "import app.api\n", "+app/__init__.py": "", "+app/api.py": "import fastapi\n"}, []string{"fastapi at app/api.py:1"}},
+		{"it may do without", project{"+main.py": "try:\n    import ujson\nexcept ImportError:\n    import json\nif False:\n    import torch\n"}, nil},
+		{"in a function", project{"+main.py": "def f():\n    import torch\n"}, nil},
+		{"sys.path is changed", project{"+main.py": "import sys\nsys.path.append('/opt/x')\nimport x\n"}, nil},
+		{"the image has it elsewhere", project{"+main.py": "import helpers\n", "+lib/helpers/text.py": ""}, nil},
+		{"a file of its name elsewhere", project{"+main.py": "import helpers\n", "+lib/helpers.py": ""}, nil},
+		{"the project's own", project{"+main.py": "import helpers\n", "helpers.py": ""}, nil},
+		{"private", project{"+main.py": "import _thing\n"}, nil},
+	} {
+		if got := ask(c.files, "python", "main.py"); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+	if got := ask(project{"main.py": "import requests\n"}, "uvicorn", "x.y:app"); got != nil {
+		t.Errorf("a command of a package: %q", got)
+	}
 }

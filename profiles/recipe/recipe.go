@@ -33,6 +33,7 @@ type Recipe struct {
 	Bake        []Bake       `json:"bake,omitempty"`         // files that the project's own code makes, in order of the file
 	Run         []Hook       `json:"run,omitempty"`          // commands on the image, in order of the file
 	App         App          `json:"app"`
+	Checks      Checks       `json:"checks"`
 	Testing     *Testing     `json:"testing,omitempty"` // nil = the project has no such stage
 	Dev         *Dev         `json:"dev,omitempty"`     // nil = the project has no such stage
 	Layers      LayerBudget  `json:"layers"`
