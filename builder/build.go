@@ -46,6 +46,9 @@ func (b *Builder) Build(ctx context.Context, req Request) (*Result, error) {
 			return nil, err
 		}
 	}
+	if req.Gates.Atomic {
+		run.gate = newGate(len(req.Variants))
+	}
 	images, errs := make([]*Image, len(req.Variants)), make([]error, len(req.Variants))
 	var wg sync.WaitGroup
 	for i, v := range req.Variants {
@@ -58,7 +61,18 @@ func (b *Builder) Build(ctx context.Context, req Request) (*Result, error) {
 			res.Images = append(res.Images, *m)
 		}
 	}
-	return res, errors.Join(errs...)
+	return res, run.failures(errs)
+}
+
+// failures joins what the variants failed of. One that was only held back tells nothing new.
+func (b *build) failures(errs []error) error {
+	for i, err := range errs {
+		if errors.Is(err, errHeld) {
+			errs[i] = nil
+			b.req.note("profile %s is not published: %v", b.req.Variants[i].Profile, errHeld)
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // purpose is what a run is for. The zero value builds.
@@ -86,6 +100,7 @@ type build struct {
 	registry  *registry.Client
 	tokens    *http.Client // asks the registries' token services
 	repoLocks *publish.RepoLocks
+	gate      *gate // nil = each variant is published by itself
 	records   *publish.Records
 	purpose   purpose
 }
@@ -187,7 +202,7 @@ func (b *Builder) preflight(req Request, store session.Store, system *buildlock.
 	for _, v := range req.Variants {
 		for _, r := range v.Recipes {
 			faults = append(faults, fault.All(profiles.CheckSecretValues(r, store))...)
-			faults = append(faults, b.canRun(r, system, req.Target)...)
+			faults = append(faults, b.canRun(r, system, req.Target, req.Checks.graph())...)
 		}
 	}
 	if len(b.daemon.Platforms) == 0 {
@@ -199,10 +214,10 @@ func (b *Builder) preflight(req Request, store session.Store, system *buildlock.
 	return lookup.ParsePlatform(b.daemon.Platforms[0])
 }
 
-// canRun refuses to run a foreign platform's own programs on a daemon without their emulator. Only apt, dpkg, the compilation of bytecode and the
+// canRun refuses to run a foreign platform's own programs on a daemon without their emulator. Only apt, dpkg, the compilation of bytecode, the checks of the image and the
 // project's own steps need that: wheels, and system packages that a lock lists as layers, are unpacked on the daemon's own platform.
-func (b *Builder) canRun(r *recipe.Recipe, system *buildlock.Lock, target string) fault.List {
-	what := "installs system packages"
+func (b *Builder) canRun(r *recipe.Recipe, system *buildlock.Lock, target string, checks llb.Checks) fault.List {
+	what, unchecked := "installs system packages", false
 	switch steps := r.Steps(); {
 	case lookup.RunsApt(r, system, recipe.Stage(target)):
 	case target == "testing":
@@ -211,6 +226,8 @@ func (b *Builder) canRun(r *recipe.Recipe, system *buildlock.Lock, target string
 		what = "compiles bytecode with the image's Python"
 	case len(steps) > 0 && llb.NeedsPackages(target):
 		what = "runs the commands of the " + steps[0].Name
+	case (target == "" || target == "runtime") && checks != llb.NoChecks && !r.Requires.Nothing():
+		what, unchecked = "is run before it is published", true
 	default:
 		return nil
 	}
@@ -218,6 +235,9 @@ func (b *Builder) canRun(r *recipe.Recipe, system *buildlock.Lock, target string
 		return nil
 	}
 	f := fault.New(fault.Platform, "profile %s on %s %s, and the daemon at %s runs only %v", r.Profile, r.Platform, what, b.daemon.Addr, b.daemon.Platforms)
+	if unchecked {
+		f.Hint("or build it without a check of what is installed: --checks=none")
+	}
 	return fault.List{f.Hint("install the emulator on the daemon's machine: apt-get install qemu-user-static").
 		Hint("or build this platform on a daemon of its kind: --addr").
 		Hint("packages that mlbuild.lock lists as layers for this platform need no emulator")}

@@ -35,6 +35,7 @@ type Request struct {
 	NoCache   ops.NoCache // their steps run again
 	Locked    bool        // refuse to resolve: every profile needs a lock that fits
 	Checks    Checks      // that images have to pass; "" = all
+	Gates     Gates       // what else stands before a tag is put
 
 	Compression recipe.Compression // of the layers; "" = zstd
 	CacheFrom   []Cache            // beside the profile's own cache

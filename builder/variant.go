@@ -31,8 +31,9 @@ type imageBuild struct {
 	publish publish.Publisher
 	lock    *publish.Lock // of the repository that the image is pushed to
 	// remote waits for what the registry answered, which is asked while the variant is looked up.
-	remote func() *publish.RemoteState
-	ahead  *made // what could be decided without the daemon; nil = it has to be asked
+	remote  func() *publish.RemoteState
+	unmoved bool  // the tag was found as it was
+	ahead   *made // what could be decided without the daemon; nil = it has to be asked
 }
 
 // made is what the daemon made of a variant.
@@ -57,28 +58,24 @@ type attempt struct {
 }
 
 // variant builds, exports and tags one profile, then exports its cache.
-func (b *build) variant(ctx context.Context, v Variant) (*Image, error) {
+func (b *build) variant(ctx context.Context, v Variant) (image *Image, err error) {
 	began := time.Now()
+	defer func() { b.gate.end(v.Profile, err != nil) }()
 	w := b.req.watch(v.Profile)
 	defer w.Close()
-	run, options := runner{b, v, w}, b.req.options(v)
-	options.Written = &publish.Written{}
-	store := proxy.NewContentStore(b.daemon.Client.ContentClient())
-	m := &imageBuild{runner: run, publish: publish.Publisher{
-		Options: options, Registry: b.registry, Content: store, Bases: b.kept(store),
-		Run: run.run, Records: b.records, Locks: b.repoLocks,
-		Local: trust.Local{Dir: below(b.req.State, "layers"), Daemon: b.daemon.Identity()},
-	}}
-	m.lock = m.publish.Lock()
+	m := b.imageBuild(v, w)
 	defer m.lock.Release()
 	m.remote = m.publish.StartLook(ctx)
 	defer m.remote()
 	m.ahead = m.decideAhead(ctx)
 	made, published, err := m.deliver(ctx)
-	if err != nil {
-		return nil, m.explain(ctx, err)
+	if errors.Is(err, errHeld) {
+		return nil, err
 	}
-	image := imageOf(v, made)
+	if err != nil {
+		return nil, b.keepFailed(ctx, v, w, m.explain(ctx, err))
+	}
+	image = imageOf(v, made)
 	notes, err := m.unkept(ctx, published)
 	if err != nil {
 		return nil, err
@@ -88,6 +85,23 @@ func (b *build) variant(ctx context.Context, v Variant) (*Image, error) {
 	image.Notes = append(image.Notes, notes...)
 	image.Seconds = time.Since(began).Seconds()
 	return image, nil
+}
+
+// imageBuild prepares the build of a variant, which the watcher follows. Nobody holds its lock yet.
+func (b *build) imageBuild(v Variant, w *diagnose.Watcher) *imageBuild {
+	run, options := runner{b, v, w}, b.req.options(v)
+	options.Written = &publish.Written{}
+	store := proxy.NewContentStore(b.daemon.Client.ContentClient())
+	m := &imageBuild{runner: run, publish: publish.Publisher{
+		Options: options, Registry: b.registry, Content: store, Bases: b.kept(store),
+		Run: run.run, Records: b.records, Locks: b.repoLocks,
+		Local: trust.Local{Dir: below(b.req.State, "layers"), Daemon: b.daemon.Identity()},
+	}}
+	m.lock = m.publish.Lock()
+	if m.holdsTags() {
+		m.publish.BeforeTag = m.beforeTag
+	}
+	return m
 }
 
 // kept are the manifests and configs that this client has seen, and those of a store where it has one.
@@ -105,14 +119,15 @@ func below(state, name string) string {
 
 // deliver makes the variant and publishes it. Where a cache or a registry turns out to be in the way, it does so once more around it.
 func (m *imageBuild) deliver(ctx context.Context) (made, publish.Published, error) {
-	all, published, err := m.once(ctx, attempt{})
-	if err == nil || ctx.Err() != nil {
+	all, published, err := m.once(ctx, attempt{How: publish.How{Late: m.holdsTags()}})
+	if err == nil || ctx.Err() != nil || errors.Is(err, errHeld) {
 		return all, published, err
 	}
 	how, note := m.around(ctx, all, err)
 	if how == (attempt{}) {
 		return all, published, err
 	}
+	how.Late = how.Late || m.holdsTags()
 	all, published, err = m.once(ctx, how)
 	all.notes = append(all.notes, note...)
 	return all, published, err
@@ -217,7 +232,7 @@ func (m *imageBuild) makeOnce(ctx context.Context, how attempt) (made, error) {
 func (m *imageBuild) export(ctx context.Context, outputs []bkclient.ExportEntry, how attempt) (all made, unfit, err error) {
 	resp, err := m.publish.Run(ctx, publish.Run{Exports: outputs}, func(ctx context.Context, gw gateway.Client) (res *gateway.Result, err error) {
 		if all, res, err = m.function(ctx, gw, how); err == nil {
-			all.solved, err = true, m.lock.Take(ctx)
+			all.solved, err = true, m.beforePush(ctx)
 		}
 		return res, err
 	})
@@ -230,6 +245,34 @@ func (m *imageBuild) export(ctx context.Context, outputs []bkclient.ExportEntry,
 	}
 	all.Exported, unfit = m.publish.Assemble(ctx, all.Decided, resp)
 	return all, unfit, nil
+}
+
+// holdsTags reports whether something has to be known before a tag is put.
+func (m *imageBuild) holdsTags() bool {
+	return m.publish.Pushes() && (m.gate != nil || m.req.Gates.IfTagUnchanged)
+}
+
+// beforePush waits until nothing stands in the way of a push: the other variants, where they are published together, and whoever pushes to the repository.
+func (m *imageBuild) beforePush(ctx context.Context) error {
+	if err := m.gate.wait(ctx, madePoint, m.v.Profile); err != nil {
+		return err
+	}
+	return m.lock.Take(ctx)
+}
+
+// beforeTag waits until the tag may be put: the other variants are pushed, and nobody else has moved it.
+func (m *imageBuild) beforeTag(ctx context.Context) error {
+	if m.gate != nil {
+		m.lock.Release() // for those that are waited for
+		if err := m.gate.wait(ctx, pushedPoint, m.v.Profile); err != nil {
+			return err
+		}
+	}
+	if m.req.Gates.IfTagUnchanged && !m.unmoved {
+		m.unmoved = true // from here on the tag is this build's
+		return publish.Unmoved(ctx, m.registry, m.publish.Tags[0], m.remote())
+	}
+	return nil
 }
 
 // passes reports whether an error is a download that may succeed when it is tried again.

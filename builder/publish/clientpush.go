@@ -36,6 +36,9 @@ func (p Publisher) clientPush(ctx context.Context, m Made, manifest []byte, brou
 	if err := eg.Wait(); err != nil {
 		return err
 	}
+	if err := mayTag(ctx, p.BeforeTag); err != nil {
+		return &heldError{err}
+	}
 	return p.Registry.Tag(ctx, p.Tags[0], m.desc, manifest)
 }
 

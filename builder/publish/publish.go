@@ -38,6 +38,8 @@ type Publisher struct {
 	Records  *Records
 	Locks    *RepoLocks
 	Local    trust.Local // what the daemon made before
+	// BeforeTag is asked before a tag is put, as often as it takes; an error leaves the tags as they are. Nil = nothing stands in the way.
+	BeforeTag func(context.Context) error
 }
 
 // Decided is an image that is compiled, with what was decided about it.
@@ -155,6 +157,9 @@ func (p Publisher) Publish(ctx context.Context, m Made) (Published, error) {
 		layers, _ = p.Registry.Layers(ctx, p.repository()+"@"+m.Digest, desc, data) // none = unknown
 		done.Size, done.Layers = p.countLayers(m, desc, layers, route)
 	}
+	if err := mayTag(ctx, p.BeforeTag); err != nil {
+		return done, err
+	}
 	if err := p.putTags(ctx, m, desc, data, unreachable); err != nil {
 		return done, err
 	}
@@ -208,6 +213,9 @@ func (p Publisher) push(ctx context.Context, m Made) (Route, Made, []byte, error
 		if ctx.Err() != nil {
 			return route, m, nil, context.Cause(ctx)
 		}
+		if untagged, ok := errors.AsType[*heldError](err); ok {
+			return route, m, nil, untagged.why
+		}
 		route = m.Plan.next(route, err)
 	}
 }
@@ -230,6 +238,9 @@ func (p Publisher) partPush(ctx context.Context, m Made, manifest []byte) error 
 
 // daemonPush has the daemon push the whole image under the first tag.
 func (p Publisher) daemonPush(ctx context.Context, m Made) (Made, error) {
+	if p.BeforeTag != nil {
+		return pushThenTag(ctx, p, m)
+	}
 	resp, err := p.pushAs(ctx, m, p.Tags[0])
 	if err != nil {
 		return m, err

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -66,6 +67,9 @@ func sendable(ctx context.Context, r *registry.Client, daemon Store, ref string,
 // pushWhole has the daemon push the whole image. Where a mount is refused it is tried once more, with those layers sent from here.
 func (p Publisher) pushWhole(ctx context.Context, m Made) (Made, error) {
 	pushed, err := p.daemonPush(ctx, m)
+	if untagged, ok := errors.AsType[*heldError](err); ok {
+		return pushed, untagged.why
+	}
 	if err == nil || ctx.Err() != nil {
 		return pushed, err
 	}

@@ -22,6 +22,7 @@ type buildFlags struct {
 	trustKeys    []string
 	locked       bool
 	checks       string
+	gates        builder.Gates
 	compression  string
 	metadataFile string
 	json         bool
@@ -59,6 +60,9 @@ func (b *buildFlags) add(cmd *cobra.Command) {
 	f.StringVar(&b.project.target, "target", "", "`stage` to build (default runtime)")
 	f.BoolVar(&b.locked, "locked", false, "refuse to resolve: every profile needs a lock that fits")
 	f.StringVar(&b.checks, "checks", string(builder.CheckAll), checksHelp)
+	f.BoolVar(&b.gates.Atomic, "atomic", false, "push no profile before all have passed their checks, and put the tags together")
+	f.BoolVar(&b.gates.IfTagUnchanged, "if-tag-unchanged", false, "fail where the tag was moved by somebody else since the build began")
+	f.BoolVar(&b.gates.KeepFailed, "keep-failed", false, "push an image that fails its checks without a tag, to look at it")
 	f.StringVar(&b.compression, "compression", "", "`type` of the layers: zstd, gzip, estargz, uncompressed")
 	b.inputs.add(cmd)
 	f.StringArrayVar(&b.cacheFrom, "cache-from", nil, "`cache` to read beside the profile's own: a reference, or type=…,key=value")
@@ -119,7 +123,7 @@ func (b *buildFlags) wants(ctx context.Context, e *env, variants []builder.Varia
 	out, err := b.parse(ctx, e, variants)
 	collect(err)
 	collect(b.tag(variants, out))
-	w := wanted{target: b.project.target, outputs: out.list, noOwnCache: b.noOwnCache, locked: b.locked}
+	w := wanted{target: b.project.target, outputs: out.list, noOwnCache: b.noOwnCache, locked: b.locked, gates: b.gates}
 	w.checks, err = parseChecks(b.checks)
 	collect(err)
 	w.noCache, err = parseStages(b.noCache)

@@ -46,6 +46,7 @@ type wanted struct {
 	target      string // stage; "" = runtime
 	locked      bool
 	checks      builder.Checks // that images have to pass
+	gates       builder.Gates
 	outputs     []builder.Output
 	noCache     ops.NoCache
 	compression recipe.Compression
@@ -90,7 +91,8 @@ func (r *runFlags) prepare(ctx context.Context, e *env, cmd *cobra.Command, args
 		collect(err)
 	}
 	s.request = builder.Request{
-		Dir: p.dir, State: clientState(e), Variants: p.variants, BuildLock: p.systemLock, Target: w.target, Outputs: w.outputs, NoCache: w.noCache, Locked: w.locked, Checks: w.checks,
+		Dir: p.dir, State: clientState(e), Variants: p.variants, BuildLock: p.systemLock, Target: w.target, Outputs: w.outputs, NoCache: w.noCache, Locked: w.locked,
+		Checks: w.checks, Gates: w.gates,
 		Compression: w.compression, CacheFrom: w.cacheFrom, CacheTo: w.cacheTo, NoOwnCache: w.noOwnCache, TrustKeys: w.trustKeys,
 		Tagged: c.tagged, KnownHosts: given.knownHosts, Secrets: given.secrets, SSH: given.ssh, CA: ca, Proxy: e.proxy(), Auth: auth, AuthHosts: mirrors,
 		Epoch: created, Note: s.note,
