@@ -35,6 +35,11 @@ func withVariables(r *recipe.Recipe, in given) (*recipe.Recipe, given, error) {
 		dev.Env = withPrograms(literal(image, dev.Env))
 		resolved.Dev = &dev
 	}
+	if r.Smoke != nil {
+		smoke := *r.Smoke
+		smoke.Env = withPrograms(literal(image, smoke.Env))
+		resolved.Smoke = &smoke
+	}
 	resolved.Build, resolved.Bake, resolved.Run = slices.Clone(r.Build), slices.Clone(r.Bake), slices.Clone(r.Run)
 	for i, b := range r.Build {
 		resolved.Build[i].Env = literal(buildScope(in, b), b.Env)

@@ -67,6 +67,8 @@ func TestDocumentedKeys(t *testing.T) {
 	files.DecodeCopies(d, &yamldoc.Node{Kind: yamldoc.List, Items: []*yamldoc.Node{every}}, "app.copy")
 	decodeTesting(d, every, &testingSpec{})
 	decodeDev(d, every, &devSpec{})
+	decodeSmoke(d, every)
+	decodeRequests(d, &yamldoc.Node{Kind: yamldoc.List, Items: []*yamldoc.Node{every}})
 	decodeDirs(d, &yamldoc.Node{Kind: yamldoc.List, Items: []*yamldoc.Node{every}}, &appSpec{})
 	decodeHealth(d, every, &appSpec{})
 	decodeChecks(d, every, &checksSpec{})

@@ -53,7 +53,7 @@ type hookSpec struct {
 	after, user yamldoc.String
 }
 
-// stepSecrets lists the ids that the project's own steps name.
+// stepSecrets lists the ids that the project's own steps and the service check name.
 func (s *spec) stepSecrets() []yamldoc.String {
 	var ids []yamldoc.String
 	add := func(script scriptSpec) {
@@ -72,6 +72,9 @@ func (s *spec) stepSecrets() []yamldoc.String {
 	}
 	for _, h := range s.run {
 		add(h.scriptSpec)
+	}
+	if s.smoke != nil {
+		add(s.smoke.scriptSpec)
 	}
 	return ids
 }

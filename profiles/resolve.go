@@ -99,11 +99,11 @@ func (p *Project) compose(t files.Tree, s *spec, sel Selection) *recipe.Recipe {
 	steps := resolveSteps(t, s, stepQuestion{side, r.App.Copy, public})
 	r.Build, r.LibraryPath, r.Bake, r.Run, r.CopyFrom = steps.build, steps.libraryPath, steps.bake, steps.run, steps.copyFrom
 	r = checkImage(t, s.checks, r, checksQuestion{requirements.Counting(direct, r.Platform, r.Python.Version), copies, p.file})
+	r.Smoke = resolveSmoke(t, s.smoke, smokeQuestion{r.App, len(r.Models) > 0, public, s.app})
 	runtime := requirements.StageQuestion{Tree: wide, Requires: r.Requires, Python: python, Py: py, Names: names, Profile: sel.Profile}
 	stages := resolveStages(t, s, sel.Target, runtime, stageQuestion{side, public, direct})
 	r.Testing, r.Dev, r.Requires = stages.testing, stages.dev, requirements.WithSources(r.Requires, stages.sources...)
 	leaks(t.Report, s, p.argPairs(sel))
-
 	return withInputs(t.Report, *r, s.base.glibc.Value)
 }
 

@@ -38,6 +38,7 @@ func leaks(report *yamldoc.Report, s *spec, args []yamldoc.Pair) {
 		}
 	}
 	stepLeaks(report, s)
+	smokeLeaks(report, s.smoke)
 	leaksOfCommand(report, a.entrypoint)
 	leaksOfCommand(report, a.command)
 	leaksOfStages(report, s, public)
@@ -151,7 +152,7 @@ func published(r *recipe.Recipe) []recipe.Pair {
 			places = append(places, recipe.Pair{Name: "variable " + p.Name + " of the " + s.Name, Value: p.Value})
 		}
 	}
-	return append(places,
+	return append(append(places, smokeTexts(r.Smoke)...),
 		recipe.Pair{Name: "entrypoint", Value: strings.Join(r.App.Entrypoint, " ")},
 		recipe.Pair{Name: "command", Value: strings.Join(r.App.Command, " ")},
 		recipe.Pair{Name: "base", Value: r.Base.Ref})

@@ -25,6 +25,7 @@ type spec struct {
 	checks       checksSpec
 	testing      *testingSpec // nil = the file has no such key
 	dev          *devSpec     // nil = the file has no such key
+	smoke        *smokeSpec   // nil = the file has no such key, or it is false
 	layers       layersSpec
 	copyFrom     []copyFromSpec
 	prune        pruneSpec
@@ -87,6 +88,7 @@ func specFields(d *yamldoc.Decoder, s *spec) yamldoc.Fields {
 			s.dev = &devSpec{}
 			decodeDev(d, n, s.dev)
 		},
+		"smoke":    func(n *yamldoc.Node) { s.smoke = decodeSmoke(d, n) },
 		"prune":    func(n *yamldoc.Node) { decodePrune(d, n, &s.prune) },
 		"bytecode": d.Flag(&s.bytecode, "bytecode"),
 		"models":   func(n *yamldoc.Node) { decodeModels(d, n, s) },

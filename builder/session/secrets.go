@@ -71,7 +71,7 @@ func Load(ctx context.Context, given []Secret, ca []byte, recipes []*recipe.Reci
 	return store, faults.Err()
 }
 
-// ForSteps checks that each secret and agent that the project's own steps name is there, and makes the headers for their sources.
+// ForSteps checks that each secret and agent that the project's own steps and the service check name is there, and makes the headers for their sources.
 func (s Store) ForSteps(recipes []*recipe.Recipe, agents []SSH) error {
 	var faults fault.List
 	told := map[string]bool{}
@@ -84,12 +84,12 @@ func (s Store) ForSteps(recipes []*recipe.Recipe, agents []SSH) error {
 			Hint("add --secret id=%s,env=VARIABLE or --secret id=%s,src=FILE", id, id))
 	}
 	for _, r := range recipes {
-		for _, step := range r.Steps() {
-			for _, secret := range step.Secrets {
-				if !secret.Optional {
-					need(step.Name, secret.ID)
-				}
+		for _, secret := range r.StepSecrets() {
+			if !secret.Optional {
+				need(secret.Who, secret.ID)
 			}
+		}
+		for _, step := range r.Steps() {
 			if step.SSH && len(agents) == 0 && !told["ssh"] {
 				told["ssh"] = true
 				faults = append(faults, fault.New(fault.Secret, "the %s needs an SSH agent, which was not given", step.Name).Hint("add --ssh default"))

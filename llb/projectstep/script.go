@@ -84,18 +84,20 @@ func (s Script) caVariables() []string {
 	})
 }
 
-// secrets mounts what the step may see, and each secret once more as a file for mlbuild-step, which masks its value in the output and searches what the
-// commands leave for it.
-func (s Script) secrets() ([]step.Secret, []bkllb.RunOption) {
+// secrets mounts what the step may see, and what mlbuild-step masks in the output and searches what the commands leave for.
+func (s Script) secrets() ([]step.Secret, []bkllb.RunOption) { return SecretMounts(s.Secrets, s.User) }
+
+// SecretMounts mounts secrets for a user, and each once more as a file for the program that runs the commands, which keeps its value out of what they print.
+func SecretMounts(secrets []recipe.StepSecret, u recipe.User) ([]step.Secret, []bkllb.RunOption) {
 	var opts []bkllb.RunOption
-	for _, x := range s.Secrets {
+	for _, x := range secrets {
 		if x.Env != "" {
 			opts = append(opts, bkllb.AddSecretWithDest(x.ID, nil, append(optional(x), bkllb.SecretAsEnvName(x.Env))...))
 		} else {
-			opts = append(opts, bkllb.AddSecret(x.File, append(optional(x), bkllb.SecretID(x.ID), bkllb.SecretFileOpt(s.User.UID, s.User.GID, 0o400))...))
+			opts = append(opts, bkllb.AddSecret(x.File, append(optional(x), bkllb.SecretID(x.ID), bkllb.SecretFileOpt(u.UID, u.GID, 0o400))...))
 		}
 	}
-	found, more := searchedSecrets(s.Script, s.User)
+	found, more := searchedSecrets(recipe.Script{Secrets: secrets}, u)
 	return found, append(opts, more...)
 }
 

@@ -36,6 +36,7 @@ type Recipe struct {
 	Checks      Checks       `json:"checks"`
 	Testing     *Testing     `json:"testing,omitempty"` // nil = the project has no such stage
 	Dev         *Dev         `json:"dev,omitempty"`     // nil = the project has no such stage
+	Smoke       *Smoke       `json:"smoke,omitempty"`   // how the service is tried; nil = it is not
 	Layers      LayerBudget  `json:"layers"`
 	Prune       Pruning      `json:"prune,omitzero"`     // what is left out of the packages
 	Bytecode    bool         `json:"bytecode,omitempty"` // packages and the project's files are compiled, in layers of their own

@@ -1,0 +1,4 @@
+// Package checktask says what the program mlbuild-check is told: a recipe and the config of its image come in, a value of package check comes out. Nothing is read and nothing is run.
+//
+// Start with service.go.
+package checktask
