@@ -98,7 +98,9 @@ func withPackagesAndFiles(r *recipe.Recipe, in given, layers ops.Layers, account
 	on := ground{all: layers, apart: apart.And(fetched...), environment: environmentLayers(r, in, table, other.steps, nil)}
 	layers = layers.And(bakeLayers(r, in, table, on)...).And(checked...)
 	layers = layers.And(appLayers(r, in, table, layers)...)
-	return layers.And(hookLayers(r, in, recipe.AfterApp, layers)...), nil
+	layers = layers.And(hookLayers(r, in, recipe.AfterApp, layers)...)
+	served, err := serviceLayers(r, in, table, layers)
+	return layers.And(served...), err
 }
 
 // mayCompile refuses what cannot become an image.
@@ -112,9 +114,13 @@ func mayCompile(r *recipe.Recipe, in given) error {
 	return install.CheckPackages(r, in.System)
 }
 
-// reserved is the number of layers that the budget keeps for models, for what the project's own steps make, for the check and for the project's files.
+// reserved is the number of layers that the budget keeps for models, for what the project's own steps make, for the checks and for the project's files.
 func reserved(r *recipe.Recipe, models int) int {
-	return models + len(r.Bake) + len(r.Run) + inEnvironmentCount(r) + 2
+	checks := 1
+	if r.Smoke != nil {
+		checks++
+	}
+	return models + len(r.Bake) + len(r.Run) + inEnvironmentCount(r) + checks + 1
 }
 
 // room returns the number of layers that the budget leaves to wheels and packages, over some that are there and under later ones; with bytecode each of them

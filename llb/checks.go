@@ -32,13 +32,13 @@ const (
 	checkDir    = "/run/mlbuild/check"
 	checkedDir  = "/run/mlbuild/checked"
 	checkedFile = "/checked"
-	checkedAt   = wheel.Venv + "/share/mlbuild/checked"
+	checkedAt   = wheel.Venv + "/share/mlbuild/checked" // a directory with a file for each check
 )
 
 // checkLayers returns the layer that says that the packages were checked: a file that is always the same, which the check of the layers below leaves where nothing is wrong. So there is no image
 // without the check, and a cache or a registry that has the layer for these very inputs stands for it. Nothing below has the project's own files: an edit checks nothing again.
 func checkLayers(r *recipe.Recipe, in given, table ops.DirTable, below ops.Layers) (ops.Layers, error) {
-	if in.Checks == NoChecks || len(in.Wheels) == 0 {
+	if in.Checks == NoChecks || len(in.Wheels) == 0 || in.Target == recipe.StageDev {
 		return nil, nil
 	}
 	task, err := json.Marshal(packagesTask(r, in))
@@ -57,18 +57,16 @@ func checkLayers(r *recipe.Recipe, in given, table ops.DirTable, below ops.Layer
 	for _, kv := range environment(r, in, r.User.Home, []recipe.Pair{{Name: "PYTHONDONTWRITEBYTECODE", Value: "1"}}) {
 		opts = append(opts, bkllb.AddEnv(kv.Name, kv.Value))
 	}
-	empty := bkllb.Scratch().File(bkllb.Mkdir("/out", 0o755, bkllb.WithUIDGID(r.User.UID, r.User.GID), bkllb.WithCreatedTime(wheel.ModTime)), s.Named("a directory for the result"))
-	done := root.Run(opts...).AddMount(checkedDir, empty, bkllb.SourcePath("/out"))
+	done := root.Run(opts...).AddMount(checkedDir, emptyResult(r.User, s), bkllb.SourcePath("/out"))
 	l := layerplan.Layer{Kind: layerplan.KindCheck, Name: "what is installed was run", Runs: "on the image without the project's files: the base and all packages are unpacked once for it, and it runs again when one of them changes"}
-	return ops.Layers{{Layer: l, State: checkedLayer(done, table, s)}}, nil
+	return ops.Layers{{Layer: l, State: checkedLayer(done, "packages", table, s)}}, nil
 }
 
-// checkedLayer is the check's result at its place, owned by root whoever ran the check.
-func checkedLayer(done bkllb.State, table ops.DirTable, s ops.Group) bkllb.State {
-	dir := wheel.Venv + "/share/mlbuild"
-	a := table.Mkdirs(dir)
-	a.Copy(done, "/out"+checkedFile, checkedAt, &bkllb.CopyInfo{Mode: ops.Chmod("0644")}, 0, 0)
-	a.Settle(s, table.Chain(dir))
+// checkedLayer is the result of a check at its place, owned by root whoever ran the check.
+func checkedLayer(done bkllb.State, name string, table ops.DirTable, s ops.Group) bkllb.State {
+	a := table.Mkdirs(checkedAt)
+	a.Copy(done, "/out"+checkedFile, checkedAt+"/"+name, &bkllb.CopyInfo{Mode: ops.Chmod("0644")}, 0, 0)
+	a.Settle(s, table.Chain(checkedAt))
 	return bkllb.Scratch().File(a.Last, s.Named("keep that it was checked"))
 }
 
