@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/mlbuild/mlbuild/llb/check"
 	"github.com/mlbuild/mlbuild/llb/check/packages"
@@ -64,7 +65,7 @@ func checkService(args []string) (int, error) {
 	if err := read(args[0], &run); err != nil {
 		return check.Broken, err
 	}
-	report, err := service.Check(context.Background(), run, service.Here{Env: os.Environ(), Out: os.Stdout})
+	report, err := service.Check(context.Background(), run, service.Here{Env: os.Environ(), Out: os.Stdout, Now: time.Now})
 	if err != nil {
 		return check.Broken, err
 	}

@@ -12,8 +12,9 @@ import (
 
 // Here is where a service runs.
 type Here struct {
-	Env []string  // of the service
-	Out io.Writer // gets the beginning of the service's log
+	Env []string         // of the service
+	Out io.Writer        // gets the beginning of the service's log
+	Now func() time.Time // the clock
 }
 
 // trial is a service while it is tried.
@@ -28,7 +29,7 @@ type trial struct {
 
 // Check runs the service and says what is wrong with it. All is over within run.Timeout and some seconds, whatever the service does. An error is a check that could not be made.
 func Check(ctx context.Context, run check.Run, here Here) (check.Report, error) {
-	began := time.Now()
+	began := here.Now()
 	hidden, err := readSecrets(run.Secrets)
 	if err != nil {
 		return check.Report{}, err
@@ -37,7 +38,7 @@ func Check(ctx context.Context, run check.Run, here Here) (check.Report, error) 
 	if len(report.Faults) == 0 {
 		report = try(ctx, run, here, hidden)
 	}
-	report.Seconds = rounded(time.Since(began))
+	report.Seconds = rounded(here.Now().Sub(began))
 	return hidden.inReport(report), nil
 }
 
@@ -61,7 +62,7 @@ func try(ctx context.Context, run check.Run, here Here, hidden secrets) (report 
 
 // start starts the image's command.
 func (t *trial) start() *check.Fault {
-	t.began = time.Now()
+	t.began = t.here.Now()
 	write, err := t.log.pipe()
 	if err != nil {
 		return fault("the service's log cannot be read: %v", err)
@@ -80,7 +81,7 @@ func (t *trial) ask(ctx context.Context) (report check.Report) {
 		report.Faults = append(report.Faults, *f)
 		return report
 	}
-	report.Healthy = rounded(time.Since(t.began))
+	report.Healthy = rounded(t.since(t.began))
 	if t.run.Ends {
 		return report
 	}
@@ -97,6 +98,9 @@ func (t *trial) ask(ctx context.Context) (report check.Report) {
 	}
 	return report
 }
+
+// since is the time that has passed.
+func (t *trial) since(then time.Time) time.Duration { return t.here.Now().Sub(then) }
 
 // fault is one of a service, with a sentence.
 func fault(format string, args ...any) *check.Fault {

@@ -109,7 +109,7 @@ func (c *children) killGroup(one *child) {
 
 // killAll kills all processes below this one, and waits until they are gone, for two seconds at most.
 func (c *children) killAll() {
-	for end := time.Now().Add(2 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for range 400 {
 		left := descendants(os.Getpid())
 		if len(left) == 0 {
 			return
@@ -117,6 +117,7 @@ func (c *children) killAll() {
 		for _, p := range left {
 			_ = syscall.Kill(p.pid, syscall.SIGKILL)
 		}
+		time.Sleep(5 * time.Millisecond)
 	}
 }
 

@@ -39,7 +39,7 @@ func checkHere(text string) int {
 	if err := json.Unmarshal([]byte(text), &run); err != nil {
 		panic(err)
 	}
-	report, err := Check(context.Background(), run, Here{os.Environ(), os.Stdout})
+	report, err := Check(context.Background(), run, Here{os.Environ(), os.Stdout, time.Now})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return check.Broken

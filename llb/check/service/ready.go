@@ -77,7 +77,7 @@ func (t *trial) pause(w wait, d time.Duration) *check.Fault {
 // endedEarly says how a service ended that should not have.
 func (t *trial) endedEarly(before string) *check.Fault {
 	s := t.main.status
-	f := fault("the service ended by itself %s after %s%s", ending(s), span(time.Since(t.began)), before)
+	f := fault("the service ended by itself %s after %s%s", ending(s), span(t.since(t.began)), before)
 	switch {
 	case s.Exited() && s.ExitStatus() == 0:
 		return f.Hint("a service goes on until it is stopped; a command that is none is checked by smoke: {ends: true}")
@@ -101,7 +101,7 @@ func (t *trial) endsByItself(w wait) *check.Fault {
 	switch err := t.sleep(w, seconds(t.run.Timeout)); {
 	case t.main.ended():
 		if s := t.main.status; !s.Exited() || s.ExitStatus() != 0 {
-			return fault("the command ended %s after %s", ending(s), span(time.Since(t.began)))
+			return fault("the command ended %s after %s", ending(s), span(t.since(t.began)))
 		}
 		return nil
 	case err != nil:
@@ -156,16 +156,16 @@ func (t *trial) healthy(w wait) *check.Fault {
 	}
 	failures, due := 0, next(t.began)
 	for pause := 30 * time.Millisecond; ; pause = min(pause*3/2, time.Second) {
-		late := t.sleep(w, max(0, min(pause, time.Until(due))))
+		late := t.sleep(w, max(0, min(pause, due.Sub(t.here.Now()))))
 		if f := t.over(w.ctx, ", before its health check passed"); f != nil {
 			return f
 		}
-		asked := time.Now()
+		asked := t.here.Now()
 		p := t.probe(w.ctx)
 		if p.err == nil {
 			return nil
 		}
-		if now := time.Now(); !now.Before(due) {
+		if now := t.here.Now(); !now.Before(due) {
 			if due = next(now); asked.Sub(t.began) >= seconds(h.StartPeriod) {
 				failures++
 			}
@@ -175,7 +175,7 @@ func (t *trial) healthy(w wait) *check.Fault {
 			return f
 		case failures >= h.Retries:
 			return t.unhealthy(p, failures)
-		case late != nil || time.Since(t.began) >= seconds(t.run.Start):
+		case late != nil || t.since(t.began) >= seconds(t.run.Start):
 			return t.neverHealthy(p)
 		}
 	}
@@ -208,7 +208,7 @@ func (t *trial) probe(ctx context.Context) probe {
 		printed <- string(data)
 		_, _ = io.Copy(io.Discard, read)
 	}()
-	limit := time.NewTimer(min(seconds(t.run.Health.Timeout), max(0, seconds(t.run.Start)-time.Since(t.began))+time.Second))
+	limit := time.NewTimer(min(seconds(t.run.Health.Timeout), max(0, seconds(t.run.Start)-t.since(t.began))+time.Second))
 	defer limit.Stop()
 	select {
 	case <-one.done:
@@ -233,7 +233,7 @@ func (t *trial) probe(ctx context.Context) probe {
 func (t *trial) unhealthy(p probe, failures int) *check.Fault {
 	h := t.run.Health
 	f := fault("its health check failed %d times in a row by %s after the start, which makes the service unhealthy (interval %s, start period %s): %s", failures,
-		span(time.Since(t.began)), span(seconds(h.Interval)), span(seconds(h.StartPeriod)), said(p))
+		span(t.since(t.began)), span(seconds(h.Interval)), span(seconds(h.StartPeriod)), said(p))
 	return t.whyUnhealthy(f).Hint("app: {healthcheck: {start_period: 60s}} gives it time to start")
 }
 

@@ -57,20 +57,20 @@ func (t *trial) stop(ctx context.Context) (took time.Duration, notes []string, f
 	if !ok {
 		return 0, nil, fault("the image's stop signal %s is none of Linux", t.run.Signal).Hint("for example app: {stop_signal: SIGTERM}")
 	}
-	cares, sent := catches(t.main.pid, sig), time.Now()
+	cares, sent := catches(t.main.pid, sig), t.here.Now()
 	t.children.signal(t.main, sig)
 	timer := time.NewTimer(seconds(t.run.Grace))
 	defer timer.Stop()
 	select {
 	case <-t.main.done:
 	case <-ctx.Done():
-		return time.Since(sent), nil, t.tooLate()
+		return t.since(sent), nil, t.tooLate()
 	case <-timer.C:
-		return time.Since(sent), nil, fault("the service did not end within %s of %s", span(seconds(t.run.Grace)), signalName(sig)).
+		return t.since(sent), nil, fault("the service did not end within %s of %s", span(seconds(t.run.Grace)), signalName(sig)).
 			Hint("have it handle " + signalName(sig) + ", or name in app.stop_signal the one that it handles; smoke: {stop: 30s} gives it more time").
 			Hint("a shell does not pass signals on: exec before the last command of a script")
 	}
-	took = time.Since(sent)
+	took = t.since(sent)
 	if !t.clean(sig) {
 		f = fault("the service ended %s when it was stopped by %s", ending(t.main.status), signalName(sig)).
 			Hint(fmt.Sprintf("if that is how it ends: smoke: {exit: [%d]}", exitCode(t.main.status)))
