@@ -38,7 +38,7 @@ func Compile(r *recipe.Recipe, in Inputs) (*Graph, error) {
 	return m.graph()
 }
 
-// Layers returns one definition for each layer of Compile's plan, in its order and with its cache keys: what a cache is exported from. BuildKit
+// Layers returns one definition for each layer of Compile's plan that a later build may have, in its order and with its cache keys: what a cache is exported from. BuildKit
 // exports the chain of a merge with every combination of the codecs that the daemon has blobs of (cache/remote.go, GetRemotes), and
 // whoever imports it takes one of them: a layer that was once loaded uncompressed or pushed as gzip would come back as such
 // in later images. A layer alone has one zstd blob. The errors are Compile's.
@@ -47,13 +47,16 @@ func Layers(r *recipe.Recipe, in Inputs) ([]*pb.Definition, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := make([]*pb.Definition, len(m.layers))
-	for i, l := range m.layers {
+	var all []*pb.Definition
+	for _, l := range m.layers {
+		if l.Kind == layerplan.KindService {
+			continue // no later build has the same files, and the check would be run for the cache alone
+		}
 		def, _, err := ops.Marshal(l.State, m.in.platform, "layer "+l.Name+" of "+r.Profile)
 		if err != nil {
 			return nil, err
 		}
-		all[i] = def
+		all = append(all, def)
 	}
 	return all, nil
 }

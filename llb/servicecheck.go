@@ -43,7 +43,7 @@ func serviceLayers(r *recipe.Recipe, in given, table ops.DirTable, below ops.Lay
 		opts = append(opts, bkllb.AddEnv(kv.Name, kv.Value))
 	}
 	done := merged(r, in, below).Run(append(opts, mounts...)...).AddMount(checkedDir, emptyResult(r.User, s), bkllb.SourcePath("/out"))
-	l := layerplan.Layer{Kind: layerplan.KindCheck, Name: "the service was tried", Runs: "on the whole image: every layer is unpacked once for it, and it runs again when anything changes"}
+	l := layerplan.Layer{Kind: layerplan.KindService, Name: "the service was tried", Runs: "on the whole image: every layer is unpacked once for it, and it runs again when anything changes"}
 	return ops.Layers{{Layer: l, State: checkedLayer(done, "service", table, s)}}, nil
 }
 

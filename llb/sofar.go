@@ -34,7 +34,7 @@ func merged(r *recipe.Recipe, in given, layers ops.Layers) bkllb.State {
 
 // withoutChecks leaves out what only says that the image was checked: nothing waits for that but the image itself.
 func withoutChecks(layers ops.Layers) ops.Layers {
-	return slices.DeleteFunc(slices.Clone(layers), func(l ops.Layer) bool { return l.Kind == layerplan.KindCheck })
+	return slices.DeleteFunc(slices.Clone(layers), func(l ops.Layer) bool { return l.Kind == layerplan.KindCheck || l.Kind == layerplan.KindService })
 }
 
 // imageSoFar is the image so far with its layers in their order. Where the project's files are the last of them, they are copied over the rest.

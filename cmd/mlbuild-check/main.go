@@ -20,8 +20,11 @@ import (
 	"github.com/mlbuild/mlbuild/llb/check/service"
 )
 
-// checked is what OUTDIR/checked holds.
-const checked = "checked by mlbuild: packages, imports, libraries, frameworks\n"
+// What OUTDIR/checked holds.
+const (
+	checked = "checked by mlbuild: packages, imports, libraries, frameworks\n"
+	tried   = "checked by mlbuild: the service\n"
+)
 
 func main() {
 	code, err := command(os.Args[1:])
@@ -54,7 +57,7 @@ func checkPackages(args []string) (int, error) {
 		return check.Broken, err
 	}
 	report := packages.Check(context.Background(), q, os.Environ(), os.Stderr)
-	return conclude(report, args[1])
+	return conclude(report, args[1], checked)
 }
 
 func checkService(args []string) (int, error) {
@@ -69,7 +72,7 @@ func checkService(args []string) (int, error) {
 	if err != nil {
 		return check.Broken, err
 	}
-	return concludeWith(report, filepath.Join(args[1], "service.json"), report.JSON())
+	return conclude(report, args[1], tried)
 }
 
 // read decodes JSON, or the file that "@FILE" names.
@@ -84,20 +87,14 @@ func read(arg string, into any) error {
 	return json.Unmarshal(data, into)
 }
 
-// conclude prints the report, and writes the result where it has no faults.
-func conclude(report check.Report, out string) (int, error) {
-	return concludeWith(report, filepath.Join(out, "checked"), checked)
-}
-
-// concludeWith is conclude with a file and what it gets.
-func concludeWith(report check.Report, file, text string) (int, error) {
+// conclude prints the report, and writes the result where it has no faults: a text that is always the same.
+func conclude(report check.Report, out, text string) (int, error) {
+	fmt.Fprintln(os.Stderr, report.Line())
 	if len(report.Faults) > 0 {
-		fmt.Fprintln(os.Stderr, report.Line())
 		return check.Failed, nil
 	}
-	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(out, "checked"), []byte(text), 0o644); err != nil {
 		return check.Broken, err
 	}
-	fmt.Fprintln(os.Stderr, report.Line())
 	return 0, nil
 }

@@ -22,6 +22,7 @@ const (
 	KindBake     Kind = "bake"     // files that the project's code made
 	KindApp      Kind = "app"      // the project's files, and their bytecode
 	KindRun      Kind = "run"      // what commands on the image changed
+	KindService  Kind = "service"  // a file that says that the image's service was tried
 	KindTests    Kind = "tests"    // the project's tests
 	KindDev      Kind = "dev"      // what developers have beside the runtime
 )

@@ -37,8 +37,10 @@ type Layer struct {
 	Size int64      `json:"size,omitempty"` // bytes of the wheels or packages as downloaded, the part's share; 0 = unknown
 }
 
-// FromContext reports whether the layer is made of files that the client sends, and of nothing that took work.
-func (l Layer) FromContext() bool { return l.Kind == KindApp || l.Kind == KindTests }
+// FromContext reports whether the layer is made of files that the client sends, and of nothing that took work which a cache could save: a service is tried again after every edit.
+func (l Layer) FromContext() bool {
+	return l.Kind == KindApp || l.Kind == KindTests || l.Kind == KindService
+}
 
 // PlanWheels decides which wheel goes into which layer: a large one, and one of unknown size, has a layer of its own; a very
 // large one is split; the others share bins by a hash of their name, so that adding or bumping one package touches one layer.
