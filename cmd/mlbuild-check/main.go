@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/mlbuild/mlbuild/llb/check"
 	"github.com/mlbuild/mlbuild/llb/check/packages"
@@ -48,7 +49,9 @@ func checkPackages(args []string) (int, error) {
 	if err := read(args[0], &q); err != nil {
 		return check.Broken, err
 	}
+	began := time.Now()
 	report := packages.Check(context.Background(), q, os.Environ(), os.Stderr)
+	report.Seconds = time.Since(began).Round(time.Millisecond).Seconds()
 	return conclude(report, args[1])
 }
 
