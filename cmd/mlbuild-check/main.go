@@ -56,7 +56,9 @@ func checkPackages(args []string) (int, error) {
 	if err := read(args[0], &q); err != nil {
 		return check.Broken, err
 	}
+	began := time.Now()
 	report := packages.Check(context.Background(), q, os.Environ(), os.Stderr)
+	report.Seconds = time.Since(began).Round(time.Millisecond).Seconds()
 	return conclude(report, args[1], checked)
 }
 

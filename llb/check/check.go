@@ -30,6 +30,8 @@ type Package struct {
 	Name    string `json:"name"`              // normalized (PEP 503)
 	Version string `json:"version,omitempty"` // "" = only its build knows
 	Direct  bool   `json:"direct,omitempty"`  // the project names it: it has to import
+	// Extras are those that the project asks for of it, so that what they require has to be there.
+	Extras []string `json:"extras,omitempty"`
 }
 
 // Module is a module, or what may be one, that a file of the project imports.

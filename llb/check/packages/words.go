@@ -1,0 +1,83 @@
+package packages
+
+import (
+	"cmp"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/mlbuild/mlbuild/llb/check/loader"
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
+)
+
+var (
+	// glibcMissing is what glibc's loader says of a file that is not there (elf/dl-load.c), and cffi of a library that it does not find.
+	glibcMissing = lazyregexp.New(`([^\s:'"()]+): cannot open shared object file`)
+	// muslMissing is what musl's loader says (ldso/dynlink.c).
+	muslMissing = lazyregexp.New(`Error loading shared library ([^\s:'"()]+): No such file`)
+)
+
+// missingLibrary returns the shared library that a message of a loader names, by its file name, "" if it is of none.
+func missingLibrary(text string) string {
+	found := ""
+	for _, m := range slices.Concat(glibcMissing.FindAllStringSubmatch(text, -1), muslMissing.FindAllStringSubmatch(text, -1)) {
+		if name := path.Base(m[1]); strings.Contains(name, ".so") {
+			return name
+		} else if found == "" {
+			found = name
+		}
+	}
+	return found
+}
+
+// noDevice are words by which libraries say that there is no accelerator, or no driver for one: the messages of cudaErrorNoDevice, cudaErrorInsufficientDriver and their like of
+// HIP, of NVML, torch, triton, CuPy, TensorRT and vLLM.
+var noDevice = []string{
+	"no CUDA-capable device", "no ROCm-capable device", "Found no NVIDIA driver", "CUDA driver version is insufficient", "cudaErrorNoDevice", "cudaErrorInsufficientDriver",
+	"hipErrorNoDevice", "CUDA_ERROR_NO_DEVICE", "No CUDA GPUs are available", "No HIP GPUs are available", "NVML Shared Library Not Found", "NVMLError", "0 active drivers",
+	"CUDA initialization: ", "Failed to infer device type", "no NVIDIA GPU", "No NVIDIA GPU", "CUDA driver is not found", "No CUDA runtime is found",
+}
+
+// needsDevice reports whether a message says that there is no accelerator here.
+func needsDevice(text string) bool {
+	if slices.ContainsFunc(noDevice, func(words string) bool { return strings.Contains(text, words) }) {
+		return true
+	}
+	return loader.Driver(missingLibrary(text))
+}
+
+// minSecret is how long a value has to be to be looked for, in bytes: a shorter one is part of any text.
+const minSecret = 4
+
+// secretsOf returns the values of variables that look like secrets by their names, the longest first.
+func secretsOf(env []string) []string {
+	var values []string
+	for _, v := range env {
+		name, value, _ := strings.Cut(v, "=")
+		name = strings.ToUpper(name)
+		if !slices.ContainsFunc([]string{"KEY", "TOKEN", "SECRET", "PASSWORD"}, func(end string) bool { return strings.HasSuffix(name, end) }) {
+			continue
+		}
+		for _, part := range append(strings.Split(value, "\n"), value) {
+			if part = strings.TrimSpace(part); len(part) >= minSecret {
+				values = append(values, part)
+			}
+		}
+	}
+	slices.SortFunc(values, func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) })
+	return slices.Compact(values)
+}
+
+// mask puts stars in the place of secrets. The beginning of a text may be the end of one that was cut.
+func mask(text string, secrets []string) string {
+	for _, s := range secrets {
+		text = strings.ReplaceAll(text, s, "***")
+		for n := len(s) - 1; n >= minSecret; n-- {
+			if strings.HasPrefix(text, s[len(s)-n:]) {
+				text = "***" + text[n:]
+				break
+			}
+		}
+	}
+	return text
+}
