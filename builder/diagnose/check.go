@@ -2,12 +2,15 @@ package diagnose
 
 import (
 	"fmt"
+	"path"
+	"slices"
 	"strings"
 
 	"github.com/mlbuild/mlbuild/llb/check"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // checkFaults are what a check of the image has found, nil for another step, and where the check itself broke.
@@ -19,25 +22,77 @@ func (b Build) checkFaults(step ops.Step, output string, err error) error {
 	if !ok {
 		return nil
 	}
-	var faults fault.List
-	for _, wrong := range report.Faults {
-		f := CheckFault(wrong, b.Profile, b.Suite)
+	faults := CheckFaults(report.Faults, b.Profile, b.Suite)
+	for _, f := range faults {
 		f.Err = err
-		faults = append(faults, f)
 	}
 	return faults.Err()
 }
 
-// CheckFault says what a check has found to be wrong with the image of a profile, and what to do. suite is the base's release of Debian, "" = unknown.
-func CheckFault(w check.Fault, profile, suite string) *fault.Fault {
+// CheckFaults say what a check has found to be wrong with the image of a profile, and what to do. All libraries that a package lacks are one fault. suite is the base's release of Debian,
+// "" = unknown.
+func CheckFaults(all []check.Fault, profile, suite string) (faults fault.List) {
+	lacking := lackingOf(all)
+	for _, w := range all {
+		switch libraries := lacking[w.Package]; {
+		case w.Library == "":
+			faults = append(faults, checkFault(w, profile))
+		case libraries != nil:
+			faults = append(faults, libraryFault(w, libraries, profile, suite))
+			delete(lacking, w.Package)
+		}
+	}
+	return faults
+}
+
+// lackingOf maps packages to the libraries that they lack, in the order in which they were found.
+func lackingOf(all []check.Fault) map[string][]string {
+	lacking := map[string][]string{}
+	for _, w := range all {
+		if w.Library != "" && !slices.Contains(lacking[w.Package], w.Library) {
+			lacking[w.Package] = append(lacking[w.Package], w.Library)
+		}
+	}
+	return lacking
+}
+
+// libraryFault is a package that lacks some libraries; w is the first of what was found.
+func libraryFault(w check.Fault, libraries []string, profile, suite string) *fault.Fault {
+	what := named(w.Package, w.Module) + " cannot be imported, because"
+	if w.Kind == check.Library {
+		what = path.Base(w.File) + " of " + w.Package + " cannot be loaded, because"
+	}
+	f := fault.New(check.Code, "the image of profile %s does not work: %s the image has no %s", profile, what, strings.Join(libraries, ", "))
+	if sister := headless[w.Package]; sister != "" {
+		f.Hint("%s is the same without windows, and needs none of them", sister)
+	}
+	var debs, unknown []string
+	for _, l := range libraries {
+		if deb, ok := compat.DebianOf(l, suite); ok {
+			debs = append(debs, deb)
+		} else {
+			unknown = append(unknown, l)
+		}
+	}
+	if debs != nil {
+		f.Hint("Debian has it: system: {runtime: [%s]}", strings.Join(recipe.SortedUnique(debs), ", "))
+	}
+	if unknown != nil {
+		f.Hint("name the Debian package that has %s in system: {runtime: […]}, or the Python package that brings it in the requirements", strings.Join(unknown, ", "))
+	}
+	return f.Hint("if the image can do without: checks: {lacking: [%s]}", strings.Join(libraries, ", "))
+}
+
+// checkFault is one thing that is wrong.
+func checkFault(w check.Fault, profile string) *fault.Fault {
 	f := fault.New(check.Code, "the image of profile %s does not work: %s", profile, saidOf(w))
-	if w.Output != "" {
+	if w.Output != "" && w.Kind != check.NoModule {
 		f.Message += ":\n" + LastLines(w.Output, 15)
 	}
 	if w.Kind == check.NoModule {
 		f = f.In(fault.Position{File: w.File, Line: w.Line})
 	}
-	for _, hint := range hintsOf(w, suite) {
+	for _, hint := range hintsOf(w) {
 		f.Hint("%s", hint)
 	}
 	return f
@@ -47,12 +102,7 @@ func CheckFault(w check.Fault, profile, suite string) *fault.Fault {
 func saidOf(w check.Fault) string {
 	switch w.Kind {
 	case check.Import:
-		if w.Library != "" {
-			return fmt.Sprintf("%s cannot be imported, because its library %s is not in the image", named(w.Package, w.Module), w.Library)
-		}
 		return fmt.Sprintf("%s cannot be imported: %s", named(w.Package, w.Module), w.Text)
-	case check.Library:
-		return fmt.Sprintf("%s of %s needs the library %s, which is not in the image", w.File, w.Package, w.Library)
 	case check.Missing:
 		return fmt.Sprintf("%s is not installed", w.Package)
 	case check.Version:
@@ -88,12 +138,9 @@ var headless = map[string]string{
 }
 
 // hintsOf says what to do.
-func hintsOf(w check.Fault, suite string) (hints []string) {
+func hintsOf(w check.Fault) (hints []string) {
 	switch w.Kind {
-	case check.Import, check.Library:
-		if w.Library != "" {
-			return libraryHints(w, suite)
-		}
+	case check.Import:
 		if missing, ok := strings.CutPrefix(w.Text, "ModuleNotFoundError: No module named "); ok {
 			hints = append(hints, fmt.Sprintf("it needs %s and does not require it: name the package that has it in the requirements", strings.Trim(missing, `'"`)))
 		}
@@ -112,17 +159,4 @@ func hintsOf(w check.Fault, suite string) (hints []string) {
 		return []string{"see what brings it: mlbuild plan; a step or a file in the environment may be in its place"}
 	}
 	return nil
-}
-
-// libraryHints name the Debian package that has a library.
-func libraryHints(w check.Fault, suite string) (hints []string) {
-	if sister := headless[w.Package]; sister != "" {
-		hints = append(hints, fmt.Sprintf("%s is the same without windows, and needs no such library", sister))
-	}
-	if deb, ok := compat.DebianOf(w.Library, suite); ok {
-		hints = append(hints, fmt.Sprintf("it is in Debian's package %s: system: {runtime: [%s]}", deb, deb))
-	} else {
-		hints = append(hints, "name the Debian package that has it in system: {runtime: […]}, or the Python package that brings it in the requirements")
-	}
-	return append(hints, fmt.Sprintf("if the image can do without it: checks: {lacking: [%s]}", w.Library))
 }
