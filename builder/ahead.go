@@ -50,7 +50,7 @@ func (g keptGateway) ResolveSourceMetadata(ctx context.Context, op *pb.SourceOp,
 
 // decideAhead decides what is to be made of a variant of which the daemon need be asked nothing, nil where it must be asked: whatever is wrong it says when it is.
 func (m *imageBuild) decideAhead(ctx context.Context) *made {
-	all, err := m.decide(ctx, keptGateway{images: m.kept(nil)}, attempt{How: publish.How{Late: m.holdsTags()}})
+	all, err := m.decide(ctx, keptGateway{images: m.kept(nil)}, attempt{How: publish.How{Late: m.holdsTags(m.publish.Options)}})
 	if err != nil {
 		return nil
 	}
@@ -65,7 +65,7 @@ func (m *imageBuild) idle(all made) bool {
 
 // decidedAhead reports whether an attempt is what was decided ahead.
 func (m *imageBuild) decidedAhead(how attempt) bool {
-	first := attempt{How: publish.How{Late: m.holdsTags()}}
+	first := attempt{How: publish.How{Late: m.holdsTags(m.publish.Options)}}
 	return how == first && m.ahead != nil
 }
 

@@ -48,6 +48,16 @@ type Inputs struct {
 	NoCache   ops.NoCache  // their steps run again
 }
 
+// Checks says which checks stand before an image.
+type Checks int
+
+// The checks.
+const (
+	NoChecks      Checks = iota
+	CheckPackages        // that what is installed works
+	CheckAll             // also that the project's own files find their packages, the configuration its programs, and that the service does what the project says of it
+)
+
 // given are the inputs of one image: Target, Interpreter and Env are those that hold.
 type given struct {
 	Inputs

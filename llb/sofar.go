@@ -7,6 +7,8 @@ import (
 
 	bkllb "github.com/moby/buildkit/client/llb"
 
+	"github.com/mlbuild/mlbuild/llb/checkstep"
+	"github.com/mlbuild/mlbuild/llb/checktask"
 	"github.com/mlbuild/mlbuild/llb/layerplan"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/llb/wheel"
@@ -61,4 +63,25 @@ func environment(r *recipe.Recipe, in given, home string, command []recipe.Pair)
 	}
 	slices.SortFunc(all, func(a, b recipe.Pair) int { return cmp.Compare(a.Name, b.Name) })
 	return all
+}
+
+// checkLayers returns the layer that says that the packages were checked, on the layers below. None of these has the project's own files: an edit checks nothing again.
+func checkLayers(r *recipe.Recipe, in given, table ops.DirTable, below ops.Layers) (ops.Layers, error) {
+	if in.Checks == NoChecks || len(in.Wheels) == 0 || in.Target == recipe.StageDev {
+		return nil, nil
+	}
+	s := checkstep.Subject{Root: mergedStates(r, append(baseStates(in), below.States()...)), User: r.User, Table: table, Setting: in.setting()}
+	s.Env = environment(r, in, r.User.Home, []recipe.Pair{{Name: "PYTHONDONTWRITEBYTECODE", Value: "1"}})
+	l, err := checkstep.Packages(s, checktask.Packages(r, in.Wheels, in.CUDA, in.Checks == CheckAll))
+	return ops.Layers{l}, err
+}
+
+// serviceLayers returns the layer that says that the image's service was tried, on the whole image.
+func serviceLayers(r *recipe.Recipe, in given, table ops.DirTable, below ops.Layers) (ops.Layers, error) {
+	if in.Checks != CheckAll || r.Smoke == nil || in.Target != recipe.StageRuntime {
+		return nil, nil
+	}
+	s := checkstep.Subject{Root: merged(r, in, below), Env: environment(r, in, r.User.Home, r.Smoke.Env), User: r.User, Table: table, Setting: in.setting()}
+	l, err := checkstep.Service(s, checktask.Service(r, image{recipe: r, in: in}.config(nil).Config), r.Smoke.Secrets)
+	return ops.Layers{l}, err
 }
