@@ -24,7 +24,7 @@ var rooms = []string{
 	"profiles/compat", "profiles/projectdir", "profiles/files", "profiles/imports", "profiles/requirements", "profiles", "profiles/scaffold",
 
 	"llb/counts", "llb/scripts", "llb/account", "llb/wheel", "llb/wheel/wheeltest", "llb/deb", "llb/deb/debtest", "llb/deb/state", "llb/deb/script", "llb/deb/ldcache", "llb/step", "llb/step/runner",
-	"llb/check", "llb/check/loader", "llb/check/loader/elftest", "llb/check/packages",
+	"llb/check", "llb/check/loader", "llb/check/loader/elftest", "llb/check/packages", "llb/check/service",
 	"llb/helper", "llb/helper/plain", "llb/layerplan", "llb/llbtest/plantest", "llb/ops", "llb/query", "llb/models", "llb/install", "llb/wheelbuild", "llb/projectstep", "llb/checktask", "llb/outline", "llb/llbtest", "llb",
 
 	"builder/limits", "builder/statefile", "builder/kept", "builder/login", "builder/daemon", "builder/trust", "builder/registry", "builder/localfs", "builder/session", "builder/diagnose", "builder/lookup", "builder/publish", "builder/buildertest", "builder",

@@ -1,8 +1,9 @@
 // Mlbuild-check runs an image where it was built and says whether it works. See package llb/check.
 //
 //	mlbuild-check packages JSON OUTDIR    check.Packages; "@FILE" in place of the JSON reads it from there
+//	mlbuild-check service JSON OUTDIR     check.Run, as the first process of a container
 //
-// Its last line on stderr is the report. Where all is well, OUTDIR/checked is written, with the same bytes whatever was checked.
+// Its last line on stderr is the report. Where all is well, packages writes OUTDIR/checked, with the same bytes whatever was checked, and service OUTDIR/service.json, the report.
 package main
 
 import (
@@ -16,6 +17,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/llb/check"
 	"github.com/mlbuild/mlbuild/llb/check/packages"
+	"github.com/mlbuild/mlbuild/llb/check/service"
 )
 
 // checked is what OUTDIR/checked holds.
@@ -37,6 +39,8 @@ func command(args []string) (int, error) {
 	switch args[0] {
 	case "packages":
 		return checkPackages(args[1:])
+	case "service":
+		return checkService(args[1:])
 	}
 	return check.Broken, fmt.Errorf("unknown command %q", args[0])
 }
@@ -55,6 +59,21 @@ func checkPackages(args []string) (int, error) {
 	return conclude(report, args[1])
 }
 
+func checkService(args []string) (int, error) {
+	if len(args) != 2 {
+		return check.Broken, fmt.Errorf("service: what in JSON, and the directory of the result")
+	}
+	var run check.Run
+	if err := read(args[0], &run); err != nil {
+		return check.Broken, err
+	}
+	report, err := service.Check(context.Background(), run, service.Here{Env: os.Environ(), Out: os.Stdout, Now: time.Now})
+	if err != nil {
+		return check.Broken, err
+	}
+	return concludeWith(report, filepath.Join(args[1], "service.json"), report.JSON())
+}
+
 // read decodes JSON, or the file that "@FILE" names.
 func read(arg string, into any) error {
 	data := []byte(arg)
@@ -69,11 +88,16 @@ func read(arg string, into any) error {
 
 // conclude prints the report, and writes the result where it has no faults.
 func conclude(report check.Report, out string) (int, error) {
+	return concludeWith(report, filepath.Join(out, "checked"), checked)
+}
+
+// concludeWith is conclude with a file and what it gets.
+func concludeWith(report check.Report, file, text string) (int, error) {
 	if len(report.Faults) > 0 {
 		fmt.Fprintln(os.Stderr, report.Line())
 		return check.Failed, nil
 	}
-	if err := os.WriteFile(filepath.Join(out, "checked"), []byte(checked), 0o644); err != nil {
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 		return check.Broken, err
 	}
 	fmt.Fprintln(os.Stderr, report.Line())

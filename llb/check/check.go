@@ -86,9 +86,17 @@ type Fault struct {
 	There    string `json:"there,omitempty"`    // the version, or what there is in place of what was promised
 	Want     string `json:"want,omitempty"`     // what was promised
 	Text     string `json:"text,omitempty"`     // the last words of what failed: "ImportError: …"
-	Output   string `json:"output,omitempty"`   // the end of what it printed, at most 4 KiB
+	Output   string `json:"output,omitempty"`   // the end of what it printed, at most 4 KiB; of Service the last 50 lines, at most 16 KiB
+	// Hints say what to do, where only the check knows it.
+	Hints []string `json:"hints,omitempty"`
 	// Raised is the exception's type with its module's name where it is not a builtin: "ModuleNotFoundError".
 	Raised string `json:"raised,omitempty"`
+}
+
+// Hint adds what to do, and returns f.
+func (f *Fault) Hint(text string) *Fault {
+	f.Hints = append(f.Hints, text)
+	return f
 }
 
 // Report is how a check ended.
@@ -109,19 +117,24 @@ type Report struct {
 const Answer = "mlbuild-check: "
 
 // Line returns the report as the program prints it.
-func (r Report) Line() string {
+func (r Report) Line() string { return Answer + r.JSON() }
+
+// JSON returns the report as JSON on one line.
+func (r Report) JSON() string {
 	data, _ := json.Marshal(r) //nolint:errchkjson // texts, numbers and lists of them always encode
-	return Answer + string(data)
+	return string(data)
 }
 
-// ReadAnswer returns the report in what the program printed, false where there is none.
+// ReadAnswer returns the report in what the program printed, false where there is none. What looks like one inside of the report itself, as a service's log may, is none.
 func ReadAnswer(output string) (r Report, ok bool) {
-	at := strings.LastIndex(output, Answer)
-	if at < 0 {
-		return r, false
+	for at := strings.LastIndex(output, Answer); at >= 0; at = strings.LastIndex(output[:at], Answer) {
+		line, _, _ := strings.Cut(output[at+len(Answer):], "\n")
+		var found Report
+		if json.Unmarshal([]byte(line), &found) == nil {
+			return found, true
+		}
 	}
-	line, _, _ := strings.Cut(output[at+len(Answer):], "\n")
-	return r, json.Unmarshal([]byte(line), &r) == nil
+	return r, false
 }
 
 // The program's exit codes beside 0, all is well.
@@ -136,7 +149,8 @@ type Run struct {
 	Dir     string   `json:"dir"`     // the working directory
 	Health  *Health  `json:"health,omitempty"`
 	Start   float64  `json:"start"` // seconds in which the service has to be ready
-	// Ports are those of which one has to listen where there is no health check, TCP; none = it is enough that the command runs, or ended with 0 where Ends.
+	// Ports are the image's TCP ports. Where there is no health check one of them has to listen; none = it is enough that the command runs, or ended with 0 where Ends. None may listen on
+	// loopback alone.
 	Ports    []int     `json:"ports,omitempty"`
 	Requests []Request `json:"requests,omitempty"`
 	Signal   string    `json:"signal"`         // that stops it: "SIGTERM", or a number
