@@ -14,18 +14,23 @@ import (
 // shownOfAnswer is how much of an answer a message has, in bytes.
 const shownOfAnswer = 200
 
-// requests asks what the project wants asked, in order. One that has no answer ends it; a wrong answer does not.
-func (t *trial) requests(ctx context.Context) (faults []check.Fault) {
+// requests asks what the project wants asked, in order. One that has no answer is the last; a wrong answer is not. over says that the service has ended, or the check's time has: that is among
+// the faults.
+func (t *trial) requests(ctx context.Context) (faults []check.Fault, over bool) {
 	for _, q := range t.run.Requests {
 		a, f := t.request(ctx, q)
 		if f != nil {
-			return append(faults, *f)
+			faults = append(faults, *f)
+			return faults, t.main.ended() || ctx.Err() != nil
 		}
 		if f = judge(q, a); f != nil {
 			faults = append(faults, *f)
 		}
 	}
-	return faults
+	if f := t.over(ctx, ", and was to go on until it is stopped"); f != nil {
+		return append(faults, *f), true
+	}
+	return faults, false
 }
 
 // request makes one request.
