@@ -103,6 +103,7 @@ func TestVariablesOfSteps(t *testing.T) {
 	r.App.Env = []recipe.Pair{refers("PATH", "/app/bin:$PATH"), {Name: "X", Value: "app"}}
 	r.Testing = &recipe.Testing{Env: []recipe.Pair{refers("PATH", "/tests/bin:$PATH")}}
 	r.Dev = &recipe.Dev{Env: []recipe.Pair{refers("X", "$X-dev")}}
+	r.Smoke = &recipe.Smoke{Env: []recipe.Pair{refers("X", "$X-smoke")}}
 	r.Bake = []recipe.Bake{{Script: recipe.Script{Env: []recipe.Pair{refers("PATH", "$HOME/bin:$PATH")}}, Root: true}}
 	r.Run = []recipe.Hook{{Script: recipe.Script{Env: []recipe.Pair{refers("Y", "$X/$HOME")}}, User: true}}
 	r.Build = []recipe.BuildStep{{Image: "tool", Script: recipe.Script{Env: []recipe.Pair{refers("PATH", "/b:$PATH")}}}}
@@ -115,6 +116,7 @@ func TestVariablesOfSteps(t *testing.T) {
 	for name, c := range map[string]struct{ got, want string }{
 		"testing": {got.Testing.Env[0].Value, "/tests/bin:/app/bin:/opt/venv/bin:/bin"},
 		"dev":     {got.Dev.Env[0].Value, "app-dev"},
+		"smoke":   {got.Smoke.Env[0].Value, "app-smoke"},
 		"bake":    {got.Bake[0].Env[0].Value, "/root/bin:/app/bin:/opt/venv/bin:/bin"},
 		"run":     {got.Run[0].Env[0].Value, "app//home/app"},
 		"build":   {got.Build[0].Env[0].Value, "/b:" + ops.SystemPath},
@@ -123,7 +125,7 @@ func TestVariablesOfSteps(t *testing.T) {
 			t.Errorf("%s: %s, want %s", name, c.got, c.want)
 		}
 	}
-	if r.Testing.Env[0].Value != "/tests/bin:$PATH" || r.Bake[0].Env[0].Value != "$HOME/bin:$PATH" {
+	if r.Testing.Env[0].Value != "/tests/bin:$PATH" || r.Smoke.Env[0].Value != "$X-smoke" || r.Bake[0].Env[0].Value != "$HOME/bin:$PATH" {
 		t.Error("the recipe itself was changed")
 	}
 }

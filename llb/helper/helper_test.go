@@ -73,7 +73,7 @@ func TestStatic(t *testing.T) {
 	for platform, program := range each() {
 		t.Run(program+" "+platform, func(t *testing.T) {
 			data := built(t, program, platform)
-			if most := map[string]int{helper.Wheels: 2_590_000, helper.Packages: 4_370_000, helper.Steps: 2_500_000, helper.Checks: 8_000_000}[program]; len(data) > most {
+			if most := map[string]int{helper.Wheels: 2_590_000, helper.Packages: 4_370_000, helper.Steps: 2_500_000, helper.Checks: 4_600_000}[program]; len(data) > most {
 				t.Errorf("%d bytes, more than %d", len(data), most)
 			}
 			f, err := elf.NewFile(strings.NewReader(string(data)))

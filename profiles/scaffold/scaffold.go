@@ -83,6 +83,9 @@ func projectFile(p *project, s service, requirements string) string {
 		}
 		line("    %s: %s", kv.Name, yamlWord(kv.Value))
 	}
+	for _, text := range smokeLines(p, s) {
+		line("%s", text)
+	}
 	if compat.Known().Frameworks.Profiles(p.asks) {
 		line("profiles:")
 		line("  cpu: {}")

@@ -31,8 +31,8 @@ func TestSuggest(t *testing.T) {
 		note    string
 		command []string // as the recipe has it
 	}{
-		{"fastapi in a package", memory{"requirements.txt": "fastapi[standard]\nscikit-learn\n", "sentiment/__init__.py": "", "sentiment/api.py": "import fastapi\napi: fastapi.FastAPI = fastapi.FastAPI()\n@api.get('/health')\n", "sentiment/other.py": ""},
-			[]string{"  copy: [sentiment]", "  ports: [8000]", "  healthcheck: {http: /health, start_period: 30s}"}, "found a FastAPI app: sentiment.api:api",
+		{"fastapi in a package", memory{"requirements.txt": "fastapi[standard]\nscikit-learn\n", "sentiment/__init__.py": "", "sentiment/api.py": "import fastapi\napi: fastapi.FastAPI = fastapi.FastAPI()\n@api.get('/health')\n@api.post('/v1/classify')\n", "sentiment/other.py": ""},
+			[]string{"  copy: [sentiment]", "  ports: [8000]", "  healthcheck: {http: /health, start_period: 30s}", "  requests:", "    - /health", "    # - {post: /v1/classify, json: {text: hello}, expect: {label: positive}}"}, "found a FastAPI app: sentiment.api:api",
 			[]string{"uvicorn", "sentiment.api:api", "--host", "0.0.0.0", "--port", "8000", "--timeout-graceful-shutdown", "20"}},
 		{"fastapi in src/package", memory{"pyproject.toml": "[project]\nname='x-y'\nrequires-python='>=3.12'\ndependencies=['fastapi', 'hypercorn']\n", "src/xy/__init__.py": "", "src/xy/main.py": "from fastapi import FastAPI\napp = FastAPI()\n"},
 			[]string{"name: x-y", `python: {version: "3.12", project: .}`}, "no health check was found", []string{"hypercorn", "xy.main:app", "--bind", "0.0.0.0:8000"}},

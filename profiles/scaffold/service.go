@@ -118,6 +118,27 @@ func healthPath(sources []pythonFile) string {
 	return ""
 }
 
+var postRoute = lazyregexp.New(`\.post\(\s*["'](/[A-Za-z0-9/_-]+)["']`)
+
+// smokeLines are the lines of the section smoke, for a service with a health check: it is tried before it is published. What it has to answer beside that only the user knows; the first path
+// among the sources that takes a POST is shown as an example.
+func smokeLines(p *project, s service) []string {
+	if s.health == "" {
+		return nil
+	}
+	path := "/predict"
+	for _, f := range p.sources {
+		if m := postRoute.FindStringSubmatch(f.text); m != nil {
+			path = m[1]
+			break
+		}
+	}
+	return []string{
+		"smoke:   # before the image is published it runs, and has to answer", "  requests:", "    - " + s.health,
+		"    # - {post: " + path + ", json: {text: hello}, expect: {label: positive}}",
+	}
+}
+
 // console runs the only console script of a project that is built as a wheel.
 func console(p *project) service {
 	if p.Script == "" || p.exists("requirements.txt") {

@@ -30,6 +30,7 @@ const (
 	maxDynamic  = 1 << 20
 	maxText     = 4096
 	maxNeeded   = 1024
+	maxNames    = 16 << 20
 )
 
 // segment is a program header.
@@ -181,7 +182,8 @@ func (img image) textAtOffset(offset uint64) string {
 	return text
 }
 
-// HasName reports whether the names of a file's dynamic symbols have this one among them: "PyInit__bz2" in a Python extension module. It reads the table of names in pieces.
+// HasName reports whether the names of a file's dynamic symbols have this one among them: "PyInit__bz2" in a Python extension module. It reads the table of names in pieces, and none of more
+// than 16 MiB, as large libraries of C++ have.
 func HasName(from io.ReaderAt, name string) bool {
 	img, _, err := open(from)
 	if err != nil {
@@ -203,7 +205,7 @@ func HasName(from io.ReaderAt, name string) bool {
 			}
 		}
 		offset, rest, ok := img.place(address)
-		return ok && contains(io.NewSectionReader(from, int64(offset), int64(min(size, rest))), "\x00"+name+"\x00")
+		return ok && size <= maxNames && contains(io.NewSectionReader(from, int64(offset), int64(min(size, rest))), "\x00"+name+"\x00")
 	}
 	return false
 }

@@ -102,12 +102,18 @@ func subjects(q check.Packages, all []distribution, suffixes []string) (list []s
 	return list, notes
 }
 
-// firstNames are those of modules: "google" of google.protobuf.
-func firstNames(list []subject) map[string]bool {
+// firstNames are those of modules, "google" of google.protobuf, without those whose import failed for something else than a library: what more they lack is not what is wrong.
+func firstNames(list []subject, faults []check.Fault) map[string]bool {
 	names := map[string]bool{}
 	for _, s := range list {
 		first, _, _ := strings.Cut(s.module, ".")
 		names[first] = true
+	}
+	for _, f := range faults {
+		if f.Library == "" {
+			first, _, _ := strings.Cut(f.Module, ".")
+			delete(names, first)
+		}
 	}
 	return names
 }

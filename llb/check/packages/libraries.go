@@ -154,7 +154,9 @@ func groups(shelves []shelf, used map[string]bool) []group {
 				byTop[top] = &group{lacks: map[string][]string{}}
 			}
 			byTop[top].files = append(byTop[top].files, located{at, sh.distribution})
-			byTop[top].lacks[at] = sh.lacks[at]
+			if lacks := sh.lacks[at]; len(lacks) > 0 {
+				byTop[top].lacks[at] = lacks
+			}
 		}
 	}
 	var all []group
@@ -167,6 +169,9 @@ func groups(shelves []shelf, used map[string]bool) []group {
 // group judges what the libraries of a package lack whose import went well. Many have parts that they do without (numba's pools of threads for libtbb.so.12, plugins of Qt for
 // databases): what counts is a library that most of the extension modules need, so that little is left of the package without it, and that one of them cannot be imported for want of it.
 func (j judge) group(ctx context.Context, g group) []check.Fault {
+	if len(g.lacks) == 0 {
+		return nil
+	}
 	var faults []check.Fault
 	main := j.main(g)
 	needed := map[string][]located{}
@@ -206,13 +211,9 @@ func (j judge) main(g group) []located {
 	return g.files
 }
 
-// extension returns the last part of the name of an extension module, "" for a file that is none.
+// extension is extensionOf a file of the image.
 func (j judge) extension(at string) string {
-	module, extension := moduleOf(path.Base(at), j.suffixes)
-	if extension && isName(module) && isExtension(filepath.Join(j.q.Root, at), module) {
-		return module
-	}
-	return ""
+	return extensionOf(filepath.Join(j.q.Root, at), j.suffixes)
 }
 
 // fails tries an extension module by itself, or a library behind the modules of its package, and returns what is said where a library is not found.
@@ -237,13 +238,17 @@ func (j judge) fails(ctx context.Context, file located) string {
 	return ""
 }
 
-// notes says in one line which libraries lack that no fault names, by the packages whose parts need them.
+// notes says in one line which libraries extension modules lack that no fault names, by their packages. What plugins and other libraries lack says little: those of nvidia-* for
+// InfiniBand are in every image with torch.
 func (j judge) notes(s stock) []string {
 	var list []string
 	for _, sh := range s.shelves {
 		lacks := map[string]bool{}
-		for _, libraries := range sh.lacks {
-			for _, library := range libraries {
+		for _, at := range slices.Sorted(maps.Keys(sh.lacks)) {
+			if j.extension(at) == "" {
+				continue
+			}
+			for _, library := range sh.lacks[at] {
 				lacks[library] = lacks[library] || !j.told[library]
 			}
 		}
@@ -256,5 +261,5 @@ func (j judge) notes(s stock) []string {
 	if len(list) == 0 {
 		return nil
 	}
-	return []string{"shared libraries that only parts of packages need, and their imports do without, are not there: " + listed(list)}
+	return []string{"extension modules that no import of these packages loads lack shared libraries: " + listed(list)}
 }

@@ -59,51 +59,61 @@ func firstField(line string) string {
 	return b.String()
 }
 
-// python files of a distribution: what import knows it by.
+// source is what import knows a module by: a file of a distribution.
 type source struct {
-	dirs   []string // packages that it is in, outermost first
+	dirs   []string // directories that it is in, outermost first
 	module string   // "__init__" is the package itself
+	file   string   // an extension module by its name: where it is
 }
 
-// sources returns what of a distribution can be imported. suffixes are those of extension modules, the longest first.
+// sources returns what of a distribution can be imported, by the names of files. suffixes are those of extension modules, the longest first.
 func sources(root string, d distribution, suffixes []string) []source {
 	var all []source
 	recorded(d, func(name string) {
 		dir, base := path.Split(path.Clean(name))
-		module, extension := moduleOf(base, suffixes)
+		module, suffix := moduleOf(base, suffixes)
 		parts := strings.FieldsFunc(dir, func(r rune) bool { return r == '/' })
 		if module == "" || !isName(module) || slices.ContainsFunc(parts, func(p string) bool { return !isName(p) }) {
 			return
 		}
-		if extension && !isExtension(filepath.Join(root, d.site, name), module) {
-			return
+		s := source{dirs: parts, module: module}
+		if suffix != ".py" {
+			s.file = filepath.Join(root, d.site, name)
 		}
-		all = append(all, source{parts, module})
+		all = append(all, s)
 	})
 	return all
 }
 
-// moduleOf returns the module that a file is, "" for none, and whether it is an extension module by its name.
-func moduleOf(base string, suffixes []string) (module string, extension bool) {
-	if m, ok := strings.CutSuffix(base, ".py"); ok {
-		return m, false
-	}
-	for _, suffix := range suffixes {
+// moduleOf returns the module that a file is by its name, and what follows it in the name; "" for none.
+func moduleOf(base string, suffixes []string) (module, suffix string) {
+	for _, suffix := range append([]string{".py"}, suffixes...) {
 		if m, ok := strings.CutSuffix(base, suffix); ok {
-			return m, true
+			return m, suffix
 		}
 	}
-	return "", false
+	return "", ""
 }
 
-// isExtension reports whether a file has the function by which Python loads it as this module.
-func isExtension(file, module string) bool {
+// extensionOf returns the module that a shared library is, the last part of its name, or "". A name with Python's own suffix is enough, "x.abi3.so"; others have to have the function by
+// which Python loads them.
+func extensionOf(file string, suffixes []string) string {
+	module, suffix := moduleOf(path.Base(file), suffixes)
+	if !isName(module) || suffix == ".py" {
+		return ""
+	}
+	if suffix != ".so" {
+		return module
+	}
 	f, err := os.Open(file)
 	if err != nil {
-		return false
+		return ""
 	}
 	defer f.Close() //nolint:errcheck // it was read
-	return loader.HasName(f, "PyInit_"+module)
+	if !loader.HasName(f, "PyInit_"+module) {
+		return ""
+	}
+	return module
 }
 
 func isName(s string) bool {
@@ -132,7 +142,7 @@ func modulesOf(root string, d distribution, suffixes []string) []string {
 	for _, s := range all {
 		if top := topmost(s.dirs, packages); top != "" {
 			regular[top] = true
-		} else if s.module != "__init__" && s.module != "__main__" {
+		} else if s.module != "__init__" && s.module != "__main__" && (s.file == "" || extensionOf(s.file, suffixes) != "") {
 			loose[strings.Join(append(slices.Clone(s.dirs), s.module), ".")] = len(s.dirs) > 0
 		}
 	}

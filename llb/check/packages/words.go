@@ -17,6 +17,25 @@ var (
 	muslMissing = lazyregexp.New(`Error loading shared library ([^\s:'"()]+): No such file`)
 )
 
+// ofCffi is how cffi's users name a library that they look for by what it is called on several systems: libgobject-2.0-0.
+var ofCffi = lazyregexp.New(`^(lib.+)-(\d+)$`)
+
+// inWords are the libraries that packages miss in words of their own, as ctypes.util.find_library says no more than that there is none.
+var inWords = []struct{ words, library string }{
+	{"failed to find libmagic", "libmagic.so.1"},                        // python-magic
+	{"PortAudio library not found", "libportaudio.so.2"},                // sounddevice
+	{"sndfile library not found", "libsndfile.so.1"},                    // soundfile without its own
+	{"Unable to find zbar shared library", "libzbar.so.0"},              // pyzbar
+	{"Unable to find dmtx shared library", "libdmtx.so.0"},              // pylibdmtx
+	{"libpq library not found", "libpq.so.5"},                           // psycopg without its own
+	{"The 'enchant' C library was not found", "libenchant-2.so.2"},      // pyenchant
+	{"Could not find Opus library", "libopus.so.0"},                     // opuslib
+	{"MagickWand shared library not found", "libMagickWand-6.Q16.so.6"}, // Wand
+	{"Can not find Ghostscript library", "libgs.so.10"},                 // ghostscript
+	{"couldn't find libmagic", "libmagic.so.1"},
+	{"Could not find lib geos_c", "libgeos_c.so.1"}, // shapely of old
+}
+
 // missingLibrary returns the shared library that a message of a loader names, by its file name, "" if it is of none.
 func missingLibrary(text string) string {
 	found := ""
@@ -24,7 +43,12 @@ func missingLibrary(text string) string {
 		if name := path.Base(m[1]); strings.Contains(name, ".so") {
 			return name
 		} else if found == "" {
-			found = name
+			found = ofCffi.ReplaceAllString(name, "$1.so.$2")
+		}
+	}
+	for _, known := range inWords {
+		if found == "" && strings.Contains(text, known.words) {
+			return known.library
 		}
 	}
 	return found

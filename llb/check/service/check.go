@@ -83,12 +83,13 @@ func (t *trial) ask(ctx context.Context) (report check.Report) {
 	}
 	report.Healthy = rounded(t.since(t.began))
 	if t.run.Ends {
+		report.Notes = leftBehind()
 		return report
 	}
 	report.Faults, report.Notes = t.reachable()
-	faults := t.requests(ctx)
+	faults, over := t.requests(ctx)
 	report.Faults = append(report.Faults, faults...)
-	if t.main.ended() || ctx.Err() != nil {
+	if over {
 		return report
 	}
 	stopped, notes, f := t.stop(ctx)

@@ -94,8 +94,8 @@ func TestHealthCheckThatHangs(t *testing.T) {
 	if !strings.Contains(r.Faults[0].Text, "it did not end within 0.2 s") {
 		t.Errorf("got %s", r.Faults[0].Text)
 	}
-	r, _ = tried(t, check.Run{Command: program(t, "sleep"), Health: &check.Health{Test: []string{"curl", "-f", "x"}, Interval: 9, Timeout: 9, Retries: 9}, Start: 0.1}, "PATH=/nowhere")
-	wantFaults(t, r, "its command curl cannot be started: no such file or directory")
+	r, _ = tried(t, check.Run{Command: program(t, "sleep"), Health: &check.Health{Test: []string{"curl", "-f", "x"}, Interval: 9, Timeout: 9, Retries: 9}}, "PATH=/nowhere")
+	wantFaults(t, r, "its health check cannot be run: its command curl -f x cannot be started: no such file or directory | Python")
 }
 
 func TestEndsEarly(t *testing.T) {

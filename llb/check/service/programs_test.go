@@ -63,7 +63,7 @@ func tried(t *testing.T, run check.Run, env ...string) (check.Report, string) {
 	cmd := exec.Command(self(t))
 	var out, errs strings.Builder
 	cmd.Stdout, cmd.Stderr = &out, &errs
-	cmd.Env = append(append(os.Environ(), env...), "MLBUILD_TEST_RUN="+string(data))
+	cmd.Env = append(append(os.Environ(), env...), "GORACE=atexit_sleep_ms=0", "MLBUILD_TEST_RUN="+string(data)) // else the race detector has each process wait for a second at its end
 	err = cmd.Run()
 	report, ok := check.ReadAnswer(errs.String())
 	if !ok {
@@ -155,7 +155,6 @@ func serve(args []string) {
 	mux.HandleFunc("/moved", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/health", http.StatusFound) })
 	mux.HandleFunc("/slow", func(http.ResponseWriter, *http.Request) { time.Sleep(time.Minute) })
 	mux.HandleFunc("/die", func(http.ResponseWriter, *http.Request) { fmt.Println("out of memory"); os.Exit(3) })
-	mux.HandleFunc("/hang", func(http.ResponseWriter, *http.Request) { time.Sleep(time.Minute) })
 	go func() { panic(http.ListenAndServe(args[0], mux)) }()
 	stop := make(chan os.Signal, 1)
 	if signal.Ignored(syscall.SIGTERM) {

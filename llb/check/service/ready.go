@@ -3,7 +3,9 @@ package service
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"regexp"
@@ -162,8 +164,11 @@ func (t *trial) healthy(w wait) *check.Fault {
 		}
 		asked := t.here.Now()
 		p := t.probe(w.ctx)
-		if p.err == nil {
+		switch {
+		case p.err == nil:
 			return nil
+		case p.never:
+			return fault("its health check cannot be run: %v", p.err).Hint("app: {healthcheck: {http: /health}} asks by the image's own Python, and needs no program")
 		}
 		if now := t.here.Now(); !now.Before(due) {
 			if due = next(now); asked.Sub(t.began) >= seconds(h.StartPeriod) {
@@ -185,6 +190,7 @@ func (t *trial) healthy(w wait) *check.Fault {
 type probe struct {
 	output string
 	err    error // why it is not healthy: "it ended with exit code 1"
+	never  bool  // its command cannot be started at all
 }
 
 // outputOfHealth is how much docker keeps of what a health check prints, in bytes.
@@ -200,7 +206,8 @@ func (t *trial) probe(ctx context.Context) probe {
 	one, err := t.children.start(t.run.Health.Test, t.run.Dir, t.here.Env, write)
 	_ = write.Close()
 	if err != nil {
-		return probe{err: errors.New("its command " + t.run.Health.Test[0] + " cannot be started: " + err.Error())}
+		never := errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrInvalid)
+		return probe{err: fmt.Errorf("its command %s cannot be started: %w", strings.Join(t.run.Health.Test, " "), err), never: never}
 	}
 	printed := make(chan string, 1)
 	go func() {

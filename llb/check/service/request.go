@@ -6,52 +6,35 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"net/http"
-	"strings"
 	"syscall"
 
 	"github.com/mlbuild/mlbuild/llb/check"
 )
 
-// mostOfAnswer is how much of an answer is read, in bytes.
-const mostOfAnswer = 10 << 20
-
 // shownOfAnswer is how much of an answer a message has, in bytes.
 const shownOfAnswer = 200
 
-// requests asks what the project wants asked, in order. One that has no answer ends it; a wrong answer does not.
-func (t *trial) requests(ctx context.Context) (faults []check.Fault) {
-	client := &http.Client{
-		Transport:     &http.Transport{DialContext: dialLoopback, DisableCompression: true, DisableKeepAlives: true},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+// requests asks what the project wants asked, in order. One that has no answer is the last; a wrong answer is not. over says that the service has ended, or the check's time has: that is among
+// the faults.
+func (t *trial) requests(ctx context.Context) (faults []check.Fault, over bool) {
 	for _, q := range t.run.Requests {
-		a, f := t.request(ctx, client, q)
-		if f == nil {
-			f = judge(q, a)
-		}
+		a, f := t.request(ctx, q)
 		if f != nil {
 			faults = append(faults, *f)
+			return faults, t.main.ended() || ctx.Err() != nil
 		}
-		if f != nil && !a.there {
-			break
+		if f = judge(q, a); f != nil {
+			faults = append(faults, *f)
 		}
 	}
-	return faults
-}
-
-// answer is what a service answered.
-type answer struct {
-	there  bool
-	status int
-	kind   string // Content-Type
-	body   []byte
-	cut    bool // there is more
+	if f := t.over(ctx, ", and was to go on until it is stopped"); f != nil {
+		return append(faults, *f), true
+	}
+	return faults, false
 }
 
 // request makes one request.
-func (t *trial) request(ctx context.Context, client *http.Client, q check.Request) (a answer, f *check.Fault) {
+func (t *trial) request(ctx context.Context, q check.Request) (answer, *check.Fault) {
 	limited, cancel := context.WithTimeout(ctx, seconds(q.Timeout))
 	defer cancel()
 	go func() {
@@ -61,26 +44,8 @@ func (t *trial) request(ctx context.Context, client *http.Client, q check.Reques
 		case <-limited.Done():
 		}
 	}()
-	req, err := http.NewRequestWithContext(limited, q.Method, q.URL, bytes.NewReader(q.Body))
+	a, err := exchange(limited, q)
 	if err != nil {
-		return a, fault("%s cannot be asked: %v", q.Name, err)
-	}
-	for _, h := range q.Headers {
-		if req.Header.Set(h[0], h[1]); strings.EqualFold(h[0], "Host") {
-			req.Host = h[1]
-		}
-	}
-	res, err := client.Do(req)
-	if err == nil {
-		defer res.Body.Close()
-		a = answer{true, res.StatusCode, res.Header.Get("Content-Type"), nil, false}
-		a.body, err = io.ReadAll(io.LimitReader(res.Body, mostOfAnswer+1))
-		if a.cut = len(a.body) > mostOfAnswer; a.cut {
-			a.body = a.body[:mostOfAnswer]
-		}
-	}
-	if err != nil {
-		a.there = false
 		return a, t.noAnswer(ctx, limited, q, err)
 	}
 	return a, nil
@@ -105,23 +70,12 @@ func (t *trial) noAnswer(ctx, limited context.Context, q check.Request, err erro
 			f.Hint(fmt.Sprintf("port: %d at the request asks there", ports[0]))
 		}
 		return f
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return fault("%s: the connection was closed within the answer", q.Name)
+	case errors.Is(err, io.EOF):
+		return fault("%s: the connection was closed before an answer came", q.Name)
 	}
-	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(err) { // without the method and the URL
-		err = inner
-	}
-	return fault("%s: the connection ended without an answer: %v", q.Name, err)
-}
-
-// dialLoopback connects to a port of this container, whichever loopback address is listened on.
-func dialLoopback(ctx context.Context, network, address string) (net.Conn, error) {
-	var d net.Dialer
-	c, err := d.DialContext(ctx, network, address)
-	if host, port, wrong := net.SplitHostPort(address); err != nil && wrong == nil && host == "127.0.0.1" {
-		if other, wrong := d.DialContext(ctx, network, net.JoinHostPort("::1", port)); wrong == nil {
-			return other, nil
-		}
-	}
-	return c, err
+	return fault("%s: the answer cannot be read: %v", q.Name, err)
 }
 
 // judge holds an answer to what is expected.
