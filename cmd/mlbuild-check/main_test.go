@@ -14,19 +14,19 @@ import (
 func TestConclude(t *testing.T) {
 	out := t.TempDir()
 	file := filepath.Join(out, "checked")
-	if code, err := conclude(check.Report{Faults: []check.Fault{{Kind: check.Import}}}, out); code != check.Failed || err != nil {
+	if code, err := conclude(check.Report{Faults: []check.Fault{{Kind: check.Import}}}, out, checked); code != check.Failed || err != nil {
 		t.Errorf("with faults: %d, %v", code, err)
 	}
 	if _, err := os.Stat(file); err == nil {
 		t.Error("a result with faults")
 	}
-	if code, err := conclude(check.Report{Notes: []string{"x"}, Imported: 3}, out); code != 0 || err != nil {
+	if code, err := conclude(check.Report{Notes: []string{"x"}, Imported: 3}, out, checked); code != 0 || err != nil {
 		t.Errorf("without faults: %d, %v", code, err)
 	}
 	if data, _ := os.ReadFile(file); string(data) != checked {
 		t.Errorf("the result is %q", data)
 	}
-	if code, err := conclude(check.Report{}, filepath.Join(out, "nowhere")); code != check.Broken || err == nil {
+	if code, err := conclude(check.Report{}, filepath.Join(out, "nowhere"), checked); code != check.Broken || err == nil {
 		t.Errorf("a directory that is not there: %d, %v", code, err)
 	}
 }
