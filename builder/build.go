@@ -42,7 +42,7 @@ func (b *Builder) Build(ctx context.Context, req Request) (*Result, error) {
 	}
 	defer run.close()
 	if llb.NeedsPackages(req.Target) {
-		if err := run.store.ForSteps(req.recipes(), req.SSH); err != nil {
+		if err := run.store.ForSteps(req.stepRecipes(), req.SSH); err != nil {
 			return nil, err
 		}
 	}

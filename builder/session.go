@@ -14,6 +14,7 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/mlbuild/mlbuild/builder/session"
+	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
@@ -45,6 +46,20 @@ func (r Request) recipes() []*recipe.Recipe {
 	var all []*recipe.Recipe
 	for _, v := range r.Variants {
 		all = append(all, v.Recipes...)
+	}
+	return all
+}
+
+// stepRecipes lists them as far as steps of the build are concerned: without a service that is not tried, whose secrets nobody needs.
+func (r Request) stepRecipes() []*recipe.Recipe {
+	all := r.recipes()
+	if r.Checks.graph() == llb.CheckAll && (r.Target == "" || r.Target == string(recipe.StageRuntime)) {
+		return all
+	}
+	for i, one := range all {
+		untried := *one
+		untried.Smoke = nil
+		all[i] = &untried
 	}
 	return all
 }

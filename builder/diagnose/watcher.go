@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"bytes"
 	"errors"
 	"maps"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"github.com/moby/buildkit/solver/errdefs"
 	"github.com/opencontainers/go-digest"
 
+	"github.com/mlbuild/mlbuild/llb/check"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/llb/step"
 )
@@ -50,11 +52,33 @@ func (w *Watcher) Channel() (in chan *bkclient.SolveStatus, done <-chan struct{}
 		for s := range in {
 			w.Keep(s)
 			if w.next != nil {
-				w.next <- s
+				w.next <- withoutAnswers(s)
 			}
 		}
 	}()
 	return in, finished
+}
+
+// withoutAnswers is a status without the lines in which checks report to this side.
+func withoutAnswers(s *bkclient.SolveStatus) *bkclient.SolveStatus {
+	if !slices.ContainsFunc(s.Logs, func(l *bkclient.VertexLog) bool { return bytes.Contains(l.Data, []byte(check.Answer)) }) {
+		return s
+	}
+	next := *s
+	next.Logs = nil
+	for _, l := range s.Logs {
+		kept := *l
+		kept.Data = nil
+		for line := range bytes.Lines(l.Data) {
+			if !bytes.HasPrefix(line, []byte(check.Answer)) {
+				kept.Data = append(kept.Data, line...)
+			}
+		}
+		if len(kept.Data) > 0 {
+			next.Logs = append(next.Logs, &kept)
+		}
+	}
+	return &next
 }
 
 // Close tells whoever draws the progress that nothing more comes.

@@ -11,6 +11,8 @@ import (
 	bkclient "github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/solver/errdefs"
 	"github.com/opencontainers/go-digest"
+
+	"github.com/mlbuild/mlbuild/llb/check"
 )
 
 // The watcher takes everything, whoever reads behind it, and hands it on in order.
@@ -81,5 +83,26 @@ func TestWatcherKeepsTheEnd(t *testing.T) {
 	}
 	if failed := NewWatcher(nil).Failure(errors.New("failed")); failed != (Failure{}) {
 		t.Errorf("without steps: %+v", failed)
+	}
+}
+
+// TestAnswersAreNotShown: what a check reports to this side is none of what people read, and all else is.
+func TestAnswersAreNotShown(t *testing.T) {
+	next := make(chan *bkclient.SolveStatus, 3)
+	w := NewWatcher(next)
+	in, done := w.Channel()
+	data := "importing\n" + check.Report{Imported: 3}.Line() + "\nafter\n"
+	in <- &bkclient.SolveStatus{Logs: []*bkclient.VertexLog{{Vertex: "sha256:a", Data: []byte(data)}}}
+	in <- &bkclient.SolveStatus{Logs: []*bkclient.VertexLog{{Vertex: "sha256:a", Data: []byte(check.Report{}.Line() + "\n")}}}
+	close(in)
+	<-done
+	if got := string((<-next).Logs[0].Data); got != "importing\nafter\n" {
+		t.Errorf("shown: %q", got)
+	}
+	if s := <-next; len(s.Logs) != 0 {
+		t.Errorf("shown: %q", s.Logs[0].Data)
+	}
+	if !strings.Contains(string(w.logs["sha256:a"]), "imported") {
+		t.Error("the report is not kept")
 	}
 }
