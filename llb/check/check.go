@@ -9,8 +9,9 @@ import (
 // found, frameworks are of the build that the profile promises. The program runs as the image's user, in the image's environment.
 type Packages struct {
 	Root       string      `json:"root"`   // of the image: "/"
-	Python     string      `json:"python"` // the environment's interpreter, absolute
+	Python     string      `json:"python"` // the environment's interpreter, absolute; "" = python3 or python of PATH
 	Installed  []Package   `json:"installed,omitempty"`
+	Found      bool        `json:"found,omitempty"`      // nobody knows what was to be installed: it is what is there
 	Modules    []Module    `json:"modules,omitempty"`    // what the project's own files import of packages
 	Programs   []Program   `json:"programs,omitempty"`   // what the image's configuration runs
 	Frameworks []Framework `json:"frameworks,omitempty"` // what is promised of them

@@ -97,6 +97,9 @@ func TestLacking(t *testing.T) {
 		{"rpath beside a runpath is void", files{
 			ext: elftest.Library{Needed: []string{"libx.so.1"}, Rpath: "/opt", Runpath: "/nope"}, "/opt/libx.so.1": lib,
 		}, "", ext + " libx.so.1"},
+		{"for what it loads, too", files{
+			ext: elftest.Library{Needed: []string{"liby.so.1"}, Rpath: "/opt", Runpath: "/own"}, "/own/liby.so.1": needs("libx.so.1"), "/opt/libx.so.1": lib,
+		}, "", "/own/liby.so.1 libx.so.1"},
 		{"rpath of the loader counts", files{
 			ext:              elftest.Library{Needed: []string{"liby.so.1"}, Rpath: "/opt"},
 			"/opt/liby.so.1": needs("libx.so.1"), "/opt/libx.so.1": lib,

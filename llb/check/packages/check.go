@@ -47,6 +47,9 @@ func Check(ctx context.Context, q check.Packages, env []string, progress io.Writ
 // report puts together what the parts of the check find.
 func report(ctx context.Context, q check.Packages, env []string, progress io.Writer) check.Report {
 	r := check.Report{Faults: programs(q.Root, q.Programs, env)}
+	if q.Python == "" {
+		q.Python = somePython(q.Root, env)
+	}
 	p := python{program: q.Python, env: pythonEnv(env), memory: q.Memory}
 	about, fault := p.ask(ctx)
 	if fault != nil {
@@ -54,6 +57,9 @@ func report(ctx context.Context, q check.Packages, env []string, progress io.Wri
 		return r
 	}
 	all := installed(q.Root, about.Path)
+	if q.Found {
+		q.Installed = found(all)
+	}
 	r.Faults = append(r.Faults, agreement(q.Installed, all)...)
 	faults, notes := conflicts(q, all, about.environment)
 	r.Faults, r.Notes = append(r.Faults, faults...), append(r.Notes, notes...)
@@ -61,11 +67,13 @@ func report(ctx context.Context, q check.Packages, env []string, progress io.Wri
 	list, notes := subjects(q, all, about.Suffixes)
 	r.Notes = append(r.Notes, notes...)
 	fmt.Fprintf(progress, "importing %d modules of %d packages\n", len(list), len(all))
-	got, err := imports(ctx, p, list, q.GPU)
+	kept := promised(q, all)
+	results, err := p.perform(ctx, tasksOf(list, kept))
 	if err != nil {
 		r.Faults = append(r.Faults, check.Fault{Kind: check.Python, Text: err.Error()})
 		return r
 	}
+	got := judgeImports(list, results[:len(list)], q.GPU)
 	r.Imported, r.Notes = got.count, append(r.Notes, got.notes...)
 
 	fmt.Fprintln(progress, "looking for shared libraries")
@@ -75,10 +83,7 @@ func report(ctx context.Context, q check.Packages, env []string, progress io.Wri
 	imports, more, notes := j.libraries(ctx, s, got.faults)
 	r.Faults, r.Notes = append(append(r.Faults, imports...), more...), append(r.Notes, notes...)
 
-	faults, notes, r.GPUs, err = frameworks(ctx, p, q.Frameworks, all)
-	if err != nil {
-		notes = append(notes, "frameworks could not be asked which build they are: "+err.Error())
-	}
+	faults, notes, r.GPUs = frameworks(ctx, p, kept, results[len(list):])
 	r.Faults, r.Notes = append(r.Faults, faults...), append(r.Notes, notes...)
 	return r
 }

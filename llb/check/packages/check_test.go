@@ -125,6 +125,17 @@ func TestImports(t *testing.T) {
 	}
 }
 
+// TestFork: what a module that forks leaves behind does not import the others once more.
+func TestFork(t *testing.T) {
+	s := newSite(t).add("forks 1", files{"forks.py": "import os, time\nif os.fork(): time.sleep(0.3)"}).
+		add("later 1", files{"later.py": "import os, time\nopen(os.environ['COUNT'], 'a').write('x')\ntime.sleep(0.3)"})
+	count := filepath.Join(t.TempDir(), "count")
+	want(t, s.check(nil, "COUNT="+count))
+	if data, _ := os.ReadFile(count); string(data) != "x" {
+		t.Errorf("imported %d times", len(data))
+	}
+}
+
 // TestAlone: a module that fails behind another, and not by itself, is noted.
 func TestAlone(t *testing.T) {
 	s := newSite(t).add("first 1", files{"first.py": ""}).add("second 1", files{"second.py": "import sys\nassert 'first' not in sys.modules"})
@@ -134,6 +145,15 @@ func TestAlone(t *testing.T) {
 	if r.Imported != 2 {
 		t.Errorf("imported %d", r.Imported)
 	}
+}
+
+// TestHome: a module that writes into its home directory is noted, as the image's system cannot be written to while it is checked.
+func TestHome(t *testing.T) {
+	const source = "import errno, os\nif os.environ['HOME'] == '/nonexistent': raise OSError(errno.EROFS, 'Read-only file system', '/nonexistent')\nos.mkdir(os.environ['HOME'] + '/cache')\n"
+	s := newSite(t).add("writes 1", files{"writes.py": source}).add("fails 1", files{"fails.py": source + "raise ImportError('Permission denied')"})
+	r := s.check(nil, "HOME=/nonexistent")
+	want(t, r, "import fails fails")
+	noted(t, r, "module writes needs a home directory that it can write to")
 }
 
 // TestBeside: a package works if the module of its name does.

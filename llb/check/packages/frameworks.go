@@ -32,20 +32,24 @@ func (b build) String() string {
 	return strings.TrimSpace(accelerators[b.There] + " " + b.Number)
 }
 
-// frameworks asks each framework that is installed which build it is, and has it compute where it sees devices. gpus are those that it computed on.
-func frameworks(ctx context.Context, p python, list []check.Framework, all []distribution) (faults []check.Fault, notes []string, gpus int, err error) {
+// promised are the frameworks that are installed, and may be imported.
+func promised(q check.Packages, all []distribution) []check.Framework {
 	first := byName(all)
-	for _, f := range list {
-		if !slices.ContainsFunc(distributionsOf[f.Name], func(name string) bool { _, ok := first[name]; return ok }) {
-			continue
-		}
-		results, err := p.perform(ctx, []task{{Framework: f.Name}})
-		if err != nil {
-			return faults, notes, gpus, err
-		}
+	return slices.DeleteFunc(slices.Clone(q.Frameworks), func(f check.Framework) bool {
+		return skipped(f.Name, q.Skip) != "" || !slices.ContainsFunc(distributionsOf[f.Name], func(name string) bool { _, ok := first[name]; return ok })
+	})
+}
+
+// frameworks compares what each framework says of its build with what is promised, and has it compute where it sees devices. gpus are those that it computed on.
+func frameworks(ctx context.Context, p python, list []check.Framework, results []result) (faults []check.Fault, notes []string, gpus int) {
+	for n, f := range list {
 		var b build
-		if !results[0].well() || json.Unmarshal(results[0].value, &b) != nil {
-			notes = append(notes, fmt.Sprintf("%s does not say which build it is: %s", f.Name, lastLine(wordsOf(results[0]))))
+		switch r := results[n]; {
+		case !r.reached:
+			notes = append(notes, fmt.Sprintf("the time was over before %s could be asked which build it is", f.Name))
+			continue
+		case !r.well() || json.Unmarshal(r.value, &b) != nil:
+			notes = append(notes, fmt.Sprintf("%s does not say which build it is: %s", f.Name, lastLine(wordsOf(r))))
 			continue
 		}
 		if !keeps(f, b) {
@@ -58,7 +62,7 @@ func frameworks(ctx context.Context, p python, list []check.Framework, all []dis
 			faults = append(faults, fault...)
 		}
 	}
-	return faults, notes, gpus, nil
+	return faults, notes, gpus
 }
 
 // keeps reports whether a build keeps a promise. TensorFlow, ONNX Runtime and JAX of CUDA do without a device, and their builds of the index are such: they break none for the CPU.

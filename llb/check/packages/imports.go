@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
@@ -19,6 +20,7 @@ type result struct {
 	output  string
 	value   json.RawMessage
 	alone   bool // it did well by itself, and failed behind others
+	home    bool // it did well with a home that can be written to, which there is not here
 }
 
 func (r result) well() bool { return r.reached && r.end == finished && r.failed == nil }
@@ -33,18 +35,18 @@ func (p python) perform(ctx context.Context, tasks []task) ([]result, error) {
 		}
 		for i, a := range out.answers {
 			if a != nil {
-				results[start+i] = result{reached: true, failed: a.Failed, value: a.Value}
+				results[start+i] = result{reached: true, failed: a.Failed, value: a.Value, output: out.output}
 			}
 		}
-		if out.end == finished {
+		stopped := slices.Index(out.answers, nil)
+		if stopped < 0 {
 			break
 		}
-		stopped := start + max(out.at, slices.Index(out.answers, nil))
-		results[stopped] = result{reached: true, end: out.end, how: out.how, output: out.output}
+		results[start+stopped] = result{reached: true, end: out.end, how: out.how, output: out.output}
 		if out.end == tooLong {
 			return results, nil // the time is over for all
 		}
-		start = stopped + 1
+		start += stopped + 1
 	}
 	for i, t := range tasks {
 		if r := results[i]; r.reached && !r.well() {
@@ -54,19 +56,34 @@ func (p python) perform(ctx context.Context, tasks []task) ([]result, error) {
 	return results, nil
 }
 
-// again does a task by itself. only: it was by itself before, so that only what it printed is wanting.
-func (p python) again(ctx context.Context, t task, before result, only bool) result {
-	if only && before.end != finished {
-		return before
+// again does a task that failed behind others by itself. only: it was by itself.
+func (p python) again(ctx context.Context, t task, r result, only bool) result {
+	if !only {
+		out, err := p.run(ctx, []task{t})
+		if err != nil || ctx.Err() != nil {
+			return r // no time is left to try
+		}
+		r = result{reached: true, end: out.end, how: out.how, output: out.output}
+		if a := out.answers[0]; a != nil {
+			r = result{reached: true, failed: a.Failed, value: a.Value, output: out.output, alone: a.Failed == nil}
+		}
 	}
+	if !r.well() && needsWriting(wordsOf(r)) && p.atHome(ctx, t) {
+		return result{reached: true, home: true}
+	}
+	return r
+}
+
+// atHome reports whether a task does well with a new, empty home directory: here, the system cannot be written to.
+func (p python) atHome(ctx context.Context, t task) bool {
+	dir, err := os.MkdirTemp("", "home")
+	if err != nil {
+		return false
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // it is the container's own
+	p.env = append(slices.Clone(p.env), "HOME="+dir)
 	out, err := p.run(ctx, []task{t})
-	if err != nil || ctx.Err() != nil {
-		return before // no time is left to try
-	}
-	if a := out.answers[0]; a != nil {
-		return result{reached: true, failed: a.Failed, value: a.Value, output: out.output, alone: a.Failed == nil}
-	}
-	return result{reached: true, end: out.end, how: out.how, output: out.output}
+	return err == nil && out.answers[0] != nil && out.answers[0].Failed == nil
 }
 
 // subject is what a task is for: a module of a package, or one that a file of the project imports.
@@ -135,18 +152,22 @@ type imported struct {
 	notes  []string
 }
 
-// imports imports modules. A package works if the module that has its name does, or else one of them: what it brings beside them, such as its own tests or a bridge to a package that
-// is not installed, is noted.
-func imports(ctx context.Context, p python, list []subject, gpu bool) (imported, error) {
+// tasksOf are the imports of modules, and behind them in the same process what frameworks are asked: to import one twice takes seconds.
+func tasksOf(list []subject, promised []check.Framework) []task {
+	var tasks []task
+	for _, s := range list {
+		tasks = append(tasks, task{Module: s.module})
+	}
+	for _, f := range promised {
+		tasks = append(tasks, task{Framework: f.Name})
+	}
+	return tasks
+}
+
+// judgeImports says what came of imports. A package works if the module that has its name does, or else one of them: what it brings beside them, such as its own tests or a bridge to a
+// package that is not installed, is noted.
+func judgeImports(list []subject, results []result, gpu bool) imported {
 	var i imported
-	tasks := make([]task, len(list))
-	for n, s := range list {
-		tasks[n] = task{Module: s.module}
-	}
-	results, err := p.perform(ctx, tasks)
-	if err != nil {
-		return i, err
-	}
 	works := map[string]bool{} // packages of which a module was imported
 	for n, r := range results {
 		works[list[n].pkg] = works[list[n].pkg] || r.well()
@@ -158,7 +179,10 @@ func imports(ctx context.Context, p python, list []subject, gpu bool) (imported,
 			left = append(left, s.module)
 		case r.well():
 			i.count++
-			if r.alone {
+			switch {
+			case r.home:
+				i.notes = append(i.notes, fmt.Sprintf("module %s needs a home directory that it can write to", s.module))
+			case r.alone:
 				i.notes = append(i.notes, fmt.Sprintf("module %s can be imported by itself, and not behind %s and what was imported before", s.module, list[max(n-1, 0)].module))
 			}
 		case gpu && needsDevice(wordsOf(r)):
@@ -172,7 +196,7 @@ func imports(ctx context.Context, p python, list []subject, gpu bool) (imported,
 	if len(left) > 0 {
 		i.notes = append(i.notes, fmt.Sprintf("the time was over before these modules could be imported: %s", listed(left)))
 	}
-	return i, nil
+	return i
 }
 
 // listed names the first of many.

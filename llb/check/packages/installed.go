@@ -172,7 +172,7 @@ func conflicts(q check.Packages, all []distribution, env func(extra string) *pyp
 	for _, todo := range asked(q.Installed, all, env) {
 		d := first[todo.name]
 		for _, need := range unmet(d, env(todo.extra), first) {
-			if slices.Contains(q.Unmet, need.Name) {
+			if slices.Contains(q.Unmet, need.Name) || slices.Contains(q.Loose, d.name) {
 				continue
 			}
 			there := first[need.Name]

@@ -70,6 +70,11 @@ func needsDevice(text string) bool {
 	return loader.Driver(missingLibrary(text))
 }
 
+// needsWriting reports whether a message says that a file cannot be written.
+func needsWriting(text string) bool {
+	return strings.Contains(text, "Read-only file system") || strings.Contains(text, "Permission denied") || strings.Contains(text, "Operation not permitted")
+}
+
 // minSecret is how long a value has to be to be looked for, in bytes: a shorter one is part of any text.
 const minSecret = 4
 
