@@ -11,6 +11,9 @@ import (
 	bkclient "github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/solver/errdefs"
 	"github.com/opencontainers/go-digest"
+
+	"github.com/mlbuild/mlbuild/llb/check"
+	"github.com/mlbuild/mlbuild/llb/ops"
 )
 
 // The watcher takes everything, whoever reads behind it, and hands it on in order.
@@ -81,5 +84,26 @@ func TestWatcherKeepsTheEnd(t *testing.T) {
 	}
 	if failed := NewWatcher(nil).Failure(errors.New("failed")); failed != (Failure{}) {
 		t.Errorf("without steps: %+v", failed)
+	}
+}
+
+// TestWatcherChecks: a check has run where its report is among what its step printed; one that the daemon had says nothing.
+func TestWatcherChecks(t *testing.T) {
+	w := NewWatcher(nil)
+	ran, had, broke, stopped, own := digest.FromString("ran"), digest.FromString("had"), digest.FromString("broke"), digest.FromString("stopped"), digest.FromString("own")
+	report := check.Report{Imported: 3, Seconds: 3.4}
+	for _, part := range []string{"idna is slow\nmlbuild-", "check: " + report.JSON() + "\n"} { // a line may come in pieces
+		w.Keep(&bkclient.SolveStatus{Logs: []*bkclient.VertexLog{{Vertex: ran, Data: []byte(part)}}})
+	}
+	w.Keep(&bkclient.SolveStatus{Vertexes: []*bkclient.Vertex{
+		{Digest: ran}, {Digest: had, Cached: true}, {Digest: broke, Error: "process did not complete successfully: exit code: 2"}, {Digest: stopped, Error: "context canceled"},
+	}})
+	steps := ops.Steps{
+		ran: {Kind: ops.StepCheck, Name: "packages"}, had: {Kind: ops.StepCheck, Name: "service"}, broke: {Kind: ops.StepCheck, Name: "broke"},
+		stopped: {Kind: ops.StepCheck, Name: "stopped"}, own: {Kind: ops.StepOwn, Name: "own"},
+	}
+	want := map[string]CheckRun{"packages": {Report: report, Told: true}, "service": {}, "broke": {Broken: true}, "stopped": {}}
+	if diff := cmp.Diff(want, w.Checks(steps)); diff != "" {
+		t.Error(diff)
 	}
 }
