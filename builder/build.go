@@ -10,6 +10,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/builder/daemon"
 	"github.com/mlbuild/mlbuild/builder/diagnose"
+	"github.com/mlbuild/mlbuild/builder/evidence"
 	"github.com/mlbuild/mlbuild/builder/localfs"
 	"github.com/mlbuild/mlbuild/builder/lookup"
 	"github.com/mlbuild/mlbuild/builder/publish"
@@ -49,19 +50,22 @@ func (b *Builder) Build(ctx context.Context, req Request) (*Result, error) {
 	if req.Gates.Atomic {
 		run.gate = newGate(len(req.Variants))
 	}
-	images, errs := make([]*Image, len(req.Variants)), make([]error, len(req.Variants))
+	images, checks, errs := make([]*Image, len(req.Variants)), make([][]evidence.Check, len(req.Variants)), make([]error, len(req.Variants))
 	var wg sync.WaitGroup
 	for i, v := range req.Variants {
-		wg.Go(func() { images[i], errs[i] = run.variant(run.ctx, v) })
+		wg.Go(func() { images[i], checks[i], errs[i] = run.variant(run.ctx, v) })
 	}
 	wg.Wait()
+	err = run.failures(errs)
 	res := &Result{}
-	for _, m := range images {
+	for i, m := range images {
 		if m != nil {
 			res.Images = append(res.Images, *m)
+		} else {
+			res.Unpublished = append(res.Unpublished, unpublished(req.Variants[i], checks[i], errs[i]))
 		}
 	}
-	return res, run.failures(errs)
+	return res, err
 }
 
 // failures joins what the variants failed of. One that was only held back tells nothing new.

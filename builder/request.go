@@ -11,6 +11,7 @@ import (
 	"github.com/moby/buildkit/session/auth/authprovider"
 
 	"github.com/mlbuild/mlbuild/builder/diagnose"
+	"github.com/mlbuild/mlbuild/builder/evidence"
 	"github.com/mlbuild/mlbuild/builder/lookup"
 	"github.com/mlbuild/mlbuild/builder/publish"
 	"github.com/mlbuild/mlbuild/builder/session"
@@ -36,6 +37,7 @@ type Request struct {
 	Locked    bool        // refuse to resolve: every profile needs a lock that fits
 	Checks    Checks      // that images have to pass; "" = all
 	Gates     Gates       // what else stands before a tag is put
+	Attest    Attest      // what is left beside a pushed image
 
 	Compression recipe.Compression // of the layers; "" = zstd
 	CacheFrom   []Cache            // beside the profile's own cache
@@ -120,27 +122,41 @@ type Layers = publish.Layers
 // Result is what a run made.
 type Result struct {
 	Images []Image `json:"images"`
+	// Unpublished are the profiles that have none.
+	Unpublished []Unpublished `json:"unpublished,omitempty"`
+}
+
+// Unpublished is a profile that was not built, or not published.
+type Unpublished struct {
+	Profile   string           `json:"profile"`
+	Platforms []string         `json:"platforms"`
+	Checks    []evidence.Check `json:"checks,omitempty"`
+	Faults    fault.List       `json:"faults,omitempty"` // none where a fault of another profile held it back (Gates.Atomic)
 }
 
 // Image is the result of one profile.
 type Image struct {
-	Profile   string          `json:"profile"`
-	Platforms []string        `json:"platforms"`
-	Digest    string          `json:"digest,omitempty"`        // of the manifest, or of the index for several platforms
-	Config    string          `json:"config_digest,omitempty"` // of the config; absent for an index
-	Tags      []string        `json:"tags,omitempty"`
-	Size      int64           `json:"size,omitempty"` // bytes of the compressed layers; 0 = unknown
-	Layers    *Layers         `json:"layers,omitempty"`
-	Locked    bool            `json:"locked"` // the packages came from a lock
-	CUDA      string          `json:"cuda,omitempty"`
-	Tests     string          `json:"tests,omitempty"` // of the testing stage: "passed"
-	Pruned    []Pruned        `json:"pruned,omitempty"`
-	Cached    int             `json:"steps_cached"`
-	Ran       int             `json:"steps_run"`
-	Seconds   float64         `json:"seconds"`
-	Notes     []string        `json:"notes,omitempty"`
-	Route     publish.Route   `json:"-"` // how it got to its registry, and why that way
-	Plan      *layerplan.Plan `json:"-"`
+	Profile   string   `json:"profile"`
+	Platforms []string `json:"platforms"`
+	Digest    string   `json:"digest,omitempty"`        // of the manifest, or of the index for several platforms
+	Config    string   `json:"config_digest,omitempty"` // of the config; absent for an index
+	Tags      []string `json:"tags,omitempty"`
+	Size      int64    `json:"size,omitempty"` // bytes of the compressed layers; 0 = unknown
+	Layers    *Layers  `json:"layers,omitempty"`
+	Locked    bool     `json:"locked"` // the packages came from a lock
+	CUDA      string   `json:"cuda,omitempty"`
+	Tests     string   `json:"tests,omitempty"` // of the testing stage: "passed"
+	// Checks are those of every platform, in their order (docs/checks.md); none of a stage that nothing checks.
+	Checks  []evidence.Check `json:"checks,omitempty"`
+	Pruned  []Pruned         `json:"pruned,omitempty"`
+	Cached  int              `json:"steps_cached"`
+	Ran     int              `json:"steps_run"`
+	Seconds float64          `json:"seconds"`
+	Notes   []string         `json:"notes,omitempty"`
+	Route   publish.Route    `json:"-"` // how it got to its registry, and why that way
+	Plan    *layerplan.Plan  `json:"-"`
+	// LayerSizes are the bytes of the layers of Plan as they are in the registry, compressed; nil = unknown.
+	LayerSizes []int64 `json:"-"`
 }
 
 // buildLock parses the project's mlbuild.lock, nil if there is none.

@@ -15,6 +15,7 @@ import (
 	"github.com/containerd/containerd/v2/core/content/proxy"
 
 	"github.com/mlbuild/mlbuild/builder/diagnose"
+	"github.com/mlbuild/mlbuild/builder/evidence"
 	"github.com/mlbuild/mlbuild/builder/kept"
 	"github.com/mlbuild/mlbuild/builder/limits"
 	"github.com/mlbuild/mlbuild/builder/publish"
@@ -57,8 +58,8 @@ type attempt struct {
 	swept    bool // the daemon has thrown away what was left of broken downloads
 }
 
-// variant builds, exports and tags one profile, then exports its cache.
-func (b *build) variant(ctx context.Context, v Variant) (image *Image, err error) {
+// variant builds, exports and tags one profile, then exports its cache. Where there is no image, checks say how far those of it have come.
+func (b *build) variant(ctx context.Context, v Variant) (image *Image, checks []evidence.Check, err error) {
 	began := time.Now()
 	defer func() { b.gate.end(v.Profile, err != nil) }()
 	w := b.req.watch(v.Profile)
@@ -69,22 +70,27 @@ func (b *build) variant(ctx context.Context, v Variant) (image *Image, err error
 	defer m.remote()
 	m.ahead = m.decideAhead(ctx)
 	made, published, err := m.deliver(ctx)
+	checks = checked(b.req, v, made.platforms, w, err == nil || errors.Is(err, errHeld))
 	if errors.Is(err, errHeld) {
-		return nil, err
+		return nil, checks, err
 	}
 	if err != nil {
-		return nil, b.keepFailed(ctx, v, w, m.explain(ctx, err))
+		return nil, checks, b.keepFailed(ctx, v, w, m.explain(ctx, err))
 	}
 	image = imageOf(v, made)
 	notes, err := m.unkept(ctx, published)
 	if err != nil {
-		return nil, err
+		return nil, checks, err
 	}
 	image.Cached, image.Ran = made.cached, made.ran
 	image.Digest, image.Config, image.Size, image.Layers, image.Route = published.Digest, published.Config, published.Size, published.Layers, published.Route
+	image.Checks, image.LayerSizes = checks, ownSizes(image, published)
 	image.Notes = append(image.Notes, notes...)
+	if b.req.Attest.Checks && m.publish.Pushes() {
+		err = attest(ctx, b.registry, b.req.Attest.Version, image)
+	}
 	image.Seconds = time.Since(began).Seconds()
-	return image, nil
+	return image, nil, err
 }
 
 // imageBuild prepares the build of a variant, which the watcher follows. Nobody holds its lock yet.
@@ -197,23 +203,23 @@ func (m *imageBuild) make(ctx context.Context, how attempt) (all made, err error
 // makeOnce exports in one solve, and in two where an output has another codec than zstd. The daemon keeps the first blob that it makes of a layer
 // and gives it to every later export that does not force its own: a gzip or uncompressed export of a new layer would end up in
 // the images that are pushed afterwards, of this project and of others.
-func (m *imageBuild) makeOnce(ctx context.Context, how attempt) (made, error) {
+func (m *imageBuild) makeOnce(ctx context.Context, how attempt) (all made, err error) {
 	outputs, err := m.publish.Entries()
 	if err != nil {
 		return made{}, err
 	}
 	if publish.OtherCodec(outputs) {
 		first := []bkclient.ExportEntry{m.publish.FirstBlobs()}
-		_, err := m.publish.Run(ctx, publish.Run{Exports: first}, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
-			_, res, err := m.function(ctx, gw, how)
+		_, err := m.publish.Run(ctx, publish.Run{Exports: first}, func(ctx context.Context, gw gateway.Client) (res *gateway.Result, err error) {
+			all, res, err = m.function(ctx, gw, how)
 			return res, err
 		})
 		if err != nil {
-			return made{}, err
+			return all, err
 		}
 	}
 	if m.decidedAhead(how) && m.idle(*m.ahead) {
-		all := *m.ahead
+		all = *m.ahead
 		all.Exported = *all.Plan.Here()
 		return all, nil
 	}

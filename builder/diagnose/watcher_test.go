@@ -13,6 +13,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/mlbuild/mlbuild/llb/check"
+	"github.com/mlbuild/mlbuild/llb/ops"
 )
 
 // The watcher takes everything, whoever reads behind it, and hands it on in order.
@@ -104,5 +105,23 @@ func TestAnswersAreNotShown(t *testing.T) {
 	}
 	if !strings.Contains(string(w.logs["sha256:a"]), "imported") {
 		t.Error("the report is not kept")
+// TestWatcherChecks: a check has run where its report is among what its step printed; one that the daemon had says nothing.
+func TestWatcherChecks(t *testing.T) {
+	w := NewWatcher(nil)
+	ran, had, broke, stopped, own := digest.FromString("ran"), digest.FromString("had"), digest.FromString("broke"), digest.FromString("stopped"), digest.FromString("own")
+	report := check.Report{Imported: 3, Seconds: 3.4}
+	for _, part := range []string{"idna is slow\nmlbuild-", "check: " + report.JSON() + "\n"} { // a line may come in pieces
+		w.Keep(&bkclient.SolveStatus{Logs: []*bkclient.VertexLog{{Vertex: ran, Data: []byte(part)}}})
+	}
+	w.Keep(&bkclient.SolveStatus{Vertexes: []*bkclient.Vertex{
+		{Digest: ran}, {Digest: had, Cached: true}, {Digest: broke, Error: "process did not complete successfully: exit code: 2"}, {Digest: stopped, Error: "context canceled"},
+	}})
+	steps := ops.Steps{
+		ran: {Kind: ops.StepCheck, Name: "packages"}, had: {Kind: ops.StepCheck, Name: "service"}, broke: {Kind: ops.StepCheck, Name: "broke"},
+		stopped: {Kind: ops.StepCheck, Name: "stopped"}, own: {Kind: ops.StepOwn, Name: "own"},
+	}
+	want := map[string]CheckRun{"packages": {Report: report, Told: true}, "service": {}, "broke": {Broken: true}, "stopped": {}}
+	if diff := cmp.Diff(want, w.Checks(steps)); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -67,6 +67,7 @@ type Published struct {
 	Route  Route
 	Size   int64   // bytes of the compressed layers; 0 = unknown
 	Layers *Layers // nil = unknown, or nothing was pushed
+	Sizes  []int64 // of the compressed layers of an image of one platform, in bytes, the base's first; nil = unknown
 	Unkept []Unkept
 }
 
@@ -156,6 +157,7 @@ func (p Publisher) Publish(ctx context.Context, m Made) (Published, error) {
 	if unreachable == nil {
 		layers, _ = p.Registry.Layers(ctx, p.repository()+"@"+m.Digest, desc, data) // none = unknown
 		done.Size, done.Layers = p.countLayers(m, desc, layers, route)
+		done.Sizes = sizesOf(m, layers)
 	}
 	if err := mayTag(ctx, p.BeforeTag); err != nil {
 		return done, err
@@ -317,6 +319,17 @@ func (p Publisher) countLayers(m Made, desc ocispecs.Descriptor, layers []ocispe
 		l.Pushed += desc.Size
 	}
 	return size, l
+}
+
+// sizesOf lists the sizes of layers of an image of one platform.
+func sizesOf(m Made, layers []ocispecs.Descriptor) (sizes []int64) {
+	if len(m.Graphs) != 1 {
+		return nil
+	}
+	for _, l := range layers {
+		sizes = append(sizes, l.Size)
+	}
+	return sizes
 }
 
 // putTags puts the further tags on the pushed manifest. Where the client cannot reach the registry, the daemon pushes them.

@@ -282,15 +282,21 @@ func (r *Client) Has(ctx context.Context, ref string, blob digest.Digest) (bool,
 
 // Tag puts a manifest whose blobs the repository holds under a tag. It is no error if it is there.
 func (r *Client) Tag(ctx context.Context, ref string, desc ocispecs.Descriptor, data []byte) error {
+	_, err := r.putManifest(ctx, ref, desc.MediaType, data)
+	return err
+}
+
+// putManifest puts a manifest where a reference says, under a tag or by its digest. It returns the answer's header.
+func (r *Client) putManifest(ctx context.Context, ref, mediaType string, data []byte) (http.Header, error) {
 	p, err := r.repo(ref, true)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	resp, err := p.send(ctx, http.MethodPut, p.base+"/manifests/"+p.what, map[string]string{"Content-Type": desc.MediaType}, data)
+	resp, err := p.send(ctx, http.MethodPut, p.base+"/manifests/"+p.what, map[string]string{"Content-Type": mediaType}, data)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return wantStatus(resp, http.StatusCreated, http.StatusOK, http.StatusAccepted)
+	return resp.Header, wantStatus(resp, http.StatusCreated, http.StatusOK, http.StatusAccepted)
 }
 
 // put sends a blob to the repository of a reference.

@@ -14,6 +14,7 @@ import (
 type buildFlags struct {
 	runFlags
 	outputFlags
+	evidence     evidenceFlags
 	tags         []string
 	cacheFrom    []string
 	cacheTo      []string
@@ -63,6 +64,7 @@ func (b *buildFlags) add(cmd *cobra.Command) {
 	f.BoolVar(&b.gates.Atomic, "atomic", false, "push no profile before all have passed their checks, and put the tags together")
 	f.BoolVar(&b.gates.IfTagUnchanged, "if-tag-unchanged", false, "fail where the tag was moved by somebody else since the build began")
 	f.BoolVar(&b.gates.KeepFailed, "keep-failed", false, "push an image that fails its checks without a tag, to look at it")
+	b.evidence.add(f)
 	f.StringVar(&b.compression, "compression", "", "`type` of the layers: zstd, gzip, estargz, uncompressed")
 	b.inputs.add(cmd)
 	f.StringArrayVar(&b.cacheFrom, "cache-from", nil, "`cache` to read beside the profile's own: a reference, or type=…,key=value")
@@ -77,32 +79,45 @@ func (b *buildFlags) add(cmd *cobra.Command) {
 	b.daemon.add(cmd)
 }
 
+// build makes the images, and writes down how that ended.
 func (b *buildFlags) build(ctx context.Context, e *env, cmd *cobra.Command, args []string) error {
+	s, result, err := b.make(ctx, e, cmd, args)
+	faults, notes := fault.All(err), []string(nil)
+	if s != nil {
+		notes = s.told
+	}
+	faults = append(faults, fault.All(b.evidence.write(e, projectOf(args), notes, result, faults))...)
+	return faults.Err()
+}
+
+// make makes the images. What is known of them is there after an error too; the session is nil where the project cannot be read.
+func (b *buildFlags) make(ctx context.Context, e *env, cmd *cobra.Command, args []string) (*session, *builder.Result, error) {
+	none := &builder.Result{}
 	s, out, err := b.plan(ctx, e, cmd, args)
 	if err != nil {
-		return err
+		return s, none, err
 	}
 	defer s.close()
 	if err := s.request.Unfit(); err != nil {
-		return err
+		return s, none, err
 	}
 	bld, err := s.connect(ctx, e, &b.daemon)
 	if err != nil {
-		return err
+		return s, none, err
 	}
 	result, err := bld.Build(ctx, s.request)
 	s.end(e)
 	s.stopped = ctx.Err() != nil
 	built := map[string]bool{}
 	if result == nil {
-		result = &builder.Result{}
+		result = none
 	}
 	for _, m := range result.Images {
 		built[m.Profile] = true
 	}
 	faults := append(fault.All(out.writers.finish(built)), fault.All(err)...)
 	faults = append(faults, fault.All(b.report(e, s, out, result))...)
-	return faults.Err()
+	return s, result, faults.Err()
 }
 
 // plan turns the flags into a request. All faults come at once.
@@ -125,6 +140,8 @@ func (b *buildFlags) wants(ctx context.Context, e *env, variants []builder.Varia
 	collect(b.tag(variants, out))
 	w := wanted{target: b.project.target, outputs: out.list, noOwnCache: b.noOwnCache, locked: b.locked, gates: b.gates}
 	w.checks, err = parseChecks(b.checks)
+	collect(err)
+	w.attest, err = b.evidence.wants(out.push, w.checks)
 	collect(err)
 	w.noCache, err = parseStages(b.noCache)
 	collect(err)

@@ -16,17 +16,19 @@ func printFaults(e *env, faults fault.List) {
 		red, cyan, plain = "\x1b[1;31m", "\x1b[36m", "\x1b[0m"
 	}
 	for i, f := range faults {
+		var text strings.Builder
 		if i > 0 {
-			fmt.Fprintln(e.stderr)
+			fmt.Fprintln(&text)
 		}
-		fmt.Fprintf(e.stderr, "%serror[%s]%s: %s\n", red, f.Code, plain, f.Message)
+		fmt.Fprintf(&text, "%serror[%s]%s: %s\n", red, f.Code, plain, f.Message)
 		if f.At.File != "" {
-			fmt.Fprintf(e.stderr, "%s  --> %s%s\n", cyan, f.At, plain)
+			fmt.Fprintf(&text, "%s  --> %s%s\n", cyan, f.At, plain)
 		}
-		printSnippet(e.stderr, f.Snippet)
+		printSnippet(&text, f.Snippet)
 		for _, h := range f.Hints {
-			fmt.Fprintf(e.stderr, "%shint%s: %s\n", cyan, plain, h)
+			fmt.Fprintf(&text, "%shint%s: %s\n", cyan, plain, h)
 		}
+		fmt.Fprint(e.stderr, e.inert(text.String()))
 	}
 }
 
@@ -46,7 +48,7 @@ func (e *env) coloured() bool {
 
 // note tells something on stderr that is no fault.
 func (e *env) note(format string, args ...any) {
-	fmt.Fprintf(e.stderr, "note: "+format+"\n", args...)
+	fmt.Fprintln(e.stderr, e.inert("note: "+fmt.Sprintf(format, args...)))
 }
 
 // distinct drops repetitions: two profiles may have the same fault.

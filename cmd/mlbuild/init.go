@@ -76,3 +76,12 @@ func projectDir(args []string) (string, error) {
 	}
 	return abs, nil
 }
+
+// projectOf is the project's directory by a command's arguments, absolute: the working directory where they name none.
+func projectOf(args []string) string {
+	dir, err := projectDir(args)
+	if err != nil {
+		dir, _ = projectDir(nil)
+	}
+	return dir
+}

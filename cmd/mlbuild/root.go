@@ -24,8 +24,8 @@ const (
 
 // run executes one command line and returns the exit code.
 func run(ctx context.Context, e *env, args []string) int {
-	root, parsed := newRoot(e), false
-	root.PersistentPreRun = func(*cobra.Command, []string) { parsed = true }
+	root, parsed, words := newRoot(e), false, []string(nil)
+	root.PersistentPreRun = func(_ *cobra.Command, args []string) { parsed, words = true, args }
 	root.SetArgs(args)
 	err := untilStopped(ctx, e, root.ExecuteContext)
 	if err == nil {
@@ -40,6 +40,7 @@ func run(ctx context.Context, e *env, args []string) int {
 	}
 	faults := distinct(fault.All(err))
 	printFaults(e, faults)
+	e.annotate(projectOf(words), faults)
 	return exitCode(faults)
 }
 

@@ -47,6 +47,7 @@ type wanted struct {
 	locked      bool
 	checks      builder.Checks // that images have to pass
 	gates       builder.Gates
+	attest      builder.Attest
 	outputs     []builder.Output
 	noCache     ops.NoCache
 	compression recipe.Compression
@@ -92,7 +93,7 @@ func (r *runFlags) prepare(ctx context.Context, e *env, cmd *cobra.Command, args
 	}
 	s.request = builder.Request{
 		Dir: p.dir, State: clientState(e), Variants: p.variants, BuildLock: p.systemLock, Target: w.target, Outputs: w.outputs, NoCache: w.noCache, Locked: w.locked,
-		Checks: w.checks, Gates: w.gates,
+		Checks: w.checks, Gates: w.gates, Attest: w.attest,
 		Compression: w.compression, CacheFrom: w.cacheFrom, CacheTo: w.cacheTo, NoOwnCache: w.noOwnCache, TrustKeys: w.trustKeys,
 		Tagged: c.tagged, KnownHosts: given.knownHosts, Secrets: given.secrets, SSH: given.ssh, CA: ca, Proxy: e.proxy(), Auth: auth, AuthHosts: mirrors,
 		Epoch: created, Note: s.note,

@@ -51,7 +51,7 @@ func (b *buildFlags) notes(e *env, s *session, out *outputs, result *builder.Res
 	unlocked := false
 	for _, m := range result.Images {
 		for _, n := range m.Notes {
-			s.note("%s: %s", m.Profile, n)
+			s.note("%s", imageNote(m, n))
 		}
 		unlocked = unlocked || !m.Locked
 	}
@@ -72,6 +72,9 @@ func (b *buildFlags) notes(e *env, s *session, out *outputs, result *builder.Res
 	s.end(e)
 }
 
+// imageNote is a note on an image as it is told.
+func imageNote(m builder.Image, note string) string { return m.Profile + ": " + note }
+
 // printImage writes one profile's block.
 func printImage(w io.Writer, m builder.Image, out *outputs) {
 	title := m.Profile
@@ -87,6 +90,14 @@ func printImage(w io.Writer, m builder.Image, out *outputs) {
 	}
 	if m.Tests != "" {
 		line("tests", "%s", m.Tests)
+	}
+	if checks := checksText(m.Checks); checks != "" {
+		line("checks", "%s", checks)
+	}
+	for _, c := range m.Checks {
+		if c.GPU != "" {
+			line("gpu", "%s", c.GPU)
+		}
 	}
 	if m.Digest != "" {
 		line("digest", "%s", m.Digest)
