@@ -87,24 +87,6 @@ func TestWatcherKeepsTheEnd(t *testing.T) {
 	}
 }
 
-// TestAnswersAreNotShown: what a check reports to this side is none of what people read, and all else is.
-func TestAnswersAreNotShown(t *testing.T) {
-	next := make(chan *bkclient.SolveStatus, 3)
-	w := NewWatcher(next)
-	in, done := w.Channel()
-	data := "importing\n" + check.Report{Imported: 3}.Line() + "\nafter\n"
-	in <- &bkclient.SolveStatus{Logs: []*bkclient.VertexLog{{Vertex: "sha256:a", Data: []byte(data)}}}
-	in <- &bkclient.SolveStatus{Logs: []*bkclient.VertexLog{{Vertex: "sha256:a", Data: []byte(check.Report{}.Line() + "\n")}}}
-	close(in)
-	<-done
-	if got := string((<-next).Logs[0].Data); got != "importing\nafter\n" {
-		t.Errorf("shown: %q", got)
-	}
-	if s := <-next; len(s.Logs) != 0 {
-		t.Errorf("shown: %q", s.Logs[0].Data)
-	}
-	if !strings.Contains(string(w.logs["sha256:a"]), "imported") {
-		t.Error("the report is not kept")
 // TestWatcherChecks: a check has run where its report is among what its step printed; one that the daemon had says nothing.
 func TestWatcherChecks(t *testing.T) {
 	w := NewWatcher(nil)
@@ -123,5 +105,26 @@ func TestWatcherChecks(t *testing.T) {
 	want := map[string]CheckRun{"packages": {Report: report, Told: true}, "service": {}, "broke": {Broken: true}, "stopped": {}}
 	if diff := cmp.Diff(want, w.Checks(steps)); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestAnswersAreNotShown: what a check reports to this side is none of what people read, and all else is.
+func TestAnswersAreNotShown(t *testing.T) {
+	next := make(chan *bkclient.SolveStatus, 3)
+	w := NewWatcher(next)
+	in, done := w.Channel()
+	data := "importing\n" + check.Report{Imported: 3}.Line() + "\nafter\n"
+	in <- &bkclient.SolveStatus{Logs: []*bkclient.VertexLog{{Vertex: "sha256:a", Data: []byte(data)}}}
+	in <- &bkclient.SolveStatus{Logs: []*bkclient.VertexLog{{Vertex: "sha256:a", Data: []byte(check.Report{}.Line() + "\n")}}}
+	close(in)
+	<-done
+	if got := string((<-next).Logs[0].Data); got != "importing\nafter\n" {
+		t.Errorf("shown: %q", got)
+	}
+	if s := <-next; len(s.Logs) != 0 {
+		t.Errorf("shown: %q", s.Logs[0].Data)
+	}
+	if !strings.Contains(string(w.logs["sha256:a"]), "imported") {
+		t.Error("the report is not kept")
 	}
 }
