@@ -81,7 +81,7 @@ func serviceLayers(r *recipe.Recipe, in given, table ops.DirTable, below ops.Lay
 	if in.Checks != CheckAll || r.Smoke == nil || in.Target != recipe.StageRuntime {
 		return nil, nil
 	}
-	s := checkstep.Subject{Root: merged(r, in, below), Env: environment(r, in, r.User.Home, r.Smoke.Env), User: r.User, Table: table, Setting: in.setting()}
+	s := checkstep.Subject{Root: merged(r, in, below), After: below.OfKind(layerplan.KindCheck).States(), Env: environment(r, in, r.User.Home, r.Smoke.Env), User: r.User, Table: table, Setting: in.setting()}
 	l, err := checkstep.Service(s, checktask.Service(r, image{recipe: r, in: in}.config(nil).Config), r.Smoke.Secrets)
 	return ops.Layers{l}, err
 }

@@ -118,6 +118,10 @@ func saidOf(w check.Fault) string {
 		return fmt.Sprintf("%s is a build for %s, and the profile promises %s", w.Package, w.There, w.Want)
 	case check.NoProgram:
 		return fmt.Sprintf("its %s is %s, and there is no such program in it", w.For, w.Program)
+	case check.Resources:
+		if w.Module != "" {
+			return fmt.Sprintf("%s is not imported: %s", named(w.Package, w.Module), w.Text)
+		}
 	case check.NoModule:
 		return fmt.Sprintf("%s imports %s, and no package of the image has it", w.File, w.Module)
 	}

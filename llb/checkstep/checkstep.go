@@ -28,6 +28,7 @@ const (
 // Subject is what is checked.
 type Subject struct {
 	Root  bkllb.State   // the image
+	After []bkllb.State // what is checked first: of two things that are wrong, the one that leads to the other is told
 	Env   []recipe.Pair // its environment
 	User  recipe.User   // who runs in it
 	Table ops.DirTable
@@ -78,6 +79,9 @@ func (s Subject) run(g ops.Group, which string, told []byte, opts ...bkllb.RunOp
 		bkllb.User(fmt.Sprintf("%d:%d", s.User.UID, s.User.GID)), bkllb.AddMount(programDir, program(s.Helpers.Checks), bkllb.Readonly, ops.ByKey),
 		bkllb.AddMount(taskDir, bkllb.Scratch().File(bkllb.Mkfile("/task.json", 0o644, told, bkllb.WithCreatedTime(wheel.ModTime)), g.Named("what is to be checked")), bkllb.Readonly, ops.ByKey),
 	}, opts...)
+	for i, first := range s.After {
+		all = append(all, bkllb.AddMount(fmt.Sprintf("/run/mlbuild/after/%d", i), first, bkllb.Readonly, ops.ByKey))
+	}
 	for _, kv := range s.Env {
 		all = append(all, bkllb.AddEnv(kv.Name, kv.Value))
 	}
