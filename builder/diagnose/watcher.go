@@ -21,12 +21,13 @@ const MaxLog = 64 << 10
 
 // Watcher follows a build's progress: it hands everything on, keeps the end of each step's output, and counts steps.
 type Watcher struct {
-	next chan<- *bkclient.SolveStatus // nil = nowhere
-	mu   sync.Mutex
-	logs map[digest.Digest][]byte
-	last map[digest.Digest]*bkclient.Vertex
-	are  ops.Steps // what the vertices are for, of all graphs that are known
-	news time.Time // when something was last heard of a step
+	handing sync.Mutex                   // guards next
+	next    chan<- *bkclient.SolveStatus // nil = nowhere
+	mu      sync.Mutex                   // guards what follows
+	logs    map[digest.Digest][]byte
+	last    map[digest.Digest]*bkclient.Vertex
+	are     ops.Steps // what the vertices are for, of all graphs that are known
+	news    time.Time // when something was last heard of a step
 }
 
 // NewWatcher returns a watcher that hands on to next; nil = nowhere.
@@ -49,19 +50,47 @@ func (w *Watcher) Channel() (in chan *bkclient.SolveStatus, done <-chan struct{}
 		defer close(finished)
 		for s := range in {
 			w.Keep(s)
-			if w.next != nil {
-				w.next <- s
-			}
+			w.handOn(s)
 		}
 	}()
 	return in, finished
 }
 
-// Close tells whoever draws the progress that nothing more comes.
+func (w *Watcher) handOn(s *bkclient.SolveStatus) {
+	w.handing.Lock()
+	defer w.handing.Unlock()
+	if w.next != nil {
+		w.next <- s
+	}
+}
+
+// Close tells whoever draws the progress that nothing more comes. What the daemon says afterwards is kept, and handed to nobody.
 func (w *Watcher) Close() {
+	w.handing.Lock()
+	defer w.handing.Unlock()
 	if w.next != nil {
 		close(w.next)
+		w.next = nil
 	}
+}
+
+// Settle waits until every step that is known to have begun has ended, for what is said of it comes after the answer; no longer than limit.
+func (w *Watcher) Settle(limit time.Duration) {
+	for end := time.Now().Add(limit); w.working() && time.Now().Before(end); {
+		time.Sleep(limit / 50)
+	}
+}
+
+// working reports whether a step has begun and not ended.
+func (w *Watcher) working() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, v := range w.last {
+		if v.Started != nil && v.Completed == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // Keep notes what a status says.
