@@ -76,7 +76,7 @@ func (r runner) exec(ctx context.Context, x Exec) (exit int, err error) {
 			r.quiet()
 			return x.Open()
 		})
-		if fault.Is(err, fault.Context) {
+		if fault.Is(err, fault.Context) && len(x.Args) == 0 && !x.Own {
 			err = r.withoutShell(err)
 		}
 		return gateway.NewResult(), err

@@ -47,7 +47,7 @@ type Size = gateway.WinSize
 const patience = 3
 
 // Run runs a program to its end and returns its exit code. open is called when everything is ready for it, once, and not at all where there is a fault before. Errors: fault.Context
-// where the root has not even a shell, fault.Cancelled for a program that ignores signals; what the daemon says comes as it is.
+// where the root has no such program or not even a shell, fault.Cancelled for a program that ignores signals; what the daemon says comes as it is.
 func Run(ctx context.Context, gw gateway.Client, p Program, open func() (Streams, error)) (exit int, err error) {
 	ctr, err := gw.NewContainer(ctx, gateway.NewContainerRequest{Mounts: p.Mounts, NetMode: p.Network, Platform: p.Platform})
 	if err != nil {
@@ -55,10 +55,8 @@ func Run(ctx context.Context, gw gateway.Client, p Program, open func() (Streams
 	}
 	defer release(ctx, ctr)
 	root := rootOf(p.Mounts)
-	if len(p.Args) == 0 {
-		if p.Args, err = shell(ctx, ctr, root); err != nil {
-			return 0, err
-		}
+	if p.Args, err = p.args(ctx, ctr, root); err != nil {
+		return 0, err
 	}
 	if len(p.First) > 0 && isFile(ctx, ctr, root, p.First[0]) {
 		if _, err := ctr.Start(ctx, gateway.StartRequest{Args: p.First, Env: p.Env, User: p.User, Cwd: "/"}); err != nil {

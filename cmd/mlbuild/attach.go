@@ -13,12 +13,12 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/fault"
 )
 
-// attach connects a program in the daemon with this program's streams: as a terminal where stdin and stdout are one, else as pipes. Signals go to the program until the streams
+// attach connects a program in the daemon with stdin, out and stderr: as a terminal where stdin and out are one, else as pipes. Signals go to the program until the streams
 // are closed. Nothing else may be written meanwhile.
-func (e *env) attach() (builder.Streams, error) {
-	s := builder.Streams{In: io.NopCloser(e.stdin), Out: nopCloser{raw(e.stdout)}, Err: nopCloser{raw(e.stderr)}}
+func (e *env) attach(out io.Writer) (builder.Streams, error) {
+	s := builder.Streams{In: io.NopCloser(e.stdin), Out: nopCloser{raw(out)}, Err: nopCloser{raw(e.stderr)}}
 	in, restore := e.terminal(), func() {}
-	if in != nil && isTerminal(e.stdout) {
+	if in != nil && isTerminal(out) {
 		if err := in.SetRaw(); err != nil {
 			return s, fault.New(fault.Output, "the terminal cannot be used: %w", err)
 		}

@@ -104,7 +104,7 @@ func (i *imageFlags) inDaemon(ctx context.Context, e *env, cmd *cobra.Command, d
 	}
 	x.Open = func() (builder.Streams, error) {
 		s.end(e)
-		return e.attach()
+		return e.attach(e.stdout)
 	}
 	exit, err := b.Exec(ctx, s.request, x)
 	s.end(e)
