@@ -19,7 +19,8 @@ func (e *env) attach(out io.Writer) (builder.Streams, error) {
 	s := builder.Streams{In: io.NopCloser(e.stdin), Out: nopCloser{raw(out)}, Err: nopCloser{raw(e.stderr)}}
 	in, restore := e.terminal(), func() {}
 	if in != nil && isTerminal(out) {
-		if err := in.SetRaw(); err != nil {
+		if err := rawMode(in); err != nil {
+			_ = in.Reset()
 			return s, fault.New(fault.Output, "the terminal cannot be used: %w", err)
 		}
 		s.TTY, restore = true, func() { _ = in.Reset() }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -29,6 +30,15 @@ func (i *imageFlags) add(cmd *cobra.Command) {
 	f.Lookup("no-cache").NoOptDefVal = ops.NoCacheAll[0]
 	f.StringVar(&i.progress, "progress", "auto", "`mode` of the progress display: auto, tty, plain, rawjson, quiet")
 	i.daemon.add(cmd)
+	cmd.SetFlagErrorFunc(flagBeforeDashes)
+}
+
+// flagBeforeDashes is flagFault for commands that take a program after "--": a flag that they do not know may be the program's.
+func flagBeforeDashes(cmd *cobra.Command, err error) error {
+	if f, ok := errors.AsType[*fault.Fault](flagFault(cmd, err)); ok {
+		return f.Hint("what is to be run stands after --, with its flags")
+	}
+	return err
 }
 
 // wants reads the flags. unchecked builds what is known not to run.
