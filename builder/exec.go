@@ -27,8 +27,8 @@ type Exec struct {
 }
 
 // Exec builds the image of the request's one variant and runs a program on it, in the daemon: as the image's user, with its environment and in its working directory.
-// What the program writes is thrown away, and nothing is published. It returns the program's exit code. Errors are those of a build, fault.Usage for several images, and
-// fault.Context where the image lacks a shell.
+// What the program writes is thrown away, and nothing is published. It returns the program's exit code. Errors are those of a build, and
+// fault.Usage for several images and where the image has no such program, or no shell.
 func (b *Builder) Exec(ctx context.Context, req Request, x Exec) (exit int, err error) {
 	if len(req.Variants) != 1 || len(req.Variants[0].Recipes) != 1 {
 		return 0, fault.New(fault.Usage, "a program runs on one image, and %d profiles are given", len(req.Variants))
@@ -76,7 +76,7 @@ func (r runner) exec(ctx context.Context, x Exec) (exit int, err error) {
 			r.quiet()
 			return x.Open()
 		})
-		if fault.Is(err, fault.Context) && len(x.Args) == 0 && !x.Own {
+		if fault.Is(err, fault.Usage) && len(x.Args) == 0 && !x.Own {
 			err = r.withoutShell(err)
 		}
 		return gateway.NewResult(), err

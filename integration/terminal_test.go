@@ -3,7 +3,6 @@ package integration
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -157,7 +156,7 @@ testing: {copy: [tests], command: [sh, -c, "echo no more; exit 9"]}
 				t.Errorf("%q is shown", c.hides)
 			}
 			if t.Failed() {
-				t.Log(fmt.Sprintf("%q", seen))
+				t.Logf("%q", seen)
 			}
 		})
 	}

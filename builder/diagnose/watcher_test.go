@@ -83,3 +83,32 @@ func TestWatcherKeepsTheEnd(t *testing.T) {
 		t.Errorf("without steps: %+v", failed)
 	}
 }
+
+// TestWatcherAfterClose: what the daemon says after the progress was ended is kept and handed to nobody; a step that began is waited for until then.
+func TestWatcherAfterClose(t *testing.T) {
+	next := make(chan *bkclient.SolveStatus, 8)
+	w := NewWatcher(next)
+	in, done := w.Channel()
+	now := time.Now()
+	in <- &bkclient.SolveStatus{Vertexes: []*bkclient.Vertex{{Digest: "sha256:a", Name: "a step", Started: &now}}}
+	settled := make(chan struct{})
+	go func() {
+		defer close(settled)
+		w.Settle(time.Minute)
+	}()
+	in <- &bkclient.SolveStatus{Vertexes: []*bkclient.Vertex{{Digest: "sha256:a", Name: "a step", Started: &now, Completed: &now}}}
+	<-settled
+	w.Close()
+	in <- &bkclient.SolveStatus{Vertexes: []*bkclient.Vertex{{Digest: "sha256:b", Name: "another", Started: &now, Completed: &now}}}
+	close(in)
+	<-done
+	w.Close()
+	told := 0
+	for range next {
+		told++
+	}
+	if _, ran := w.Counts(); told != 2 || ran != 2 {
+		t.Errorf("%d statuses were handed on and %d steps counted, want 2 and 2", told, ran)
+	}
+	w.Settle(0)
+}

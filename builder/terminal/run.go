@@ -46,7 +46,7 @@ type Size = gateway.WinSize
 // patience is how many signals that end programs a program may ignore.
 const patience = 3
 
-// Run runs a program to its end and returns its exit code. open is called when everything is ready for it, once, and not at all where there is a fault before. Errors: fault.Context
+// Run runs a program to its end and returns its exit code. open is called when everything is ready for it, once, and not at all where there is a fault before. Errors: fault.Usage
 // where the root has no such program or not even a shell, fault.Cancelled for a program that ignores signals; what the daemon says comes as it is.
 func Run(ctx context.Context, gw gateway.Client, p Program, open func() (Streams, error)) (exit int, err error) {
 	ctr, err := gw.NewContainer(ctx, gateway.NewContainerRequest{Mounts: p.Mounts, NetMode: p.Network, Platform: p.Platform})

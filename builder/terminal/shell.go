@@ -15,26 +15,26 @@ import (
 // shells are where a shell is looked for: what people like best comes first.
 var shells = []string{"/bin/bash", "/usr/bin/bash", "/bin/sh", "/usr/bin/sh", "/busybox/sh"}
 
-// args are the program's, or those of a shell. Errors: fault.Context where the root has none.
+// args are the program's, or those of a shell. Errors: fault.Usage where the root has none.
 func (p Program) args(ctx context.Context, ctr gateway.Container, root int) ([]string, error) {
 	there := func(path string) bool { return isFile(ctx, ctr, root, path) }
 	if len(p.Args) == 0 {
 		if i := slices.IndexFunc(shells, there); i >= 0 {
 			return []string{shells[i]}, nil
 		}
-		return nil, fault.New(fault.Context, "there is no shell: neither bash nor sh")
+		return nil, fault.New(fault.Usage, "there is no shell: neither bash nor sh")
 	}
 	name := p.Args[0]
 	if strings.Contains(name, "/") {
 		if there(p.inDir(name)) {
 			return p.Args, nil
 		}
-		return nil, fault.New(fault.Context, "there is no program %s", name)
+		return nil, fault.New(fault.Usage, "there is no program %s", name)
 	}
 	if slices.ContainsFunc(p.searched(), func(dir string) bool { return there(p.inDir(path.Join(dir, name))) }) {
 		return p.Args, nil
 	}
-	return nil, fault.New(fault.Context, "there is no program %s: it is in no directory of PATH", name)
+	return nil, fault.New(fault.Usage, "there is no program %s: it is in no directory of PATH", name)
 }
 
 // inDir is a path as the program sees it in its working directory.
