@@ -101,6 +101,7 @@ func (r runner) graphOf(c platformBuild) publish.Graph {
 		Graph: c.graph, Base: c.inputs.Base.Config.RootFS.DiffIDs, BaseRef: c.inputs.Base.Ref,
 		Apart: func() ([]*pb.Definition, error) { return r.apart(c) },
 		Explain: func(ctx context.Context, gw gateway.Client, err error) error {
+			r.w.Hear(err, hearing)
 			return r.failed(r.v.Profile, r.w).Download(ctx, gw, c.found.Recipe, c.found.Downloads(), err)
 		},
 	}

@@ -20,8 +20,11 @@ type OnError struct {
 	opened atomic.Bool
 }
 
-// settling is how long the end of the progress is waited for before a terminal opens.
-const settling = 2 * time.Second
+// How long it is waited for what the daemon says beside its answer: of the end of the progress before a terminal opens, and of a step that failed.
+const (
+	settling = 2 * time.Second
+	hearing  = 500 * time.Millisecond
+)
 
 // inFailedStep opens a shell in a step that failed, if somebody wants one: solved is the error of its solve, why that of the build function. A download that is tried again is
 // no reason for one.
@@ -33,6 +36,7 @@ func (r runner) inFailedStep(ctx context.Context, gw gateway.Client, solved, why
 	if !ok {
 		return
 	}
+	r.w.Hear(solved, hearing)
 	place := "the failed step " + r.w.Failure(solved).Name
 	if !r.req.OnError.Secrets && terminal.HasSecrets(solved) {
 		place += ", without its secrets (--on-error=shell,secrets)"

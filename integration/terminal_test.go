@@ -3,6 +3,7 @@ package integration
 import (
 	"bytes"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -53,16 +54,13 @@ func atTerminal(t *testing.T, cmd *exec.Cmd, script []typed) (exit int, seen str
 		if err != nil { // nobody has the terminal any more
 			break
 		}
-		if at := strings.Index(out.String()[from:], first(script).after); len(script) > 0 && at >= 0 {
-			from = out.Len()
-			if script[0].size != (console.WinSize{}) {
-				if err := master.Resize(script[0].size); err != nil {
-					t.Fatal(err)
-				}
+		for len(script) > 0 {
+			at := strings.Index(out.String()[from:], script[0].after)
+			if at < 0 {
+				break
 			}
-			if _, err := master.Write([]byte(script[0].text)); err != nil {
-				t.Fatal(err)
-			}
+			from += at + len(script[0].after)
+			script[0].at(t, master)
 			script = script[1:]
 		}
 	}
@@ -75,11 +73,17 @@ func atTerminal(t *testing.T, cmd *exec.Cmd, script []typed) (exit int, seen str
 	return cmd.ProcessState.ExitCode(), out.String()
 }
 
-func first(script []typed) typed {
-	if len(script) == 0 {
-		return typed{}
+// at types the text at a terminal.
+func (x typed) at(t *testing.T, terminal console.Console) {
+	t.Helper()
+	if x.size != (console.WinSize{}) {
+		if err := terminal.Resize(x.size); err != nil {
+			t.Fatal(err)
+		}
 	}
-	return script[0]
+	if _, err := io.WriteString(terminal, x.text); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // TestTerminal runs programs in the daemon from a terminal: it has the terminal's size, Ctrl-C goes to it, and where a step failed a shell is in that step.
@@ -99,7 +103,7 @@ testing: {copy: [tests], command: [sh, -c, "echo no more; exit 9"]}
 	good := tiny(t, x, "")
 	failing := tiny(t, x, "\ntesting: {copy: [tests], command: [sh, -c, \"exit 9\"], env: {KIND: small}}\n")
 	failing.write("tests/test_main.py", "")
-	const secret = "geheim-und-lang"
+	const secret, prompt = "geheim-und-lang", ":/app$ "
 	for name, c := range map[string]struct {
 		of     *project
 		args   []string
@@ -110,13 +114,13 @@ testing: {copy: [tests], command: [sh, -c, "echo no more; exit 9"]}
 	}{
 		"a shell": {
 			of: good, args: []string{"exec"}, exit: 5, says: []string{"33 99\r\n", "44 111\r\n", "uid=1000"},
-			script: []typed{{after: "$ ", text: "stty size; id\n"}, {after: "uid=1000", size: console.WinSize{Width: 111, Height: 44}, text: "sleep 0.5; stty size\n"}, {after: "44 111", text: "exit 5\n"}},
+			script: []typed{{after: prompt, text: "until stty size | grep -v ^0; do sleep 0.1; done; id\n"}, {after: "uid=1000", size: console.WinSize{Width: 111, Height: 44}, text: "sleep 0.5; stty size\n"}, {after: "44 111"}, {after: prompt, text: "exit 5\n"}},
 		},
 		"ctrl-c":          {of: good, args: []string{"exec", "--", "sh", "-c", "echo go; exec sleep 60"}, script: []typed{{after: "go", text: "\x03"}}, exit: 130},
 		"ctrl-c is taken": {of: good, args: []string{"exec", "--", "python", "-c", "import time\ntry:\n    print('go')\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    raise SystemExit(3)"}, script: []typed{{after: "go", text: "\x03"}}, exit: 3},
 		"a failed step": {
 			of: p, args: []string{"build", "--on-error=shell"}, exit: 1, hides: secret,
-			script: []typed{{after: "$ ", text: "id -u; pwd; cat table.txt; ls /run/secrets\n"}, {after: "No such file", text: "exit 5\n"}},
+			script: []typed{{after: prompt, text: "id -u; pwd; cat table.txt; ls /run/secrets\n"}, {after: "No such file"}, {after: prompt, text: "exit 5\n"}},
 			says: []string{
 				"table\" of profile cpu ended with exit code 6", "note: a shell in the failed step [files that the project makes] bake table, without its secrets (--on-error=shell,secrets): exit or Ctrl-D leaves it",
 				"1000\r\n/app\r\nhalf\r\n",
@@ -124,11 +128,11 @@ testing: {copy: [tests], command: [sh, -c, "echo no more; exit 9"]}
 		},
 		"its secrets": {
 			of: p, args: []string{"build", "--on-error=shell,secrets"}, exit: 1, says: []string{secret},
-			script: []typed{{after: "$ ", text: "cat /run/secrets/token\n"}, {after: secret, text: "\x04"}},
+			script: []typed{{after: prompt, text: "cat /run/secrets/token\n"}, {after: secret}, {after: prompt, text: "\x04"}},
 		},
 		"failed tests": {
 			of: failing, args: []string{"test", "--on-error=shell"}, exit: 1, says: []string{"a shell in the image that the tests ran on", "small tests\r\n"},
-			script: []typed{{after: "$ ", text: "echo $KIND $(ls -d tests)\n"}, {after: "small tests", text: "\x04"}},
+			script: []typed{{after: prompt, text: "echo $KIND $(ls -d tests)\n"}, {after: "small tests"}, {after: prompt, text: "\x04"}},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -74,23 +74,40 @@ func (w *Watcher) Close() {
 	}
 }
 
-// Settle waits until every step that is known to have begun has ended, for what is said of it comes after the answer; no longer than limit.
+// Settle waits until every step that is known to have begun has ended, no longer than limit: the daemon says how its steps are doing beside its answer, which may come first.
 func (w *Watcher) Settle(limit time.Duration) {
-	for end := time.Now().Add(limit); w.working() && time.Now().Before(end); {
-		time.Sleep(limit / 50)
-	}
+	w.await(limit, func() bool {
+		for _, v := range w.last {
+			if v.Started != nil && v.Completed == nil {
+				return false
+			}
+		}
+		return true
+	})
 }
 
-// working reports whether a step has begun and not ended.
-func (w *Watcher) working() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, v := range w.last {
-		if v.Started != nil && v.Completed == nil {
-			return true
-		}
+// Hear waits until the step that an error is of is known to have ended, no longer than limit: then Failure knows it.
+func (w *Watcher) Hear(err error, limit time.Duration) {
+	ve, ok := errors.AsType[*errdefs.VertexError](err)
+	if !ok {
+		return
 	}
-	return false
+	w.await(limit, func() bool {
+		v := w.last[digest.Digest(ve.Digest)]
+		return v != nil && (v.Completed != nil || v.Error != "")
+	})
+}
+
+// await waits until something has been heard.
+func (w *Watcher) await(limit time.Duration, heard func() bool) {
+	locked := func() bool {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return heard()
+	}
+	for end := time.Now().Add(limit); !locked() && time.Now().Before(end); {
+		time.Sleep(limit / 100)
+	}
 }
 
 // Keep notes what a status says.

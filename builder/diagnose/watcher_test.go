@@ -112,3 +112,21 @@ func TestWatcherAfterClose(t *testing.T) {
 	}
 	w.Settle(0)
 }
+
+// TestWatcherHears: a step that failed is waited for, because the daemon may say of it after its answer what it printed.
+func TestWatcherHears(t *testing.T) {
+	w, now := NewWatcher(nil), time.Now()
+	err := (&errdefs.Vertex{Digest: "sha256:a"}).WrapError(errors.New("exit code: 1"))
+	time.AfterFunc(20*time.Millisecond, func() {
+		w.Keep(&bkclient.SolveStatus{
+			Vertexes: []*bkclient.Vertex{{Digest: "sha256:a", Name: "a step", Started: &now, Completed: &now, Error: "exit code: 1"}},
+			Logs:     []*bkclient.VertexLog{{Vertex: "sha256:a", Data: []byte("no such luck")}},
+		})
+	})
+	w.Hear(err, time.Minute)
+	if f := w.Failure(err); f.Name != "a step" || f.Output != "no such luck" {
+		t.Errorf("got %+v", f)
+	}
+	w.Hear(errors.New("no step's"), time.Minute)
+	w.Hear((&errdefs.Vertex{Digest: "sha256:b"}).WrapError(err), time.Millisecond)
+}

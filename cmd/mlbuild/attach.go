@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/containerd/console"
 
@@ -76,6 +77,9 @@ func systemSignals(from <-chan os.Signal, done <-chan struct{}) <-chan syscall.S
 	return to
 }
 
+// repeated is after how long the first size of a terminal is told again: the daemon's container runtime may not hear it while it starts.
+var repeated = []time.Duration{100 * time.Millisecond, 300 * time.Millisecond, time.Second}
+
 // sizes are those of a terminal: the present one, and each that follows, until done.
 func sizes(of console.Console, done <-chan struct{}) (all <-chan terminal.Size, stop func()) {
 	to, changed := make(chan terminal.Size), make(chan os.Signal, 1)
@@ -83,7 +87,7 @@ func sizes(of console.Console, done <-chan struct{}) (all <-chan terminal.Size, 
 		signal.Notify(changed, resized...)
 	}
 	go func() {
-		for {
+		for told := 0; ; told++ {
 			if size, err := of.Size(); err == nil {
 				select {
 				case to <- terminal.Size{Rows: uint32(size.Height), Cols: uint32(size.Width)}:
@@ -91,8 +95,13 @@ func sizes(of console.Console, done <-chan struct{}) (all <-chan terminal.Size, 
 					return
 				}
 			}
+			var again <-chan time.Time
+			if told < len(repeated) {
+				again = time.After(repeated[told])
+			}
 			select {
 			case <-changed:
+			case <-again:
 			case <-done:
 				return
 			}
