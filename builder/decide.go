@@ -65,17 +65,17 @@ func (m *imageBuild) decide(ctx context.Context, gw gateway.Client, how attempt)
 }
 
 // compileAll looks up and compiles every platform of the variant.
-func (m *imageBuild) compileAll(ctx context.Context, gw gateway.Client) ([]platformBuild, error) {
-	lock, err := m.usable(m.v)
+func (r runner) compileAll(ctx context.Context, gw gateway.Client) ([]platformBuild, error) {
+	lock, err := r.usable(r.v)
 	if err != nil {
 		return nil, err
 	}
-	a, all := m.asker(gw, m.v, m.w), make([]platformBuild, len(m.v.Recipes))
+	a, all := r.asker(gw, r.v, r.w), make([]platformBuild, len(r.v.Recipes))
 	eg, egctx := errgroup.WithContext(ctx)
-	for i, r := range m.v.Recipes {
+	for i, one := range r.v.Recipes {
 		eg.Go(func() (err error) {
-			if all[i], err = m.compile(egctx, a, r, lock); err == nil {
-				m.w.Learn(all[i].graph.Steps)
+			if all[i], err = r.compile(egctx, a, one, lock); err == nil {
+				r.w.Learn(all[i].graph.Steps)
 			}
 			return err
 		})
@@ -96,12 +96,13 @@ func (m *imageBuild) graphs(ctx context.Context, platforms []platformBuild) []pu
 	return all
 }
 
-func (m *imageBuild) graphOf(c platformBuild) publish.Graph {
+func (r runner) graphOf(c platformBuild) publish.Graph {
 	return publish.Graph{
 		Graph: c.graph, Base: c.inputs.Base.Config.RootFS.DiffIDs, BaseRef: c.inputs.Base.Ref,
-		Apart: func() ([]*pb.Definition, error) { return m.apart(c) },
+		Apart: func() ([]*pb.Definition, error) { return r.apart(c) },
 		Explain: func(ctx context.Context, gw gateway.Client, err error) error {
-			known := m.failed(m.v.Profile, m.w)
+			r.w.Hear(err, hearing)
+			known := r.failed(r.v.Profile, r.w)
 			known.Suite = strings.TrimPrefix(c.inputs.Base.Distro, "debian-")
 			return known.Download(ctx, gw, c.found.Recipe, c.found.Downloads(), err)
 		},

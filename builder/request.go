@@ -60,6 +60,8 @@ type Request struct {
 	Retry  Backoff                                           // how downloads are retried; the zero value gives the defaults
 	Status func(profile string) chan<- *bkclient.SolveStatus // where progress goes; the builder closes what it returns; nil = nowhere
 	Note   func(format string, args ...any)                  // something a user should know; nil = dropped
+
+	OnError *OnError // a shell where a step failed, for requests of one profile and platform; nil = none
 }
 
 // Unfit returns what is known to be wrong with the images as they would run, each fault once: fault.Context. Other stages than the runtime run something else. Build and Plan ask

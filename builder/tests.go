@@ -55,7 +55,9 @@ func (m *imageBuild) testOne(ctx context.Context, gw gateway.Client, c platformB
 		return nil, err
 	}
 	if end.Exit != 0 {
-		return nil, m.testFault(c, end)
+		failed := m.testFault(c, end)
+		m.inFailedTests(ctx, gw, c, imports, failed)
+		return nil, failed
 	}
 	for _, report := range end.Missing {
 		notes = append(notes, fmt.Sprintf("the tests wrote no report %s", report))

@@ -320,7 +320,10 @@ func (r runner) call(ctx context.Context, opt bkclient.SolveOpt, f gateway.Build
 	defer end()
 	ch, drained := r.w.Channel()
 	resp, err := r.daemon.Client.Build(ctx, opt, product, func(ctx context.Context, gw gateway.Client) (res *gateway.Result, err error) {
-		res, err = f(ctx, offering{gw, r.project})
+		offered := offering{gw, r.project, &lastError{}}
+		if res, err = f(ctx, offered); err != nil {
+			r.inFailedStep(ctx, gw, offered.failed.get(), err)
+		}
 		failed = err
 		return res, err
 	}, ch)

@@ -38,6 +38,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("PATH", bin+string(os.PathListSeparator)+e.Getenv("PATH"))
+			e.Setenv("BIN", bin)
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("MLBUILD_STATE_DIR", filepath.Join(e.WorkDir, ".state"))
 			e.Setenv("SSL_CERT_FILE", os.Getenv("SSL_CERT_FILE"))

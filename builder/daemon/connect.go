@@ -109,6 +109,7 @@ func open(ctx context.Context, a address, files TLS, secure bool) (*Daemon, erro
 		bkclient.WithContextDialer(d.traffic.wrap(dial)),
 		// The server's gRPC kills a connection that pings a quiet stream too often: 20 s is seldom enough.
 		bkclient.WithGRPCDialOption(grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 20 * time.Second, Timeout: 10 * time.Second})),
+		bkclient.WithGRPCDialOption(grpc.WithChainStreamInterceptor(hearEnds)),
 	}
 	if secure {
 		opts = append(opts, files.clientOpts(a.host)...)

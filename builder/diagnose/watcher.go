@@ -23,12 +23,13 @@ const MaxLog = 64 << 10
 
 // Watcher follows a build's progress: it hands everything on, keeps the end of each step's output, and counts steps.
 type Watcher struct {
-	next chan<- *bkclient.SolveStatus // nil = nowhere
-	mu   sync.Mutex
-	logs map[digest.Digest][]byte
-	last map[digest.Digest]*bkclient.Vertex
-	are  ops.Steps // what the vertices are for, of all graphs that are known
-	news time.Time // when something was last heard of a step
+	handing sync.Mutex                   // guards next
+	next    chan<- *bkclient.SolveStatus // nil = nowhere
+	mu      sync.Mutex                   // guards what follows
+	logs    map[digest.Digest][]byte
+	last    map[digest.Digest]*bkclient.Vertex
+	are     ops.Steps // what the vertices are for, of all graphs that are known
+	news    time.Time // when something was last heard of a step
 }
 
 // NewWatcher returns a watcher that hands on to next; nil = nowhere.
@@ -51,9 +52,7 @@ func (w *Watcher) Channel() (in chan *bkclient.SolveStatus, done <-chan struct{}
 		defer close(finished)
 		for s := range in {
 			w.Keep(s)
-			if w.next != nil {
-				w.next <- withoutAnswers(s)
-			}
+			w.handOn(withoutAnswers(s))
 		}
 	}()
 	return in, finished
@@ -81,10 +80,57 @@ func withoutAnswers(s *bkclient.SolveStatus) *bkclient.SolveStatus {
 	return &next
 }
 
-// Close tells whoever draws the progress that nothing more comes.
+func (w *Watcher) handOn(s *bkclient.SolveStatus) {
+	w.handing.Lock()
+	defer w.handing.Unlock()
+	if w.next != nil {
+		w.next <- s
+	}
+}
+
+// Close tells whoever draws the progress that nothing more comes. What the daemon says afterwards is kept, and handed to nobody.
 func (w *Watcher) Close() {
+	w.handing.Lock()
+	defer w.handing.Unlock()
 	if w.next != nil {
 		close(w.next)
+		w.next = nil
+	}
+}
+
+// Settle waits until every step that is known to have begun has ended, no longer than limit: the daemon says how its steps are doing beside its answer, which may come first.
+func (w *Watcher) Settle(limit time.Duration) {
+	w.await(limit, func() bool {
+		for _, v := range w.last {
+			if v.Started != nil && v.Completed == nil {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// Hear waits until the step that an error is of is known to have ended, no longer than limit: then Failure knows it.
+func (w *Watcher) Hear(err error, limit time.Duration) {
+	ve, ok := errors.AsType[*errdefs.VertexError](err)
+	if !ok {
+		return
+	}
+	w.await(limit, func() bool {
+		v := w.last[digest.Digest(ve.Digest)]
+		return v != nil && (v.Completed != nil || v.Error != "")
+	})
+}
+
+// await waits until something has been heard.
+func (w *Watcher) await(limit time.Duration, heard func() bool) {
+	locked := func() bool {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return heard()
+	}
+	for end := time.Now().Add(limit); !locked() && time.Now().Before(end); {
+		time.Sleep(limit / 100)
 	}
 }
 

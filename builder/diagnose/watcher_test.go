@@ -128,3 +128,50 @@ func TestAnswersAreNotShown(t *testing.T) {
 		t.Error("the report is not kept")
 	}
 }
+
+// TestWatcherAfterClose: what the daemon says after the progress was ended is kept and handed to nobody; a step that began is waited for until then.
+func TestWatcherAfterClose(t *testing.T) {
+	next := make(chan *bkclient.SolveStatus, 8)
+	w := NewWatcher(next)
+	in, done := w.Channel()
+	now := time.Now()
+	in <- &bkclient.SolveStatus{Vertexes: []*bkclient.Vertex{{Digest: "sha256:a", Name: "a step", Started: &now}}}
+	settled := make(chan struct{})
+	go func() {
+		defer close(settled)
+		w.Settle(time.Minute)
+	}()
+	in <- &bkclient.SolveStatus{Vertexes: []*bkclient.Vertex{{Digest: "sha256:a", Name: "a step", Started: &now, Completed: &now}}}
+	<-settled
+	w.Close()
+	in <- &bkclient.SolveStatus{Vertexes: []*bkclient.Vertex{{Digest: "sha256:b", Name: "another", Started: &now, Completed: &now}}}
+	close(in)
+	<-done
+	w.Close()
+	told := 0
+	for range next {
+		told++
+	}
+	if _, ran := w.Counts(); told != 2 || ran != 2 {
+		t.Errorf("%d statuses were handed on and %d steps counted, want 2 and 2", told, ran)
+	}
+	w.Settle(0)
+}
+
+// TestWatcherHears: a step that failed is waited for, because the daemon may say of it after its answer what it printed.
+func TestWatcherHears(t *testing.T) {
+	w, now := NewWatcher(nil), time.Now()
+	err := (&errdefs.Vertex{Digest: "sha256:a"}).WrapError(errors.New("exit code: 1"))
+	time.AfterFunc(20*time.Millisecond, func() {
+		w.Keep(&bkclient.SolveStatus{
+			Vertexes: []*bkclient.Vertex{{Digest: "sha256:a", Name: "a step", Started: &now, Completed: &now, Error: "exit code: 1"}},
+			Logs:     []*bkclient.VertexLog{{Vertex: "sha256:a", Data: []byte("no such luck")}},
+		})
+	})
+	w.Hear(err, time.Minute)
+	if f := w.Failure(err); f.Name != "a step" || f.Output != "no such luck" {
+		t.Errorf("got %+v", f)
+	}
+	w.Hear(errors.New("no step's"), time.Minute)
+	w.Hear((&errdefs.Vertex{Digest: "sha256:b"}).WrapError(err), time.Millisecond)
+}

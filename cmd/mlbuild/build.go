@@ -26,6 +26,7 @@ type buildFlags struct {
 	gates        builder.Gates
 	compression  string
 	metadataFile string
+	onError      string
 	json         bool
 }
 
@@ -74,6 +75,7 @@ func (b *buildFlags) add(cmd *cobra.Command) {
 	f.StringSliceVar(&b.noCache, "no-cache", nil, "run every step again, or those of the `stages` alone: --no-cache=resolve,wheels")
 	f.Lookup("no-cache").NoOptDefVal = ops.NoCacheAll[0]
 	f.StringVar(&b.progress, "progress", "auto", "`mode` of the progress display: auto, tty, plain, rawjson, quiet")
+	f.StringVar(&b.onError, "on-error", "", onErrorHelp)
 	f.StringVar(&b.metadataFile, "metadata-file", "", "JSON `file` to write the digests to, with docker buildx's keys")
 	f.BoolVar(&b.json, "json", false, "print the result as JSON")
 	b.daemon.add(cmd)
@@ -152,6 +154,8 @@ func (b *buildFlags) wants(ctx context.Context, e *env, variants []builder.Varia
 	w.cacheFrom, err = parseCaches(e, "--cache-from", b.cacheFrom)
 	collect(err)
 	w.cacheTo, err = parseCaches(e, "--cache-to", b.cacheTo)
+	collect(err)
+	w.onError, err = b.parseOnError(e)
 	collect(err)
 	if b.metadataFile != "" {
 		if f := checkFile("--metadata-file ", b.metadataFile); f != nil {

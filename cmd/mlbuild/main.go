@@ -35,9 +35,8 @@ func main() {
 	if os.Getenv("GOGC") == "" {
 		collectLate()
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), stopping()...)
-	context.AfterFunc(ctx, stop) // a second signal ends the program at once
-	code := run(ctx, processEnv(), os.Args[1:])
+	e := processEnv()
+	code := run(e.signals.ending(context.Background()), e, os.Args[1:])
 	atExit()
 	os.Exit(code)
 }

@@ -186,14 +186,19 @@ func (o *outputs) addLoad(ctx context.Context, e *env, variants []builder.Varian
 		return fault.New(fault.Output, "--load needs the docker command: %w", err).
 			Hint("or write the archive: --output type=docker,dest=image.tar")
 	}
-	if err := pingDocker(ctx, docker, e.environ); err != nil {
+	if err := pingDocker(ctx, docker, e.environ, "--load"); err != nil {
 		return err
 	}
+	o.loadInto(docker)
+	return nil
+}
+
+// loadInto adds the archive that a program takes by "load", as docker and podman do.
+func (o *outputs) loadInto(program string) {
 	o.list = append(o.list, builder.Output{
 		Type: publish.Docker, Attrs: map[string]string{"compression": "uncompressed", "force-compression": "true"},
-		Open: o.writers.load(docker),
+		Open: o.writers.load(program),
 	})
-	return nil
 }
 
 // addImage adds what --push wants, or makes sure that there is any output at all. The image comes last, because the daemon's answer names

@@ -31,6 +31,9 @@ func run(ctx context.Context, e *env, args []string) int {
 	if err == nil {
 		return 0
 	}
+	if code, ok := errors.AsType[exited](err); ok {
+		return int(code)
+	}
 	if _, ok := errors.AsType[*fault.Fault](err); !ok && !parsed {
 		err = fault.New(fault.Usage, "%w", err) // cobra's own
 	}
@@ -93,7 +96,7 @@ Without a command, mlbuild builds the project in DIR, as "mlbuild build" does.`
 	root.SetErr(e.stderr)
 	root.SetFlagErrorFunc(flagFault)
 	root.AddCommand(
-		buildCommand(e), initCommand(e), testCommand(e), lockCommand(e), planCommand(e), llbCommand(e), profilesCommand(e), daemonCommand(e), versionCommand(e),
+		buildCommand(e), initCommand(e), testCommand(e), runCommand(e), execCommand(e), lockCommand(e), planCommand(e), llbCommand(e), profilesCommand(e), daemonCommand(e), versionCommand(e),
 	)
 	return root
 }

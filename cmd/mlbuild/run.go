@@ -55,6 +55,7 @@ type wanted struct {
 	cacheTo     []builder.Cache
 	noOwnCache  bool
 	trustKeys   []trust.Key
+	onError     *builder.OnError
 }
 
 // prepare reads the project and everything that flags and variables say; wants reads what a command has beside, nil = nothing. It is the one place where a request is
@@ -100,6 +101,10 @@ func (r *runFlags) prepare(ctx context.Context, e *env, cmd *cobra.Command, args
 	}
 	if s.progress != nil {
 		s.request.Status = s.progress.status
+	}
+	if w.onError != nil {
+		s.request.OnError = w.onError
+		w.onError.Open = func(why error, place string) (builder.Streams, error) { return s.shellAfter(e, why, place) }
 	}
 	return s, faults.Err()
 }

@@ -107,7 +107,7 @@ func (w *writers) load(docker string) func(string) (io.WriteCloser, error) {
 	return func(profile string) (io.WriteCloser, error) {
 		l, err := startLoad(docker, w.env.environ)
 		if err != nil {
-			return nil, fault.New(fault.Output, "docker load: %w", err)
+			return nil, fault.New(fault.Output, "%s load: %w", filepath.Base(docker), err)
 		}
 		l.profile = profile
 		w.mu.Lock()
@@ -222,22 +222,22 @@ func startLoad(docker string, environ []string) (*dockerLoad, error) {
 	return &dockerLoad{Writer: in, said: &said, close: sync.OnceValue(func() error {
 		_ = in.Close()
 		if err := cmd.Wait(); err != nil {
-			return fault.New(fault.Output, "docker load: %w: %s", err, strings.TrimSpace(said.String())).
+			return fault.New(fault.Output, "%s load: %w: %s", filepath.Base(docker), err, strings.TrimSpace(said.String())).
 				Hint("or write the archive: --output type=docker,dest=image.tar")
 		}
 		return nil
 	})}, nil
 }
 
-// pingDocker reports whether docker can load, before the image is built.
-func pingDocker(ctx context.Context, docker string, environ []string) error {
+// pingDocker reports whether docker can do what it is needed for, a flag or a command, before the image is built.
+func pingDocker(ctx context.Context, docker string, environ []string, what string) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, docker, "version", "--format", "{{.Server.Version}}")
 	var said bytes.Buffer
 	cmd.Env, cmd.Stderr = environ, &said
 	if err := cmd.Run(); err != nil {
-		return fault.New(fault.Output, "--load: dockerd does not answer: %w: %s", err, strings.TrimSpace(said.String())).
+		return fault.New(fault.Output, "%s: dockerd does not answer: %w: %s", what, err, strings.TrimSpace(said.String())).
 			Hint("start dockerd, or write the archive: --output type=docker,dest=image.tar").Retryable()
 	}
 	return nil
