@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/mlbuild/mlbuild/integration/testbed"
+	"github.com/mlbuild/mlbuild/llb/check"
 	"github.com/mlbuild/mlbuild/llb/wheel/wheeltest"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 )
@@ -44,7 +45,7 @@ func allCodes(t *testing.T) []fault.Code {
 		}
 		return true
 	})
-	return all
+	return append(all, check.Code)
 }
 
 // shown is a run of the program that ends with a code.
@@ -83,7 +84,7 @@ var elsewhere = map[fault.Code]string{
 func refusing(status int, code string) func(*codes) {
 	return func(c *codes) {
 		c.reg.Intercept(func(w http.ResponseWriter, r *http.Request) bool { return refuseUpload(w, r, status, code) })
-		c.args = append(c.args, "--push", "--tag", c.reg.Ref("team/app:1"))
+		c.args = append(c.args, "--push", "--tag", c.reg.Ref("team/app:1"), "--checks=none")
 	}
 }
 
@@ -162,6 +163,7 @@ var runsByCode = map[fault.Code]shown{
 	fault.Base:     {exit: 1, says: `it does not exist, or it is private`, before: otherBase("REGISTRY/no/such:1")},
 	fault.BaseGone: {exit: 1, says: `the pinned image .* is gone or was replaced`, before: otherBase("REGISTRY/faults/base" + nowhereDigest)},
 	fault.Step:     {exit: 1, says: `/etc`, yaml: "user: {uid: 1234}\n"},
+	check.Code:     {exit: 1, says: `does not work: .*python`}, // the base has none
 	fault.Auth:     {exit: 1, says: `the registry rejected the credentials`, before: refusing(401, "UNAUTHORIZED")},
 	fault.Denied:   {exit: 1, says: `the registry refuses these credentials`, before: refusing(403, "DENIED")},
 	fault.Registry: {exit: 75, says: `asks to slow down`, before: refusing(429, "TOOMANYREQUESTS")},
