@@ -2,6 +2,7 @@ package builder
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"time"
 
@@ -29,7 +30,7 @@ const (
 // inFailedStep opens a shell in a step that failed, if somebody wants one: solved is the error of its solve, why that of the build function. A download that is tried again is
 // no reason for one.
 func (r runner) inFailedStep(ctx context.Context, gw gateway.Client, solved, why error) {
-	if r.req.OnError == nil || solved == nil || ctx.Err() != nil || passes(why) {
+	if r.req.OnError == nil || solved == nil || ctx.Err() != nil || errors.Is(why, errHere) || passes(why) {
 		return
 	}
 	p, ok := terminal.InFailed(solved, r.req.OnError.Secrets)

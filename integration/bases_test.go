@@ -124,6 +124,16 @@ func TestDistroless(t *testing.T) {
 	if out := python(t, tb, ref, "import idna, os; print(os.getuid(), idna.__file__)"); out != "1000 /opt/venv/lib/python3.11/site-packages/idna/__init__.py\n" {
 		t.Errorf("the image's Python says %q", out)
 	}
+	runs := func(args ...string) (int, error) {
+		return b.Exec(t.Context(), p.request(p.variant("cpu")), builder.Exec{Args: args, Open: func() (builder.Streams, error) { return builder.Streams{}, nil }})
+	}
+	if exit, err := runs("python", "-c", "import idna, sys; sys.exit(3)"); exit != 3 || err != nil {
+		t.Errorf("a program in the daemon: exit code %d, %v", exit, err)
+	}
+	_, err := runs()
+	if f := fault.All(err); !fault.Is(err, fault.Usage) || f[0].Message != "there is no shell: neither bash nor sh" || !slices.Contains(f[0].Hints, "name a program of the image: mlbuild exec -- python") {
+		t.Errorf("a shell on the image: %v", err)
+	}
 }
 
 // TestPyTorchBase: what the base has is not installed again, what it lacks is, and the lock's version wins where the project asks for another.

@@ -27,6 +27,7 @@ const (
 )
 
 func main() {
+	go endWithReader(os.Stderr)
 	code, err := command(os.Args[1:])
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mlbuild-check:", err)

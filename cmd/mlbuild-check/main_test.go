@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/mlbuild/mlbuild/llb/check"
 )
@@ -57,5 +58,31 @@ func TestCommand(t *testing.T) {
 		if _, err := os.Stat(filepath.Join(out, "checked")); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// TestEndsWithReader: the program ends, and what it started with it, when the daemon that reads its output is gone.
+func TestEndsWithReader(t *testing.T) {
+	if os.Getenv("TEST_UNREAD") == "1" {
+		go endWithReader(os.Stderr)
+		time.Sleep(time.Minute)
+	}
+	cmd := exec.Command(os.Args[0], "-test.run=TestEndsWithReader")
+	cmd.Env = append(os.Environ(), "TEST_UNREAD=1")
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stderr = write
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	_ = write.Close()
+	time.Sleep(100 * time.Millisecond)
+	began := time.Now()
+	_ = read.Close()
+	_ = cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != exitUnread || time.Since(began) > 10*time.Second {
+		t.Errorf("it ended with %d after %s", code, time.Since(began))
 	}
 }

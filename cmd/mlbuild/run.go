@@ -127,6 +127,8 @@ func (s *session) connect(ctx context.Context, e *env, flags *daemonFlags) (*bui
 // end draws the progress to its end and tells the notes that came meanwhile.
 func (s *session) end(e *env) {
 	s.progress.close()
+	noteMu.Lock()
+	defer noteMu.Unlock()
 	for _, n := range s.notes {
 		e.note("%s", n)
 	}

@@ -142,6 +142,12 @@ func (l *Loader) Lacking(name string) []Lack {
 	return slices.DeleteFunc(lacks, func(k Lack) bool { return loaded[k.Library] || l.loaded[k.Library] })
 }
 
+// Has reports whether the loader finds a library by its name alone, as for dlopen(3).
+func (l *Loader) Has(library string) bool {
+	_, ok := l.find(library, l.libraryPath)
+	return ok || l.loaded[library]
+}
+
 // walk goes through what an object loads, breadth first as the loader does, and notes the names by which each may be asked for once more. It returns what is not found: a name that
 // another object brings later is among it.
 func (l *Loader) walk(first *object, loaded map[string]bool) []Lack {

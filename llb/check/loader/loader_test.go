@@ -167,6 +167,16 @@ func TestCache(t *testing.T) {
 	}
 }
 
+// TestHas: what a program finds by a library's name.
+func TestHas(t *testing.T) {
+	l := loader.New(put(t, files{"/usr/lib/libx.so.1": lib, "/opt/liby.so": lib, "/own/libz.so": lib}), "/usr/bin/python3", "/opt")
+	for name, want := range map[string]bool{"libx.so.1": true, "libc.so.6": true, "liby.so": true, "libz.so": false, "/own/libz.so": true, "libother.so": false} {
+		if l.Has(name) != want {
+			t.Errorf("Has(%s) = %v", name, !want)
+		}
+	}
+}
+
 // TestMusl: musl has a file of its own, and no difference between the two kinds of paths.
 func TestMusl(t *testing.T) {
 	program := elftest.Library{Needed: []string{"libc.musl-x86_64.so.1"}, Interp: "/lib/ld-musl-x86_64.so.1"}

@@ -73,7 +73,7 @@ func report(ctx context.Context, q check.Packages, env []string, progress io.Wri
 		r.Faults = append(r.Faults, check.Fault{Kind: check.Python, Text: err.Error()})
 		return r
 	}
-	got := judgeImports(list, results[:len(list)], q.GPU)
+	got := judgeImports(list, results[:len(list)], q)
 	r.Imported, r.Notes = got.count, append(r.Notes, got.notes...)
 
 	fmt.Fprintln(progress, "looking for shared libraries")

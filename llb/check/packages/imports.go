@@ -48,13 +48,18 @@ func (p python) perform(ctx context.Context, tasks []task) ([]result, error) {
 		}
 		start += stopped + 1
 	}
+	tried := 0
 	for i, t := range tasks {
-		if r := results[i]; r.reached && !r.well() {
+		if r := results[i]; r.reached && !r.well() && tried < maxAgain {
+			tried++
 			results[i] = p.again(ctx, t, r, len(tasks) == 1)
 		}
 	}
 	return results, nil
 }
+
+// maxAgain is how many tasks are done once more: where a hundred modules fail, it is hardly for each other's sake.
+const maxAgain = 50
 
 // again does a task that failed behind others by itself. only: it was by itself.
 func (p python) again(ctx context.Context, t task, r result, only bool) result {
@@ -166,7 +171,7 @@ func tasksOf(list []subject, promised []check.Framework) []task {
 
 // judgeImports says what came of imports. A package works if the module that has its name does, or else one of them: what it brings beside them, such as its own tests or a bridge to a
 // package that is not installed, is noted.
-func judgeImports(list []subject, results []result, gpu bool) imported {
+func judgeImports(list []subject, results []result, q check.Packages) imported {
 	var i imported
 	works := map[string]bool{} // packages of which a module was imported
 	for n, r := range results {
@@ -185,8 +190,10 @@ func judgeImports(list []subject, results []result, gpu bool) imported {
 			case r.alone:
 				i.notes = append(i.notes, fmt.Sprintf("module %s can be imported by itself, and not behind %s and what was imported before", s.module, list[max(n-1, 0)].module))
 			}
-		case gpu && needsDevice(wordsOf(r)):
+		case q.GPU && !deviceHere(q.Root) && needsDevice(wordsOf(r)):
 			i.notes = append(i.notes, fmt.Sprintf("module %s needs a GPU to be imported: not checked", s.module))
+		case slices.Contains(q.Lacking, missingLibrary(wordsOf(r))):
+			i.notes = append(i.notes, fmt.Sprintf("module %s needs %s to be imported, which may be missing here: not checked", s.module, missingLibrary(wordsOf(r))))
 		case s.pkg != "" && works[s.pkg] && rank(s.module, s.pkg) > 0 && (r.end == finished || r.end == died):
 			i.notes = append(i.notes, fmt.Sprintf("module %s, which %s brings beside others, cannot be imported: %s", s.module, s.pkg, lastLine(wordsOf(r))))
 		default:

@@ -23,13 +23,14 @@ type shelf struct {
 type stock struct {
 	shelves []shelf
 	files   int
+	has     func(library string) bool // the loader finds it by its name
 }
 
 // take walks through the shared libraries of all distributions, as the loader would for each. A library that any of them carries is none that lacks: another module has loaded it
 // before (torch does so for what torchvision needs, and for those of the packages nvidia-*); nor is one that only a driver brings, or that lack is to be (lacking).
 func take(l *loader.Loader, all []distribution, lacking []string) stock {
-	var s stock
 	carried := map[string]bool{}
+	s := stock{has: func(library string) bool { return carried[library] || l.Has(library) }}
 	for _, d := range all {
 		sh := shelf{distribution: d, lacks: map[string][]string{}}
 		recorded(d, func(name string) {
@@ -80,6 +81,12 @@ func (s stock) behind(f check.Fault) (file, pkg string, lacks []string) {
 	return file, pkg, lacks
 }
 
+// opened are libraries that modules open by their names one after the other when they are imported, through cffi.
+var opened = map[string][]string{
+	"pyvips":     {"libgobject-2.0.so.0", "libvips.so.42"},
+	"weasyprint": {"libgobject-2.0.so.0", "libpango-1.0.so.0", "libharfbuzz.so.0", "libfontconfig.so.1", "libpangoft2-1.0.so.0"},
+}
+
 // judge is what decides which libraries that lack are faults.
 type judge struct {
 	python   python
@@ -108,6 +115,7 @@ func (j judge) libraries(ctx context.Context, s stock, found []check.Fault) (imp
 		}
 		file, pkg, lacks := s.behind(f) // who adds one library after the other builds as often
 		more = append(more, j.tell(pkg, file, lacks, "")...)
+		more = append(more, j.tell(f.Package, "", slices.DeleteFunc(slices.Clone(opened[f.Module]), s.has), "")...)
 	}
 	for _, g := range groups(s.shelves, j.used) {
 		more = append(more, j.group(ctx, g)...)

@@ -43,8 +43,21 @@ func TestImportLacksLibrary(t *testing.T) {
 				}
 			}
 			want(t, s.check(func(q *check.Packages) { q.Lacking = []string{other} }), "import pkg pkg "+nope)
+			r = s.check(func(q *check.Packages) { q.Lacking = []string{nope, other} })
+			want(t, r)
+			noted(t, r, "needs "+nope+" to be imported")
 		})
 	}
+}
+
+// TestOpenedByName: all libraries that a module opens by their names are told at once.
+func TestOpenedByName(t *testing.T) {
+	s := newSite(t).add("pyvips 1", files{"pyvips/__init__.py": "raise OSError(\"cannot load library 'libgobject-2.0-0': libgobject-2.0-0: cannot open shared object file: No such file\")"})
+	r := s.check(nil)
+	if _, err := os.Stat("/usr/lib/x86_64-linux-gnu/libvips.so.42"); err == nil {
+		t.Skip("libvips is installed here")
+	}
+	want(t, r, "import pyvips pyvips libgobject-2.0.so.0", "library pyvips libvips.so.42")
 }
 
 // TestOptionalLibraries: an import that goes well, and what lacks nevertheless.

@@ -2,7 +2,9 @@ package packages
 
 import (
 	"cmp"
+	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -60,6 +62,14 @@ var noDevice = []string{
 	"no CUDA-capable device", "no ROCm-capable device", "Found no NVIDIA driver", "CUDA driver version is insufficient", "cudaErrorNoDevice", "cudaErrorInsufficientDriver",
 	"hipErrorNoDevice", "CUDA_ERROR_NO_DEVICE", "No CUDA GPUs are available", "No HIP GPUs are available", "NVML Shared Library Not Found", "NVMLError", "0 active drivers",
 	"CUDA initialization: ", "Failed to infer device type", "no NVIDIA GPU", "No NVIDIA GPU", "CUDA driver is not found", "No CUDA runtime is found",
+}
+
+// deviceHere reports whether the container has an accelerator: the device files of NVIDIA's driver, of AMD's and of Windows'.
+func deviceHere(root string) bool {
+	return slices.ContainsFunc([]string{"/dev/nvidiactl", "/dev/kfd", "/dev/dxg"}, func(name string) bool {
+		_, err := os.Stat(filepath.Join(root, name))
+		return err == nil
+	})
 }
 
 // needsDevice reports whether a message says that there is no accelerator here.
