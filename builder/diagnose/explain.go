@@ -34,6 +34,8 @@ var rules = []rule{
 		hints: []string{"install the emulator on the daemon's machine: apt-get install qemu-user-static"}},
 	{match: damaged, code: fault.Registry, say: "what the registry sent of a layer is not what its digest promises",
 		hints: []string{"something between the daemon and the registry cuts or changes what it sends: a proxy, a mirror", "run the same command again"}, retry: true},
+	{match: leftover, code: fault.DaemonLost, say: "the daemon's store has what a daemon that was killed left there",
+		hints: []string{"run the same command again: each run gets past one leftover", "or clear the daemon's cache: buildctl prune --all"}, retry: true},
 	{match: lazyregexp.New(`session .*not found|no active session|failed to get session|session healthcheck failed`), code: fault.DaemonLost,
 		say: "the daemon lost the connection to this build", hints: []string{"run the same command again: finished steps are cached"}, retry: true},
 	{match: lazyregexp.New(`(?i)error reading server preface|connection refused|connection reset|transport is closing|error while dialing`), code: fault.DaemonLost,
@@ -44,8 +46,13 @@ var rules = []rule{
 // BuildKit's for one that ended early (util/contentutil).
 var damaged = lazyregexp.New(`unexpected commit (?:digest|size)|failed size validation|short read: expected \d+ bytes`)
 
-// Damaged reports whether a build failed because a layer did not arrive as it was announced.
-func Damaged(err error) bool { return err != nil && damaged.MatchString(err.Error()) }
+// leftover are the words of containerd's snapshotter for a directory that it has made and not noted before it was killed (plugins/snapshots/overlay, createSnapshot).
+var leftover = lazyregexp.New(`failed to rename: rename \S+/snapshots/new-\d+ \S+: file exists`)
+
+// Damaged reports whether a build failed because a layer did not arrive as it was announced, or because of what a killed daemon left: the daemon may clear that away.
+func Damaged(err error) bool {
+	return err != nil && (damaged.MatchString(err.Error()) || leftover.MatchString(err.Error()))
+}
 
 var caHints = []string{
 	"the daemon itself needs the CA: start it with SSL_CERT_FILE, or set ca= for the registry in its buildkitd.toml",

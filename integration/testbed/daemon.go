@@ -173,7 +173,7 @@ func (d *Daemon) Stop() error {
 	if d.proc != nil {
 		d.proc.stop(5 * time.Second)
 	}
-	return removeAll(d.dir)
+	return RemoveAll(d.dir)
 }
 
 func (d *Daemon) config() (string, error) {

@@ -174,7 +174,7 @@ func (d *Docker) Stop() error {
 	if d.proc != nil {
 		d.proc.stop(20 * time.Second)
 	}
-	return removeAll(d.dir)
+	return RemoveAll(d.dir)
 }
 
 // BuildKitImage is a stand-in for moby/buildkit: the buildkitd and buildctl of bin/ and this machine's runc

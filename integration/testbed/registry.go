@@ -176,5 +176,5 @@ func (r *Registry) Stop() error {
 	if r.proc != nil {
 		r.proc.stop(5 * time.Second)
 	}
-	return removeAll(r.dir)
+	return RemoveAll(r.dir)
 }

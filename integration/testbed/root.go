@@ -101,13 +101,13 @@ func forgetDead() {
 			continue
 		}
 		if _, err := os.Stat("/proc/" + m[1]); errors.Is(err, os.ErrNotExist) {
-			_ = removeAll(dir)
+			_ = RemoveAll(dir)
 		}
 	}
 }
 
-// removeAll removes a state directory with whatever a killed daemon left mounted in it.
-func removeAll(dir string) error {
+// RemoveAll removes a state directory with whatever a killed daemon left mounted in it.
+func RemoveAll(dir string) error {
 	mounts, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
 		return err

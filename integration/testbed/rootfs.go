@@ -77,7 +77,7 @@ func buildRootfs(ctx context.Context, cache, dir string, r release) error {
 	if err != nil {
 		return err
 	}
-	defer removeAll(work)
+	defer RemoveAll(work)
 	tree, packed := filepath.Join(work, "tree"), filepath.Join(work, "packed")
 	if err := debootstrap(ctx, r.suite, tree); err != nil {
 		return err
