@@ -49,6 +49,9 @@ type Program struct {
 	For  string `json:"for"`  // "command", "entrypoint", "healthcheck"
 }
 
+// Frameworks are those that the program can ask which build they are.
+var Frameworks = []string{"jax", "onnxruntime", "tensorflow", "torch"}
+
 // Framework is a promise about a package: of torch its CUDA, say. A package that is not installed breaks none.
 type Framework struct {
 	Name string `json:"name"` // torch, tensorflow, onnxruntime, jax

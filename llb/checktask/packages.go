@@ -37,7 +37,7 @@ func promises(r *recipe.Recipe, cuda string) (all []check.Framework) {
 	want := map[recipe.AcceleratorKind]string{
 		recipe.NoAccelerator: "cpu", recipe.CUDA: "cuda", recipe.ROCm: "rocm", recipe.XPU: "xpu",
 	}[r.Accelerator.Kind]
-	for _, name := range []string{"jax", "onnxruntime", "tensorflow", "torch"} {
+	for _, name := range check.Frameworks {
 		f := check.Framework{Name: name, Want: want}
 		if name == "torch" && want == "cuda" {
 			f.CUDA = cuda

@@ -80,7 +80,7 @@ func report(ctx context.Context, q check.Packages, env []string, progress io.Wri
 	s := take(loader.New(q.Root, about.Executable, valueOf(env, "LD_LIBRARY_PATH")), all, q.Lacking)
 	r.Libraries = s.files
 	j := judge{python: p, suffixes: about.Suffixes, q: q, used: firstNames(list, got.faults), told: map[string]bool{}}
-	imports, more, notes := j.libraries(ctx, s, got.faults)
+	imports, more, notes := j.libraries(ctx, s, got)
 	r.Faults, r.Notes = append(append(r.Faults, imports...), more...), append(r.Notes, notes...)
 
 	faults, notes, r.GPUs = frameworks(ctx, p, kept, results[len(list):])

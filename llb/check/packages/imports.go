@@ -154,6 +154,7 @@ func skipped(module string, skip []string) string {
 type imported struct {
 	count  int
 	faults []check.Fault
+	paths  []string // of each fault: the extension module that could not be loaded, where the exception names it
 	notes  []string
 }
 
@@ -197,7 +198,8 @@ func judgeImports(list []subject, results []result, q check.Packages) imported {
 		case s.pkg != "" && works[s.pkg] && rank(s.module, s.pkg) > 0 && (r.end == finished || r.end == died):
 			i.notes = append(i.notes, fmt.Sprintf("module %s, which %s brings beside others, cannot be imported: %s", s.module, s.pkg, lastLine(wordsOf(r))))
 		default:
-			i.faults = append(i.faults, importFault(s, r))
+			fault, at := importFault(s, r)
+			i.faults, i.paths = append(i.faults, fault), append(i.paths, at)
 		}
 	}
 	if len(left) > 0 {
@@ -227,39 +229,36 @@ func wordsOf(r result) string {
 	return strings.Join(words, "\n")
 }
 
-// importFault describes an import that failed.
-func importFault(s subject, r result) check.Fault {
-	f := check.Fault{Kind: check.Import, Package: s.pkg, Module: s.module, File: s.file, Line: s.line, Output: r.output}
+// importFault describes an import that failed, and returns the extension module that could not be loaded.
+func importFault(s subject, r result) (f check.Fault, at string) {
+	f = check.Fault{Kind: check.Import, Package: s.pkg, Module: s.module, File: s.file, Line: s.line, Output: r.output}
 	switch r.end {
 	case tooLong:
 		f.Kind, f.Text = check.Resources, "the time was over while it was imported"
-		return f
+		return f, ""
 	case tooMuch:
 		f.Kind, f.Text = check.Resources, "it took too much memory while it was imported"
-		return f
+		return f, ""
 	case died:
 		f.Text = "the process ended while it was imported: " + r.how
 		if strings.Contains(r.how, "killed") { // by nobody here: the kernel does that for want of memory
 			f.Kind = check.Resources
 		}
-		return f
+		return f, ""
 	}
 	f.Raised = r.failed.Raised
 	for n, e := range r.failed.Chain {
 		if n == 0 {
 			f.Text = e.Text
 		}
-		if f.Library == "" {
-			f.Library = missingLibrary(e.Text)
-		}
-		if s.file == "" && f.File == "" && f.Library != "" {
-			f.File = e.Path
+		if library := missingLibrary(e.Text); f.Library == "" && library != "" {
+			f.Library, at = library, e.Path
 		}
 	}
 	if s.pkg == "" && f.Raised == "ModuleNotFoundError" && isPart(r.failed.Chain[0].Name, s.module) {
 		f.Kind = check.NoModule
 	}
-	return f
+	return f, at
 }
 
 // isPart reports whether a module that is not found is the one that was to be imported, or a package that it is in.

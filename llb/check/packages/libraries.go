@@ -1,6 +1,7 @@
 package packages
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"path"
@@ -57,24 +58,25 @@ func take(l *loader.Loader, all []distribution, lacking []string) stock {
 	return s
 }
 
-// behind returns the file that made an import fail for want of a library, and what it lacks altogether: the one that the exception names, or that which lacks the least.
-func (s stock) behind(f check.Fault) (file, pkg string, lacks []string) {
+// behind returns the file that made an import of a package fail for want of a library, and what it lacks altogether: at, where that is known, or the one that lacks the least of the
+// package's own, or else of all.
+func (s stock) behind(f check.Fault, at string) (file, pkg string, lacks []string) {
 	for _, own := range []bool{true, false} {
 		for _, sh := range s.shelves {
+			if list := sh.lacks[at]; len(list) > 0 {
+				return at, sh.name, list
+			}
 			if own != (sh.name == f.Package) {
 				continue
 			}
-			for _, at := range slices.Sorted(maps.Keys(sh.lacks)) {
-				list := sh.lacks[at]
-				if at == f.File {
-					return at, sh.name, list
-				}
+			for _, other := range slices.Sorted(maps.Keys(sh.lacks)) {
+				list := sh.lacks[other]
 				if slices.Contains(list, f.Library) && (file == "" || len(list) < len(lacks)) {
-					file, pkg, lacks = at, sh.name, list
+					file, pkg, lacks = other, sh.name, list
 				}
 			}
 		}
-		if file != "" && f.File == "" {
+		if own && file != "" && at == "" {
 			return file, pkg, lacks
 		}
 	}
@@ -96,25 +98,24 @@ type judge struct {
 	told     map[string]bool // libraries that a fault names
 }
 
-// libraries returns the faults that are none of an import, and notes. The faults of imports that name a library are handed in and returned with the file that needs it.
-func (j judge) libraries(ctx context.Context, s stock, found []check.Fault) (imports, more []check.Fault, notes []string) {
-	imports = slices.Clone(found)
+// libraries returns the faults that are none of an import, and notes. What the imports came to is handed in; the faults of packages that name a library are returned with the file that
+// needs it.
+func (j judge) libraries(ctx context.Context, s stock, found imported) (imports, more []check.Fault, notes []string) {
+	imports = slices.Clone(found.faults)
+	for _, f := range imports {
+		if f.Library != "" {
+			j.told[f.Library] = true
+		}
+	}
 	for i, f := range imports {
 		if f.Library == "" {
 			continue
 		}
-		j.told[f.Library] = true
-		file, _, _ := s.behind(f)
+		file, pkg, lacks := s.behind(f, found.paths[i])
 		if f.File == "" {
-			imports[i].File = file
+			imports[i].File = cmp.Or(found.paths[i], file)
 		}
-	}
-	for _, f := range imports {
-		if f.Library == "" {
-			continue
-		}
-		file, pkg, lacks := s.behind(f) // who adds one library after the other builds as often
-		more = append(more, j.tell(pkg, file, lacks, "")...)
+		more = append(more, j.tell(pkg, file, lacks, "")...) // who adds one library after the other builds as often
 		more = append(more, j.tell(f.Package, "", slices.DeleteFunc(slices.Clone(opened[f.Module]), s.has), "")...)
 	}
 	for _, g := range groups(s.shelves, j.used) {

@@ -43,6 +43,14 @@ func TestImportLacksLibrary(t *testing.T) {
 				}
 			}
 			want(t, s.check(func(q *check.Packages) { q.Lacking = []string{other} }), "import pkg pkg "+nope)
+			r = s.check(func(q *check.Packages) {
+				q.Installed = nil
+				q.Modules = []check.Module{{Name: "pkg", File: "app.py", Line: 7}}
+			})
+			want(t, r, "import pkg "+nope, "library pkg "+other)
+			if f := r.Faults[0]; f.File != "app.py" || f.Line != 7 {
+				t.Errorf("%+v", f)
+			}
 			r = s.check(func(q *check.Packages) { q.Lacking = []string{nope, other} })
 			want(t, r)
 			noted(t, r, "needs "+nope+" to be imported")
