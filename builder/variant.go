@@ -75,7 +75,7 @@ func (b *build) variant(ctx context.Context, v Variant) (image *Image, checks []
 		return nil, checks, err
 	}
 	if err != nil {
-		return nil, checks, b.keepFailed(ctx, v, w, m.explain(ctx, err))
+		return nil, checks, b.keepFailed(ctx, v, w, checks, m.explain(ctx, err))
 	}
 	image = imageOf(v, made)
 	notes, err := m.unkept(ctx, published)
