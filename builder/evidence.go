@@ -2,12 +2,15 @@ package builder
 
 import (
 	"context"
+	"errors"
+	"net/http"
 	"slices"
 
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/mlbuild/mlbuild/builder/diagnose"
 	"github.com/mlbuild/mlbuild/builder/evidence"
+	"github.com/mlbuild/mlbuild/builder/limits"
 	"github.com/mlbuild/mlbuild/builder/publish"
 	"github.com/mlbuild/mlbuild/builder/registry"
 	"github.com/mlbuild/mlbuild/llb/ops"
@@ -111,10 +114,24 @@ func attest(ctx context.Context, r *registry.Client, version string, image *Imag
 	}
 	err = r.Attach(ctx, ref, registry.Artifact{Type: evidence.MediaType, Data: statement, Annotations: map[string]string{predicateKey: evidence.PredicateType}})
 	if err != nil {
-		return fault.New(fault.Registry, "%s is pushed, and what was checked of it could not be put beside it: %w", image.Tags[0], err).
-			Hint("the registry has to take manifests with a subject, or the tag sha256-…, in the image's repository")
+		return unattested(image.Tags[0], err)
 	}
 	return nil
+}
+
+// unattested is the fault that a registry did not take a statement on an image that it has.
+func unattested(image string, err error) *fault.Fault {
+	code := fault.Registry
+	if registry.Refuses(err) {
+		code = fault.Denied
+	}
+	f := fault.New(code, "%s is pushed, and what was checked of it could not be put beside it: %w", image, err).
+		Hint("the registry has to take manifests with a subject, or the tag sha256-…, in the image's repository")
+	status, answered := errors.AsType[*registry.StatusError](err)
+	if limits.IsTimedOut(err) || answered && (status.StatusCode >= http.StatusInternalServerError || status.StatusCode == http.StatusTooManyRequests) {
+		f.Retryable()
+	}
+	return f
 }
 
 // predicateKey is the annotation by which lists say what an in-toto statement is about, as BuildKit and others have it.

@@ -63,7 +63,7 @@ func summary(result *builder.Result, faults fault.List) string {
 		w.WriteString("### mlbuild\n\n| profile | platforms | image | size | layers | checks | time |\n|---|---|---|--:|---|---|--:|\n")
 	}
 	for _, m := range result.Images {
-		row(&w, m.Profile, join(m.Platforms), at64(m), sizeText(m.Size), layersText(m), checksText(m.Checks), fmt.Sprintf("%.1f s", m.Seconds))
+		row(&w, m.Profile, join(m.Platforms), whereIs(m), sizeText(m.Size), layersText(m), testedText(m), fmt.Sprintf("%.1f s", m.Seconds))
 	}
 	for _, u := range result.Unpublished {
 		row(&w, u.Profile, join(u.Platforms), "not published", "", "", checksText(u.Checks), "")
@@ -92,8 +92,16 @@ func row(w *strings.Builder, cells ...string) {
 	w.WriteString("|\n")
 }
 
-// at64 is where an image is: its first tag and its digest.
-func at64(m builder.Image) string {
+// testedText is in a few words what an image, or its tests, passed.
+func testedText(m builder.Image) string {
+	if m.Tests != "" {
+		return "tests " + m.Tests
+	}
+	return checksText(m.Checks)
+}
+
+// whereIs is where an image is: its first tag and its digest.
+func whereIs(m builder.Image) string {
 	where := ""
 	if len(m.Tags) > 0 {
 		where = m.Tags[0]
