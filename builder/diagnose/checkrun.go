@@ -3,6 +3,8 @@ package diagnose
 import (
 	"strings"
 
+	"github.com/opencontainers/go-digest"
+
 	"github.com/mlbuild/mlbuild/llb/check"
 	"github.com/mlbuild/mlbuild/llb/ops"
 )
@@ -23,12 +25,20 @@ func (w *Watcher) Checks(steps ops.Steps) map[string]CheckRun {
 		if step.Kind != ops.StepCheck {
 			continue
 		}
-		var run CheckRun
-		run.Report, run.Told = check.ReadAnswer(string(w.logs[vertex]))
-		if v := w.last[vertex]; v != nil && !run.Told {
-			run.Broken = v.Error != "" && !strings.Contains(v.Error, "context canceled")
+		run := w.checkRun(vertex)
+		if !run.Told && !run.Broken {
+			run = w.checkRun(again(vertex))
 		}
 		all[step.Name] = run
 	}
 	return all
+}
+
+// checkRun is what was heard of a vertex. The caller holds the lock.
+func (w *Watcher) checkRun(vertex digest.Digest) (run CheckRun) {
+	run.Report, run.Told = check.ReadAnswer(string(w.logs[vertex]))
+	if v := w.last[vertex]; v != nil && !run.Told {
+		run.Broken = v.Error != "" && !strings.Contains(v.Error, "context canceled")
+	}
+	return run
 }

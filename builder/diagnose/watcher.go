@@ -3,7 +3,6 @@ package diagnose
 import (
 	"bytes"
 	"errors"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -41,7 +40,14 @@ func NewWatcher(next chan<- *bkclient.SolveStatus) *Watcher {
 func (w *Watcher) Learn(steps ops.Steps) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	maps.Copy(w.are, steps)
+	for vertex, step := range steps {
+		w.are[vertex], w.are[again(vertex)] = step, step
+	}
+}
+
+// again is how a daemon calls a vertex whose cache is passed over, while it still holds the vertex itself (BuildKit solver/jobs.go, loadUnlocked).
+func again(vertex digest.Digest) digest.Digest {
+	return digest.FromString(vertex.String() + "-ignorecache")
 }
 
 // Channel returns the channel for one client.Build. Whatever comes in is taken to the end, because a full channel stops the build; done is

@@ -108,6 +108,26 @@ func TestWatcherChecks(t *testing.T) {
 	}
 }
 
+// TestWatcherKnowsSteps: a step whose cache is passed over has another digest while the daemon still holds the step itself.
+func TestWatcherKnowsSteps(t *testing.T) {
+	w := NewWatcher(nil)
+	vertex := digest.FromString("check")
+	steps := ops.Steps{vertex: {Kind: ops.StepCheck, Name: "packages"}}
+	w.Learn(steps)
+	other := digest.FromString(vertex.String() + "-ignorecache")
+	report := check.Report{Faults: []check.Fault{{Kind: check.Python}}}
+	w.Keep(&bkclient.SolveStatus{
+		Vertexes: []*bkclient.Vertex{{Digest: vertex, Cached: true}, {Digest: other, Error: "process did not complete successfully: exit code: 1"}},
+		Logs:     []*bkclient.VertexLog{{Vertex: other, Data: []byte(report.Line() + "\n")}},
+	})
+	if got := w.Checks(steps)["packages"]; !got.Told || len(got.Report.Faults) != 1 {
+		t.Errorf("the check is %+v", got)
+	}
+	if got := w.Failure(errors.New("failed")); got.step.Kind != ops.StepCheck {
+		t.Errorf("the step that failed is %+v", got)
+	}
+}
+
 // TestAnswersAreNotShown: what a check reports to this side is none of what people read, and all else is.
 func TestAnswersAreNotShown(t *testing.T) {
 	next := make(chan *bkclient.SolveStatus, 3)
