@@ -65,7 +65,7 @@ func TestImage(t *testing.T) {
 		if !slices.Equal(modes, []int32{0o777}) {
 			t.Errorf("directories with the modes %o", modes)
 		}
-		if image := g.Kinds("source"); !slices.ContainsFunc(image, func(v llbtest.Vertex) bool {
+		if image := g.Kinds("docker-image"); !slices.ContainsFunc(image, func(v llbtest.Vertex) bool {
 			return strings.HasPrefix(v.Op.GetSource().Identifier, "docker-image://docker.io/library/app:1")
 		}) {
 			t.Errorf("the image is not among %v", image)
