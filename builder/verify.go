@@ -32,9 +32,9 @@ type VerifyRequest struct {
 	Allowed  checktask.Allowed
 	NoCache  bool // what passed before is checked again
 
-	CA        []byte                                           // PEM bundle for registries; nil = the system's
-	Auth      authprovider.AuthConfigProvider                  // registry credentials; nil = none
-	AuthHosts []string                                         // as Request.AuthHosts
+	CA        []byte                                          // PEM bundle for registries; nil = the system's
+	Auth      authprovider.AuthConfigProvider                 // registry credentials; nil = none
+	AuthHosts []string                                        // as Request.AuthHosts
 	Status    func(image string) chan<- *bkclient.SolveStatus // where progress goes; the builder closes what it returns; nil = nowhere
 }
 

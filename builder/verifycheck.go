@@ -105,7 +105,7 @@ func (c imageCheck) conclude(w *diagnose.Watcher, image, suite string, failed er
 	case len(faults) > 0:
 		ended.State = evidence.Failed
 	case none:
-		ended.State, ended.Why = evidence.None, "the image has no Python"
+		ended.State, ended.Why = evidence.None, "the image has no Python: its PATH finds neither python3 nor python"
 	default:
 		ended.State, ended.Why, faults = evidence.NotRun, "it could not be run", fault.All(failed)
 	}
