@@ -77,7 +77,7 @@ func (b *Builder) ownPlatform() string {
 func (b *Builder) verifiable(v *Verified) (ocispecs.Platform, error) {
 	named, err := reference.ParseNormalizedNamed(v.Image)
 	if err != nil {
-		return ocispecs.Platform{}, fault.New(fault.Ref, "the image %q: %w", v.Image, err)
+		return ocispecs.Platform{}, fault.New(fault.Ref, "the image %q: %w", v.Image, err).Hint("for example registry.example.com/team/app:1.2")
 	}
 	v.Image = reference.TagNameOnly(named).String()
 	if !lookup.RunsOn(b.daemon.Platforms, v.Platform) {

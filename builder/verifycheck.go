@@ -6,7 +6,6 @@ import (
 	"slices"
 	"sync"
 
-	bkllb "github.com/moby/buildkit/client/llb"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/moby/buildkit/solver/pb"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
@@ -40,37 +39,21 @@ func (r VerifyRequest) checksOf(image ops.Base, p ocispecs.Platform) ([]imageChe
 	if r.NoCache {
 		m.NoCache = ops.NoCacheAll
 	}
-	state, err := m.Packages(checktask.ImagePackages(config, r.Allowed, r.Checks != CheckPackages))
-	if err != nil {
-		return nil, err
-	}
-	packages, err := newImageCheck(evidence.Packages, state, p)
-	if err != nil {
-		return nil, err
-	}
-	packages.cuda = checktask.ForCUDA(config)
+	packages := imageCheck{check: evidence.Check{Name: evidence.Packages}, cuda: checktask.ForCUDA(config)}
 	service := imageCheck{check: evidence.Check{Name: evidence.Service}}
+	packages.def, packages.steps, err = m.Packages(checktask.ImagePackages(config, r.Allowed, r.Checks != CheckPackages))
+	if err != nil {
+		return nil, err
+	}
 	switch {
 	case r.Service || r.Checks != CheckPackages && checktask.HasHealthCheck(config):
-		if state, err = m.Service(checktask.ImageService(config, r.Allowed)); err != nil {
-			return nil, err
-		}
-		if service, err = newImageCheck(evidence.Service, state, p); err != nil {
-			return nil, err
-		}
+		service.def, service.steps, err = m.Service(checktask.ImageService(config, r.Allowed))
 	case r.Checks == CheckPackages:
 		service.check.State = evidence.Off
 	default:
 		service.check.State, service.check.Why = evidence.None, "the image has no health check; --service tries it all the same"
 	}
-	return []imageCheck{packages, service}, nil
-}
-
-// newImageCheck is a check that is run.
-func newImageCheck(name evidence.Name, state bkllb.State, p ocispecs.Platform) (c imageCheck, err error) {
-	c.check.Name = name
-	c.def, c.steps, err = ops.Marshal(state, p, "the check of "+string(name))
-	return c, err
+	return []imageCheck{packages, service}, err
 }
 
 // solveChecks has the daemon make the checks, side by side: one that fails ends no other. It returns what each failed of.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	bkllb "github.com/moby/buildkit/client/llb"
+	"github.com/moby/buildkit/solver/pb"
 
 	"github.com/mlbuild/mlbuild/llb/check"
 	"github.com/mlbuild/mlbuild/llb/ops"
@@ -19,21 +20,21 @@ type Image struct {
 	ops.Setting
 }
 
-// Packages is what is left of a check of the packages: a file that is always the same. It fails where something is wrong.
-func (m Image) Packages(task check.Packages) (bkllb.State, error) {
-	return m.run("packages", "run what is installed", "/", task, bkllb.AddMount("/tmp", bkllb.Scratch(), bkllb.Tmpfs()))
+// Packages is the check of the packages as a definition, and what its steps are for. It leaves a file that is always the same, and fails where something is wrong.
+func (m Image) Packages(task check.Packages) (*pb.Definition, ops.Steps, error) {
+	return m.definition("packages", "run what is installed", "/", task, bkllb.AddMount("/tmp", bkllb.Scratch(), bkllb.Tmpfs()))
 }
 
-// Service is what is left of a check of the service, as Packages says.
-func (m Image) Service(task check.Run) (bkllb.State, error) {
-	return m.run("service", "try the service", task.Dir, task)
+// Service is the check of the service, as Packages says.
+func (m Image) Service(task check.Run) (*pb.Definition, ops.Steps, error) {
+	return m.definition("service", "try the service", task.Dir, task)
 }
 
-// run is what one check leaves. title is what people read of it, task what the program is told.
-func (m Image) run(which, title, dir string, task any, opts ...bkllb.RunOption) (bkllb.State, error) {
+// definition is one check. title is what people read of it, task what the program is told.
+func (m Image) definition(which, title, dir string, task any, opts ...bkllb.RunOption) (*pb.Definition, ops.Steps, error) {
 	told, err := json.Marshal(task)
 	if err != nil {
-		return bkllb.State{}, fmt.Errorf("encode what is to be checked: %w", err)
+		return nil, nil, fmt.Errorf("encode what is to be checked: %w", err)
 	}
 	g := m.Group(ops.GroupChecks)
 	opts = append(opts, g.Step(ops.StepCheck, which, "%s", title), bkllb.Dir(dir))
@@ -46,5 +47,6 @@ func (m Image) run(which, title, dir string, task any, opts ...bkllb.RunOption) 
 		opts = append(opts, bkllb.AddEnv(name, value))
 	}
 	empty := bkllb.Scratch().File(bkllb.Mkdir("/out", 0o777, bkllb.WithCreatedTime(wheel.ModTime)), g.Named("a directory for the result"))
-	return run(ops.BaseState(m.Base, m.Platform), empty, m.Setting, g, which, told, opts), nil
+	left := run(ops.BaseState(m.Base, m.Platform), empty, m.Setting, g, which, told, opts)
+	return ops.Marshal(left, m.Platform, "the check of "+which)
 }
