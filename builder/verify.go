@@ -120,7 +120,8 @@ func (b *Builder) verify(ctx context.Context, req VerifyRequest, p ocispecs.Plat
 	v.Digest = registry.DigestOf(image.Ref)
 	var faults fault.List
 	for i, c := range checks {
-		ended, wrong := c.conclude(w, v.Image, known.Suite, explain(errs[i]))
+		run := w.Checks(c.steps)[string(c.check.Name)]
+		ended, wrong := c.conclude(run, diagnose.Checked{Image: v.Image, Suite: known.Suite}, explain(errs[i]))
 		ended.Platform = v.Platform
 		v.Checks, faults = append(v.Checks, ended), append(faults, wrong...)
 	}

@@ -71,15 +71,14 @@ func solveChecks(ctx context.Context, gw gateway.Client, w *diagnose.Watcher, ch
 	return errs
 }
 
-// conclude returns how a check of an image ended, by what the watcher heard of it, and what it found to be wrong. failed is what the daemon ended it with, explained, nil = nothing.
-func (c imageCheck) conclude(w *diagnose.Watcher, image, suite string, failed error) (evidence.Check, fault.List) {
+// conclude returns how a check of an image ended, by what was heard of it, and what it found to be wrong. failed is what the daemon ended it with, explained, nil = nothing.
+func (c imageCheck) conclude(run diagnose.CheckRun, of diagnose.Checked, failed error) (evidence.Check, fault.List) {
 	if c.def == nil {
 		return c.check, nil
 	}
-	run := w.Checks(c.steps)[string(c.check.Name)]
 	ended := c.check.With(run.Report)
 	wrong, none := withoutPython(run.Report.Faults)
-	faults := diagnose.CheckFaults(wrong, diagnose.Checked{Image: image, Suite: suite})
+	faults := diagnose.CheckFaults(wrong, of)
 	switch {
 	case failed == nil && !run.Told:
 		ended.State = evidence.Reused
