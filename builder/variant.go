@@ -14,6 +14,7 @@ import (
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/content/proxy"
 
+	"github.com/mlbuild/mlbuild/builder/daemon"
 	"github.com/mlbuild/mlbuild/builder/diagnose"
 	"github.com/mlbuild/mlbuild/builder/evidence"
 	"github.com/mlbuild/mlbuild/builder/kept"
@@ -313,17 +314,26 @@ func (r runner) run(ctx context.Context, run publish.Run, f gateway.BuildFunc) (
 	return resp, failed.explains(err)
 }
 
-// call is client.Build with what the watcher takes.
+// call is follow for a build that has the project's files.
 func (r runner) call(ctx context.Context, opt bkclient.SolveOpt, f gateway.BuildFunc) (*bkclient.SolveResponse, error) {
-	var failed error
-	ctx, end := r.w.EndStalled(ctx)
-	defer end()
-	ch, drained := r.w.Channel()
-	resp, err := r.daemon.Client.Build(ctx, opt, product, func(ctx context.Context, gw gateway.Client) (res *gateway.Result, err error) {
+	return follow(ctx, r.daemon, r.w, opt, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
 		offered := offering{gw, r.project, &lastError{}}
-		if res, err = f(ctx, offered); err != nil {
+		res, err := f(ctx, offered)
+		if err != nil {
 			r.inFailedStep(ctx, gw, offered.failed.get(), err)
 		}
+		return res, err
+	})
+}
+
+// follow is client.Build with what a watcher takes. An error of the function itself comes back as it was.
+func follow(ctx context.Context, d *daemon.Daemon, w *diagnose.Watcher, opt bkclient.SolveOpt, f gateway.BuildFunc) (*bkclient.SolveResponse, error) {
+	var failed error
+	ctx, end := w.EndStalled(ctx)
+	defer end()
+	ch, drained := w.Channel()
+	resp, err := d.Client.Build(ctx, opt, product, func(ctx context.Context, gw gateway.Client) (res *gateway.Result, err error) {
+		res, err = f(ctx, gw)
 		failed = err
 		return res, err
 	}, ch)

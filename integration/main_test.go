@@ -25,12 +25,14 @@ type project struct {
 	t     *testing.T
 	dir   string
 	state string // the client's own directory
+	// checks are those that its images have to pass. Most images of tests have no Python, or packages that are no more than files: none. Those of examples have to pass all.
+	checks builder.Checks
 }
 
 // newProject writes files (slash path → content) into a new directory.
 func newProject(t *testing.T, files map[string]string) *project {
 	t.Helper()
-	p := &project{t: t, dir: t.TempDir(), state: t.TempDir()}
+	p := &project{t: t, dir: t.TempDir(), state: t.TempDir(), checks: builder.CheckNothing}
 	for name, data := range files {
 		p.write(name, data)
 	}
@@ -40,7 +42,7 @@ func newProject(t *testing.T, files map[string]string) *project {
 // example copies a project of examples/, so that locks and edits stay out of the tree.
 func example(t *testing.T, name string) *project {
 	t.Helper()
-	p := &project{t: t, dir: t.TempDir(), state: t.TempDir()}
+	p := &project{t: t, dir: t.TempDir(), state: t.TempDir(), checks: builder.CheckAll}
 	if err := os.CopyFS(p.dir, os.DirFS(filepath.Join("..", "examples", name))); err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +136,7 @@ func (p *project) request(variants ...builder.Variant) builder.Request {
 		Dir: p.dir, State: p.state, Variants: variants, Outputs: []builder.Output{{Type: "image", Push: true}},
 		CA: networkCA(p.t), Epoch: time.Unix(0, 0), Status: printer(p.t),
 		TrustKeys: []trust.Key{testKey},
-		Checks:    builder.CheckNothing, // most of these images have no Python, or packages that are no more than files
+		Checks:    p.checks,
 		Note:      func(format string, args ...any) { p.t.Logf("note: "+format, args...) },
 	}
 }

@@ -46,15 +46,21 @@ var (
 	libraryName = lazyregexp.New(`^[A-Za-z0-9_+.-]+\.so(\.[A-Za-z0-9_.-]+)?$`)
 )
 
+// IsModule reports whether a text is the name of a Python module: "package.part".
+func IsModule(name string) bool { return moduleName.MatchString(name) }
+
+// IsLibrary reports whether a text is the file name of a shared library: "libcuda.so.1".
+func IsLibrary(name string) bool { return libraryName.MatchString(name) }
+
 // checkImage decides what is checked of the image where it is built, and returns it with what is known to be wrong with it already.
 func checkImage(t files.Tree, s checksSpec, r *recipe.Recipe, q checksQuestion) *recipe.Recipe {
 	for _, m := range s.skip {
-		if !moduleName.MatchString(m.Value) {
+		if !IsModule(m.Value) {
 			t.Specf(m.At, "checks.skip %q is not the name of a module", m.Value).Hint("for example skip: [package.gpu]")
 		}
 	}
 	for _, l := range s.lacking {
-		if !libraryName.MatchString(l.Value) {
+		if !IsLibrary(l.Value) {
 			t.Specf(l.At, "checks.lacking %q is not the file name of a shared library", l.Value).Hint("for example lacking: [libcuda.so.1]")
 		}
 	}

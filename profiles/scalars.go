@@ -72,28 +72,37 @@ func numberBetween(report *yamldoc.Report, n yamldoc.Number, what string, fallba
 
 var sizeText = lazyregexp.New(`^([0-9]{1,9})\s*([kMG]?)(i?)B?$`)
 
-// readSize reads "5MB" (decimal) or "5MiB" (binary) as bytes.
+// readSize reads a size as ParseSize does.
 func readSize(report *yamldoc.Report, s yamldoc.String, what string, fallback int64) int64 {
 	if !s.Set {
 		return fallback
 	}
-	m := sizeText.FindStringSubmatch(s.Value)
-	if m == nil {
+	n, ok := ParseSize(s.Value)
+	if !ok {
 		report.Specf(s.At, "%s %q is not a size", what, s.Value).Hint("for example 5MB or 140MiB")
 		return fallback
+	}
+	if n == 0 {
+		report.Specf(s.At, "%s must be more than 0", what)
+	}
+	return n
+}
+
+// ParseSize reads "5MB" (decimal) or "5MiB" (binary) as bytes, false for what is no size.
+func ParseSize(text string) (n int64, ok bool) {
+	m := sizeText.FindStringSubmatch(text)
+	if m == nil {
+		return 0, false
 	}
 	unit := int64(1000)
 	if m[3] != "" {
 		unit = 1024
 	}
 	n, err := strconv.ParseInt(m[1], 10, 64)
-	if err != nil || n == 0 {
-		report.Specf(s.At, "%s must be more than 0", what)
-	}
 	for range strings.Index(" kMG", cmp.Or(m[2], " ")) {
 		n *= unit
 	}
-	return n
+	return n, err == nil
 }
 
 // readSeconds reads "30s", "1m30s" or a bare number of seconds.

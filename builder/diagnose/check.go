@@ -22,23 +22,37 @@ func (b Build) checkFaults(step ops.Step, output string, err error) error {
 	if !ok {
 		return nil
 	}
-	faults := CheckFaults(report.Faults, b.Profile, b.Suite)
+	faults := CheckFaults(report.Faults, Checked{Profile: b.Profile, Image: b.Image, Suite: b.Suite})
 	for _, f := range faults {
 		f.Err = err
 	}
 	return faults.Err()
 }
 
-// CheckFaults say what a check has found to be wrong with the image of a profile, and what to do. All libraries that a package lacks are one fault. suite is the base's release of Debian,
-// "" = unknown.
-func CheckFaults(all []check.Fault, profile, suite string) (faults fault.List) {
+// Checked is the image that a check was of: a profile's, or one that was there already.
+type Checked struct {
+	Profile string
+	Image   string // its reference, if no project is known of it; what to do are then flags of mlbuild verify
+	Suite   string // its release of Debian, "bookworm"; "" = unknown
+}
+
+// String is the image as messages name it.
+func (c Checked) String() string {
+	if c.Image != "" {
+		return "the image " + c.Image
+	}
+	return "the image of profile " + c.Profile
+}
+
+// CheckFaults say what a check has found to be wrong with an image, and what to do. All libraries that a package lacks are one fault.
+func CheckFaults(all []check.Fault, of Checked) (faults fault.List) {
 	lacking := lackingOf(all)
 	for _, w := range all {
 		switch libraries := lacking[w.Package]; {
 		case w.Library == "":
-			faults = append(faults, checkFault(w, profile))
+			faults = append(faults, checkFault(w, of))
 		case libraries != nil:
-			faults = append(faults, libraryFault(w, libraries, profile, suite))
+			faults = append(faults, libraryFault(w, libraries, of))
 			delete(lacking, w.Package)
 		}
 	}
@@ -57,22 +71,25 @@ func lackingOf(all []check.Fault) map[string][]string {
 }
 
 // libraryFault is a package that lacks some libraries; w is the first of what was found.
-func libraryFault(w check.Fault, libraries []string, profile, suite string) *fault.Fault {
+func libraryFault(w check.Fault, libraries []string, of Checked) *fault.Fault {
 	what := named(w.Package, w.Module) + " cannot be imported, because"
 	if w.Kind == check.Library {
 		what = path.Base(w.File) + " of " + w.Package + " cannot be loaded, because"
 	}
-	f := fault.New(check.Code, "the image of profile %s does not work: %s the image has no %s", profile, what, strings.Join(libraries, ", "))
+	f := fault.New(check.Code, "%s does not work: %s the image has no %s", of, what, strings.Join(libraries, ", "))
 	if sister := headless[w.Package]; sister != "" {
 		f.Hint("%s is the same without windows, and needs none of them", sister)
 	}
 	var debs, unknown []string
 	for _, l := range libraries {
-		if deb, ok := compat.DebianOf(l, suite); ok {
+		if deb, ok := compat.DebianOf(l, of.Suite); ok {
 			debs = append(debs, deb)
 		} else {
 			unknown = append(unknown, l)
 		}
+	}
+	if of.Image != "" {
+		return imageLibraryHints(f, recipe.SortedUnique(debs), unknown, libraries)
 	}
 	if debs != nil {
 		f.Hint("Debian has it: system: {runtime: [%s]}", strings.Join(recipe.SortedUnique(debs), ", "))
@@ -84,15 +101,19 @@ func libraryFault(w check.Fault, libraries []string, profile, suite string) *fau
 }
 
 // checkFault is one thing that is wrong.
-func checkFault(w check.Fault, profile string) *fault.Fault {
-	f := fault.New(check.Code, "the image of profile %s does not work: %s", profile, saidOf(w))
+func checkFault(w check.Fault, of Checked) *fault.Fault {
+	f := fault.New(check.Code, "%s does not work: %s", of, saidOf(w))
 	if w.Output != "" && w.Kind != check.NoModule {
 		f.Message += ":\n" + LastLines(w.Output, 15)
 	}
 	if w.Kind == check.NoModule {
 		f = f.In(fault.Position{File: w.File, Line: w.Line})
 	}
-	for _, hint := range hintsOf(w) {
+	hints := hintsOf(w)
+	if of.Image != "" {
+		hints = imageHints(w)
+	}
+	for _, hint := range hints {
 		f.Hint("%s", hint)
 	}
 	return f
@@ -145,7 +166,7 @@ var headless = map[string]string{
 func hintsOf(w check.Fault) (hints []string) {
 	switch w.Kind {
 	case check.Import:
-		if missing, ok := strings.CutPrefix(w.Text, "ModuleNotFoundError: No module named "); ok {
+		if missing, ok := strings.CutPrefix(w.Text, noModuleNamed); ok {
 			hints = append(hints, fmt.Sprintf("it needs %s and does not require it: name the package that has it in the requirements", strings.Trim(missing, `'"`)))
 		}
 		return append(hints, fmt.Sprintf("if the image can do without it: checks: {skip: [%s]}", w.Module))

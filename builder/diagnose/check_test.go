@@ -35,7 +35,7 @@ func TestCheckFaults(t *testing.T) {
 		{"too long", []check.Fault{{Kind: check.Resources, Text: "the import of a had not ended after 600 s"}}, "had not ended", "checks: {timeout: 20m"},
 		{"a service", []check.Fault{{Kind: check.Service, Text: "it never became healthy", Output: "one\ntwo"}}, "it never became healthy:\none\ntwo", ""},
 	} {
-		faults := CheckFaults(c.wrong, "cpu", "bookworm")
+		faults := CheckFaults(c.wrong, Checked{Profile: "cpu", Suite: "bookworm"})
 		if len(faults) != 1 {
 			t.Errorf("%s: %d faults, want 1: %v", c.name, len(faults), faults)
 			continue
@@ -63,5 +63,41 @@ func TestCheckFaultsAreThoseOfChecks(t *testing.T) {
 	}
 	if err := b.checkFaults(ops.Step{Kind: ops.StepCheck}, "exec format error", errors.New("exit code: 1")); err != nil {
 		t.Errorf("of a check that broke: %v", err)
+	}
+}
+
+// TestCheckFaultsOfImages: of an image that no project is known of messages name it, and what to do are the flags of mlbuild verify.
+func TestCheckFaultsOfImages(t *testing.T) {
+	for _, c := range []struct {
+		wrong check.Fault
+		says  string
+		hints []string
+	}{
+		{check.Fault{Kind: check.Import, Package: "cv2", Module: "cv2", Library: "libgomp.so.1"}, "cv2 cannot be imported, because the image has no libgomp.so.1",
+			[]string{"apt-get install libgomp1", "--lacking libgomp.so.1"}},
+		{check.Fault{Kind: check.Library, Package: "a", File: "/a.so", Library: "libunknown.so.9"}, "a.so of a cannot be loaded", []string{"the package of the image's distribution that has libunknown.so.9"}},
+		{check.Fault{Kind: check.Import, Package: "a", Module: "a.b", Text: "ModuleNotFoundError: No module named 'six'"}, "a.b of a cannot be imported", []string{"it needs six", "--skip a.b"}},
+		{check.Fault{Kind: check.Conflict, Package: "a", Requires: "b>=2", There: "b 1.0"}, "a requires b>=2", []string{"pip check"}},
+		{check.Fault{Kind: check.NoProgram, Program: "./serve", For: "command"}, "its command is ./serve", []string{"--checks=deps"}},
+		{check.Fault{Kind: check.Resources, Text: "too long"}, "too long", []string{"--timeout 20m"}},
+	} {
+		faults := CheckFaults([]check.Fault{c.wrong}, Checked{Image: "docker.io/library/a:1", Suite: "bookworm"})
+		if len(faults) != 1 || !strings.HasPrefix(faults[0].Message, "the image docker.io/library/a:1 does not work: "+c.says) {
+			t.Errorf("%v", faults)
+			continue
+		}
+		all := strings.Join(faults[0].Hints, "\n")
+		for _, h := range c.hints {
+			if !strings.Contains(all, h) {
+				t.Errorf("hints %q, want %q", all, h)
+			}
+		}
+		if strings.Contains(all, "checks: {") || strings.Contains(all, "mlbuild lock") {
+			t.Errorf("hints of a project: %q", all)
+		}
+	}
+	b := Build{Image: "docker.io/library/a:1", Logs: NewWatcher(nil)}
+	if err := b.Explain(errors.New("unheard of")); !strings.Contains(err.Error(), "build of image docker.io/library/a:1") {
+		t.Error(err)
 	}
 }

@@ -65,11 +65,20 @@ var unfinished = lazyregexp.New(`process ".*" did not complete successfully`)
 // Build is what is known of a variant's build when something in it failed.
 type Build struct {
 	Profile string
+	Image   string   // in place of a profile: the image that is verified
 	Suite   string   // the base's release of Debian, "bookworm"; "" = unknown
 	Stopped error    // why the run ended, nil = it goes on
 	Logs    *Watcher // what the steps said
 	Push    Target   // where the image goes
 	Here    []string // directories of this machine that the daemon fills by way of the client
+}
+
+// of is what the build is of.
+func (b Build) of() string {
+	if b.Image != "" {
+		return "image " + b.Image
+	}
+	return "profile " + b.Profile
 }
 
 // Explain turns an error of the build into faults. A fault passes unchanged.
@@ -126,9 +135,9 @@ func (b Build) explain(err error) error {
 		return f
 	}
 	if ended || output != "" {
-		return stepFault(b.Profile, failed.Name, output, exit, err)
+		return stepFault(b.of(), failed.Name, output, exit, err)
 	}
-	return fault.New(fault.Internal, "build of profile %s: %w", b.Profile, err)
+	return fault.New(fault.Internal, "build of %s: %w", b.of(), err)
 }
 
 var fullPath = lazyregexp.New(`\b[a-z]+ (/[^:]*): (?:no space left on device|disk quota exceeded)`) // as an os.PathError words it
@@ -250,16 +259,16 @@ func explainGit(failed Failure, err error) *fault.Fault {
 	return f
 }
 
-// stepFault is a step that failed, with the end of what it printed.
-func stepFault(profile, step, output string, exit *gatewaypb.ExitError, err error) *fault.Fault {
+// stepFault is a step of something that failed, with the end of what it printed.
+func stepFault(of, step, output string, exit *gatewaypb.ExitError, err error) *fault.Fault {
 	code := "an error"
 	if exit != nil {
 		code = fmt.Sprintf("exit code %d", exit.ExitCode)
 	}
 	if step == "" {
-		return fault.New(fault.Step, "a step of profile %s ended with %s: %w", profile, code, err)
+		return fault.New(fault.Step, "a step of %s ended with %s: %w", of, code, err)
 	}
-	f := fault.New(fault.Step, "step %q of profile %s ended with %s", step, profile, code)
+	f := fault.New(fault.Step, "step %q of %s ended with %s", step, of, code)
 	if output == "" {
 		f.Message += ": " + err.Error()
 	} else {

@@ -34,7 +34,7 @@ func TestBrief(t *testing.T) {
 // TestNoSetuptools: a step whose module wants what official images have beside Python is told so.
 func TestNoSetuptools(t *testing.T) {
 	for module, want := range map[string]bool{"pkg_resources": true, "distutils.version": true, "setuptools": true, "numpy": false} {
-		f := stepFault("cpu", "test", "ModuleNotFoundError: No module named '"+module+"'", nil, errors.New("x"))
+		f := stepFault("profile cpu", "test", "ModuleNotFoundError: No module named '"+module+"'", nil, errors.New("x"))
 		if got := strings.Contains(strings.Join(f.Hints, " "), "setuptools<82"); got != want {
 			t.Errorf("%s: hints %q", module, f.Hints)
 		}

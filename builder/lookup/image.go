@@ -190,9 +190,9 @@ func whoWants(r *recipe.Recipe, ref string) string {
 func (b Bases) pinned(ctx context.Context, ref string, p ocispecs.Platform) (ops.Base, error) {
 	pin := b.Lock.Digest(ref)
 	if pin == "" || registry.DigestOf(ref) != "" {
-		return b.image(ctx, ref, p)
+		return b.ImageOf(ctx, ref, p)
 	}
-	base, err := b.image(ctx, ref+"@"+pin, p)
+	base, err := b.ImageOf(ctx, ref+"@"+pin, p)
 	for _, f := range fault.All(err) {
 		if f.Code == fault.BaseGone {
 			f.Hints = []string{fmt.Sprintf("%s pins it; take what the tag names now: mlbuild lock --upgrade base", buildlock.FileName)}
@@ -201,8 +201,8 @@ func (b Bases) pinned(ctx context.Context, ref string, p ocispecs.Platform) (ops
 	return base, err
 }
 
-// image asks the daemon what a reference names on a platform, and pins it to the digest. Errors: fault.Ref, fault.Base, fault.BaseGone, fault.Platform.
-func (d Daemon) image(ctx context.Context, ref string, p ocispecs.Platform) (ops.Base, error) {
+// ImageOf asks the daemon what a reference names on a platform, and pins it to the digest. Errors: fault.Ref, fault.Base, fault.BaseGone, fault.Platform.
+func (d Daemon) ImageOf(ctx context.Context, ref string, p ocispecs.Platform) (ops.Base, error) {
 	named, err := reference.ParseNormalizedNamed(ref)
 	if err != nil {
 		return ops.Base{}, fault.New(fault.Ref, "base image %q: %w", ref, err)

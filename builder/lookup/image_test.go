@@ -43,13 +43,13 @@ func TestExplainBase(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = asking(t, gw).image(t.Context(), test.ref, p)
+		_, err = asking(t, gw).ImageOf(t.Context(), test.ref, p)
 		buildertest.Expect(t, err, test.code, test.retry, test.says)
 	}
 	p, _ := ParsePlatform("linux/arm64")
-	_, err := asking(t, &buildertest.Gateway{OnLookup: buildertest.AnImage}).image(t.Context(), "registry.example/x:1", p)
+	_, err := asking(t, &buildertest.Gateway{OnLookup: buildertest.AnImage}).ImageOf(t.Context(), "registry.example/x:1", p)
 	buildertest.Expect(t, err, fault.Platform, false, "has no image for linux/arm64, only linux/amd64")
-	_, err = asking(t, &buildertest.Gateway{}).image(t.Context(), "Upper/Case", p)
+	_, err = asking(t, &buildertest.Gateway{}).ImageOf(t.Context(), "Upper/Case", p)
 	buildertest.Expect(t, err, fault.Ref, false, "Upper/Case")
 	_, err = ParsePlatform("amiga/")
 	buildertest.Expect(t, err, fault.Platform, false, "amiga/")

@@ -43,7 +43,7 @@ func (m Models) measure(ctx context.Context, r *recipe.Recipe, model *recipe.Mod
 
 // measureByStep does the same by a step with the model's secret: a plain download cannot carry what a bucket wants signed.
 func (m Models) measureByStep(ctx context.Context, r *recipe.Recipe, model *recipe.Model) (f buildlock.ModelFile, err error) {
-	tool, err := m.image(ctx, r.Tool, m.Worker)
+	tool, err := m.ImageOf(ctx, r.Tool, m.Worker)
 	if err != nil {
 		return f, err
 	}

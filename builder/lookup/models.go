@@ -72,7 +72,7 @@ func (m Models) Tool(ctx context.Context, r *recipe.Recipe, found []buildlock.Mo
 	if !models.NeedTool(r, found) {
 		return ops.Base{}, nil
 	}
-	return m.image(ctx, r.Tool, m.Worker)
+	return m.ImageOf(ctx, r.Tool, m.Worker)
 }
 
 // list asks a source which files a model has. A source that is one file is not asked: the build takes what is there.

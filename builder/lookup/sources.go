@@ -41,7 +41,7 @@ func (s Sources) Find(ctx context.Context, r *recipe.Recipe, base Base, p Packag
 	}
 	t = wheelbuild.Inputs{Needs: p.needs(), Asked: p.asked(), Glibc: p.Runtime.Glibc, Tagged: s.Tagged, Hosts: s.SSH.keysOf(serversOf(wheels))}
 	t.InBase, t.BaseDirs = base.Contents.shown(r)
-	if t.Tool, err = s.image(ctx, r.Tool, s.Worker); err != nil {
+	if t.Tool, err = s.ImageOf(ctx, r.Tool, s.Worker); err != nil {
 		return t, err
 	}
 	if r.Accelerator.Kind != recipe.CUDA || !slices.ContainsFunc(wheels, func(w pylock.Wheel) bool { return w.Source != nil && compiledWithCUDA(r, w.Name) }) {
@@ -78,7 +78,7 @@ func (s Sources) devel(ctx context.Context, r *recipe.Recipe, cuda string) (ops.
 	if err != nil {
 		return ops.Base{}, err
 	}
-	return s.image(ctx, image, p)
+	return s.ImageOf(ctx, image, p)
 }
 
 func compiledWithCUDA(r *recipe.Recipe, name string) bool {

@@ -55,7 +55,7 @@ func (s System) Choose(ctx context.Context, r *recipe.Recipe, base ops.Base, pre
 	in := query.SystemInputs{Base: base, Platform: p, Previous: previous, Nonce: nonce, Network: s.Network, NoCache: s.NoCache}
 	if base.OfPackages {
 		in.Worker = s.Worker
-		if in.Tool, err = s.image(ctx, r.Tool, s.Worker); err != nil {
+		if in.Tool, err = s.ImageOf(ctx, r.Tool, s.Worker); err != nil {
 			return list, err
 		}
 		in.Tool.Distro = base.Distro // whose lists it caches

@@ -52,7 +52,7 @@ func (u UV) Lock(ctx context.Context, q UVQuery) ([]byte, *pylock.Lock, error) {
 			return nil, nil, err
 		}
 	}
-	tool, err := u.image(ctx, q.Recipe.Tool, u.Worker)
+	tool, err := u.ImageOf(ctx, q.Recipe.Tool, u.Worker)
 	if err != nil {
 		return nil, nil, err
 	}

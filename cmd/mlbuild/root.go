@@ -96,7 +96,7 @@ Without a command, mlbuild builds the project in DIR, as "mlbuild build" does.`
 	root.SetErr(e.stderr)
 	root.SetFlagErrorFunc(flagFault)
 	root.AddCommand(
-		buildCommand(e), initCommand(e), testCommand(e), runCommand(e), execCommand(e), lockCommand(e), planCommand(e), llbCommand(e), profilesCommand(e), daemonCommand(e), versionCommand(e),
+		buildCommand(e), initCommand(e), testCommand(e), runCommand(e), execCommand(e), lockCommand(e), planCommand(e), llbCommand(e), verifyCommand(e), profilesCommand(e), daemonCommand(e), versionCommand(e),
 	)
 	return root
 }

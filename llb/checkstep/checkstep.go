@@ -74,19 +74,25 @@ func Service(s Subject, task check.Run, secrets []recipe.StepSecret) (ops.Layer,
 
 // run is what a check leaves: a directory with its result.
 func (s Subject) run(g ops.Group, which string, told []byte, opts ...bkllb.RunOption) bkllb.State {
-	all := append([]bkllb.RunOption{
-		bkllb.Args([]string{programDir + "/" + helper.Checks, which, "@" + taskDir + "/task.json", resultDir}), bkllb.Platform(s.Platform), bkllb.Network(pb.NetMode_NONE),
-		bkllb.User(fmt.Sprintf("%d:%d", s.User.UID, s.User.GID)), bkllb.AddMount(programDir, program(s.Helpers.Checks), bkllb.Readonly, ops.ByKey),
-		bkllb.AddMount(taskDir, bkllb.Scratch().File(bkllb.Mkfile("/task.json", 0o644, told, bkllb.WithCreatedTime(wheel.ModTime)), g.Named("what is to be checked")), bkllb.Readonly, ops.ByKey),
-	}, opts...)
+	empty := bkllb.Scratch().File(bkllb.Mkdir("/out", 0o755, bkllb.WithUIDGID(s.User.UID, s.User.GID), bkllb.WithCreatedTime(wheel.ModTime)), g.Named("a directory for the result"))
+	all := append([]bkllb.RunOption{bkllb.User(fmt.Sprintf("%d:%d", s.User.UID, s.User.GID))}, opts...)
 	for i, first := range s.After {
 		all = append(all, bkllb.AddMount(fmt.Sprintf("/run/mlbuild/after/%d", i), first, bkllb.Readonly, ops.ByKey))
 	}
 	for _, kv := range s.Env {
 		all = append(all, bkllb.AddEnv(kv.Name, kv.Value))
 	}
-	empty := bkllb.Scratch().File(bkllb.Mkdir("/out", 0o755, bkllb.WithUIDGID(s.User.UID, s.User.GID), bkllb.WithCreatedTime(wheel.ModTime)), g.Named("a directory for the result"))
-	return s.Root.Run(all...).AddMount(resultDir, empty, bkllb.SourcePath("/out"))
+	return run(s.Root, empty, s.Setting, g, which, told, all)
+}
+
+// run runs a check on an image and returns the directory out of empty with what the check leaves there.
+func run(root, empty bkllb.State, s ops.Setting, g ops.Group, which string, told []byte, opts []bkllb.RunOption) bkllb.State {
+	all := append([]bkllb.RunOption{
+		bkllb.Args([]string{programDir + "/" + helper.Checks, which, "@" + taskDir + "/task.json", resultDir}), bkllb.Platform(s.Platform), bkllb.Network(pb.NetMode_NONE),
+		bkllb.AddMount(programDir, program(s.Helpers.Checks), bkllb.Readonly, ops.ByKey),
+		bkllb.AddMount(taskDir, bkllb.Scratch().File(bkllb.Mkfile("/task.json", 0o644, told, bkllb.WithCreatedTime(wheel.ModTime)), g.Named("what is to be checked")), bkllb.Readonly, ops.ByKey),
+	}, opts...)
+	return root.Run(all...).AddMount(resultDir, empty, bkllb.SourcePath("/out"))
 }
 
 // kept is the result of a check at its place, owned by root whoever ran the check.
