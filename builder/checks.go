@@ -1,6 +1,13 @@
 package builder
 
-import "github.com/mlbuild/mlbuild/llb"
+import (
+	"strings"
+
+	bkclient "github.com/moby/buildkit/client"
+
+	"github.com/mlbuild/mlbuild/llb"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
+)
 
 // Checks says which checks an image has to pass before it is published.
 type Checks string
@@ -21,4 +28,24 @@ func (c Checks) graph() llb.Checks {
 		return llb.CheckPackages
 	}
 	return llb.CheckAll
+}
+
+// gpuKind is the kind of NVIDIA's devices (Container Device Interface), and allGPUs the one that stands for all of them.
+const (
+	gpuKind = "nvidia.com/gpu="
+	allGPUs = gpuKind + "all"
+)
+
+// gpuFor returns the device with which the checks of an image run, "" = none: an image for CUDA gets all GPUs of a daemon that offers them, and whose owner lets any build have them, unless the
+// project does without.
+func gpuFor(r *recipe.Recipe, workers []*bkclient.WorkerInfo) (device string) {
+	if r.Accelerator.Kind != recipe.CUDA || r.Checks.NoGPU || len(workers) == 0 {
+		return ""
+	}
+	for _, d := range workers[0].CDIDevices {
+		if strings.HasPrefix(d.Name, gpuKind) && d.AutoAllow && (device == "" || d.Name == allGPUs) {
+			device = d.Name
+		}
+	}
+	return device
 }

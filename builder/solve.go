@@ -65,7 +65,7 @@ func (b *build) compile(ctx context.Context, a lookup.Asker, r *recipe.Recipe, l
 	if in.Helpers.Checks, err = helper.Digest(helper.Checks, r.Platform); err != nil {
 		return platformBuild{}, err
 	}
-	in.Reference.Checks = in.Helpers.Checks
+	in.Reference.Checks, in.GPU = in.Helpers.Checks, gpuFor(r, b.daemon.Workers)
 	if len(r.Steps()) > 0 || r.IntoEnvironment() {
 		if err := addSteps(&in, imageName(b.worker), r.Platform); err != nil {
 			return platformBuild{}, err

@@ -2,6 +2,8 @@ package integration
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -11,6 +13,7 @@ import (
 	bkclient "github.com/moby/buildkit/client"
 
 	"github.com/mlbuild/mlbuild/builder"
+	"github.com/mlbuild/mlbuild/builder/evidence"
 	"github.com/mlbuild/mlbuild/integration/testbed"
 	"github.com/mlbuild/mlbuild/llb/check"
 	"github.com/mlbuild/mlbuild/profiles/fault"
@@ -291,5 +294,50 @@ func TestChecksAreChosen(t *testing.T) {
 		if _, err := b.Build(t.Context(), req); (err != nil) != c.fails {
 			t.Errorf("--checks=%s %s: %v", c.which, c.skip, err)
 		}
+	}
+}
+
+// TestChecksOnGPU: where the daemon offers a GPU to every build, the checks of an image for CUDA run with it; the image is the same as without. The device is a stand-in that sets a variable.
+func TestChecksOnGPU(t *testing.T) {
+	tb := testbed.Shared(t)
+	specs := t.TempDir()
+	if err := os.WriteFile(filepath.Join(specs, "nvidia.json"), []byte(`{"cdiVersion": "0.6.0", "kind": "nvidia.com/gpu", "devices": [{"name": "all", "containerEdits": {"env": ["STAND_IN_GPU=1"]}}]}`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	with := testbed.NewDaemon(t, testbed.DaemonOptions{Mirror: tb.Registry, Config: fmt.Sprintf("[cdi]\nspecDirs = [%q]\nautoAllowed = [\"nvidia.com/gpu\"]\n", specs)})
+	x := testbed.NewIndex(t, testbed.IndexOptions{})
+	x.AddWheel("whl/cu126", "torch", "2.6.0+cu126", "cp311-cp311-manylinux_2_28_x86_64", map[string]string{"torch/__init__.py": `import os
+__version__ = "2.6.0+cu126"
+GPU = os.environ.get("STAND_IN_GPU") == "1"
+class version:
+    cuda, hip = "12.6", None
+class cuda:
+    is_available = staticmethod(lambda: GPU)
+    device_count = staticmethod(lambda: 1 if GPU else 0)
+class ones:
+    def __init__(self, shape, device): self.side = shape[0]
+    def __matmul__(self, other): return self
+    def __getitem__(self, at): return float(self.side)
+`})
+	p, _ := served(t)
+	p.write("mlbuild.yaml", strings.Split(fmt.Sprintf(serviceFile, x.Simple(), x.URL), "smoke:")[0]+"profiles: {gpu: {accelerator: {kind: cuda, cuda: \"12.6\"}}}\n")
+	x.AddWheel("simple", "tiny", "1.0", "py3-none-any", map[string]string{"tiny/__init__.py": ""})
+	p.write("requirements.txt", "tiny\ntorch==2.6.0\n")
+	var digests []string
+	for _, c := range []struct {
+		daemon *testbed.Daemon
+		gpus   int
+	}{{with, 1}, {tb.Daemon, 0}} {
+		req := p.request(p.variant("gpu", tb.Registry.Ref(fmt.Sprintf("on-gpu-%d:1", c.gpus))))
+		req.Checks, req.State = builder.CheckAll, t.TempDir()
+		image := mustBuild(t, connect(t, c.daemon.Addr()), req).Images[0]
+		digests = append(digests, image.Digest)
+		i := slices.IndexFunc(image.Checks, func(c evidence.Check) bool { return c.Name == evidence.Packages })
+		if i < 0 || image.Checks[i].GPUs != c.gpus || (image.Checks[i].GPU == "") != (c.gpus > 0) {
+			t.Errorf("with %d GPUs: %+v", c.gpus, image.Checks)
+		}
+	}
+	if digests[0] != digests[1] {
+		t.Errorf("with a GPU the image is %s, without %s", digests[0], digests[1])
 	}
 }

@@ -33,8 +33,10 @@ type Inputs struct {
 	Build  wheelbuild.Inputs   // what packages are built with; zero where none is
 	System *buildlock.System   // the system packages; nil = none, or plain apt is to find them
 	// Checks are those that the image has to pass. CUDA is the version that its packages bring, "12.6"; "" = none, or unknown.
-	Checks  Checks
-	CUDA    string
+	Checks Checks
+	CUDA   string
+	// GPU is the CDI device of the daemon with which they run, "nvidia.com/gpu=all"; "" = none. Whoever builds the image elsewhere has another or none, so no key knows of it.
+	GPU     string
 	Models  []buildlock.Model // what the recipe's models are made of, in its order; a model without files is a directory of the project
 	Tool    ops.Base          // the recipe's tool image, on Worker's platform; zero where NeedModelTool says no
 	Worker  ocispecs.Platform // the daemon's own platform: helper steps run on it, without an emulator

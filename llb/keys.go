@@ -16,7 +16,7 @@ import (
 // history, so that a later build knows of a layer without asking a daemon for it. A layer whose definition does not say all that goes into it has "": one
 // with files of the project, a branch of a repository, or a download without a hash.
 //
-// The daemon's own platform, the network's CA and proxies, and sessions make no difference to a layer, so the keys are those of a graph
+// The daemon's own platform, its GPUs, the network's CA and proxies, and sessions make no difference to a layer, so the keys are those of a graph
 // for the platform below without any of them. made is what the image's own layers are made from. sent is what is known of layers that have files of the project:
 // with what is in the files they have keys too, which no history holds.
 func (m image) keys(made traced) (keys []string, sent []Sent, err error) {
@@ -52,11 +52,11 @@ var anyWorker = ocispecs.Platform{OS: "linux", Architecture: "amd64"}
 // plain returns what the image's layers are made from on a daemon of that platform, in a network without a CA or proxies and in no session of its own: what was given, if that is so.
 func (m image) plain(made traced) (traced, error) {
 	in := m.in.Inputs
-	in.Worker, in.Network, in.Session = anyWorker, ops.Network{}, in.Session.AnySession()
+	in.Worker, in.Network, in.Session, in.GPU = anyWorker, ops.Network{}, in.Session.AnySession(), ""
 	if in.Reference != (ops.Helpers{}) {
 		in.Helpers = in.Reference
 	}
-	same := m.in.Worker.Architecture == anyWorker.Architecture && m.in.Helpers == in.Helpers && !m.mixes(made)
+	same := m.in.Worker.Architecture == anyWorker.Architecture && m.in.Helpers == in.Helpers && m.in.GPU == in.GPU && !m.mixes(made)
 	if same && m.in.Network != in.Network {
 		online, err := made.online()
 		if err != nil {

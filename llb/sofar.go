@@ -70,7 +70,7 @@ func checkLayers(r *recipe.Recipe, in given, table ops.DirTable, below ops.Layer
 	if in.Checks == NoChecks || len(in.Wheels) == 0 || in.Target == recipe.StageDev {
 		return nil, nil
 	}
-	s := checkstep.Subject{Root: mergedStates(r, append(baseStates(in), below.States()...)), User: r.User, Table: table, Setting: in.setting()}
+	s := checkstep.Subject{Root: mergedStates(r, append(baseStates(in), below.States()...)), User: r.User, Table: table, GPU: in.GPU, Setting: in.setting()}
 	s.Env = environment(r, in, r.User.Home, []recipe.Pair{{Name: "PYTHONDONTWRITEBYTECODE", Value: "1"}})
 	l, err := checkstep.Packages(s, checktask.Packages(r, in.Wheels, in.CUDA, in.Checks == CheckAll))
 	return ops.Layers{l}, err
@@ -81,7 +81,7 @@ func serviceLayers(r *recipe.Recipe, in given, table ops.DirTable, below ops.Lay
 	if in.Checks != CheckAll || r.Smoke == nil || in.Target != recipe.StageRuntime {
 		return nil, nil
 	}
-	s := checkstep.Subject{Root: merged(r, in, below), After: below.OfKind(layerplan.KindCheck).States(), Env: environment(r, in, r.User.Home, r.Smoke.Env), User: r.User, Table: table, Setting: in.setting()}
+	s := checkstep.Subject{Root: merged(r, in, below), After: below.OfKind(layerplan.KindCheck).States(), Env: environment(r, in, r.User.Home, r.Smoke.Env), User: r.User, Table: table, GPU: in.GPU, Setting: in.setting()}
 	l, err := checkstep.Service(s, checktask.Service(r, image{recipe: r, in: in}.config(nil).Config), r.Smoke.Secrets)
 	return ops.Layers{l}, err
 }

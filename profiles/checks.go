@@ -19,13 +19,17 @@ import (
 type checksSpec struct {
 	skip, lacking   []yamldoc.String
 	timeout, memory yamldoc.String
+	noGPU           bool
 }
 
 func decodeChecks(d *yamldoc.Decoder, n *yamldoc.Node, c *checksSpec) {
+	gpu := true
 	d.Mapping(n, "checks", yamldoc.Fields{
 		"skip": d.Strings(&c.skip, "checks.skip"), "lacking": d.Strings(&c.lacking, "checks.lacking"),
 		"timeout": d.String(&c.timeout, "checks.timeout"), "memory": d.String(&c.memory, "checks.memory"),
+		"gpu": d.Flag(&gpu, "checks.gpu"),
 	})
+	c.noGPU = !gpu
 }
 
 // The limits of the check of packages: importing takes seconds, and under an emulator minutes.
@@ -66,8 +70,8 @@ func checkImage(t files.Tree, s checksSpec, r *recipe.Recipe, q checksQuestion) 
 	}
 	c := recipe.Checks{
 		Direct: directNames(r, q.direct), Skip: recipe.SortedUnique(yamldoc.Values(s.skip)), Lacking: recipe.SortedUnique(yamldoc.Values(s.lacking)),
-		Programs: programs(r, q.copies.Placed),
-		Timeout:  cmp.Or(readDuration(t.Report, s.timeout, "checks.timeout"), checkTimeout), Memory: readSize(t.Report, s.memory, "checks.memory", checkMemory),
+		Programs: programs(r, q.copies.Placed), NoGPU: s.noGPU,
+		Timeout: cmp.Or(readDuration(t.Report, s.timeout, "checks.timeout"), checkTimeout), Memory: readSize(t.Report, s.memory, "checks.memory", checkMemory),
 	}
 	next := *r
 	next.Unfit = checkCommand(r.App, q.file)

@@ -32,6 +32,7 @@ type Subject struct {
 	Env   []recipe.Pair // its environment
 	User  recipe.User   // who runs in it
 	Table ops.DirTable
+	GPU   string // a CDI device of the daemon; "" = none
 	ops.Setting
 }
 
@@ -76,6 +77,9 @@ func Service(s Subject, task check.Run, secrets []recipe.StepSecret) (ops.Layer,
 func (s Subject) run(g ops.Group, which string, told []byte, opts ...bkllb.RunOption) bkllb.State {
 	empty := bkllb.Scratch().File(bkllb.Mkdir("/out", 0o755, bkllb.WithUIDGID(s.User.UID, s.User.GID), bkllb.WithCreatedTime(wheel.ModTime)), g.Named("a directory for the result"))
 	all := append([]bkllb.RunOption{bkllb.User(fmt.Sprintf("%d:%d", s.User.UID, s.User.GID))}, opts...)
+	if s.GPU != "" {
+		all = append(all, bkllb.AddCDIDevice(bkllb.CDIDeviceName(s.GPU)))
+	}
 	for i, first := range s.After {
 		all = append(all, bkllb.AddMount(fmt.Sprintf("/run/mlbuild/after/%d", i), first, bkllb.Readonly, ops.ByKey))
 	}

@@ -8,6 +8,7 @@ type Checks struct {
 	// Modules are what the project's own files import of packages when the image starts, sorted by name.
 	Modules  []Imported `json:"modules,omitempty"`
 	Programs []Program  `json:"programs,omitempty"` // that the image's configuration runs and that are none of the project's files
+	NoGPU    bool       `json:"no_gpu,omitempty"`   // a GPU of the daemon is not used
 	Timeout  float64    `json:"timeout"`            // seconds
 	Memory   int64      `json:"memory"`             // bytes
 }
