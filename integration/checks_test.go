@@ -341,3 +341,10 @@ class ones:
 		t.Errorf("with a GPU the image is %s, without %s", digests[0], digests[1])
 	}
 }
+
+func (p *project) remove(name string) {
+	p.t.Helper()
+	if err := os.Remove(filepath.Join(p.dir, name)); err != nil {
+		p.t.Fatal(err)
+	}
+}
