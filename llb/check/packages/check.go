@@ -64,6 +64,7 @@ func report(ctx context.Context, q check.Packages, env []string, progress io.Wri
 	faults, notes := conflicts(q, all, about.environment)
 	r.Faults, r.Notes = append(r.Faults, faults...), append(r.Notes, notes...)
 
+	q.Installed = direct(q.Installed, all, about.environment)
 	list, notes := subjects(q, all, about.Suffixes)
 	r.Notes = append(r.Notes, notes...)
 	fmt.Fprintf(progress, "importing %d modules of %d packages\n", len(list), len(all))

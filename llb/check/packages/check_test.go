@@ -125,6 +125,17 @@ func TestImports(t *testing.T) {
 	}
 }
 
+// TestEveryPackageNamed: of a list that names every package, those are imported that no other requires.
+func TestEveryPackageNamed(t *testing.T) {
+	s := newSite(t).add("app 1", files{"app.py": "try: import helper\nexcept ImportError: pass"}, "helper", "gone; python_version < '3'").
+		add("helper 1", files{"helper.py": "raise ImportError"}).add("gone 1", files{"gone.py": "raise ImportError"})
+	want(t, s.check(nil), "import gone gone")
+	want(t, s.check(func(q *check.Packages) { q.Installed = append(q.Installed[:2:2], check.Package{Name: "gone"}) }), "import helper helper")
+
+	s = newSite(t).add("a 1", files{"a.py": "raise ImportError"}, "b").add("b 1", files{"b.py": ""}, "a")
+	want(t, s.check(nil), "import a a")
+}
+
 // TestFork: what a module that forks leaves behind does not import the others once more.
 func TestFork(t *testing.T) {
 	s := newSite(t).add("forks 1", files{"forks.py": "import os, time\nif os.fork(): time.sleep(0.3)"}).
