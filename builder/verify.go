@@ -3,6 +3,7 @@ package builder
 import (
 	"cmp"
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -123,7 +124,12 @@ func (b *Builder) verify(ctx context.Context, req VerifyRequest, p ocispecs.Plat
 		run := w.Checks(c.steps)[string(c.check.Name)]
 		ended, wrong := c.conclude(run, diagnose.Checked{Image: v.Image, Suite: known.Suite}, explain(errs[i]))
 		ended.Platform = v.Platform
-		v.Checks, faults = append(v.Checks, ended), append(faults, wrong...)
+		v.Checks = append(v.Checks, ended)
+		for _, f := range wrong { // what keeps the image from starting ends both
+			if !slices.ContainsFunc(faults, func(g *fault.Fault) bool { return g.Code == f.Code && g.Message == f.Message }) {
+				faults = append(faults, f)
+			}
+		}
 	}
 	return faults.Err()
 }

@@ -4,6 +4,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+
 	"github.com/mlbuild/mlbuild/builder"
 	"github.com/mlbuild/mlbuild/builder/evidence"
 	"github.com/mlbuild/mlbuild/integration/testbed"
@@ -25,6 +29,8 @@ func TestVerify(t *testing.T) {
 	x.AddWheel("simple", "broken", "1.0", "py3-none-any", map[string]string{"broken.py": "import os\nraise ImportError('no luck in ' + os.environ['HOME'])\n"})
 	pushUnchecked(t, b, indexed(t, x, "broken", ""), broken)
 	tinyBase(t, bare, nil)
+	nobody := tb.Registry.Ref("verify/nobody:1")
+	pushAs(t, tb.Registry, bare, nobody, "web")
 	for _, test := range []struct {
 		name     string
 		req      builder.VerifyRequest
@@ -38,6 +44,7 @@ func TestVerify(t *testing.T) {
 		{"without Python", builder.VerifyRequest{Image: bare}, evidence.None, evidence.None, want{}},
 		{"a package that does not import", builder.VerifyRequest{Image: broken, Checks: builder.CheckPackages}, evidence.Failed, evidence.Off,
 			want{code: check.Code, says: []string{"the image " + broken + " does not work: broken cannot be imported: ImportError: no luck in /home/app"}, hints: []string{"--skip broken"}}},
+		{"whose user is not in it", builder.VerifyRequest{Image: nobody}, evidence.NotRun, evidence.None, want{code: check.Code, says: []string{"its user is web, which its /etc/passwd does not have"}, hints: []string{"as a number"}}},
 		{"that is not there", builder.VerifyRequest{Image: tb.Registry.Ref("verify/none:1")}, "", "", want{code: fault.Base, says: []string{"cannot find " + tb.Registry.Ref("verify/none:1")}}},
 		{"no reference", builder.VerifyRequest{Image: "Upper Case"}, "", "", want{code: fault.Ref, says: []string{`the image "Upper Case"`}, hints: []string{"for example"}}},
 	} {
@@ -72,4 +79,25 @@ func TestVerify(t *testing.T) {
 func pushUnchecked(t *testing.T, b *builder.Builder, p *project, ref string) {
 	t.Helper()
 	mustBuild(t, b, p.request(p.variant("cpu", ref)))
+}
+
+// pushAs pushes an image once more, with another user.
+func pushAs(t *testing.T, reg *testbed.Registry, from, to, user string) {
+	t.Helper()
+	img := readBack(t, reg, from[len(reg.Addr)+1:]).img
+	cfg, err := img.ConfigFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Config.User = user
+	if img, err = mutate.ConfigFile(img, cfg); err != nil {
+		t.Fatal(err)
+	}
+	ref, err := name.ParseReference(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := remote.Write(ref, img, remote.WithContext(t.Context())); err != nil {
+		t.Fatal(err)
+	}
 }

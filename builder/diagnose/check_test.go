@@ -97,6 +97,10 @@ func TestCheckFaultsOfImages(t *testing.T) {
 		}
 	}
 	b := Build{Image: "docker.io/library/a:1", Logs: NewWatcher(nil)}
+	err := b.Explain(errors.New("failed to solve: unable to find user web: no matching entries in passwd file"))
+	if !fault.Is(err, check.Code) || !strings.Contains(err.Error(), "its user is web, which its /etc/passwd does not have") {
+		t.Error(err)
+	}
 	if err := b.Explain(errors.New("unheard of")); !strings.Contains(err.Error(), "build of image docker.io/library/a:1") {
 		t.Error(err)
 	}

@@ -6,7 +6,21 @@ import (
 
 	"github.com/mlbuild/mlbuild/llb/check"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
+
+// noUser is what the daemon says of an image whose user or group is a name that its /etc/passwd or /etc/group does not have (moby/sys/user).
+var noUser = lazyregexp.New(`unable to find (user|group) ([^:]+): no matching entries in (passwd|group) file`)
+
+// imageFault knows that an image cannot be started at all; nil for what is of a profile.
+func (b Build) imageFault(err error) *fault.Fault {
+	m := noUser.FindStringSubmatch(err.Error())
+	if b.Image == "" || m == nil {
+		return nil
+	}
+	return fault.New(check.Code, "%s does not work: its %s is %s, which its /etc/%s does not have: no container of it starts", Checked{Image: b.Image}, m[1], m[2], m[3]).
+		Hint("make the %s in the image, or give it as a number", m[1])
+}
 
 // imageLibraryHints say what to do about libraries that an image lacks of which no project is known: the Debian packages that have some of them, and which nobody knows.
 func imageLibraryHints(f *fault.Fault, debs, unknown, libraries []string) *fault.Fault {

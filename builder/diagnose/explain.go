@@ -112,6 +112,9 @@ func (b Build) explain(err error) error {
 	if f := b.fullHere(err); f != nil {
 		return f
 	}
+	if f := b.imageFault(err); f != nil {
+		return f
+	}
 	if f := apply(rules[:1], output, err, ""); f != nil && !pushForm.MatchString(msg) { // a step's own program saw the full disk
 		return f
 	}
