@@ -32,15 +32,16 @@ type budget struct {
 // layers may be taken, and one for the manifest after a push, which the registry may not have kept. One that a bump made is sent there again: BuildKit labels no zstd layer with the repository that it was pushed to, and only a build of
 // most layers looks for them in its cache.
 var budgets = map[string]budget{
-	"cold":                         {"GET blobs 4, GET manifests 2, GET manifests missing 3, HEAD blobs 7, HEAD blobs missing 12, HEAD manifests 2, HEAD manifests missing 2, POST uploads 12, PUT manifests 3, PUT uploads 12", 113184000, 81671000, 20, 0},
-	"no-op":                        {"GET blobs 1, GET manifests 3, HEAD blobs 10, HEAD manifests 1", 0, 13000, 1, 0},
-	"app edit":                     {"GET blobs 1, GET manifests 4, HEAD blobs 10, HEAD manifests 1, POST uploads 2, PUT manifests 1, PUT uploads 2", 6000, 15000, 4, 1},
-	"second project":               {"GET manifests 1, GET manifests missing 3, HEAD blobs 7, HEAD blobs missing 12, HEAD manifests 1, HEAD manifests missing 2, POST uploads 3, POST uploads mounted 9, PUT manifests 3, PUT uploads 3", 16000, 3000, 12, 8},
-	"bump of the large wheel":      {"GET blobs 1, GET manifests 4, HEAD blobs 10, HEAD blobs missing 3, HEAD manifests 1, HEAD manifests missing 1, POST uploads 4, PUT manifests 3, PUT uploads 4", 6314000, 15000, 7, 2},
-	"second project after a bump":  {"GET manifests 1, GET manifests missing 3, HEAD blobs 7, HEAD blobs missing 12, HEAD manifests 1, HEAD manifests missing 2, POST uploads 4, POST uploads mounted 8, PUT manifests 3, PUT uploads 4", 6317000, 3000, 12, 8},
-	"app edit on an empty daemon":  {"GET blobs 2, GET manifests 6, HEAD blobs 10, HEAD manifests 1, POST uploads 2, PUT manifests 1, PUT uploads 2", 6000, 18000, 5, 0},
-	"the same on the first daemon": {"GET blobs 1, GET manifests 3, HEAD blobs 10, HEAD manifests 1", 0, 13000, 4, 1},
-	"base bump":                    {"GET blobs 3, GET manifests 6, HEAD blobs 14, HEAD blobs missing 3, HEAD manifests 1, HEAD manifests missing 1, POST uploads 3, PUT manifests 3, PUT uploads 3", 15000, 19000, 6, 1},
+	"cold":                         {"GET blobs 4, GET manifests 2, GET manifests missing 3, HEAD blobs 11, HEAD blobs missing 13, HEAD manifests 2, HEAD manifests missing 2, POST uploads 13, PUT manifests 3, PUT uploads 13", 113193000, 81678000, 26, 0},
+	"no-op":                        {"GET blobs 1, GET manifests 3, HEAD blobs 11, HEAD manifests 1", 0, 17000, 1, 0},
+	"app edit":                     {"GET blobs 1, GET manifests 4, HEAD blobs 11, HEAD manifests 1, POST uploads 2, PUT manifests 1, PUT uploads 2", 7000, 20000, 4, 1},
+	"second project":               {"GET manifests 1, GET manifests missing 3, HEAD blobs 11, HEAD blobs missing 13, HEAD manifests 1, HEAD manifests missing 2, POST uploads 3, POST uploads mounted 10, PUT manifests 3, PUT uploads 3", 24000, 3000, 15, 11},
+	"bump of the large wheel":      {"GET blobs 3, GET manifests 6, HEAD blobs 12, HEAD blobs missing 3, HEAD manifests 3, HEAD manifests missing 1, POST uploads 4, PUT manifests 3, PUT uploads 4", 6315000, 46000, 16, 11},
+	"second project after a bump":  {"GET manifests 1, GET manifests missing 3, HEAD blobs 11, HEAD blobs missing 13, HEAD manifests 1, HEAD manifests missing 2, POST uploads 4, POST uploads mounted 9, PUT manifests 3, PUT uploads 4", 6327000, 3000, 15, 11},
+	"app edit on an empty daemon":  {"GET blobs 2, GET manifests 6, HEAD blobs 11, HEAD manifests 1, POST uploads 2, PUT manifests 1, PUT uploads 2", 7000, 23000, 5, 0},
+	"bump on the empty daemon":     {"GET blobs 11, GET manifests 6, HEAD blobs 12, HEAD blobs missing 2, HEAD manifests 3, HEAD manifests missing 1, POST uploads 3, PUT manifests 3, PUT uploads 3", 6315000, 106912000, 24, 1},
+	"the same on the first daemon": {"GET blobs 1, GET manifests 3, HEAD blobs 11, HEAD manifests 1", 0, 18000, 4, 1},
+	"base bump":                    {"GET blobs 5, GET manifests 8, HEAD blobs 16, HEAD blobs missing 3, HEAD manifests 3, HEAD manifests missing 1, POST uploads 3, PUT manifests 3, PUT uploads 3", 17000, 50000, 17, 8},
 }
 
 func TestBudgets(t *testing.T) {
@@ -67,6 +68,10 @@ func TestBudgets(t *testing.T) {
 	n.b = connect(t, empty.Addr())
 	n.spend(p, "budget", "app edit on an empty daemon")
 
+	p.write("requirements.txt", "bulk\nheavy==1.2\nlight-a\nlight-b\n")
+	p.lock(warm, "cpu", builder.LockOptions{})
+	n.spend(p, "budget", "bump on the empty daemon")
+
 	n.b = warm
 	n.spend(p, "budget", "the same on the first daemon")
 	if _, err := n.reg.BumpBase(t.Context(), "library/python:3.11-slim"); err != nil {
@@ -75,17 +80,18 @@ func TestBudgets(t *testing.T) {
 	n.spend(p, "budget", "base bump")
 }
 
-// budgetProject has two wheels that get layers of their own, the smaller in two versions, and two that share one.
+// budgetProject has two wheels that get layers of their own, the smaller in three versions, and two that share one.
 func budgetProject(t *testing.T, x *testbed.Index) *project {
 	t.Helper()
 	x.AddWheel("simple", "bulk", "1.0", "py3-none-any", map[string]string{"bulk/__init__.py": "", "bulk/data.bin": noise(9, 24_000_000)})
-	for i, version := range []string{"1.0", "1.1"} {
+	for i, version := range []string{"1.0", "1.1", "1.2"} {
 		x.AddWheel("simple", "heavy", version, "py3-none-any", map[string]string{"heavy/__init__.py": "", "heavy/data.bin": noise(uint64(i), 6_000_000)})
 	}
 	for _, name := range []string{"light-a", "light-b"} {
 		x.AddWheel("simple", name, "1.0", "py3-none-any", map[string]string{strings.ReplaceAll(name, "-", "_") + "/__init__.py": ""})
 	}
 	p := tiny(t, x, "")
+	p.checks = builder.CheckAll // what is installed is a check of its own, and a layer
 	p.write("requirements.txt", "bulk\nheavy==1.0\nlight-a\nlight-b\n")
 	p.write("main.py", "print('first')\n")
 	return p

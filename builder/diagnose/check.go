@@ -103,7 +103,11 @@ func libraryFault(w check.Fault, libraries []string, of Checked) *fault.Fault {
 // checkFault is one thing that is wrong.
 func checkFault(w check.Fault, of Checked) *fault.Fault {
 	f := fault.New(check.Code, "%s does not work: %s", of, saidOf(w))
-	if w.Output != "" && w.Kind != check.NoModule {
+	switch {
+	case w.Output == "" || w.Kind == check.NoModule:
+	case w.Kind == check.Service:
+		f.Message += ":\n" + w.Output // 50 lines at most
+	default:
 		f.Message += ":\n" + LastLines(w.Output, 15)
 	}
 	if w.Kind == check.NoModule {
@@ -113,7 +117,7 @@ func checkFault(w check.Fault, of Checked) *fault.Fault {
 	if of.Image != "" {
 		hints = imageHints(w)
 	}
-	for _, hint := range hints {
+	for _, hint := range append(slices.Clone(w.Hints), hints...) {
 		f.Hint("%s", hint)
 	}
 	return f

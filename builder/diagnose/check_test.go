@@ -33,7 +33,7 @@ func TestCheckFaults(t *testing.T) {
 		{"in conflict", []check.Fault{{Kind: check.Conflict, Package: "a", Requires: "b>=2", There: "b 1.0"}}, "a requires b>=2, and b 1.0 is installed", "mlbuild lock"},
 		{"what is required is not there", []check.Fault{{Kind: check.Conflict, Package: "a", Requires: "b>=2"}}, "a requires b>=2, which is not installed", "python: {no-deps: [a]}"},
 		{"too long", []check.Fault{{Kind: check.Resources, Text: "the import of a had not ended after 600 s"}}, "had not ended", "checks: {timeout: 20m"},
-		{"a service", []check.Fault{{Kind: check.Service, Text: "it never became healthy", Output: "one\ntwo"}}, "it never became healthy:\none\ntwo", ""},
+		{"a service", []check.Fault{{Kind: check.Service, Text: "it never became healthy", Output: "one\ntwo", Hints: []string{"start: 5m"}}}, "it never became healthy:\none\ntwo", "start: 5m"},
 	} {
 		faults := CheckFaults(c.wrong, Checked{Profile: "cpu", Suite: "bookworm"})
 		if len(faults) != 1 {

@@ -12,7 +12,7 @@ func endWithReader(file *os.File) {
 	fds := []unix.PollFd{{Fd: int32(file.Fd())}} // of events, errors alone
 	for {
 		n, err := unix.Poll(fds, -1)
-		if err == unix.EINTR { //nolint:errorlint // a bare errno
+		if err == unix.EINTR {
 			continue
 		}
 		if err != nil {
