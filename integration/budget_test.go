@@ -48,6 +48,7 @@ func TestBudgets(t *testing.T) {
 	n := newBench(t)
 	x := testbed.NewIndex(t, testbed.IndexOptions{})
 	p := budgetProject(t, x)
+	p.checks = builder.CheckAll // what is installed is a check of its own, and a layer
 	p.lock(n.b, "cpu", builder.LockOptions{})
 
 	n.spend(p, "budget", "cold")
@@ -91,7 +92,6 @@ func budgetProject(t *testing.T, x *testbed.Index) *project {
 		x.AddWheel("simple", name, "1.0", "py3-none-any", map[string]string{strings.ReplaceAll(name, "-", "_") + "/__init__.py": ""})
 	}
 	p := tiny(t, x, "")
-	p.checks = builder.CheckAll // what is installed is a check of its own, and a layer
 	p.write("requirements.txt", "bulk\nheavy==1.0\nlight-a\nlight-b\n")
 	p.write("main.py", "print('first')\n")
 	return p
