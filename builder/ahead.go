@@ -50,7 +50,7 @@ func (g keptGateway) ResolveSourceMetadata(ctx context.Context, op *pb.SourceOp,
 
 // decideAhead decides what is to be made of a variant of which the daemon need be asked nothing, nil where it must be asked: whatever is wrong it says when it is.
 func (m *imageBuild) decideAhead(ctx context.Context) *made {
-	all, err := m.decide(ctx, keptGateway{images: m.kept(nil)}, attempt{How: publish.How{Late: m.holdsTags(m.publish.Options)}})
+	all, err := m.decide(ctx, keptGateway{images: m.kept(nil)}, attempt{})
 	if err != nil {
 		return nil
 	}
@@ -64,10 +64,7 @@ func (m *imageBuild) idle(all made) bool {
 }
 
 // decidedAhead reports whether an attempt is what was decided ahead.
-func (m *imageBuild) decidedAhead(how attempt) bool {
-	first := attempt{How: publish.How{Late: m.holdsTags(m.publish.Options)}}
-	return how == first && m.ahead != nil
-}
+func (m *imageBuild) decidedAhead(how attempt) bool { return how == (attempt{}) && m.ahead != nil }
 
 // askedAfter returns why an attempt failed. What was decided ahead was begun without a question to the daemon, which may say what is wrong with a base better than the step that
 // begins with it.

@@ -230,7 +230,7 @@ func (b *Builder) canRun(r *recipe.Recipe, system *buildlock.Lock, target string
 		what = "compiles bytecode with the image's Python"
 	case len(steps) > 0 && llb.NeedsPackages(target):
 		what = "runs the commands of the " + steps[0].Name
-	case (target == "" || target == "runtime") && checks != llb.NoChecks && !r.Requires.Nothing():
+	case isRuntime(target) && checks != llb.NoChecks && !r.Requires.Nothing():
 		what, unchecked = "is run before it is published", true
 	default:
 		return nil

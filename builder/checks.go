@@ -30,6 +30,14 @@ func (c Checks) graph() llb.Checks {
 	return llb.CheckAll
 }
 
+// isRuntime reports whether a target is the image that is shipped, which alone is checked.
+func isRuntime(target string) bool { return target == "" || target == string(recipe.StageRuntime) }
+
+// checksAll reports whether the request's images have to pass every check.
+func (r Request) checksAll() bool {
+	return r.Checks.graph() == llb.CheckAll && isRuntime(r.Target)
+}
+
 // gpuKind is the kind of NVIDIA's devices (Container Device Interface), and allGPUs the one that stands for all of them.
 const (
 	gpuKind = "nvidia.com/gpu="

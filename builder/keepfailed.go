@@ -30,7 +30,7 @@ func (b *build) keepFailed(ctx context.Context, v Variant, w *diagnose.Watcher, 
 	defer m.lock.Release()
 	m.publish.BeforeTag = func(context.Context) error { return errUntagged }
 	m.remote = m.publish.StartLook(ctx)
-	_, published, err := m.once(ctx, attempt{How: publish.How{Whole: true, Late: true}})
+	_, published, err := m.once(ctx, attempt{How: publish.How{Whole: true}})
 	if !errors.Is(err, errUntagged) || published.Digest == "" {
 		return errors.Join(failed, m.explain(ctx, err))
 	}

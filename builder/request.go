@@ -16,7 +16,6 @@ import (
 	"github.com/mlbuild/mlbuild/builder/publish"
 	"github.com/mlbuild/mlbuild/builder/session"
 	"github.com/mlbuild/mlbuild/builder/trust"
-	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/llb/layerplan"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/buildlock"
@@ -75,7 +74,7 @@ func (r Request) Unfit() error {
 			}
 		}
 	}
-	if r.Checks.graph() != llb.CheckAll || r.Target != "" && r.Target != string(recipe.StageRuntime) {
+	if !r.checksAll() {
 		return nil
 	}
 	return faults.Err()

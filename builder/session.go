@@ -14,7 +14,6 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/mlbuild/mlbuild/builder/session"
-	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
@@ -53,7 +52,7 @@ func (r Request) recipes() []*recipe.Recipe {
 // stepRecipes lists them as far as steps of the build are concerned: without a service that is not tried, whose secrets nobody needs.
 func (r Request) stepRecipes() []*recipe.Recipe {
 	all := r.recipes()
-	if r.Checks.graph() == llb.CheckAll && (r.Target == "" || r.Target == string(recipe.StageRuntime)) {
+	if r.checksAll() {
 		return all
 	}
 	for i, one := range all {

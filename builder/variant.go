@@ -105,7 +105,7 @@ func (b *build) imageBuild(v Variant, w *diagnose.Watcher) *imageBuild {
 		Local: trust.Local{Dir: below(b.req.State, "layers"), Daemon: b.daemon.Identity()},
 	}}
 	m.lock = m.publish.Lock()
-	if m.holdsTags(m.publish.Options) {
+	if options.Pushes() && (b.gate != nil || b.req.Gates.IfTagUnchanged) {
 		m.publish.BeforeTag = m.beforeTag
 	}
 	return m
@@ -126,7 +126,7 @@ func below(state, name string) string {
 
 // deliver makes the variant and publishes it. Where a cache or a registry turns out to be in the way, it does so once more around it.
 func (m *imageBuild) deliver(ctx context.Context) (made, publish.Published, error) {
-	all, published, err := m.once(ctx, attempt{How: publish.How{Late: m.holdsTags(m.publish.Options)}})
+	all, published, err := m.once(ctx, attempt{})
 	if err == nil || ctx.Err() != nil || errors.Is(err, errHeld) {
 		return all, published, err
 	}
@@ -134,7 +134,6 @@ func (m *imageBuild) deliver(ctx context.Context) (made, publish.Published, erro
 	if how == (attempt{}) {
 		return all, published, err
 	}
-	how.Late = how.Late || m.holdsTags(m.publish.Options)
 	all, published, err = m.once(ctx, how)
 	all.notes = append(all.notes, note...)
 	return all, published, err
@@ -252,11 +251,6 @@ func (m *imageBuild) export(ctx context.Context, outputs []bkclient.ExportEntry,
 	}
 	all.Exported, unfit = m.publish.Assemble(ctx, all.Decided, resp)
 	return all, unfit, nil
-}
-
-// holdsTags reports whether something has to be known before a tag is put.
-func (r runner) holdsTags(o publish.Options) bool {
-	return o.Pushes() && (r.gate != nil || r.req.Gates.IfTagUnchanged)
 }
 
 // beforePush waits until nothing stands in the way of a push: the other variants, where they are published together, and whoever pushes to the repository.

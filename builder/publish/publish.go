@@ -118,8 +118,9 @@ func (p Publisher) refusal(ctx context.Context, remote *RemoteState) error {
 	return nil
 }
 
-// Decide decides how the image gets to its outputs, see the function of that name.
+// Decide decides how the image gets to its outputs, see the function of that name. Where something has to be known before a tag is put, the exporter pushes nothing.
 func (p Publisher) Decide(ctx context.Context, remote *RemoteState, graphs []Graph, how How) Decided {
+	how.Late = how.Late || p.BeforeTag != nil
 	if !how.Whole {
 		remote = confirm(ctx, p.Registry, p.Bases, p.Options, remote, graphs)
 	}

@@ -109,8 +109,7 @@ func (s Subject) kept(g ops.Group, done bkllb.State, which string) bkllb.State {
 
 // program is a directory that holds the program that checks images, for the platform of a digest.
 func program(digest string) bkllb.State {
-	return bkllb.OCILayoutBlob(ops.HelperStore+"@"+digest, bkllb.ImageBlobOCIStore("", ops.HelperStore),
-		bkllb.Filename(helper.Checks), bkllb.Chmod(0o755), ops.Group{ID: ops.GroupHelper}.Named("send the program that checks images"))
+	return ops.HelperAs(digest, helper.Checks, "the program that checks images")
 }
 
 // home lets the image's user write to its home directory, and throws away what was written. Root's home is an empty one: not every base has it.

@@ -49,9 +49,9 @@ func promises(r *recipe.Recipe, cuda string) (all []check.Framework) {
 
 // overridden lists the packages in whose place the project wants others than are required.
 func overridden(r *recipe.Recipe) (names []string) {
-	for _, l := range r.Requires.Overrides {
-		if q, err := pypi.ParseRequirement(l); err == nil {
-			names = append(names, pypi.Normalize(q.Name))
+	for _, l := range r.Requires.OverrideLines {
+		if l.Required.Name != "" {
+			names = append(names, l.Required.Name)
 		}
 	}
 	return recipe.SortedUnique(names)

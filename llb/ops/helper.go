@@ -8,10 +8,12 @@ import (
 
 // HelperRoot is an otherwise empty root that holds one of the helpers. The daemon knows it by its digest and asks the client for it only where it
 // has to run a step: neither a session nor a transfer stands in the keys of the steps on it.
-func HelperRoot(digest string) bkllb.State {
-	s := Group{ID: GroupHelper}
+func HelperRoot(digest string) bkllb.State { return HelperAs(digest, HelperFile, "the unpacker") }
+
+// HelperAs is a root that holds one of the helpers alone, as a file of a name; what says in words what it is.
+func HelperAs(digest, file, what string) bkllb.State {
 	return bkllb.OCILayoutBlob(HelperStore+"@"+digest, bkllb.ImageBlobOCIStore("", HelperStore),
-		bkllb.Filename(HelperFile), bkllb.Chmod(0o755), s.Named("send the unpacker"))
+		bkllb.Filename(file), bkllb.Chmod(0o755), Group{ID: GroupHelper}.Named("send %s", what))
 }
 
 // HelperStep runs the helper on worker, the daemon's own platform, without network, on a root that it cannot change.

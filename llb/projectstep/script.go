@@ -32,9 +32,7 @@ const DefaultSSH = "default"
 
 // stepProgram is a root that holds mlbuild-step alone, for the platform of a digest.
 func stepProgram(digest string) bkllb.State {
-	s := ops.Group{ID: ops.GroupHelper}
-	return bkllb.OCILayoutBlob(ops.HelperStore+"@"+digest, bkllb.ImageBlobOCIStore("", ops.HelperStore),
-		bkllb.Filename(StepFile), bkllb.Chmod(0o755), s.Named("send the program that runs steps"))
+	return ops.HelperAs(digest, StepFile, "the program that runs steps")
 }
 
 // Script is a project's step on its way into the graph.
