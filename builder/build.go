@@ -239,12 +239,11 @@ func (b *Builder) canRun(r *recipe.Recipe, system *buildlock.Lock, target string
 		return nil
 	}
 	f := fault.New(fault.Platform, "profile %s on %s %s, and the daemon at %s runs only %v", r.Profile, r.Platform, what, b.daemon.Addr, b.daemon.Platforms)
+	f.Hint("install the emulator on the daemon's machine: apt-get install qemu-user-static").Hint("or build this platform on a daemon of its kind: --addr")
 	if unchecked {
-		f.Hint("or build it without a check of what is installed: --checks=none")
+		return fault.List{f.Hint("or build it without a check of what is installed: --checks=none")}
 	}
-	return fault.List{f.Hint("install the emulator on the daemon's machine: apt-get install qemu-user-static").
-		Hint("or build this platform on a daemon of its kind: --addr").
-		Hint("packages that mlbuild.lock lists as layers for this platform need no emulator")}
+	return fault.List{f.Hint("packages that mlbuild.lock lists as layers for this platform need no emulator")}
 }
 
 func (b *build) network() ops.Network {
