@@ -34,6 +34,9 @@ func (m *imageBuild) function(ctx context.Context, gw gateway.Client, how attemp
 	if all.Plan.Here() != nil {
 		return all, nil, errHere
 	}
+	if part := unchecked(m.publish, all.Decided); part != nil && m.req.OnError == nil { // a shell in a failed step is the build's alone
+		all.beside = m.compressBeside(m.ctx, gw, part, m.publish.FirstBlobs())
+	}
 	res, err = m.publish.Solve(ctx, gw, all.Decided)
 	return all, res, err
 }

@@ -47,6 +47,7 @@ type made struct {
 	cached    int      // steps that the daemon had
 	ran       int      // steps that it did
 	notes     []string // that a user should know
+	beside    beside   // goes on until the image is exported
 }
 
 // errHere ends a build whose image is under its tag already: the daemon has nothing to make.
@@ -242,6 +243,7 @@ func (m *imageBuild) export(ctx context.Context, outputs []bkclient.ExportEntry,
 		}
 		return res, err
 	})
+	all.beside.stop()
 	if errors.Is(err, errHere) {
 		all.Exported = *all.Plan.Here()
 		return all, nil, nil
