@@ -69,7 +69,7 @@ func checkImage(t files.Tree, s checksSpec, r *recipe.Recipe, q checksQuestion) 
 		}
 	}
 	c := recipe.Checks{
-		Direct: directNames(r, q.direct), Skip: recipe.SortedUnique(yamldoc.Values(s.skip)), Lacking: recipe.SortedUnique(yamldoc.Values(s.lacking)),
+		Direct: directNames(r, q.direct), Extras: directExtras(r, q.direct), Skip: recipe.SortedUnique(yamldoc.Values(s.skip)), Lacking: recipe.SortedUnique(yamldoc.Values(s.lacking)),
 		Programs: programs(r, q.copies.Placed), NoGPU: s.noGPU,
 		Timeout: cmp.Or(readDuration(t.Report, s.timeout, "checks.timeout"), checkTimeout), Memory: readSize(t.Report, s.memory, "checks.memory", checkMemory),
 	}
@@ -84,15 +84,39 @@ func checkImage(t files.Tree, s checksSpec, r *recipe.Recipe, q checksQuestion) 
 	return &next
 }
 
-// directNames lists the packages that are asked for by name, as the image has them: the profile may have another of the same modules.
+// directNames lists the packages that are asked for by name, as the image has them.
 func directNames(r *recipe.Recipe, direct []requirements.Requirement) (names []string) {
 	for _, q := range direct {
-		names = append(names, pypi.Normalize(cmp.Or(r.Requires.Rename[q.Name], q.Name)))
+		names = append(names, inImage(r, q.Name))
 	}
 	if r.Builder.Project != nil {
 		names = append(names, pypi.Normalize(r.Builder.Project.Name))
 	}
 	return recipe.SortedUnique(names)
+}
+
+// inImage is the name of the package that the image has for one that is asked for: the profile may have another of the same modules.
+func inImage(r *recipe.Recipe, name string) string {
+	return pypi.Normalize(cmp.Or(r.Requires.Rename[name], name))
+}
+
+// directExtras are the extras that packages are asked for with, by the packages' names; nil = there is none. A line with a marker may count or not, by the very patch release of the image's
+// Python, and leaves the package's extras out.
+func directExtras(r *recipe.Recipe, direct []requirements.Requirement) map[string][]string {
+	var all map[string][]string
+	for _, q := range direct {
+		if q.Marker != nil {
+			continue
+		}
+		for _, extra := range q.Extras {
+			if all == nil {
+				all = map[string][]string{}
+			}
+			name := inImage(r, q.Name)
+			all[name] = recipe.SortedUnique(append(all[name], pypi.Normalize(extra)))
+		}
+	}
+	return all
 }
 
 // outside lists the modules that packages have to bring, sorted. What commands on the image leave there only the daemon sees.

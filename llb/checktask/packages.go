@@ -19,7 +19,7 @@ func Packages(r *recipe.Recipe, wheels []pylock.Wheel, cuda string, project bool
 		Frameworks: promises(r, cuda), Unmet: overridden(r), Loose: loose(r),
 	}
 	for _, w := range wheels {
-		q.Installed = append(q.Installed, check.Package{Name: w.Name, Version: w.Version, Direct: len(c.Direct) == 0 || slices.Contains(c.Direct, w.Name)})
+		q.Installed = append(q.Installed, check.Package{Name: w.Name, Version: w.Version, Direct: len(c.Direct) == 0 || slices.Contains(c.Direct, w.Name), Extras: c.Extras[w.Name]})
 	}
 	if project {
 		for _, m := range c.Modules {

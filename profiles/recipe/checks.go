@@ -2,9 +2,10 @@ package recipe
 
 // Checks says how the image's packages are checked where it is built, before anybody gets it.
 type Checks struct {
-	Direct  []string `json:"direct,omitempty"`  // packages that the project asks for by name, normalized, sorted: they have to import; none = all do
-	Skip    []string `json:"skip,omitempty"`    // modules that are not imported, sorted
-	Lacking []string `json:"lacking,omitempty"` // shared libraries, by file names, that may lack, sorted
+	Direct  []string            `json:"direct,omitempty"`  // packages that the project asks for by name, normalized, sorted: they have to import; none = all do
+	Extras  map[string][]string `json:"extras,omitempty"`  // that the project asks for of these packages, by name, each normalized and sorted
+	Skip    []string            `json:"skip,omitempty"`    // modules that are not imported, sorted
+	Lacking []string            `json:"lacking,omitempty"` // shared libraries, by file names, that may lack, sorted
 	// Modules are what the project's own files import of packages when the image starts, sorted by name.
 	Modules  []Imported `json:"modules,omitempty"`
 	Programs []Program  `json:"programs,omitempty"` // that the image's configuration runs and that are none of the project's files
