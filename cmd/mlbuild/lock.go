@@ -47,6 +47,7 @@ of the Python packages named after it. Three names are special: "base" stands fo
 	f.BoolVar(&flags.check, "check", false, "write nothing; fail if a lock would change")
 	flags.add(cmd)
 	addCompletion(cmd)
+	cmd.ValidArgsFunction = completeLocked
 	return cmd
 }
 

@@ -29,6 +29,7 @@ func profilesCommand(e *env) *cobra.Command {
 		},
 	}
 	flags.addFile(cmd)
+	addCompletion(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.AddCommand(showCommand(e))
 	return cmd
@@ -77,5 +78,7 @@ func showCommand(e *env) *cobra.Command {
 	}
 	flags.add(cmd)
 	_ = cmd.Flags().MarkHidden("profile")
+	addCompletion(cmd)
+	cmd.ValidArgsFunction = completeProfile
 	return cmd
 }

@@ -95,9 +95,11 @@ Without a command, mlbuild builds the project in DIR, as "mlbuild build" does.`
 	root.SetOut(e.stdout)
 	root.SetErr(e.stderr)
 	root.SetFlagErrorFunc(flagFault)
+	root.SetHelpFunc(help)
 	root.AddCommand(
-		buildCommand(e), initCommand(e), testCommand(e), runCommand(e), execCommand(e), lockCommand(e), planCommand(e), llbCommand(e), verifyCommand(e), profilesCommand(e), daemonCommand(e), versionCommand(e),
+		buildCommand(e), initCommand(e), testCommand(e), runCommand(e), execCommand(e), lockCommand(e), planCommand(e), llbCommand(e), verifyCommand(e), profilesCommand(e), daemonCommand(e), versionCommand(e), connectionCommand(),
 	)
+	groupCommands(root)
 	return root
 }
 
