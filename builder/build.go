@@ -65,6 +65,9 @@ func (b *Builder) Build(ctx context.Context, req Request) (*Result, error) {
 			res.Unpublished = append(res.Unpublished, unpublished(req.Variants[i], checks[i], errs[i]))
 		}
 	}
+	if err == nil && req.Index != "" {
+		res.Index, err = putIndex(ctx, run.registry, req.Index, res.Images)
+	}
 	return res, err
 }
 

@@ -37,6 +37,7 @@ type Request struct {
 	Checks    Checks      // that images have to pass; "" = all
 	Gates     Gates       // what else stands before a tag is put
 	Attest    Attest      // what is left beside a pushed image
+	Index     string      // full reference of an index over the images of all variants, which are pushed to its repository; "" = there is none
 
 	Compression recipe.Compression // of the layers; "" = zstd
 	CacheFrom   []Cache            // beside the profile's own cache
@@ -123,6 +124,8 @@ type Layers = publish.Layers
 // Result is what a run made.
 type Result struct {
 	Images []Image `json:"images"`
+	// Index names all of them; nil = none was asked for, or not all are published.
+	Index *Index `json:"index,omitempty"`
 	// Unpublished are the profiles that have none.
 	Unpublished []Unpublished `json:"unpublished,omitempty"`
 }
@@ -209,7 +212,7 @@ func (r Request) note(format string, args ...any) {
 // that no command makes, fault.Usage for an output type that there is not or that
 // cannot hold the platforms, fault.Spec for a push without a tag, fault.Ref for a tag that is a cache's.
 func (r Request) Validate() error {
-	var faults fault.List
+	faults := fault.All(r.checkIndex())
 	for _, v := range r.Variants {
 		if v.Profile == "" || len(v.Recipes) == 0 {
 			faults = append(faults, fault.New(fault.Internal, "the request has a variant %q of %d platforms", v.Profile, len(v.Recipes)))

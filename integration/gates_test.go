@@ -3,6 +3,7 @@ package integration
 import (
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -31,7 +32,7 @@ func TestAtomic(t *testing.T) {
 	p := twoProfiles(t)
 	request := func(repo string) builder.Request {
 		req := p.request(p.variant("good", tb.Registry.Ref(repo+":good")), p.variant("bad", tb.Registry.Ref(repo+":bad")))
-		req.Checks, req.Gates.Atomic = builder.CheckAll, true
+		req.Checks, req.Gates.Atomic, req.Index = builder.CheckAll, true, tb.Registry.Ref(repo+":all")
 		return req
 	}
 	res, err := b.Build(t.Context(), request("atomic-bad"))
@@ -43,7 +44,7 @@ func TestAtomic(t *testing.T) {
 	}
 	p.replace("mlbuild.yaml", "unset MODEL_NAME; ", "")
 	tb.Registry.Reset()
-	mustBuild(t, b, request("atomic-good"))
+	built := mustBuild(t, b, request("atomic-good"))
 	var lastBlob, firstTag int
 	for i, a := range tb.Registry.Log() {
 		switch {
@@ -61,8 +62,48 @@ func TestAtomic(t *testing.T) {
 			t.Error(err)
 		}
 	}
+	checkIndexOfProfiles(t, tb.Registry, built)
 	if firstTag == 0 || lastBlob == 0 || firstTag < lastBlob {
 		t.Errorf("the first tag was request %d, the last blob of the images %d", firstTag, lastBlob)
+	}
+}
+
+// checkIndexOfProfiles: the index names both images with their profiles and the platform, and a runtime gets the first.
+func checkIndexOfProfiles(t *testing.T, reg *testbed.Registry, built *builder.Result) {
+	t.Helper()
+	if built.Index == nil {
+		t.Fatal("there is no index")
+	}
+	at, err := reg.Digest(t.Context(), "atomic-good:all")
+	if err != nil || at != built.Index.Digest {
+		t.Errorf("the tag names %s, the result %+v (%v)", at, built.Index, err)
+	}
+	ref, err := name.ParseReference(reg.Ref("atomic-good:all"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	index, err := remote.Index(ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := index.IndexManifest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, d := range m.Manifests {
+		got = append(got, d.Annotations[builder.ProfileAnnotation]+" "+d.Platform.String()+" "+d.Digest.String())
+	}
+	want := []string{"good linux/amd64 " + built.Images[0].Digest, "bad linux/amd64 " + built.Images[1].Digest}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	img, err := remote.Image(ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d, err := img.Digest(); err != nil || d.String() != built.Images[0].Digest {
+		t.Errorf("a runtime gets %s (%v)", d, err)
 	}
 }
 

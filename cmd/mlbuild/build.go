@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 
 	"github.com/spf13/cobra"
 
@@ -24,6 +25,7 @@ type buildFlags struct {
 	locked       bool
 	checks       string
 	gates        builder.Gates
+	index        string
 	compression  string
 	metadataFile string
 	onError      string
@@ -65,6 +67,7 @@ func (b *buildFlags) add(cmd *cobra.Command) {
 	f.BoolVar(&b.gates.Atomic, "atomic", false, "push no profile before all have passed their checks, and put the tags together")
 	f.BoolVar(&b.gates.IfTagUnchanged, "if-tag-unchanged", false, "fail where the tag was moved by somebody else since the build began")
 	f.BoolVar(&b.gates.KeepFailed, "keep-failed", false, "push an image that fails its checks without a tag, to look at it")
+	f.StringVar(&b.index, "index", "", "`tag` of one more image, an index of all profiles' images: a runtime takes the first that fits its platform")
 	b.evidence.add(f)
 	f.StringVar(&b.compression, "compression", "", "`type` of the layers: zstd, gzip, estargz, uncompressed")
 	b.inputs.add(cmd)
@@ -100,7 +103,7 @@ func (b *buildFlags) make(ctx context.Context, e *env, cmd *cobra.Command, args 
 		return s, none, err
 	}
 	defer s.close()
-	if err := s.request.Unfit(); err != nil {
+	if err := errors.Join(s.request.Validate(), s.request.Unfit()); err != nil {
 		return s, none, err
 	}
 	bld, err := s.connect(ctx, e, &b.daemon)
@@ -141,6 +144,8 @@ func (b *buildFlags) wants(ctx context.Context, e *env, variants []builder.Varia
 	collect(err)
 	collect(b.tag(variants, out))
 	w := wanted{target: b.project.target, outputs: out.list, noOwnCache: b.noOwnCache, locked: b.locked, gates: b.gates}
+	w.index, err = indexRef(b.index, variants)
+	collect(err)
 	w.checks, err = parseChecks(b.checks)
 	collect(err)
 	w.attest, err = b.evidence.wants(out.push, w.checks)

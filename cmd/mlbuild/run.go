@@ -48,6 +48,7 @@ type wanted struct {
 	checks      builder.Checks // that images have to pass
 	gates       builder.Gates
 	attest      builder.Attest
+	index       string // full reference
 	outputs     []builder.Output
 	noCache     ops.NoCache
 	compression recipe.Compression
@@ -94,7 +95,7 @@ func (r *runFlags) prepare(ctx context.Context, e *env, cmd *cobra.Command, args
 	}
 	s.request = builder.Request{
 		Dir: p.dir, State: clientState(e), Variants: p.variants, BuildLock: p.systemLock, Target: w.target, Outputs: w.outputs, NoCache: w.noCache, Locked: w.locked,
-		Checks: w.checks, Gates: w.gates, Attest: w.attest,
+		Checks: w.checks, Gates: w.gates, Attest: w.attest, Index: w.index,
 		Compression: w.compression, CacheFrom: w.cacheFrom, CacheTo: w.cacheTo, NoOwnCache: w.noOwnCache, TrustKeys: w.trustKeys,
 		Tagged: c.tagged, KnownHosts: given.knownHosts, Secrets: given.secrets, SSH: given.ssh, CA: ca, Proxy: e.proxy(), Auth: auth, AuthHosts: mirrors,
 		Epoch: created, Note: s.note,

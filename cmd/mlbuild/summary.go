@@ -30,9 +30,15 @@ func (b *buildFlags) report(e *env, s *session, out *outputs, result *builder.Re
 				fmt.Fprintln(w, m.Digest)
 			}
 		}
+		if result.Index != nil {
+			fmt.Fprintln(w, result.Index.Digest)
+		}
 	default:
 		for _, m := range result.Images {
 			printImage(w, m, out)
+		}
+		if x := result.Index; x != nil {
+			fmt.Fprintf(w, "index of all profiles\n  image    %s\n  digest   %s\n", x.Ref, x.Digest)
 		}
 	}
 	b.notes(e, s, out, result)

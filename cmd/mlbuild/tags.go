@@ -9,6 +9,7 @@ import (
 	"github.com/distribution/reference"
 
 	"github.com/mlbuild/mlbuild/builder"
+	"github.com/mlbuild/mlbuild/builder/registry"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
@@ -109,6 +110,28 @@ var noTagCharacters = lazyregexp.New(`[^A-Za-z0-9_.{}-]+`)
 
 // maxTag bounds a tag, in characters (distribution spec, "Pulling manifests").
 const maxTag = 128
+
+// indexRef returns the full reference of an index over the images of all variants, which have their tags: a tag alone goes on the first one's repository.
+func indexRef(index string, variants []builder.Variant) (string, error) {
+	if index == "" {
+		return "", nil
+	}
+	text := index
+	if bareTag.MatchString(index) {
+		if len(variants) == 0 || len(variants[0].Tags) == 0 {
+			return "", fault.New(fault.Usage, "--index %s is a tag alone, and no image says in which repository", index).Hint("add --tag and --push")
+		}
+		text = registry.Repository(variants[0].Tags[0]) + ":" + index
+	}
+	named, err := reference.ParseNormalizedNamed(text)
+	if err != nil {
+		return "", fault.New(fault.Ref, "--index %s is not an image reference: %w", index, err).Hint("for example --index 1.2")
+	}
+	if _, ok := named.(reference.Digested); ok {
+		return "", fault.New(fault.Ref, "--index %s holds a digest; the digest is what the build makes", index)
+	}
+	return reference.TagNameOnly(named).String(), nil
+}
 
 // legalTag makes a tag of a text that cannot be one, such as a branch's name. "{profile}" stays.
 func legalTag(text string) string {
