@@ -11,6 +11,7 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/requirements"
+	"github.com/mlbuild/mlbuild/profiles/scaffold"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
@@ -99,6 +100,8 @@ type appQuestion struct {
 	file        string // the project file
 	py          *requirements.Pyproject
 	wheel       bool // the project itself is installed
+
+	found *scaffold.Suggestion // what a project without a file is taken for, else nil
 }
 
 // resolveApp decides what runs in the image and what it finds there. copies are the project's files that it gets.
@@ -106,7 +109,7 @@ func resolveApp(t files.Tree, s appSpec, q appQuestion) (a recipe.App, copies fi
 	a.Workdir = files.ReadWorkdir(t.Report, s.workdir)
 	copies, a.Ignore = appFiles(t, s, files.Placement{Workdir: a.Workdir, User: q.user, Python: q.python}, q)
 	a.Copy = copies.Rules
-	command := commandQuestion{file: q.file, py: q.py, wheel: q.wheel, copied: a}
+	command := commandQuestion{file: q.file, found: q.found, py: q.py, wheel: q.wheel, copied: a}
 	if command.launch = q.training.Launch; command.launch != nil {
 		command.train = trainScript(t, a)
 	}
@@ -127,7 +130,11 @@ func resolveApp(t files.Tree, s appSpec, q appQuestion) (a recipe.App, copies fi
 // appFiles decides which files of the project the image has, and what is left out of them.
 func appFiles(t files.Tree, s appSpec, side files.Placement, q appQuestion) (copies files.Copies, ignored []string) {
 	wanted := s.copy
-	ignore := files.ReadIgnores(t, wanted, q.public)
+	assumed := ""
+	if q.found != nil {
+		assumed = q.found.Ignore
+	}
+	ignore := files.ReadIgnores(t, wanted, q.public, assumed)
 	if !s.copySet && !q.wheel { // the wheel has the project's code
 		wanted = detectApp(t, ignore)
 	}

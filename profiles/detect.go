@@ -1,7 +1,6 @@
 package profiles
 
 import (
-	"fmt"
 	"io/fs"
 	"path"
 	"slices"
@@ -12,6 +11,7 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/requirements"
+	"github.com/mlbuild/mlbuild/profiles/scaffold"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
@@ -20,6 +20,10 @@ var (
 	notAppDirs  = []string{"tests", "test", "docs", "examples", "build", "dist"}
 	notAppFiles = lazyregexp.New(`^(setup|conftest|noxfile|test_.*|.*_test)\.py$`)
 )
+
+const noCommand = "the image has no command: name one in app.command; mlbuild init --print shows what a project file would have"
+
+const nothingCopied = "no app is copied: there is no src/, no package and no Python file at the top; name files in app.copy"
 
 // detectApp chooses the app's files where app.copy does not: src/, packages, the Python files at the top, and the directories without __init__.py that these import.
 func detectApp(t files.Tree, ignore *files.Ignores) []files.CopySpec {
@@ -37,7 +41,7 @@ func detectApp(t files.Tree, ignore *files.Ignores) []files.CopySpec {
 	found = append(found, imported(t, found, bare)...)
 	slices.Sort(found)
 	if len(found) == 0 {
-		t.Notef("no app is copied: there is no src/, no package and no Python file at the top; name files in app.copy")
+		t.Notef(nothingCopied)
 		return nil
 	}
 	t.Notef("app.copy is not given: %s is copied", strings.Join(found, ", "))
@@ -128,9 +132,10 @@ func srcLayout(t files.Tree, a recipe.App) bool {
 
 // commandQuestion is what the command is decided by where the project file names none.
 type commandQuestion struct {
-	file   string   // the project file
-	launch []string // the command by which a training image runs a script on every GPU
-	train  string   // that script, "" = none
+	file   string               // the project file
+	found  *scaffold.Suggestion // what a project without one is taken for, else nil
+	launch []string             // the command by which a training image runs a script on every GPU
+	train  string               // that script, "" = none
 	py     *requirements.Pyproject
 	wheel  bool       // the project itself is installed
 	copied recipe.App // Copy and Workdir
@@ -138,6 +143,10 @@ type commandQuestion struct {
 
 // resolveCommand decides what the image runs, and says where that was read: the file's command, the project's one console script, main.py, app.py.
 func resolveCommand(t files.Tree, s appSpec, q commandQuestion) (command []string, from string) {
+	if q.found != nil {
+		noteFound(t, q.found)
+		return foundCommand(yamldoc.Values(s.command), q.found)
+	}
 	if s.command != nil || s.entrypoint != nil {
 		return yamldoc.Values(s.command), q.file
 	}
@@ -154,8 +163,19 @@ func resolveCommand(t files.Tree, s appSpec, q commandQuestion) (command []strin
 			return []string{"python", name}, name
 		}
 	}
-	t.Notef("the image has no command: name one in app.command")
+	t.Notef(noCommand)
 	return nil, "none"
+}
+
+// foundCommand returns the command of a project without a file, and where it was read.
+func foundCommand(command []string, found *scaffold.Suggestion) ([]string, string) {
+	switch {
+	case command == nil:
+		return nil, "none"
+	case slices.Equal(command, found.Command):
+		return command, found.From
+	}
+	return command, found.TrainFrom
 }
 
 // isCopied reports whether a file of the project comes to lie in the working directory under its own name.
@@ -168,8 +188,6 @@ func isCopied(t files.Tree, a recipe.App, name string) bool {
 		})
 	})
 }
-
-var entryPoint = lazyregexp.New(`^([A-Za-z_][A-Za-z0-9_.]*)\s*:\s*([A-Za-z_][A-Za-z0-9_.]*)$`)
 
 // consoleScript runs the project's only console script. Where the project itself is not installed, the function
 // is called by name as the script would do it.
@@ -185,12 +203,11 @@ func consoleScript(report *yamldoc.Report, py *requirements.Pyproject, installed
 	if installed {
 		return names[:1]
 	}
-	m := entryPoint.FindStringSubmatch(py.Scripts()[names[0]])
-	if m == nil {
+	call := scaffold.CallFunction(py.Scripts()[names[0]])
+	if call == nil {
 		report.Notef("the console script %s is not module:function and is not used as the command", names[0])
 		return nil
 	}
-	first, _, _ := strings.Cut(m[2], ".")
 	report.Notef("no command is given: the image runs the console script %s", names[0])
-	return []string{"python", "-c", fmt.Sprintf("import sys; from %s import %s; sys.exit(%s())", m[1], first, m[2])}
+	return call
 }

@@ -17,8 +17,9 @@ func checkCommand(a recipe.App, file string) fault.List {
 	if file != "" || a.CommandFrom != "none" || len(a.Entrypoint) > 0 {
 		return nil
 	}
-	f := fault.New(fault.Spec, "what the image is to run is not known: there is no %s, no main.py and no app.py at the top, and no console script", FileName)
-	return fault.List{f.Hint("mlbuild init writes a project file with what it finds").Hint("or write %s with app: {command: [...]}, or build the image as it is: --checks=none", FileName)}
+	f := fault.New(fault.Spec, "what the image is to run is not known: there is no %s, and no web app, script or entry point of the project was found", FileName)
+	return fault.List{f.Hint("mlbuild init writes %s with what it finds: name the command there in app.command, as in app: {command: [python, -m, package]}", FileName).
+		Hint("or build the image as it is: --checks=none")}
 }
 
 // moduleQuestion is what is asked about the modules that the image's command imports.

@@ -64,7 +64,8 @@ func TestCommandIsKnown(t *testing.T) {
 		files memory
 		unfit bool
 	}{
-		{"a server in a package", memory{"app/main.py": "from fastapi import FastAPI\napp = FastAPI()\n", "app/__init__.py": ""}, true},
+		{"a package of functions", memory{"app/main.py": "def main():\n    pass\n", "app/__init__.py": ""}, true},
+		{"a server in a package", memory{"app/main.py": "from fastapi import FastAPI\napp = FastAPI()\n", "app/__init__.py": ""}, false},
 		{"main.py", memory{"main.py": ""}, false},
 		{"a console script", memory{"app/__init__.py": "", "pyproject.toml": "[project]\nname = 'x'\nversion = '1'\nscripts = {x = 'app:main'}\n"}, false},
 		{"a project file", memory{"mlbuild.yaml": "version: 1\nname: base\n", "app/__init__.py": ""}, false},

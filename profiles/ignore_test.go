@@ -18,7 +18,7 @@ func copiedOf(t *testing.T, project memory) []string {
 	}
 	r := files.Tree{Report: yamldoc.NewReport(), FS: p.fsys}
 	s := decodeSpec((&yamldoc.Decoder{Report: r.Report}), p.merged("cpu").Without("extends", "description"))
-	ignore := files.ReadIgnores(r, s.app.copy, yamldoc.Values(s.public))
+	ignore := files.ReadIgnores(r, s.app.copy, yamldoc.Values(s.public), "")
 	found := files.Copied(r, files.Placement{Workdir: files.DefaultWorkdir}, s.app.copy, ignore)
 	if err := r.Faults.Err(); err != nil {
 		t.Fatal(err)

@@ -258,7 +258,7 @@ func sourceFiles(t files.Tree, s yamldoc.String, q stepQuestion) []recipe.CopyRu
 
 // stepFiles resolves files of the project for a step, as app.copy does for the image.
 func stepFiles(t files.Tree, rules []files.CopySpec, q stepQuestion) []recipe.CopyRule {
-	return files.Copied(t, q.Placement, rules, files.ReadIgnores(t, rules, q.public)).Rules
+	return files.Copied(t, q.Placement, rules, files.ReadIgnores(t, rules, q.public, "")).Rules
 }
 
 // outputs reads what a step leaves behind. A path alone comes to the same place in the image.

@@ -12,6 +12,7 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/projectdir"
+	"github.com/mlbuild/mlbuild/profiles/scaffold"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
@@ -31,6 +32,7 @@ type Project struct {
 	args   map[string]string // declared build arguments with their defaults
 	must   []string          // declared build arguments without a default, sorted
 	report *yamldoc.Report
+	found  *scaffold.Suggestion // what a project without a file is taken for, else nil
 }
 
 // ProfileInfo is what a list of profiles shows.
@@ -71,6 +73,9 @@ func Load(fsys fs.FS, file string) (*Project, error) {
 	p.root = &yamldoc.Node{Kind: yamldoc.Mapping}
 	if p.file != "" {
 		p.root = yamldoc.Read(p.file, data, p.report)
+	} else {
+		found := Suggest(fsys, "")
+		p.found, p.root = &found, withoutFile(found)
 	}
 	if p.root != nil {
 		p.check()
@@ -301,7 +306,7 @@ func (p *Project) Profiles() []ProfileInfo {
 		s := &spec{}
 		d := &yamldoc.Decoder{Report: yamldoc.NewReport(), Args: p.args}
 		decodeAccelerator(d, orEmpty(merged.Get("accelerator")), &s.accelerator)
-		info := ProfileInfo{Name: name, Accelerator: s.accelerator.kind.Or("none"), BuiltIn: builtIn[name] != nil && p.own(name) == nil}
+		info := ProfileInfo{Name: name, Accelerator: s.accelerator.kind.Or("none"), BuiltIn: builtIn[name] != nil && (p.own(name) == nil || p.file == "")}
 		if s.accelerator.cuda.Set {
 			info.Accelerator += " " + s.accelerator.cuda.Value
 		}

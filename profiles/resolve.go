@@ -92,7 +92,7 @@ func (p *Project) compose(t files.Tree, s *spec, sel Selection) *recipe.Recipe {
 	r.Models = resolveModels(t, s.models)
 	var copies files.Copies
 	r.App, copies = resolveApp(t, s.app, appQuestion{
-		r.Name, public, sel.Origin, sel.Annotations, r.User, r.Python.Version, r.Accelerator, r.Models, direct, training, p.file, py, s.python.install,
+		r.Name, public, sel.Origin, sel.Annotations, r.User, r.Python.Version, r.Accelerator, r.Models, direct, training, p.file, py, s.python.install, p.found,
 	})
 
 	side := files.Placement{Workdir: r.App.Workdir, User: r.User, Python: r.Python.Version}

@@ -3,48 +3,99 @@ package profiles
 import (
 	"io/fs"
 	"slices"
+	"strings"
 
+	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/pypi"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/requirements"
+	"github.com/mlbuild/mlbuild/profiles/scaffold"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
-// Survey is what a project without a project file says of itself.
-type Survey struct {
-	Name         string             // pyproject.toml's, else the directory's
-	Python       string             // "3.11"
-	PyProject    bool               // a pyproject.toml describes it
-	Requirements []pypi.Requirement // what it asks for by name
-	Copy         []string           // files and directories that its image gets, sorted
-	Script       string             // the only console script of a project that says how it is built; "" = none, or several
-	ignore       *files.Ignores
+// Suggest proposes a project file for a project that has none: the one that it is built as without a file. directory names the project where pyproject.toml does not.
+func Suggest(fsys fs.FS, directory string) scaffold.Suggestion {
+	return scaffold.Suggest(fsys, survey(fsys, directory))
 }
 
-// NewSurvey reads a project. directory names it where pyproject.toml does not. What is wrong in it is told when it is built, and here left out.
-func NewSurvey(fsys fs.FS, directory string) Survey {
+// survey reads what a project says of itself. What is wrong in it is told when it is built, and here left out.
+func survey(fsys fs.FS, directory string) scaffold.Survey {
 	t := files.Tree{Report: yamldoc.NewReport(), FS: fsys}
 	py := requirements.FindPyproject(t, yamldoc.String{})
 	wanted := requirements.Gather(requirements.Question{Tree: t, Python: requirements.Choose(t, requirements.Spec{}, py, ""), Py: py, Profile: defaultProfile})
-	s := Survey{
-		Name: resolveName(t.Report, yamldoc.String{}, py.Name(), directory), PyProject: py.HasProject(),
-		Python: resolvePython(t, yamldoc.String{}, yamldoc.String{}, py).Version, ignore: files.ReadIgnores(t, nil, nil),
+	ignore := files.ReadIgnores(t, nil, nil, scaffold.IgnoreFile(fsys))
+	s := scaffold.Survey{
+		Name: resolveName(t.Report, yamldoc.String{}, py.Name(), directory), PyProject: py.HasProject(), Builds: requirements.Builds(py),
+		Python:  resolvePython(t, yamldoc.String{}, yamldoc.String{}, py).Version,
+		Ignored: ignore.ByUser, Beside: func(dir string) bool { return slices.Contains(notAppDirs, dir) },
 	}
-	if scripts := recipe.SortedKeys(py.Scripts()); len(scripts) == 1 && requirements.Builds(py) {
-		s.Script = scripts[0]
+	if scripts := recipe.SortedKeys(py.Scripts()); len(scripts) == 1 {
+		s.Script, s.Function = scripts[0], py.Scripts()[scripts[0]]
 	}
+	var asked []pypi.Requirement
 	for _, q := range wanted.Direct {
-		s.Requirements = append(s.Requirements, q.Requirement)
+		asked = append(asked, q.Requirement)
 	}
-	for _, rule := range detectApp(t, s.ignore) {
+	s.Requirements = asked
+	for _, rule := range detectApp(t, ignore) {
 		s.Copy = append(s.Copy, rule.From.Value)
 	}
 	return s
 }
 
-// Ignored reports whether the project's .dockerignore, or what no image needs, leaves a path out.
-func (s Survey) Ignored(name string) bool { return s.ignore.ByUser(name) }
+// withoutFile returns what a project without a project file is built as: the file that is proposed for it. What says which packages and which Python are wanted is
+// left out, because the project's own files say it, and so is its name, which the directory may have. No value has a place.
+func withoutFile(found scaffold.Suggestion) *yamldoc.Node {
+	root := placeless(yamldoc.Read(FileName, []byte(found.File), yamldoc.NewReport()))
+	python := root.Get("python").Without("version", "requirements", "project")
+	root = root.Without("version", "name", "python")
+	if len(python.Keys) > 0 {
+		root.Keys = append(root.Keys, yamldoc.Entry{Name: "python", Value: python})
+	}
+	return root
+}
 
-// Beside reports whether a directory's name is of one that lies beside an app and is no part of it: tests, docs, …
-func (s Survey) Beside(dir string) bool { return slices.Contains(notAppDirs, dir) }
+// placeless returns a node whose values stand in no file.
+func placeless(n *yamldoc.Node) *yamldoc.Node {
+	if n == nil {
+		return nil
+	}
+	bare := &yamldoc.Node{Kind: n.Kind, Text: n.Text}
+	for _, item := range n.Items {
+		bare.Items = append(bare.Items, placeless(item))
+	}
+	for _, e := range n.Keys {
+		bare.Keys = append(bare.Keys, yamldoc.Entry{Name: e.Name, At: fault.Position{}, Value: placeless(e.Value)})
+	}
+	return bare
+}
+
+// noteFound says what a project without a project file is taken for.
+func noteFound(t files.Tree, found *scaffold.Suggestion) {
+	if found == nil {
+		return
+	}
+	switch {
+	case len(found.Copy) > 0:
+		t.Notef("app.copy is not given: %s is copied", strings.Join(found.Copy, ", "))
+	case !strings.Contains(found.File, "install: true"):
+		t.Notef(nothingCopied)
+	}
+	for i, note := range found.Found {
+		if i == len(found.Found)-1 {
+			note = "no command is given: " + note
+		}
+		t.Notef("%s", note)
+	}
+	if found.Command == nil {
+		t.Notef(noCommand)
+		return
+	}
+	if found.System != nil {
+		t.Notef("system.runtime is not given: %s for %s", strings.Join(found.System, ", "), found.For)
+	}
+	for _, note := range found.Lacks {
+		t.Notef("%s", note)
+	}
+}

@@ -75,7 +75,7 @@ func resolveTesting(t files.Tree, s *testingSpec, q stageQuestion, asked require
 
 // testFiles decides which files the stage adds.
 func testFiles(t files.Tree, s *testingSpec, q stageQuestion) (rules []recipe.CopyRule, ignored []string) {
-	ignore := files.ReadIgnores(t, s.copy, q.public)
+	ignore := files.ReadIgnores(t, s.copy, q.public, "")
 	wanted := s.copy
 	if wanted == nil {
 		wanted = usualTests(t, ignore)

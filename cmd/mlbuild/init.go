@@ -30,7 +30,7 @@ func initCommand(e *env) *cobra.Command {
 			if err != nil {
 				return fault.New(fault.Context, "cannot open the directory %s: %w", dir, pathCause(err)).Hint("check that you may read it")
 			}
-			s := scaffold.Suggest(files, filepath.Base(dir))
+			s := profiles.Suggest(files, filepath.Base(dir))
 			if show {
 				fmt.Fprint(e.stdout, s.File)
 			} else if err := writeSuggestion(e, files, s); err != nil {

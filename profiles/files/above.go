@@ -76,7 +76,7 @@ func (a *Above) AsRecipe(t Tree) *recipe.Above {
 		return nil
 	}
 	root := Tree{Report: t.Report, FS: a.FS}
-	return &recipe.Above{Dir: a.Dir, Ignore: ReadIgnores(root, nil, nil).Patterns}
+	return &recipe.Above{Dir: a.Dir, Ignore: ReadIgnores(root, nil, nil, "").Patterns}
 }
 
 // NoteLinksOut notes the links in a package's directory that lead out of it: only the directory is sent to the build. Of a very large one only the first files

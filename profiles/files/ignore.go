@@ -42,9 +42,15 @@ type Ignores struct {
 	secrets    []string // secret files that the rule at hand would copy
 }
 
-// ReadIgnores joins the clutter and .dockerignore. Rules without wildcards and the list public take a secret file back.
-func ReadIgnores(t Tree, rules []CopySpec, public []string) *Ignores {
-	user := slices.Concat(clutter, leftAtTop(t, exactly(rules, nil)), dockerignore(t))
+// ReadIgnores joins the clutter and .dockerignore. assumed is the text of a .dockerignore for a project that has none, "" = nothing is assumed.
+// Rules without wildcards and the list public take a secret file back.
+func ReadIgnores(t Tree, rules []CopySpec, public []string, assumed string) *Ignores {
+	patterns, ofFile := dockerignore(t, assumed)
+	user := slices.Concat(clutter, leftAtTop(t, exactly(rules, nil)), patterns)
+	plain := user
+	if !ofFile { // nobody has said that a secret file is not missed
+		plain = slices.DeleteFunc(slices.Clone(user), isOfSecrets)
+	}
 	var wanted []string
 	for _, name := range exactly(rules, public) {
 		if clean, ok := SecretFile(name); ok {
@@ -52,7 +58,7 @@ func ReadIgnores(t Tree, rules []CopySpec, public []string) *Ignores {
 			t.Notef("%s is copied because the project names it; everyone who has the image can read it", clean)
 		}
 	}
-	i := &Ignores{Patterns: user, user: newMatcher(t.Report, user), secret: newMatcher(t.Report, slices.Concat(secretFiles, wanted))}
+	i := &Ignores{Patterns: user, user: newMatcher(t.Report, plain), secret: newMatcher(t.Report, slices.Concat(secretFiles, wanted))}
 	i.exceptions = i.user.Exclusions() || len(wanted) > 0
 	return i
 }
@@ -76,22 +82,29 @@ func leftAtTop(t Tree, named []string) []string {
 // ignoreName is the file with what the image leaves out.
 const ignoreName = ".dockerignore"
 
-// dockerignore reads the patterns of .dockerignore, none where there is no such file. One that cannot be read is a fault: what it leaves out would be in the image.
-func dockerignore(t Tree) []string {
+// isOfSecrets reports whether a pattern is one of secret files alone.
+func isOfSecrets(pattern string) bool {
+	_, is := SecretFile(strings.ReplaceAll(path.Base(pattern), "*", "x"))
+	return is
+}
+
+// dockerignore reads the patterns of .dockerignore, and those of assumed where there is no such file: ofFile is false then. One that cannot be read is a fault: what it leaves out would be in the image.
+func dockerignore(t Tree, assumed string) (patterns []string, ofFile bool) {
 	at := fault.Position{File: ignoreName}
 	data, err := fs.ReadFile(t.FS, ignoreName)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		patterns, _ = ignorefile.ReadAll(strings.NewReader(assumed)) // reading a text does not fail
+		return patterns, false
 	}
 	if err != nil {
 		t.Add(fault.New(fault.Context, "%s cannot be read, and what it leaves out would be in the image: %w", ignoreName, err).In(at).
 			Hint("make it a file that you may read, or remove it"))
-		return nil
+		return nil, true
 	}
 	if bytes.HasPrefix(data, []byte{0xff, 0xfe}) || bytes.HasPrefix(data, []byte{0xfe, 0xff}) || bytes.IndexByte(data, 0) >= 0 {
 		t.Add(fault.New(fault.Context, "%s is not text in UTF-8; it looks like UTF-16", ignoreName).In(fault.Position{File: ignoreName, Line: 1}).
 			Hint("write it again as UTF-8; in PowerShell: … | Out-File -Encoding utf8 %s", ignoreName))
-		return nil
+		return nil, true
 	}
 	n := 0
 	for line := range strings.Lines(string(data)) {
@@ -103,14 +116,14 @@ func dockerignore(t Tree) []string {
 			c, _ := utf8.DecodeRuneInString(line[i:])
 			t.Add(fault.New(fault.Context, "a pattern holds the control character %+q", string(c)).In(fault.Position{File: ignoreName, Line: n}).
 				Hint("one pattern a line, without tabs in it and without a comment behind it; lines end with LF or CRLF"))
-			return nil
+			return nil, true
 		}
 	}
 	lines, err := ignorefile.ReadAll(bytes.NewReader(data))
 	if err != nil {
 		t.Add(fault.New(fault.Context, "%s cannot be read: %w", ignoreName, err).In(at))
 	}
-	return lines
+	return lines, true
 }
 
 // exactly lists the paths that app.copy and public name without a wildcard.

@@ -40,6 +40,9 @@ func nothingToBuildFrom(t files.Tree, at fault.Position, file string) *fault.Fau
 	if file != "" {
 		f.In(fault.Position{File: file, Line: at.Line, Column: at.Column})
 	}
+	if file == "" {
+		f.Hint("mlbuild init writes %s with what it finds: name the packages there in python.packages, or a file in python.requirements", files.ProjectFile)
+	}
 	f.Hint("write a requirements.txt, or python: {requirements: [file]} in %s; requirements: [] means no packages", files.ProjectFile)
 	for _, other := range otherTools {
 		if t.Exists(other.file) {

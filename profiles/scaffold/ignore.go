@@ -1,7 +1,12 @@
 package scaffold
 
-// ignoreFile writes the .dockerignore. venvs are the virtual environments in the project.
-func ignoreFile(venvs []string) string {
+import (
+	"io/fs"
+	"path"
+)
+
+// IgnoreFile returns the text of a .dockerignore for a project that has none.
+func IgnoreFile(fsys fs.FS) string {
 	text := `# What no image and no build needs. Only what app.copy names is sent; this is for what lies inside of it.
 .git
 .github
@@ -47,11 +52,22 @@ pylock.*.toml
 **/.kube
 **/credentials.json
 `
-	for i, v := range venvs {
+	for i, v := range environments(fsys) {
 		if i == 0 {
 			text += "\n# Virtual environments\n"
 		}
 		text += v + "\n"
 	}
 	return text
+}
+
+// environments lists the virtual environments at the top of a project.
+func environments(fsys fs.FS) (found []string) {
+	entries, _ := fs.ReadDir(fsys, ".") // nothing is found where it cannot be read
+	for _, e := range entries {
+		if _, err := fs.Stat(fsys, path.Join(e.Name(), "pyvenv.cfg")); err == nil {
+			found = append(found, e.Name())
+		}
+	}
+	return found
 }

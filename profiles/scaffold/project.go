@@ -6,17 +6,15 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
 
 // project is what is read of a project before anything is proposed.
 type project struct {
-	profiles.Survey
+	Survey
 	fsys    fs.FS
 	has     map[string]bool // packages that the project asks for
 	copy    []string        // what the image gets, sorted
-	venvs   []string        // virtual environments in the project
 	sources []pythonFile    // of what the image gets
 }
 
@@ -37,7 +35,7 @@ const (
 )
 
 // readProject chooses what is copied and reads the Python files among it.
-func readProject(fsys fs.FS, survey profiles.Survey) *project {
+func readProject(fsys fs.FS, survey Survey) *project {
 	p := &project{Survey: survey, fsys: fsys, has: map[string]bool{}, copy: slices.Clone(survey.Copy)}
 	for _, q := range survey.Requirements {
 		p.has[q.Name] = true
@@ -46,14 +44,12 @@ func readProject(fsys fs.FS, survey profiles.Survey) *project {
 	for _, e := range entries {
 		name := e.Name()
 		switch {
-		case p.exists(path.Join(name, "pyvenv.cfg")):
-			p.venvs = append(p.venvs, name)
 		case survey.Ignored(name) || slices.Contains(p.copy, name):
 		case e.IsDir() && slices.Contains(dataDirs, name), !e.IsDir() && dataFiles.MatchString(name):
 			p.copy = append(p.copy, name)
 		}
 	}
-	p.copy = slices.DeleteFunc(p.copy, func(n string) bool { return slices.Contains(p.venvs, n) })
+	p.copy = slices.DeleteFunc(p.copy, func(name string) bool { return p.exists(path.Join(name, "pyvenv.cfg")) })
 	slices.Sort(p.copy)
 	packages, _ := fs.Glob(fsys, "src/*/__init__.py") // the pattern is valid
 	for _, name := range p.copy {

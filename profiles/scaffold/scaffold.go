@@ -7,29 +7,49 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
-// Suggestion is a project file and a .dockerignore for a project that has none.
+// Suggestion is a project file and a .dockerignore for a project that has none. A build without a project file is a build with these.
 type Suggestion struct {
 	File   string   // text of mlbuild.yaml
 	Ignore string   // text of .dockerignore
 	Notes  []string // what was found and what is missing, for the user
+
+	Copy      []string // what the image gets of the project, sorted
+	Command   []string // what it runs, nil = nothing was found
+	From      string   // where Command was read: a file, or a table of one
+	TrainFrom string   // the script that the profile train runs on every GPU, "" = it runs Command
+	Found     []string // what Command runs, as parts of Notes
+	Lacks     []string // what is missing, as parts of Notes
+	System    []string // Debian packages that the project's packages need
+	For       string   // these packages
 }
 
 // Suggest looks at a project and proposes how to build it: its web framework, the object that a server runs, its port and health check, the system libraries that
-// its packages load. directory names the project where pyproject.toml does not. What is proposed is a start.
-func Suggest(fsys fs.FS, directory string) Suggestion {
-	p := readProject(fsys, profiles.NewSurvey(fsys, directory))
+// its packages load. What is proposed is a start.
+func Suggest(fsys fs.FS, survey Survey) Suggestion {
+	p := readProject(fsys, survey)
 	s := findService(p)
 	requirements, note := requirementsOf(p)
-	notes := s.notes
 	if note != "" {
-		notes = append(notes, note)
+		s.lacks = append(s.lacks, note)
 	}
-	return Suggestion{File: projectFile(p, s, requirements), Ignore: ignoreFile(p.venvs), Notes: notes}
+	found := Suggestion{
+		Ignore: IgnoreFile(fsys), Notes: slices.Concat(s.notes, s.lacks), Copy: p.copy, Command: s.command, From: s.from, Found: s.notes, Lacks: s.lacks,
+	}
+	if s.installed { // the wheel has the code
+		requirements += ", install: true"
+		found.Copy = slices.DeleteFunc(slices.Clone(p.copy), func(name string) bool { return slices.Contains(p.Copy, name) })
+	}
+	found.System, found.For = systemPackages(p.has)
+	train := trainCommand(p, s, found.Copy)
+	if train != nil {
+		found.TrainFrom = train[len(train)-1]
+	}
+	found.File = projectFile(p, s, found, requirements, train)
+	return found
 }
 
 // requirementsOf returns the key of python that says where the packages are named. The note is for a project that names none.
@@ -48,24 +68,30 @@ func requirementsOf(p *project) (key, note string) {
 	return "requirements: []", "there is no requirements.txt: name the packages in python.packages or a file in python.requirements"
 }
 
+// trainCommand is the command by which the profile train runs a script on every GPU of the machine, nil if the project has no such script or its packages know no such command.
+func trainCommand(p *project, s service, copied []string) []string {
+	launch := compat.Known().Frameworks.Training(p.asks).Launch
+	for _, name := range []string{"train.py", "main.py"} {
+		if launch != nil && slices.Contains(copied, name) && (name == "train.py" || s.port == 0) && len(s.command) > 0 {
+			return append(slices.Clone(launch), name)
+		}
+	}
+	return nil
+}
+
 // projectFile writes mlbuild.yaml.
-func projectFile(p *project, s service, requirements string) string {
+func projectFile(p *project, s service, found Suggestion, requirements string, train []string) string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("version: 1")
 	line("name: %s", yamlWord(p.Name))
 	line("# image: registry.example.com/team/%s   # then: mlbuild --tag 1.2 --push", p.Name)
-	copies := p.copy
-	if s.installed { // the wheel has the code
-		requirements += ", install: true"
-		copies = slices.DeleteFunc(slices.Clone(copies), func(name string) bool { return slices.Contains(p.Copy, name) })
-	}
 	line("python: {version: %q, %s}", p.Python, requirements)
-	if debs, because := systemPackages(p.has); len(debs) > 0 {
-		line("system: {runtime: %s}   # for %s", yamlList(debs), because)
+	if len(found.System) > 0 {
+		line("system: {runtime: %s}   # for %s", yamlList(found.System), found.For)
 	}
 	line("app:")
-	line("  copy: %s", yamlList(copies))
+	line("  copy: %s", yamlList(found.Copy))
 	if len(s.command) > 0 {
 		line("  command: %s", yamlList(s.command))
 	} else {
@@ -83,15 +109,25 @@ func projectFile(p *project, s service, requirements string) string {
 		}
 		line("    %s: %s", kv.Name, yamlWord(kv.Value))
 	}
-	for _, text := range smokeLines(p, s) {
+	for _, text := range slices.Concat(smokeLines(p, s), profileLines(p, s, train)) {
 		line("%s", text)
 	}
-	if compat.Known().Frameworks.Profiles(p.asks) {
-		line("profiles:")
-		line("  cpu: {}")
-		line("  gpu: {accelerator: cuda}")
-	}
 	return b.String()
+}
+
+// profileLines are the lines of the section profiles, for a project whose framework has other packages for CUDA. The profile train runs its own command, and no service.
+func profileLines(p *project, s service, train []string) []string {
+	if !compat.Known().Frameworks.Profiles(p.asks) {
+		return nil
+	}
+	lines := []string{"profiles:", "  cpu: {}", "  gpu: {accelerator: cuda}"}
+	switch {
+	case train == nil:
+		return lines
+	case s.port == 0:
+		return append(lines, "  train: {app: {command: "+yamlList(train)+"}}")
+	}
+	return append(lines, "  train:", "    app: {command: "+yamlList(train)+", ports: [], healthcheck: null}", "    smoke: false")
 }
 
 // systemPackages returns the Debian packages that a project's packages need, and for which of them.

@@ -1,4 +1,4 @@
-package scaffold
+package scaffold_test
 
 import (
 	"slices"
@@ -73,7 +73,7 @@ func TestSuggest(t *testing.T) {
 			[]string{"uvicorn", "main:app", "--host", "0.0.0.0", "--port", "8000", "--timeout-graceful-shutdown", "20"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := Suggest(c.files.fs(), "My dir")
+			s := profiles.Suggest(c.files.fs(), "My dir")
 			have := strings.Split(s.File, "\n")
 			for _, line := range c.lines {
 				if !slices.Contains(have, line) {
@@ -103,7 +103,7 @@ func TestSuggest(t *testing.T) {
 func TestSuggestedIgnore(t *testing.T) {
 	files := memory{"requirements.txt": "flask\n", "main.py": "", ".env": "x", "deep/.env.local": "x", ".env.example": "", "keys/a.pem": "x", ".git/config": "x", "Dockerfile.gpu": "",
 		"compose.yaml": "", "e/pyvenv.cfg": "", "e/bin/python": "", "pkg/__pycache__/a.pyc": "", "pkg/a.py": "", "pylock.cpu.toml": "", "tests/test_a.py": ""}
-	files[".dockerignore"] = Suggest(files.fs(), "x").Ignore
+	files[".dockerignore"] = profiles.Suggest(files.fs(), "x").Ignore
 	files[profiles.FileName] = "app: {copy: [.]}\n"
 	p, err := profiles.Load(files.fs(), "")
 	if err != nil {

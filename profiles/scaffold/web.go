@@ -16,7 +16,9 @@ func django(p *project) service {
 	if i < 0 || !p.has["django"] {
 		return service{}
 	}
-	return wsgi(p, "Django project", p.sources[i].module+":application")
+	s := wsgi(p, "Django project", p.sources[i].module+":application")
+	s.from = p.sources[i].path
+	return s
 }
 
 var (
@@ -41,6 +43,7 @@ func webApp(p *project) service {
 	}
 	slices.SortStableFunc(found, func(a, b pythonFile) int { return mainRank(a.path) - mainRank(b.path) })
 	s := serverOf(p, found[0])
+	s.from = found[0].path
 	if len(found) > 1 {
 		s.notes = slices.Insert(s.notes, 0, "several files make a web app; "+found[0].path+" is taken")
 	}
@@ -161,6 +164,6 @@ func asgi(p *project, what, target string, factory bool) service {
 // needs notes that the command runs a program of a package that the project does not ask for.
 func (s *service) needs(p *project, name string) {
 	if !p.has[name] {
-		s.notef("add %s to the requirements: the command runs it", name)
+		s.lackf("add %s to the requirements: the command runs it", name)
 	}
 }
