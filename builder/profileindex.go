@@ -21,8 +21,8 @@ const ProfileAnnotation = "org.mlbuild.profile"
 
 // Index is one name for the images of all profiles of a run.
 type Index struct {
-	Ref    string `json:"ref"`
-	Digest string `json:"digest"`
+	Ref    string `json:"ref"`    // its reference
+	Digest string `json:"digest"` // of its manifest
 }
 
 // checkIndex returns what keeps the images of a request from an index: fault.Usage where they are not pushed, or to another repository, whose manifests an index cannot name.

@@ -123,7 +123,7 @@ type Layers = publish.Layers
 
 // Result is what a run made.
 type Result struct {
-	Images []Image `json:"images"`
+	Images []Image `json:"images"` // one for each profile that was built
 	// Index names all of them; nil = none was asked for, or not all are published.
 	Index *Index `json:"index,omitempty"`
 	// Unpublished are the profiles that have none.
@@ -132,32 +132,32 @@ type Result struct {
 
 // Unpublished is a profile that was not built, or not published.
 type Unpublished struct {
-	Profile   string           `json:"profile"`
-	Platforms []string         `json:"platforms"`
-	Checks    []evidence.Check `json:"checks,omitempty"`
+	Profile   string           `json:"profile"`          // the profile
+	Platforms []string         `json:"platforms"`        // linux/amd64, …
+	Checks    []evidence.Check `json:"checks,omitempty"` // how the checks ended, as far as they came
 	Faults    fault.List       `json:"faults,omitempty"` // none where a fault of another profile held it back (Gates.Atomic)
 }
 
 // Image is the result of one profile.
 type Image struct {
-	Profile   string   `json:"profile"`
-	Platforms []string `json:"platforms"`
+	Profile   string   `json:"profile"`                 // the profile
+	Platforms []string `json:"platforms"`               // linux/amd64, …
 	Digest    string   `json:"digest,omitempty"`        // of the manifest, or of the index for several platforms
 	Config    string   `json:"config_digest,omitempty"` // of the config; absent for an index
-	Tags      []string `json:"tags,omitempty"`
-	Size      int64    `json:"size,omitempty"` // bytes of the compressed layers; 0 = unknown
-	Layers    *Layers  `json:"layers,omitempty"`
-	Locked    bool     `json:"locked"` // the packages came from a lock
-	CUDA      string   `json:"cuda,omitempty"`
-	Tests     string   `json:"tests,omitempty"` // of the testing stage: "passed"
+	Tags      []string `json:"tags,omitempty"`          // its references
+	Size      int64    `json:"size,omitempty"`          // bytes of the compressed layers; 0 = unknown
+	Layers    *Layers  `json:"layers,omitempty"`        // what was pushed and what the registry had
+	Locked    bool     `json:"locked"`                  // the packages came from a lock
+	CUDA      string   `json:"cuda,omitempty"`          // the CUDA that the packages bring
+	Tests     string   `json:"tests,omitempty"`         // of the testing stage: "passed"
 	// Checks are those of every platform, in their order (docs/checks.md); none of a stage that nothing checks.
 	Checks  []evidence.Check `json:"checks,omitempty"`
-	Pruned  []Pruned         `json:"pruned,omitempty"`
-	Cached  int              `json:"steps_cached"`
-	Ran     int              `json:"steps_run"`
-	Seconds float64          `json:"seconds"`
-	Notes   []string         `json:"notes,omitempty"`
-	Route   publish.Route    `json:"-"` // how it got to its registry, and why that way
+	Pruned  []Pruned         `json:"pruned,omitempty"` // what each rule left out of the packages
+	Cached  int              `json:"steps_cached"`     // steps whose result the daemon had
+	Ran     int              `json:"steps_run"`        // steps that ran
+	Seconds float64          `json:"seconds"`          // from the first request to the last
+	Notes   []string         `json:"notes,omitempty"`  // what a user should know of it
+	Route   publish.Route    `json:"-"`                // how it got to its registry, and why that way
 	Plan    *layerplan.Plan  `json:"-"`
 	// LayerSizes are the bytes of the layers of Plan as they are in the registry, compressed; nil = unknown.
 	LayerSizes []int64 `json:"-"`

@@ -43,10 +43,10 @@ type VerifyRequest struct {
 type Verified struct {
 	Image    string           `json:"image"`            // its whole reference
 	Digest   string           `json:"digest,omitempty"` // that it has; "" = it was not found
-	Platform string           `json:"platform"`
-	Checks   []evidence.Check `json:"checks,omitempty"`
-	Faults   fault.List       `json:"faults,omitempty"`
-	Seconds  float64          `json:"seconds"`
+	Platform string           `json:"platform"`         // linux/amd64, …
+	Checks   []evidence.Check `json:"checks,omitempty"` // how each check ended
+	Faults   fault.List       `json:"faults,omitempty"` // why the image did not pass
+	Seconds  float64          `json:"seconds"`          // that its checks took
 }
 
 // Verify runs the checks of a build on an image as it is: its packages, as its user, and its service, side by side. There is a result in any case; the error has its faults: check.Code for

@@ -37,10 +37,10 @@ type Project struct {
 
 // ProfileInfo is what a list of profiles shows.
 type ProfileInfo struct {
-	Name        string `json:"name"`
-	Extends     string `json:"extends,omitempty"`
-	Accelerator string `json:"accelerator"` // "none", "cuda", "cuda 12.6", "rocm 6.4", …
-	Description string `json:"description"`
+	Name        string `json:"name"`               // of the profile
+	Extends     string `json:"extends,omitempty"`  // the profile that it is made from
+	Accelerator string `json:"accelerator"`        // "none", "cuda", "cuda 12.6", "rocm 6.4", …
+	Description string `json:"description"`        // in a few words
 	BuiltIn     bool   `json:"built_in,omitempty"` // exists without being named in the project file
 }
 

@@ -11,27 +11,27 @@ import (
 
 // Status is what is known about the local default.
 type Status struct {
-	Running   bool          `json:"running"`
-	Answers   bool          `json:"answers"` // it passed the proof
-	Problem   string        `json:"problem,omitempty"`
-	PID       int           `json:"pid,omitempty"`
-	Addr      string        `json:"addr"`
-	Version   string        `json:"version,omitempty"`
-	Uptime    time.Duration `json:"uptime,omitempty"` // nanoseconds
-	Rootless  bool          `json:"rootless"`
-	StateDir  string        `json:"stateDir"`
-	Snapshot  string        `json:"snapshotter,omitempty"`
-	DiskUsed  int64         `json:"diskUsed"`  // bytes of build cache, as the daemon counts them
-	DiskFree  int64         `json:"diskFree"`  // bytes free for this user below StateDir
-	InodeFree int64         `json:"inodeFree"` // -1 where the file system does not count them
-	LogPath   string        `json:"logPath"`
-	Needs     []Need        `json:"needs"`
+	Running   bool          `json:"running"`            // its process is there
+	Answers   bool          `json:"answers"`            // it passed the proof
+	Problem   string        `json:"problem,omitempty"`  // why it cannot be used
+	PID       int           `json:"pid,omitempty"`      // of the process
+	Addr      string        `json:"addr"`               // where it listens
+	Version   string        `json:"buildkit,omitempty"` // the daemon's version
+	Uptime    time.Duration `json:"-"`
+	Rootless  bool          `json:"rootless"`              // it runs without root
+	StateDir  string        `json:"state_dir"`             // directory of its state and cache
+	Snapshot  string        `json:"snapshotter,omitempty"` // its snapshotter
+	DiskUsed  int64         `json:"disk_used"`             // bytes of build cache, as the daemon counts them
+	DiskFree  int64         `json:"disk_free"`             // bytes free for this user below StateDir
+	InodeFree int64         `json:"inodes_free"`           // -1 where the file system does not count them
+	LogPath   string        `json:"log_path"`              // file with the log of its last start
+	Needs     []Need        `json:"needs"`                 // what this machine must have for it
 }
 
 // Need is one thing that the local default needs of this machine.
 type Need struct {
-	Name   string `json:"name"`
-	OK     bool   `json:"ok"`
+	Name   string `json:"name"`             // what is needed
+	OK     bool   `json:"ok"`               // it is there
 	Detail string `json:"detail,omitempty"` // what was found
 	Fix    string `json:"fix,omitempty"`    // the command or setting that fixes it
 	Weak   bool   `json:"weak,omitempty"`   // only slower or weaker without it, not impossible

@@ -31,20 +31,20 @@ const (
 
 // Check is how one check of an image ended. What it found to be wrong are faults of the build.
 type Check struct {
-	Name     Name   `json:"name"`
-	Platform string `json:"platform"`
-	State    State  `json:"state"`
+	Name     Name   `json:"name"`          // packages, service, …
+	Platform string `json:"platform"`      // linux/amd64, …
+	State    State  `json:"state"`         // how it ended: passed, failed, …
 	Why      string `json:"why,omitempty"` // of None and NotRun: the reason
 	// Seconds are what it took, Healthy and Stopped what a service took to answer its health check and to end after its signal; 0 = it did not run in this build.
 	Seconds float64 `json:"seconds,omitempty"`
-	Healthy float64 `json:"healthy,omitempty"`
-	Stopped float64 `json:"stopped,omitempty"`
+	Healthy float64 `json:"healthy,omitempty"` // seconds until the service was ready
+	Stopped float64 `json:"stopped,omitempty"` // seconds that the service took to end
 	// Imported counts the modules that were imported, Libraries the files whose libraries were looked for.
 	Imported  int      `json:"imported,omitempty"`
-	Libraries int      `json:"libraries,omitempty"`
-	GPUs      int      `json:"gpus,omitempty"` // devices that a framework found and computed on
-	GPU       string   `json:"gpu,omitempty"`  // of an image for CUDA: that no GPU was there, and so none was tried
-	Notes     []string `json:"notes,omitempty"`
+	Libraries int      `json:"libraries,omitempty"` // files whose shared libraries were found
+	GPUs      int      `json:"gpus,omitempty"`      // devices that a framework found and computed on
+	GPU       string   `json:"gpu,omitempty"`       // of an image for CUDA: that no GPU was there, and so none was tried
+	Notes     []string `json:"notes,omitempty"`     // what a user should know of it
 }
 
 // NoGPU is what Check.GPU says where the daemon has none.

@@ -128,7 +128,7 @@ func laterOf(r *recipe.Recipe, wheels []pylock.Wheel, a, b string, limit int) st
 
 // Pruned is what one rule leaves out of an image.
 type Pruned struct {
-	Rule  string `json:"rule"`
+	Rule  string `json:"rule"`  // name of the rule
 	Bytes int64  `json:"bytes"` // unpacked
 }
 

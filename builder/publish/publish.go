@@ -79,8 +79,8 @@ type Unkept struct {
 
 // Layers counts the layers of a pushed image. New ones were in none of the repository's images that this build could see.
 type Layers struct {
-	New    int   `json:"new"`
-	Reused int   `json:"reused"`
+	New    int   `json:"new"`          // layers that were pushed
+	Reused int   `json:"reused"`       // layers that the registry had
 	Pushed int64 `json:"pushed_bytes"` // bytes of the new layers, the config and the manifest
 	// AtMost says that the daemon pushed: it does not tell which of the new layers the registry had all the same, in another repository from which they were mounted, say.
 	AtMost bool `json:"at_most,omitempty"`

@@ -39,7 +39,8 @@ func statusCommand(e *env) *cobra.Command {
 				return err
 			}
 			if asJSON {
-				return printJSON(e.stdout, s)
+				e.pending.answer(&statusAnswer{Status: s, Uptime: s.Uptime.Seconds()})
+				return nil
 			}
 			return printStatus(e.stdout, s)
 		},

@@ -22,6 +22,7 @@ type env struct {
 	uid        int
 	executable string // path of the running program
 	unfinished unfinished
+	pending    pending
 	signals    signals
 	account    string // home directory that the system has for the user, "" = unknown
 }

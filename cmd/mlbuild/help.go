@@ -51,9 +51,9 @@ var commandGroups = []struct {
 	id, title string
 	commands  []string
 }{
-	{"build", "Build and run", []string{"build", "test", "run", "exec", "verify"}},
-	{"project", "The project", []string{"init", "lock", "plan", "profiles", "llb"}},
-	{"machine", "This machine", []string{"daemon", "version", "completion", "help"}},
+	{"build", "Build and run", []string{"build", "test", "run", "exec", "verify", "inspect", "report"}},
+	{"project", "The project", []string{"init", "convert", "lock", "plan", "profiles", "why", "llb", "schema"}},
+	{"machine", "This machine", []string{"doctor", "daemon", "compat", "version", "completion", "help"}},
 }
 
 // groupCommands puts the commands of the root into their groups.
@@ -70,9 +70,17 @@ func groupCommands(root *cobra.Command) {
 	}
 }
 
+// The pages of the help without a command, by their names.
+const (
+	connectionPage  = "connection"
+	environmentPage = "environment"
+)
+
+var helpPages = map[string]func(*strings.Builder, int){connectionPage: writeConnection, environmentPage: writeEnvironment}
+
 // connectionCommand is a page of the help without a command.
 func connectionCommand() *cobra.Command {
-	return &cobra.Command{Use: "connection", Short: "The flags of certificates and of what is allowed of a daemon"}
+	return &cobra.Command{Use: connectionPage, Short: "The flags of certificates and of what is allowed of a daemon"}
 }
 
 // helpColumns is how wide a help screen may be on a stream.
@@ -102,8 +110,8 @@ func help(cmd *cobra.Command, _ []string) {
 // helpText is the help screen of a command: what it does, how it is called, its commands, and its flags by groups. No line is longer than the columns.
 func helpText(cmd *cobra.Command, columns int) string {
 	var b strings.Builder
-	if cmd.Name() == "connection" && !cmd.Runnable() {
-		writeConnection(&b, columns)
+	if page := helpPages[cmd.Name()]; page != nil && !cmd.Runnable() {
+		page(&b, columns)
 		return b.String()
 	}
 	b.WriteString(paragraphs(cmp.Or(cmd.Long, cmd.Short), columns))
@@ -121,6 +129,9 @@ func helpText(cmd *cobra.Command, columns int) string {
 	writeFlags(&b, shownFlags(cmd), columns)
 	if cmd.HasAvailableSubCommands() {
 		fmt.Fprintf(&b, "\n%q shows the help of a command.\n", cmd.CommandPath()+" COMMAND --help")
+	}
+	if !cmd.HasParent() {
+		b.WriteString(paragraphs(fmt.Sprintf("%q is about certificates, %q about variables.", "mlbuild help "+connectionPage, "mlbuild help "+environmentPage), columns))
 	}
 	return b.String()
 }

@@ -46,7 +46,7 @@ func TestHelpGroups(t *testing.T) {
 			}
 		}
 		text := helpText(cmd, helpWide)
-		if strings.Contains(text, "true|false") || strings.Contains(text, "--tlskey") && cmd.Name() != "connection" {
+		if strings.Contains(text, "true|false") || strings.Contains(text, "--tlskey") && helpPages[cmd.Name()] == nil {
 			t.Errorf("%s: %s", cmd.CommandPath(), text)
 		}
 	})
@@ -60,7 +60,7 @@ func TestHelpGroups(t *testing.T) {
 		}
 	}
 	for _, cmd := range root.Commands() {
-		if cmd.GroupID == "" && cmd.Name() != "connection" {
+		if cmd.GroupID == "" && helpPages[cmd.Name()] == nil {
 			t.Errorf("mlbuild %s is in no group: name it in commandGroups", cmd.Name())
 		}
 	}

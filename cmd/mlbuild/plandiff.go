@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -18,10 +19,10 @@ import (
 
 // planDiff is what one profile's plan has other than a plan that was saved before.
 type planDiff struct {
-	Profile  string        `json:"profile"`
-	Platform string        `json:"platform"`
-	Base     string        `json:"base,omitempty"` // the base's digest then and now, if it is another one
-	Layers   []layerChange `json:"layers"`
+	Profile  string        `json:"profile"`             // the profile
+	Platform string        `json:"platform"`            // linux/amd64, …
+	Base     string        `json:"base,omitempty"`      // the base's digest then and now, if it is another one
+	Layers   []layerChange `json:"layers"`              // those that are not as they were
 	Same     int           `json:"same"`                // layers that are as they were
 	Unknown  int           `json:"unknown"`             // layers of the client's own files, which a plan does not read
 	New      int64         `json:"new"`                 // bytes of what is added and of what changed, as downloaded; unknown sizes left out
@@ -31,12 +32,12 @@ type planDiff struct {
 
 // layerChange is one layer that is not as it was.
 type layerChange struct {
-	Change string         `json:"change"` // added, removed, changed
-	Kind   layerplan.Kind `json:"kind"`
-	Name   string         `json:"name"`
-	What   string         `json:"what,omitempty"` // changed: packages then and now, "numpy 2.4.5 → 2.4.6"
-	Before int64          `json:"before,omitempty"`
-	After  int64          `json:"after,omitempty"`
+	Change string         `json:"change"`           // added, removed, changed
+	Kind   layerplan.Kind `json:"kind"`             // wheels, system, app, …
+	Name   string         `json:"name"`             // of the layer, for people
+	What   string         `json:"what,omitempty"`   // changed: packages then and now, "numpy 2.4.5 → 2.4.6"
+	Before int64          `json:"before,omitempty"` // bytes as downloaded
+	After  int64          `json:"after,omitempty"`  // bytes as downloaded
 }
 
 // readPlans reads what "mlbuild plan --json" printed.
@@ -45,11 +46,15 @@ func readPlans(ctx context.Context, name string) ([]planJSON, error) {
 	if err != nil {
 		return nil, fault.New(fault.Usage, "--diff: cannot read the other plan: %w", err).Hint("make it with: mlbuild plan --json >%s", name)
 	}
-	var plans []planJSON
-	if err := json.Unmarshal(data, &plans); err != nil {
+	var saved planAnswer
+	into := any(&saved)
+	if bytes.HasPrefix(bytes.TrimSpace(data), []byte("[")) { // before documents had versions
+		into = &saved.Plans
+	}
+	if err := json.Unmarshal(data, into); err != nil {
 		return nil, fault.New(fault.Usage, "--diff: %s is no plan: %w", name, err).Hint("make it with: mlbuild plan --json >%s", name)
 	}
-	return plans, nil
+	return saved.Plans, nil
 }
 
 // diffPlans holds each plan against the one of its profile and platform among the others.

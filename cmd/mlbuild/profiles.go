@@ -23,7 +23,8 @@ func profilesCommand(e *env) *cobra.Command {
 				return err
 			}
 			if asJSON {
-				return printJSON(e.stdout, p.file.Profiles())
+				e.pending.answer(&profilesAnswer{Profiles: p.file.Profiles()})
+				return nil
 			}
 			return printProfiles(e, p)
 		},
@@ -68,11 +69,7 @@ func showCommand(e *env) *cobra.Command {
 			if err := p.resolve(e, flags, cmd, profiles.Origin{}); err != nil {
 				return err
 			}
-			for _, r := range p.variants[0].Recipes {
-				if err := printJSON(e.stdout, r); err != nil {
-					return err
-				}
-			}
+			e.pending.answer(&recipesAnswer{Recipes: p.variants[0].Recipes})
 			return nil
 		},
 	}

@@ -25,9 +25,13 @@ const (
 // run executes one command line and returns the exit code.
 func run(ctx context.Context, e *env, args []string) int {
 	root, parsed, words := newRoot(e), false, []string(nil)
+	asked := asksForJSON(args)
 	root.PersistentPreRun = func(_ *cobra.Command, args []string) { parsed, words = true, args }
 	root.SetArgs(args)
 	err := untilStopped(ctx, e, root.ExecuteContext)
+	if err == nil {
+		err = e.printAnswer(asked, nil)
+	}
 	if err == nil {
 		return 0
 	}
@@ -42,6 +46,7 @@ func run(ctx context.Context, e *env, args []string) int {
 			Hint("what was built so far is in the daemon's cache: the next run goes on from there")
 	}
 	faults := distinct(fault.All(err))
+	faults = append(faults, fault.All(e.printAnswer(asked, faults))...)
 	printFaults(e, faults)
 	e.annotate(projectOf(words), faults)
 	return exitCode(faults)
@@ -97,7 +102,7 @@ Without a command, mlbuild builds the project in DIR, as "mlbuild build" does.`
 	root.SetFlagErrorFunc(flagFault)
 	root.SetHelpFunc(help)
 	root.AddCommand(
-		buildCommand(e), initCommand(e), testCommand(e), runCommand(e), execCommand(e), lockCommand(e), planCommand(e), llbCommand(e), verifyCommand(e), profilesCommand(e), daemonCommand(e), versionCommand(e), connectionCommand(),
+		buildCommand(e), initCommand(e), testCommand(e), runCommand(e), execCommand(e), lockCommand(e), planCommand(e), llbCommand(e), verifyCommand(e), profilesCommand(e), daemonCommand(e), versionCommand(e), connectionCommand(), environmentCommand(),
 	)
 	groupCommands(root)
 	return root

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -21,9 +20,7 @@ func (b *buildFlags) report(e *env, s *session, out *outputs, result *builder.Re
 	}
 	switch {
 	case b.json:
-		if err := printJSON(e.stdout, result); err != nil {
-			return err
-		}
+		e.pending.answer(&buildAnswer{Result: result})
 	case b.progress == "quiet":
 		for _, m := range result.Images {
 			if m.Digest != "" {
@@ -176,17 +173,14 @@ func imageMetadata(m builder.Image) map[string]any {
 	return all
 }
 
-func printJSON(w io.Writer, v any) error {
-	var text bytes.Buffer
-	enc := json.NewEncoder(&text)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	err := enc.Encode(v)
-	if err == nil {
-		_, err = io.WriteString(raw(w), escaped(text.String()))
-	}
-	if err != nil {
-		return fault.New(fault.Output, "cannot write to stdout: %w", err)
-	}
-	return nil
+// metadataKeys are the keys of the metadata file.
+var metadataKeys = []variable{
+	{"containerimage.digest", "digest of the image's manifest, or of the index for several platforms"},
+	{"containerimage.config.digest", "digest of the config; absent for an index"},
+	{"image.name", "the image's references, separated by commas"},
+	{"mlbuild.profile", "the profile"},
+	{"mlbuild.platforms", "the platforms, a list"},
+	{"mlbuild.locked", "true if the packages came from a lock"},
+	{"mlbuild.cuda", "the CUDA that the packages bring"},
+	{"mlbuild.layers", "what was pushed and what the registry had: the object Layers"},
 }

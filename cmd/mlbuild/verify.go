@@ -195,7 +195,7 @@ func (v *verifyFlags) tell(e *env, all []*builder.Verified) error {
 	var failed fault.List
 	switch {
 	case v.json:
-		failed = fault.All(printJSON(e.stdout, map[string]any{"images": all}))
+		e.pending.answer(&verifyAnswer{Images: all})
 	case v.progress == "quiet":
 	default:
 		for _, image := range all {

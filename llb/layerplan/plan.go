@@ -23,10 +23,10 @@ type Plan struct {
 
 // Layer is one layer that mlbuild makes.
 type Layer struct {
-	Kind   Kind           `json:"kind"`
-	Name   string         `json:"name"`          // for people: "numpy 2.4.6", "12 small wheels (bin 3)"
-	Bin    int            `json:"bin,omitempty"` // which of the layers that small wheels or packages share, from 1; 0 = none of them
-	Wheels []pylock.Wheel `json:"wheels,omitempty"`
+	Kind   Kind           `json:"kind"`             // wheels, system, app, …
+	Name   string         `json:"name"`             // for people: "numpy 2.4.6", "12 small wheels (bin 3)"
+	Bin    int            `json:"bin,omitempty"`    // which of the layers that small wheels or packages share, from 1; 0 = none of them
+	Wheels []pylock.Wheel `json:"wheels,omitempty"` // those that are in the layer
 	// Packages are the system packages of the layer, sorted by name.
 	Packages []buildlock.Package `json:"packages,omitempty"`
 	// Handling is what more than unpacking is done with Packages: rules set them up, or dpkg configures them.

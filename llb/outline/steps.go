@@ -24,9 +24,9 @@ const (
 
 // Step is one vertex of a graph as a person sees it.
 type Step struct {
-	Stage   string `json:"stage"` // its progress group: "wheels"
-	Name    string `json:"name"`
-	Does    string `json:"does"`
+	Stage   string `json:"stage"`             // its progress group: "wheels"
+	Name    string `json:"name"`              // as the progress shows it
+	Does    string `json:"does"`              // download, unpack, copy, run, …
 	Network bool   `json:"network,omitempty"` // it runs, and may reach the network
 }
 

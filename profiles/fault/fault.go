@@ -59,9 +59,9 @@ const (
 
 // Position is a place in a file. Line and Column count from 1; 0 means unknown.
 type Position struct {
-	File   string `json:"file,omitempty"`
-	Line   int    `json:"line,omitempty"`
-	Column int    `json:"column,omitempty"`
+	File   string `json:"file,omitempty"`   // path in the project, or of the user's
+	Line   int    `json:"line,omitempty"`   // from 1
+	Column int    `json:"column,omitempty"` // from 1
 }
 
 // String renders file:line:column, leaving out what is unknown.
@@ -78,7 +78,7 @@ func (p Position) String() string {
 
 // Fault is one thing that is wrong.
 type Fault struct {
-	Code    Code     `json:"code"`
+	Code    Code     `json:"code"`              // of the kind of fault, docs/errors.md
 	Message string   `json:"message"`           // what failed; lower case, no full stop
 	At      Position `json:"at,omitzero"`       // where in the user's files
 	Snippet string   `json:"snippet,omitempty"` // the lines around At, drawn for a terminal

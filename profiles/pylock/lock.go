@@ -82,17 +82,17 @@ type Source struct {
 
 // Wheel is the file that was picked for a package.
 type Wheel struct {
-	Name     string // normalised (PEP 503)
-	Version  string // from the lock, else from the file name
-	Filename string
-	URL      string // "" for a local wheel
-	Path     string // slash path inside the project, "" for a remote wheel
-	Size     int64  // bytes, 0 = unknown
-	SHA256   string // hex, lower case
-	Tag      string // the tag that won, cp311-cp311-manylinux_2_28_x86_64
-	Direct   bool   // required by its URL: an installer records that (PEP 610)
+	Name     string `json:"name"`               // normalised (PEP 503)
+	Version  string `json:"version"`            // from the lock, else from the file name
+	Filename string `json:"filename,omitempty"` // of the wheel
+	URL      string `json:"url,omitempty"`      // "" for a local wheel
+	Path     string `json:"path,omitempty"`     // slash path inside the project, "" for a remote wheel
+	Size     int64  `json:"size,omitempty"`     // bytes, 0 = unknown
+	SHA256   string `json:"sha256,omitempty"`   // hex, lower case
+	Tag      string `json:"tag,omitempty"`      // the tag that won, cp311-cp311-manylinux_2_28_x86_64
+	Direct   bool   `json:"direct,omitempty"`   // required by its URL: an installer records that (PEP 610)
 	// Source is what the wheel has to be built from, nil = it is there. File name, place, hash and tag are unknown then, and for a directory the
 	// version too.
-	Source *Source `json:",omitempty"`
-	Why    string  `json:",omitempty"` // it is built, for people: "python.build names it"
+	Source *Source `json:"source,omitempty"`
+	Why    string  `json:"why,omitempty"` // it is built, for people: "python.build names it"
 }
