@@ -26,7 +26,10 @@ const (
 func run(ctx context.Context, e *env, args []string) int {
 	root, parsed, words := newRoot(e), false, []string(nil)
 	asked := asksForJSON(args)
-	root.PersistentPreRun = func(_ *cobra.Command, args []string) { parsed, words = true, args }
+	root.PersistentPreRunE = func(cmd *cobra.Command, args []string) error {
+		parsed, words = true, args
+		return useTables(e, cmd)
+	}
 	root.SetArgs(args)
 	err := untilStopped(ctx, e, root.ExecuteContext)
 	if err == nil {
@@ -102,7 +105,7 @@ Without a command, mlbuild builds the project in DIR, as "mlbuild build" does.`
 	root.SetFlagErrorFunc(flagFault)
 	root.SetHelpFunc(help)
 	root.AddCommand(
-		buildCommand(e), initCommand(e), testCommand(e), runCommand(e), execCommand(e), lockCommand(e), planCommand(e), llbCommand(e), verifyCommand(e), profilesCommand(e), daemonCommand(e), versionCommand(e), connectionCommand(), environmentCommand(),
+		buildCommand(e), initCommand(e), testCommand(e), runCommand(e), execCommand(e), lockCommand(e), planCommand(e), llbCommand(e), verifyCommand(e), profilesCommand(e), daemonCommand(e), versionCommand(e), compatCommand(e), connectionCommand(), environmentCommand(),
 	)
 	groupCommands(root)
 	return root

@@ -29,6 +29,7 @@ var variableGroups = []struct {
 	}},
 	{"The build", []variable{
 		{"BUILDKIT_PROGRESS", "mode of the progress display, in place of --progress"},
+		{"MLBUILD_COMPAT", "file with the tables of what fits together, in place of the program's and of those that mlbuild compat update keeps"},
 		{"MLBUILD_TRUST_KEY", "key files, separated as in PATH, in place of --trust-key"},
 		{"SOURCE_DATE_EPOCH", "time of what the build makes, in seconds since 1970; default: the time of the git commit, or a fixed one"},
 		{"SSH_AUTH_SOCK", "socket of the agent that --ssh default offers to steps"},
@@ -65,7 +66,7 @@ var variableGroups = []struct {
 		{"TERM", "dumb: no colours"},
 		{"USER", "the user's name, for a rootless local daemon"},
 		{"USERPROFILE", "home directory where HOME is not set"},
-		{"XDG_CONFIG_HOME", "directory of settings, for podman's credentials"},
+		{"XDG_CONFIG_HOME", "directory of settings, for podman's credentials and renewed compatibility tables"},
 		{"XDG_DATA_HOME", "directory of a user's data: the state lies in mlbuild below it"},
 		{"XDG_RUNTIME_DIR", "directory of a user's sockets, for the local daemon and rootless ones"},
 	}},

@@ -66,8 +66,16 @@ type SuiteRow struct {
 	Ended  bool     `yaml:"ended"`  // its images are no longer built anew
 }
 
-// Known returns the embedded tables. That they parse is a property of the program, held by a test.
-var Known = sync.OnceValue(func() *Tables {
+// Known returns the tables that count: those of the program, unless Use named others.
+func Known() *Tables {
+	if t := renewed.Load(); t != nil {
+		return t
+	}
+	return Embedded()
+}
+
+// Embedded returns the tables of the program. That they parse is a property of the program, held by a test.
+var Embedded = sync.OnceValue(func() *Tables {
 	t := &Tables{}
 	if err := json.Unmarshal(compatData, t); err != nil {
 		panic("profiles: compat.json: " + err.Error())
