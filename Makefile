@@ -8,6 +8,7 @@ BIN := bin
 CACHE := .cache
 UV_VERSION := 0.13.9
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+COMMIT ?= $(shell git rev-parse HEAD 2>/dev/null)
 
 # -p bounds the test binaries that run side by side: each starts its own daemon and registry.
 TEST_FLAGS ?= -p 2
@@ -38,7 +39,7 @@ build: helper tools mlbuild ## mlbuild, its helpers and the tools, into bin/
 
 .PHONY: mlbuild
 mlbuild: helper ## bin/mlbuild alone
-	$(gobuild) -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN)/mlbuild ./cmd/mlbuild
+	$(gobuild) -ldflags "-s -w -X main.linked=$(VERSION) -X main.linkedCommit=$(COMMIT)" -o $(BIN)/mlbuild ./cmd/mlbuild
 
 .PHONY: helper
 helper: ## the helper programs that mlbuild embeds, for every platform

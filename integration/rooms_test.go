@@ -29,7 +29,7 @@ var rooms = []string{
 
 	"builder/limits", "builder/statefile", "builder/kept", "builder/login", "builder/daemon", "builder/trust", "builder/registry", "builder/localfs", "builder/session", "builder/evidence", "builder/diagnose", "builder/terminal", "builder/lookup", "builder/publish", "builder/buildertest", "builder",
 
-	"cmd/mlbuild-unpack", "cmd/mlbuild-unpack-deb", "cmd/mlbuild-step", "cmd/mlbuild-check", "cmd/mlbuild-plain", "cmd/mlbuild",
+	"cmd/mlbuild-unpack", "cmd/mlbuild-unpack-deb", "cmd/mlbuild-step", "cmd/mlbuild-check", "cmd/mlbuild-helpers", "cmd/mlbuild",
 }
 
 // apart are packages that must not know others, though these come before them in rooms.

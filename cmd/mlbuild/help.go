@@ -37,7 +37,7 @@ var flagGroups = []flagGroup{
 	{"Cache flags", []string{"no-cache", "cache-from", "cache-to", "no-own-cache", "trust-key"}},
 	{"Completion flags", []string{"no-descriptions"}},
 	{"Daemon flags", append([]string{"addr", "no-start", "daemon-config", "ca-cert", "registry-login"}, connectionFlags...)},
-	{"General flags", []string{"progress", "help"}},
+	{"General flags", []string{"progress", "version", "help"}},
 }
 
 // otherFlags is the title for flags that are in no group.

@@ -10,6 +10,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"log"
@@ -27,8 +28,11 @@ const (
 	laterPercent = 50
 )
 
-// version is set by the linker.
-var version = "dev"
+// version is set by the linker. Where it is not, it is that of the module that "go install" took.
+var version = cmp.Or(linked, builtVersion(), "dev")
+
+// linked is set by the linker, to what "git describe" says.
+var linked string
 
 func main() {
 	log.SetOutput(io.Discard) // libraries below say what matters by errors; net/http would tell of a broken connection twice

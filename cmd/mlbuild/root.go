@@ -104,6 +104,9 @@ Without a command, mlbuild builds the project in DIR, as "mlbuild build" does.`
 	root.SetErr(e.stderr)
 	root.SetFlagErrorFunc(flagFault)
 	root.SetHelpFunc(help)
+	root.Version = version
+	root.SetVersionTemplate(versionText())
+	root.InitDefaultVersionFlag()
 	root.AddCommand(
 		buildCommand(e), initCommand(e), testCommand(e), runCommand(e), execCommand(e), lockCommand(e), planCommand(e), llbCommand(e), verifyCommand(e), profilesCommand(e), daemonCommand(e), versionCommand(e), compatCommand(e), connectionCommand(), environmentCommand(),
 	)

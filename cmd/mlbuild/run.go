@@ -117,6 +117,9 @@ func (s *session) connect(ctx context.Context, e *env, flags *daemonFlags) (*bui
 		return nil, err
 	}
 	s.request = request
+	if err := needHelpers(ctx, e); err != nil {
+		return nil, err
+	}
 	d, err := flags.find(ctx, e)
 	if err != nil {
 		return nil, err

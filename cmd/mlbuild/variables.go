@@ -66,6 +66,7 @@ var variableGroups = []struct {
 		{"TERM", "dumb: no colours"},
 		{"USER", "the user's name, for a rootless local daemon"},
 		{"USERPROFILE", "home directory where HOME is not set"},
+		{"XDG_CACHE_HOME", "directory of a user's caches: a mlbuild that go install made keeps the programs there that run on the daemon; default: ~/.cache"},
 		{"XDG_CONFIG_HOME", "directory of settings, for podman's credentials and renewed compatibility tables"},
 		{"XDG_DATA_HOME", "directory of a user's data: the state lies in mlbuild below it"},
 		{"XDG_RUNTIME_DIR", "directory of a user's sockets, for the local daemon and rootless ones"},

@@ -81,6 +81,9 @@ func (v *verifyFlags) run(ctx context.Context, e *env, cmd *cobra.Command, args 
 	if err != nil {
 		return err
 	}
+	if err := needHelpers(ctx, e); err != nil {
+		return err
+	}
 	d, err := v.daemon.find(ctx, e)
 	if err != nil {
 		return err

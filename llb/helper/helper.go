@@ -8,7 +8,10 @@ import (
 	"encoding/hex"
 	"io"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
+	"sync/atomic"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
 )
@@ -30,6 +33,40 @@ var programs embed.FS
 //go:embed sha256sums
 var pinned string
 
+// apart are the programs of a directory, in place of embedded ones; nil = there are none.
+var apart atomic.Pointer[fs.FS]
+
+// Pins are the sums of the programs as sha256sum prints them. They tell programs of one version from those of another.
+func Pins() string { return pinned }
+
+// Embedded reports whether the executable holds the programs: one that "go install" made holds none.
+func Embedded() bool {
+	_, err := programs.ReadFile("bin/sha256sums")
+	return err == nil
+}
+
+// Use takes the programs of a directory as cmd/mlbuild-helpers writes it, in place of embedded ones. They are those of the same sources: another sum than a pinned one is fault.Internal.
+func Use(dir string) error {
+	sums, err := os.ReadFile(filepath.Join(dir, "sha256sums"))
+	if err != nil {
+		return err
+	}
+	if string(sums) != pinned {
+		return fault.New(fault.Internal, "the programs in %s are not those of this mlbuild", dir)
+	}
+	files := os.DirFS(dir)
+	apart.Store(&files)
+	return nil
+}
+
+// files are the programs with their sums.
+func files() (fs.FS, error) {
+	if p := apart.Load(); p != nil {
+		return *p, nil
+	}
+	return fs.Sub(programs, "bin")
+}
+
 // Program is an opened helper. It reads from the executable's own pages and copies nothing.
 type Program struct {
 	fs.File
@@ -47,7 +84,11 @@ func Open(program, platform string) (*Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	file, err := programs.Open("bin/" + name)
+	from, err := files()
+	if err != nil {
+		return nil, fault.New(fault.Internal, "the embedded helpers cannot be read: %w", err)
+	}
+	file, err := from.Open(name)
 	if err != nil {
 		return nil, fault.New(fault.Internal, "this mlbuild was built without its helper for %s: run \"make helper\" first, then build mlbuild again", platform)
 	}
@@ -78,10 +119,13 @@ func Digest(program, platform string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	built, _ := programs.ReadFile("bin/sha256sums")
-	file, _ := fileOf(program, platform)
-	if sum := sumIn(string(built), file); sum != "" {
-		return "sha256:" + sum, nil
+	defer p.Close()
+	if from, err := files(); err == nil {
+		built, _ := fs.ReadFile(from, "sha256sums")
+		file, _ := fileOf(program, platform)
+		if sum := sumIn(string(built), file); sum != "" {
+			return "sha256:" + sum, nil
+		}
 	}
 	hash := sha256.New()
 	if _, err := io.Copy(hash, p); err != nil {

@@ -111,7 +111,7 @@ func TestUnknownPlatform(t *testing.T) {
 func sources(t *testing.T) []string {
 	t.Helper()
 	out, err := exec.Command("go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}",
-		"../../cmd/mlbuild-unpack", "../../cmd/mlbuild-unpack-deb", "../../cmd/mlbuild-step", "../../cmd/mlbuild-check", "../../cmd/mlbuild-plain").Output()
+		"../../cmd/mlbuild-unpack", "../../cmd/mlbuild-unpack-deb", "../../cmd/mlbuild-step", "../../cmd/mlbuild-check", "../../cmd/mlbuild-helpers").Output()
 	if err != nil {
 		t.Fatal(err)
 	}

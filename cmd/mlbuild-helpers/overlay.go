@@ -1,7 +1,3 @@
-// Mlbuild-plain writes the source that the helper programs are built from, and an overlay by which "go build -overlay" takes it in place of the files that it
-// was made from. See package llb/helper/plain; build.sh in llb/helper runs it.
-//
-//	mlbuild-plain DIR PACKAGE...    DIR/overlay.json, and DIR/IMPORT/PATH/code.go for every package of this module that they link
 package main
 
 import (
@@ -17,17 +13,6 @@ import (
 	"github.com/mlbuild/mlbuild/llb/helper/plain"
 )
 
-func main() {
-	if len(os.Args) < 3 {
-		fmt.Fprintln(os.Stderr, "usage: mlbuild-plain DIR PACKAGE...")
-		os.Exit(2)
-	}
-	if err := write(os.Args[1], os.Args[2:]); err != nil {
-		fmt.Fprintln(os.Stderr, "mlbuild-plain:", err)
-		os.Exit(1)
-	}
-}
-
 // goPackage is a package as "go list" prints it.
 type goPackage struct {
 	Dir, ImportPath string
@@ -35,7 +20,8 @@ type goPackage struct {
 	Module          *struct{ Main bool }
 }
 
-// write writes the source of every package of this module that the named ones link, and the overlay.
+// write writes the source that programs are built from, DIR/IMPORT/PATH/code.go for every package of this module that they link, and DIR/overlay.json, by which "go build -overlay" takes it in
+// place of the files that it was made from.
 func write(dir string, names []string) error {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
