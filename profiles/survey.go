@@ -16,11 +16,11 @@ import (
 
 // Suggest proposes a project file for a project that has none: the one that it is built as without a file. directory names the project where pyproject.toml does not.
 func Suggest(fsys fs.FS, directory string) scaffold.Suggestion {
-	return scaffold.Suggest(fsys, survey(fsys, directory))
+	return scaffold.Suggest(fsys, NewSurvey(fsys, directory))
 }
 
-// survey reads what a project says of itself. What is wrong in it is told when it is built, and here left out.
-func survey(fsys fs.FS, directory string) scaffold.Survey {
+// NewSurvey reads what a project says of itself. What is wrong in it is told when it is built, and here left out.
+func NewSurvey(fsys fs.FS, directory string) scaffold.Survey {
 	t := files.Tree{Report: yamldoc.NewReport(), FS: fsys}
 	py := requirements.FindPyproject(t, yamldoc.String{})
 	wanted := requirements.Gather(requirements.Question{Tree: t, Python: requirements.Choose(t, requirements.Spec{}, py, ""), Py: py, Profile: defaultProfile})

@@ -84,16 +84,16 @@ func projectFile(p *project, s service, found Suggestion, requirements string, t
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("version: 1")
-	line("name: %s", yamlWord(p.Name))
+	line("name: %s", Word(p.Name))
 	line("# image: registry.example.com/team/%s   # then: mlbuild --tag 1.2 --push", p.Name)
 	line("python: {version: %q, %s}", p.Python, requirements)
 	if len(found.System) > 0 {
-		line("system: {runtime: %s}   # for %s", yamlList(found.System), found.For)
+		line("system: {runtime: %s}   # for %s", List(found.System), found.For)
 	}
 	line("app:")
-	line("  copy: %s", yamlList(found.Copy))
+	line("  copy: %s", List(found.Copy))
 	if len(s.command) > 0 {
-		line("  command: %s", yamlList(s.command))
+		line("  command: %s", List(s.command))
 	} else {
 		line("  # command: [python, -m, module]")
 	}
@@ -107,7 +107,7 @@ func projectFile(p *project, s service, found Suggestion, requirements string, t
 		if i == 0 {
 			line("  env:")
 		}
-		line("    %s: %s", kv.Name, yamlWord(kv.Value))
+		line("    %s: %s", kv.Name, Word(kv.Value))
 	}
 	for _, text := range slices.Concat(smokeLines(p, s), profileLines(p, s, train)) {
 		line("%s", text)
@@ -125,9 +125,9 @@ func profileLines(p *project, s service, train []string) []string {
 	case train == nil:
 		return lines
 	case s.port == 0:
-		return append(lines, "  train: {app: {command: "+yamlList(train)+"}}")
+		return append(lines, "  train: {app: {command: "+List(train)+"}}")
 	}
-	return append(lines, "  train:", "    app: {command: "+yamlList(train)+", ports: [], healthcheck: null}", "    smoke: false")
+	return append(lines, "  train:", "    app: {command: "+List(train)+", ports: [], healthcheck: null}", "    smoke: false")
 }
 
 // systemPackages returns the Debian packages that a project's packages need, and for which of them.

@@ -9,8 +9,8 @@ import (
 
 var plainWord = lazyregexp.New(`^[A-Za-z_./-][A-Za-z0-9_./=-]*$`)
 
-// yamlWord quotes a text where YAML would read something else.
-func yamlWord(s string) string {
+// Word quotes a text where YAML would read something else.
+func Word(s string) string {
 	switch strings.ToLower(s) {
 	case "true", "false", "null", "yes", "no", "on", "off", "y", "n", "-", ".", "..":
 		return strconv.Quote(s)
@@ -21,11 +21,11 @@ func yamlWord(s string) string {
 	return strconv.Quote(s)
 }
 
-// yamlList is a list on one line.
-func yamlList(words []string) string {
+// List is a list on one line.
+func List(words []string) string {
 	quoted := make([]string, len(words))
 	for i, w := range words {
-		quoted[i] = yamlWord(w)
+		quoted[i] = Word(w)
 	}
 	return "[" + strings.Join(quoted, ", ") + "]"
 }
