@@ -1,6 +1,7 @@
 package profiles
 
 import (
+	"fmt"
 	"io/fs"
 	"slices"
 	"strings"
@@ -14,9 +15,27 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
-// Suggest proposes a project file for a project that has none: the one that it is built as without a file. directory names the project where pyproject.toml does not.
+// dockerfileName is the Dockerfile that a project file is proposed from where there is one.
+const dockerfileName = "Dockerfile"
+
+// Suggest proposes a project file for a project that has none: the one that it is built as without a file. What a Dockerfile says counts more than what the code looks like, unless
+// the project file that it makes has faults. directory names the project where pyproject.toml does not.
 func Suggest(fsys fs.FS, directory string) scaffold.Suggestion {
-	return scaffold.Suggest(fsys, NewSurvey(fsys, directory))
+	found := scaffold.Suggest(fsys, NewSurvey(fsys, directory))
+	if _, err := fs.Stat(fsys, dockerfileName); err != nil {
+		return found
+	}
+	r, err := ConvertDockerfile(fsys, dockerfileName, "", directory)
+	if err == nil {
+		err = FaultsOf(fsys, r.File)
+	}
+	if err != nil || !r.Runs {
+		found.Lacks = append(found.Lacks, dockerfileName+" is there, and is not read: mlbuild convert says why")
+		found.Notes = append(found.Notes, found.Lacks[len(found.Lacks)-1])
+		return found
+	}
+	read := []string{fmt.Sprintf("%s is read, and %d of its lines are not taken over: mlbuild convert --print says which, and what is bad in it", dockerfileName, len(r.Left))}
+	return scaffold.Suggestion{File: r.File, Ignore: found.Ignore, Notes: read, Found: read, From: dockerfileName, TrainFrom: dockerfileName, Origin: dockerfileName}
 }
 
 // NewSurvey reads what a project says of itself. What is wrong in it is told when it is built, and here left out.
@@ -45,9 +64,12 @@ func NewSurvey(fsys fs.FS, directory string) scaffold.Survey {
 }
 
 // withoutFile returns what a project without a project file is built as: the file that is proposed for it. What says which packages and which Python are wanted is
-// left out, because the project's own files say it, and so is its name, which the directory may have. No value has a place.
+// left out, because the project's own files say it, and so is its name, which the directory may have. The values have the Dockerfile as their place, or none.
 func withoutFile(found scaffold.Suggestion) *yamldoc.Node {
-	root := placeless(yamldoc.Read(FileName, []byte(found.File), yamldoc.NewReport()))
+	root := placed(yamldoc.Read(FileName, []byte(found.File), yamldoc.NewReport()), fault.Position{File: found.Origin})
+	if found.Origin != "" { // it says more than the project's own files
+		return root.Without("version", "name")
+	}
 	python := root.Get("python").Without("version", "requirements", "project")
 	root = root.Without("version", "name", "python")
 	if len(python.Keys) > 0 {
@@ -56,17 +78,17 @@ func withoutFile(found scaffold.Suggestion) *yamldoc.Node {
 	return root
 }
 
-// placeless returns a node whose values stand in no file.
-func placeless(n *yamldoc.Node) *yamldoc.Node {
+// placed returns a node whose values all stand at one place.
+func placed(n *yamldoc.Node, at fault.Position) *yamldoc.Node {
 	if n == nil {
 		return nil
 	}
-	bare := &yamldoc.Node{Kind: n.Kind, Text: n.Text}
+	bare := &yamldoc.Node{Kind: n.Kind, Text: n.Text, At: at}
 	for _, item := range n.Items {
-		bare.Items = append(bare.Items, placeless(item))
+		bare.Items = append(bare.Items, placed(item, at))
 	}
 	for _, e := range n.Keys {
-		bare.Keys = append(bare.Keys, yamldoc.Entry{Name: e.Name, At: fault.Position{}, Value: placeless(e.Value)})
+		bare.Keys = append(bare.Keys, yamldoc.Entry{Name: e.Name, At: at, Value: placed(e.Value, at)})
 	}
 	return bare
 }
@@ -74,6 +96,10 @@ func placeless(n *yamldoc.Node) *yamldoc.Node {
 // noteFound says what a project without a project file is taken for.
 func noteFound(t files.Tree, found *scaffold.Suggestion) {
 	if found == nil {
+		return
+	}
+	if found.Origin != "" {
+		t.Notef("%s", found.Found[0])
 		return
 	}
 	switch {

@@ -22,6 +22,7 @@ type Question struct {
 // Result is a project file, and what is to be said about it.
 type Result struct {
 	File     string // text of mlbuild.yaml
+	Runs     bool   // it says what the image runs
 	Stage    string // that became the image, "" = it has no name
 	Left     []Left // what was not taken over, in the order of lines
 	Findings []Finding
@@ -57,6 +58,7 @@ type said struct {
 	health   *dockerfile.Health
 	signal   string
 	models   []string
+	prune    []string
 	testing  *testing
 	dev      *dev
 	left     []Left
@@ -92,7 +94,7 @@ func Convert(q Question) Result {
 	s.workdir = at.workdir
 	s = settled(s, q)
 	slices.SortStableFunc(s.left, func(a, b Left) int { return cmp.Compare(a.Line, b.Line) })
-	return Result{File: projectFile(s, q, target), Stage: q.File.Stages[target].Name, Left: s.left, Findings: lint(q, s, chain, helpers)}
+	return Result{File: projectFile(s, q, target), Runs: len(s.command)+len(s.entry) > 0, Stage: q.File.Stages[target].Name, Left: s.left, Findings: lint(q, s, chain, helpers)}
 }
 
 // chooseTarget is the stage that becomes the image: the named one, else the last, unless that is for tests, for work or for files and another says by its name that it runs.

@@ -75,7 +75,7 @@ func lintBase(stage dockerfile.Stage, inImage bool) (all []Finding) {
 	case !digest && (tag == "" || tag == "latest" || strings.HasPrefix(tag, "latest-")):
 		add("unpinned", stage.Base+" is another image tomorrow: mlbuild lock pins the base by its digest")
 	case !digest && inImage:
-		add("unpinned", stage.Base+" moves with every release of its patches, and nothing says which one was built: mlbuild lock pins the digest")
+		add("unpinned", stage.Base+" is another image after its next release: mlbuild lock pins its digest")
 	}
 	if !inImage {
 		return all
@@ -163,7 +163,7 @@ func lintRun(step dockerfile.Step, stage dockerfile.Stage, inImage bool) (all []
 				add(c.Line, "unchecked", "nothing checks what is downloaded, and it is fetched again whenever a line above changes")
 			}
 		}
-		all = append(all, lintInstall(step, stage, c, words, cached, inImage)...)
+		all = append(all, lintInstall(stage, c, words, cached, inImage)...)
 	}
 	return all
 }
@@ -184,9 +184,9 @@ func compilers(words []string) string {
 func updates(step dockerfile.Step) bool { return strings.Contains(step.Text, " update") }
 
 // lintInstall looks at a command that installs Python packages.
-func lintInstall(step dockerfile.Step, stage dockerfile.Stage, c dockerfile.Command, words []string, cached, inImage bool) (all []Finding) {
+func lintInstall(stage dockerfile.Stage, c dockerfile.Command, words []string, cached, inImage bool) (all []Finding) {
 	kind, rest := installer(words)
-	if kind == "" || kind == "none" {
+	if kind == "" || kind == "none" || kind == "pip" && onlyTools(rest) {
 		return nil
 	}
 	add := func(rule, message string) { all = append(all, Finding{c.Line, rule, message}) }
@@ -208,6 +208,12 @@ func lintInstall(step dockerfile.Step, stage dockerfile.Stage, c dockerfile.Comm
 		add("unpinned", strings.Join(loose, ", ")+" without a version: another image each time; mlbuild lock pins every package by its hash")
 	}
 	return all
+}
+
+// onlyTools reports whether pip install is told nothing but what installs others.
+func onlyTools(words []string) bool {
+	names := packagesIn(words)
+	return len(names) > 0 && !mentions(words, "-r") && !slices.ContainsFunc(names, func(n string) bool { return !slices.Contains(tooling, requirementName.FindString(n)) })
 }
 
 // packagesIn are the requirements among the words behind pip install.

@@ -224,6 +224,9 @@ func projectFileOf(s said, at place, file string) (string, bool) {
 		}
 	}
 	candidates = append(candidates, strings.TrimPrefix(path.Clean(file), "/"), path.Base(file), underPattern(at, path.Base(file)))
+	if stem, ok := strings.CutSuffix(path.Base(file), ".lock"); ok { // of pip-compile or uv, which may not be checked in: mlbuild has a lock of its own
+		candidates = append(candidates, stem+".txt", stem+".in")
+	}
 	for _, name := range candidates {
 		if name != "" && isFile(at.project, name) {
 			return name, true

@@ -35,6 +35,8 @@ func readCommand(s said, at place, c dockerfile.Command) said {
 		return next
 	}
 	switch {
+	case isTest(words):
+		return leave(s, c.Line, c.Text, ofTests)
 	case name == "apt-get" || name == "apt":
 		return readApt(s, at, c, words)
 	case name == "useradd" || name == "adduser":
@@ -46,16 +48,23 @@ func readCommand(s said, at place, c dockerfile.Command) said {
 		return readDirs(s, at, words)
 	case name == "hf" || name == "huggingface-cli":
 		return readHub(s, at, c, words)
+	case readsPruned(words) && prunes(words) != "":
+		s.prune = appendNew(s.prune, prunes(words))
+		return s
 	case name == "rm" || name == "sed" && mentions(words, "requirements"), slices.Contains(quiet, name) && !readsPruned(words):
 		return readQuiet(s, c, name)
 	}
 	return leaveCommand(s, at, c)
 }
 
+const ofTests = "tests are run by mlbuild test: testing: {command: […], copy: [tests]}"
+
+const ofRequirements = "the requirements are taken as they are in the project: a profile takes the names for its accelerator by itself"
+
 // readQuiet is for commands that leave nothing behind. A change of a requirements file is said.
 func readQuiet(s said, c dockerfile.Command, name string) said {
 	if name == "sed" {
-		return leave(s, c.Line, c.Text, "the requirements are taken as they are in the project: a profile takes the names for its accelerator by itself")
+		return leave(s, c.Line, c.Text, ofRequirements)
 	}
 	return s
 }
@@ -63,6 +72,16 @@ func readQuiet(s said, c dockerfile.Command, name string) said {
 // readsPruned reports whether a find is one that takes files out of packages.
 func readsPruned(words []string) bool {
 	return path.Base(words[0]) == "find" && (slices.Contains(words, "-delete") || slices.Contains(words, "-exec")) && !mentions(words, "/var/") && !mentions(words, "__pycache__") && !mentions(words, ".pyc")
+}
+
+// prunes is the rule of prune that takes the same files out as a find does, "" if there is none.
+func prunes(words []string) string {
+	rules := map[string]string{"tests": "tests", "test": "tests", "*.pyi": "pyi", "*.a": "static-libraries"}
+	i := slices.Index(words, "-name")
+	if i < 0 || i+1 >= len(words) || slices.Contains(words, "-o") {
+		return ""
+	}
+	return rules[words[i+1]]
 }
 
 func mentions(words []string, text string) bool {
@@ -92,6 +111,8 @@ func leaveCommand(s said, at place, c dockerfile.Command) said {
 		name = path.Base(c.Words[0])
 	}
 	switch {
+	case strings.HasPrefix(c.Text, "sed ") && strings.Contains(c.Text, "requirements"):
+		why = ofRequirements
 	case name == "find":
 		why = "mlbuild leaves such files out before they are in a layer: prune: [tests, pyi]"
 	case name == "curl" || name == "wget" || strings.HasPrefix(c.Text, "curl") || strings.HasPrefix(c.Text, "wget"):

@@ -28,8 +28,10 @@ func otherStages(s said, q Question, chain, helpers []int) said {
 		packages := packagesOf(q, i, own)
 		switch {
 		case s.testing == nil && testCommand(stage) != nil:
+			s.left = append(s.left, slices.DeleteFunc(own.left, func(l Left) bool { return l.Why == ofTests })...)
 			s.testing = &testing{command: testCommand(stage), copied: testCopies(own), files: newFiles(s, packages.files), groups: packages.groups, reports: reportsOf(testCommand(stage))}
 		case s.dev == nil && (strings.Contains(stage.Name, "dev") || strings.Contains(stage.Name, "jupyter") || mentions(own.command, "jupyter")) && len(own.command) > 0:
+			s.left = append(s.left, own.left...)
 			s.dev = &dev{files: newFiles(s, packages.files), packages: packages.packages, system: without(own.runtime, s.runtime...)}
 		case !servesAnother(q.File, i) && stage.Base != "scratch":
 			s = leave(s, stage.Line, stageText(stage), "the image is not made of this stage")
@@ -96,7 +98,7 @@ func isTest(words []string) bool {
 
 func testCopies(own said) (names []string) {
 	for _, r := range own.copied {
-		if r.from != "." && !slices.Contains(names, r.from) {
+		if r.from != "." && (!isInput(r.from) || r.from == "pyproject.toml") && !slices.Contains(names, r.from) {
 			names = append(names, r.from)
 		}
 	}

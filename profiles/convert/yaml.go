@@ -22,7 +22,7 @@ func projectFile(s said, q Question, target int) string {
 		from += ", stage " + stage.Name
 	}
 	lines := []string{"# From " + from + ". What could not be taken over stands at the end.", "version: 1", "name: " + scaffold.Word(q.Survey.Name)}
-	body := slices.Concat(baseLines(s), pythonLines(s, q), systemLines(s), userLines(s), modelLines(s), appLines(s, q), stageLines(s), profileLines(s))
+	body := slices.Concat(baseLines(s), pythonLines(s, q), systemLines(s), userLines(s), modelLines(s), pruneLines(s), appLines(s, q), stageLines(s), profileLines(s))
 	text := strings.Join(body, "\n")
 	lines = slices.Concat(lines, argLines(s, text), body, leftLines(s, q.File.Name))
 	return strings.Join(lines, "\n") + "\n"
@@ -180,6 +180,13 @@ func systemLines(s said) []string {
 		return nil
 	}
 	return []string{"system: {" + strings.Join(keys, ", ") + "}"}
+}
+
+func pruneLines(s said) []string {
+	if len(s.prune) == 0 {
+		return nil
+	}
+	return []string{"prune: " + scaffold.List(s.prune)}
 }
 
 var userID = lazyregexp.New(`^([0-9]+)(?::([0-9]+))?$`)

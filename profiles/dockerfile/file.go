@@ -1,6 +1,10 @@
 package dockerfile
 
-import "time"
+import (
+	"slices"
+	"strings"
+	"time"
+)
 
 // File is a Dockerfile.
 type File struct {
@@ -95,4 +99,19 @@ type Command struct {
 	Text  string
 	Words []string // nil = more than a simple command: a pipe, a loop, a condition
 	Env   []Pair   // variables before it
+}
+
+// Names are the stages' names, without those that have none.
+func (f *File) Names() (names []string) {
+	for _, s := range f.Stages {
+		if s.Name != "" {
+			names = append(names, s.Name)
+		}
+	}
+	return names
+}
+
+// Has reports whether a stage has a name, in any case of its letters.
+func (f *File) Has(name string) bool {
+	return slices.Contains(f.Names(), strings.ToLower(name))
 }

@@ -107,10 +107,12 @@ func unescaped(s string) string {
 // findLine is the index of the first line from at on in which a command begins, at if none is seen.
 func findLine(source []string, at int, text string) int {
 	words := strings.Fields(text)
-	start := strings.Join(words[:min(2, len(words))], " ")
-	for i := at; i < len(source); i++ {
-		if strings.Contains(strings.Join(strings.Fields(source[i]), " "), start) {
-			return i
+	for n := min(5, len(words)); n > 0; n-- { // a command may go on on the next line
+		start := strings.Join(words[:n], " ")
+		for i := at; i < len(source); i++ {
+			if strings.Contains(strings.Join(strings.Fields(source[i]), " "), start) {
+				return i
+			}
 		}
 	}
 	return at

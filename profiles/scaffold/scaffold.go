@@ -25,6 +25,7 @@ type Suggestion struct {
 	Lacks     []string // what is missing, as parts of Notes
 	System    []string // Debian packages that the project's packages need
 	For       string   // these packages
+	Origin    string   // the Dockerfile that File was made from, "" = none
 }
 
 // Suggest looks at a project and proposes how to build it: its web framework, the object that a server runs, its port and health check, the system libraries that
