@@ -161,7 +161,7 @@ func tally(log []testbed.Access) string {
 // Bytes of the program that users download, 2 % more than it had, and of the helper that it hands to every new daemon. What a new dependency links in
 // shows here: raise them knowingly.
 const (
-	maxProgram = 56_500_000
+	maxProgram = 58_000_000
 	maxHelper  = 4_500_000
 )
 
