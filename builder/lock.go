@@ -34,6 +34,8 @@ type Locked struct {
 	Data    []byte
 	Lock    *pylock.Lock
 	Notes   []string
+	// From is the lock of another tool from which the packages are taken as they are; no lock of mlbuild's is wanted beside it. "" = Data is to be written.
+	From string
 }
 
 // Lock resolves every variant of the request and then its stages that have packages of their own, and checks the result as a build would. It
@@ -130,6 +132,9 @@ func lock(ctx context.Context, a lookup.Asker, v Variant, o LockOptions, keep st
 		return Locked{}, err
 	}
 	l := Locked{Profile: v.Profile, Path: v.Recipes[0].Requires.Lock, Data: data, Lock: lock}
+	if requires := v.Recipes[0].Requires; requires.UV != nil && v.Lock == nil {
+		l.From = requires.From
+	}
 	for _, r := range v.Recipes {
 		choice, err := lookup.Choose(r, lock, base.Glibc, base.Contents)
 		if err != nil {

@@ -9,6 +9,7 @@ import (
 
 	bkclient "github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/session/auth/authprovider"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/mlbuild/mlbuild/builder/diagnose"
 	"github.com/mlbuild/mlbuild/builder/evidence"
@@ -157,8 +158,10 @@ type Image struct {
 	Ran     int              `json:"steps_run"`        // steps that ran
 	Seconds float64          `json:"seconds"`          // from the first request to the last
 	Notes   []string         `json:"notes,omitempty"`  // what a user should know of it
-	Route   publish.Route    `json:"-"`                // how it got to its registry, and why that way
-	Plan    *layerplan.Plan  `json:"-"`
+	// Descriptor is that of the manifest or index; the zero value where it is unknown.
+	Descriptor ocispecs.Descriptor `json:"-"`
+	Route      publish.Route       `json:"-"` // how it got to its registry, and why that way
+	Plan       *layerplan.Plan     `json:"-"`
 	// LayerSizes are the bytes of the layers of Plan as they are in the registry, compressed; nil = unknown.
 	LayerSizes []int64 `json:"-"`
 }

@@ -86,6 +86,7 @@ func (b *build) variant(ctx context.Context, v Variant) (image *Image, checks []
 	}
 	image.Cached, image.Ran = made.cached, made.ran
 	image.Digest, image.Config, image.Size, image.Layers, image.Route = published.Digest, published.Config, published.Size, published.Layers, published.Route
+	image.Descriptor = published.Descriptor
 	image.Checks, image.LayerSizes = checks, ownSizes(image, published)
 	image.Notes = append(image.Notes, notes...)
 	if b.req.Attest.Checks && m.publish.Pushes() {

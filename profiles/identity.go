@@ -51,14 +51,34 @@ func resolveImage(report *yamldoc.Report, s yamldoc.String) string {
 	return readRepository(report, s)
 }
 
-// resolveSuffix decides what a bare tag gets.
-func resolveSuffix(report *yamldoc.Report, s yamldoc.String, profile string) string {
+// resolveSuffix decides what a bare tag gets: nothing where the project has one profile.
+func (p *Project) resolveSuffix(report *yamldoc.Report, s yamldoc.String, profile string) string {
 	suffix := s.Or("-" + profile)
+	if !s.Set && p.isOnly(profile) {
+		suffix = ""
+	}
 	if !tagSuffix.MatchString(suffix) {
 		report.Specf(s.At, "the suffix %q cannot stand in an image tag", suffix).
 			Hint("use letters, digits, '.', '_' and '-'")
 	}
 	return suffix
+}
+
+// isOnly reports whether a profile is the project's only one: cpu where the file declares no other, or the one that it declares, where that is no change of a built-in one.
+func (p *Project) isOnly(profile string) bool {
+	var declared []string
+	if all := p.root.Get("profiles"); all != nil {
+		for _, e := range all.Keys {
+			declared = append(declared, e.Name)
+		}
+	}
+	switch len(declared) {
+	case 0:
+		return profile == defaultProfile
+	case 1:
+		return profile == declared[0] && (profile == defaultProfile || builtIn[profile] == nil)
+	}
+	return false
 }
 
 // resolveCompression reads how the image's layers are compressed.

@@ -81,7 +81,8 @@ func notBuildkitd(addr, why string) *fault.Fault {
 // explainTLS says in words why a handshake failed. What the server refuses arrives only as an alert text.
 func explainTLS(a address, t TLS, err error) *fault.Fault {
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
-		return tlsFault(a, err, "the daemon speaks no TLS on this port").Hint("start buildkitd with --tlscert, --tlskey and --tlscacert")
+		return tlsFault(a, err, "the daemon speaks no TLS on this port").Hint("start buildkitd with --tlscert, --tlskey and --tlscacert").
+			Hint("or leave the certificates out, and on a network that nobody else is on say --allow-plain-tcp")
 	}
 	if unknown, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
 		issuer := "an unknown CA"

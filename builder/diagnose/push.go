@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"cmp"
+	"net/http"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
@@ -42,7 +43,7 @@ func (b Build) explainPush(a answer, output string, err error) *fault.Fault {
 	case a.passes():
 		return fault.New(fault.Registry, "%sthe registry failed: %w", prefix, err).Hint("run the same command again: finished steps are cached").Retryable()
 	}
-	return b.refused(a, fault.New(fault.Registry, "%sthe registry refuses it: %w", prefix, err))
+	return b.refused(a, fault.New(fault.Registry, "%sthe registry refuses it%s: %w", prefix, b.immutable(a), err))
 }
 
 // lookBehind finds the status behind an answer that does not say it.
@@ -71,6 +72,21 @@ const nameUnknown = "repository name not known to registry"
 
 // mediaTypes is how registries name what they do not know.
 var mediaTypes = lazyregexp.New(`(?i)media ?type|\bzstd\b`)
+
+// fixed is how registries say that what is there is not replaced.
+var fixed = lazyregexp.New(`(?i)immutab|cannot be overwritten|not be overwritten|already exists`)
+
+// immutable names the reason of a refusal that is about a tag or digest which the registry does not overwrite, "" where it is about something else.
+func (b Build) immutable(a answer) string {
+	conflict := a.status == http.StatusConflict || a.status == http.StatusPreconditionFailed
+	switch {
+	case b.Push.Taken && (conflict || fixed.MatchString(a.said)):
+		return ", because the tag is immutable and names another image"
+	case fixed.MatchString(a.said):
+		return ", because the tag or digest is immutable"
+	}
+	return ""
+}
 
 // refused adds to a refusal for reasons of the registry's own what may help.
 func (b Build) refused(a answer, f *fault.Fault) *fault.Fault {

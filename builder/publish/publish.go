@@ -69,6 +69,8 @@ type Published struct {
 	Layers *Layers // nil = unknown, or nothing was pushed
 	Sizes  []int64 // of the compressed layers of an image of one platform, in bytes, the base's first; nil = unknown
 	Unkept []Unkept
+	// Descriptor is that of the manifest or index, the zero value where nobody says it.
+	Descriptor ocispecs.Descriptor
 }
 
 // Unkept is what a build could not leave in the registry for later ones. The image itself is there.
@@ -137,7 +139,7 @@ func (p Publisher) Decide(ctx context.Context, remote *RemoteState, graphs []Gra
 // Publish does what is left once the outputs are written: what belongs to a push, and the caches. Without a push only those that the user named
 // are written.
 func (p Publisher) Publish(ctx context.Context, m Made) (Published, error) {
-	done := Published{Digest: m.Digest, Config: m.Exported.Config, Route: m.Plan.Expected}
+	done := Published{Digest: m.Digest, Config: m.Exported.Config, Route: m.Plan.Expected, Descriptor: m.desc}
 	if m.Plan.Expected.Kind == NotPushed {
 		if len(p.CacheTo) == 0 {
 			return done, nil
@@ -151,6 +153,9 @@ func (p Publisher) Publish(ctx context.Context, m Made) (Published, error) {
 	}
 	done.Digest, done.Config, done.Route = m.Digest, m.Exported.Config, route
 	desc, data, unreachable := p.manifest(ctx, m, sent)
+	if unreachable == nil {
+		done.Descriptor = desc
+	}
 	if err := missing(p.Tags[0], unreachable); err != nil {
 		return done, err
 	}

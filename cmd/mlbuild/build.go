@@ -28,6 +28,8 @@ type buildFlags struct {
 	index        string
 	compression  string
 	metadataFile string
+	iidFile      string
+	imageRefs    string
 	onError      string
 	json         bool
 }
@@ -80,6 +82,8 @@ func (b *buildFlags) add(cmd *cobra.Command) {
 	f.StringVar(&b.progress, "progress", "auto", "`mode` of the progress display: auto, tty, plain, rawjson, quiet")
 	f.StringVar(&b.onError, "on-error", "", onErrorHelp)
 	f.StringVar(&b.metadataFile, "metadata-file", "", "JSON `file` to write the digests to, with docker buildx's keys")
+	f.StringVar(&b.iidFile, "iidfile", "", "`file` to write the image's id to, as docker's: the digest of its config, or that of the index for several platforms")
+	f.StringVar(&b.imageRefs, "image-refs", "", "`file` to write the pushed images to, each a line REPOSITORY@sha256:…")
 	f.BoolVar(&b.json, "json", false, "print the result as JSON")
 	b.daemon.add(cmd)
 }
@@ -162,15 +166,31 @@ func (b *buildFlags) wants(ctx context.Context, e *env, variants []builder.Varia
 	collect(err)
 	w.onError, err = b.parseOnError(e)
 	collect(err)
-	if b.metadataFile != "" {
-		if f := checkFile("--metadata-file ", b.metadataFile); f != nil {
-			collect(f)
-		}
-	}
+	collect(b.checkFiles(out, len(variants)))
 	if b.json && out.stdout {
 		collect(fault.New(fault.Usage, "--json and an archive cannot share stdout").Hint("name a file: dest=image.tar"))
 	}
 	return out, w, faults.Err()
+}
+
+// checkFiles refuses files that cannot be written, and those that would say nothing.
+func (b *buildFlags) checkFiles(out *outputs, profiles int) error {
+	var faults fault.List
+	for _, file := range []struct{ flag, path string }{{"--metadata-file ", b.metadataFile}, {"--iidfile ", b.iidFile}, {"--image-refs ", b.imageRefs}} {
+		if file.path == "" {
+			continue
+		}
+		if f := checkFile(file.flag, file.path); f != nil {
+			faults = append(faults, f)
+		}
+	}
+	if b.iidFile != "" && profiles > 1 {
+		faults = append(faults, fault.New(fault.Usage, "--iidfile takes one profile, not %d", profiles).Hint("--metadata-file and --image-refs take several"))
+	}
+	if b.imageRefs != "" && !out.push {
+		faults = append(faults, fault.New(fault.Usage, "--image-refs is for images that are pushed").Hint("add --push"))
+	}
+	return faults.Err()
 }
 
 // tag gives every profile its references.

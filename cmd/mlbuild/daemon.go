@@ -28,7 +28,9 @@ func statusCommand(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Tell whether the local daemon runs, and what this machine lacks for it",
-		Args:  noArgs,
+		Long: `Tell whether the local daemon runs, where, and what this machine lacks for it. The exit code is 1 where the daemon neither builds nor could be started.
+Other daemons, such as that of BUILDKIT_HOST, are not asked.`,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o, err := flags.options(cmd.Context(), e)
 			if err != nil {
@@ -40,14 +42,44 @@ func statusCommand(e *env) *cobra.Command {
 			}
 			if asJSON {
 				e.pending.answer(&statusAnswer{Status: s, Uptime: s.Uptime.Seconds()})
-				return nil
+			} else if err := printStatus(e.stdout, s); err != nil {
+				return err
 			}
-			return printStatus(e.stdout, s)
+			return cannotBuild(s)
 		},
 	}
 	flags.addLocal(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
+}
+
+// cannotBuild returns a fault where the local daemon neither builds nor could be started: fault.Embedded.
+func cannotBuild(s daemon.Status) error {
+	if s.Answers {
+		return nil
+	}
+	if s.Problem != "" {
+		return fault.New(fault.Embedded, "the local daemon cannot build: %s", s.Problem).Hint("mlbuild daemon logs shows why; mlbuild daemon stop ends it, and the next build starts another")
+	}
+	n := lacking(s)
+	if n == nil || s.Running {
+		return nil
+	}
+	f := fault.New(fault.Embedded, "the local daemon cannot start here: %s: %s", n.Name, n.Detail)
+	if n.Fix != "" {
+		f.Hint("%s", n.Fix)
+	}
+	return f.Hint("or use another daemon: BUILDKIT_HOST or --addr")
+}
+
+// lacking returns the first thing without which the local daemon cannot start, nil where all is there.
+func lacking(s daemon.Status) *daemon.Need {
+	for i, n := range s.Needs {
+		if !n.OK && !n.Weak {
+			return &s.Needs[i]
+		}
+	}
+	return nil
 }
 
 func printStatus(w io.Writer, s daemon.Status) error {
@@ -78,6 +110,8 @@ func state(s daemon.Status) string {
 		return "not usable: " + s.Problem
 	case s.Running:
 		return "running, does not answer"
+	case lacking(s) != nil:
+		return "not running, and it cannot start here"
 	}
 	return "not running; the next build starts it"
 }

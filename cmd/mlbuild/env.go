@@ -23,6 +23,8 @@ type env struct {
 	executable string // path of the running program
 	unfinished unfinished
 	pending    pending
+	quiet      bool // no notes
+	debugging  bool // what is found and decided is told
 	signals    signals
 	account    string // home directory that the system has for the user, "" = unknown
 }

@@ -29,6 +29,7 @@ func printFaults(e *env, faults fault.List) {
 			fmt.Fprintf(&text, "%shint%s: %s\n", cyan, plain, h)
 		}
 		fmt.Fprint(e.stderr, e.inert(text.String()))
+		e.debugFault(f)
 	}
 }
 
@@ -48,6 +49,9 @@ func (e *env) coloured() bool {
 
 // note tells something on stderr that is no fault.
 func (e *env) note(format string, args ...any) {
+	if e.quiet {
+		return
+	}
 	fmt.Fprintln(e.stderr, e.inert("note: "+fmt.Sprintf(format, args...)))
 }
 

@@ -31,13 +31,13 @@ type flagGroup struct {
 // flagGroups are all flags of the program. A flag that stands in none is shown under otherFlags, and a test fails.
 var flagGroups = []flagGroup{
 	{"Project flags", []string{"file", "profile", "platform", "python", "base", "build-arg", "label", "annotation", "target", "locked", "upgrade", "check", "print", "context"}},
-	{"Output flags", []string{"tag", "index", "push", "load", "output", "compression", "metadata-file", "json", "diff"}},
+	{"Output flags", []string{"tag", "index", "push", "load", "output", "compression", "metadata-file", "iidfile", "image-refs", "json", "diff"}},
 	{"Check flags", []string{"checks", "atomic", "if-tag-unchanged", "keep-failed", "attest-checks", "checks-report", "ci-report", "service", "skip", "lacking", "timeout", "memory"}},
 	{"Step flags", []string{"secret", "ssh", "network", "on-error"}},
 	{"Cache flags", []string{"no-cache", "cache-from", "cache-to", "no-own-cache", "trust-key"}},
 	{"Completion flags", []string{"no-descriptions"}},
 	{"Daemon flags", append([]string{"addr", "no-start", "daemon-config", "ca-cert", "registry-login"}, connectionFlags...)},
-	{"General flags", []string{"progress", "version", "help"}},
+	{"General flags", []string{"directory", "progress", "quiet", "debug", "version", "help"}},
 }
 
 // otherFlags is the title for flags that are in no group.

@@ -21,7 +21,7 @@ func everyCommand(cmd *cobra.Command, f func(*cobra.Command)) {
 // TestHelpFits: no help screen is wider than the columns that it has, neither the widest nor the narrowest.
 func TestHelpFits(t *testing.T) {
 	e, _, _ := testEnv()
-	everyCommand(newRoot(e), func(cmd *cobra.Command) {
+	everyCommand(newRoot(e, &generalFlags{}), func(cmd *cobra.Command) {
 		for _, columns := range []int{helpWide, 80} {
 			for line := range strings.SplitSeq(helpText(cmd, columns), "\n") {
 				verbatim := strings.HasPrefix(line, " ") && strings.Contains(cmd.Long+cmd.Example, line) // bounded by the widest
@@ -36,7 +36,7 @@ func TestHelpFits(t *testing.T) {
 // TestHelpGroups: each flag stands in one group of the help, and each command of the root, too.
 func TestHelpGroups(t *testing.T) {
 	e, _, _ := testEnv()
-	root := newRoot(e)
+	root := newRoot(e, &generalFlags{})
 	used := map[string]bool{}
 	everyCommand(root, func(cmd *cobra.Command) {
 		for _, name := range sortedKeys(shownFlags(cmd)) {

@@ -83,5 +83,8 @@ func projectOf(args []string) string {
 	if err != nil {
 		dir, _ = projectDir(nil)
 	}
+	if len(args) == 0 {
+		return findProject(dir)
+	}
 	return dir
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 
@@ -11,7 +12,9 @@ import (
 
 	"github.com/mlbuild/mlbuild/builder"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/pylock"
 	"github.com/mlbuild/mlbuild/profiles/pypi"
+	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
 // lockFlags are the flags of the lock command.
@@ -97,6 +100,12 @@ func (l *lockFlags) run(ctx context.Context, e *env, cmd *cobra.Command, args []
 	options.Nonce = strconv.FormatInt(e.now().UnixNano(), 10)
 	system, locks, err := lockAll(ctx, s, b, options)
 	s.end(e)
+	if err == nil {
+		err = unknownUpgrades(options.Upgrade, s, locks)
+	}
+	if err != nil && fault.Is(err, fault.Usage) {
+		return err
+	}
 	faults := fault.All(err)
 	if system != nil {
 		faults = append(faults, fault.All(l.writeSystem(e, s, system))...)
@@ -125,8 +134,39 @@ func lockAll(ctx context.Context, s *session, b *builder.Builder, o builder.Lock
 	return system, locks, err
 }
 
+// unknownUpgrades returns a fault for each package to upgrade that no lock has, before or now: fault.Usage.
+func unknownUpgrades(names []string, s *session, locks []builder.Locked) error {
+	known := map[string]string{}
+	for _, l := range locks {
+		maps.Copy(known, versions(l.Lock))
+		if old, err := pylock.ParseBelow(s.request.Above().Place(), l.Path, s.lockOf(l.Profile, l.Stage)); err == nil {
+			maps.Copy(known, versions(old))
+		}
+	}
+	var faults fault.List
+	for _, name := range names {
+		if known[name] == "" {
+			f := fault.New(fault.Usage, "--upgrade %s: no lock has such a package", name)
+			yamldoc.DidYouMean(f, name, sortedKeys(known))
+			faults = append(faults, f)
+			continue
+		}
+		for _, l := range locks {
+			if l.From != "" && l.Lock != nil && versions(l.Lock)[name] != "" {
+				faults = append(faults, fault.New(fault.Usage, "--upgrade %s: profile %s takes its packages from %s", name, l.Profile, l.From).
+					Hint("uv lock --upgrade-package %s", name))
+			}
+		}
+	}
+	return distinct(faults).Err()
+}
+
 // write brings one lock to its file, or only compares it under --check.
 func (l *lockFlags) write(e *env, s *session, locked builder.Locked) error {
+	if locked.From != "" {
+		fmt.Fprintf(e.stdout, "%s: %s for profile %s, taken as it is\n", locked.From, count(len(locked.Lock.Packages), "package"), locked.Profile)
+		return nil
+	}
 	old := s.lockOf(locked.Profile, locked.Stage)
 	changes := lockChanges(s.request.Above().Place(), locked.Path, old, locked.Lock)
 	same := bytes.Equal(old, locked.Data)

@@ -14,7 +14,7 @@ import (
 )
 
 // progressModes are the values of --progress.
-var progressModes = []string{"auto", "plain", "quiet", "rawjson", "tty"}
+var progressModes = []string{"auto", "plain", quietMode, "rawjson", "tty"}
 
 // progress draws what all profiles of a run do, with BuildKit's own renderer, on stderr. It is not on the run's context: a cancelled
 // build is drawn to its end.

@@ -55,7 +55,7 @@ type project struct {
 
 // open reads the project file in the directory that args name.
 func (p *projectFlags) open(args []string) (*project, error) {
-	abs, err := projectDir(args)
+	abs, err := p.dir(args)
 	if err != nil {
 		return nil, err
 	}
@@ -73,6 +73,15 @@ func (p *projectFlags) open(args []string) (*project, error) {
 	}
 	file.DefaultName = filepath.Base(abs)
 	return &project{dir: abs, files: files, file: file}, nil
+}
+
+// dir returns the absolute path of the project's directory: the argument, or what the working directory belongs to, itself where -f names a file.
+func (p *projectFlags) dir(args []string) (string, error) {
+	dir, err := projectDir(args)
+	if err != nil || len(args) > 0 || p.file != "" {
+		return dir, err
+	}
+	return findProject(dir), nil
 }
 
 // fileIn returns the slash path in dir of the file that -f names, which is relative to the working directory as docker has it.

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"testing"
 
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
@@ -54,7 +55,7 @@ func cell(text string) string {
 // TestReferenceCommands: docs/reference/commands.md has every command with every flag.
 func TestReferenceCommands(t *testing.T) {
 	e, _, _ := testEnv()
-	root := newRoot(e)
+	root := newRoot(e, &generalFlags{})
 	var b strings.Builder
 	b.WriteString("# Commands\n\nMade from the program: `mlbuild COMMAND --help` says the same. See also the [environment](environment.md), the [JSON](json.md), and the keys of [mlbuild.yaml](../mlbuild-yaml.md).\n" +
 		"Exit codes: 0 done, 1 failed for good, 2 wrong usage, 75 worth retrying, 130 stopped by the user.\n")
@@ -424,7 +425,7 @@ func sentence(text, name string) string {
 
 // TestMetadataKeys: the reference has the keys of the metadata file, and no others.
 func TestMetadataKeys(t *testing.T) {
-	all := imageMetadata(builder.Image{Digest: "d", Config: "c", Tags: []string{"t"}, CUDA: "12", Layers: &builder.Layers{}})
+	all := imageMetadata(builder.Image{Digest: "d", Config: "c", Tags: []string{"t"}, CUDA: "12", Descriptor: ocispecs.Descriptor{Size: 1}, Layers: &builder.Layers{}})
 	var told []string
 	for _, k := range metadataKeys {
 		told = append(told, k.name)

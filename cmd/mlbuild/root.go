@@ -24,10 +24,14 @@ const (
 
 // run executes one command line and returns the exit code.
 func run(ctx context.Context, e *env, args []string) int {
-	root, parsed, words := newRoot(e), false, []string(nil)
+	general := &generalFlags{}
+	root, parsed, words := newRoot(e, general), false, []string(nil)
 	asked := asksForJSON(args)
 	root.PersistentPreRunE = func(cmd *cobra.Command, args []string) error {
 		parsed, words = true, args
+		if err := general.apply(e, cmd); err != nil {
+			return err
+		}
 		return useTables(e, cmd)
 	}
 	root.SetArgs(args)
@@ -89,7 +93,7 @@ func exitCode(faults fault.List) int {
 }
 
 // newRoot is the bare command, which builds, with the others below it.
-func newRoot(e *env) *cobra.Command {
+func newRoot(e *env, general *generalFlags) *cobra.Command {
 	root := buildCommand(e)
 	root.Use = "mlbuild [DIR]"
 	root.Short = "Build container images of Python projects, one layer for each wheel"
@@ -99,6 +103,7 @@ Without a command, mlbuild builds the project in DIR, as "mlbuild build" does.`
 	root.Args = bareArgs
 	root.SuggestionsMinimumDistance = 2
 	root.SilenceErrors, root.SilenceUsage = true, true
+	general.add(root)
 	root.SetIn(e.stdin)
 	root.SetOut(e.stdout)
 	root.SetErr(e.stderr)

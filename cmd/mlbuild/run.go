@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"os"
 	"slices"
 	"strings"
 
@@ -11,6 +13,7 @@ import (
 	"github.com/mlbuild/mlbuild/builder/daemon"
 	"github.com/mlbuild/mlbuild/builder/trust"
 	"github.com/mlbuild/mlbuild/llb/ops"
+	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
@@ -62,7 +65,7 @@ type wanted struct {
 // prepare reads the project and everything that flags and variables say; wants reads what a command has beside, nil = nothing. It is the one place where a request is
 // filled. All faults come at once; no daemon is asked yet.
 func (r *runFlags) prepare(ctx context.Context, e *env, cmd *cobra.Command, args []string, wants func([]builder.Variant) (wanted, error)) (*session, error) {
-	dir, err := projectDir(args)
+	dir, err := r.project.dir(args)
 	if err != nil {
 		return nil, err
 	}
@@ -75,6 +78,7 @@ func (r *runFlags) prepare(ctx context.Context, e *env, cmd *cobra.Command, args
 	created, noEpoch := epoch(e, c)
 	faults := fault.All(p.resolve(e, &r.project, cmd, c.origin(created)))
 	s := &session{project: p}
+	tellProject(e, p, len(args) == 0)
 	collect := func(err error) { faults = append(faults, fault.All(err)...) }
 	s.progress, err = newProgress(e, r.progress, len(p.variants))
 	collect(err)
@@ -110,6 +114,21 @@ func (r *runFlags) prepare(ctx context.Context, e *env, cmd *cobra.Command, args
 	return s, faults.Err()
 }
 
+// tellProject says which project it is, where that is not plain: it was found above the working directory.
+func tellProject(e *env, p *project, searched bool) {
+	e.debug("the project is %s, its file %s", p.dir, cmp.Or(p.file.File(), "none"))
+	if here, err := os.Getwd(); err == nil && searched && p.dir != here && !sameDir(here, p.dir) {
+		e.note("the project is %s, the nearest directory above this one with a %s", p.dir, profiles.FileName)
+	}
+}
+
+// sameDir reports whether two paths are one directory.
+func sameDir(a, b string) bool {
+	x, errA := os.Stat(a)
+	y, errB := os.Stat(b)
+	return errA == nil && errB == nil && os.SameFile(x, y)
+}
+
 // connect reads the secrets and finds the daemon. The caller closes the session.
 func (s *session) connect(ctx context.Context, e *env, flags *daemonFlags) (*builder.Builder, error) {
 	request, err := builder.ReadSecrets(ctx, s.request)
@@ -125,6 +144,7 @@ func (s *session) connect(ctx context.Context, e *env, flags *daemonFlags) (*bui
 		return nil, err
 	}
 	s.daemon = d
+	e.debug("the daemon is %s, buildkit %s, for %s", d.Addr, cmp.Or(d.Version, "of unknown version"), join(d.Platforms))
 	return builder.New(d), nil
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -21,10 +22,10 @@ func (b *buildFlags) report(e *env, s *session, out *outputs, result *builder.Re
 	switch {
 	case b.json:
 		e.pending.answer(&buildAnswer{Result: result})
-	case b.progress == "quiet":
+	case b.progress == quietMode:
 		for _, m := range result.Images {
-			if m.Digest != "" {
-				fmt.Fprintln(w, m.Digest)
+			for _, name := range quietNames(m, out.push) {
+				fmt.Fprintln(w, name)
 			}
 		}
 		if result.Index != nil {
@@ -39,14 +40,55 @@ func (b *buildFlags) report(e *env, s *session, out *outputs, result *builder.Re
 		}
 	}
 	b.notes(e, s, out, result)
-	if b.metadataFile == "" || len(result.Images) == 0 {
+	for _, m := range result.Images {
+		e.debug("%s: %s", m.Profile, m.Route)
+	}
+	if len(result.Images) == 0 {
 		return nil
 	}
+	return b.writeFiles(out, result)
+}
+
+// quietNames are what --quiet prints of an image: its names by digest where it was pushed, else the digest alone.
+func quietNames(m builder.Image, pushed bool) []string {
+	switch {
+	case m.Digest == "":
+		return nil
+	case pushed && len(m.Tags) > 0:
+		return references(m.Tags, m.Digest)
+	}
+	return []string{m.Digest}
+}
+
+// writeFiles writes what programs read of the images: the metadata file, the image's id and the references.
+func (b *buildFlags) writeFiles(out *outputs, result *builder.Result) error {
+	var faults fault.List
+	if b.iidFile != "" {
+		m := result.Images[0]
+		faults = append(faults, fault.All(writeFile(b.iidFile, []byte(cmp.Or(m.Config, m.Digest))))...)
+	}
+	if b.imageRefs != "" {
+		var lines strings.Builder
+		for _, m := range result.Images {
+			for _, ref := range quietNames(m, out.push) {
+				fmt.Fprintln(&lines, ref)
+			}
+		}
+		faults = append(faults, fault.All(writeFile(b.imageRefs, []byte(lines.String())))...)
+	}
+	if b.metadataFile != "" {
+		faults = append(faults, fault.All(writeMetadata(b.metadataFile, result))...)
+	}
+	return faults.Err()
+}
+
+// writeMetadata writes the metadata file.
+func writeMetadata(path string, result *builder.Result) error {
 	data, err := json.MarshalIndent(metadata(result), "", "  ")
 	if err != nil {
 		return fault.New(fault.Internal, "encode the metadata: %w", err)
 	}
-	return writeFile(b.metadataFile, append(data, '\n'))
+	return writeFile(path, append(data, '\n'))
 }
 
 // notes tells what a user should know of the images that were made.
@@ -167,6 +209,9 @@ func imageMetadata(m builder.Image) map[string]any {
 	set("containerimage.config.digest", m.Config)
 	set("image.name", strings.Join(m.Tags, ","))
 	set("mlbuild.cuda", m.CUDA)
+	if m.Descriptor.Size > 0 {
+		all["containerimage.descriptor"] = m.Descriptor
+	}
 	if m.Layers != nil {
 		all["mlbuild.layers"] = m.Layers
 	}
@@ -177,6 +222,7 @@ func imageMetadata(m builder.Image) map[string]any {
 var metadataKeys = []variable{
 	{"containerimage.digest", "digest of the image's manifest, or of the index for several platforms"},
 	{"containerimage.config.digest", "digest of the config; absent for an index"},
+	{"containerimage.descriptor", "descriptor of the manifest or index: mediaType, digest and size in bytes"},
 	{"image.name", "the image's references, separated by commas"},
 	{"mlbuild.profile", "the profile"},
 	{"mlbuild.platforms", "the platforms, a list"},

@@ -199,7 +199,7 @@ func (v *verifyFlags) tell(e *env, all []*builder.Verified) error {
 	switch {
 	case v.json:
 		e.pending.answer(&verifyAnswer{Images: all})
-	case v.progress == "quiet":
+	case v.progress == quietMode:
 	default:
 		for _, image := range all {
 			printVerified(e.stdout, image)
