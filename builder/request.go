@@ -43,6 +43,7 @@ type Request struct {
 	Compression recipe.Compression // of the layers; "" = zstd
 	CacheFrom   []Cache            // beside the profile's own cache
 	CacheTo     []Cache            // in place of the profile's own cache
+	CacheRepo   string             // repository of the profiles' own caches; "" = that which the project names, else they are beside the images
 	NoOwnCache  bool               // neither import nor export the cache beside the image
 	TrustKeys   []trust.Key        // whose records of layers in the registry are believed (docs/trust.md); the first that signs writes records
 
@@ -234,11 +235,19 @@ func (r Request) Validate() error {
 	return faults.Err()
 }
 
+// cacheRepository is where a variant's own caches are, "" = beside its image.
+func (r Request) cacheRepository(v Variant) string {
+	if r.CacheRepo == "" && len(v.Recipes) > 0 {
+		return v.Recipes[0].Cache
+	}
+	return r.CacheRepo
+}
+
 // options are what is wanted of a variant's image.
 func (r Request) options(v Variant) publish.Options {
 	return publish.Options{
 		Profile: v.Profile, Tags: v.Tags, Target: r.Target, Outputs: r.Outputs, Compression: r.Compression, Annotations: v.Recipes[0].App.Annotations,
-		Epoch: r.Epoch, CacheFrom: r.CacheFrom, CacheTo: r.CacheTo, NoOwnCache: r.NoOwnCache, Keys: r.TrustKeys, Again: len(r.NoCache) > 0,
+		Epoch: r.Epoch, CacheFrom: r.CacheFrom, CacheTo: r.CacheTo, CacheRepository: r.cacheRepository(v), NoOwnCache: r.NoOwnCache, Keys: r.TrustKeys, Again: len(r.NoCache) > 0,
 	}
 }
 

@@ -69,6 +69,9 @@ func (r Request) images(v Variant) []string {
 	for _, c := range slices.Concat(r.CacheFrom, r.CacheTo) {
 		all = append(all, c.Attrs["ref"])
 	}
+	if repository := r.cacheRepository(v); repository != "" {
+		all = append(all, repository)
+	}
 	return all
 }
 

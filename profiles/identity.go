@@ -51,10 +51,10 @@ func resolveImage(report *yamldoc.Report, s yamldoc.String) string {
 	return readRepository(report, s)
 }
 
-// resolveSuffix decides what a bare tag gets: nothing where the project has one profile.
-func (p *Project) resolveSuffix(report *yamldoc.Report, s yamldoc.String, profile string) string {
+// resolveSuffix decides what a bare tag gets: nothing where the project has one profile. declared is the file's section profiles, nil where there is none.
+func resolveSuffix(report *yamldoc.Report, s yamldoc.String, profile string, declared *yamldoc.Node) string {
 	suffix := s.Or("-" + profile)
-	if !s.Set && p.isOnly(profile) {
+	if !s.Set && isOnly(profile, declared) {
 		suffix = ""
 	}
 	if !tagSuffix.MatchString(suffix) {
@@ -64,21 +64,17 @@ func (p *Project) resolveSuffix(report *yamldoc.Report, s yamldoc.String, profil
 	return suffix
 }
 
+// decodeCache reads the section cache.
+func decodeCache(d *yamldoc.Decoder, n *yamldoc.Node, repository *yamldoc.String) {
+	d.Mapping(n, "cache", yamldoc.Fields{"repository": d.String(repository, "cache.repository")})
+}
+
 // isOnly reports whether a profile is the project's only one: cpu where the file declares no other, or the one that it declares, where that is no change of a built-in one.
-func (p *Project) isOnly(profile string) bool {
-	var declared []string
-	if all := p.root.Get("profiles"); all != nil {
-		for _, e := range all.Keys {
-			declared = append(declared, e.Name)
-		}
-	}
-	switch len(declared) {
-	case 0:
+func isOnly(profile string, declared *yamldoc.Node) bool {
+	if declared == nil || len(declared.Keys) == 0 {
 		return profile == defaultProfile
-	case 1:
-		return profile == declared[0] && (profile == defaultProfile || builtIn[profile] == nil)
 	}
-	return false
+	return len(declared.Keys) == 1 && profile == declared.Keys[0].Name && (profile == defaultProfile || builtIn[profile] == nil)
 }
 
 // resolveCompression reads how the image's layers are compressed.

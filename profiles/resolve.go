@@ -48,8 +48,8 @@ func (p *Project) compose(t files.Tree, s *spec, sel Selection) *recipe.Recipe {
 	s = withConditions(t.Report, s, where{r.Profile, r.Platform}, p.names())
 	py, public := requirements.FindPyproject(t, s.python.Project), yamldoc.Values(s.public)
 	r.Name = resolveName(t.Report, s.name, py.Name(), p.DefaultName)
-	r.Image, r.Suffix = resolveImage(t.Report, s.image), p.resolveSuffix(t.Report, s.suffix, sel.Profile)
-	r.Tool = readReference(t.Report, s.tool, defaultTool)
+	r.Image, r.Suffix = resolveImage(t.Report, s.image), resolveSuffix(t.Report, s.suffix, sel.Profile, p.root.Get("profiles"))
+	r.Cache, r.Tool = resolveImage(t.Report, s.cache), readReference(t.Report, s.tool, defaultTool)
 	r.Compression = resolveCompression(t.Report, s.compression)
 
 	asks, bySetup := requirements.WithSetup(t, s.python.Spec, py, s.python.install)

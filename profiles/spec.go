@@ -16,6 +16,7 @@ type spec struct {
 	tool         yamldoc.String
 	compression  yamldoc.String
 	pytorchIndex yamldoc.String
+	cache        yamldoc.String // cache.repository
 	accelerator  acceleratorSpec
 	python       pythonSpec
 	base         baseSpec
@@ -66,6 +67,7 @@ func specFields(d *yamldoc.Decoder, s *spec) yamldoc.Fields {
 		"suffix":        d.String(&s.suffix, "suffix"),
 		"tool":          d.String(&s.tool, "tool"),
 		"compression":   d.String(&s.compression, "compression"),
+		"cache":         func(n *yamldoc.Node) { decodeCache(d, n, &s.cache) },
 		"pytorch_index": d.String(&s.pytorchIndex, "pytorch_index"),
 		"public":        d.Strings(&s.public, "public"),
 		"secrets":       d.Strings(&s.secrets, "secrets"),

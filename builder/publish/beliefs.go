@@ -38,7 +38,7 @@ func (b beliefs) writtenBefore(o Options) (refs []string) {
 	for _, cache := range o.OwnCaches() {
 		for _, r := range b.all {
 			if d, ok := r.Caches[registry.Tag(cache)]; ok {
-				refs = append(refs, o.repository()+"@"+d.String())
+				refs = append(refs, registry.Repository(cache)+"@"+d.String())
 				break
 			}
 		}
@@ -126,7 +126,7 @@ func (p Publisher) remember(ctx context.Context, m Made, cache digest.Digest) []
 			layers = nil // the next build makes them again
 		}
 	}
-	own := p.OwnCaches()[0]
+	own, record := p.OwnCaches()[0], cachesBeside(p.repository(), p.Profile, p.Target)[0]
 	b := m.Remote.beliefs
 	if next, changed := renewed(b.local, layers, registry.Tag(own), cache); changed {
 		_ = p.Local.Write(own, next) // a client without a state directory has none
@@ -140,8 +140,11 @@ func (p Publisher) remember(ctx context.Context, m Made, cache digest.Digest) []
 	if !changed {
 		return nil
 	}
-	if err := writeRecord(ctx, p.Registry, recordOf(own, key), key, next, image, cache); err != nil {
-		return []Unkept{{recordOf(own, key), err}}
+	if image.Config.Digest == "" && p.CacheRepository != "" {
+		return nil // a record names blobs of its own repository, and there are none
+	}
+	if err := writeRecord(ctx, p.Registry, recordOf(record, key), key, next, image, cache); err != nil {
+		return []Unkept{{recordOf(record, key), err}}
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 
 	bkclient "github.com/moby/buildkit/client"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
+	"github.com/opencontainers/go-digest"
 
 	"github.com/mlbuild/mlbuild/builder/registry"
 	"github.com/mlbuild/mlbuild/profiles/fault"
@@ -40,14 +41,35 @@ func (o Options) CheckNames() error {
 	return faults.Err()
 }
 
-// OwnCaches returns where a profile's cache lives, beside its image. A target other than the runtime writes one of its own, the first, and reads the
+// OwnCaches returns where a profile's cache lives, beside its image or in the repository of caches. A target other than the runtime writes one of its own, the first, and reads the
 // runtime's too: they share the packages.
 func (o Options) OwnCaches() []string {
-	runtime := o.repository() + ":" + ownTag + o.Profile
-	if o.Target == "" || o.Target == "runtime" {
+	if o.CacheRepository == "" {
+		return cachesBeside(o.repository(), o.Profile, o.Target)
+	}
+	return withTarget(o.CacheRepository+":"+ownTag+imageMark(o.repository())+"-"+o.Profile, o.Target)
+}
+
+// cachesBeside returns the names of a profile's caches beside its image. Records of layers have them whatever holds the caches: they name blobs of the image.
+func cachesBeside(repository, profile, target string) []string {
+	return withTarget(repository+":"+ownTag+profile, target)
+}
+
+// imageMark names an image in tags of another repository: by the last part of its repository, for people, and by a hash of the whole.
+func imageMark(repository string) string {
+	last := repository[strings.LastIndex(repository, "/")+1:]
+	return last[:min(len(last), maxMark)] + "-" + digest.FromString(repository).Encoded()[:8]
+}
+
+// maxMark bounds the name of an image in a tag, in characters; a tag has 128.
+const maxMark = 40
+
+// withTarget returns a cache's name with that of the target before it.
+func withTarget(runtime, target string) []string {
+	if target == "" || target == "runtime" {
 		return []string{runtime}
 	}
-	return []string{runtime + "-" + o.Target, runtime}
+	return []string{runtime + "-" + target, runtime}
 }
 
 // withOwn returns the caches to read: what the user names, and own ones.
@@ -75,7 +97,7 @@ func (o Options) CacheTargets() []Cache {
 
 // reached adds to the attributes of an own cache how the daemon reaches its registry, which is the image's.
 func (o Options) reached(attrs map[string]string) map[string]string {
-	if len(o.Insecure()) > 0 {
+	if len(o.Insecure()) > 0 && registry.Host(o.OwnCaches()[0]) == registry.Host(o.repository()) {
 		attrs[insecureAttr] = "true"
 	}
 	return attrs

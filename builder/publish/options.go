@@ -22,13 +22,15 @@ type Options struct {
 	Outputs     []Output
 	Compression recipe.Compression // of the layers; "" = zstd
 	Annotations []recipe.Pair
-	Epoch       time.Time   // the image's creation time
-	CacheFrom   []Cache     // beside the profile's own cache
-	CacheTo     []Cache     // in place of the profile's own cache
-	NoOwnCache  bool        // neither import nor export the cache beside the image
-	Keys        []trust.Key // whose records of layers are believed; the first that signs writes one
-	Again       bool        // some steps run again, whatever is known of their results
-	Written     *Written    // notes what of the outputs cannot be written; nil = nothing does
+	Epoch       time.Time // the image's creation time
+	CacheFrom   []Cache   // beside the profile's own cache
+	CacheTo     []Cache   // in place of the profile's own cache
+	// CacheRepository holds the profile's own caches, without a tag; "" = they are beside the image.
+	CacheRepository string
+	NoOwnCache      bool        // neither import nor export the cache beside the image
+	Keys            []trust.Key // whose records of layers are believed; the first that signs writes one
+	Again           bool        // some steps run again, whatever is known of their results
+	Written         *Written    // notes what of the outputs cannot be written; nil = nothing does
 }
 
 // zstd is the codec of layers unless another is wanted.

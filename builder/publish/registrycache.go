@@ -222,7 +222,7 @@ func (p Publisher) locate(ctx context.Context, layers []*pb.Definition, manifest
 	if manifest == "" {
 		return nil
 	}
-	own := []Cache{{Type: registryCache, Attrs: p.reached(map[string]string{"ref": p.repository() + "@" + manifest.String()})}}
+	own := []Cache{{Type: registryCache, Attrs: p.reached(map[string]string{"ref": registry.Repository(p.OwnCaches()[0]) + "@" + manifest.String()})}}
 	_, err := p.Run(ctx, Run{}, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
 		return solveLayers(ctx, gw, layers, own)
 	})

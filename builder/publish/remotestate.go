@@ -104,7 +104,7 @@ func readBeliefs(ctx context.Context, r *registry.Client, o Options, local trust
 		return b
 	}
 	own, signs := signer(o.Keys)
-	for i, cache := range o.OwnCaches() {
+	for i, cache := range cachesBeside(o.repository(), o.Profile, o.Target) {
 		for _, k := range o.Keys {
 			_, data, err := r.Manifest(ctx, recordOf(cache, k))
 			if err != nil {

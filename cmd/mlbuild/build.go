@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/distribution/reference"
 	"github.com/spf13/cobra"
 
 	"github.com/mlbuild/mlbuild/builder"
@@ -21,6 +22,7 @@ type buildFlags struct {
 	cacheTo      []string
 	noCache      []string
 	noOwnCache   bool
+	cacheRepo    string
 	trustKeys    []string
 	locked       bool
 	checks       string
@@ -75,6 +77,7 @@ func (b *buildFlags) add(cmd *cobra.Command) {
 	b.inputs.add(cmd)
 	f.StringArrayVar(&b.cacheFrom, "cache-from", nil, "`cache` to read beside the profile's own: a reference, or type=…,key=value")
 	f.StringArrayVar(&b.cacheTo, "cache-to", nil, "`cache` to write in place of the profile's own")
+	f.StringVar(&b.cacheRepo, "cache-repo", "", "`repository` for the caches that mlbuild keeps, in place of the image's (default the project's cache.repository)")
 	f.BoolVar(&b.noOwnCache, "no-own-cache", false, "neither read nor write the cache that mlbuild keeps beside the image")
 	f.StringArrayVar(&b.trustKeys, "trust-key", nil, "Ed25519 key `file` (PEM): layers that it has signed are taken from the registry, a private key signs (default $MLBUILD_TRUST_KEY)")
 	f.StringSliceVar(&b.noCache, "no-cache", nil, "run every step again, or those of the `stages` alone: --no-cache=resolve,wheels")
@@ -164,6 +167,8 @@ func (b *buildFlags) wants(ctx context.Context, e *env, variants []builder.Varia
 	collect(err)
 	w.cacheTo, err = parseCaches(e, "--cache-to", b.cacheTo)
 	collect(err)
+	w.cacheRepo, err = b.parseCacheRepo()
+	collect(err)
 	w.onError, err = b.parseOnError(e)
 	collect(err)
 	collect(b.checkFiles(out, len(variants)))
@@ -171,6 +176,25 @@ func (b *buildFlags) wants(ctx context.Context, e *env, variants []builder.Varia
 		collect(fault.New(fault.Usage, "--json and an archive cannot share stdout").Hint("name a file: dest=image.tar"))
 	}
 	return out, w, faults.Err()
+}
+
+// parseCacheRepo reads --cache-repo.
+func (b *buildFlags) parseCacheRepo() (string, error) {
+	if b.cacheRepo == "" {
+		return "", nil
+	}
+	named, err := reference.ParseNormalizedNamed(b.cacheRepo)
+	switch {
+	case err != nil:
+		return "", fault.New(fault.Ref, "--cache-repo %s is no repository: %w", b.cacheRepo, err).Hint("for example --cache-repo registry.example.com/team/cache")
+	case !reference.IsNameOnly(named):
+		return "", fault.New(fault.Ref, "--cache-repo %s has a tag or a digest; mlbuild tags each profile's cache itself", b.cacheRepo).Hint("--cache-repo %s", named.Name())
+	case b.noOwnCache:
+		return "", fault.New(fault.Usage, "--cache-repo and --no-own-cache exclude each other")
+	case len(b.cacheTo) > 0:
+		return "", fault.New(fault.Usage, "--cache-repo and --cache-to exclude each other").Hint("--cache-to writes a cache in place of those that mlbuild keeps")
+	}
+	return named.Name(), nil
 }
 
 // checkFiles refuses files that cannot be written, and those that would say nothing.

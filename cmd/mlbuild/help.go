@@ -34,7 +34,7 @@ var flagGroups = []flagGroup{
 	{"Output flags", []string{"tag", "index", "push", "load", "output", "compression", "metadata-file", "iidfile", "image-refs", "json", "diff"}},
 	{"Check flags", []string{"checks", "atomic", "if-tag-unchanged", "keep-failed", "attest-checks", "checks-report", "ci-report", "service", "skip", "lacking", "timeout", "memory"}},
 	{"Step flags", []string{"secret", "ssh", "network", "on-error"}},
-	{"Cache flags", []string{"no-cache", "cache-from", "cache-to", "no-own-cache", "trust-key"}},
+	{"Cache flags", []string{"no-cache", "cache-from", "cache-to", "cache-repo", "no-own-cache", "trust-key"}},
 	{"Completion flags", []string{"no-descriptions"}},
 	{"Daemon flags", append([]string{"addr", "no-start", "daemon-config", "ca-cert", "registry-login"}, connectionFlags...)},
 	{"General flags", []string{"directory", "progress", "quiet", "debug", "version", "help"}},

@@ -58,6 +58,7 @@ type wanted struct {
 	cacheFrom   []builder.Cache
 	cacheTo     []builder.Cache
 	noOwnCache  bool
+	cacheRepo   string
 	trustKeys   []trust.Key
 	onError     *builder.OnError
 }
@@ -100,7 +101,7 @@ func (r *runFlags) prepare(ctx context.Context, e *env, cmd *cobra.Command, args
 	s.request = builder.Request{
 		Dir: p.dir, State: clientState(e), Variants: p.variants, BuildLock: p.systemLock, Target: w.target, Outputs: w.outputs, NoCache: w.noCache, Locked: w.locked,
 		Checks: w.checks, Gates: w.gates, Attest: w.attest, Index: w.index,
-		Compression: w.compression, CacheFrom: w.cacheFrom, CacheTo: w.cacheTo, NoOwnCache: w.noOwnCache, TrustKeys: w.trustKeys,
+		Compression: w.compression, CacheFrom: w.cacheFrom, CacheTo: w.cacheTo, NoOwnCache: w.noOwnCache, CacheRepo: w.cacheRepo, TrustKeys: w.trustKeys,
 		Tagged: c.tagged, KnownHosts: given.knownHosts, Secrets: given.secrets, SSH: given.ssh, CA: ca, Proxy: e.proxy(), Auth: auth, AuthHosts: mirrors,
 		Epoch: created, Note: s.note,
 	}

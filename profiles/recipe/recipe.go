@@ -41,6 +41,7 @@ type Recipe struct {
 	Prune       Pruning      `json:"prune,omitzero"`     // what is left out of the packages
 	Bytecode    bool         `json:"bytecode,omitempty"` // packages and the project's files are compiled, in layers of their own
 	Compression Compression  `json:"compression"`        // of the image's new layers
+	Cache       string       `json:"cache,omitempty"`    // repository of the caches that are kept between builds, without a tag; "" = beside the image
 	Secrets     []string     `json:"secrets,omitempty"`  // ids of the secrets that the build needs or the project declares, sorted
 	Notes       []string     `json:"notes,omitempty"`    // what a user should know; nothing is wrong
 	Unfit       fault.List   `json:"-"`                  // what is wrong with the image as it would run: no build makes it, unless it is told to
