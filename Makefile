@@ -89,6 +89,7 @@ test-race: helper
 .PHONY: test-integration
 test-integration: build testbed-deps $(BIN)/scan ## all tests, on a real buildkitd and a real registry
 	$(race) -timeout $(INTEGRATION_TIMEOUT) ./builder/...
+	cd $(TOOLS)/release && go test ./...
 	go test $(TEST_FLAGS) -timeout $(INTEGRATION_TIMEOUT) ./cmd/... ./llb/... $$(go list ./integration/... | grep -v /integration$$)
 	half=0; go test -timeout $(INTEGRATION_TIMEOUT) -run '$(HALF)' ./integration & \
 	go test -timeout $(INTEGRATION_TIMEOUT) -skip '$(HALF)' ./integration || half=$$?; \
@@ -96,6 +97,11 @@ test-integration: build testbed-deps $(BIN)/scan ## all tests, on a real buildki
 
 # The systems on which mlbuild uses a daemon elsewhere.
 CLIENTS := darwin/amd64 darwin/arm64 windows/amd64
+
+.PHONY: release
+release: helper ## archives, packages, a Homebrew formula and sums of this commit in dist/, the same bytes each time (VERSION=1.2.3)
+	cd $(TOOLS)/release && $(gobuild) -o $(CURDIR)/$(BIN)/release .
+	$(BIN)/release -root . -out dist -version "$(patsubst v%,%,$(VERSION))" -commit "$(COMMIT)" -epoch "$$(git log -1 --format=%ct)"
 
 .PHONY: cross
 cross: helper ## compile mlbuild for macOS and Windows, and keep nothing
