@@ -59,6 +59,9 @@ func chosenPython(t files.Tree, s, suite yamldoc.String, py *requirements.Pyproj
 	if written := runtimeTxt(t); written.Set {
 		return recipe.Python{Version: minorPython(t.Report, written), From: written.At.File}
 	}
+	if written := requirements.PythonOf(t, py); written.Set && !suite.Set {
+		return recipe.Python{Version: minorPython(t.Report, written), From: written.At.File}
+	}
 	if v := compat.DebianReleases[suite.Value].Python; v != "" {
 		return recipe.Python{Version: v, From: "base.suite"}
 	}

@@ -49,6 +49,8 @@ func NewSurvey(fsys fs.FS, directory string) scaffold.Survey {
 		Python:  resolvePython(t, yamldoc.String{}, yamldoc.String{}, py).Version,
 		Ignored: ignore.ByUser, Beside: func(dir string) bool { return slices.Contains(notAppDirs, dir) },
 	}
+	s.Input, s.Setup = requirements.InputOf(t, py), requirements.IsSetupAlone(t, py)
+	s.Conda = requirements.CondaPackages(t, s.Input)
 	if scripts := recipe.SortedKeys(py.Scripts()); len(scripts) == 1 {
 		s.Script, s.Function = scripts[0], py.Scripts()[scripts[0]]
 	}
@@ -70,7 +72,7 @@ func withoutFile(found scaffold.Suggestion) *yamldoc.Node {
 	if found.Origin != "" { // it says more than the project's own files
 		return root.Without("version", "name")
 	}
-	python := root.Get("python").Without("version", "requirements", "project")
+	python := root.Get("python").Without("version", "requirements", "packages", "project")
 	root = root.Without("version", "name", "python")
 	if len(python.Keys) > 0 {
 		root.Keys = append(root.Keys, yamldoc.Entry{Name: "python", Value: python})

@@ -28,6 +28,10 @@ func Choose(t files.Tree, p Spec, py *Pyproject, file string) Spec {
 	case py.HasProject():
 		noteOtherTools(t, p, py.path)
 		p.Project = here(fault.Position{})
+	case InputOf(t, py) != "":
+		name := InputOf(t, py)
+		t.Notef("%s is read as a requirements file", name)
+		p.requirements = []yamldoc.String{{Value: name, Set: true}}
 	default:
 		t.Add(nothingToBuildFrom(t, p.At, file))
 	}

@@ -69,7 +69,7 @@ func (q *reader) file(files []recipe.File, f include, chain []string) []recipe.F
 		return files
 	}
 	top := len(chain) == 0
-	if i := slices.IndexFunc(files, func(g recipe.File) bool { return g.Path == clean }); i >= 0 {
+	if i := slices.IndexFunc(files, func(g recipe.File) bool { return g.Path == clean || g.Path == clean+".txt" }); i >= 0 {
 		files[i].Top, files[i].Limits = files[i].Top || top, files[i].Limits && f.limits
 		return files
 	}
@@ -83,8 +83,9 @@ func (q *reader) file(files []recipe.File, f include, chain []string) []recipe.F
 			Hint("save it as UTF-8"))
 		return files
 	}
-	text := q.withoutEditable(clean, q.takeIndexes(clean, string(data)))
-	files = append(files, recipe.File{Path: clean, Data: text, Top: top, Limits: f.limits})
+	as, written := q.asRequirements(clean, data)
+	text := q.withoutEditable(clean, q.takeIndexes(clean, written))
+	files = append(files, recipe.File{Path: as, Data: text, Top: top, Limits: f.limits})
 	for _, next := range q.lines(clean, text, f.limits) {
 		if !path.IsAbs(next.Value) && !strings.Contains(next.Value, "://") {
 			next.Value = path.Join(path.Dir(clean), next.Value)

@@ -41,7 +41,7 @@ func Suggest(fsys fs.FS, survey Survey) Suggestion {
 		Ignore: IgnoreFile(fsys), Notes: slices.Concat(s.notes, s.lacks), Copy: p.copy, Command: s.command, From: s.from, Found: s.notes, Lacks: s.lacks,
 	}
 	if s.installed { // the wheel has the code
-		requirements += ", install: true"
+		requirements = strings.TrimPrefix(strings.TrimSuffix(requirements, "install: true")+", install: true", ", ")
 		found.Copy = slices.DeleteFunc(slices.Clone(p.copy), func(name string) bool { return slices.Contains(p.Copy, name) })
 	}
 	found.System, found.For = systemPackages(p.has)
@@ -60,11 +60,12 @@ func requirementsOf(p *project) (key, note string) {
 		return "requirements: [requirements.txt]", ""
 	case p.PyProject:
 		return "project: .", ""
-	}
-	for _, name := range []string{"environment.yml", "environment.yaml"} {
-		if p.exists(name) {
-			return "requirements: []", name + " is conda's, which installs no packages here: name those of its list pip, and the others by their names on the index, in requirements.txt"
-		}
+	case p.Conda != nil:
+		return "packages: " + List(p.Conda), p.Input + " is conda's, whose packages have other names, versions and builds: look at each of python.packages"
+	case p.Input != "":
+		return "requirements: [" + p.Input + "]", ""
+	case p.Setup:
+		return "install: true", ""
 	}
 	return "requirements: []", "there is no requirements.txt: name the packages in python.packages or a file in python.requirements"
 }

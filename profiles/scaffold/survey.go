@@ -13,6 +13,10 @@ type Survey struct {
 	Function     string             // what the script calls, "module:function"
 	Builds       bool               // the project says how it is built
 
+	Input string   // the file of another tool that is read as a requirements file, "" = none
+	Conda []string // the packages of an environment of conda's, by their probable names on the index; nil = it has none
+	Setup bool     // only a setup.py says what the project requires
+
 	Ignored func(name string) bool // reports whether .dockerignore, or what no image needs, leaves a path out
 	Beside  func(dir string) bool  // reports whether a directory's name is of one that lies beside an app: tests, docs, …
 }
