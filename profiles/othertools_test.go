@@ -84,7 +84,7 @@ func TestFilesAsRequirements(t *testing.T) {
 			}
 		})
 	}
-	_, err := asked(t, memory{"main.py": "", "environment.yml": "dependencies:\n  - numpy=1.26\n  - pytorch::pytorch\n  - pip: [flask]\n"})
+	_, err := asked(t, memory{"main.py": "", "environment.yml": "dependencies:\n  - numpy=1.26\n  - pytorch::pytorch\n  - ffmpeg\n  - pip: [flask]\n"})
 	if hints := hintsOf(err); err == nil || !strings.Contains(hints, "by their names: numpy==1.26.*, torch") || !strings.Contains(hints, "mlbuild init") || !strings.Contains(err.Error(), "environment.yml:2") {
 		t.Errorf("%v: %s", err, hints)
 	}

@@ -62,7 +62,13 @@ func readPackages(s said, at place, c dockerfile.Command, words []string) (next 
 		}
 		return s, true
 	case "pipenv":
-		return leave(s, c.Line, c.Text, "a Pipfile is not read: pipenv requirements > requirements.txt"), true
+		for _, name := range []string{"Pipfile.lock", "Pipfile"} {
+			if isFile(at.project, name) {
+				s.python.files, s.fed = appendNew(s.python.files, name), appendNew(s.fed, "Pipfile", "Pipfile.lock")
+				return s, true
+			}
+		}
+		return leave(s, c.Line, c.Text, "there is no Pipfile in the project: name the packages in python.packages"), true
 	}
 	return readProject(s, at, rest), true
 }

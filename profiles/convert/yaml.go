@@ -140,6 +140,8 @@ func inputs(q Question) string {
 		return "requirements: [requirements.txt]"
 	case q.Survey.PyProject:
 		return "project: ."
+	case q.Survey.Input != "" && q.Survey.Conda == nil:
+		return "requirements: [" + q.Survey.Input + "]"
 	}
 	return "requirements: []"
 }

@@ -280,12 +280,16 @@ func (q *reader) condaFile(name string, data []byte) []string {
 		if first.Line == 0 {
 			first = item.At
 		}
-		of, write = append(of, item.Text), append(write, ofIndex(m[1], m[2], m[3]))
+		of = append(of, item.Text)
+		if there := ofIndex(m[1], m[2], m[3]); there != "" {
+			write = append(write, there)
+		}
 	}
 	if len(of) > 0 {
 		q.Specf(first, "%s names packages of conda's, which has its own names, versions and builds, and mlbuild installs those of the index: %s", name, strings.Join(of, ", ")).
 			Hint("write in its list pip, or in requirements.txt, what they are called there; by their names: %s", strings.Join(write, ", ")).
-			Hint("mlbuild init writes them as python.packages, to be looked at")
+			Hint("programs and libraries of the system (ffmpeg, graphviz) are Debian's: system.runtime; compilers: system.build; CUDA comes with the wheels of the profile gpu").
+			Hint("mlbuild init writes the packages as python.packages, to be looked at")
 	}
 	return lines
 }
@@ -298,9 +302,11 @@ func joined(line, more string) string {
 	return line + "\n" + more
 }
 
-// conda's names that are others on the index; "" = it has none, because wheels bring it.
+// condaNames are packages of conda's that have other names on the index; "" = none: wheels bring it, or it is a program or a library of the system.
 var condaNames = map[string]string{
 	"pytorch": "torch", "pytorch-cuda": "", "cudatoolkit": "", "cuda-toolkit": "", "cudnn": "", "cpuonly": "", "opencv": "opencv-python-headless", "py-opencv": "opencv-python-headless", "tensorflow-gpu": "tensorflow", "py-xgboost": "xgboost",
+	"nccl": "", "cuda-nvcc": "", "mkl": "", "blas": "", "libblas": "", "compilers": "", "cxx-compiler": "", "c-compiler": "", "gxx_linux-64": "", "gcc_linux-64": "", "gxx": "", "gcc": "", "make": "", "cmake": "", "ninja": "", "git": "",
+	"ffmpeg": "", "graphviz": "", "libsndfile": "", "nodejs": "", "openjdk": "", "r-base": "", "libgcc": "", "libstdcxx-ng": "", "zlib": "", "swig": "", "tesseract": "", "poppler": "",
 	"msgpack-python": "msgpack", "matplotlib-base": "matplotlib", "dask-core": "dask", "faiss-gpu": "faiss-cpu",
 }
 

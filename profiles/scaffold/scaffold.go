@@ -61,7 +61,7 @@ func requirementsOf(p *project) (key, note string) {
 	case p.PyProject:
 		return "project: .", ""
 	case p.Conda != nil:
-		return "packages: " + List(p.Conda), p.Input + " is conda's, whose packages have other names, versions and builds: look at each of python.packages"
+		return "packages: " + List(p.Conda), p.Input + " is conda's, whose packages have other names, versions and builds: look at each of python.packages; programs and libraries (ffmpeg, graphviz) are Debian's, in system.runtime"
 	case p.Input != "":
 		return "requirements: [" + p.Input + "]", ""
 	case p.Setup:
