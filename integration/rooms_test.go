@@ -21,7 +21,7 @@ var updateDocs = flag.Bool("update-docs", false, "rewrite the parts of docs/arch
 // left out; what goes against the reading order "cmd → builder → llb → profiles" cannot be written down here at all.
 var rooms = []string{
 	"profiles/lazyregexp", "profiles/fault", "profiles/tomltext", "profiles/yamldoc", "profiles/pypi", "profiles/recipe", "profiles/buildlock", "profiles/pylock",
-	"profiles/compat", "profiles/projectdir", "profiles/files", "profiles/imports", "profiles/requirements", "profiles/scaffold", "profiles/dockerfile", "profiles/convert", "profiles",
+	"profiles/compat", "profiles/projectdir", "profiles/files", "profiles/imports", "profiles/requirements", "profiles/schema", "profiles/scaffold", "profiles/dockerfile", "profiles/convert", "profiles",
 
 	"llb/counts", "llb/scripts", "llb/account", "llb/wheel", "llb/wheel/wheeltest", "llb/deb", "llb/deb/debtest", "llb/deb/state", "llb/deb/script", "llb/deb/ldcache", "llb/step", "llb/step/runner",
 	"llb/check", "llb/check/loader", "llb/check/loader/elftest", "llb/check/packages", "llb/check/service",

@@ -448,3 +448,21 @@ func TestOlderPlan(t *testing.T) {
 		}
 	}
 }
+
+// TestDocumentsOfEveryCommand: each command that has --json stands on the page of the documents.
+func TestDocumentsOfEveryCommand(t *testing.T) {
+	e, _, _ := testEnv()
+	everyCommand(newRoot(e, &generalFlags{}), func(cmd *cobra.Command) {
+		described := func() bool {
+			for _, d := range documents {
+				if strings.Contains(d.command, cmd.CommandPath()+" ") {
+					return true
+				}
+			}
+			return false
+		}
+		if cmd.HasParent() && cmd.Flags().Lookup("json") != nil && !described() {
+			t.Errorf("%s --json prints a document that documents does not name", cmd.CommandPath())
+		}
+	})
+}

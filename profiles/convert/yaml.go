@@ -12,6 +12,7 @@ import (
 	"github.com/mlbuild/mlbuild/profiles/dockerfile"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/scaffold"
+	"github.com/mlbuild/mlbuild/profiles/schema"
 )
 
 // projectFile writes mlbuild.yaml.
@@ -21,7 +22,7 @@ func projectFile(s said, q Question, target int) string {
 	if stage.Name != "" {
 		from += ", stage " + stage.Name
 	}
-	lines := []string{"# From " + from + ". What could not be taken over stands at the end.", "version: 1", "name: " + scaffold.Word(q.Survey.Name)}
+	lines := []string{schema.Modeline, "# From " + from + ". What could not be taken over stands at the end.", "version: 1", "name: " + scaffold.Word(q.Survey.Name)}
 	body := slices.Concat(baseLines(s), pythonLines(s, q), systemLines(s), userLines(s), modelLines(s), pruneLines(s), appLines(s, q), stageLines(s), profileLines(s))
 	text := strings.Join(body, "\n")
 	lines = slices.Concat(lines, argLines(s, text), body, leftLines(s, q.File.Name))

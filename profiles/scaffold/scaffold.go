@@ -9,6 +9,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
+	"github.com/mlbuild/mlbuild/profiles/schema"
 )
 
 // Suggestion is a project file and a .dockerignore for a project that has none. A build without a project file is a build with these.
@@ -85,6 +86,7 @@ func trainCommand(p *project, s service, copied []string) []string {
 func projectFile(p *project, s service, found Suggestion, requirements string, train []string) string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	line(schema.Modeline)
 	line("version: 1")
 	line("name: %s", Word(p.Name))
 	line("# image: registry.example.com/team/%s   # then: mlbuild --tag 1.2 --push", p.Name)

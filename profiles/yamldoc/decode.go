@@ -37,7 +37,8 @@ func Values(list []String) []string {
 // Decoder reads nodes into Go values. It reports every fault and goes on. A field without a value is left alone.
 type Decoder struct {
 	Report *Report
-	Args   map[string]string // the values of build arguments, by which ${NAME} is replaced
+	Args   map[string]string   // the values of build arguments, by which ${NAME} is replaced
+	Seen   func(*Node, Fields) // is told of every mapping with the keys that it may have, for the schema; nil = nobody is
 }
 
 // Fields says which keys a mapping may have and what reads each.
@@ -51,6 +52,9 @@ func (d *Decoder) Mapping(n *Node, what string, f Fields) {
 	if n.Kind != Mapping {
 		d.Wrong(n, what, "a mapping")
 		return
+	}
+	if d.Seen != nil {
+		d.Seen(n, f)
 	}
 	for _, e := range n.Keys {
 		read, known := f[e.Name]
