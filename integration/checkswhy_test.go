@@ -21,7 +21,7 @@ func TestImagesThatCannotStart(t *testing.T) {
 		says  []string
 		cure  func(p *project)
 	}{
-		{"nobody knows what it runs", map[string]string{"requirements.txt": "starlette\n", "app/__init__.py": "", "app/main.py": "from starlette.applications import Starlette\napp = Starlette()\n", "mlbuild.yaml": ""},
+		{"nobody knows what it runs", map[string]string{"requirements.txt": "starlette\n", "app/__init__.py": "", "app/main.py": "import starlette\n", "mlbuild.yaml": ""},
 			[]string{"what the image is to run is not known", "mlbuild init"},
 			func(p *project) {
 				p.write("mlbuild.yaml", head+"app: {copy: [app], command: [python, -m, app.main]}\n")
