@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mlbuild/mlbuild/llb/counts"
 	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/convert"
 	"github.com/mlbuild/mlbuild/profiles/fault"
@@ -82,5 +83,6 @@ func report(e *env, name string, r convert.Result) {
 	for _, f := range r.Findings {
 		e.note("%s:%d: %s: %s", name, f.Line, f.Rule, f.Message)
 	}
-	e.note("%d lines were not taken over, %d things to mend in %s; how large the image is nobody knows before its packages are locked: mlbuild lock, then mlbuild plan", len(r.Left), len(r.Findings), name)
+	e.note("%s: %s not taken over, %s; how large the image is nobody knows before its packages are locked: mlbuild lock, then mlbuild plan", name,
+		counts.Plural(len(r.Left), "line"), counts.Plural(len(r.Findings), "finding"))
 }
