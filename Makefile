@@ -99,12 +99,13 @@ test-integration: build testbed-deps $(BIN)/scan ## all tests, on a real buildki
 CLIENTS := darwin/amd64 darwin/arm64 windows/amd64
 
 .PHONY: release
-release: helper ## archives, packages, a Homebrew formula and sums of this commit in dist/, the same bytes each time (VERSION=1.2.3)
+release: helper ## archives, packages, a Homebrew formula and sums of this commit in dist/, the same bytes each time (VERSION=1.2.3; ONLY=linux/amd64,darwin/arm64: these alone)
 	cd $(TOOLS)/release && $(gobuild) -o $(CURDIR)/$(BIN)/release .
-	$(BIN)/release -root . -out dist -version "$(patsubst v%,%,$(VERSION))" -commit "$(COMMIT)" -epoch "$$(git log -1 --format=%ct)"
+	$(BIN)/release -root . -out dist -version "$(patsubst v%,%,$(VERSION))" -commit "$(COMMIT)" -epoch "$$(git log -1 --format=%ct)" -only "$(ONLY)"
 
 .PHONY: cross
-cross: helper ## compile mlbuild for macOS and Windows, and keep nothing
+cross: helper ## compile mlbuild for macOS and Windows, and what writes its man pages, and keep nothing
+	$(gobuild) -tags man -o /dev/null ./cmd/mlbuild
 	for system in $(CLIENTS); do GOOS=$${system%/*} GOARCH=$${system#*/} $(gobuild) -o /dev/null ./cmd/mlbuild; done
 
 .PHONY: lint

@@ -24,7 +24,9 @@ var formulaText = template.Must(template.New("formula").Parse(`class Mlbuild < F
   end
 {{end}}
   def install
-    bin.install "mlbuild"
+    libexec.install Dir["{mlbuild,buildkitd}"]
+    bin.install_symlink libexec/"mlbuild"
+    man1.install Dir["man/man1/*.1"]
     bash_completion.install "completions/mlbuild.bash" => "mlbuild"
     zsh_completion.install "completions/_mlbuild"
     fish_completion.install "completions/mlbuild.fish"

@@ -1,12 +1,13 @@
 // Release makes the archives, packages and sums of a release from the tree, the same bytes every time:
 //
-//	release -root ROOT -out DIR -version 1.2.3 -commit SHA -epoch SECONDS
+//	release -root ROOT -out DIR -version 1.2.3 -commit SHA -epoch SECONDS [-only linux/amd64,darwin/arm64]
 //
-// For each platform an archive with mlbuild, the licence, the readme and the shells' completions; those for Linux have the buildkitd that mlbuild starts, too. For Linux also a .deb and an .rpm, and for
+// For each platform an archive with mlbuild, the licence, the readme, the man pages and the shells' completions, and a bill of materials; those for Linux have the buildkitd that mlbuild starts, too. For Linux also a .deb and an .rpm, and for
 // Homebrew a formula with the archives' sums. sha256sums names every file.
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -18,6 +19,7 @@ import (
 type release struct {
 	root, out, version, commit string
 	epoch                      time.Time // of every file
+	platforms                  []platform
 }
 
 func main() {
@@ -27,8 +29,9 @@ func main() {
 	flag.StringVar(&r.version, "version", "", "`version`, without a v")
 	flag.StringVar(&r.commit, "commit", "", "`commit` of the tree")
 	flag.Int64Var(&epoch, "epoch", 0, "time of every file, in `seconds` since 1970")
+	only := flag.String("only", "", "`platforms` to release, separated by commas, in place of all")
 	flag.Parse()
-	r.epoch = time.Unix(epoch, 0).UTC()
+	r.epoch, r.platforms = time.Unix(epoch, 0).UTC(), chosen(*only)
 	if err := r.make(); err != nil {
 		fmt.Fprintln(os.Stderr, "release:", err)
 		os.Exit(1)
@@ -37,6 +40,9 @@ func main() {
 
 // make makes everything in an empty directory.
 func (r release) make() error {
+	if len(r.platforms) == 0 {
+		return errors.New("-only names no platform that there are programs for")
+	}
 	if err := os.RemoveAll(r.out); err != nil {
 		return err
 	}
@@ -52,7 +58,7 @@ func (r release) make() error {
 	if err != nil {
 		return err
 	}
-	for _, p := range platforms {
+	for _, p := range r.platforms {
 		files, err := r.programs(work, p)
 		if err != nil {
 			return err
@@ -62,14 +68,19 @@ func (r release) make() error {
 		if err := writeArchive(filepath.Join(r.out, name), r.epoch, append(files, shared...)); err != nil {
 			return err
 		}
+		if err := r.bill(p, files); err != nil {
+			return err
+		}
 		if p.os == "linux" {
 			if err := r.packages(p, append(files, shared...)); err != nil {
 				return err
 			}
 		}
 	}
-	if err := r.formula(); err != nil {
-		return err
+	if len(r.platforms) == len(platforms) { // the formula names archives of several
+		if err := r.formula(); err != nil {
+			return err
+		}
 	}
 	return writeSums(r.out)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/goreleaser/nfpm/v2"
@@ -20,7 +21,7 @@ func (r release) packages(p platform, all []file) error {
 		if err != nil {
 			return err
 		}
-		info := nfpm.WithDefaults(r.info(p, all))
+		info := nfpm.WithDefaults(r.info(format, p, all))
 		if err := nfpm.PrepareForPackager(info, format); err != nil {
 			return err
 		}
@@ -41,15 +42,16 @@ func writePackage(to string, packager nfpm.Packager, info *nfpm.Info) (err error
 }
 
 // info is what a package says of itself, and its files.
-func (r release) info(p platform, all []file) *nfpm.Info {
+func (r release) info(format string, p platform, all []file) *nfpm.Info {
 	info := &nfpm.Info{
-		Name: "mlbuild", Arch: p.arch, Platform: "linux", Version: r.version, Section: "devel", Priority: "optional", License: "Apache-2.0", MTime: r.epoch,
-		Maintainer: "The mlbuild authors <mlbuild@users.noreply.github.com>", Homepage: "https://github.com/mlbuild/mlbuild",
+		Name: "mlbuild", Arch: p.arch, Platform: "linux", Version: packageVersion(r.version), Section: "devel", Priority: "optional", License: license, MTime: r.epoch,
+		Maintainer: "The mlbuild authors <mlbuild@users.noreply.github.com>", Homepage: homepage,
 		Description: "Build container images of Python projects, one layer for each wheel\nWithout a Dockerfile, on BuildKit, for CPU and for CUDA.",
 	}
+	info.RPM.BuildHost = "localhost" // in place of this machine's name
 	info.Overridables.Recommends = []string{"runc", "ca-certificates"}
 	for _, f := range all {
-		if to := installed(f.name); to != "" {
+		if to := installed(format, f.name); to != "" {
 			info.Overridables.Contents = append(info.Overridables.Contents, &files.Content{
 				Source: f.path, Destination: to, FileInfo: &files.ContentFileInfo{Owner: "root", Group: "root", Mode: f.mode, MTime: r.epoch},
 			})
@@ -61,18 +63,34 @@ func (r release) info(p platform, all []file) *nfpm.Info {
 	return info
 }
 
-// installed is where a package has a file of the archive, "" for nowhere.
-func installed(name string) string {
+// afterTag is what git describe appends to the tag of an earlier commit: how many commits later this one is, and its hash.
+var afterTag = regexp.MustCompile(`-([0-9]+)-(g[0-9a-f]+)`)
+
+// packageVersion is a version that packages order right: a commit after a tag stands behind that release, one of a tree without tags (a bare hash) before all releases.
+func packageVersion(version string) string {
+	if strings.Contains(version, ".") {
+		return afterTag.ReplaceAllString(version, "+$1.$2")
+	}
+	return "0.0.0-git." + version
+}
+
+// installed is where a package of a format has a file of the archive, "" for nowhere.
+func installed(format, name string) string {
 	switch {
 	case name == "mlbuild" || name == "buildkitd":
 		return "/usr/lib/mlbuild/" + name
 	case strings.HasPrefix(name, "completions/"):
 		for _, s := range shells {
 			if s.file == name {
-				return s.installed
+				if format == "rpm" {
+					return s.rpm
+				}
+				return s.deb
 			}
 		}
 		return ""
+	case strings.HasPrefix(name, "man/"):
+		return "/usr/share/" + name
 	}
 	return "/usr/share/doc/mlbuild/" + name
 }

@@ -5,6 +5,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -12,6 +15,20 @@ import (
 type platform struct{ os, arch string }
 
 var platforms = []platform{{"linux", "amd64"}, {"linux", "arm64"}, {"darwin", "amd64"}, {"darwin", "arm64"}, {"windows", "amd64"}, {"windows", "arm64"}}
+
+// chosen are the platforms of a list "os/arch,os/arch", all for an empty one.
+func chosen(list string) []platform {
+	if list == "" {
+		return platforms
+	}
+	var some []platform
+	for _, p := range platforms {
+		if slices.Contains(strings.Split(list, ","), p.os+"/"+p.arch) {
+			some = append(some, p)
+		}
+	}
+	return some
+}
 
 // archiveName is the file of a platform's archive.
 func (r release) archiveName(p platform) string {
@@ -31,7 +48,7 @@ func (r release) programs(work string, p platform) ([]file, error) {
 	dir := filepath.Join(work, p.os+"-"+p.arch)
 	mlbuild := filepath.Join(dir, name)
 	flags := fmt.Sprintf("-s -w -buildid= -X main.linked=%s -X main.linkedCommit=%s", r.version, r.commit)
-	if err := goBuild(r.root, p, mlbuild, flags, "./cmd/mlbuild"); err != nil {
+	if err := goBuild(r.root, p, mlbuild, flags, "", "./cmd/mlbuild"); err != nil {
 		return nil, err
 	}
 	all := []file{{name, mlbuild, 0o755}}
@@ -44,15 +61,15 @@ func (r release) programs(work string, p platform) ([]file, error) {
 		return nil, err
 	}
 	flags = "-s -w -buildid= -X github.com/moby/buildkit/version.Version=" + strings.TrimSpace(string(version))
-	if err := goBuild(tools, p, buildkitd, flags, "github.com/moby/buildkit/cmd/buildkitd"); err != nil {
+	if err := goBuild(tools, p, buildkitd, flags, "", "github.com/moby/buildkit/cmd/buildkitd"); err != nil {
 		return nil, err
 	}
 	return append(all, file{"buildkitd", buildkitd, 0o755}), nil
 }
 
 // goBuild builds a program for a platform, with no trace of where and when.
-func goBuild(dir string, p platform, out, flags, pkg string) error {
-	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", flags, "-o", out, pkg)
+func goBuild(dir string, p platform, out, flags, tags, pkg string) error {
+	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-tags", tags, "-ldflags", flags, "-o", out, pkg)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "GOOS="+p.os, "GOARCH="+p.arch, "GOAMD64=v1", "GOARM64=v8.0", "CGO_ENABLED=0", "GOFLAGS=", "GOWORK=off")
 	cmd.Stderr = os.Stderr
@@ -69,9 +86,7 @@ func (r release) shared(work string) ([]file, error) {
 		all = append(all, file{name, filepath.Join(r.root, name), 0o644})
 	}
 	host := filepath.Join(work, "host")
-	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", host, "./cmd/mlbuild")
-	cmd.Dir, cmd.Stderr = r.root, os.Stderr
-	if err := cmd.Run(); err != nil {
+	if err := goBuild(r.root, platform{runtime.GOOS, runtime.GOARCH}, host, "-s -w -X main.linked="+r.version, "man", "./cmd/mlbuild"); err != nil {
 		return nil, err
 	}
 	for _, shell := range shells {
@@ -85,13 +100,35 @@ func (r release) shared(work string) ([]file, error) {
 		}
 		all = append(all, file{shell.file, path, 0o644})
 	}
+	pages, err := r.manPages(host, filepath.Join(work, "man"))
+	return append(all, pages...), err
+}
+
+// manPages has a program that was built with -tags man write the pages of its commands.
+func (r release) manPages(host, dir string) ([]file, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(host)
+	cmd.Env = append(os.Environ(), "MLBUILD_MAN="+dir, "SOURCE_DATE_EPOCH="+strconv.FormatInt(r.epoch.Unix(), 10))
+	if said, err := cmd.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("the man pages: %w: %s", err, said)
+	}
+	pages, err := filepath.Glob(filepath.Join(dir, "*.1")) // sorted
+	if err != nil {
+		return nil, err
+	}
+	var all []file
+	for _, page := range pages {
+		all = append(all, file{"man/man1/" + filepath.Base(page), page, 0o644})
+	}
 	return all, nil
 }
 
-// shells are those with completions: the file in an archive, and where a Linux distribution looks for it; "" = nowhere.
-var shells = []struct{ name, file, installed string }{
-	{"bash", "completions/mlbuild.bash", "/usr/share/bash-completion/completions/mlbuild"},
-	{"zsh", "completions/_mlbuild", "/usr/share/zsh/site-functions/_mlbuild"},
-	{"fish", "completions/mlbuild.fish", "/usr/share/fish/vendor_completions.d/mlbuild.fish"},
-	{"powershell", "completions/mlbuild.ps1", ""},
+// shells are those with completions: the file in an archive, and where Debian and Fedora look for it; "" = nowhere.
+var shells = []struct{ name, file, deb, rpm string }{
+	{"bash", "completions/mlbuild.bash", "/usr/share/bash-completion/completions/mlbuild", "/usr/share/bash-completion/completions/mlbuild"},
+	{"zsh", "completions/_mlbuild", "/usr/share/zsh/vendor-completions/_mlbuild", "/usr/share/zsh/site-functions/_mlbuild"},
+	{"fish", "completions/mlbuild.fish", "/usr/share/fish/vendor_completions.d/mlbuild.fish", "/usr/share/fish/vendor_completions.d/mlbuild.fish"},
+	{"powershell", "completions/mlbuild.ps1", "", ""},
 }

@@ -5,6 +5,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"compress/gzip"
+	"encoding/json"
 	"io"
 	"os"
 	"os/exec"
@@ -157,9 +158,93 @@ func TestFormula(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"releases/download/v1.2.3/mlbuild-1.2.3-darwin-arm64.tar.gz\"\n      sha256 \"" + sum, "on_linux do\n    on_arm do", "version \"1.2.3\""} {
+	for _, want := range []string{"releases/download/v1.2.3/mlbuild-1.2.3-darwin-arm64.tar.gz\"\n      sha256 \"" + sum, "on_linux do\n    on_arm do", "libexec.install Dir[\"{mlbuild,buildkitd}\"]", "version \"1.2.3\""} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("%s\nlacks %q", text, want)
 		}
+	}
+}
+
+// TestPackageVersions: dpkg and rpm order versions as the commits follow each other, and take that of a tree without tags.
+func TestPackageVersions(t *testing.T) {
+	for version, want := range map[string]string{
+		"1.2.3": "1.2.3", "1.2.3-rc.1": "1.2.3-rc.1", "1.2.3-5-g0123abc": "1.2.3+5.g0123abc", "1.2.3-5-g0123abc-dirty": "1.2.3+5.g0123abc-dirty", "f00f350": "0.0.0-git.f00f350",
+	} {
+		if got := packageVersion(version); got != want {
+			t.Errorf("%s is packaged as %s, want %s", version, got, want)
+		}
+	}
+}
+
+// TestRPMNamesNoMachine: a package says nothing of the machine that made it.
+func TestRPMNamesNoMachine(t *testing.T) {
+	r := release{out: t.TempDir(), version: "1.2.3", epoch: epoch}
+	if got := r.info("rpm", platform{"linux", "amd64"}, sample(t)).RPM.BuildHost; got != "localhost" {
+		t.Errorf("it was built on %q", got)
+	}
+}
+
+func TestInstalled(t *testing.T) {
+	for _, c := range []struct{ format, name, want string }{
+		{"deb", "completions/_mlbuild", "/usr/share/zsh/vendor-completions/_mlbuild"},
+		{"rpm", "completions/_mlbuild", "/usr/share/zsh/site-functions/_mlbuild"},
+		{"deb", "man/man1/mlbuild-plan.1", "/usr/share/man/man1/mlbuild-plan.1"},
+		{"deb", "completions/mlbuild.ps1", ""},
+	} {
+		if got := installed(c.format, c.name); got != c.want {
+			t.Errorf("a %s has %s in %q, want %q", c.format, c.name, got, c.want)
+		}
+	}
+}
+
+func TestChosen(t *testing.T) {
+	if got := chosen("linux/amd64,darwin/arm64"); len(got) != 2 || got[0].arch != "amd64" || got[1].os != "darwin" {
+		t.Errorf("chosen are %v", got)
+	}
+	if got := chosen(""); len(got) != len(platforms) {
+		t.Errorf("without a choice there are %v", got)
+	}
+}
+
+// TestBill: the bill of materials of a Go program, here this test, has its modules once, each with its version, and each relationship leads from one element to another.
+func TestBill(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var bills [][]byte
+	for range 2 {
+		r := release{out: t.TempDir(), version: "1.2.3", commit: "0123456789abcdef", epoch: epoch}
+		if err := r.bill(platform{"linux", "amd64"}, []file{{"mlbuild", self, 0o755}, {"buildkitd", self, 0o755}}); err != nil {
+			t.Fatal(err)
+		}
+		data, err := os.ReadFile(filepath.Join(r.out, "mlbuild-1.2.3-linux-amd64.spdx.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		bills = append(bills, data)
+	}
+	if !bytes.Equal(bills[0], bills[1]) {
+		t.Error("the bill has other bytes the second time")
+	}
+	var b spdx
+	if err := json.Unmarshal(bills[0], &b); err != nil {
+		t.Fatal(err)
+	}
+	known, purls := map[string]bool{document: true}, map[string]bool{}
+	for _, p := range b.Packages {
+		if known[p.SPDXID] || strings.Trim(p.SPDXID, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-") != "" {
+			t.Errorf("%q stands there twice, or is no identifier", p.SPDXID)
+		}
+		known[p.SPDXID] = true
+		purls[p.ExternalRefs[0].Locator] = true
+	}
+	for _, r := range b.Relationships {
+		if !known[r.From] || !known[r.To] {
+			t.Errorf("nothing is %s or %s", r.From, r.To)
+		}
+	}
+	if b.SPDXVersion != "SPDX-2.3" || b.CreationInfo.Created != "2023-11-14T22:13:20Z" || !known["SPDXRef-Program-buildkitd"] || !purls["pkg:golang/github.com/goreleaser/nfpm/v2@v2.48.0"] {
+		t.Errorf("the bill is\n%s", bills[0])
 	}
 }
