@@ -98,7 +98,7 @@ func (r release) bill(on platform, programs []file) error {
 
 // programPackage describes a program itself.
 func (r release) programPackage(name, sum string, info *debug.BuildInfo) billPackage {
-	p := modulePackage(info.Main.Path, r.version)
+	p := modulePackage(info.Main.Path, "v"+r.version)
 	if info.Main.Path != "github.com/mlbuild/mlbuild" { // the daemon: it is built of another module's package
 		p = modulePackage(info.Path, versionIn(info, "github.com/moby/buildkit"))
 	}
