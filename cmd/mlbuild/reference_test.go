@@ -154,7 +154,7 @@ var variableName = lazyregexp.New(`^[A-Za-z][A-Za-z0-9_]+$`)
 var readers = []string{"get", "lookup", "Getenv", "LookupEnv"}
 
 // notRead are texts that are given to functions of these names, and are no variables; and a variable of developers.
-var notRead = []string{"IFS", "MLBUILD_PPROF"}
+var notRead = []string{"IFS", "MLBUILD_MAN", "MLBUILD_PPROF"}
 
 // variablesRead are the variables whose names the code of the client's packages gives to a reader.
 func variablesRead(t *testing.T) map[string]bool {
