@@ -11,6 +11,9 @@ import (
 
 var mode = lazyregexp.New(`^0?[0-7]{3}$`)
 
+// isPort is a port as app.ports has it, or a build argument in its place.
+var isPort = lazyregexp.New(`^([0-9]+|\$\{[A-Za-z_][A-Za-z0-9_]*\})(/(tcp|udp|sctp))?$`)
+
 // readConfig takes what a step says of the image's configuration.
 func readConfig(s said, step dockerfile.Step) said {
 	switch step.Kind {
@@ -19,12 +22,13 @@ func readConfig(s said, step dockerfile.Step) said {
 	case dockerfile.Entrypoint:
 		s.entry, s.init = withoutInit(step.Words)
 		s.entry = withoutEnvironment(s.entry)
-		if !s.init {
-			s.command = nil // a new entrypoint takes the command of the base away
-		}
 	case dockerfile.Expose:
 		for _, port := range step.List {
-			s.ports = appendNew(s.ports, strings.TrimSuffix(port, "/tcp"))
+			if port = strings.TrimSuffix(port, "/tcp"); !isPort.MatchString(port) {
+				s = leave(s, step.Line, step.Text, "app.ports names ports by their numbers")
+				continue
+			}
+			s.ports = appendNew(s.ports, port)
 		}
 	case dockerfile.Volume:
 		s.volumes = appendNew(s.volumes, step.List...)
@@ -109,7 +113,7 @@ func settled(s said, q Question) said {
 
 // isInput reports whether a file of the project says what is installed, and is nothing that the image reads.
 func isInput(name string) bool {
-	base := path.Base(name)
+	base := strings.TrimSuffix(path.Base(name), "*")
 	return slices.Contains([]string{"pyproject.toml", "uv.lock", "poetry.lock", "Pipfile", "Pipfile.lock", "requirements.txt", "poetry.toml", "environment.yml"}, base) || strings.HasPrefix(base, "requirements") && strings.HasSuffix(base, ".txt") || isPattern(base) && strings.HasPrefix(base, "requirements")
 }
 

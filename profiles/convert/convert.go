@@ -217,6 +217,9 @@ func isEnvironment(p string) bool {
 func readStage(s said, q Question, i int, at place) (said, place) {
 	at.file, at.project, at.survey = q.File, q.Project, q.Survey
 	at.sources = map[string]string{}
+	if stage := q.File.Stages[i]; stepLine(stage, dockerfile.Entrypoint) > 0 && stepLine(stage, dockerfile.Cmd) == 0 {
+		s.command = nil // an entrypoint takes the command away that the stage stands on
+	}
 	for _, step := range q.File.Stages[i].Steps {
 		at.step = step
 		if step.Kind == dockerfile.Workdir {

@@ -139,6 +139,9 @@ var toolchain = lazyregexp.New(`^(build-essential|gcc(-[0-9]+)?|g\+\+(-[0-9]+)?|
 // ofPython are Debian packages that the base's Python, or mlbuild itself, makes needless.
 var ofPython = lazyregexp.New(`^(python3?(\.[0-9]+)?(-(minimal|pip|venv|dev|distutils|setuptools|wheel|full))?|python-is-python3|pip|pipx|apt-utils|apt-transport-https|software-properties-common|gnupg2?|dirmngr|lsb-release|\$\{.*\})$`)
 
+// debianPython is a Python of the distribution by its version.
+var debianPython = lazyregexp.New(`^python(3\.[0-9]+)$`)
+
 // renamed are Debian packages that have another name in the releases that mlbuild's images stand on.
 var renamed = map[string]string{"libgl1-mesa-glx": "libgl1", "libgl1-mesa-glx:amd64": "libgl1", "netcat": "netcat-openbsd"}
 
@@ -152,6 +155,9 @@ func readApt(s said, at place, c dockerfile.Command, words []string) said {
 		return s
 	}
 	for _, w := range words[i+1:] {
+		if m := debianPython.FindStringSubmatch(w); m != nil && s.base.python == "" {
+			s.base.python = m[1]
+		}
 		if strings.HasPrefix(w, "-") || ofPython.MatchString(w) || strings.Contains(w, "${") {
 			continue
 		}
