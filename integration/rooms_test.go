@@ -27,7 +27,7 @@ var rooms = []string{
 	"llb/check", "llb/check/loader", "llb/check/loader/elftest", "llb/check/packages", "llb/check/service",
 	"llb/helper", "llb/helper/plain", "llb/layerplan", "llb/llbtest/plantest", "llb/ops", "llb/query", "llb/models", "llb/install", "llb/wheelbuild", "llb/projectstep", "llb/checktask", "llb/checkstep", "llb/outline", "llb/llbtest", "llb",
 
-	"builder/limits", "builder/statefile", "builder/kept", "builder/login", "builder/daemon", "builder/trust", "builder/registry", "builder/localfs", "builder/session", "builder/evidence", "builder/diagnose", "builder/terminal", "builder/lookup", "builder/publish", "builder/buildertest", "builder",
+	"builder/limits", "builder/statefile", "builder/kept", "builder/login", "builder/daemon", "builder/trust", "builder/registry", "builder/localfs", "builder/session", "builder/evidence", "builder/diagnose", "builder/terminal", "builder/lookup", "builder/inspect", "builder/publish", "builder/buildertest", "builder",
 
 	"cmd/mlbuild-unpack", "cmd/mlbuild-unpack-deb", "cmd/mlbuild-step", "cmd/mlbuild-check", "cmd/mlbuild-helpers", "cmd/mlbuild",
 }
@@ -45,7 +45,7 @@ var apart = []struct{ pkg, not, because string }{
 	{"builder/diagnose", "builder/registry", "a daemon's error is explained from values, not by asking again"},
 	{"builder/diagnose", "builder/session", "a daemon's error is explained from values, not by asking again"},
 	{"builder/lookup", "builder/daemon", "a question goes through the gateway that is handed in"},
-	{"builder/lookup", "builder/publish", "what is asked before compiling knows no output"},
+	{"builder/lookup", "builder/inspect", "builder/publish", "what is asked before compiling knows no output"},
 	{"builder/publish", "builder/session", "how an image reaches its outputs is decided from what is known of the registry and the graph"},
 	{"builder/localfs", "builder/daemon", "a project's files are the same whichever daemon takes them"},
 	{"builder/daemon", "llb", "finding a daemon knows no graph"},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/builder"
 	"github.com/mlbuild/mlbuild/builder/daemon"
+	"github.com/mlbuild/mlbuild/builder/inspect"
 	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
@@ -49,6 +50,12 @@ type (
 	verifyAnswer struct {
 		answer
 		Images []*builder.Verified `json:"images"` // in the order of the command line
+	}
+	// inspectAnswer is that of inspect.
+	inspectAnswer struct {
+		answer
+		Images     []*inspect.Image    `json:"images"`               // in the order of the command line
+		Comparison *inspect.Comparison `json:"comparison,omitempty"` // of two images; absent where one is looked at
 	}
 	// profilesAnswer is that of profiles.
 	profilesAnswer struct {

@@ -215,6 +215,7 @@ var documents = []struct {
 	{"mlbuild plan --json", planAnswer{}},
 	{"mlbuild plan --diff FILE --json", diffAnswer{}},
 	{"mlbuild verify --json", verifyAnswer{}},
+	{"mlbuild inspect --json", inspectAnswer{}},
 	{"mlbuild profiles --json", profilesAnswer{}},
 	{"mlbuild profiles show", recipesAnswer{}},
 	{"mlbuild daemon status --json", statusAnswer{}},

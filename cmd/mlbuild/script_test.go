@@ -31,7 +31,7 @@ func TestScripts(t *testing.T) {
 	web := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(web.Close)
 	runScripts(t, "testdata", map[string]string{
-		"CLOSED_PORT": closedPort(t), "WEB_SERVER": "tcp://" + strings.TrimPrefix(web.URL, "http://"),
+		"CLOSED_PORT": closedPort(t), "WEB_SERVER": "tcp://" + strings.TrimPrefix(web.URL, "http://"), "IMAGES": someRegistry(t),
 	})
 }
 
