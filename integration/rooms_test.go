@@ -45,7 +45,7 @@ var apart = []struct{ pkg, not, because string }{
 	{"builder/diagnose", "builder/registry", "a daemon's error is explained from values, not by asking again"},
 	{"builder/diagnose", "builder/session", "a daemon's error is explained from values, not by asking again"},
 	{"builder/lookup", "builder/daemon", "a question goes through the gateway that is handed in"},
-	{"builder/lookup", "builder/inspect", "builder/publish", "what is asked before compiling knows no output"},
+	{"builder/lookup", "builder/publish", "what is asked before compiling knows no output"},
 	{"builder/publish", "builder/session", "how an image reaches its outputs is decided from what is known of the registry and the graph"},
 	{"builder/localfs", "builder/daemon", "a project's files are the same whichever daemon takes them"},
 	{"builder/daemon", "llb", "finding a daemon knows no graph"},
