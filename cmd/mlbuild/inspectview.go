@@ -41,13 +41,13 @@ func printInspectedHead(w io.Writer, m *inspect.Image) {
 	fmt.Fprintf(w, "%s (%s)\n", m.Ref, m.Platform)
 	line := func(name, text string) {
 		if text != "" {
-			inspectRow(w, fmt.Sprintf("  %-9s ", name), text)
+			fmt.Fprintln(w, strings.Join(wrappedField(name, text), "\n"))
 		}
 	}
 	line("digest", m.Digest)
 	line("for", strings.Join(m.Platforms, ", "))
 	if m.ByMlbuild {
-		line("built by", "mlbuild")
+		line("built", "by mlbuild")
 	}
 	line("user", cmp.Or(m.User, "root"))
 	line("runs", strings.Join(append(append([]string{}, m.Entrypoint...), m.Command...), " "))
@@ -56,6 +56,16 @@ func printInspectedHead(w io.Writer, m *inspect.Image) {
 		size += ", " + counts.Bytes(m.Unpacked) + " unpacked, " + counts.Plural(m.Files, "file")
 	}
 	line("size", size)
+}
+
+// wrappedField is a field of the head; a digest fits its line.
+func wrappedField(name, text string) []string {
+	lines := wrapped(text, inspectWidth-len("  digest "))
+	for i, l := range lines {
+		lines[i] = fmt.Sprintf("  %-6s %s", name, l)
+		name = ""
+	}
+	return lines
 }
 
 // printInspectedPackages writes the largest packages.
