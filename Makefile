@@ -103,6 +103,16 @@ release: helper ## archives, packages, a Homebrew formula and sums of this commi
 	cd $(TOOLS)/release && $(gobuild) -o $(CURDIR)/$(BIN)/release .
 	$(BIN)/release -root . -out dist -version "$(patsubst v%,%,$(VERSION))" -commit "$(COMMIT)" -epoch "$$(git log -1 --format=%ct)" -only "$(ONLY)"
 
+# Of an archive that make release wrote. The packages of Debian are those of the day.
+ARCH ?= amd64
+.PHONY: images
+images: ## dist/mlbuild-{ci,runner}-ARCH.tar: OCI images of mlbuild for CI jobs, and with buildkitd and runc, built by mlbuild itself (after make release)
+	for image in ci runner; do \
+		work=dist/image-$$image; rm -rf $$work; mkdir -p $$work; cp $(TOOLS)/release/images/$$image/mlbuild.yaml $$work; \
+		tar -xzf dist/mlbuild-*-linux-$(ARCH).tar.gz -C $$work --strip-components 1; \
+		$(BIN)/mlbuild build --platform linux/$(ARCH) -o type=oci,dest=dist/mlbuild-$$image-$(ARCH).tar $(IMAGE_FLAGS) $$work; rm -rf $$work; \
+	done
+
 .PHONY: cross
 cross: helper ## compile mlbuild for macOS and Windows, and what writes its man pages, and keep nothing
 	$(gobuild) -tags man -o /dev/null ./cmd/mlbuild
