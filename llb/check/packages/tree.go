@@ -1,6 +1,7 @@
 package packages
 
 import (
+	"cmp"
 	"os"
 	"slices"
 	"strconv"
@@ -53,20 +54,21 @@ func parentOf(pid int) (int, bool) {
 func held() int64 {
 	total := int64(0)
 	for _, pid := range descendants() {
-		total += kilobytes("/proc/"+strconv.Itoa(pid)+"/status", "RssAnon:", "RssShmem:") << 10
+		total += resident(pid)
 	}
 	return total
 }
 
-// heldApart is as held, but pages that several share count once. It takes long. Where the kernel does not say it, it is what held says.
+// resident is what is a process's own, in bytes; 0 = it has ended.
+func resident(pid int) int64 {
+	return kilobytes("/proc/"+strconv.Itoa(pid)+"/status", "RssAnon:", "RssShmem:") << 10
+}
+
+// heldApart is as held, but pages that several share count once. It takes long. Of a process of which the kernel does not say it, as of one that ends just now, it is what held says.
 func heldApart() int64 {
 	total := int64(0)
 	for _, pid := range descendants() {
-		anonymous := kilobytes("/proc/"+strconv.Itoa(pid)+"/smaps_rollup", "Pss_Anon:", "Pss_Shmem:") << 10
-		if anonymous == 0 {
-			return held()
-		}
-		total += anonymous
+		total += cmp.Or(kilobytes("/proc/"+strconv.Itoa(pid)+"/smaps_rollup", "Pss_Anon:", "Pss_Shmem:")<<10, resident(pid))
 	}
 	return total
 }
