@@ -84,20 +84,23 @@ func connectionCommand() *cobra.Command {
 }
 
 // helpColumns is how wide a help screen may be on a stream.
-func helpColumns(w io.Writer) int {
+func helpColumns(w io.Writer) int { return columns(w, helpNarrow, helpWide, helpWide) }
+
+// columns is the width of the terminal that a stream is, within bounds, or the usual one where it is none.
+func columns(w io.Writer, narrow, usual, wide int) int {
 	f, ok := raw(w).(console.File)
 	if !ok {
-		return helpWide
+		return usual
 	}
 	c, err := console.ConsoleFromFile(f)
 	if err != nil {
-		return helpWide
+		return usual
 	}
 	size, err := c.Size()
 	if err != nil || size.Width == 0 {
-		return helpWide
+		return usual
 	}
-	return min(max(int(size.Width), helpNarrow), helpWide)
+	return min(max(int(size.Width), narrow), wide)
 }
 
 // help writes the help screen of a command to its stdout.

@@ -73,7 +73,7 @@ func (p *planFlags) run(ctx context.Context, e *env, cmd *cobra.Command, args []
 		if i > 0 {
 			fmt.Fprintln(e.stdout)
 		}
-		if err := printPlan(e.stdout, plan); err != nil {
+		if err := printPlan(e.stdout, plan, planView{columns(e.stdout, planNarrow, planUsual, planWide), e.debugging}); err != nil {
 			return fault.New(fault.Output, "cannot write to stdout: %w", err)
 		}
 		tellPlanned(s, plan)
@@ -143,7 +143,7 @@ func tellPlanned(s *session, p builder.Planned) {
 	}
 }
 
-func printPlan(w io.Writer, p builder.Planned) error {
+func printPlan(w io.Writer, p builder.Planned, v planView) error {
 	r := p.Recipe
 	fmt.Fprintf(w, "%s for %s\n", r.Profile, r.Platform)
 	from := count(p.Graph.Plan.BaseLayers, "layer")
@@ -157,19 +157,20 @@ func printPlan(w io.Writer, p builder.Planned) error {
 		fmt.Fprintf(w, "  cuda    %s\n", p.CUDA)
 	}
 	if len(p.InBase) > 0 {
-		printWrapped(w, "  ", "          ", "in base "+wheelNames(p.InBase)+": not installed again")
+		printWrapped(w, "  ", "          ", "in base "+wheelNames(p.InBase)+": not installed again", v.width)
 	}
 	fmt.Fprintf(w, "  command %s, from %s\n\n", words(append(r.App.Entrypoint, r.App.Command...)), r.App.CommandFrom)
-	if err := printLayers(w, p); err != nil {
+	if err := printLayers(w, p, v); err != nil {
 		return err
 	}
-	printOwn(w, p.Graph.Plan.Layers)
-	printSystem(w, p.System)
+	printOwn(w, p.Graph.Plan.Layers, v.width)
+	printSystem(w, p.System, v.width)
 	if len(p.Pruned) > 0 {
 		fmt.Fprintf(w, "\nleft out of the packages, unpacked: %s\n", pruned(p.Pruned))
 	}
-	printSteps(w, p.Steps)
-	return printBytes(w, p)
+	printSteps(w, p.Steps, v.width)
+	printBytes(w, p, v.width)
+	return nil
 }
 
 func laidFrom(b recipe.BaseImage) string {
@@ -191,7 +192,7 @@ func wheelNames(wheels []pylock.Wheel) string {
 }
 
 // printSteps says what runs, each step by its name, and counts the others.
-func printSteps(w io.Writer, steps []outline.Step) {
+func printSteps(w io.Writer, steps []outline.Step, width int) {
 	counts := map[string]int{}
 	var runs []outline.Step
 	for _, s := range steps {
@@ -207,7 +208,7 @@ func printSteps(w io.Writer, steps []outline.Step) {
 		if s.Network {
 			network = "with network"
 		}
-		printWrapped(w, "  ", "    ", fmt.Sprintf("runs %s (%s, %s)", s.Name, s.Stage, network))
+		printWrapped(w, "  ", "    ", fmt.Sprintf("runs %s (%s, %s)", s.Name, s.Stage, network), width)
 	}
 }
 
@@ -222,14 +223,13 @@ func bytesOf(p *layerplan.Plan) (known int64, unknown int) {
 	return known, unknown
 }
 
-func printBytes(w io.Writer, p builder.Planned) error {
+func printBytes(w io.Writer, p builder.Planned, width int) {
 	known, unknown := bytesOf(p.Graph.Plan)
-	fmt.Fprintf(w, "\n%s, %s, %s to download and about as much in layers beside the base's", count(len(p.Wheels), "package"), count(len(p.Graph.Plan.Layers), "layer"), counts.Bytes(known))
+	text := fmt.Sprintf("%s, %s, %s to download and about as much in layers beside the base's", count(len(p.Wheels), "package"), count(len(p.Graph.Plan.Layers), "layer"), counts.Bytes(known))
 	if unknown > 0 {
-		fmt.Fprintf(w, ", and %s of unknown size", count(unknown, "layer"))
+		text += fmt.Sprintf(", and %s of unknown size", count(unknown, "layer"))
 	}
-	_, err := fmt.Fprintln(w)
-	return err
+	printWrapped(w, "\n", "  ", text, width)
 }
 
 // versionsFrom says which file decides the versions of the packages.
@@ -244,18 +244,18 @@ func versionsFrom(p builder.Planned) string {
 }
 
 // printOwn says what the project's own steps run on.
-func printOwn(w io.Writer, layers []layerplan.Layer) {
+func printOwn(w io.Writer, layers []layerplan.Layer, width int) {
 	title := "\nsteps of the project\n"
 	for _, l := range layers {
 		if l.Runs != "" {
-			printWrapped(w, title+"  ", "    ", fmt.Sprintf("%s %s runs %s", l.Kind, l.Name, l.Runs))
+			printWrapped(w, title+"  ", "    ", fmt.Sprintf("%s %s runs %s", l.Kind, l.Name, l.Runs), width)
 			title = ""
 		}
 	}
 }
 
 // printSystem says which system packages are more than their files, and why.
-func printSystem(w io.Writer, packages []buildlock.Package) {
+func printSystem(w io.Writer, packages []buildlock.Package, width int) {
 	if len(packages) == 0 {
 		return
 	}
@@ -268,7 +268,7 @@ func printSystem(w io.Writer, packages []buildlock.Package) {
 	fmt.Fprintf(w, ", %s\n", counts.Bytes(size))
 	for _, p := range packages {
 		if what := does[p.Handling]; what != "" {
-			printWrapped(w, "  ", "    ", fmt.Sprintf("%s %s: %s, for %s", p.Name, p.Version, what, p.Reason))
+			printWrapped(w, "  ", "    ", fmt.Sprintf("%s %s: %s, for %s", p.Name, p.Version, what, p.Reason), width)
 		}
 	}
 }

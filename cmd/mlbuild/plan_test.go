@@ -35,15 +35,17 @@ func TestPlanShowsWays(t *testing.T) {
 		}}},
 	}
 	var out strings.Builder
-	if err := printPlan(&out, p); err != nil {
+	if err := printPlan(&out, p, planView{width: 120}); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"5      system  315.8 kB  2 system packages (bin 1): libblas3 3.11, libgomp1 12.2  small ones share layers",
-		"6      system  -         what 1 system package would set up",
-		"7      wheels  unknown   numpy 2.4                                                a wheel of unknown size\n",
-		"8      built   -         fastadd 2.0, built from source: it has no wheel          a package from source: changes with it",
-		"9      run     -         fonts  ",
+		"5      system  315.8 kB  2 system packages (bin 1): libblas3 3.11, libgomp1 12.2\n",
+		"6      system         -  what 1 system package would set up\n",
+		"7      wheels   unknown  numpy 2.4\n",
+		"8      built          -  fastadd 2.0, built from source: it has no wheel\n",
+		"9      run            -  fonts\n",
+		"\nwhy these layers\n  system  small ones share layers by their names: one of them changes, one layer changes\n",
+		"\n  wheels  a wheel of unknown size\n  built   a package from source: changes with it and with how it is built\n",
 		"\nsteps of the project\n  run fonts runs on the image\n  bake model runs on a copy\n",
 		"  in base torch 2.9.1: not installed again\n",
 		"\n1 download, 2 unpacked by mlbuild's own program, 0 copy steps, 1 run\n  runs apt-get install git (system packages, with network)\n",
@@ -77,18 +79,27 @@ func TestPlanIsNarrow(t *testing.T) {
 			{Kind: "run", Name: "fonts", Runs: strings.Repeat("on the image and ", 20)},
 		}}},
 	}
-	var out strings.Builder
-	if err := printPlan(&out, p); err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(out.String()) {
-		if n := len([]rune(line)); n > 140 || strings.Contains(line, bound) {
-			t.Errorf("a line of %d characters: %q", n, line)
+	for _, v := range []planView{{80, false}, {80, true}, {200, false}} {
+		var out strings.Builder
+		if err := printPlan(&out, p, v); err != nil {
+			t.Fatal(err)
 		}
-	}
-	for _, w := range wheels {
-		if !strings.Contains(out.String(), " "+w.Name+" "+w.Version) {
-			t.Errorf("%s is not with its version in the plan:\n%s", w.Name, out.String())
+		for line := range strings.Lines(out.String()) {
+			if n := len([]rune(line)) - 1; n > v.width || strings.Contains(line, bound) {
+				t.Errorf("%+v: a line of %d characters: %q", v, n, line)
+			}
+		}
+		if layer := "1      wheels   1 B  40 small wheels (bin 1): package-of-some-length-0 0.0,"; !strings.Contains(out.String(), layer) {
+			t.Errorf("%+v: %q is not in the plan:\n%s", v, layer, out.String())
+		}
+		_, layers, _ := strings.Cut(out.String(), "LAYER")
+		for _, w := range wheels {
+			if v.whole && !strings.Contains(layers, " "+w.Name+" "+w.Version) {
+				t.Errorf("%s is not with its version in the plan:\n%s", w.Name, out.String())
+			}
+		}
+		if lines := strings.Count(out.String(), "package-of-some-length-39"); !v.whole && lines != 1 {
+			t.Errorf("%+v: the last of the layer's packages is named %d times", v, lines)
 		}
 	}
 }

@@ -3,50 +3,100 @@ package main
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/mlbuild/mlbuild/builder"
 )
 
-// How many characters wide the long columns of a plan are, and its other lines. Terminals are narrow, and a bin may have fifty packages.
+// planView is how plans are shown.
+type planView struct {
+	width int  // characters of a line
+	whole bool // every package of a layer is named, on as many lines as that takes
+}
+
+// planNarrow and planWide are the bounds of a plan's width; where there is no terminal it is planUsual.
 const (
-	whatWidth = 64
-	whyWidth  = 44
-	lineWidth = 120
+	planNarrow = 60
+	planUsual  = 80
+	planWide   = 200
 )
 
 // bound is a blank at which no line is broken: that between a package and its version.
 const bound = "\u00a0"
 
-// printLayers prints the table of a plan's layers.
-func printLayers(w io.Writer, p builder.Planned) error {
-	var table strings.Builder
-	t := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "LAYER\tKIND\tSIZE\tWHAT\tWHY A LAYER")
+// unbound takes the marks of bound blanks away.
+func unbound(text string) string { return strings.ReplaceAll(text, bound, " ") }
+
+// printLayers prints a plan's layers, a line each, and below them why layers are what they are, once for each kind.
+func printLayers(w io.Writer, p builder.Planned, v planView) error {
+	rows := [][3]string{{"LAYER", "KIND", "SIZE"}}
 	for i, l := range p.Graph.Plan.Layers {
-		first := fmt.Sprintf("%d\t%s\t%s", p.Graph.Plan.BaseLayers+i+1, l.Kind, layerSize(l))
-		what, why := wrapped(contents(l), whatWidth), wrapped(l.Why(p.Recipe.Layers), whyWidth)
-		for n := range max(len(what), len(why)) {
-			fmt.Fprintf(t, "%s\t%s\t%s\n", first, at(what, n), at(why, n))
-			first = "\t\t"
+		rows = append(rows, [3]string{strconv.Itoa(p.Graph.Plan.BaseLayers + i + 1), string(l.Kind), layerSize(l)})
+	}
+	var widths [3]int
+	for _, r := range rows {
+		for c := range r {
+			widths[c] = max(widths[c], len(r[c]))
 		}
 	}
-	if err := t.Flush(); err != nil {
+	for i, r := range rows {
+		left, what := fmt.Sprintf("%-*s  %-*s  %*s  ", widths[0], r[0], widths[1], r[1], widths[2], r[2]), "WHAT"
+		if i > 0 {
+			what = contents(p.Graph.Plan.Layers[i-1])
+		}
+		room := v.width - len(left)
+		lines := []string{cutTo(what, room)}
+		if v.whole {
+			lines = wrapped(what, room)
+		}
+		for _, line := range lines {
+			if _, err := fmt.Fprintln(w, left+unbound(line)); err != nil {
+				return err
+			}
+			left = strings.Repeat(" ", len(left))
+		}
+	}
+	return printReasons(w, p, v)
+}
+
+// printReasons says why layers are layers of their own, each reason of a kind once.
+func printReasons(w io.Writer, p builder.Planned, v planView) error {
+	told, wide := map[[2]string]bool{}, 0
+	var reasons [][2]string
+	for _, l := range p.Graph.Plan.Layers {
+		r := [2]string{string(l.Kind), l.Why(p.Recipe.Layers)}
+		if r[1] != "" && !told[r] {
+			told[r], wide = true, max(wide, len(r[0]))
+			reasons = append(reasons, r)
+		}
+	}
+	if len(reasons) == 0 {
+		return nil
+	}
+	if _, err := fmt.Fprintln(w, "\nwhy these layers"); err != nil {
 		return err
 	}
-	for line := range strings.Lines(strings.ReplaceAll(table.String(), bound, " ")) {
-		if _, err := fmt.Fprintln(w, strings.TrimRight(line, " \n")); err != nil {
-			return err
-		}
+	for _, r := range reasons {
+		indent := strings.Repeat(" ", wide+4)
+		printWrapped(w, fmt.Sprintf("  %-*s  ", wide, r[0]), indent, r[1], v.width)
 	}
 	return nil
 }
 
+// cutTo is a text of at most width characters, whose end is left out where it is longer.
+func cutTo(text string, width int) string {
+	all := []rune(text)
+	if len(all) <= width {
+		return text
+	}
+	return strings.TrimRight(string(all[:max(width-1, 0)]), " ,"+bound) + "…"
+}
+
 // printWrapped prints a text that may be long, its further lines indented by more.
-func printWrapped(w io.Writer, indent, more, text string) {
-	for _, line := range wrapped(text, lineWidth-len(more)) {
-		fmt.Fprintln(w, indent+strings.ReplaceAll(line, bound, " "))
+func printWrapped(w io.Writer, indent, more, text string, width int) {
+	for _, line := range wrapped(text, width-len(more)) {
+		fmt.Fprintln(w, indent+unbound(line))
 		indent = more
 	}
 }
@@ -66,11 +116,4 @@ func wrapped(text string, width int) []string {
 		}
 	}
 	return append(lines, line)
-}
-
-func at(lines []string, n int) string {
-	if n < len(lines) {
-		return lines[n]
-	}
-	return ""
 }
