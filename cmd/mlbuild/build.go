@@ -82,7 +82,7 @@ func (b *buildFlags) add(cmd *cobra.Command) {
 	f.StringArrayVar(&b.trustKeys, "trust-key", nil, "Ed25519 key `file` (PEM): layers that it has signed are taken from the registry, a private key signs (default $MLBUILD_TRUST_KEY)")
 	f.StringSliceVar(&b.noCache, "no-cache", nil, "run every step again, or those of the `stages` alone: --no-cache=resolve,wheels")
 	f.Lookup("no-cache").NoOptDefVal = ops.NoCacheAll[0]
-	f.StringVar(&b.progress, "progress", "auto", "`mode` of the progress display: auto, tty, plain, rawjson, quiet")
+	f.StringVar(&b.progress, "progress", "auto", "`mode` of the progress display: auto, tty, short, plain, buildkit, rawjson, quiet")
 	f.StringVar(&b.onError, "on-error", "", onErrorHelp)
 	f.StringVar(&b.metadataFile, "metadata-file", "", "JSON `file` to write the digests to, with docker buildx's keys")
 	f.StringVar(&b.iidFile, "iidfile", "", "`file` to write the image's id to, as docker's: the digest of its config, or that of the index for several platforms")

@@ -28,7 +28,7 @@ func (i *imageFlags) add(cmd *cobra.Command) {
 	f.StringArrayVar(&i.cacheFrom, "cache-from", nil, "`cache` to read: a reference, or type=…,key=value")
 	f.StringSliceVar(&i.noCache, "no-cache", nil, "run every step again, or those of the `stages` alone: --no-cache=resolve,wheels")
 	f.Lookup("no-cache").NoOptDefVal = ops.NoCacheAll[0]
-	f.StringVar(&i.progress, "progress", "auto", "`mode` of the progress display: auto, tty, plain, rawjson, quiet")
+	f.StringVar(&i.progress, "progress", "auto", "`mode` of the progress display: auto, tty, short, plain, buildkit, rawjson, quiet")
 	i.daemon.add(cmd)
 	cmd.SetFlagErrorFunc(flagBeforeDashes)
 }

@@ -14,14 +14,20 @@ import (
 )
 
 // progressModes are the values of --progress.
-var progressModes = []string{"auto", "plain", quietMode, "rawjson", "tty"}
+var progressModes = []string{"auto", "buildkit", "plain", quietMode, "rawjson", "short", "tty"}
 
-// progress draws what all profiles of a run do, with BuildKit's own renderer, on stderr. It is not on the run's context: a cancelled
+// display draws a build until there is nothing more to draw.
+type display interface {
+	UpdateFrom(context.Context, chan *bkclient.SolveStatus) ([]bkclient.VertexWarning, error)
+}
+
+// progress draws what all profiles of a run do on stderr: by our own rows, or with BuildKit's renderer. It is not on the run's context: a cancelled
 // build is drawn to its end.
 type progress struct {
-	display progressui.Display
-	prefix  bool // several profiles: vertices carry the profile's name
-	drawing bool // for people, and not for programs
+	display display
+	rows    *rowDisplay // what draws rows; nil = BuildKit draws
+	prefix  bool        // several profiles: vertices carry the profile's name
+	drawing bool        // for people, and not for programs
 	start   sync.Once
 	stop    sync.Once
 	started bool
@@ -37,14 +43,24 @@ func newProgress(e *env, mode string, profiles int) (*progress, error) {
 	if !slices.Contains(progressModes, mode) {
 		return nil, fault.New(fault.Usage, "--progress: there is no mode %q", mode).Hint("the modes are: %s", strings.Join(progressModes, ", "))
 	}
-	if mode == "tty" && !isTerminal(e.stderr) {
-		return nil, fault.New(fault.Usage, "--progress tty: stderr is no terminal").Hint("--progress auto chooses by itself")
+	if (mode == "tty" || mode == "buildkit") && !isTerminal(e.stderr) {
+		return nil, fault.New(fault.Usage, "--progress %s: stderr is no terminal", mode).Hint("--progress auto chooses by itself")
+	}
+	p := &progress{prefix: profiles > 1, drawing: mode != "rawjson", in: make(chan *bkclient.SolveStatus), drawn: make(chan struct{})}
+	switch mode {
+	case "auto", "short", "tty":
+		p.rows = newRowDisplay(e, mode != "short" && isTerminal(e.stderr) && e.get("TERM") != "dumb")
+		p.display = p.rows
+		return p, nil
+	case "buildkit":
+		mode = "tty"
 	}
 	display, err := progressui.NewDisplay(raw(e.stderr), progressui.DisplayMode(mode))
 	if err != nil {
 		return nil, fault.New(fault.Internal, "draw the progress: %w", err)
 	}
-	return &progress{display: display, prefix: profiles > 1, drawing: mode != "rawjson", in: make(chan *bkclient.SolveStatus), drawn: make(chan struct{})}, nil
+	p.display = display
+	return p, nil
 }
 
 // status returns a channel for one profile; whoever takes it closes it. It implements builder.Request.Status.
@@ -59,11 +75,15 @@ func (p *progress) status(profile string) chan<- *bkclient.SolveStatus {
 	source := make(chan *bkclient.SolveStatus)
 	p.sources.Go(func() {
 		for s := range source {
-			if p.prefix {
+			if p.prefix && p.rows == nil {
 				s = withPrefix(s, profile)
 			}
 			if p.drawing {
 				s = visibleStatus(s)
+			}
+			if p.rows != nil {
+				p.rows.take(profile, s)
+				continue
 			}
 			p.in <- s
 		}

@@ -30,7 +30,7 @@ func (r *runFlags) add(cmd *cobra.Command) {
 	r.project.add(cmd)
 	r.inputs.add(cmd)
 	r.daemon.add(cmd)
-	cmd.Flags().StringVar(&r.progress, "progress", "auto", "`mode` of the progress display: auto, tty, plain, rawjson, quiet")
+	cmd.Flags().StringVar(&r.progress, "progress", "auto", "`mode` of the progress display: auto, tty, short, plain, buildkit, rawjson, quiet")
 }
 
 // session is one run of a command on a daemon.

@@ -31,7 +31,7 @@ It is the short form of "mlbuild build --target testing", which can also push th
 	f.Lookup("no-cache").NoOptDefVal = "testing"
 	flags.inputs.add(cmd)
 	f.StringArrayVar(&flags.cacheFrom, "cache-from", nil, "`cache` to read: a reference, or type=…,key=value")
-	f.StringVar(&flags.progress, "progress", "auto", "`mode` of the progress display: auto, tty, plain, rawjson, quiet")
+	f.StringVar(&flags.progress, "progress", "auto", "`mode` of the progress display: auto, tty, short, plain, buildkit, rawjson, quiet")
 	f.StringVar(&flags.onError, "on-error", "", onErrorHelp)
 	f.BoolVar(&flags.json, "json", false, "print the result as JSON")
 	flags.daemon.add(cmd)

@@ -59,7 +59,7 @@ Nothing is changed in the registry. What passed before is not run again until th
 	f.StringVar(&flags.memory, "memory", "", "`bytes` that the imports may hold (default 16GB)")
 	f.BoolVar(&flags.noCache, "no-cache", false, "check again what passed before")
 	f.StringVar(&flags.report, "checks-report", "", "`file` for the checks as JUnit XML, written whether they pass or fail")
-	f.StringVar(&flags.progress, "progress", "auto", "`mode` of the progress display: auto, tty, plain, rawjson, quiet")
+	f.StringVar(&flags.progress, "progress", "auto", "`mode` of the progress display: auto, tty, short, plain, buildkit, rawjson, quiet")
 	f.BoolVar(&flags.json, "json", false, "print the result as JSON")
 	flags.daemon.add(cmd)
 	addCompletion(cmd)

@@ -1,0 +1,184 @@
+package rows
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	bkclient "github.com/moby/buildkit/client"
+	"github.com/opencontainers/go-digest"
+)
+
+// moment is when an event was sent.
+func moment(s *bkclient.SolveStatus, last time.Time) time.Time {
+	for _, v := range s.Vertexes {
+		for _, at := range []*time.Time{v.Started, v.Completed} {
+			if at != nil && at.After(last) {
+				last = *at
+			}
+		}
+	}
+	for _, p := range s.Statuses {
+		if p.Timestamp.After(last) {
+			last = p.Timestamp
+		}
+	}
+	return last
+}
+
+// replay gives a board the events of a recorded build, and calls each after each.
+func replay(t *testing.T, b *Board, profile, file string, each func(now time.Time)) time.Time {
+	t.Helper()
+	data, err := os.ReadFile("testdata/" + file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var now time.Time
+	for l := range bytes.Lines(data) {
+		var s bkclient.SolveStatus
+		if err := json.Unmarshal(l, &s); err != nil {
+			t.Fatal(err)
+		}
+		now = moment(&s, now)
+		b.Take(profile, &s, now)
+		each(now)
+	}
+	return now
+}
+
+func never(time.Time) {}
+
+// A first build has a row for each thing that went on, without digests and BuildKit's words, and every frame fits the terminal.
+func TestFirstBuild(t *testing.T) {
+	for _, width := range []int{20, 80, 200} {
+		var b Board
+		now := replay(t, &b, "cpu", "first.jsonl", func(now time.Time) {
+			for _, l := range Frame(b.Rows(now), width, 24) {
+				if utf8.RuneCountInString(l) > width || strings.Contains(l, "sha256:") || strings.Contains(l, "exporting") || strings.Contains(l, "linux/layer") {
+					t.Errorf("%d columns: %q", width, l)
+				}
+			}
+		})
+		text := strings.Join(Frame(b.Rows(now), width, 0), "\n")
+		t.Logf("%d columns:\n%s", width, text)
+		for _, want := range []string{"✓ resolve 24 packages", "✓ download 24 packages, 78.8 MB", "✓ unpack 9 layers", "✓ check", "✓ write and push the image"} {
+			if width >= 80 && !strings.Contains(text, want) {
+				t.Errorf("%d columns: no %q", width, want)
+			}
+		}
+	}
+}
+
+// A build that has nothing to do has no row.
+func TestNoop(t *testing.T) {
+	var b Board
+	now := replay(t, &b, "cpu", "noop.jsonl", never)
+	if rows := b.Rows(now); len(rows) > 0 || !b.Complete() {
+		t.Errorf("complete %v, rows %+v", b.Complete(), rows)
+	}
+}
+
+// Of several profiles each row says whose it is.
+func TestProfiles(t *testing.T) {
+	var b Board
+	replay(t, &b, "cpu", "first.jsonl", never)
+	now := replay(t, &b, "gpu", "first.jsonl", never)
+	text := strings.Join(Frame(b.Rows(now), 80, 0), "\n")
+	for _, want := range []string{"✓ cpu  unpack 9 layers", "✓ gpu  unpack 9 layers"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+}
+
+// one is a board with one step.
+func one(name, failed string, began, ended time.Time) *Board {
+	v := &bkclient.Vertex{Digest: digest.FromString(name), Name: name, Started: &began, Error: failed}
+	if !ended.IsZero() {
+		v.Completed = &ended
+	}
+	var b Board
+	b.Take("cpu", &bkclient.SolveStatus{Vertexes: []*bkclient.Vertex{v}}, began)
+	return &b
+}
+
+func TestStates(t *testing.T) {
+	at := time.Unix(100, 0)
+	for name, test := range map[string]struct {
+		failed string
+		ended  time.Time
+		want   string
+	}{
+		"failed":    {"exit code: 1", at.Add(time.Second), "✗ resolve packages failed: uv: resolve"},
+		"cancelled": {"context canceled", at.Add(time.Second), "– resolve packages, cancelled"},
+		"running":   {"", time.Time{}, "▸ resolve packages, uv: resolve"},
+	} {
+		b := one("[base] look up [resolve] uv: resolve", test.failed, at, test.ended)
+		b.builds[0].order[0].name = "uv: resolve"
+		if got := Frame(b.Rows(at.Add(3*time.Second)), 80, 24); len(got) != 1 || !strings.HasPrefix(got[0], test.want) {
+			t.Errorf("%s: got %q", name, got)
+		}
+	}
+}
+
+// What takes long says why, once, below its row; a log says so at each beat.
+func TestLongWait(t *testing.T) {
+	at := time.Unix(100, 0)
+	b := one("exporting to image", "", at, time.Time{})
+	rows := b.Rows(at.Add(64 * time.Second))
+	got := Frame(rows, 80, 24)
+	if len(got) != 2 || !strings.HasSuffix(got[0], " 1m04s") || !strings.Contains(got[1], "compresses new layers") {
+		t.Errorf("got %q", got)
+	}
+	log := Log{Every: 15 * time.Second}
+	var lines []string
+	for s := range 65 {
+		now := at.Add(time.Duration(s) * time.Second)
+		lines = append(lines, log.Lines(b.Rows(now), now, false)...)
+	}
+	if len(lines) != 4 || !strings.HasPrefix(lines[0], "still: write the image, 15s (") {
+		t.Errorf("got %q", lines)
+	}
+}
+
+// The log of a build has each row once.
+func TestLog(t *testing.T) {
+	var b Board
+	log := Log{Every: 15 * time.Second}
+	var lines []string
+	now := replay(t, &b, "cpu", "first.jsonl", func(now time.Time) { lines = append(lines, log.Lines(b.Rows(now), now, false)...) })
+	lines = append(lines, log.Lines(b.Rows(now), now, true)...)
+	t.Logf("%s", strings.Join(lines, "\n"))
+	if len(lines) > 12 || !slices.ContainsFunc(lines, func(l string) bool { return strings.HasPrefix(l, "download 24 packages, 78.8 MB") }) {
+		t.Errorf("got %q", lines)
+	}
+}
+
+// A full terminal keeps what runs.
+func TestHeight(t *testing.T) {
+	all := []Row{{What: "a", State: Done}, {What: "b", State: Done}, {What: "c"}, {What: "d"}}
+	got := Frame(all, 80, 4)
+	if len(got) != 3 || !strings.HasPrefix(got[0], "✓ b") {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestCut(t *testing.T) {
+	for name, want := range map[string]string{
+		"[download] scikit_learn-1.9.1-cp311-cp311-manylinux_2_28_x86_64.whl (9.3 MB)":              "scikit-learn 1.9.1",
+		"[base] docker.io/library/python:3.11-slim@sha256:" + strings.Repeat("a", 64) + ", to read": "python:3.11-slim",
+		"[checks] try the service": "try the service",
+	} {
+		if got, _ := cut(name); got != want {
+			t.Errorf("%s: got %q", name, got)
+		}
+	}
+	if _, size := cut("[download] a-1-py3-none-any.whl (9.3 MB)"); size != 9_300_000 {
+		t.Errorf("got %d bytes", size)
+	}
+}
