@@ -8,6 +8,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 
+	"github.com/mlbuild/mlbuild/profiles/compat"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
@@ -304,7 +305,7 @@ func joined(line, more string) string {
 
 // condaNames are packages of conda's that have other names on the index; "" = none: wheels bring it, or it is a program or a library of the system.
 var condaNames = map[string]string{
-	"pytorch": "torch", "pytorch-cuda": "", "cudatoolkit": "", "cuda-toolkit": "", "cudnn": "", "cpuonly": "", "opencv": "opencv-python-headless", "py-opencv": "opencv-python-headless", "tensorflow-gpu": "tensorflow", "py-xgboost": "xgboost",
+	"pytorch": "torch", "pytorch-cuda": "", "cudatoolkit": "", "cuda-toolkit": "", "cudnn": "", "cpuonly": "", "opencv": "opencv-python-headless", "py-opencv": "opencv-python-headless", "tensorflow-gpu": "tensorflow",
 	"nccl": "", "cuda-nvcc": "", "mkl": "", "blas": "", "libblas": "", "compilers": "", "cxx-compiler": "", "c-compiler": "", "gxx_linux-64": "", "gcc_linux-64": "", "gxx": "", "gcc": "", "make": "", "cmake": "", "ninja": "", "git": "",
 	"ffmpeg": "", "graphviz": "", "libsndfile": "", "nodejs": "", "openjdk": "", "r-base": "", "libgcc": "", "libstdcxx-ng": "", "zlib": "", "swig": "", "tesseract": "", "poppler": "",
 	"msgpack-python": "msgpack", "matplotlib-base": "matplotlib", "dask-core": "dask", "faiss-gpu": "faiss-cpu",
@@ -312,6 +313,9 @@ var condaNames = map[string]string{
 
 // ofIndex is a package of conda's under the name that it probably has on the index, "" if it has none there.
 func ofIndex(name, operator, version string) string {
+	if rest, ok := strings.CutPrefix(name, "py-"); ok && compat.Known().Frameworks.Named(rest) != nil { // the Python part of a framework that conda has as a library, too
+		name = rest
+	}
 	if other, known := condaNames[name]; known {
 		if other == "" {
 			return ""
