@@ -225,7 +225,7 @@ func bytesOf(p *layerplan.Plan) (known int64, unknown int) {
 
 func printBytes(w io.Writer, p builder.Planned, width int) {
 	known, unknown := bytesOf(p.Graph.Plan)
-	text := fmt.Sprintf("%s, %s, %s to download and about as much in layers beside the base's", count(len(p.Wheels), "package"), count(len(p.Graph.Plan.Layers), "layer"), counts.Bytes(known))
+	text := fmt.Sprintf("%s, %s, %s to download and about as much in new layers", count(len(p.Wheels), "package"), count(len(p.Graph.Plan.Layers), "layer"), counts.Bytes(known))
 	if unknown > 0 {
 		text += fmt.Sprintf(", and %s of unknown size", count(unknown, "layer"))
 	}

@@ -49,7 +49,7 @@ func TestPlanShowsWays(t *testing.T) {
 		"\nsteps of the project\n  run fonts runs on the image\n  bake model runs on a copy\n",
 		"  in base torch 2.9.1: not installed again\n",
 		"\n1 download, 2 unpacked by mlbuild's own program, 0 copy steps, 1 run\n  runs apt-get install git (system packages, with network)\n",
-		"\n1 package, 6 layers, 315.8 kB to download and about as much in layers beside the base's, and 2 layers of unknown size\n",
+		"\n1 package, 6 layers, 315.8 kB to download and about as much in new layers, and 2 layers of unknown size\n",
 		"\n3 system packages, 1.0 MB\n",
 		"  libblas3 3.11: set up by rules, for alternatives: 1\n",
 		"  libgvc6 2.42: configured by dpkg on the base, for postinst line 8: it calls libgvc6-config-update\n",
