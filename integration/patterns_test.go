@@ -26,7 +26,7 @@ func patternIDs() []string {
 		numbers []int
 	}{
 		{"C", []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}}, {"S", []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}}, {"G", []int{1, 2, 3, 4, 5, 6, 7, 8, 9}},
-		{"I", []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}}, {"O", []int{1, 2, 6, 7, 9}},
+		{"I", []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}}, {"O", []int{1, 2, 6, 7, 8, 9}},
 	} {
 		for _, n := range group.numbers {
 			ids = append(ids, fmt.Sprintf("%s%02d", group.letter, n))
