@@ -43,17 +43,7 @@ func (e *env) attach(out io.Writer) (builder.Streams, error) {
 }
 
 // terminal is stdin as a terminal, nil if it is none.
-func (e *env) terminal() console.Console {
-	f, ok := e.stdin.(console.File)
-	if !ok {
-		return nil
-	}
-	c, err := console.ConsoleFromFile(f)
-	if err != nil {
-		return nil
-	}
-	return c
-}
+func (e *env) terminal() console.Console { return terminalOf(e.stdin) }
 
 // systemSignals are signals as the daemon takes them, until done.
 func systemSignals(from <-chan os.Signal, done <-chan struct{}) <-chan syscall.Signal {

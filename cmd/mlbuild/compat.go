@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -71,8 +70,8 @@ func tableFileOf(e *env) tableFile {
 
 // keptTables is where renewed tables are kept, "" where the user has no directory for it.
 func keptTables(e *env) string {
-	dir := cmp.Or(e.get("XDG_CONFIG_HOME"), e.inHome(".config"))
-	if !filepath.IsAbs(dir) {
+	dir := e.userDir("XDG_CONFIG_HOME", ".config")
+	if dir == "" {
 		return ""
 	}
 	return filepath.Join(dir, "mlbuild", "compat.yaml")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"io"
 	"os"
 	"os/user"
@@ -82,6 +83,14 @@ func (e *env) home() string {
 	return ""
 }
 
+// userDir returns the directory that a variable of the XDG Base Directory Specification names, or else one below the user's home directory; "" where neither is an absolute path.
+func (e *env) userDir(variable, inHome string) string {
+	if dir := cmp.Or(e.get(variable), e.inHome(inHome)); filepath.IsAbs(dir) {
+		return dir
+	}
+	return ""
+}
+
 // inHome returns a path below the user's home directory, "" if that is unknown.
 func (e *env) inHome(elem ...string) string {
 	home := e.home()
@@ -92,11 +101,17 @@ func (e *env) inHome(elem ...string) string {
 }
 
 // isTerminal reports whether a stream is a terminal.
-func isTerminal(stream io.Writer) bool {
-	f, ok := raw(stream).(console.File)
+func isTerminal(stream io.Writer) bool { return terminalOf(raw(stream)) != nil }
+
+// terminalOf returns a stream of this process as a terminal, nil if it is none.
+func terminalOf(stream any) console.Console {
+	f, ok := stream.(console.File)
 	if !ok {
-		return false
+		return nil
 	}
-	_, err := console.ConsoleFromFile(f)
-	return err == nil
+	c, err := console.ConsoleFromFile(f)
+	if err != nil {
+		return nil
+	}
+	return c
 }

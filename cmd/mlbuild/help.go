@@ -8,7 +8,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/containerd/console"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -88,12 +87,8 @@ func helpColumns(w io.Writer) int { return columns(w, helpNarrow, helpWide, help
 
 // columns is the width of the terminal that a stream is, within bounds, or the usual one where it is none.
 func columns(w io.Writer, narrow, usual, wide int) int {
-	f, ok := raw(w).(console.File)
-	if !ok {
-		return usual
-	}
-	c, err := console.ConsoleFromFile(f)
-	if err != nil {
+	c := terminalOf(raw(w))
+	if c == nil {
 		return usual
 	}
 	size, err := c.Size()

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -50,8 +49,8 @@ func installedModule() string {
 
 // helpersDir is where the programs of this version are kept, "" where the user has no directory for it.
 func helpersDir(e *env) string {
-	cache := cmp.Or(e.get("XDG_CACHE_HOME"), e.inHome(".cache"))
-	if !filepath.IsAbs(cache) {
+	cache := e.userDir("XDG_CACHE_HOME", ".cache")
+	if cache == "" {
 		return ""
 	}
 	return filepath.Join(cache, "mlbuild", fmt.Sprintf("helpers-%x", sha256.Sum256([]byte(helper.Pins())))[:24])

@@ -86,11 +86,11 @@ func printReasons(w io.Writer, p builder.Planned, v planView) error {
 
 // cutTo is a text of at most width characters, whose end is left out where it is longer.
 func cutTo(text string, width int) string {
-	all := []rune(text)
-	if len(all) <= width {
+	cut := shortened(text, max(width, 1))
+	if cut == text {
 		return text
 	}
-	return strings.TrimRight(string(all[:max(width-1, 0)]), " ,"+bound) + "…"
+	return strings.TrimRight(strings.TrimSuffix(cut, "…"), " ,"+bound) + "…"
 }
 
 // printWrapped prints a text that may be long, its further lines indented by more.

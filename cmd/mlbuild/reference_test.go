@@ -151,7 +151,7 @@ func TestReferenceEnvironment(t *testing.T) {
 var variableName = lazyregexp.New(`^[A-Za-z][A-Za-z0-9_]+$`)
 
 // readers are the functions to which the name of a variable is given.
-var readers = []string{"get", "lookup", "Getenv", "LookupEnv"}
+var readers = []string{"get", "lookup", "userDir", "Getenv", "LookupEnv"}
 
 // notRead are texts that are given to functions of these names, and are no variables; and a variable of developers.
 var notRead = []string{"IFS", "MLBUILD_MAN", "MLBUILD_PPROF"}

@@ -34,10 +34,8 @@ type rowDisplay struct {
 
 func newRowDisplay(e *env, terminal bool) *rowDisplay {
 	d := &rowDisplay{out: raw(e.stderr), begun: time.Now(), log: rows.Log{Every: heartbeat}}
-	if f, ok := d.out.(console.File); ok && terminal {
-		if c, err := console.ConsoleFromFile(f); err == nil {
-			d.term = c
-		}
+	if terminal {
+		d.term = terminalOf(d.out)
 	}
 	return d
 }
