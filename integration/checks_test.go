@@ -135,6 +135,9 @@ var sabotages = []struct {
 	}, []string{"9000", "8000"}},
 	{"the log cannot be written", func(p *project, _ *testbed.Index) { p.replace("main.py", "/tmp/service.log", "/var/log/service.log") },
 		[]string{"PermissionError", "/var/log/service.log"}},
+	{"the system is the user's", func(p *project, _ *testbed.Index) {
+		p.write("mlbuild.yaml", p.read("mlbuild.yaml")+"run: [{name: handy, after: packages, commands: [\"chown 1000:1000 /etc /opt/venv/bin\"]}]\n")
+	}, []string{"/etc can be written by the image's user, uid 1000", "/opt/venv/bin can be written", "chown root:root /etc"}},
 	{"a variable is missing", func(p *project, _ *testbed.Index) { p.replace("mlbuild.yaml", "{MODEL_NAME: small}", "{OTHER: small}") }, []string{"KeyError: 'MODEL_NAME'"}},
 	{"it ends at once", func(p *project, _ *testbed.Index) {
 		p.replace("main.py", "print(\"serving\"", "sys.exit(0)\nprint(\"serving\"")

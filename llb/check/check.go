@@ -167,6 +167,8 @@ type Run struct {
 	Timeout  float64   `json:"timeout"`        // seconds for all
 	// Writable are directories that the service must be able to write to.
 	Writable []string `json:"writable,omitempty"`
+	// Protected are directories that it must not be able to write to, where it does not run as root: those of the system and of the installed packages. One that is not there is none.
+	Protected []string `json:"protected,omitempty"`
 	// Secrets are files with values that no message may show, absolute.
 	Secrets []string `json:"secrets,omitempty"`
 }

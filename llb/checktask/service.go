@@ -35,6 +35,7 @@ func Service(r *recipe.Recipe, c dockerspec.DockerOCIImageConfig) check.Run {
 	run := check.Run{
 		Command: slices.Concat(c.Entrypoint, c.Cmd), Dir: cmp.Or(c.WorkingDir, "/"), Health: serviceHealth(c), Ports: tcpPorts(c.ExposedPorts),
 		Start: serviceStart, Grace: serviceGrace, Signal: cmp.Or(c.StopSignal, "SIGTERM"), Writable: writableDirs(r),
+		Protected: protectedDirs(r, cmp.Or(c.WorkingDir, "/")),
 	}
 	if s := r.Smoke; s != nil {
 		run.Start, run.Grace, run.Ends, run.Exit = s.Start, s.Stop, s.Ends, s.Exit
@@ -118,4 +119,15 @@ func writableDirs(r *recipe.Recipe) []string {
 		}
 	}
 	return recipe.SortedUnique(all)
+}
+
+// protectedDirs lists the directories of the system and of the packages that the image's user must not write to: none that the project has made the user's, and not the working directory, whose files are the user's. Sorted.
+func protectedDirs(r *recipe.Recipe, workdir string) []string {
+	all := []string{"/", "/bin", "/etc", "/lib", "/usr", "/usr/bin", "/usr/lib", "/usr/local/bin", recipe.Environment, recipe.Environment + "/bin"}
+	if r.Python.Version != "" {
+		all = append(all, recipe.SitePackages(r.Python.Version))
+	}
+	return recipe.SortedUnique(slices.DeleteFunc(all, func(dir string) bool {
+		return dir == workdir || dir == r.User.Home || slices.Contains(r.App.Volumes, dir) || slices.ContainsFunc(r.App.Dirs, func(d recipe.Dir) bool { return d.Path == dir })
+	}))
 }

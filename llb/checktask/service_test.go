@@ -43,6 +43,9 @@ func TestService(t *testing.T) {
 			JSON: []byte(`{"a":1}`), Text: "a", Timeout: 10,
 		}},
 		Writable: []string{"/app", "/data"},
+		Protected: []string{
+			"/", "/bin", "/etc", "/lib", "/opt/venv", "/opt/venv/bin", "/opt/venv/lib/python3.11/site-packages", "/usr", "/usr/bin", "/usr/lib", "/usr/local/bin",
+		},
 	}
 	if diff := cmp.Diff(want, Service(r, c)); diff != "" {
 		t.Error(diff)
@@ -69,8 +72,21 @@ func TestServiceOfOtherImages(t *testing.T) {
 		"shell":       {health("CMD-SHELL", "exit 1"), nil, check.Run{Command: []string{"serve"}, Dir: "/", Start: 60, Grace: 10, Signal: "SIGTERM", Timeout: 130, Health: &check.Health{Test: []string{"/bin/sh", "-c", "exit 1"}, Interval: 30, Timeout: 30, StartInterval: 5, Retries: 3}}},
 		"other shell": {bash, nil, check.Run{Command: []string{"serve"}, Dir: "/", Start: 60, Grace: 10, Signal: "SIGTERM", Timeout: 130, Health: &check.Health{Test: []string{"/bin/bash", "-ec", "curl -f localhost || exit 1"}, Interval: 30, Timeout: 30, StartInterval: 5, Retries: 3}}},
 	} {
+		c.want.Protected = []string{"/bin", "/etc", "/lib", "/opt/venv", "/opt/venv/bin", "/usr", "/usr/bin", "/usr/lib", "/usr/local/bin"}
 		if diff := cmp.Diff(c.want, Service(&recipe.Recipe{Smoke: c.smoke}, c.config)); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
+	}
+}
+
+// TestProtectedDirs: what the project has made the user's is no fault.
+func TestProtectedDirs(t *testing.T) {
+	r := &recipe.Recipe{
+		User: recipe.User{UID: 1000, Home: "/usr"}, Python: recipe.Python{Version: "3.12"},
+		App: recipe.App{Workdir: "/opt/venv", Volumes: []string{"/etc"}, Dirs: []recipe.Dir{{Path: "/opt/venv/bin", UID: 1000, Mode: 0o755}}},
+	}
+	want := []string{"/", "/bin", "/lib", "/opt/venv/lib/python3.12/site-packages", "/usr/bin", "/usr/lib", "/usr/local/bin"}
+	if diff := cmp.Diff(want, protectedDirs(r, "/opt/venv")); diff != "" {
+		t.Error(diff)
 	}
 }

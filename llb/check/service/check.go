@@ -34,7 +34,7 @@ func Check(ctx context.Context, run check.Run, here Here) (check.Report, error) 
 	if err != nil {
 		return check.Report{}, err
 	}
-	report := check.Report{Faults: unwritable(run.Writable, os.Getuid())}
+	report := check.Report{Faults: append(unwritable(run.Writable, os.Getuid()), givenAway(run.Protected, os.Getuid())...)}
 	if len(report.Faults) == 0 {
 		report = try(ctx, run, here, hidden)
 	}

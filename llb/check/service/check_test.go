@@ -291,6 +291,28 @@ func TestUnwritable(t *testing.T) {
 	}
 }
 
+// TestGivenAway: a directory of the system that the user can write to is a fault, for any user but root.
+func TestGivenAway(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	open, none := filepath.Join(dir, "open"), filepath.Join(dir, "none")
+	if err := os.Mkdir(open, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(dir, "link")
+	if err := os.Symlink("open", link); err != nil {
+		t.Fatal(err)
+	}
+	wantFaults(t, check.Report{Faults: givenAway([]string{none, open, link, "/proc"}, 1000)},
+		"the directory "+open+" can be written by the image's user, uid 1000: whoever gets into the service could change what it runs | chown root:root "+open+" && chmod 755 "+open)
+	if f := givenAway([]string{open}, 0); f != nil {
+		t.Errorf("root can write everywhere, and it is a fault: %v", f)
+	}
+	if left, _ := os.ReadDir(open); len(left) != 0 {
+		t.Errorf("the check left %v", left)
+	}
+}
+
 // TestTimeout: the whole check ends, whatever takes so long.
 func TestTimeout(t *testing.T) {
 	t.Parallel()

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -103,11 +104,7 @@ func notThere(file string) string {
 // unwritable tries to write to directories as a user.
 func unwritable(dirs []string, uid int) (faults []check.Fault) {
 	for _, dir := range dirs {
-		file, err := os.CreateTemp(dir, ".mlbuild-check-*")
-		if err == nil {
-			_ = file.Close()
-			err = os.Remove(file.Name())
-		}
+		err := writeTo(dir)
 		if err == nil {
 			continue
 		}
@@ -120,4 +117,32 @@ func unwritable(dirs []string, uid int) (faults []check.Fault) {
 		faults = append(faults, *f.Hint("app: {dirs: [" + dir + "]} makes it the user's; see that no step and no file of another owner makes it again"))
 	}
 	return faults
+}
+
+// givenAway tries to write to directories as a user who should not be able to. Root always can, and what is not there nobody can. Two names of one directory (/bin, /usr/bin) are one fault.
+func givenAway(dirs []string, uid int) (faults []check.Fault) {
+	if uid == 0 {
+		return nil
+	}
+	var seen []string
+	for _, dir := range dirs {
+		real, err := filepath.EvalSymlinks(dir)
+		if err != nil || slices.Contains(seen, real) || writeTo(real) != nil {
+			continue
+		}
+		seen = append(seen, real)
+		f := fault("the directory %s can be written by the image's user, uid %d: whoever gets into the service could change what it runs", dir, uid)
+		f.File = dir
+		faults = append(faults, *f.Hint("chown root:root " + dir + " && chmod 755 " + dir + " in the step that gave it away"))
+	}
+	return faults
+}
+
+// writeTo makes a file in a directory and removes it.
+func writeTo(dir string) error {
+	file, err := os.CreateTemp(dir, ".mlbuild-check-*")
+	if err != nil {
+		return err
+	}
+	return errors.Join(file.Close(), os.Remove(file.Name()))
 }
