@@ -113,6 +113,10 @@ images: ## dist/mlbuild-{ci,runner}-ARCH.tar: OCI images of mlbuild for CI jobs,
 		$(BIN)/mlbuild build --platform linux/$(ARCH) -o type=oci,dest=dist/mlbuild-$$image-$(ARCH).tar $(IMAGE_FLAGS) $$work; rm -rf $$work; \
 	done
 
+.PHONY: site
+site: ## docs/ as web pages in dist/site; a dead link is an error (needs uv)
+	sh $(TOOLS)/site/build.sh dist/site
+
 .PHONY: cross
 cross: helper ## compile mlbuild for macOS and Windows, and what writes its man pages, and keep nothing
 	$(gobuild) -tags man -o /dev/null ./cmd/mlbuild
