@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mlbuild/mlbuild/builder"
+	"github.com/mlbuild/mlbuild/builder/inventory"
 	"github.com/mlbuild/mlbuild/llb/counts"
 	"github.com/mlbuild/mlbuild/llb/layerplan"
 	"github.com/mlbuild/mlbuild/llb/outline"
@@ -35,7 +36,7 @@ func planCommand(e *env) *cobra.Command {
 		Use:   "plan [DIR]",
 		Short: "Show what would be built: base, packages, layers and their sizes",
 		Long: `Look up the base, choose the wheels and lay out the layers of each profile, and build nothing: the layers with their sizes and why each is one,
-what the base has already, what will run and what is only unpacked and copied, and the bytes to expect.`,
+what the base has already, what of the project is not copied, what will run and what is only unpacked and copied, and the bytes to expect.`,
 		Example: `  mlbuild plan --profile gpu
   mlbuild plan --profile cpu,gpu --json >before.json
   mlbuild plan --profile cpu,gpu --diff before.json`,
@@ -65,15 +66,23 @@ func (p *planFlags) run(ctx context.Context, e *env, cmd *cobra.Command, args []
 	if p.diff != "" {
 		return p.printDiffs(ctx, e, plansJSON(plans, p.project.target))
 	}
+	files, err := inventories(s.project.files, plans)
+	if err != nil {
+		return err
+	}
 	if p.json {
-		e.pending.answer(&planAnswer{Plans: plansJSON(plans, p.project.target)})
+		all := plansJSON(plans, p.project.target)
+		for i := range all {
+			all[i].Files = &files[i]
+		}
+		e.pending.answer(&planAnswer{Plans: all})
 		return nil
 	}
 	for i, plan := range plans {
 		if i > 0 {
 			fmt.Fprintln(e.stdout)
 		}
-		if err := printPlan(e.stdout, plan, planView{columns(e.stdout, planNarrow, planUsual, planWide), e.debugging}); err != nil {
+		if err := printPlan(e.stdout, plan, files[i], planView{columns(e.stdout, planNarrow, planUsual, planWide), e.debugging}); err != nil {
 			return fault.New(fault.Output, "cannot write to stdout: %w", err)
 		}
 		tellPlanned(s, plan)
@@ -143,7 +152,7 @@ func tellPlanned(s *session, p builder.Planned) {
 	}
 }
 
-func printPlan(w io.Writer, p builder.Planned, v planView) error {
+func printPlan(w io.Writer, p builder.Planned, files inventory.Inventory, v planView) error {
 	r := p.Recipe
 	fmt.Fprintf(w, "%s for %s\n", r.Profile, r.Platform)
 	from := count(p.Graph.Plan.BaseLayers, "layer")
@@ -160,9 +169,10 @@ func printPlan(w io.Writer, p builder.Planned, v planView) error {
 		printWrapped(w, "  ", "          ", "in base "+wheelNames(p.InBase)+": not installed again", v.width)
 	}
 	fmt.Fprintf(w, "  command %s, from %s\n\n", words(append(r.App.Entrypoint, r.App.Command...)), r.App.CommandFrom)
-	if err := printLayers(w, p, v); err != nil {
+	if err := printLayers(w, p, files, v); err != nil {
 		return err
 	}
+	printLeft(w, files, v)
 	printOwn(w, p.Graph.Plan.Layers, v.width)
 	printSystem(w, p.System, v.width)
 	if len(p.Pruned) > 0 {
@@ -329,6 +339,8 @@ type planJSON struct {
 	Pruned      []builder.Pruned `json:"pruned,omitempty"`      // what each rule leaves out of the packages
 	Locked      bool             `json:"locked"`                // the packages come from a lock
 	Notes       []string         `json:"notes,omitempty"`       // what a user should know of it
+	// Files are what the image has of the project's files, and what is not copied. It is absent in --diff.
+	Files *inventory.Inventory `json:"files,omitempty"`
 }
 
 type layersJSON struct {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/mlbuild/mlbuild/builder"
+	"github.com/mlbuild/mlbuild/builder/inventory"
 	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/llb/layerplan"
 	"github.com/mlbuild/mlbuild/llb/outline"
@@ -35,7 +36,7 @@ func TestPlanShowsWays(t *testing.T) {
 		}}},
 	}
 	var out strings.Builder
-	if err := printPlan(&out, p, planView{width: 120}); err != nil {
+	if err := printPlan(&out, p, inventory.Inventory{}, planView{width: 120}); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
@@ -81,7 +82,7 @@ func TestPlanIsNarrow(t *testing.T) {
 	}
 	for _, v := range []planView{{80, false}, {80, true}, {200, false}} {
 		var out strings.Builder
-		if err := printPlan(&out, p, v); err != nil {
+		if err := printPlan(&out, p, inventory.Inventory{}, v); err != nil {
 			t.Fatal(err)
 		}
 		for line := range strings.Lines(out.String()) {

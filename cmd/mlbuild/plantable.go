@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/mlbuild/mlbuild/builder"
+	"github.com/mlbuild/mlbuild/builder/inventory"
+	"github.com/mlbuild/mlbuild/llb/counts"
 )
 
 // planView is how plans are shown.
@@ -29,10 +31,15 @@ const bound = "\u00a0"
 func unbound(text string) string { return strings.ReplaceAll(text, bound, " ") }
 
 // printLayers prints a plan's layers, a line each, and below them why layers are what they are, once for each kind.
-func printLayers(w io.Writer, p builder.Planned, v planView) error {
-	rows := [][3]string{{"LAYER", "KIND", "SIZE"}}
+func printLayers(w io.Writer, p builder.Planned, files inventory.Inventory, v planView) error {
+	rows, whats := [][3]string{{"LAYER", "KIND", "SIZE"}}, []string{"WHAT"}
 	for i, l := range p.Graph.Plan.Layers {
-		rows = append(rows, [3]string{strconv.Itoa(p.Graph.Plan.BaseLayers + i + 1), string(l.Kind), layerSize(l)})
+		size, what := layerSize(l), contents(l)
+		if isApp(l) && files.Files > 0 {
+			size, what = counts.Bytes(files.Size), appContents(files, v.whole)
+		}
+		rows = append(rows, [3]string{strconv.Itoa(p.Graph.Plan.BaseLayers + i + 1), string(l.Kind), size})
+		whats = append(whats, what)
 	}
 	var widths [3]int
 	for _, r := range rows {
@@ -41,10 +48,7 @@ func printLayers(w io.Writer, p builder.Planned, v planView) error {
 		}
 	}
 	for i, r := range rows {
-		left, what := fmt.Sprintf("%-*s  %-*s  %*s  ", widths[0], r[0], widths[1], r[1], widths[2], r[2]), "WHAT"
-		if i > 0 {
-			what = contents(p.Graph.Plan.Layers[i-1])
-		}
+		left, what := fmt.Sprintf("%-*s  %-*s  %*s  ", widths[0], r[0], widths[1], r[1], widths[2], r[2]), whats[i]
 		room := v.width - len(left)
 		lines := []string{cutTo(what, room)}
 		if v.whole {
