@@ -1,6 +1,10 @@
 package integration
 
 import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -11,11 +15,15 @@ import (
 	"testing"
 	"unicode"
 
+	"github.com/goccy/go-yaml"
+	"github.com/pelletier/go-toml/v2"
+
 	"github.com/mlbuild/mlbuild/integration/testbed"
 )
 
 var (
 	markdownFence = regexp.MustCompile("(?ms)^ *```.*?^ *```$|^<!--.*?-->$")
+	markdownBlock = regexp.MustCompile("(?ms)^```(yaml|json|toml)\n(.*?)^```$")
 	markdownCode  = regexp.MustCompile("`[^`\n]+`")
 	markdownLink  = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	markdownHead  = regexp.MustCompile(`(?m)^#{1,6} +(.+?)\s*$`)
@@ -104,6 +112,45 @@ func TestDocsLinks(t *testing.T) {
 	}
 	if links < 300 {
 		t.Errorf("only %d links were found", links)
+	}
+}
+
+// TestDocsBlocks: each block of YAML, JSON and TOML in the pages can be read.
+func TestDocsBlocks(t *testing.T) {
+	read := map[string]func(data []byte) error{
+		"json": func(data []byte) error { return readAll(json.NewDecoder(bytes.NewReader(data))) },
+		"toml": func(data []byte) error { return toml.Unmarshal(data, new(any)) },
+		"yaml": func(data []byte) error { return readAll(yaml.NewDecoder(bytes.NewReader(data))) },
+	}
+	found := map[string]int{}
+	for _, file := range markdownFiles(t) {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range markdownBlock.FindAllSubmatch(data, -1) {
+			language := string(m[1])
+			found[language]++
+			if err := read[language](m[2]); err != nil {
+				t.Errorf("%s: %v in a block of %s:\n%s", file, err, language, m[2])
+			}
+		}
+	}
+	for language := range read {
+		if found[language] == 0 {
+			t.Errorf("no block of %s was found", language)
+		}
+	}
+}
+
+// readAll reads the documents of a stream.
+func readAll(d interface{ Decode(value any) error }) error {
+	for {
+		if err := d.Decode(new(any)); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err
+		}
 	}
 }
 
