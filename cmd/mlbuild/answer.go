@@ -36,6 +36,11 @@ type (
 		answer
 		*builder.Result
 	}
+	// buildsAnswer is that of build with several directories.
+	buildsAnswer struct {
+		answer
+		Projects []projectAnswer `json:"projects"` // in the order of the command line
+	}
 	// planAnswer is that of plan.
 	planAnswer struct {
 		answer
@@ -74,6 +79,13 @@ type (
 		Uptime float64 `json:"uptime_seconds,omitempty"` // how long the daemon has been running
 	}
 )
+
+// projectAnswer is how the build of one of several projects ended.
+type projectAnswer struct {
+	Dir string `json:"dir"` // the directory, as it was named
+	*builder.Result
+	Errors fault.List `json:"errors,omitempty"` // why it failed, with files as the project has them; absent where it did not
+}
 
 // pending is the document that a command prints when it ends: only then is it known whether it failed.
 type pending struct {

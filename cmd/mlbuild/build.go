@@ -39,17 +39,21 @@ type buildFlags struct {
 func buildCommand(e *env) *cobra.Command {
 	flags := &buildFlags{}
 	cmd := &cobra.Command{
-		Use:   "build [DIR]",
+		Use:   "build [DIR...]",
 		Short: "Build the project's images",
 		Long: `Build an image of every profile that --profile names, all at once, and send them where --push, --load or --output say.
 
 A tag without a repository (--tag 1.2) goes on the image that the project file names and gets the profile's suffix: 1.2-gpu. A whole
 reference is taken as it is for one profile and gets the suffix for several. {profile} places the profile's name by hand.
---target builds another stage than the runtime and adds its name to the suffix: 1.2-gpu-testing.`,
+--target builds another stage than the runtime and adds its name to the suffix: 1.2-gpu-testing.
+
+Several directories are several projects: all are read first, and where one is wrong none is built; then they are built one after another.
+{project} in a tag or the name of a file is the project's name.`,
 		Example: `  mlbuild --profile cpu,gpu --tag registry.example.com/team/app:1.2 --push
   mlbuild build path/to/project --load --tag app:dev
-  mlbuild --profile gpu --output type=oci,dest=app-{profile}.tar`,
-		Args: atMostOneDir,
+  mlbuild --profile gpu --output type=oci,dest=app-{profile}.tar
+  mlbuild build services/* --tag 1.2 --push`,
+		Args: someDirs,
 		RunE: func(cmd *cobra.Command, args []string) error { return flags.build(cmd.Context(), e, cmd, args) },
 	}
 	flags.add(cmd)
@@ -93,43 +97,60 @@ func (b *buildFlags) add(cmd *cobra.Command) {
 
 // build makes the images, and writes down how that ended.
 func (b *buildFlags) build(ctx context.Context, e *env, cmd *cobra.Command, args []string) error {
+	if len(args) > 1 {
+		return b.buildEach(ctx, e, cmd, args)
+	}
 	s, result, err := b.make(ctx, e, cmd, args)
-	faults, notes := fault.All(err), []string(nil)
+	faults := fault.All(err)
+	return append(faults, fault.All(b.record(e, projectOf(args), s, result, faults))...).Err()
+}
+
+// record writes down how a build ended. The session is nil where the project could not be read.
+func (b *buildFlags) record(e *env, dir string, s *session, result *builder.Result, faults fault.List) error {
+	var notes []string
 	if s != nil {
 		notes = s.told
 	}
-	faults = append(faults, fault.All(b.evidence.write(e, projectOf(args), notes, result, faults))...)
-	return faults.Err()
+	return b.evidence.write(e, dir, notes, result, faults)
 }
 
 // make makes the images. What is known of them is there after an error too; the session is nil where the project cannot be read.
 func (b *buildFlags) make(ctx context.Context, e *env, cmd *cobra.Command, args []string) (*session, *builder.Result, error) {
-	none := &builder.Result{}
 	s, out, err := b.plan(ctx, e, cmd, args)
+	if err == nil {
+		defer s.close()
+		err = s.fits()
+	}
 	if err != nil {
-		return s, none, err
+		return s, &builder.Result{}, err
 	}
-	defer s.close()
-	if err := errors.Join(s.request.Validate(), s.request.Unfit()); err != nil {
-		return s, none, err
-	}
+	result, err := b.images(ctx, e, s, out)
+	return s, result, err
+}
+
+// fits says what is wrong with the request before a daemon is asked.
+func (s *session) fits() error { return errors.Join(s.request.Validate(), s.request.Unfit()) }
+
+// images makes the images of a session. The result is there after an error too.
+func (b *buildFlags) images(ctx context.Context, e *env, s *session, out *outputs) (*builder.Result, error) {
+	none := &builder.Result{}
 	bld, err := s.connect(ctx, e, &b.daemon)
 	if err != nil {
-		return s, none, err
+		return none, err
 	}
 	result, err := bld.Build(ctx, s.request)
 	s.end(e)
 	s.stopped = ctx.Err() != nil
-	built := map[string]bool{}
 	if result == nil {
 		result = none
 	}
+	built := map[string]bool{}
 	for _, m := range result.Images {
 		built[m.Profile] = true
 	}
 	faults := append(fault.All(out.writers.finish(built)), fault.All(err)...)
 	faults = append(faults, fault.All(b.report(e, s, out, result))...)
-	return s, result, faults.Err()
+	return result, faults.Err()
 }
 
 // plan turns the flags into a request. All faults come at once.
@@ -146,6 +167,7 @@ func (b *buildFlags) plan(ctx context.Context, e *env, cmd *cobra.Command, args 
 func (b *buildFlags) wants(ctx context.Context, e *env, variants []builder.Variant) (*outputs, wanted, error) {
 	var faults fault.List
 	collect := func(err error) { faults = append(faults, fault.All(err)...) }
+	b.place(variants)
 	collect(checkTarget(b.project.target))
 	out, err := b.parse(ctx, e, variants)
 	collect(err)

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -77,8 +78,11 @@ func projectDir(args []string) (string, error) {
 	return abs, nil
 }
 
-// projectOf is the project's directory by a command's arguments, absolute: the working directory where they name none.
+// projectOf is the project's directory by a command's arguments, absolute: the working directory where they name none, or several.
 func projectOf(args []string) string {
+	if len(args) > 1 && !slices.ContainsFunc(args, func(a string) bool { return !isDir(a) }) {
+		args = nil
+	}
 	dir, err := projectDir(args)
 	if err != nil {
 		dir, _ = projectDir(nil)

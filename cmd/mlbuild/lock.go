@@ -30,7 +30,7 @@ const everyPackage = "*"
 func lockCommand(e *env) *cobra.Command {
 	flags := &lockFlags{}
 	cmd := &cobra.Command{
-		Use:   "lock [DIR] [--upgrade [PACKAGE…]]",
+		Use:   "lock [DIR...] [--upgrade [PACKAGE…]]",
 		Short: "Pin base images, system packages, models and every Python package by hash",
 		Long: `Resolve the requirements of each profile and write its pylock.<profile>.toml (PEP 751), and mlbuild.lock with the digests of the base
 images, the system packages that apt chooses on them, and the files of models. What is pinned already is kept where it still fits; --upgrade takes the newest of everything, or
@@ -80,7 +80,7 @@ func (l *lockFlags) words(cmd *cobra.Command, args []string) (dirs []string, o b
 		dirs = append(dirs, a)
 	}
 	o.All = len(l.upgrade) > 0 && len(o.Upgrade) == 0 && !o.Base && !o.System && !o.Models
-	return dirs, o, atMostOneDir(cmd, dirs)
+	return dirs, o, someDirs(cmd, dirs)
 }
 
 func (l *lockFlags) run(ctx context.Context, e *env, cmd *cobra.Command, args []string) error {
@@ -88,6 +88,17 @@ func (l *lockFlags) run(ctx context.Context, e *env, cmd *cobra.Command, args []
 	if err != nil {
 		return err
 	}
+	if len(dirs) < 2 {
+		return l.lock(ctx, e, cmd, dirs, options)
+	}
+	if err := l.project.oneFile(len(dirs)); err != nil {
+		return err
+	}
+	return eachProject(ctx, e, dirs, true, func(dir string) error { return l.lock(ctx, e, cmd, []string{dir}, options) })
+}
+
+// lock writes the locks of a project.
+func (l *lockFlags) lock(ctx context.Context, e *env, cmd *cobra.Command, dirs []string, options builder.LockOptions) error {
 	s, err := l.prepare(ctx, e, cmd, dirs, nil)
 	if err != nil {
 		return err

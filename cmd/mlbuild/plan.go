@@ -33,14 +33,14 @@ type planFlags struct {
 func planCommand(e *env) *cobra.Command {
 	flags := &planFlags{}
 	cmd := &cobra.Command{
-		Use:   "plan [DIR]",
+		Use:   "plan [DIR...]",
 		Short: "Show what would be built: base, packages, layers and their sizes",
 		Long: `Look up the base, choose the wheels and lay out the layers of each profile, and build nothing: the layers with their sizes and why each is one,
 what the base has already, what of the project is not copied, what will run and what is only unpacked and copied, and the bytes to expect.`,
 		Example: `  mlbuild plan --profile gpu
   mlbuild plan --profile cpu,gpu --json >before.json
   mlbuild plan --profile cpu,gpu --diff before.json`,
-		Args: atMostOneDir,
+		Args: someDirs,
 		RunE: func(cmd *cobra.Command, args []string) error { return flags.run(cmd.Context(), e, cmd, args) },
 	}
 	f := cmd.Flags()
@@ -56,39 +56,76 @@ what the base has already, what of the project is not copied, what will run and 
 }
 
 func (p *planFlags) run(ctx context.Context, e *env, cmd *cobra.Command, args []string) error {
+	if len(args) > 1 {
+		return p.each(ctx, e, cmd, args)
+	}
+	plans, err := p.show(ctx, e, cmd, args)
+	switch {
+	case err != nil:
+		return err
+	case p.diff != "":
+		return p.printDiffs(ctx, e, plans)
+	case p.json:
+		e.pending.answer(&planAnswer{Plans: plans})
+	}
+	return nil
+}
+
+// each plans several projects.
+func (p *planFlags) each(ctx context.Context, e *env, cmd *cobra.Command, dirs []string) error {
+	faults := fault.All(p.project.oneFile(len(dirs)))
+	if p.diff != "" {
+		faults = append(faults, fault.New(fault.Usage, "--diff takes one project, not %d", len(dirs)))
+	}
+	if len(faults) > 0 {
+		return faults.Err()
+	}
+	all := []planJSON{}
+	err := eachProject(ctx, e, dirs, !p.json, func(dir string) error {
+		plans, err := p.show(ctx, e, cmd, []string{dir})
+		all = append(all, plans...)
+		return err
+	})
+	if p.json {
+		e.pending.answer(&planAnswer{Plans: all})
+	}
+	return err
+}
+
+// show plans a project, and prints the plans where neither JSON nor a difference is asked for.
+func (p *planFlags) show(ctx context.Context, e *env, cmd *cobra.Command, args []string) ([]planJSON, error) {
 	plans, s, err := p.plans(ctx, e, cmd, args, false)
 	if s != nil {
 		defer s.close()
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
+	all := plansJSON(plans, p.project.target)
 	if p.diff != "" {
-		return p.printDiffs(ctx, e, plansJSON(plans, p.project.target))
+		return all, nil
 	}
 	files, err := inventories(s.project.files, plans)
 	if err != nil {
-		return err
+		return nil, err
+	}
+	for i := range all {
+		all[i].Files = &files[i]
 	}
 	if p.json {
-		all := plansJSON(plans, p.project.target)
-		for i := range all {
-			all[i].Files = &files[i]
-		}
-		e.pending.answer(&planAnswer{Plans: all})
-		return nil
+		return all, nil
 	}
 	for i, plan := range plans {
 		if i > 0 {
 			fmt.Fprintln(e.stdout)
 		}
 		if err := printPlan(e.stdout, plan, files[i], planView{columns(e.stdout, planNarrow, planUsual, planWide), e.debugging}); err != nil {
-			return fault.New(fault.Output, "cannot write to stdout: %w", err)
+			return nil, fault.New(fault.Output, "cannot write to stdout: %w", err)
 		}
 		tellPlanned(s, plan)
 	}
 	s.end(e)
-	return nil
+	return nil, nil
 }
 
 // printDiffs holds the plans against those that were saved.

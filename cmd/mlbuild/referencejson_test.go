@@ -25,6 +25,7 @@ var documents = []struct {
 	value   any
 }{
 	{"mlbuild build --json, mlbuild test --json", buildAnswer{}},
+	{"mlbuild build DIR DIR… --json", buildsAnswer{}},
 	{"mlbuild plan --json", planAnswer{}},
 	{"mlbuild plan --diff FILE --json", diffAnswer{}},
 	{"mlbuild verify --json", verifyAnswer{}},

@@ -95,11 +95,11 @@ func exitCode(faults fault.List) int {
 // newRoot is the bare command, which builds, with the others below it.
 func newRoot(e *env, general *generalFlags) *cobra.Command {
 	root := buildCommand(e)
-	root.Use = "mlbuild [DIR]"
+	root.Use = "mlbuild [DIR...]"
 	root.Short = "Build container images of Python projects, one layer for each wheel"
 	root.Long = root.Short + `.
 
-Without a command, mlbuild builds the project in DIR, as "mlbuild build" does.`
+Without a command, mlbuild builds the project in each DIR, as "mlbuild build" does.`
 	root.Args = bareArgs
 	root.SuggestionsMinimumDistance = 2
 	root.SilenceErrors, root.SilenceUsage = true, true
@@ -121,8 +121,8 @@ Without a command, mlbuild builds the project in DIR, as "mlbuild build" does.`
 
 // bareArgs takes the project's directory. A word that is no directory was meant as a command.
 func bareArgs(cmd *cobra.Command, args []string) error {
-	if err := atMostOneDir(cmd, args); err != nil {
-		return err
+	if len(args) > 1 && isDir(args[0]) {
+		return someDirs(cmd, args)
 	}
 	if len(args) == 0 || isDir(args[0]) || !commandWord.MatchString(args[0]) {
 		return nil
