@@ -163,6 +163,8 @@ type Image struct {
 	Descriptor ocispecs.Descriptor `json:"-"`
 	Route      publish.Route       `json:"-"` // how it got to its registry, and why that way
 	Plan       *layerplan.Plan     `json:"-"`
+	// Fates say of each layer of Plan whether it was made, and why; nil = unknown.
+	Fates []publish.Fate `json:"-"`
 	// LayerSizes are the bytes of the layers of Plan as they are in the registry, compressed; nil = unknown.
 	LayerSizes []int64 `json:"-"`
 }

@@ -42,12 +42,13 @@ type imageBuild struct {
 type made struct {
 	publish.Made
 	platforms []platformBuild
-	tested    bool     // the tests ran and passed
-	solved    bool     // the daemon had everything that its exporters were then given
-	cached    int      // steps that the daemon had
-	ran       int      // steps that it did
-	notes     []string // that a user should know
-	beside    beside   // goes on until the image is exported
+	tested    bool           // the tests ran and passed
+	solved    bool           // the daemon had everything that its exporters were then given
+	cached    int            // steps that the daemon had
+	ran       int            // steps that it did
+	fates     []publish.Fate // of the layers; nil = nobody knows
+	notes     []string       // that a user should know
+	beside    beside         // goes on until the image is exported
 }
 
 // errHere ends a build whose image is under its tag already: the daemon has nothing to make.
@@ -88,6 +89,7 @@ func (b *build) variant(ctx context.Context, v Variant) (image *Image, checks []
 	image.Digest, image.Config, image.Size, image.Layers, image.Route = published.Digest, published.Config, published.Size, published.Layers, published.Route
 	image.Descriptor = published.Descriptor
 	image.Checks, image.LayerSizes = checks, ownSizes(image, published)
+	image.Fates = made.fates
 	image.Notes = append(image.Notes, notes...)
 	if b.req.Attest.Checks && m.publish.Pushes() {
 		err = attest(ctx, b.registry, b.req.Attest.Version, image)
@@ -170,6 +172,7 @@ func (m *imageBuild) once(ctx context.Context, how attempt) (made, publish.Publi
 	steps := m.w.LayerSteps()
 	all.Steps = publish.Steps{Ran: steps.Ran, Cached: steps.Cached}
 	all.cached, all.ran = m.w.Counts() // those of the caches that are written later do not count
+	all.fates = fatesOf(all, m.w)
 	published, err := m.publish.Publish(ctx, all.Made)
 	return all, published, err
 }
@@ -189,6 +192,20 @@ func imageOf(v Variant, m made) *Image {
 		}
 	}
 	return image
+}
+
+// fatesOf are the fates of the layers of an image, with what the daemon had of those that were not taken from the registry. Of several platforms none is told.
+func fatesOf(m made, w *diagnose.Watcher) []publish.Fate {
+	if len(m.Graphs) != 1 {
+		return nil
+	}
+	all := m.Fates()
+	for i := range all {
+		if had, known := w.Had(m.Graphs[0].Plan.Layers[i].Name); known && had && !all[i].Reused {
+			all[i].Cached, all[i].Why = true, "the daemon had it from an earlier build"
+		}
+	}
+	return all
 }
 
 // make runs the build function and the exporters. A download that failed for a passing reason is tried again in a build of its own: the

@@ -27,7 +27,7 @@ var rooms = []string{
 	"llb/check", "llb/check/loader", "llb/check/loader/elftest", "llb/check/packages", "llb/check/service",
 	"llb/helper", "llb/helper/plain", "llb/layerplan", "llb/llbtest/plantest", "llb/ops", "llb/query", "llb/models", "llb/install", "llb/wheelbuild", "llb/projectstep", "llb/checktask", "llb/checkstep", "llb/outline", "llb/llbtest", "llb",
 
-	"builder/limits", "builder/statefile", "builder/kept", "builder/login", "builder/daemon", "builder/trust", "builder/registry", "builder/localfs", "builder/session", "builder/evidence", "builder/rows", "builder/diagnose", "builder/terminal", "builder/lookup", "builder/inspect", "builder/inventory", "builder/publish", "builder/buildertest", "builder",
+	"builder/limits", "builder/statefile", "builder/kept", "builder/login", "builder/daemon", "builder/trust", "builder/registry", "builder/localfs", "builder/session", "builder/evidence", "builder/rows", "builder/diagnose", "builder/terminal", "builder/lookup", "builder/inspect", "builder/inventory", "builder/publish", "builder/buildertest", "builder", "builder/report",
 
 	"cmd/mlbuild-unpack", "cmd/mlbuild-unpack-deb", "cmd/mlbuild-step", "cmd/mlbuild-check", "cmd/mlbuild-helpers", "cmd/mlbuild",
 }
@@ -41,6 +41,8 @@ var apart = []struct{ pkg, not, because string }{
 	{"builder/registry", "builder/daemon", "a registry's client knows no build"},
 	{"builder/registry", "llb", "a registry's client knows no build"},
 	{"builder/evidence", "builder/registry", "what is written down of checks is made from values"},
+	{"builder/report", "builder/registry", "a report is made from values: nobody is asked for more"},
+	{"builder/report", "builder/daemon", "a report is made from values: nobody is asked for more"},
 	{"builder/trust", "llb", "what a record says holds for any graph"},
 	{"builder/diagnose", "builder/registry", "a daemon's error is explained from values, not by asking again"},
 	{"builder/diagnose", "builder/session", "a daemon's error is explained from values, not by asking again"},

@@ -193,6 +193,22 @@ func (w *Watcher) LayerSteps() (n LayerSteps) {
 	return n
 }
 
+// Had reports whether the daemon had the result of the step that makes a layer, by the layer's name, and whether it knows of such a step at all.
+func (w *Watcher) Had(layer string) (had, known bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, v := range w.last {
+		if v.ProgressGroup == nil || !slices.Contains(ops.LayerGroups, v.ProgressGroup.Id) || !strings.HasSuffix(v.Name, " "+layer) {
+			continue
+		}
+		if !v.Cached {
+			return false, true // also where another platform's is there
+		}
+		had, known = true, true
+	}
+	return had, known
+}
+
 // Warnings returns what the steps' helper warns of, as the step's name and the text.
 func (w *Watcher) Warnings() []string {
 	w.mu.Lock()

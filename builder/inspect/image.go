@@ -2,8 +2,10 @@ package inspect
 
 // Image is what is known of one image.
 type Image struct {
-	Ref        string            `json:"image"`                // its reference, in full
-	Digest     string            `json:"digest"`               // of its manifest
+	Ref        string            `json:"image"`                // its reference, in full; of an archive its path
+	Names      []string          `json:"names,omitempty"`      // references that an archive has for it
+	Digest     string            `json:"digest,omitempty"`     // of its manifest; absent for docker's own archive, which has none
+	Config     string            `json:"config_digest"`        // of its config, docker's id of the image
 	Platform   string            `json:"platform"`             // linux/amd64, …
 	Platforms  []string          `json:"platforms,omitempty"`  // that its index has; absent where there is none
 	ByMlbuild  bool              `json:"by_mlbuild,omitempty"` // mlbuild made some of its layers
@@ -18,6 +20,7 @@ type Image struct {
 	Layers     []Layer           `json:"layers"`               // from the bottom up
 	Packages   []Package         `json:"packages,omitempty"`   // the largest first; where the layers were not read, those that the image's history names
 	Waste      []Waste           `json:"waste,omitempty"`      // what costs bytes for nothing, the largest first
+	Largest    []File            `json:"largest,omitempty"`    // its files of a megabyte and more, the largest first; absent where the layers were not read
 }
 
 // Layer is one layer of an image.
@@ -29,7 +32,27 @@ type Layer struct {
 	Files      int    `json:"files,omitempty"`    // in it; absent where it was not read
 	Kind       string `json:"kind,omitempty"`     // what mlbuild made it for: system, wheels, app, …; absent for layers of others
 	What       string `json:"what,omitempty"`     // what the image's history says of it
+	Packages   []Part `json:"packages,omitempty"` // that have files in it, the largest first; absent where it was not read
 }
+
+// Part is what a package has in a layer.
+type Part struct {
+	Name     string `json:"name"`     // of the package
+	Kind     string `json:"kind"`     // python, debian
+	Unpacked int64  `json:"unpacked"` // bytes of its files
+	Files    int    `json:"files"`    // that it has there
+}
+
+// File is one file that a container sees.
+type File struct {
+	Path    string `json:"path"`              // without the first slash
+	Bytes   int64  `json:"bytes"`             // unpacked
+	Layer   int    `json:"layer"`             // that holds it, counted from 1
+	Package string `json:"package,omitempty"` // that it belongs to; absent where no list of a package names it
+}
+
+// large is from when on a file is listed by itself, in bytes.
+const large = 1_000_000
 
 // Package is one package that an image has.
 type Package struct {

@@ -29,8 +29,8 @@ func isList(name string) bool {
 	return name == dpkgStatus || strings.HasPrefix(name, dpkgFolder) || strings.HasPrefix(name, dpkgInfo) && strings.HasSuffix(name, ".list")
 }
 
-// packages finds the packages of an image and what each costs.
-func packages(t tree, layers []Layer) []Package {
+// packages finds the packages of an image and what each costs. In layers it notes which of them each has.
+func packages(t tree, layers []Layer) ([]Package, []File) {
 	var all []Package
 	owner := map[string]int{} // of paths
 	for _, name := range slices.Sorted(maps.Keys(t.texts)) {
@@ -55,18 +55,67 @@ func packages(t tree, layers []Layer) []Package {
 		}
 	}
 	costs(all, owner, t, layers)
-	return largest(all)
+	files := largeFiles(all, owner, t)
+	return largest(all), files
+}
+
+// ownerOf is the package that a file belongs to, -1 = none.
+func ownerOf(owner map[string]int, name string) int {
+	if i, ok := owner[name]; ok {
+		return i
+	}
+	if i, ok := owner[sourceOf(name)]; ok {
+		return i
+	}
+	return -1
+}
+
+// largeFiles lists the files that are worth a look.
+func largeFiles(all []Package, owner map[string]int, t tree) (files []File) {
+	for name, f := range t.files {
+		if f.size < large {
+			continue
+		}
+		one := File{Path: name, Bytes: f.size, Layer: f.layer + 1}
+		if i := ownerOf(owner, name); i >= 0 {
+			one.Package = all[i].Name
+		}
+		files = append(files, one)
+	}
+	slices.SortFunc(files, func(x, y File) int { return cmp.Or(cmp.Compare(y.Bytes, x.Bytes), cmp.Compare(x.Path, y.Path)) })
+	return files
+}
+
+// parts are what packages have in layers.
+type parts map[[2]int]*Part // by layer and package
+
+func (p parts) add(layer, i int, of Package, size int64) {
+	at := [2]int{layer, i}
+	if p[at] == nil {
+		p[at] = &Part{Name: of.Name, Kind: of.Kind}
+	}
+	p[at].Unpacked += size
+	p[at].Files++
+}
+
+// into notes the parts in their layers.
+func (p parts) into(layers []Layer) {
+	for at, part := range p {
+		layers[at[0]].Packages = append(layers[at[0]].Packages, *part)
+	}
+	for _, l := range layers {
+		slices.SortFunc(l.Packages, func(x, y Part) int {
+			return cmp.Or(cmp.Compare(y.Unpacked, x.Unpacked), cmp.Compare(x.Name, y.Name), cmp.Compare(x.Kind, y.Kind), cmp.Compare(y.Files, x.Files))
+		})
+	}
 }
 
 // costs adds up the files of each package.
 func costs(all []Package, owner map[string]int, t tree, layers []Layer) {
-	shares := make([]float64, len(all))
+	shares, held := make([]float64, len(all)), parts{}
 	for _, name := range slices.Sorted(maps.Keys(t.files)) {
-		i, ok := owner[name]
-		if !ok {
-			i, ok = owner[sourceOf(name)]
-		}
-		if !ok {
+		i := ownerOf(owner, name)
+		if i < 0 {
 			continue
 		}
 		f, p := t.files[name], &all[i]
@@ -75,6 +124,7 @@ func costs(all []Package, owner map[string]int, t tree, layers []Layer) {
 		}
 		p.Files++
 		p.Unpacked += f.size
+		held.add(f.layer, i, *p, f.size)
 		if l := layers[f.layer]; l.Unpacked > 0 {
 			shares[i] += float64(f.size) / float64(l.Unpacked) * float64(l.Compressed)
 		}
@@ -82,6 +132,7 @@ func costs(all []Package, owner map[string]int, t tree, layers []Layer) {
 			p.Layers = append(p.Layers, f.layer+1)
 		}
 	}
+	held.into(layers)
 	for i := range all {
 		slices.Sort(all[i].Layers)
 		all[i].Compressed = int64(shares[i])

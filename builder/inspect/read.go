@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -34,25 +35,40 @@ func Read(ctx context.Context, client *registry.Client, image, platform string, 
 		return diagnose.Image(ref, reference.Domain(named), platform, err)
 	}
 	m := &Image{Ref: ref}
-	manifest, err := readManifest(ctx, client, m, platform)
-	if err != nil {
+	if err := read(ctx, client, m, platform, files); err != nil {
 		return nil, explain(err)
 	}
-	if !files {
-		m.Packages = namedPackages(m.Layers)
-		return m, nil
-	}
-	layers, err := scanAll(ctx, client, ref, manifest.Layers)
-	if err != nil {
-		return nil, explain(err)
-	}
-	m.fill(layers)
 	return m, nil
 }
 
+// source is where an image lies: a registry, which is asked by reference, or an archive, which has one image.
+type source interface {
+	Manifest(ctx context.Context, ref string) (ocispecs.Descriptor, []byte, error)
+	Blob(ctx context.Context, ref string, desc ocispecs.Descriptor) ([]byte, error)
+	Open(ctx context.Context, ref string, desc ocispecs.Descriptor) (io.ReadCloser, error)
+}
+
+// read fills in what a source has of an image.
+func read(ctx context.Context, from source, m *Image, platform string, files bool) error {
+	manifest, err := readManifest(ctx, from, m, platform)
+	if err != nil {
+		return err
+	}
+	if !files {
+		m.Packages = namedPackages(m.Layers)
+		return nil
+	}
+	layers, err := scanAll(ctx, from, m.Ref, manifest.Layers)
+	if err != nil {
+		return err
+	}
+	m.fill(layers)
+	return nil
+}
+
 // readManifest writes to m what manifest and config say.
-func readManifest(ctx context.Context, client *registry.Client, m *Image, platform string) (manifest ocispecs.Manifest, err error) {
-	desc, data, err := client.Manifest(ctx, m.Ref)
+func readManifest(ctx context.Context, from source, m *Image, platform string) (manifest ocispecs.Manifest, err error) {
+	desc, data, err := from.Manifest(ctx, m.Ref)
 	if err != nil {
 		return manifest, err
 	}
@@ -64,14 +80,14 @@ func readManifest(ctx context.Context, client *registry.Client, m *Image, platfo
 		if desc, m.Platforms, err = choose(m.Ref, index, platform); err != nil {
 			return manifest, err
 		}
-		if data, err = client.Blob(ctx, m.Ref, desc); err != nil {
+		if data, err = from.Blob(ctx, m.Ref, desc); err != nil {
 			return manifest, err
 		}
 	}
 	if err := json.Unmarshal(data, &manifest); err != nil {
 		return manifest, fmt.Errorf("manifest %s: %w", desc.Digest, err)
 	}
-	text, err := client.Blob(ctx, m.Ref, manifest.Config)
+	text, err := from.Blob(ctx, m.Ref, manifest.Config)
 	if err != nil {
 		return manifest, err
 	}
@@ -79,7 +95,7 @@ func readManifest(ctx context.Context, client *registry.Client, m *Image, platfo
 	if err := json.Unmarshal(text, &config); err != nil || len(config.RootFS.DiffIDs) == 0 && len(manifest.Layers) > 0 {
 		return manifest, fault.New(fault.Base, "%s is no container image: its config is of type %s", m.Ref, manifest.Config.MediaType).Hint("name the image itself, not a cache or a chart")
 	}
-	m.Digest = desc.Digest.String()
+	m.Digest, m.Config = desc.Digest.String(), manifest.Config.Digest.String()
 	m.describe(manifest, config)
 	if p := platformName(&config.Platform); platform != "" && p != normal(platform) {
 		return manifest, noPlatform(m.Ref, platform, []string{p})

@@ -17,8 +17,6 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sync/errgroup"
-
-	"github.com/mlbuild/mlbuild/builder/registry"
 )
 
 const (
@@ -26,6 +24,12 @@ const (
 	minTwice = 64 << 10 // bytes of a file from which on a second copy is looked for
 	maxText  = 16 << 20 // bytes that are kept of a file that lists packages
 	maxZstd  = 1 << 30  // bytes of memory for a layer's window
+)
+
+// What compressed streams begin with.
+var (
+	gzipMagic = []byte{0x1f, 0x8b}
+	zstdMagic = []byte{0x28, 0xb5, 0x2f, 0xfd}
 )
 
 // file is one file of a layer.
@@ -45,13 +49,13 @@ type contents struct {
 }
 
 // scanAll reads the layers of an image.
-func scanAll(ctx context.Context, client *registry.Client, ref string, layers []ocispecs.Descriptor) ([]contents, error) {
+func scanAll(ctx context.Context, from source, ref string, layers []ocispecs.Descriptor) ([]contents, error) {
 	all := make([]contents, len(layers))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(atOnce)
 	for i, d := range layers {
 		group.Go(func() error {
-			blob, err := client.Open(ctx, ref, d)
+			blob, err := from.Open(ctx, ref, d)
 			if err != nil {
 				return err
 			}
@@ -101,10 +105,10 @@ func decompressed(r io.Reader) (io.Reader, func(), error) {
 		return nil, nil, err
 	}
 	switch {
-	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
+	case bytes.HasPrefix(magic, gzipMagic):
 		z, err := gzip.NewReader(b)
 		return z, func() {}, err
-	case bytes.Equal(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+	case bytes.Equal(magic, zstdMagic):
 		z, err := zstd.NewReader(b, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxZstd))
 		if err != nil {
 			return nil, nil, err

@@ -105,7 +105,7 @@ func (m *Image) fill(layers []contents) {
 		m.Layers[i].Unpacked, m.Layers[i].Files = c.bytes, len(c.files)
 		m.Unpacked += c.bytes
 	}
-	m.Packages = packages(t, m.Layers)
+	m.Packages, m.Largest = packages(t, m.Layers)
 }
 
 // absolute is a path without what stands before the root.

@@ -182,3 +182,35 @@ func TestCut(t *testing.T) {
 		t.Errorf("got %d bytes", size)
 	}
 }
+
+// The timeline has a track for each row with what ran in it, and one for what a cache had.
+func TestTracks(t *testing.T) {
+	var b Board
+	now := replay(t, &b, "cpu", "first.jsonl", never)
+	tracks, downloads := b.Tracks("cpu", now), Track{}
+	for _, tr := range tracks {
+		if strings.HasPrefix(tr.What, "download") {
+			downloads = tr
+		}
+		for _, bar := range tr.Bars {
+			if bar.Ended.Before(bar.Began) || strings.Contains(bar.Name, "sha256:") {
+				t.Errorf("%s: %+v", tr.What, bar)
+			}
+		}
+	}
+	if len(downloads.Bars) < 24 || downloads.What != "download 24 packages" || downloads.Cached != 0 || downloads.Why == "" {
+		t.Errorf("%s has %d bars, %d cached", downloads.What, len(downloads.Bars), downloads.Cached)
+	}
+	if !slices.ContainsFunc(downloads.Bars, func(x Bar) bool { return x.Name == "scipy 1.17.1" && x.Bytes == 35_300_000 }) {
+		t.Errorf("no scipy in %+v", downloads.Bars)
+	}
+	if others := b.Tracks("gpu", now); others != nil {
+		t.Errorf("another profile has %d tracks", len(others))
+	}
+	var again Board
+	now = replay(t, &again, "cpu", "noop.jsonl", never)
+	tracks = again.Tracks("cpu", now)
+	if len(tracks) != 1 || tracks[0].What != "resolve packages" || tracks[0].Cached != 3 || tracks[0].Bars != nil {
+		t.Errorf("a build of nothing has %+v", tracks)
+	}
+}

@@ -17,6 +17,7 @@ type buildFlags struct {
 	runFlags
 	outputFlags
 	evidence     evidenceFlags
+	page         buildReport
 	tags         []string
 	cacheFrom    []string
 	cacheTo      []string
@@ -77,6 +78,7 @@ func (b *buildFlags) add(cmd *cobra.Command) {
 	f.BoolVar(&b.gates.KeepFailed, "keep-failed", false, "push an image that fails its checks without a tag, to look at it")
 	f.StringVar(&b.index, "index", "", "`tag` of one more image, an index of all profiles' images: a runtime takes the first that fits its platform")
 	b.evidence.add(f)
+	b.page.add(f)
 	f.StringVar(&b.compression, "compression", "", "`type` of the layers: zstd, gzip, estargz, uncompressed")
 	b.inputs.add(cmd)
 	f.StringArrayVar(&b.cacheFrom, "cache-from", nil, "`cache` to read beside the profile's own: a reference, or type=…,key=value")
@@ -134,6 +136,7 @@ func (s *session) fits() error { return errors.Join(s.request.Validate(), s.requ
 // images makes the images of a session. The result is there after an error too.
 func (b *buildFlags) images(ctx context.Context, e *env, s *session, out *outputs) (*builder.Result, error) {
 	none := &builder.Result{}
+	b.page.listen(e, &s.request)
 	bld, err := s.connect(ctx, e, &b.daemon)
 	if err != nil {
 		return none, err
@@ -150,6 +153,7 @@ func (b *buildFlags) images(ctx context.Context, e *env, s *session, out *output
 	}
 	faults := append(fault.All(out.writers.finish(built)), fault.All(err)...)
 	faults = append(faults, fault.All(b.report(e, s, out, result))...)
+	faults = append(faults, fault.All(b.page.write(ctx, e, &b.daemon, s, out, result, faults))...)
 	return result, faults.Err()
 }
 
@@ -194,6 +198,7 @@ func (b *buildFlags) wants(ctx context.Context, e *env, variants []builder.Varia
 	w.onError, err = b.parseOnError(e)
 	collect(err)
 	collect(b.checkFiles(out, len(variants)))
+	collect(b.page.check(out.push))
 	if b.json && out.stdout {
 		collect(fault.New(fault.Usage, "--json and an archive cannot share stdout").Hint("name a file: dest=image.tar"))
 	}

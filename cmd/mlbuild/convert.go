@@ -64,15 +64,15 @@ func runConvert(e *env, file, dir, target string, show bool) error {
 	} else if err := writeSuggestion(e, files, scaffold.Suggestion{File: r.File, Ignore: scaffold.IgnoreFile(files)}); err != nil {
 		return err
 	}
-	report(e, name, r)
+	tellConverted(e, name, r)
 	for _, f := range fault.All(profiles.FaultsOf(files, r.File)) {
 		e.note("the file is not complete: %s", f.Error())
 	}
 	return nil
 }
 
-// report says what was not taken over, and what is bad in the Dockerfile.
-func report(e *env, name string, r convert.Result) {
+// tellConverted says what was not taken over, and what is bad in the Dockerfile.
+func tellConverted(e *env, name string, r convert.Result) {
 	for _, l := range r.Left {
 		why := ""
 		if l.Why != "" {

@@ -30,7 +30,7 @@ type flagGroup struct {
 // flagGroups are all flags of the program. A flag that stands in none is shown under otherFlags, and a test fails.
 var flagGroups = []flagGroup{
 	{"Project flags", []string{"file", "profile", "platform", "python", "base", "build-arg", "label", "annotation", "target", "locked", "upgrade", "check", "print", "context"}},
-	{"Output flags", []string{"tag", "index", "push", "load", "output", "compression", "metadata-file", "iidfile", "image-refs", "json", "diff", "files"}},
+	{"Output flags", []string{"tag", "index", "push", "load", "output", "compression", "metadata-file", "iidfile", "image-refs", "report", "report-files", "json", "diff", "files"}},
 	{"Check flags", []string{"checks", "atomic", "if-tag-unchanged", "keep-failed", "attest-checks", "checks-report", "ci-report", "service", "skip", "lacking", "timeout", "memory"}},
 	{"Step flags", []string{"secret", "ssh", "network", "on-error"}},
 	{"Cache flags", []string{"no-cache", "cache-from", "cache-to", "cache-repo", "no-own-cache", "trust-key"}},

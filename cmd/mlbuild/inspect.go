@@ -2,14 +2,11 @@ package main
 
 import (
 	"context"
-	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/mlbuild/mlbuild/builder/inspect"
-	"github.com/mlbuild/mlbuild/builder/registry"
 	"github.com/mlbuild/mlbuild/profiles/fault"
-	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // inspectFlags are the flags of the inspect command.
@@ -24,14 +21,16 @@ func inspectCommand(e *env) *cobra.Command {
 	flags := &inspectFlags{}
 	cmd := &cobra.Command{
 		Use:   "inspect IMAGE [IMAGE]",
-		Short: "Show what an image in a registry holds and costs, whoever built it; compare two",
+		Short: "Show what an image holds and costs, whoever built it; compare two",
 		Long: `Show the layers and packages of an image, what each costs in the registry and unpacked, and what it costs for nothing: files that a layer above removes or replaces,
 and large files that are there twice. Of two images, show what they share and which packages differ.
+IMAGE is a reference in a registry, or the path of an archive: an OCI layout, as a directory or a tar file, or what docker save writes.
 By itself the command reads manifest and config alone, which takes no time: mlbuild's own layers say there what they hold. --files reads all layers through.
 No daemon is needed, and nothing is written to disk.`,
 		Example: `  mlbuild inspect registry.example.com/team/app:1.2
   mlbuild inspect --files python:3.11-slim
-  mlbuild inspect --files app:1.2-cpu app:1.2-gpu`,
+  mlbuild inspect --files app:1.2-cpu app:1.2-gpu
+  mlbuild inspect --files app.tar`,
 		Args: oneOrTwoImages,
 		RunE: func(cmd *cobra.Command, args []string) error { return flags.run(cmd.Context(), e, args) },
 	}
@@ -56,22 +55,14 @@ func oneOrTwoImages(cmd *cobra.Command, args []string) error {
 
 // run reads the images and prints what they hold.
 func (i *inspectFlags) run(ctx context.Context, e *env, args []string) error {
-	if i.platform != "" && !slices.Contains(recipe.Platforms, i.platform) {
-		i.platform = platformsOf([]string{i.platform})[0]
-	}
-	ca, err := i.daemon.caBundle(ctx, e)
+	reader, err := newImageReader(ctx, e, &i.daemon, i.platform, i.files)
 	if err != nil {
 		return err
 	}
-	auth, err := registryAuth(ctx, e)
-	if err != nil {
-		return err
-	}
-	client := registry.New(auth, ca)
 	doc := &inspectAnswer{}
 	var faults fault.List
 	for _, image := range args {
-		m, err := inspect.Read(ctx, client, image, i.platform, i.files)
+		m, err := reader.read(ctx, image)
 		if err != nil {
 			faults = append(faults, fault.All(err)...)
 			continue

@@ -221,6 +221,6 @@ type fileFlag struct {
 // files lists the flags that name a file to write.
 func (b *buildFlags) files() []fileFlag {
 	return []fileFlag{
-		{"--metadata-file", &b.metadataFile}, {"--iidfile", &b.iidFile}, {"--image-refs", &b.imageRefs}, {"--checks-report", &b.evidence.report}, {"--ci-report", &b.evidence.ciReport},
+		{"--metadata-file", &b.metadataFile}, {"--iidfile", &b.iidFile}, {"--image-refs", &b.imageRefs}, {"--checks-report", &b.evidence.report}, {"--ci-report", &b.evidence.ciReport}, {"--report", &b.page.file},
 	}
 }

@@ -25,12 +25,14 @@ type writers struct {
 	pending map[string][]pendingFile // by profile
 	loads   []*dockerLoad
 	written map[string][]string // by profile: what was written, for people
+	// archives are the files in written, by profile.
+	archives map[string][]string
 }
 
 type pendingFile struct{ temporary, path string }
 
 func newWriters(e *env, variants []builder.Variant) *writers {
-	return &writers{env: e, pending: map[string][]pendingFile{}, written: make(map[string][]string, len(variants))}
+	return &writers{env: e, pending: map[string][]pendingFile{}, archives: map[string][]string{}, written: make(map[string][]string, len(variants))}
 }
 
 // file returns what opens each profile's file, or stdout for "-".
@@ -132,6 +134,7 @@ func (w *writers) finish(built map[string]bool) error {
 				continue
 			}
 			w.written[profile] = append(w.written[profile], "file "+p.path)
+			w.archives[profile] = append(w.archives[profile], p.path)
 		}
 	}
 	for _, l := range w.loads {

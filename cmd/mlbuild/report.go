@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mlbuild/mlbuild/builder/report"
+	"github.com/mlbuild/mlbuild/llb/counts"
+	"github.com/mlbuild/mlbuild/profiles/fault"
+)
+
+// reportFlags are the flags of the report command.
+type reportFlags struct {
+	platform string
+	output   string
+	daemon   daemonFlags // its CA alone: no daemon is asked
+}
+
+func reportCommand(e *env) *cobra.Command {
+	flags := &reportFlags{}
+	cmd := &cobra.Command{
+		Use:   "report IMAGE...",
+		Short: "Write what images hold and cost as one HTML page, whoever built them",
+		Long: `Write an HTML page of what images hold: a map of layers, packages and large files by their sizes, the packages with versions and licences, and what they cost for
+nothing. IMAGE is a reference in a registry, or the path of an archive: an OCI layout, as a directory or a tar file, or what docker save writes.
+All layers are read through. The page needs nothing beside it: no script, no network. "mlbuild build --report FILE" writes one of a build, with its timeline.`,
+		Example: `  mlbuild report registry.example.com/team/app:1.2 -o report.html
+  mlbuild report -o report.html app:1.2-cpu app:1.2-gpu
+  mlbuild report -o report.html app.tar`,
+		Args: someImages,
+		RunE: func(cmd *cobra.Command, args []string) error { return flags.run(cmd.Context(), e, args) },
+	}
+	f := cmd.Flags()
+	f.SortFlags = false
+	f.StringVarP(&flags.output, "output", "o", "report.html", "`file` to write, - for stdout")
+	f.StringVar(&flags.platform, "platform", "", "the `platform` of an image for several: linux/amd64, linux/arm64 (default linux/amd64, or its first)")
+	f.StringVar(&flags.daemon.ca, "ca-cert", "", "PEM `file` of a company's CA for registries (default $SSL_CERT_FILE)")
+	addCompletion(cmd)
+	cmd.ValidArgsFunction = nil
+	return cmd
+}
+
+// run reads the images and writes the page.
+func (r *reportFlags) run(ctx context.Context, e *env, args []string) error {
+	if r.output != "-" {
+		if f := checkFile("-o ", r.output); f != nil {
+			return f
+		}
+	}
+	reader, err := newImageReader(ctx, e, &r.daemon, r.platform, true)
+	if err != nil {
+		return err
+	}
+	page := report.Page{Version: version, Title: args[0]}
+	if len(args) > 1 {
+		page.Title = counts.Plural(len(args), "image")
+	}
+	var faults fault.List
+	for _, image := range args {
+		m, err := reader.read(ctx, image)
+		if err != nil {
+			faults = append(faults, fault.All(err)...)
+			continue
+		}
+		page.Sections = append(page.Sections, report.Section{Name: image, Image: m})
+	}
+	if len(faults) > 0 {
+		return faults.Err()
+	}
+	return writeReport(e, r.output, page)
+}
+
+// writeReport writes a page to a file, or to stdout for "-".
+func writeReport(e *env, file string, page report.Page) error {
+	data, err := report.HTML(page)
+	if err != nil {
+		return fault.New(fault.Internal, "write the report: %w", err)
+	}
+	if file != "-" {
+		return writeFile(file, data)
+	}
+	if _, err := raw(e.stdout).Write(data); err != nil {
+		return fault.New(fault.Output, "cannot write to stdout: %w", err)
+	}
+	return nil
+}
