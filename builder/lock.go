@@ -10,8 +10,10 @@ import (
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 
 	"github.com/mlbuild/mlbuild/builder/lookup"
+	"github.com/mlbuild/mlbuild/builder/wants"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
+	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
 // LockOptions say how an existing lock is renewed. The zero value keeps every version that still fits.
@@ -143,4 +145,65 @@ func lock(ctx context.Context, a lookup.Asker, v Variant, o LockOptions, keep st
 		l.Notes = append(l.Notes, choice.AllNotes()...)
 	}
 	return l, nil
+}
+
+// Wants returns the request's images by their locks, without a daemon: who wants which package. lacking are the profiles that have no lock. Errors: fault.Lock for a file that is
+// no lock.
+func Wants(req Request) (images []wants.Image, lacking []string, err error) {
+	var faults fault.List
+	for _, v := range req.Variants {
+		found, err := wants.Locked(v.Recipes, v.Lock, v.StageLocks)
+		faults = append(faults, fault.All(err)...)
+		if err == nil && len(found) == 0 {
+			lacking = append(lacking, v.Profile)
+		}
+		images = append(images, found...)
+	}
+	return images, lacking, faults.Err()
+}
+
+// Wants completes images with what a daemon can learn: the packages of profiles that have no lock, as a build would choose them now, and for all what the wheels' metadata
+// says. about are the packages whose files are counted, normalized. Errors are those of a look-up.
+func (b *Builder) Wants(ctx context.Context, req Request, images []wants.Image, about []string) ([]wants.Image, error) {
+	run, err := b.start(ctx, req, purpose{plans: true})
+	if err != nil {
+		return nil, err
+	}
+	defer run.close()
+	all, errs := make([][]wants.Image, len(req.Variants)), make([]error, len(req.Variants))
+	var wg sync.WaitGroup
+	for i, v := range req.Variants {
+		all[i] = slices.DeleteFunc(slices.Clone(images), func(m wants.Image) bool { return m.Profile != v.Profile })
+		wg.Go(func() {
+			errs[i] = run.ask(run.ctx, v, func(ctx context.Context, a lookup.Asker) (err error) {
+				if len(all[i]) == 0 {
+					all[i], err = chosen(ctx, a, v)
+				}
+				if err != nil {
+					return err
+				}
+				return wants.Complete(ctx, a.UV, all[i], about)
+			})
+		})
+	}
+	wg.Wait()
+	return slices.Concat(all...), errors.Join(errs...)
+}
+
+// chosen are the images of a variant without a lock: its packages are chosen now, or by uv.lock.
+func chosen(ctx context.Context, a lookup.Asker, v Variant) ([]wants.Image, error) {
+	made, err := locks(ctx, a, v, LockOptions{})
+	if err != nil {
+		return nil, err
+	}
+	var images []wants.Image
+	for _, m := range made {
+		for _, r := range v.Recipes {
+			if m.Stage != "" {
+				r = lookup.Staged(r, lookup.StageRequirements(r, recipe.Stage(m.Stage)))
+			}
+			images = append(images, wants.New(r, m.Lock, recipe.Stage(m.Stage), m.From, ""))
+		}
+	}
+	return images, nil
 }

@@ -20,14 +20,14 @@ var updateDocs = flag.Bool("update-docs", false, "rewrite the parts of docs/arch
 // rooms are the program's packages from the bottom up. Each may import those before it in the list, whichever folder they are in, and no package is
 // left out; what goes against the reading order "cmd → builder → llb → profiles" cannot be written down here at all.
 var rooms = []string{
-	"profiles/lazyregexp", "profiles/fault", "profiles/tomltext", "profiles/yamldoc", "profiles/pypi", "profiles/recipe", "profiles/buildlock", "profiles/pylock",
+	"profiles/lazyregexp", "profiles/fault", "profiles/tomltext", "profiles/yamldoc", "profiles/pypi", "profiles/recipe", "profiles/buildlock", "profiles/pylock", "profiles/depgraph",
 	"profiles/compat", "profiles/projectdir", "profiles/files", "profiles/imports", "profiles/requirements", "profiles/schema", "profiles/scaffold", "profiles/dockerfile", "profiles/convert", "profiles",
 
 	"llb/counts", "llb/scripts", "llb/account", "llb/wheel", "llb/wheel/wheeltest", "llb/deb", "llb/deb/debtest", "llb/deb/state", "llb/deb/script", "llb/deb/ldcache", "llb/step", "llb/step/runner",
 	"llb/check", "llb/check/loader", "llb/check/loader/elftest", "llb/check/packages", "llb/check/service",
 	"llb/helper", "llb/helper/plain", "llb/layerplan", "llb/llbtest/plantest", "llb/ops", "llb/query", "llb/models", "llb/install", "llb/wheelbuild", "llb/projectstep", "llb/checktask", "llb/checkstep", "llb/outline", "llb/llbtest", "llb",
 
-	"builder/limits", "builder/statefile", "builder/kept", "builder/login", "builder/daemon", "builder/trust", "builder/registry", "builder/localfs", "builder/session", "builder/evidence", "builder/rows", "builder/diagnose", "builder/terminal", "builder/lookup", "builder/inspect", "builder/inventory", "builder/publish", "builder/buildertest", "builder", "builder/report",
+	"builder/limits", "builder/statefile", "builder/kept", "builder/login", "builder/daemon", "builder/trust", "builder/registry", "builder/localfs", "builder/session", "builder/evidence", "builder/rows", "builder/diagnose", "builder/terminal", "builder/lookup", "builder/wants", "builder/inspect", "builder/inventory", "builder/publish", "builder/buildertest", "builder", "builder/report",
 
 	"cmd/mlbuild-unpack", "cmd/mlbuild-unpack-deb", "cmd/mlbuild-step", "cmd/mlbuild-check", "cmd/mlbuild-helpers", "cmd/mlbuild",
 }

@@ -22,6 +22,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/builder"
 	"github.com/mlbuild/mlbuild/integration/testbed"
+	"github.com/mlbuild/mlbuild/llb/wheel/wheeltest"
 )
 
 // TestScripts runs the command lines of testdata with the built mlbuild, buildctl and crane. They build one project side by side on one daemon.
@@ -30,6 +31,8 @@ func TestScripts(t *testing.T) {
 	bin := programs(t, "mlbuild", "buildctl", "crane")
 	x := testbed.NewIndex(t, testbed.IndexOptions{})
 	tiny(t, x, "") // puts its wheel into the index
+	x.AddWheel("simple", "wants-tiny", "2.0", "py3-none-any", map[string]string{"wants_tiny.py": "import tiny\n"},
+		wheeltest.Metadata("Provides-Extra", "small"), wheeltest.Requires("tiny<2,>=1; extra == 'small'", "tiny>=1; sys_platform == 'win32'"))
 	repo := testbed.NewAptRepository(t)
 	addDeb(repo, "sample-tool", "1.0", "all", "")
 	addDeb(repo, "sample-other", "3.0", "all", "")

@@ -151,9 +151,19 @@ func resolveSystem(t files.Tree, s systemSpec, q systemQuestion) systemPackages 
 	a.Snapshot = snapshotOf(t.Report, s.snapshot)
 	if len(p.image)+len(p.builder)+len(q.dev) > 0 {
 		a.Inputs = systemInputs(t.Report, p.image, a)
+		a.Places = placesOf(s.runtime)
 		p.apt = a
 	}
 	return p
+}
+
+// placesOf are the places of texts.
+func placesOf(list []yamldoc.String) map[string]fault.Position {
+	places := map[string]fault.Position{}
+	for _, s := range list {
+		places[s.Value] = s.At
+	}
+	return places
 }
 
 func checkPackages(report *yamldoc.Report, names []yamldoc.String) {

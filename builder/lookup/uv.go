@@ -230,6 +230,50 @@ func (u UV) inspect(ctx context.Context, q UVQuery, in query.ResolveInputs, lock
 	return seen, nil
 }
 
+// Metadata is what the wheels of a lock say of themselves. What could not be learnt is missing.
+type Metadata struct {
+	Requires map[string][]string // package → its requirements (Requires-Dist)
+	Unpacked map[string]int64    // package → bytes of its files, without the wheel's own metadata
+}
+
+// Metadata has the wheels of a lock looked into where they lie, at their indexes; whole are the packages whose files are counted, normalized. What is built from source, and
+// files of the project, are not looked into. Errors are those of a look-up of the tool image and of the step that looks.
+func (u UV) Metadata(ctx context.Context, r *recipe.Recipe, lock *pylock.Lock, whole []string) (Metadata, error) {
+	found := Metadata{Unpacked: map[string]int64{}}
+	wheels, err := lock.Select(targetOf(r, "", ""))
+	wheels = slices.DeleteFunc(wheels, func(w pylock.Wheel) bool { return w.URL == "" })
+	if err != nil || len(wheels) == 0 {
+		return found, nil //nolint:nilerr // a lock from which nothing can be chosen is told where the wheels are wanted
+	}
+	tool, err := u.ImageOf(ctx, r.Tool, u.Worker)
+	if err != nil {
+		return found, err
+	}
+	def, err := query.Inspection(r, wheels, query.ResolveInputs{Tool: tool, Worker: u.Worker, Network: u.Network, NoCache: u.NoCache, Requires: true, List: whole})
+	if err != nil {
+		return found, err
+	}
+	ref, err := u.solve(ctx, def, r.Profile, "the requirements of the wheels", diagnose.Build.Explain)
+	if err != nil {
+		return found, err
+	}
+	data, err := ReadFile(ctx, ref, query.InspectionReport)
+	if err != nil {
+		return found, err
+	}
+	var seen query.Inspected
+	if err := json.Unmarshal(data, &seen); err != nil {
+		return found, fmt.Errorf("the report of the inspection: %w", err)
+	}
+	found.Requires = seen.Requires
+	for _, w := range wheels {
+		for _, n := range seen.Files[w.SHA256] {
+			found.Unpacked[w.Name] += n
+		}
+	}
+	return found, nil
+}
+
 // missingSizes keeps the sizes that the lock does not say itself.
 func missingSizes(lock *pylock.Lock, found map[string]int64) map[string]int64 {
 	missing := map[string]int64{}

@@ -62,6 +62,11 @@ type (
 		Images     []*inspect.Image    `json:"images"`               // in the order of the command line
 		Comparison *inspect.Comparison `json:"comparison,omitempty"` // of two images; absent where one is looked at
 	}
+	// whyAnswer is that of why.
+	whyAnswer struct {
+		answer
+		Packages []wantedJSON `json:"packages"` // in the order of the command line, and of the profiles
+	}
 	// profilesAnswer is that of profiles.
 	profilesAnswer struct {
 		answer

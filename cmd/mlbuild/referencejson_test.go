@@ -30,6 +30,7 @@ var documents = []struct {
 	{"mlbuild plan --diff FILE --json", diffAnswer{}},
 	{"mlbuild verify --json", verifyAnswer{}},
 	{"mlbuild inspect --json", inspectAnswer{}},
+	{"mlbuild why PACKAGE… --json", whyAnswer{}},
 	{"mlbuild profiles --json", profilesAnswer{}},
 	{"mlbuild profiles show", recipesAnswer{}},
 	{"mlbuild daemon status --json", statusAnswer{}},

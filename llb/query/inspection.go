@@ -4,6 +4,7 @@ import (
 	_ "embed" // the script
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	bkllb "github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/solver/pb"
@@ -24,9 +25,10 @@ const InspectionReport = "/report.json"
 type Inspected struct {
 	Sizes    map[string]int64    `json:"sizes"`    // sha256 (hex) → bytes
 	Overlaps map[string][]string `json:"overlaps"` // "one other": packages that bring a path with different bytes → some of these paths
-	// Files are those of each wheel, sha256 (hex) → path relative to site-packages or to the virtual environment → bytes. Only for a recipe that prunes.
+	// Files are those of each wheel, sha256 (hex) → path relative to site-packages or to the virtual environment → bytes. Only for a recipe that prunes, and of packages that
+	// are to be listed.
 	Files map[string]map[string]int64 `json:"files"`
-	// Requires are the requirements of each wheel, by its package. Only where packages are replaced.
+	// Requires are the requirements of each wheel, by its package. Only where packages are replaced, and where they are asked for.
 	Requires map[string][]string `json:"requires"`
 	// Startup are the files of each wheel that Python may run at every start, sha256 (hex) → path relative to site-packages → contents.
 	Startup map[string]map[string][]byte `json:"startup"`
@@ -48,7 +50,7 @@ func Inspection(r *recipe.Recipe, wheels []pylock.Wheel, in ResolveInputs) (*pb.
 	if err != nil {
 		return nil, err
 	}
-	list, err := wheelList(r, wheels, len(in.Replaced) > 0)
+	list, err := wheelList(r, wheels, in)
 	if err != nil {
 		return nil, err
 	}
@@ -69,8 +71,8 @@ func inspectionCache() string {
 	return "mlbuild/wheels/" + digest.FromString(scripts.Inspect).Encoded()[:12]
 }
 
-// wheelList is the script's input: each wheel with the variable that holds the credentials of its index, and whether it is to tell its requirements.
-func wheelList(r *recipe.Recipe, wheels []pylock.Wheel, requires bool) ([]byte, error) {
+// wheelList is the script's input: each wheel with the variable that holds the credentials of its index, and whether it is to tell its requirements and files.
+func wheelList(r *recipe.Recipe, wheels []pylock.Wheel, in ResolveInputs) ([]byte, error) {
 	type entry struct {
 		Package string `json:"package"`
 		URL     string `json:"url"`
@@ -85,7 +87,7 @@ func wheelList(r *recipe.Recipe, wheels []pylock.Wheel, requires bool) ([]byte, 
 		if w.URL == "" {
 			continue
 		}
-		e := entry{Package: w.Name, URL: w.URL, SHA256: w.SHA256, List: len(r.Prune.Rules) > 0, Requires: requires}
+		e := entry{Package: w.Name, URL: w.URL, SHA256: w.SHA256, List: len(r.Prune.Rules) > 0 || slices.Contains(in.List, w.Name), Requires: in.Requires || len(in.Replaced) > 0}
 		for _, ix := range r.Requires.Indexes {
 			if ops.AuthSecret(w, r.Requires.Indexes) == ops.HeaderSecret(ix.Name) {
 				e.Auth = "MLBUILD_INDEX_" + ops.EnvName(ix.Name)

@@ -42,6 +42,8 @@ type ResolveInputs struct {
 	Session   ops.Session // through which the project's own packages are sent
 	Tagged    pypi.Tagged // the project's newest tag in git, zero = there is none
 	Hosts     string      // known_hosts(5) of the git servers that are reached by ssh
+	Requires  bool        // of an inspection: tell the requirements of every wheel
+	List      []string    // of an inspection: packages whose files are told, normalized
 }
 
 // Replaced is a package that others require and in whose place the accelerator has another.

@@ -3,6 +3,8 @@ package recipe
 import (
 	"slices"
 	"strings"
+
+	"github.com/mlbuild/mlbuild/profiles/fault"
 )
 
 // Apt says where apt finds a recipe's system packages and how they come into the image. What is not set here is the base's own.
@@ -14,6 +16,8 @@ type Apt struct {
 	Snapshot     *Snapshot    `json:"snapshot,omitempty"`     // the base's own repositories as they were at a time
 	Debconf      []string     `json:"debconf,omitempty"`      // lines for debconf-set-selections(1), sorted
 	Inputs       string       `json:"inputs"`                 // sha256 (hex) over Recipe.System, Repositories and Snapshot: what makes mlbuild.lock stale
+
+	Places map[string]fault.Position `json:"-"` // where the project file asks for packages of the runtime, by the texts in Recipe.System
 }
 
 // Repository is a Debian repository.

@@ -130,6 +130,8 @@ type Requirements struct {
 
 	PackageLines  []pypi.Line `json:"-"` // what Packages say, one for each: see Parse
 	OverrideLines []pypi.Line `json:"-"` // what Overrides say, one for each
+	// Places are where requirements that stand in no file of requirements are written, by their texts.
+	Places map[string]fault.Position `json:"-"`
 }
 
 // Nothing reports whether no package is asked for at all, as by requirements: [].

@@ -1,8 +1,10 @@
 package recipe
 
 import (
+	"maps"
 	"slices"
 
+	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pypi"
 )
 
@@ -21,6 +23,8 @@ type StageRequirements struct {
 	PackageLines []pypi.Line `json:"-"` // as Requirements.PackageLines
 	ProjectLines []pypi.Line `json:"-"` // as ProjectSource.Lines, of Extras and Groups
 	Repos        []string    `json:"-"` // as ProjectSource.Repos
+
+	Places map[string]fault.Position `json:"-"` // as Requirements.Places
 }
 
 // With returns the recipe of a stage: its requirements are the runtime's and the stage's, and its lock is the stage's.
@@ -37,6 +41,13 @@ func (r *Recipe) With(q StageRequirements) *Recipe {
 	}
 	s.Packages, s.Hashes = slices.Concat(s.Packages, q.Packages), slices.Concat(s.Hashes, q.Hashes)
 	s.PackageLines = slices.Concat(s.PackageLines, q.PackageLines)
+	s.Places = maps.Clone(s.Places)
+	for text, at := range q.Places {
+		if s.Places == nil {
+			s.Places = map[string]fault.Position{}
+		}
+		s.Places[text] = at
+	}
 	if s.Project != nil {
 		project := *s.Project
 		project.Extras = SortedUnique(slices.Concat(project.Extras, q.Extras))

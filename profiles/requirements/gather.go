@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/files"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 	"github.com/mlbuild/mlbuild/profiles/yamldoc"
@@ -67,7 +68,17 @@ func Gather(q Question) Wanted {
 	w.Requires.Cooldown = cmp.Or(w.Requires.Cooldown, excludeNewer(q.Report, p))
 	w.Requires.Prerelease, w.Requires.Resolution = oneOf(q.Report, p.prerelease, prereleases), oneOf(q.Report, p.resolution, resolutions)
 	w.Requires.Hashes = pinnedHashes(w.hashed)
+	w.Requires.Places = placesOf(slices.Concat(w.Direct, w.replaced))
 	return w
+}
+
+// placesOf are the places of requirements by their texts.
+func placesOf(list []Requirement) map[string]fault.Position {
+	places := map[string]fault.Position{}
+	for _, q := range list {
+		places[q.Text] = q.At
+	}
+	return places
 }
 
 // settings are those of uv that count: with requirements files alone, what uv pip obeys.

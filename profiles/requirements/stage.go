@@ -73,7 +73,7 @@ func GatherStage(r StageQuestion, stage recipe.Stage, s StageSpec, places Usual)
 		knownIndex(r.Report, r.Requires, l, stage)
 	}
 	q.Hashes = pinnedHashes(read.hashed)
-	q.Rename = renames(read.Direct, r.Names)
+	q.Rename, q.Places = renames(read.Direct, r.Names), placesOf(read.Direct)
 	q.Lock = "pylock." + r.Profile + "_" + string(stage) + ".toml" // no profile's name holds an underscore
 	return StageAsked{q, read.Asked}
 }
