@@ -63,6 +63,9 @@ $(BIN)/crane: $(TOOLS)/testbed/go.mod
 $(BIN)/golangci-lint: $(TOOLS)/lint/go.mod
 	$(call buildtool,lint) -ldflags "-s -w" github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 
+$(BIN)/buildx: $(TOOLS)/buildx/go.mod
+	$(call buildtool,buildx) -ldflags "-s -w" github.com/docker/buildx/cmd/buildx
+
 $(BIN)/scan: $(TOOLS)/scan/go.mod $(TOOLS)/scan/main.go
 	$(call buildtool,scan) -ldflags "-s -w" .
 
@@ -87,7 +90,7 @@ test-race: helper
 	$(race) -short ./cmd/... ./llb/... ./profiles/...
 
 .PHONY: test-integration
-test-integration: build testbed-deps $(BIN)/scan ## all tests, on a real buildkitd and a real registry
+test-integration: build testbed-deps $(BIN)/scan $(BIN)/buildx ## all tests, on a real buildkitd and a real registry
 	$(race) -timeout $(INTEGRATION_TIMEOUT) ./builder/...
 	cd $(TOOLS)/release && go test ./...
 	go test $(TEST_FLAGS) -timeout $(INTEGRATION_TIMEOUT) ./cmd/... ./llb/... $$(go list ./integration/... | grep -v /integration$$)
@@ -116,6 +119,14 @@ images: ## dist/mlbuild-{ci,runner}-ARCH.tar: OCI images of mlbuild for CI jobs,
 .PHONY: site
 site: ## docs/ as web pages in dist/site; a dead link is an error (needs uv)
 	sh $(TOOLS)/site/build.sh dist/site
+
+# The frontend of BuildKit, docs/frontend.md.
+FRONTEND_PLATFORMS := amd64 arm64
+.PHONY: frontend
+frontend: helper ## dist/mlbuild-frontend.tar: the image that builds a mlbuild.yaml with docker buildx, for amd64 and arm64 (PUSH=REFERENCE pushes it)
+	mkdir -p dist
+	for arch in $(FRONTEND_PLATFORMS); do GOOS=linux GOARCH=$$arch $(gobuild) -ldflags "-s -w" -o $(BIN)/mlbuild-frontend-$$arch ./cmd/mlbuild-frontend; done
+	go run ./integration/testbed/cmd/frontendimage -o dist/mlbuild-frontend.tar -push "$(PUSH)" $(foreach arch,$(FRONTEND_PLATFORMS),linux/$(arch)=$(BIN)/mlbuild-frontend-$(arch))
 
 .PHONY: cross
 cross: helper ## compile mlbuild for macOS and Windows, and what writes its man pages, and keep nothing

@@ -102,6 +102,7 @@ type build struct {
 	store     session.Store
 	system    *buildlock.Lock // the project's mlbuild.lock, nil = there is none
 	project   *localfs.Dir
+	inside    *Inside // in place of a project and a session of this client's; nil = this is the client
 	locals    *session.Files
 	second    *laterFiles // another session with the same files
 	registry  *registry.Client

@@ -43,9 +43,17 @@ func (b *build) asker(gw gateway.Client, v Variant, w *diagnose.Watcher) lookup.
 		Models: lookup.Models{Daemon: d, Target: target, Lock: b.system},
 		Sources: lookup.Sources{
 			Daemon: d, SSH: ssh, Tagged: b.req.Tagged, Addr: b.daemon.Addr, Platforms: b.daemon.Platforms,
-			Open: func(path string) (io.ReadCloser, error) { return b.project.OpenFile(path) },
+			Open: b.openFile,
 		},
 	}
+}
+
+// openFile opens a file of the project.
+func (b *build) openFile(path string) (io.ReadCloser, error) {
+	if b.inside != nil {
+		return b.inside.Open(path)
+	}
+	return b.project.OpenFile(path)
 }
 
 // usable returns the variant's Python lock if it answers today's project, and holds mlbuild.lock against that.
@@ -93,6 +101,9 @@ func addSteps(in *llb.Inputs, worker, platform string) (err error) {
 
 // session names the session of the local files in the graph, unless another client is to send it.
 func (b *build) session(l *session.Files) ops.Session {
+	if b.inside != nil {
+		return ops.Session{Project: b.inside.Project}
+	}
 	if b.purpose.portable || l == nil {
 		return ops.Session{}
 	}

@@ -165,7 +165,7 @@ func TestToolsHaveModulesOfTheirOwn(t *testing.T) {
 	if len(program.Tool) > 0 {
 		t.Errorf("go.mod has tools, the first is %s: they belong in a module of integration/tools", program.Tool[0].Path)
 	}
-	for _, tool := range []string{"lint", "release", "scan", "testbed"} {
+	for _, tool := range []string{"buildx", "lint", "release", "scan", "testbed"} {
 		file := goMod(t, "integration/tools/"+tool)
 		if file.Go.Version != program.Go.Version {
 			t.Errorf("integration/tools/%s is of Go %s, the program of Go %s", tool, file.Go.Version, program.Go.Version)

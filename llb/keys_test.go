@@ -104,7 +104,7 @@ func TestPinned(t *testing.T) {
 		{"the default branch", bkllb.Git("https://a.example/b.git", ""), false},
 		{"a short commit", bkllb.Git("https://a.example/b.git", commit[:12]), false},
 		{"local files", bkllb.Local("here", bkllb.SessionID("s")), false},
-		{"a helper", ops.HelperRoot(sha.String()), true},
+		{"a helper", ops.Helpers{}.Root(sha.String()), true},
 		{"files from nothing", bkllb.Scratch().File(bkllb.Mkdir("/a", 0o755)), true},
 	} {
 		top := bkllb.Scratch().File(bkllb.Copy(test.state, "/", "/out"))

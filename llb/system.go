@@ -48,7 +48,7 @@ func accountLayers(r *recipe.Recipe, in given, accounts bkllb.State) ops.Layers 
 	}
 	args := []string{"account", "-etc", "/base", "-out", "/out", "-name", u.Name,
 		"-uid", strconv.Itoa(u.UID), "-gid", strconv.Itoa(u.GID), "-home", u.Home}
-	step := ops.HelperStep(ops.HelperRoot(in.Helpers.Wheels), in.Worker, ops.Group{ID: ops.GroupAccount, NoCache: in.NoCache},
+	step := ops.HelperStep(in.Helpers.Root(in.Helpers.Wheels), in.Worker, ops.Group{ID: ops.GroupAccount, NoCache: in.NoCache},
 		fmt.Sprintf("add user %s (%d:%d)", u.Name, u.UID, u.GID), args,
 		bkllb.AddMount("/base", accounts, bkllb.SourcePath("/etc"), bkllb.Readonly, ops.ByKey))
 	return ops.Layers{{Layer: layerplan.Layer{Kind: layerplan.KindAccount, Name: "user " + u.Name}, State: step.AddMount("/out", bkllb.Scratch())}}

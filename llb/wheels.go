@@ -15,7 +15,7 @@ import (
 // below are the layers of the image so far.
 func wheelLayers(r *recipe.Recipe, in given, below ops.Layers, limit int) (ops.Layers, error) {
 	there, sources := wheelbuild.Split(in.Wheels)
-	helper := ops.HelperRoot(in.Helpers.Wheels)
+	helper := in.Helpers.Root(in.Helpers.Wheels)
 	var layers ops.Layers
 	for _, l := range layerplan.PlanWheels(there, r.Layers, limit-len(sources), r.Requires.Last) {
 		layers = layers.And(install.Wheels(helper, l, r, in.setting()))
@@ -28,7 +28,7 @@ func wheelLayers(r *recipe.Recipe, in given, below ops.Layers, limit int) (ops.L
 func stageWheelLayers(r *recipe.Recipe, in given, runtime ops.Layers) (ops.Layers, error) {
 	there, sources := wheelbuild.Split(in.Extra)
 	limit := room(r, in.Base, runtime, reserved(r, len(runtime.OfKind(layerplan.KindModel)))) - len(sources)
-	helper := ops.HelperRoot(in.Helpers.Wheels)
+	helper := in.Helpers.Root(in.Helpers.Wheels)
 	var layers ops.Layers
 	for _, l := range layerplan.PlanWheels(there, r.Layers, limit, r.Requires.Last) {
 		layers = layers.And(install.Wheels(helper, l, install.WithStartup(r, l.Wheels), in.setting()))

@@ -241,8 +241,12 @@ func (w *Watcher) Failure(err error) Failure {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if ve, ok := errors.AsType[*errdefs.VertexError](err); ok {
-		if d := digest.Digest(ve.Digest); w.last[d] != nil {
+		d := digest.Digest(ve.Digest)
+		if w.last[d] != nil {
 			return w.failureOf(d)
+		}
+		if s, ok := w.are[d]; ok { // nothing is heard of steps in a frontend
+			return Failure{Name: s.Title, step: s}
 		}
 	}
 	for d, v := range w.last {

@@ -35,12 +35,16 @@ func (p Publisher) Solve(ctx context.Context, gw gateway.Client, d Decided) (res
 	return res, err
 }
 
-// solveGraphs has every platform's graph solved and puts the results together as the exporters want them.
+// solveGraphs is SolveAll with the caches of the profile.
 func (p Publisher) solveGraphs(ctx context.Context, gw gateway.Client, d Decided) (*gateway.Result, error) {
-	imports := p.Imports(d.Remote, d.Graphs)
-	refs := make([]gateway.Reference, len(d.Graphs))
+	return SolveAll(ctx, gw, d.Graphs, p.Imports(d.Remote, d.Graphs))
+}
+
+// SolveAll has every platform's graph solved and puts the results together as the exporters want them. The errors are those of Graph.Solve.
+func SolveAll(ctx context.Context, gw gateway.Client, graphs []Graph, imports []Cache) (*gateway.Result, error) {
+	refs := make([]gateway.Reference, len(graphs))
 	eg, egctx := errgroup.WithContext(ctx)
-	for i, g := range d.Graphs {
+	for i, g := range graphs {
 		eg.Go(func() (err error) {
 			refs[i], err = g.Solve(egctx, gw, g.Definition, imports)
 			return err
@@ -52,10 +56,10 @@ func (p Publisher) solveGraphs(ctx context.Context, gw gateway.Client, d Decided
 	res := gateway.NewResult()
 	if len(refs) == 1 {
 		res.SetRef(refs[0])
-		res.AddMeta(exptypes.ExporterImageConfigKey, d.Graphs[0].Config)
+		res.AddMeta(exptypes.ExporterImageConfigKey, graphs[0].Config)
 		return res, nil
 	}
-	return res, addPlatforms(res, d.Graphs, refs)
+	return res, addPlatforms(res, graphs, refs)
 }
 
 func addPlatforms(res *gateway.Result, graphs []Graph, refs []gateway.Reference) error {

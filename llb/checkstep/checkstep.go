@@ -93,7 +93,7 @@ func (s Subject) run(g ops.Group, which string, told []byte, opts ...bkllb.RunOp
 func run(root, empty bkllb.State, s ops.Setting, g ops.Group, which string, told []byte, opts []bkllb.RunOption) bkllb.State {
 	all := append([]bkllb.RunOption{
 		bkllb.Args([]string{programDir + "/" + helper.Checks, which, "@" + taskDir + "/task.json", resultDir}), bkllb.Platform(s.Platform), bkllb.Network(pb.NetMode_NONE),
-		bkllb.AddMount(programDir, program(s.Helpers.Checks), bkllb.Readonly, ops.ByKey),
+		bkllb.AddMount(programDir, program(s.Helpers), bkllb.Readonly, ops.ByKey),
 		bkllb.AddMount(taskDir, bkllb.Scratch().File(bkllb.Mkfile("/task.json", 0o644, told, bkllb.WithCreatedTime(wheel.ModTime)), g.Named("what is to be checked")), bkllb.Readonly, ops.ByKey),
 	}, opts...)
 	return root.Run(all...).AddMount(resultDir, empty, bkllb.SourcePath("/out"))
@@ -107,9 +107,9 @@ func (s Subject) kept(g ops.Group, done bkllb.State, which string) bkllb.State {
 	return bkllb.Scratch().File(a.Last, g.Named("keep that it was checked"))
 }
 
-// program is a directory that holds the program that checks images, for the platform of a digest.
-func program(digest string) bkllb.State {
-	return ops.HelperAs(digest, helper.Checks, "the program that checks images")
+// program is a directory that holds the program that checks images, for the platform that is built.
+func program(h ops.Helpers) bkllb.State {
+	return h.As(h.Checks, helper.Checks, "the program that checks images")
 }
 
 // home lets the image's user write to its home directory, and throws away what was written. Root's home is an empty one: not every base has it.

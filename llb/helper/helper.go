@@ -100,6 +100,18 @@ func Open(program, platform string) (*Program, error) {
 	return &Program{File: file, ReaderAt: at, size: info.Size()}, nil
 }
 
+// Find returns the program of a digest, "sha256:<hex>". The error is fault.Internal where there is none.
+func Find(digest string) (*Program, error) {
+	for _, platform := range []string{"linux/amd64", "linux/arm64"} {
+		for _, program := range []string{Wheels, Packages, Steps, Checks} {
+			if d, err := Digest(program, platform); err == nil && d == digest {
+				return Open(program, platform)
+			}
+		}
+	}
+	return nil, fault.New(fault.Internal, "there is no helper %s", digest)
+}
+
 // Binary returns the whole program, with the errors of Open.
 func Binary(program, platform string) ([]byte, error) {
 	p, err := Open(program, platform)

@@ -22,7 +22,7 @@ var systemGroup = ops.Group{ID: ops.GroupSystem}
 // Debs returns the layers of the locked system packages, and the state whose /etc says which accounts there are. base is for steps that read files of the
 // base, limit the number of layers that packages may make whose scripts need no dpkg.
 func Debs(sys *buildlock.System, apt recipe.Apt, base bkllb.State, limit int, set ops.Setting) (layers ops.Layers, accounts bkllb.State) {
-	h := debHelper{ops.HelperRoot(set.Helpers.Packages), sys, apt.Docs, set.Worker, set.Group(ops.GroupSystem)}
+	h := debHelper{set.Helpers.Root(set.Helpers.Packages), sys, apt.Docs, set.Worker, set.Group(ops.GroupSystem)}
 	unpacked, ruled, configured := byHandling(sys.Packages, apt.Strategy)
 	for _, l := range layerplan.PlanPackages(unpacked, limit) {
 		layers = layers.And(ops.Layer{Layer: l, State: h.unpack(l)})

@@ -24,6 +24,6 @@ func LoaderCache(base bkllb.State, over ops.Layers, set ops.Setting, dirs ...str
 		mounts = append(mounts, bkllb.AddMount(at, l.State, bkllb.Readonly, ops.ByKey))
 	}
 	const name = layerplan.LoaderCache
-	step := ops.HelperStep(ops.HelperRoot(set.Helpers.Packages), set.Worker, set.Group(ops.GroupSystem), "write "+name, args, mounts...)
+	step := ops.HelperStep(set.Helpers.Root(set.Helpers.Packages), set.Worker, set.Group(ops.GroupSystem), "write "+name, args, mounts...)
 	return ops.Layer{Layer: layerplan.Layer{Kind: layerplan.KindSystem, Name: name}, State: step.AddMount("/out", bkllb.Scratch())}
 }

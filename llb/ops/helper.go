@@ -6,12 +6,15 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// HelperRoot is an otherwise empty root that holds one of the helpers. The daemon knows it by its digest and asks the client for it only where it
+// Root is an otherwise empty root that holds one of the helpers. The daemon knows it by its digest and asks the client for it only where it
 // has to run a step: neither a session nor a transfer stands in the keys of the steps on it.
-func HelperRoot(digest string) bkllb.State { return HelperAs(digest, HelperFile, "the unpacker") }
+func (h Helpers) Root(digest string) bkllb.State { return h.As(digest, HelperFile, "the unpacker") }
 
-// HelperAs is a root that holds one of the helpers alone, as a file of a name; what says in words what it is.
-func HelperAs(digest, file, what string) bkllb.State {
+// As is a root that holds one of the helpers alone, as a file of a name; what says in words what it is.
+func (h Helpers) As(digest, file, what string) bkllb.State {
+	if h.Image != nil {
+		return h.Image.write(digest, file, what)
+	}
 	return bkllb.OCILayoutBlob(HelperStore+"@"+digest, bkllb.ImageBlobOCIStore("", HelperStore),
 		bkllb.Filename(file), bkllb.Chmod(0o755), Group{ID: GroupHelper}.Named("send %s", what))
 }

@@ -22,13 +22,15 @@ const HelperFile = "mlbuild-unpack"
 // CASecret is the id of the secret that holds a corporate CA bundle (PEM).
 const CASecret = "mlbuild-ca"
 
-// Helpers are the digests (sha256:<hex>) of the helper programs.
+// Helpers are the digests (sha256:<hex>) of the helper programs, and where the daemon gets them from.
 type Helpers struct {
 	Wheels     string // unpacks wheels, on Worker
 	Packages   string // unpacks system packages, on Worker
 	StepWorker string // mlbuild-step for Worker
 	StepTarget string // mlbuild-step for the platform that is built
 	Checks     string // mlbuild-check for that platform
+	// Image holds the helpers where no client offers them; nil = one does.
+	Image *HelperImage
 }
 
 // Base is an image that was looked up, or what NewPackageBase returns for a base that is made of packages.
@@ -43,6 +45,8 @@ type Base struct {
 // definition, as buildctl does.
 type Session struct {
 	ID string // session that offers the locals
+	// Project is the project's directory where the daemon has it from another client than mlbuild; nil = a client offers it.
+	Project *Tree
 }
 
 // Network is what steps with network access are given.

@@ -37,10 +37,10 @@ func (s Selection) Name() string {
 // anySession is the session of graphs that are held against those of other sessions.
 const anySession = "any"
 
-// AnySession stands for every session, where files are sent by one.
+// AnySession stands for every session, where files are sent by one or have been.
 func (s Session) AnySession() Session {
-	if s.ID != "" {
-		s.ID = anySession
+	if s.ID != "" || s.Project != nil {
+		return Session{ID: anySession}
 	}
 	return s
 }
@@ -50,6 +50,9 @@ func (s Session) AnySession() Session {
 // The source says by its name alone what is to be sent: names of many files would not fit into the headers of the daemon's request, and a name with a bracket would be a pattern
 // there. TakeSelections has what the name stands for. Whoever sends the definition without mlbuild has the daemon's own ways.
 func (s Session) Files(chosen Selection, name Constraints) bkllb.State {
+	if s.Project != nil {
+		return s.Project.choose(chosen, name)
+	}
 	if s.ID == "" {
 		return bkllb.Local(chosen.directory(), chosen.asPatterns(name)...)
 	}

@@ -54,7 +54,7 @@ func (d Result) CollectOver(packages []bkllb.State, outputs []recipe.Output, tab
 		bkllb.Args([]string{"/" + StepFile, "collect", asJSON(c)}), bkllb.Network(pb.NetMode_NONE), bkllb.ReadonlyRootFS(),
 		bkllb.Platform(set.Worker), d.Script.Group.Named("keep %s of the %s", OutputNames(outputs), d.Script.Who),
 		bkllb.AddMount(collectedIn, d.Root, bkllb.Readonly, ops.ByKey))
-	return stepProgram(set.Helpers.StepWorker).Run(opts...).AddMount(collectedOut, bkllb.Scratch())
+	return stepProgram(set.Helpers, set.Helpers.StepWorker).Run(opts...).AddMount(collectedOut, bkllb.Scratch())
 }
 
 // Copied is some files of another file system, placed on nothing.

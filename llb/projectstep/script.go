@@ -31,8 +31,8 @@ const (
 const DefaultSSH = "default"
 
 // stepProgram is a root that holds mlbuild-step alone, for the platform of a digest.
-func stepProgram(digest string) bkllb.State {
-	return ops.HelperAs(digest, StepFile, "the program that runs steps")
+func stepProgram(h ops.Helpers, digest string) bkllb.State {
+	return h.As(digest, StepFile, "the program that runs steps")
 }
 
 // Script is a project's step on its way into the graph.
@@ -58,7 +58,7 @@ func (s Script) Run(root bkllb.State, set ops.Setting) Result {
 	all := []bkllb.RunOption{
 		bkllb.Args([]string{stepDir + "/" + StepFile, "run", asJSON(spec)}), bkllb.Dir(s.Dir), bkllb.Platform(set.Platform), s.Group.Step(ops.StepOwn, s.Name, "%s", s.Name),
 		bkllb.User(fmt.Sprintf("%d:%d", s.User.UID, s.User.GID)),
-		bkllb.AddMount(stepDir, stepProgram(set.Helpers.StepTarget), bkllb.Readonly, ops.ByKey),
+		bkllb.AddMount(stepDir, stepProgram(set.Helpers, set.Helpers.StepTarget), bkllb.Readonly, ops.ByKey),
 		bkllb.AddMount("/tmp", bkllb.Scratch(), bkllb.Tmpfs()),
 	}
 	for _, p := range ops.Over(s.Defaults, s.Env) {

@@ -35,7 +35,7 @@ func SystemReading(sys *buildlock.System, in ReadInputs, p ocispecs.Platform) (*
 	files, mounts := ops.PackageMounts(read(sys.Packages))
 	args := []string{"ways", "-out", "/out" + SystemHandling, "-arch", sys.Architecture, "-base", "/base"}
 	mounts = append(mounts, bkllb.AddMount("/base", in.Base.ToRead(p, sys.Links), bkllb.Readonly, bkllb.ContentCache(bkllb.MountContentCacheOff)))
-	step := ops.HelperStep(ops.HelperRoot(in.Helpers.Packages), in.Worker, s, "read the maintainer scripts of "+counts.Plural(len(files), "package"), append(args, files...), mounts...)
+	step := ops.HelperStep(in.Helpers.Root(in.Helpers.Packages), in.Worker, s, "read the maintainer scripts of "+counts.Plural(len(files), "package"), append(args, files...), mounts...)
 	return ops.Marshal(step.AddMount("/out", bkllb.Scratch()), p, "the reading of maintainer scripts")
 }
 

@@ -25,7 +25,7 @@ func (b builds) install(w pylock.Wheel, built bkllb.State, locked []bkllb.State)
 		bkllb.Args([]string{b.image.Interpreter, ops.ScriptDir + "/run.py"}), bkllb.Dir("/"),
 		bkllb.Network(pb.NetMode_NONE), bkllb.Platform(b.set.Platform), s.Named("unpack %s", w.Label()),
 		bkllb.AddMount("/mlbuild/wheel", built, bkllb.Readonly, ops.ByKey),
-		bkllb.AddMount("/mlbuild/helper", ops.HelperRoot(b.set.Helpers.Wheels), bkllb.Readonly, ops.ByKey),
+		bkllb.AddMount("/mlbuild/helper", b.set.Helpers.Root(b.set.Helpers.Wheels), bkllb.Readonly, ops.ByKey),
 		bkllb.AddMount("/mlbuild/base", b.image.WithPython, bkllb.Readonly, ops.ByKey),
 	}
 	for i, l := range slices.Concat(b.image.Below.OfKind(layerplan.KindSystem).States(), locked) {

@@ -183,5 +183,5 @@ func installed(w pylock.Wheel, image Image, set ops.Setting) []bkllb.State {
 		return own
 	}
 	l := layerplan.Layer{Kind: layerplan.KindWheels, Name: w.Label(), Wheels: []pylock.Wheel{w}}
-	return []bkllb.State{install.Wheels(ops.HelperRoot(set.Helpers.Wheels), l, image.Recipe, set).State}
+	return []bkllb.State{install.Wheels(set.Helpers.Root(set.Helpers.Wheels), l, image.Recipe, set).State}
 }
