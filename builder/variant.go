@@ -10,6 +10,7 @@ import (
 
 	bkclient "github.com/moby/buildkit/client"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
+	"github.com/opencontainers/go-digest"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/content/proxy"
@@ -199,10 +200,15 @@ func fatesOf(m made, w *diagnose.Watcher) []publish.Fate {
 	if len(m.Graphs) != 1 {
 		return nil
 	}
-	all := m.Fates()
+	all, layers := m.Fates(), m.Graphs[0].Lineage.Layers
 	for i := range all {
-		if had, known := w.Had(m.Graphs[0].Plan.Layers[i].Name); known && had && !all[i].Reused {
-			all[i].Cached, all[i].Why = true, "the daemon had it from an earlier build"
+		if all[i].Reused || i >= len(layers) {
+			continue
+		}
+		had, known := w.Had(digest.Digest(layers[i].Digest))
+		all[i].Cached, all[i].Made = known && had, known && !had
+		if all[i].Cached {
+			all[i].Why = "the daemon had it from an earlier build"
 		}
 	}
 	return all

@@ -193,18 +193,14 @@ func (w *Watcher) LayerSteps() (n LayerSteps) {
 	return n
 }
 
-// Had reports whether the daemon had the result of the step that makes a layer, by the layer's name, and whether it knows of such a step at all.
-func (w *Watcher) Had(layer string) (had, known bool) {
+// Had reports whether the daemon had the result of a vertex, and whether it has said anything of it.
+func (w *Watcher) Had(vertex digest.Digest) (had, known bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, v := range w.last {
-		if v.ProgressGroup == nil || !slices.Contains(ops.LayerGroups, v.ProgressGroup.Id) || !strings.HasSuffix(v.Name, " "+layer) {
-			continue
+	for _, d := range []digest.Digest{vertex, again(vertex)} {
+		if v := w.last[d]; v != nil && (v.Cached || v.Completed != nil) {
+			had, known = v.Cached, true
 		}
-		if !v.Cached {
-			return false, true // also where another platform's is there
-		}
-		had, known = true, true
 	}
 	return had, known
 }

@@ -128,6 +128,20 @@ func TestWatcherKnowsSteps(t *testing.T) {
 	}
 }
 
+// TestWatcherKnowsWhatWasHad: of a vertex it is known whether the daemon had its result, once it has ended.
+func TestWatcherKnowsWhatWasHad(t *testing.T) {
+	w, now := NewWatcher(nil), time.Now()
+	w.Keep(&bkclient.SolveStatus{Vertexes: []*bkclient.Vertex{
+		{Digest: "sha256:had", Cached: true, Started: &now, Completed: &now}, {Digest: "sha256:made", Started: &now, Completed: &now}, {Digest: "sha256:runs", Started: &now},
+		{Digest: digest.FromString("sha256:again-ignorecache"), Started: &now, Completed: &now},
+	}})
+	for vertex, want := range map[digest.Digest][2]bool{"sha256:had": {true, true}, "sha256:made": {false, true}, "sha256:runs": {false, false}, "sha256:again": {false, true}, "sha256:none": {false, false}} {
+		if had, known := w.Had(vertex); had != want[0] || known != want[1] {
+			t.Errorf("%s: had %v, known %v", vertex, had, known)
+		}
+	}
+}
+
 // TestAnswersAreNotShown: what a check reports to this side is none of what people read, and all else is.
 func TestAnswersAreNotShown(t *testing.T) {
 	next := make(chan *bkclient.SolveStatus, 3)

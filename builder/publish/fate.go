@@ -10,10 +10,11 @@ import (
 	"github.com/mlbuild/mlbuild/llb/layerplan"
 )
 
-// Fate is what became of a layer in a build, and why.
+// Fate is what became of a layer in a build, and why. Where nobody says whether it was made, it is neither of three.
 type Fate struct {
 	Reused bool   // it was taken from the registry as it is
 	Cached bool   // the daemon had it from an earlier build
+	Made   bool   // the daemon made it
 	Why    string // "the image under the tag has numpy 2.4.5"
 }
 
@@ -63,7 +64,7 @@ func historyOf(s *RemoteState) past {
 // difference says in words how a layer differs from what was there.
 func (p past) difference(l layerplan.Layer, key string) string {
 	if len(p) == 0 {
-		return "no earlier image is known to take it from"
+		return "neither an earlier image nor the daemon has it"
 	}
 	for _, was := range p {
 		if key != "" && was.key == key {

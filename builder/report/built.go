@@ -242,13 +242,12 @@ func (v *sectionView) fates(m *builder.Image) {
 		switch {
 		case f.Reused:
 			l.Fate = fateReused
+			reused++
 		case f.Cached:
 			l.Fate = fateCached
-		default:
-			l.Fate = fateMade
-		}
-		if l.Fate != fateMade {
 			reused++
+		case f.Made:
+			l.Fate = fateMade
 		}
 	}
 	for i := range below {

@@ -86,13 +86,13 @@ func sampleMade() *builder.Image {
 		fate := publish.Fate{Reused: true, Why: "the registry has it, made from the same"}
 		switch i {
 		case 0:
-			fate = publish.Fate{Why: "the earlier image has torch 2.9.0"}
+			fate = publish.Fate{Made: true, Why: "the earlier image has torch 2.9.0"}
 		case 1:
 			fate = publish.Fate{Cached: true, Why: "the daemon had it from an earlier build"}
 		}
 		add(layerplan.KindWheels, w.name+" "+w.version, fate, pylock.Wheel{Name: w.name, Version: w.version, Size: int64(w.download * mb)})
 	}
-	add(layerplan.KindApp, "the project's files", publish.Fate{Why: "files of the project changed"})
+	add(layerplan.KindApp, "the project's files", publish.Fate{Made: true, Why: "files of the project changed"})
 	return made
 }
 

@@ -17,6 +17,7 @@ need rootlesskit rootlesskit
 need newuidmap uidmap
 need dockerd docker.io
 need docker-compose docker-compose
+if grep -qs '^ID=debian' /etc/os-release; then need chromium chromium; fi # looks at reports; Ubuntu has it as a snap alone
 command -v uv >/dev/null 2>&1 || python3 -m pip --version >/dev/null 2>&1 || packages+=(python3-pip)
 
 if [ ${#packages[@]} -gt 0 ]; then
