@@ -159,9 +159,9 @@ func tally(log []testbed.Access) string {
 }
 
 // Bytes of the program that users download, 2 % more than it had, and of the helper that it hands to every new daemon. What a new dependency links in
-// shows here: raise them knowingly.
+// shows here: raise them knowingly. The last that did was html/template, which writes reports.
 const (
-	maxProgram = 58_000_000
+	maxProgram = 59_000_000
 	maxHelper  = 4_500_000
 )
 
