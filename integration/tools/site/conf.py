@@ -10,6 +10,8 @@ extensions = ["myst_parser", "sphinxcontrib.mermaid"]
 myst_heading_anchors = 4  # the anchors that GitHub gives to headings
 myst_fence_as_directive = ["mermaid"]
 
+suppress_warnings = ["misc.highlighting_failure"]  # colours are not worth an error
+
 html_theme = "furo"
 html_theme_options = {"source_repository": repository, "source_branch": "main", "source_directory": "docs/"}
 html_copy_source = False
