@@ -157,6 +157,7 @@ type Image struct {
 	Pruned  []Pruned         `json:"pruned,omitempty"` // what each rule left out of the packages
 	Cached  int              `json:"steps_cached"`     // steps whose result the daemon had
 	Ran     int              `json:"steps_run"`        // steps that ran
+	Sources int              `json:"steps_sources"`    // of steps_run, those that are looked at each time: downloads, bases, directories
 	Seconds float64          `json:"seconds"`          // from the first request to the last
 	Notes   []string         `json:"notes,omitempty"`  // what a user should know of it
 	// Descriptor is that of the manifest or index; the zero value where it is unknown.

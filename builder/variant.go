@@ -43,13 +43,12 @@ type imageBuild struct {
 type made struct {
 	publish.Made
 	platforms []platformBuild
-	tested    bool           // the tests ran and passed
-	solved    bool           // the daemon had everything that its exporters were then given
-	cached    int            // steps that the daemon had
-	ran       int            // steps that it did
-	fates     []publish.Fate // of the layers; nil = nobody knows
-	notes     []string       // that a user should know
-	beside    beside         // goes on until the image is exported
+	tested    bool            // the tests ran and passed
+	solved    bool            // the daemon had everything that its exporters were then given
+	counts    diagnose.Counts // of steps
+	fates     []publish.Fate  // of the layers; nil = nobody knows
+	notes     []string        // that a user should know
+	beside    beside          // goes on until the image is exported
 }
 
 // errHere ends a build whose image is under its tag already: the daemon has nothing to make.
@@ -86,7 +85,7 @@ func (b *build) variant(ctx context.Context, v Variant) (image *Image, checks []
 	if err != nil {
 		return nil, checks, err
 	}
-	image.Cached, image.Ran = made.cached, made.ran
+	image.Cached, image.Ran, image.Sources = made.counts.Cached, made.counts.Ran, made.counts.Sources
 	image.Digest, image.Config, image.Size, image.Layers, image.Route = published.Digest, published.Config, published.Size, published.Layers, published.Route
 	image.Descriptor = published.Descriptor
 	image.Checks, image.LayerSizes = checks, ownSizes(image, published)
@@ -172,7 +171,7 @@ func (m *imageBuild) once(ctx context.Context, how attempt) (made, publish.Publi
 	all.notes = append(all.notes, m.w.Warnings()...)
 	steps := m.w.LayerSteps()
 	all.Steps = publish.Steps{Ran: steps.Ran, Cached: steps.Cached}
-	all.cached, all.ran = m.w.Counts() // those of the caches that are written later do not count
+	all.counts = m.w.Counts() // those of the caches that are written later do not count
 	all.fates = fatesOf(all, m.w)
 	published, err := m.publish.Publish(ctx, all.Made)
 	return all, published, err

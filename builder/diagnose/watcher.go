@@ -159,19 +159,29 @@ func (w *Watcher) Keep(s *bkclient.SolveStatus) {
 	}
 }
 
-// Counts returns the number of steps that were answered from a cache and that ran.
-func (w *Watcher) Counts() (cached, ran int) {
+// Counts are numbers of steps.
+type Counts struct {
+	Cached  int // answered from a cache
+	Ran     int
+	Sources int // of Ran, those that stand on no other: a daemon looks at a download, a base or a directory each time, and transfers what it does not have
+}
+
+// Counts counts all steps.
+func (w *Watcher) Counts() (n Counts) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, v := range w.last {
 		switch {
 		case v.Cached:
-			cached++
+			n.Cached++
 		case v.Completed != nil && v.Error == "":
-			ran++
+			n.Ran++
+			if len(v.Inputs) == 0 {
+				n.Sources++
+			}
 		}
 	}
-	return cached, ran
+	return n
 }
 
 // LayerSteps are the steps that make a layer of the image: the helper's, and apt's.

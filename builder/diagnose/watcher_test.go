@@ -58,12 +58,13 @@ func TestWatcherCounts(t *testing.T) {
 		return &bkclient.SolveStatus{Vertexes: []*bkclient.Vertex{&v}}
 	}
 	w.Keep(step("ran", bkclient.Vertex{Started: &now}))
-	w.Keep(step("ran", bkclient.Vertex{Started: &now, Completed: &now}))
+	w.Keep(step("ran", bkclient.Vertex{Started: &now, Completed: &now, Inputs: []digest.Digest{"sha256:a"}}))
+	w.Keep(step("source", bkclient.Vertex{Started: &now, Completed: &now}))
 	w.Keep(step("cached", bkclient.Vertex{Started: &now, Completed: &now, Cached: true}))
 	w.Keep(step("failed", bkclient.Vertex{Started: &now, Completed: &now, Error: "no"}))
 	w.Keep(step("waits", bkclient.Vertex{}))
-	if cached, ran := w.Counts(); cached != 1 || ran != 1 {
-		t.Errorf("%d cached, %d ran; want 1 and 1", cached, ran)
+	if n, want := w.Counts(), (Counts{Cached: 1, Ran: 2, Sources: 1}); n != want {
+		t.Errorf("got %+v, want %+v", n, want)
 	}
 }
 
@@ -186,8 +187,8 @@ func TestWatcherAfterClose(t *testing.T) {
 	for range next {
 		told++
 	}
-	if _, ran := w.Counts(); told != 2 || ran != 2 {
-		t.Errorf("%d statuses were handed on and %d steps counted, want 2 and 2", told, ran)
+	if n := w.Counts(); told != 2 || n.Ran != 2 {
+		t.Errorf("%d statuses were handed on and %d steps counted, want 2 and 2", told, n.Ran)
 	}
 	w.Settle(0)
 }

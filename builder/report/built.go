@@ -129,7 +129,7 @@ func (v *sectionView) built(b Build) {
 		v.Ref = m.Tags[0]
 	}
 	v.Facts = append(v.Facts, buildFacts(m)...)
-	v.Cards = append(v.Cards, cardView{rows.Seconds(time.Duration(m.Seconds * float64(time.Second))), "to build", fmt.Sprintf("%d steps run, %d cached", m.Ran, m.Cached)})
+	v.Cards = append(v.Cards, cardView{rows.Seconds(time.Duration(m.Seconds * float64(time.Second))), "to build", fmt.Sprintf("%d steps run, %d cached", m.Ran-m.Sources, m.Cached)})
 	v.Checks = checksOf(m.Checks)
 	v.Moved = movedOf(m, b.Tracks)
 	v.fates(m)

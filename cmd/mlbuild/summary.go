@@ -159,7 +159,7 @@ func printImage(w io.Writer, m builder.Image, out *outputs) {
 	if out.push {
 		line("layers", "%s", layers(m.Layers))
 	}
-	line("steps", "%d cached, %d run", m.Cached, m.Ran)
+	line("steps", "%d cached, %d run", m.Cached, m.Ran-m.Sources)
 	line("time", "%.1f s", m.Seconds)
 	for _, d := range out.describe(m.Profile) {
 		line("output", "%s", d)

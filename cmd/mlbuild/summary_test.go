@@ -11,7 +11,7 @@ import (
 func someImage() builder.Image {
 	return builder.Image{
 		Profile: "gpu", Platforms: []string{"linux/amd64"}, Digest: "sha256:aa", Config: "sha256:bb", Tags: []string{"r.example/a:1-gpu"},
-		Size: 3_210_000_000, Layers: &builder.Layers{New: 1, Reused: 41, Pushed: 17_300_000}, CUDA: "12.6", Cached: 60, Ran: 4, Seconds: 8.12,
+		Size: 3_210_000_000, Layers: &builder.Layers{New: 1, Reused: 41, Pushed: 17_300_000}, CUDA: "12.6", Cached: 60, Ran: 24, Sources: 20, Seconds: 8.12,
 		Locked: true,
 	}
 }
