@@ -11,6 +11,7 @@ import (
 
 // inspectFlags are the flags of the inspect command.
 type inspectFlags struct {
+	images   imageChoice
 	platform string
 	files    bool
 	json     bool
@@ -20,19 +21,21 @@ type inspectFlags struct {
 func inspectCommand(e *env) *cobra.Command {
 	flags := &inspectFlags{}
 	cmd := &cobra.Command{
-		Use:   "inspect IMAGE [IMAGE]",
+		Use:   "inspect IMAGE [IMAGE] | --profile PROFILE,…",
 		Short: "Show what an image holds and costs, whoever built it; compare two",
 		Long: `Show the layers and packages of an image, what each costs in the registry and unpacked, and what it costs for nothing: files that a layer above removes or replaces,
 and large files that are there twice. Of two images, show what they share and which packages differ.
-IMAGE is a reference in a registry, or the path of an archive: an OCI layout, as a directory or a tar file, or what docker save writes.
+IMAGE is a reference in a registry, or the path of an archive: an OCI layout, as a directory or a tar file, or what docker save writes. --profile stands for the
+images that a build of the project pushes.
 By itself the command reads manifest and config alone, which takes no time: mlbuild's own layers say there what they hold. --files reads all layers through.
 No daemon is needed, and nothing is written to disk.`,
 		Example: `  mlbuild inspect registry.example.com/team/app:1.2
   mlbuild inspect --files python:3.11-slim
   mlbuild inspect --files app:1.2-cpu app:1.2-gpu
+  mlbuild inspect --profile cpu,gpu --tag 1.2
   mlbuild inspect --files app.tar`,
-		Args: oneOrTwoImages,
-		RunE: func(cmd *cobra.Command, args []string) error { return flags.run(cmd.Context(), e, args) },
+		Args: flags.images.check,
+		RunE: func(cmd *cobra.Command, args []string) error { return flags.run(cmd.Context(), e, cmd, args) },
 	}
 	f := cmd.Flags()
 	f.SortFlags = false
@@ -40,28 +43,28 @@ No daemon is needed, and nothing is written to disk.`,
 	f.BoolVar(&flags.files, "files", false, "read the layers: every package, unpacked sizes, licences, and waste")
 	f.BoolVar(&flags.json, "json", false, "print the result as JSON")
 	f.StringVar(&flags.daemon.ca, "ca-cert", "", "PEM `file` of a company's CA for registries (default $SSL_CERT_FILE)")
+	flags.images.add(cmd)
 	addCompletion(cmd)
 	cmd.ValidArgsFunction = cobra.NoFileCompletions
 	return cmd
 }
 
-// oneOrTwoImages refuses a command line without an image, and one with more than can be compared.
-func oneOrTwoImages(cmd *cobra.Command, args []string) error {
-	if err := someImages(cmd, args); err != nil || len(args) <= 2 {
+// run reads the images and prints what they hold.
+func (i *inspectFlags) run(ctx context.Context, e *env, cmd *cobra.Command, args []string) error {
+	images, err := i.images.images(e, cmd, args, i.platform)
+	if err != nil {
 		return err
 	}
-	return fault.New(fault.Usage, "%s takes one image, or two to compare, not %d", cmd.CommandPath(), len(args)).Hint("%s --help shows the usage", cmd.CommandPath())
-}
-
-// run reads the images and prints what they hold.
-func (i *inspectFlags) run(ctx context.Context, e *env, args []string) error {
+	if len(images) > 2 {
+		return fault.New(fault.Usage, "%s takes one image, or two to compare, not %d", cmd.CommandPath(), len(images)).Hint("%s --help shows the usage", cmd.CommandPath())
+	}
 	reader, err := newImageReader(ctx, e, &i.daemon, i.platform, i.files)
 	if err != nil {
 		return err
 	}
 	doc := &inspectAnswer{}
 	var faults fault.List
-	for _, image := range args {
+	for _, image := range images {
 		m, err := reader.read(ctx, image)
 		if err != nil {
 			faults = append(faults, fault.All(err)...)
@@ -78,7 +81,7 @@ func (i *inspectFlags) run(ctx context.Context, e *env, args []string) error {
 		e.pending.answer(doc)
 	case doc.Comparison != nil:
 		printComparison(e.stdout, doc.Images[0], doc.Images[1], *doc.Comparison)
-	case len(args) == 1 && len(faults) == 0:
+	case len(images) == 1 && len(faults) == 0:
 		printInspected(e.stdout, doc.Images[0], i.files)
 	}
 	return faults.Err()

@@ -18,15 +18,19 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 )
 
-// someRegistry is a registry with the images app:1 and app:2, of which the second has a newer package and removes a file.
+// someRegistry is a registry with the images app:1 and app:2, also as app:v-cpu and app:v-gpu, of which the second has a newer package and removes a file.
 func someRegistry(t *testing.T) string {
 	t.Helper()
 	server := httptest.NewServer(ggcr.New(ggcr.Logger(log.New(io.Discard, "", 0))))
 	t.Cleanup(server.Close)
 	host := strings.TrimPrefix(server.URL, "http://")
 	base := tarLayer(t, map[string]string{"etc/motd": "welcome"})
-	pushImage(t, host+"/app:1", []string{"base", "mlbuild wheels: demo 1.0"}, base, demoLayer(t, "1.0"))
-	pushImage(t, host+"/app:2", []string{"base", "mlbuild wheels: demo 2.0", "mlbuild run: rm"}, base, demoLayer(t, "2.0"), tarLayer(t, map[string]string{"etc/.wh.motd": ""}))
+	for _, tag := range []string{"1", "v-cpu"} {
+		pushImage(t, host+"/app:"+tag, []string{"base", "mlbuild wheels: demo 1.0"}, base, demoLayer(t, "1.0"))
+	}
+	for _, tag := range []string{"2", "v-gpu"} {
+		pushImage(t, host+"/app:"+tag, []string{"base", "mlbuild wheels: demo 2.0", "mlbuild run: rm"}, base, demoLayer(t, "2.0"), tarLayer(t, map[string]string{"etc/.wh.motd": ""}))
+	}
 	return host
 }
 

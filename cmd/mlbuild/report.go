@@ -12,6 +12,7 @@ import (
 
 // reportFlags are the flags of the report command.
 type reportFlags struct {
+	images   imageChoice
 	platform string
 	output   string
 	daemon   daemonFlags // its CA alone: no daemon is asked
@@ -20,44 +21,50 @@ type reportFlags struct {
 func reportCommand(e *env) *cobra.Command {
 	flags := &reportFlags{}
 	cmd := &cobra.Command{
-		Use:   "report IMAGE...",
+		Use:   "report IMAGE... | --profile PROFILE,…",
 		Short: "Write what images hold and cost as one HTML page, whoever built them",
 		Long: `Write an HTML page of what images hold: a map of layers, packages and large files by their sizes, the packages with versions and licences, and what they cost for
 nothing. IMAGE is a reference in a registry, or the path of an archive: an OCI layout, as a directory or a tar file, or what docker save writes.
 All layers are read through. The page needs nothing beside it: no script, no network. "mlbuild build --report FILE" writes one of a build, with its timeline.`,
 		Example: `  mlbuild report registry.example.com/team/app:1.2 -o report.html
   mlbuild report -o report.html app:1.2-cpu app:1.2-gpu
+  mlbuild report --profile cpu,gpu --tag 1.2
   mlbuild report -o report.html app.tar`,
-		Args: someImages,
-		RunE: func(cmd *cobra.Command, args []string) error { return flags.run(cmd.Context(), e, args) },
+		Args: flags.images.check,
+		RunE: func(cmd *cobra.Command, args []string) error { return flags.run(cmd.Context(), e, cmd, args) },
 	}
 	f := cmd.Flags()
 	f.SortFlags = false
 	f.StringVarP(&flags.output, "output", "o", "report.html", "`file` to write, - for stdout")
 	f.StringVar(&flags.platform, "platform", "", "the `platform` of an image for several: linux/amd64, linux/arm64 (default linux/amd64, or its first)")
 	f.StringVar(&flags.daemon.ca, "ca-cert", "", "PEM `file` of a company's CA for registries (default $SSL_CERT_FILE)")
+	flags.images.add(cmd)
 	addCompletion(cmd)
 	cmd.ValidArgsFunction = nil
 	return cmd
 }
 
 // run reads the images and writes the page.
-func (r *reportFlags) run(ctx context.Context, e *env, args []string) error {
+func (r *reportFlags) run(ctx context.Context, e *env, cmd *cobra.Command, args []string) error {
 	if r.output != "-" {
 		if f := checkFile("-o ", r.output); f != nil {
 			return f
 		}
 	}
+	images, err := r.images.images(e, cmd, args, r.platform)
+	if err != nil {
+		return err
+	}
 	reader, err := newImageReader(ctx, e, &r.daemon, r.platform, true)
 	if err != nil {
 		return err
 	}
-	page := report.Page{Version: version, Title: args[0]}
-	if len(args) > 1 {
-		page.Title = counts.Plural(len(args), "image")
+	page := report.Page{Version: version, Title: images[0]}
+	if len(images) > 1 {
+		page.Title = counts.Plural(len(images), "image")
 	}
 	var faults fault.List
-	for _, image := range args {
+	for _, image := range images {
 		m, err := reader.read(ctx, image)
 		if err != nil {
 			faults = append(faults, fault.All(err)...)
