@@ -128,3 +128,22 @@ func TestPlanned(t *testing.T) {
 		t.Error("a profile that was held back does not say so")
 	}
 }
+
+// TestCompared: of two images that are there the page says what they share, and what differs.
+func TestCompared(t *testing.T) {
+	cpu, gpu := sampleImage(), sampleImage()
+	gpu.Layers[4].Digest, gpu.Packages[1].Version, gpu.Packages[1].Unpacked = "sha256:gpu", "2.9.1+cu130", gpu.Packages[1].Unpacked*3
+	gpu.Packages = append(gpu.Packages, inspect.Package{Name: "triton", Version: "3.6", Kind: inspect.Python, Unpacked: 500 * mb})
+	text := page(t, report.Page{Title: "two", Sections: []report.Section{{Name: "cpu", Image: cpu}, {Name: "gpu", Image: gpu}}})
+	for _, want := range []string{
+		`<li><a href="#compared">compared</a></li>`, "<dt>Shared</dt><dd>138.2 MB in 16 layers</dd><dt>Only in cpu</dt><dd>184.0 MB</dd>", "which a machine that has cpu downloads for gpu", "<h3>Packages that differ (2)</h3>",
+		`<td>torch</td><td>2.9.1</td><td>2.9.1&#43;cu130</td><td class="n">&#43;1.44 GB</td>`, `<td>triton</td><td>–</td><td>3.6</td><td class="n">&#43;500.0 MB</td>`,
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %s", want)
+		}
+	}
+	if strings.Contains(page(t, samplePage()), `id="compared"`) {
+		t.Error("an image that is not there is compared")
+	}
+}

@@ -16,7 +16,16 @@ type (
 	pageView struct {
 		Title, Version string
 		Sections       []sectionView
+		Compared       []comparedView // at most one: of two images that are there
 	}
+	comparedView struct {
+		First, Second string
+		Shared        []pairView
+		Packages      []changeView
+		Read          bool // sizes are those of files
+		More          string
+	}
+	changeView  struct{ Name, First, Second, Bytes string }
 	sectionView struct {
 		ID, Name, Ref string
 		Cards         []cardView
@@ -65,6 +74,7 @@ type (
 const (
 	maxWaste   = 200
 	maxLargest = 100
+	maxChanges = 200
 )
 
 func viewOf(p Page) pageView {
@@ -72,16 +82,45 @@ func viewOf(p Page) pageView {
 	for i, s := range p.Sections {
 		v.Sections = append(v.Sections, sectionOf(s, "s"+strconv.Itoa(i+1)))
 	}
+	if len(p.Sections) == 2 && p.Sections[0].Image != nil && p.Sections[1].Image != nil {
+		v.Compared = []comparedView{comparedOf(p.Sections[0], p.Sections[1])}
+	}
 	return v
+}
+
+// comparedOf is what two images share and what differs.
+func comparedOf(a, b Section) comparedView {
+	first, second := holds(a), holds(b)
+	c := inspect.Compare(first, second)
+	v := comparedView{First: a.Name, Second: b.Name, Read: first.Files > 0 && second.Files > 0, Shared: []pairView{
+		{"Shared", counts.Bytes(c.Shared) + " in " + counts.Plural(c.SharedCount, "layer")},
+		{"Only in " + a.Name, counts.Bytes(c.First)},
+		{"Only in " + b.Name, counts.Bytes(c.Second) + ", which a machine that has " + a.Name + " downloads for " + b.Name},
+	}}
+	for _, p := range c.Packages[:min(len(c.Packages), maxChanges)] {
+		by := "+" + counts.Bytes(p.Bytes)
+		if p.Bytes < 0 {
+			by = "−" + counts.Bytes(-p.Bytes)
+		}
+		v.Packages = append(v.Packages, changeView{p.Name, p.First, p.Second, by})
+	}
+	if more := len(c.Packages) - maxChanges; more > 0 {
+		v.More = counts.Plural(more, "other package") + " differ; mlbuild inspect --json lists all."
+	}
+	return v
+}
+
+// holds is what the image of a section holds, as far as it is known.
+func holds(s Section) *inspect.Image {
+	if s.Build != nil && s.Build.Made != nil {
+		return planned(s.Image, s.Build.Made)
+	}
+	return s.Image
 }
 
 func sectionOf(s Section, id string) sectionView {
 	v := sectionView{ID: id, Name: s.Name}
-	m := s.Image
-	if s.Build != nil && s.Build.Made != nil {
-		m = planned(m, s.Build.Made)
-	}
-	if m != nil {
+	if m := holds(s); m != nil {
 		v.imageCards(m)
 		v.Facts = imageFacts(m)
 		v.Maps, v.Legend = mapsOf(m, id), legendOf(m)
