@@ -27,7 +27,7 @@ var rooms = []string{
 	"llb/check", "llb/check/loader", "llb/check/loader/elftest", "llb/check/packages", "llb/check/service",
 	"llb/helper", "llb/helper/plain", "llb/layerplan", "llb/llbtest/plantest", "llb/ops", "llb/query", "llb/models", "llb/install", "llb/wheelbuild", "llb/projectstep", "llb/checktask", "llb/checkstep", "llb/outline", "llb/llbtest", "llb",
 
-	"builder/limits", "builder/statefile", "builder/kept", "builder/login", "builder/daemon", "builder/trust", "builder/registry", "builder/localfs", "builder/session", "builder/evidence", "builder/rows", "builder/diagnose", "builder/terminal", "builder/lookup", "builder/wants", "builder/inspect", "builder/inventory", "builder/publish", "builder/buildertest", "builder", "builder/frontend", "builder/report",
+	"builder/limits", "builder/statefile", "builder/kept", "builder/login", "builder/daemon", "builder/trust", "builder/registry", "builder/localfs", "builder/session", "builder/evidence", "builder/rows", "builder/diagnose", "builder/terminal", "builder/lookup", "builder/wants", "builder/inspect", "builder/doctor", "builder/inventory", "builder/publish", "builder/buildertest", "builder", "builder/frontend", "builder/report",
 
 	"cmd/mlbuild-unpack", "cmd/mlbuild-unpack-deb", "cmd/mlbuild-step", "cmd/mlbuild-check", "cmd/mlbuild-helpers", "cmd/mlbuild-frontend", "cmd/mlbuild",
 }

@@ -15,9 +15,6 @@ import (
 // lockPatience is longer than the slowest start of another run.
 const lockPatience = 60 * time.Second
 
-// minFree is the space in bytes without which no daemon is started; a build needs far more.
-const minFree = 1e9
-
 // prepareDirs makes the directories and refuses those on which the daemon would fail later.
 func (s state) prepareDirs() error {
 	if !filepath.IsAbs(s.dir) {

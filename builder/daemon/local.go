@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"io"
 	"os"
 	"path/filepath"
@@ -43,6 +44,15 @@ type Space struct {
 	FreeInodes  int64
 }
 
+// Usage returns how large the cache of a daemon is, in bytes as the daemon counts them.
+func Usage(ctx context.Context, d *Daemon) (used int64, err error) {
+	all, err := d.Client.DiskUsage(ctx)
+	for _, u := range all {
+		used += u.Size
+	}
+	return used, err
+}
+
 // CheckDisk returns a fault.Disk if fewer than need bytes are free for this user at path or its nearest
 // existing parent.
 func CheckDisk(path string, need int64) error {
@@ -54,15 +64,18 @@ func CheckDisk(path string, need int64) error {
 		return fault.New(fault.Disk, "%s has %d MB free, at least %d MB are needed", path, space.Free/1e6, need/1e6).
 			Hint("free some space there; `buildctl prune` empties a daemon's cache")
 	}
-	if space.FreeInodes >= 0 && space.FreeInodes < minInodes {
+	if space.FreeInodes >= 0 && space.FreeInodes < MinInodes {
 		return fault.New(fault.Disk, "%s has only %d inodes free", path, space.FreeInodes).
 			Hint("delete small files there, or use another file system")
 	}
 	return nil
 }
 
-// minInodes: one large Python package has some ten thousand files.
-const minInodes = 20_000
+// MinFree is the space in bytes without which no local daemon is started; a build needs far more.
+const MinFree = 1e9
+
+// MinInodes is how many files there must be room for: one large Python package has some ten thousand.
+const MinInodes = 20_000
 
 // existing is path or its nearest parent that exists.
 func existing(path string) string {

@@ -69,7 +69,7 @@ func (o Options) startLocal(ctx context.Context) (*Daemon, error) {
 	if err := o.clearOld(ctx, err); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(o.machine().checkNeeds(), CheckDisk(o.StateDir, minFree), checkCA(o.SSLCertFile)); err != nil {
+	if err := errors.Join(o.machine().checkNeeds(), CheckDisk(o.StateDir, MinFree), checkCA(o.SSLCertFile)); err != nil {
 		return nil, fault.All(err).Err()
 	}
 	rec, exited, err := o.launch()

@@ -31,12 +31,8 @@ func Inspect(ctx context.Context, o Options) (Status, error) {
 	}
 	defer func() { _ = d.Close() }()
 	s.Running, s.Answers, s.Version, s.Snapshot = true, true, d.Version, d.Snapshotter()
-	usage, err := d.Client.DiskUsage(ctx)
-	if err != nil {
+	if s.DiskUsed, err = Usage(ctx, d); err != nil {
 		return s, fault.New(fault.Daemon, "the local daemon does not tell its disk usage: %w", err).Retryable()
-	}
-	for _, u := range usage {
-		s.DiskUsed += u.Size
 	}
 	return s, nil
 }

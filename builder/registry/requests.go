@@ -34,6 +34,7 @@ import (
 type repo struct {
 	host     docker.RegistryHost
 	base     string // URL without a slash at its end
+	path     string // of the repository in the registry
 	scope    string // of a token
 	what     string // the tag or digest of the reference
 	insecure bool   // the host is also believed on plain HTTP
@@ -55,7 +56,7 @@ func (r *Client) repo(ref string, push bool) (repo, error) {
 	if err != nil {
 		return repo{}, fmt.Errorf("registry of %s: %w", ref, err)
 	}
-	p := repo{scope: "repository:" + reference.Path(named) + actions, waits: r.waits, silent: &r.silent, login: &r.login}
+	p := repo{path: reference.Path(named), scope: "repository:" + reference.Path(named) + actions, waits: r.waits, silent: &r.silent, login: &r.login}
 	switch named := reference.TagNameOnly(named).(type) {
 	case reference.Digested:
 		p.what = named.Digest().String()
@@ -332,14 +333,7 @@ func (r *Client) MayPush(ctx context.Context, ref string) error {
 	if err != nil {
 		return err
 	}
-	at, begun := resp.Location()
-	if err := wantStatus(resp, http.StatusAccepted); err != nil || begun != nil {
-		return err
-	}
-	if resp, err := p.send(ctx, http.MethodDelete, at.String(), nil, nil); err == nil {
-		_ = resp.Body.Close() // registries that cannot give it up forget it in time
-	}
-	return nil
+	return p.giveUp(ctx, resp)
 }
 
 // Copy brings a blob from a store to the repository of ref. It is read as it is sent.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/builder"
 	"github.com/mlbuild/mlbuild/builder/daemon"
+	"github.com/mlbuild/mlbuild/builder/doctor"
 	"github.com/mlbuild/mlbuild/builder/inspect"
 	"github.com/mlbuild/mlbuild/profiles"
 	"github.com/mlbuild/mlbuild/profiles/fault"
@@ -66,6 +67,11 @@ type (
 	whyAnswer struct {
 		answer
 		Packages []wantedJSON `json:"packages"` // in the order of the command line, and of the profiles
+	}
+	// doctorAnswer is that of doctor.
+	doctorAnswer struct {
+		answer
+		Checks []doctor.Check `json:"checks"` // in a fixed order
 	}
 	// profilesAnswer is that of profiles.
 	profilesAnswer struct {

@@ -119,7 +119,7 @@ func (p *planFlags) show(ctx context.Context, e *env, cmd *cobra.Command, args [
 		if i > 0 {
 			fmt.Fprintln(e.stdout)
 		}
-		if err := printPlan(e.stdout, plan, files[i], planView{columns(e.stdout, planNarrow, planUsual, planWide), e.debugging}); err != nil {
+		if err := printPlan(e.stdout, plan, files[i], planView{tableColumns(e.stdout), e.debugging}); err != nil {
 			return nil, fault.New(fault.Output, "cannot write to stdout: %w", err)
 		}
 		tellPlanned(s, plan)

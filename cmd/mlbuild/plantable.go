@@ -24,6 +24,9 @@ const (
 	planWide   = 200
 )
 
+// tableColumns is how wide a table or a list may be on a stream.
+func tableColumns(w io.Writer) int { return columns(w, planNarrow, planUsual, planWide) }
+
 // bound is a blank at which no line is broken: that between a package and its version.
 const bound = "\u00a0"
 

@@ -31,6 +31,7 @@ var documents = []struct {
 	{"mlbuild verify --json", verifyAnswer{}},
 	{"mlbuild inspect --json", inspectAnswer{}},
 	{"mlbuild why PACKAGE… --json", whyAnswer{}},
+	{"mlbuild doctor --json", doctorAnswer{}},
 	{"mlbuild profiles --json", profilesAnswer{}},
 	{"mlbuild profiles show", recipesAnswer{}},
 	{"mlbuild daemon status --json", statusAnswer{}},

@@ -113,7 +113,7 @@ Without a command, mlbuild builds the project in each DIR, as "mlbuild build" do
 	root.SetVersionTemplate(versionText())
 	root.InitDefaultVersionFlag()
 	root.AddCommand(
-		buildCommand(e), initCommand(e), convertCommand(e), testCommand(e), runCommand(e), execCommand(e), lockCommand(e), planCommand(e), llbCommand(e), verifyCommand(e), inspectCommand(e), reportCommand(e), profilesCommand(e), whyCommand(e), schemaCommand(e), daemonCommand(e), versionCommand(e), compatCommand(e), connectionCommand(), environmentCommand(),
+		buildCommand(e), initCommand(e), convertCommand(e), testCommand(e), runCommand(e), execCommand(e), lockCommand(e), planCommand(e), llbCommand(e), verifyCommand(e), inspectCommand(e), reportCommand(e), profilesCommand(e), whyCommand(e), schemaCommand(e), doctorCommand(e), daemonCommand(e), versionCommand(e), compatCommand(e), connectionCommand(), environmentCommand(),
 	)
 	groupCommands(root)
 	return root

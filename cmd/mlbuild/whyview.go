@@ -37,7 +37,7 @@ type wantedJSON struct {
 
 // printWhy writes who wants each package.
 func printWhy(e *env, doc *whyAnswer) {
-	width := columns(e.stdout, planNarrow, planUsual, planWide)
+	width := tableColumns(e.stdout)
 	for i, w := range doc.Packages {
 		if i > 0 {
 			fmt.Fprintln(e.stdout)
