@@ -42,14 +42,14 @@ func buildCommand(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "build [DIR...]",
 		Short: "Build the project's images",
-		Long: `Build an image of every profile that --profile names, all at once, and send them where --push, --load or --output say.
+		Long: `Build an image of every profile in --profile, all at once, and send them to where --push, --load or --output say.
 
-A tag without a repository (--tag 1.2) goes on the image that the project file names and gets the profile's suffix: 1.2-gpu. A whole
-reference is taken as it is for one profile and gets the suffix for several. {profile} places the profile's name by hand.
---target builds another stage than the runtime and adds its name to the suffix: 1.2-gpu-testing.
+A tag without a repository (--tag 1.2) is added to the image that the project file names, with the profile's suffix: 1.2-gpu. A whole
+reference is used as it is for one profile, and gets the suffix for several. {profile} puts the profile's name wherever you want it.
+--target builds a stage other than the runtime and adds its name to the suffix: 1.2-gpu-testing.
 
-Several directories are several projects: all are read first, and where one is wrong none is built; then they are built one after another.
-{project} in a tag or the name of a file is the project's name.`,
+Several directories are several projects: all are read first, and if one is wrong none is built; then they are built one after another.
+{project} in a tag or in the name of a file is the project's name.`,
 		Example: `  mlbuild --profile cpu,gpu --tag registry.example.com/team/app:1.2 --push
   mlbuild build path/to/project --load --tag app:dev
   mlbuild --profile gpu --output type=oci,dest=app-{profile}.tar

@@ -20,11 +20,11 @@ const maxTables = 4 << 20
 func compatCommand(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "compat",
-		Short: "Show or renew the tables of what fits together: frameworks, Python, CUDA, drivers",
+		Short: "Show or update the tables of what fits together: frameworks, Python, CUDA, drivers",
 		Long: `mlbuild has tables of which releases of torch, TensorFlow and others were built for which Python and CUDA, of drivers, and of base images. They are as new as the program;
-what is newer than they are is checked by what the wheels themselves say. "mlbuild compat update" takes newer tables without a new program.
+for anything newer, the wheels' own metadata decides. "mlbuild compat update" installs newer tables without a new program.
 
-$MLBUILD_COMPAT names a file that counts for one run, before those.`,
+$MLBUILD_COMPAT names a file that is used for one run, instead of those.`,
 		Example: "  mlbuild compat\n  mlbuild compat show > tables.yaml\n  mlbuild compat update tables.yaml",
 		Args:    noArgs,
 		RunE: func(*cobra.Command, []string) error {
@@ -36,10 +36,10 @@ $MLBUILD_COMPAT names a file that counts for one run, before those.`,
 		},
 	}
 	cmd.AddCommand(&cobra.Command{
-		Use: "show", Short: "Print the tables that count, in the form in which they are renewed", Args: noArgs,
+		Use: "show", Short: "Print the tables in use, in the form that update reads", Args: noArgs,
 		RunE: func(*cobra.Command, []string) error { return showTables(e.stdout, tableFileOf(e)) },
 	}, &cobra.Command{
-		Use: "update FILE", Short: "Take the tables of a file, - for stdin, in place of the program's", Args: cobra.ExactArgs(1),
+		Use: "update FILE", Short: "Use the tables in a file (- for stdin) instead of the program's", Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			data, err := givenTables(e.stdin, args[0])
 			if err != nil {

@@ -19,9 +19,9 @@ func convertCommand(e *env) *cobra.Command {
 	show := false
 	cmd := &cobra.Command{
 		Use:   "convert [DOCKERFILE]",
-		Short: "Write mlbuild.yaml from a Dockerfile, and say what is bad in it",
-		Long: `Read a Dockerfile with BuildKit's own parser, and write a project file and a .dockerignore from it. A line that has no place in mlbuild.yaml becomes a comment
-there, with its number and what to do instead. What costs time, bytes or safety in the Dockerfile is reported. A file that is there stays as it is.`,
+		Short: "Write mlbuild.yaml from a Dockerfile, and report what is bad in it",
+		Long: `Read a Dockerfile with BuildKit's own parser, and write a project file and a .dockerignore from it. A line that cannot be translated becomes a comment
+in mlbuild.yaml, with its number and what to do instead. Lines that cost time, space or safety are reported. Existing files are not changed.`,
 		Example: "  mlbuild convert\n  mlbuild convert --print docker/Dockerfile.gpu --context .\n  mlbuild convert --target runtime",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {

@@ -16,7 +16,7 @@ import (
 func daemonCommand(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "daemon",
-		Short: "Look at the local buildkitd that mlbuild starts where it finds none, or stop it",
+		Short: "Look at, or stop, the local buildkitd that mlbuild starts if it finds no other",
 		RunE:  onlyCommands,
 	}
 	cmd.AddCommand(statusCommand(e), stopCommand(e), logsCommand(e))
@@ -27,8 +27,8 @@ func statusCommand(e *env) *cobra.Command {
 	flags, asJSON := &daemonFlags{}, false
 	cmd := &cobra.Command{
 		Use:   "status",
-		Short: "Tell whether the local daemon runs, and what this machine lacks for it",
-		Long: `Tell whether the local daemon runs, where, and what this machine lacks for it. The exit code is 1 where the daemon neither builds nor could be started.
+		Short: "Show whether the local daemon runs, and what this machine lacks for it",
+		Long: `Show whether the local daemon runs, where, and what this machine lacks for it. The exit code is 1 if the daemon neither works nor could be started.
 Other daemons, such as that of BUILDKIT_HOST, are not asked.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

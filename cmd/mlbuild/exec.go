@@ -76,10 +76,10 @@ func execCommand(e *env) *cobra.Command {
 		Use:   "exec [DIR] [-- PROGRAM [ARGUMENT]...]",
 		Short: "Run a shell or a program on an image, in the daemon",
 		Long: `Build the image of a profile, or a stage of it, and run a program on it where it was built: as the image's user, with its environment and in its working
-directory. Without a program it is a shell. Nothing is pulled or loaded, nothing is published, and what the program writes is thrown away.
+directory. Without a program, run a shell. Nothing is pulled, loaded or published, and files that the program writes are thrown away.
 
-The program has a terminal where stdin and stdout are one, and stdin in any case. It has no network without --network, and no secrets; GPUs are not there. Ctrl-C and
-SIGTERM go to the program. The exit code is the program's; where there was a fault before it ran, it is that of mlbuild, and stderr has the fault.`,
+The program has a terminal if stdin and stdout are one, and stdin in any case. It has no network without --network, no secrets and no GPUs. Ctrl-C and
+SIGTERM go to the program. The exit code is the program's; if there was a fault before it ran, it is mlbuild's, and stderr has the fault.`,
 		Example: `  mlbuild exec
   mlbuild exec --profile gpu -- python -c 'import torch; print(torch.version.cuda)'
   mlbuild exec --target builder -- gcc --version

@@ -79,7 +79,7 @@ var helpPages = map[string]func(*strings.Builder, int){connectionPage: writeConn
 
 // connectionCommand is a page of the help without a command.
 func connectionCommand() *cobra.Command {
-	return &cobra.Command{Use: connectionPage, Short: "The flags of certificates and of what is allowed of a daemon"}
+	return &cobra.Command{Use: connectionPage, Short: "The flags for certificates, and for what a daemon may be"}
 }
 
 // helpColumns is how wide a help screen may be on a stream.

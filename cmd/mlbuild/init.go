@@ -17,9 +17,9 @@ func initCommand(e *env) *cobra.Command {
 	show := false
 	cmd := &cobra.Command{
 		Use:   "init [DIR]",
-		Short: "Write mlbuild.yaml and .dockerignore for a project, from what is in it",
+		Short: "Write mlbuild.yaml and .dockerignore for a project, from what it contains",
 		Long: `Look at the project's requirements and Python files, and write a project file with the web app, port and health check that were found, and a
-.dockerignore. A file that is there stays as it is.`,
+.dockerignore. Existing files are not changed.`,
 		Example: "  mlbuild init\n  mlbuild init --print path/to/project",
 		Args:    atMostOneDir,
 		RunE: func(_ *cobra.Command, args []string) error {

@@ -23,9 +23,9 @@ func llbCommand(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "llb [DIR]",
 		Short: "Print the LLB definition of one profile, as \"buildctl build\" reads it",
-		Long: `Print the LLB definition of one profile on one platform to stdout. The command that builds it is printed on stderr: the definition names
-two local directories, the project's and the one of the program that unpacks wheels. It makes the image's layers; the image's config is no
-part of a definition.`,
+		Long: `Print the LLB definition of one profile on one platform to stdout. The command that builds it is printed to stderr, because the definition refers to
+two local directories: the project's, and that of the program that unpacks wheels. The definition makes the image's layers; the image's config is not
+part of it.`,
 		Example: "  mlbuild llb --profile gpu | buildctl build --local …\n  mlbuild llb | buildctl debug dump-llb",
 		Args:    atMostOneDir,
 		RunE:    func(cmd *cobra.Command, args []string) error { return flags.llb(cmd.Context(), e, cmd, args) },

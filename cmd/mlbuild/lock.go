@@ -33,9 +33,9 @@ func lockCommand(e *env) *cobra.Command {
 		Use:   "lock [DIR...] [--upgrade [PACKAGE…]]",
 		Short: "Pin base images, system packages, models and every Python package by hash",
 		Long: `Resolve the requirements of each profile and write its pylock.<profile>.toml (PEP 751), and mlbuild.lock with the digests of the base
-images, the system packages that apt chooses on them, and the files of models. What is pinned already is kept where it still fits; --upgrade takes the newest of everything, or
-of the Python packages named after it. Three names are special: "base" stands for the base images,
-"system" for the system packages, "models" for the models.`,
+images, the system packages that apt chooses on them, and the files of models. Existing pins are kept if they still fit; --upgrade takes the newest versions of everything, or
+of the Python packages named after it. Three names are special: "base" means the base images,
+"system" the system packages, "models" the models.`,
 		Example: `  mlbuild lock --profile cpu,gpu
   mlbuild lock --upgrade
   mlbuild lock --upgrade numpy pandas

@@ -35,8 +35,8 @@ func planCommand(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plan [DIR...]",
 		Short: "Show what would be built: base, packages, layers and their sizes",
-		Long: `Look up the base, choose the wheels and lay out the layers of each profile, and build nothing: the layers with their sizes and why each is one,
-what the base has already, what of the project is not copied, what will run and what is only unpacked and copied, and the bytes to expect.`,
+		Long: `Look up the base, choose the wheels and plan the layers of each profile, and build nothing: show the layers with their sizes and the reason for each,
+what the base already has, what of the project is not copied, what will run and what is only unpacked and copied, and the bytes to expect.`,
 		Example: `  mlbuild plan --profile gpu
   mlbuild plan --profile cpu,gpu --json >before.json
   mlbuild plan --profile cpu,gpu --diff before.json`,

@@ -53,7 +53,7 @@ func showCommand(e *env) *cobra.Command {
 	flags := &projectFlags{}
 	cmd := &cobra.Command{
 		Use:   "show PROFILE [DIR]",
-		Short: "Print a profile's recipe as JSON: every default filled in, no decision left",
+		Short: "Print a profile's recipe as JSON, with every default filled in",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return fault.New(fault.Usage, "which profile?").Hint("mlbuild profiles lists them")

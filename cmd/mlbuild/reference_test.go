@@ -121,7 +121,7 @@ func writeFlagCell(b *strings.Builder, f *pflag.Flag) {
 // TestReferenceEnvironment: docs/reference/environment.md has every variable, and the code reads no other.
 func TestReferenceEnvironment(t *testing.T) {
 	var b strings.Builder
-	b.WriteString("# Environment variables\n\nMade from the program: `mlbuild help environment` says the same. A flag counts before its variable. What steps of a build see is said in [steps.md](../steps.md).\n")
+	b.WriteString("# Environment variables\n\nMade from the program: `mlbuild help environment` says the same. A flag takes precedence over its variable. [steps.md](../steps.md) says what steps of a build see.\n")
 	told := map[string]bool{}
 	for _, g := range variableGroups {
 		fmt.Fprintf(&b, "\n## %s\n\n| variable | |\n|---|---|\n", g.title)

@@ -23,12 +23,12 @@ func runCommand(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run [DIR] [-- ARGUMENT...]",
 		Short: "Build the image of a profile and run it here",
-		Long: `Build the image of a profile, load it into docker, or podman where there is no docker, and run a container of it with what the profile needs: the GPUs, the ports
-of the project on the same ports of this machine, a terminal where stdin is one. The container is removed when it ends. The command line is printed on stderr, to be changed and
-used again; the exit code is the container's.
+		Long: `Build the image of a profile, load it into docker, or podman if there is no docker, and run a container of it with what the profile needs: the GPUs, the ports
+of the project on the same ports of this machine, a terminal if stdin is one. The container is removed when it ends. The command line is printed to stderr, for you to change and
+use again; the exit code is the container's.
 
-Arguments take the place of the image's command, as those of docker run do. Where this machine has neither docker nor podman, the image runs in the daemon, as with
-"mlbuild exec": without GPUs, and nobody reaches its ports.`,
+Arguments replace the image's command, as with docker run. If this machine has neither docker nor podman, the image runs in the daemon, as with
+"mlbuild exec": without GPUs, and with ports that nobody can reach.`,
 		Example: `  mlbuild run
   mlbuild run --profile gpu --tag app:dev
   mlbuild run -- python -c 'import torch; print(torch.cuda.is_available())'`,

@@ -11,11 +11,11 @@ func testCommand(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "test [DIR]",
 		Short: "Run the project's tests on its image",
-		Long: `Run the tests of each profile on the image that would be shipped, inside the build: with its packages, its user and, unless the project
-says otherwise, without network. What the tests need beside the runtime lies in layers of its own. A failing run ends with exit code 1 and its output;
-its reports come back as those of a passing one do. A run that passed is not repeated until something that it depends on changes.
+		Long: `Run the tests of each profile inside the build, on the image that would be shipped: with its packages, its user and, unless the project
+says otherwise, without network. What the tests need beyond the runtime goes into layers of its own. A failing run ends with exit code 1 and its output;
+its reports come back like those of a passing one. A run that passed is not repeated until something that it depends on changes.
 
-It is the short form of "mlbuild build --target testing", which can also push the tested image with the tests: --push --tag 1.2.`,
+This is the short form of "mlbuild build --target testing", which can also push the tested image with the tests: --push --tag 1.2.`,
 		Example: `  mlbuild test
   mlbuild test --profile cpu,gpu --output reports-{profile}
   mlbuild test --no-cache          # run what passed again`,

@@ -39,9 +39,9 @@ func verifyCommand(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify IMAGE...",
 		Short: "Check images in a registry, whoever built them, as a build checks its own",
-		Long: `Run each image where the daemon is, as its own user and in its environment, without network: what is installed imports, agrees with what it requires and
-finds its shared libraries, what the image's config runs is there, and its service answers the image's health check and ends when it is told to.
-Nothing is changed in the registry. What passed before is not run again until the image is another one.`,
+		Long: `Run each image in the daemon, as its own user and in its environment, without network: installed packages import, their requirements are met and
+their shared libraries are found, the programs in the image's config exist, and its service passes the image's health check and stops when told to.
+Nothing in the registry is changed. Checks that passed are not run again until the image changes.`,
 		Example: `  mlbuild verify registry.example.com/team/app:1.2
   mlbuild verify --service --timeout 5m --checks-report report.xml app:1.2-cpu app:1.2-gpu
   mlbuild verify --checks=deps --skip tkinter python:3.11-slim`,

@@ -13,7 +13,7 @@ import (
 func versionCommand(e *env) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
-		Short: "Print the version of mlbuild and of the BuildKit that it speaks",
+		Short: "Print the versions of mlbuild and of the BuildKit that it is built with",
 		Args:  noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			fmt.Fprint(e.stdout, versionText())
