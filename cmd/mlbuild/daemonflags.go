@@ -31,10 +31,10 @@ type daemonFlags struct {
 func (d *daemonFlags) add(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&d.addr, "addr", "", "buildkitd `address`: unix://, tcp://, ssh://, docker-container://, kube-pod:// (default $BUILDKIT_HOST, else what is found)")
-	f.StringVar(&d.tls.CACert, "tlscacert", "", "CA certificate `file` that proves the daemon (default $BUILDKIT_TLS_CACERT)")
+	f.StringVar(&d.tls.CACert, "tlscacert", "", "CA certificate `file` to verify the daemon with (default $BUILDKIT_TLS_CACERT)")
 	f.StringVar(&d.tls.Cert, "tlscert", "", "client certificate `file` (default $BUILDKIT_TLS_CERT)")
 	f.StringVar(&d.tls.Key, "tlskey", "", "client key `file` (default $BUILDKIT_TLS_KEY)")
-	f.StringVar(&d.tls.ServerName, "tlsservername", "", "`name` in the daemon's certificate, where it is not the address's host (default $BUILDKIT_TLS_SERVER_NAME)")
+	f.StringVar(&d.tls.ServerName, "tlsservername", "", "`name` in the daemon's certificate, if it is not the address's host (default $BUILDKIT_TLS_SERVER_NAME)")
 	f.StringVar(&d.tls.Dir, "tlsdir", "", "`directory` with ca.pem, cert.pem and key.pem, or ca.crt, tls.crt and tls.key (default $BUILDKIT_TLS_DIR)")
 	f.BoolVar(&d.allowOld, "allow-old-daemon", false, "use a daemon older than "+daemon.MinVersion)
 	f.BoolVar(&d.plainTCP, "allow-plain-tcp", false, "talk to a tcp:// daemon without TLS: whoever is on the way reads secrets and may change the build (default $MLBUILD_ALLOW_PLAIN_TCP)")

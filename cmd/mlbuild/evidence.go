@@ -18,7 +18,7 @@ type evidenceFlags struct {
 }
 
 func (v *evidenceFlags) add(f *pflag.FlagSet) {
-	f.BoolVar(&v.attest, "attest-checks", false, "put beside each pushed image which checks it passed: an in-toto statement that refers to it")
+	f.BoolVar(&v.attest, "attest-checks", false, "attach to each pushed image an in-toto statement of the checks that it passed")
 	f.StringVar(&v.report, "checks-report", "", "`file` for the checks as JUnit XML, written whether they pass or fail")
 	f.StringVar(&v.ciReport, "ci-report", "", "`file` for the faults as a report of GitLab's code quality")
 }

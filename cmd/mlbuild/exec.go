@@ -26,7 +26,7 @@ func (i *imageFlags) add(cmd *cobra.Command) {
 	f.BoolVar(&i.locked, "locked", false, "refuse to resolve: the profile needs a lock that fits")
 	i.inputs.add(cmd)
 	f.StringArrayVar(&i.cacheFrom, "cache-from", nil, "`cache` to read: a reference, or type=…,key=value")
-	f.StringSliceVar(&i.noCache, "no-cache", nil, "run every step again, or those of the `stages` alone: --no-cache=resolve,wheels")
+	f.StringSliceVar(&i.noCache, "no-cache", nil, "run every step again, or only those of the `stages`: --no-cache=resolve,wheels")
 	f.Lookup("no-cache").NoOptDefVal = ops.NoCacheAll[0]
 	f.StringVar(&i.progress, "progress", "auto", "`mode` of the progress display: auto, tty, short, plain, buildkit, rawjson, quiet")
 	i.daemon.add(cmd)

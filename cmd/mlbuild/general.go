@@ -20,7 +20,7 @@ type generalFlags struct {
 func (g *generalFlags) add(root *cobra.Command) {
 	f := root.PersistentFlags()
 	f.VarP(directoryFlag{}, "directory", "C", "run as if started in this `directory`, may be repeated")
-	f.BoolVarP(&g.quiet, "quiet", "q", false, "print the result alone: no progress and no notes")
+	f.BoolVarP(&g.quiet, "quiet", "q", false, "print only the result: no progress and no notes")
 	f.BoolVarP(&g.debug, "debug", "v", false, "say on stderr what is found and decided, and why")
 }
 

@@ -11,7 +11,7 @@ const (
 	onErrorSecrets = "shell,secrets"
 )
 
-const onErrorHelp = "`what` to do where a step fails: shell opens a shell in it, shell,secrets one that has the step's secrets"
+const onErrorHelp = "`what` to do when a step fails: shell opens a shell in it, shell,secrets one that also has the step's secrets"
 
 // parseOnError reads --on-error, nil where it is not given. A shell needs a terminal, and one build that it belongs to.
 func (b *buildFlags) parseOnError(e *env) (*builder.OnError, error) {

@@ -46,7 +46,7 @@ what the base already has, what of the project is not copied, what will run and 
 	f := cmd.Flags()
 	f.SortFlags = false
 	f.BoolVar(&flags.json, "json", false, "print JSON: the recipe, the wheels and the layers")
-	f.StringVar(&flags.diff, "diff", "", "show what is other than in the plan that --json wrote to a `file` before")
+	f.StringVar(&flags.diff, "diff", "", "show what differs from the plan that --json wrote earlier to a `file` before")
 	f.StringVar(&flags.project.target, "target", "", "`stage` to plan (default runtime)")
 	f.BoolVar(&flags.locked, "locked", false, "refuse to resolve: every profile needs a lock that fits")
 	f.StringVar(&flags.checks, "checks", string(builder.CheckAll), checksHelp)

@@ -41,7 +41,7 @@ func (p *projectFlags) add(cmd *cobra.Command) {
 }
 
 func (p *projectFlags) addFile(cmd *cobra.Command) {
-	cmd.Flags().StringVarP(&p.file, "file", "f", "", "project `file` (default DIR/mlbuild.yaml, where there is one)")
+	cmd.Flags().StringVarP(&p.file, "file", "f", "", "project `file` (default DIR/mlbuild.yaml, if there is one)")
 }
 
 // project is an opened project with its decided profiles.

@@ -27,7 +27,7 @@ This is the short form of "mlbuild build --target testing", which can also push 
 	flags.project.add(cmd)
 	f.StringArrayVarP(&flags.outputs, "output", "o", nil, "`directory` for the reports")
 	f.BoolVar(&flags.locked, "locked", false, "refuse to resolve: every profile and its tests need locks that fit")
-	f.StringSliceVar(&flags.noCache, "no-cache", nil, "run the tests again, or the steps of the `stages` that are named")
+	f.StringSliceVar(&flags.noCache, "no-cache", nil, "run the tests again, or the steps of the named `stages`")
 	f.Lookup("no-cache").NoOptDefVal = "testing"
 	flags.inputs.add(cmd)
 	f.StringArrayVar(&flags.cacheFrom, "cache-from", nil, "`cache` to read: a reference, or type=…,key=value")
