@@ -11,6 +11,7 @@ import (
 	"github.com/mlbuild/mlbuild/builder"
 	"github.com/mlbuild/mlbuild/builder/evidence"
 	"github.com/mlbuild/mlbuild/builder/inspect"
+	"github.com/mlbuild/mlbuild/builder/publish"
 	"github.com/mlbuild/mlbuild/builder/rows"
 	"github.com/mlbuild/mlbuild/llb/counts"
 	"github.com/mlbuild/mlbuild/profiles/fault"
@@ -174,6 +175,9 @@ func buildFacts(m *builder.Image) []pairView {
 		add("Packages", "chosen in this build; mlbuild lock pins them")
 	}
 	add("CUDA", m.CUDA)
+	if m.Route.Kind != publish.NotPushed {
+		add("Way to the registry", m.Route.String())
+	}
 	add("Tests", m.Tests)
 	var pruned []string
 	for _, p := range m.Pruned {

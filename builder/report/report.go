@@ -45,8 +45,9 @@ var pageTemplate = template.Must(template.New("page").Parse(pageText))
 
 // HTML writes the page. The error is one of the template, which no value makes.
 func HTML(p Page) ([]byte, error) {
-	v := viewOf(p)
-	hide(&v, p.Secrets)
+	h := hiderOf(p.Secrets)
+	v := viewOf(p, h)
+	h.in(&v)
 	var b bytes.Buffer
 	err := pageTemplate.Execute(&b, v)
 	return b.Bytes(), err

@@ -61,7 +61,10 @@ func TestPageIsAlone(t *testing.T) {
 	if strings.Count(text, "<link") != 1 || !strings.Contains(text, `<link rel="icon" href="data:,">`) {
 		t.Error("the page links to something")
 	}
-	if strings.Contains(text, "hunter2") || !strings.Contains(text, "the index answered ***") {
+	if !strings.Contains(text, "<td>RUN HF_TOKEN=*** curl ***example.com; set -eux; apt-get update</td>") || strings.Contains(text, "letm") {
+		t.Error("a secret in the history of the base is in the page")
+	}
+	if strings.Contains(text, "hunte") || !strings.Contains(text, "the index answered ***") {
 		t.Error("a secret is in the page")
 	}
 	for _, want := range []string{"usr/share/doc/&lt;script&gt;alert(1)&lt;/script&gt;", "python main.py --name=&lt;b&gt;&amp;", `Content-Security-Policy" content="default-src 'none'`} {
@@ -122,6 +125,10 @@ func TestPlanned(t *testing.T) {
 	}
 	if unread.Layers[4].Packages != nil || unread.Packages != nil {
 		t.Error("the image was changed")
+	}
+	idle := page(t, report.Page{Title: "x", Sections: []report.Section{{Name: "cpu", Build: &report.Build{Made: made, Tracks: sampleTracks()[:1]}}}})
+	if !strings.Contains(idle, "<p>Nothing had to be done: everything was built before.</p>") || strings.Contains(idle, `<div class="track`) {
+		t.Error("a build that had nothing to do has a timeline, or does not say so")
 	}
 	empty := page(t, report.Page{Title: "x", Sections: []report.Section{{Name: "cpu", Build: &report.Build{Failed: &builder.Unpublished{}}}}})
 	if !strings.Contains(empty, "a fault of another profile held it back") {

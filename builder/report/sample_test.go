@@ -36,7 +36,7 @@ const mb = 1_000_000
 func sampleImage() *inspect.Image {
 	m := &inspect.Image{
 		Ref: "registry.example.com/team/app:1.2-cpu", Digest: "sha256:" + strings.Repeat("a1", 32), Config: "sha256:" + strings.Repeat("b2", 32), Platform: "linux/amd64",
-		Platforms: []string{"linux/amd64", "linux/arm64"}, ByMlbuild: true, Created: "2026-01-02T03:04:05Z", User: "1000", Entrypoint: []string{"python"}, Command: []string{"main.py", "--name=<b>&"},
+		Platforms: []string{"linux/amd64", "linux/arm64"}, ByMlbuild: true, Created: "2026-01-02T03:04:05Z", User: "1000", Entrypoint: []string{"python"}, Command: []string{"main.py", "--name=<b>&"}, Labels: map[string]string{"org.example.b": "2", "org.example.a": "1"},
 	}
 	layer := func(kind, what string, download, unpacked float64, files int, parts ...inspect.Part) {
 		m.Layers = append(m.Layers, inspect.Layer{
@@ -45,8 +45,8 @@ func sampleImage() *inspect.Image {
 		m.Compressed, m.Unpacked, m.Files = m.Compressed+int64(download*mb), m.Unpacked+int64(unpacked*mb), m.Files+files
 	}
 	layer("", "# debian.sh --arch 'amd64' out/ 'bookworm'", 28.2, 74.8, 3400, inspect.Part{Name: "libc6", Kind: inspect.Debian, Unpacked: 12 * mb, Files: 300}, inspect.Part{Name: "perl-base", Kind: inspect.Debian, Unpacked: 8 * mb, Files: 300})
-	layer("", "RUN set -eux; apt-get update", 3.5, 9.2, 90)
-	layer("", "RUN python", 14.1, 46.0, 1900)
+	layer("", "RUN HF_TOKEN=letmein123 curl https://me:letmein123@example.com; set -eux; apt-get update", 3.5, 9.2, 90)
+	layer("", "RUN python --with hunter2-token and more words", 14.1, 46.0, 1900)
 	layer("system", "libgomp1 12.2.0", 0.1, 0.3, 4, inspect.Part{Name: "libgomp1", Kind: inspect.Debian, Unpacked: 300_000, Files: 4})
 	m.Packages = append(m.Packages, inspect.Package{Name: "libc6", Version: "2.36-9", Kind: inspect.Debian, Layers: []int{1}, Compressed: 4 * mb, Unpacked: 12 * mb, Files: 300})
 	for _, w := range sampleWheels {
@@ -73,7 +73,7 @@ func sampleImage() *inspect.Image {
 func sampleMade() *builder.Image {
 	made := &builder.Image{
 		Profile: "cpu", Platforms: []string{"linux/amd64"}, Digest: "sha256:" + strings.Repeat("a1", 32), Tags: []string{"registry.example.com/team/app:1.2-cpu"}, Size: 320 * mb, Locked: true,
-		Layers: &builder.Layers{New: 3, Reused: 14, Pushed: 186 * mb, AtMost: true}, Cached: 12, Ran: 9, Seconds: 61.4, Pruned: []builder.Pruned{{Rule: "tests", Bytes: 14 * mb}},
+		Layers: &builder.Layers{New: 3, Reused: 14, Pushed: 186 * mb, AtMost: true}, Route: publish.Route{Kind: publish.PartPush, Why: "186.0 MB of layers are new"}, Cached: 12, Ran: 9, Seconds: 61.4, Pruned: []builder.Pruned{{Rule: "tests", Bytes: 14 * mb}},
 		Checks: []evidence.Check{{Name: evidence.Packages, Platform: "linux/amd64", State: evidence.Passed, Seconds: 3.4}, {Name: evidence.Service, Platform: "linux/amd64", State: evidence.None, Why: "the project has no smoke section"}},
 		Notes:  []string{"torch brings tests of its own"}, Plan: &layerplan.Plan{BaseLayers: 3},
 	}

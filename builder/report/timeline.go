@@ -64,7 +64,10 @@ func longestWait(tracks []rows.Track, whole time.Duration) string {
 			longest = t
 		}
 	}
-	if longest.Took == 0 || len(longest.Bars) == 0 {
+	if whole == 0 {
+		return "Nothing had to be done: " + rows.Nothing + "."
+	}
+	if len(longest.Bars) == 0 {
 		return ""
 	}
 	text := fmt.Sprintf("Longest: %s, %s of %s", longest.What, rows.Seconds(longest.Took), rows.Seconds(whole))

@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -77,10 +78,10 @@ const (
 	maxChanges = 200
 )
 
-func viewOf(p Page) pageView {
+func viewOf(p Page, h hider) pageView {
 	v := pageView{Title: p.Title, Version: p.Version}
 	for i, s := range p.Sections {
-		v.Sections = append(v.Sections, sectionOf(s, "s"+strconv.Itoa(i+1)))
+		v.Sections = append(v.Sections, sectionOf(s, "s"+strconv.Itoa(i+1), h))
 	}
 	if len(p.Sections) == 2 && p.Sections[0].Image != nil && p.Sections[1].Image != nil {
 		v.Compared = []comparedView{comparedOf(p.Sections[0], p.Sections[1])}
@@ -118,12 +119,12 @@ func holds(s Section) *inspect.Image {
 	return s.Image
 }
 
-func sectionOf(s Section, id string) sectionView {
+func sectionOf(s Section, id string, h hider) sectionView {
 	v := sectionView{ID: id, Name: s.Name}
 	if m := holds(s); m != nil {
 		v.imageCards(m)
 		v.Facts = imageFacts(m)
-		v.Maps, v.Legend = mapsOf(m, id), legendOf(m)
+		v.Maps, v.Legend = mapsOf(m, id, h), legendOf(m)
 		v.Layers = layersOf(m)
 		v.Read = m.Files > 0
 		v.Packages, v.Licences = packagesOf(m), licencesOf(m)
@@ -192,8 +193,26 @@ func imageFacts(m *inspect.Image) []pairView {
 	add("Created", m.Created)
 	if m.ByMlbuild && m.Config != "" {
 		add("Built by", "mlbuild")
+		add("Base's layers", baseLayers(m))
+	}
+	for _, name := range slices.Sorted(maps.Keys(m.Labels)) {
+		add("Label "+name, m.Labels[name])
 	}
 	return all
+}
+
+// baseLayers counts the layers that an image of mlbuild has from its base.
+func baseLayers(m *inspect.Image) string {
+	n, bytes := 0, int64(0)
+	for _, l := range m.Layers {
+		if classOf(m, l) == "base" && l.Kind == "" {
+			n, bytes = n+1, bytes+l.Compressed
+		}
+	}
+	if n == 0 {
+		return ""
+	}
+	return strconv.Itoa(n) + ", " + counts.Bytes(bytes) + " to download"
 }
 
 // The sizes of the two pictures of a treemap, for wide and narrow screens.
@@ -202,10 +221,11 @@ const (
 	narrowWidth, narrowHeight = 358, 640
 )
 
-func mapsOf(m *inspect.Image, id string) []mapView {
+func mapsOf(m *inspect.Image, id string, h hider) []mapView {
 	var all []mapView
 	add := func(by measure, name, about string) {
 		tree := treeOf(m, by)
+		h.inTree(&tree)
 		if tree.bytes == 0 {
 			return
 		}

@@ -107,14 +107,14 @@ func (r *buildReport) write(ctx context.Context, e *env, daemon *daemonFlags, s 
 			one.Base, page.Title = v.Recipes[0].Base.Ref, cmp.Or(v.Recipes[0].Name, page.Title)
 		}
 		section := report.Section{Name: v.Profile, Build: &one}
-		if i := slices.IndexFunc(result.Images, func(m builder.Image) bool { return m.Profile == v.Profile }); i >= 0 {
-			one.Made = &result.Images[i]
-			section.Image = r.holds(ctx, e, daemon, out, one.Made)
-		} else {
-			one.Failed = unpublished(result, v)
-			one.Others = othersOf(result, faults)
+		i := slices.IndexFunc(result.Images, func(m builder.Image) bool { return m.Profile == v.Profile })
+		if i < 0 {
+			one.Failed, one.Others = unpublished(result, v), othersOf(result, faults)
+			page.Sections = append(page.Sections, section)
+			continue
 		}
-		page.Sections = append(page.Sections, section)
+		one.Made = &result.Images[i]
+		page.Sections = append(page.Sections, r.platforms(ctx, e, daemon, out, section)...)
 	}
 	return writeReport(e, r.file, page)
 }
@@ -136,8 +136,28 @@ func othersOf(result *builder.Result, faults fault.List) fault.List {
 	})
 }
 
-// holds reads what an image holds, nil where that is not to be had.
-func (r *buildReport) holds(ctx context.Context, e *env, daemon *daemonFlags, out *outputs, made *builder.Image) *inspect.Image {
+// platforms are the sections of an image, one for each of its platforms. The first tells of the build.
+func (r *buildReport) platforms(ctx context.Context, e *env, daemon *daemonFlags, out *outputs, first report.Section) []report.Section {
+	made := first.Build.Made
+	if len(made.Platforms) < 2 {
+		first.Image = r.holds(ctx, e, daemon, out, made, "")
+		return []report.Section{first}
+	}
+	var all []report.Section
+	for i, platform := range made.Platforms {
+		one := report.Section{Name: made.Profile + " " + platform, Image: r.holds(ctx, e, daemon, out, made, platform)}
+		if i == 0 {
+			one.Build = first.Build
+		}
+		if one.Image != nil || one.Build != nil {
+			all = append(all, one)
+		}
+	}
+	return all
+}
+
+// holds reads what an image holds on a platform ("" = it has one), nil where that is not to be had.
+func (r *buildReport) holds(ctx context.Context, e *env, daemon *daemonFlags, out *outputs, made *builder.Image, platform string) *inspect.Image {
 	where, files := "", r.files
 	switch archives := out.writers.archives[made.Profile]; {
 	case len(archives) > 0:
@@ -146,10 +166,6 @@ func (r *buildReport) holds(ctx context.Context, e *env, daemon *daemonFlags, ou
 		where = references(made.Tags[:1], made.Digest)[0]
 	default:
 		return nil
-	}
-	platform := ""
-	if len(made.Platforms) > 0 {
-		platform = made.Platforms[len(made.Platforms)-1] // the result speaks of the last
 	}
 	reader, err := newImageReader(ctx, e, daemon, platform, files)
 	if err != nil {
@@ -160,8 +176,8 @@ func (r *buildReport) holds(ctx context.Context, e *env, daemon *daemonFlags, ou
 		e.note("the report has nothing of what is in %s: %v", where, err)
 		return nil
 	}
-	if len(made.Tags) > 0 && m.Ref == where {
-		m.Ref = cmp.Or(map[bool]string{true: made.Tags[0]}[out.push], where)
+	if out.push && len(made.Tags) > 0 {
+		m.Ref = made.Tags[0]
 	}
 	return m
 }

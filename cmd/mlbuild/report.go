@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -75,7 +76,11 @@ func (r *reportFlags) run(ctx context.Context, e *env, cmd *cobra.Command, args 
 	if len(faults) > 0 {
 		return faults.Err()
 	}
-	return writeReport(e, r.output, page)
+	if err := writeReport(e, r.output, page); err != nil || r.output == "-" || e.quiet {
+		return err
+	}
+	fmt.Fprintf(e.stdout, "%s holds what is in %s\n", r.output, counts.Plural(len(images), "image"))
+	return nil
 }
 
 // writeReport writes a page to a file, or to stdout for "-".
