@@ -69,6 +69,7 @@ func (b *build) variant(ctx context.Context, v Variant) (image *Image, checks []
 	defer w.Close()
 	m := b.imageBuild(v, w)
 	defer m.lock.Release()
+	defer m.followPush(ctx)()
 	m.remote = m.publish.StartLook(ctx)
 	defer m.remote()
 	m.ahead = m.decideAhead(ctx)
@@ -113,6 +114,17 @@ func (b *build) imageBuild(v Variant, w *diagnose.Watcher) *imageBuild {
 		m.publish.BeforeTag = m.beforeTag
 	}
 	return m
+}
+
+// followPush has the watcher told how far a push is. What comes back ends that.
+func (m *imageBuild) followPush(ctx context.Context) (end func()) {
+	if !m.publish.Pushes() || m.req.Status == nil {
+		return func() {}
+	}
+	ctx, end = context.WithCancel(ctx)
+	pushing := publish.NewPushing(m.publish.Content, m.registry, m.publish.Tags[0], m.w.HandOn)
+	m.w.Tap(func(s *bkclient.SolveStatus) { pushing.Hear(ctx, s) })
+	return end
 }
 
 // kept are the manifests and configs that this client has seen, and those of a store where it has one.

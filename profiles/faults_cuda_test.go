@@ -114,6 +114,7 @@ func TestCheckWheels(t *testing.T) {
 		{"15 python", with(gpu, func(r *recipe.Recipe) { r.Python.Version = "3.13" }), wheels("torch==2.4.1+cu124"), []string{
 			"E-WHEEL : torch 2.4.1+cu124 has no wheel for Python 3.13"}, ""},
 		{"onnx", gpu, wheels("onnxruntime-gpu==1.23"), nil, "onnxruntime-gpu[cuda,cudnn]"},
+		{"in its own files", gpu, wheels("xgboost==3.1.1", "nvidia-nccl-cu12==2.27"), nil, ""},
 		{"nothing", gpu, wheels("flask==3"), nil, "nothing in the profile gpu brings CUDA"},
 		{"newer", gpu, wheels("torch==4.0+cu151"), nil, "torch 4.0+cu151 is newer"},
 	} {

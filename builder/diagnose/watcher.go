@@ -22,6 +22,7 @@ const MaxLog = 64 << 10
 
 // Watcher follows a build's progress: it hands everything on, keeps the end of each step's output, and counts steps.
 type Watcher struct {
+	tap     func(*bkclient.SolveStatus)  // hears what comes in; nil = nobody
 	handing sync.Mutex                   // guards next
 	next    chan<- *bkclient.SolveStatus // nil = nowhere
 	mu      sync.Mutex                   // guards what follows
@@ -58,7 +59,10 @@ func (w *Watcher) Channel() (in chan *bkclient.SolveStatus, done <-chan struct{}
 		defer close(finished)
 		for s := range in {
 			w.Keep(s)
-			w.handOn(withoutAnswers(s))
+			w.HandOn(withoutAnswers(s))
+			if w.tap != nil {
+				w.tap(s)
+			}
 		}
 	}()
 	return in, finished
@@ -86,7 +90,11 @@ func withoutAnswers(s *bkclient.SolveStatus) *bkclient.SolveStatus {
 	return &next
 }
 
-func (w *Watcher) handOn(s *bkclient.SolveStatus) {
+// Tap has somebody hear everything that comes in, after it was handed on. It is for before the first Channel.
+func (w *Watcher) Tap(hear func(*bkclient.SolveStatus)) { w.tap = hear }
+
+// HandOn hands a status on to whoever draws the progress, if it still does.
+func (w *Watcher) HandOn(s *bkclient.SolveStatus) {
 	w.handing.Lock()
 	defer w.handing.Unlock()
 	if w.next != nil {

@@ -12,7 +12,18 @@ import (
 // Board collects what a daemon says of the builds of a run. Its methods are for one goroutine.
 type Board struct {
 	builds []*build // in the order in which they were first heard of
+	ended  bool
 }
+
+// Order has the rows of these profiles come in their order. It is for before the first Take.
+func (b *Board) Order(profiles []string) {
+	for _, p := range profiles {
+		b.of(p)
+	}
+}
+
+// End says that nothing more comes: no row waits for anything.
+func (b *Board) End() { b.ended = true }
 
 // build is what is known of the build of one profile.
 type build struct {

@@ -14,7 +14,7 @@ const long = 10 * time.Second
 const Nothing = "everything was built before"
 
 // signs stand before rows by their state.
-var signs = map[State]string{Running: "▸", Done: "✓", Failed: "✗", Cancelled: "–"}
+var signs = map[State]string{Running: "▸", Done: "✓", Failed: "✗", Cancelled: "–", Waiting: "·"}
 
 // Frame writes rows as lines of at most width characters, the times at the right. The row that has run longest says what it waits for. height bounds the lines: rows that are done go first; 0 = no bound.
 func Frame(rows []Row, width, height int) []string {

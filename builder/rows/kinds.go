@@ -31,23 +31,23 @@ const (
 	kinds // how many there are
 )
 
-// rowKinds say of each kind what its row is called, what its steps are counted in, and what a long wait is for.
+// rowKinds say of each kind what its row is called, what its steps are counted in, and what a long wait is for, in a line that fits beside a profile's name in 80 columns.
 var rowKinds = [kinds]struct{ title, noun, wait string }{
-	resolve:  {"resolve packages", "", "the versions that fit together are looked for; mlbuild lock does it once for all builds"},
-	base:     {"pull base image", "", "the daemon fetches the layers of the base; it keeps them for later builds"},
-	download: {"download", "package", "the daemon downloads it and keeps it for later builds"},
+	resolve:  {"resolve packages", "", "packages are chosen and looked into; mlbuild lock does it once"},
+	base:     {"pull base image", "", "the daemon fetches the base, and keeps it for later builds"},
+	download: {"download", "package", "the daemon downloads each once, and keeps it for later builds"},
 	system:   {"install system packages", "step", ""},
-	source:   {"build from source", "step", "what has no wheel is compiled; the result is kept for later builds"},
-	unpack:   {"unpack", "layer", "each file is checked and laid into a layer; later builds unpack only what changed"},
-	models:   {"models", "step", "models are fetched once, each is a layer of its own"},
+	source:   {"build from source", "step", "what has no wheel is compiled, and kept for later builds"},
+	unpack:   {"unpack", "layer", "files are checked and laid into layers; later builds keep them"},
+	models:   {"models", "step", "models are fetched once; each is a layer of its own"},
 	commands: {"commands of the project", "step", ""},
 	app:      {"copy the project's files", "", ""},
-	assemble: {"put the image together", "", ""},
-	check:    {"check", "step", "the image is tried before anybody gets it"},
-	tests:    {"test", "step", ""},
-	export:   {"write the image", "", "the daemon compresses new layers; layers that it has written before are not compressed again"},
+	assemble: {"put the image together", "", "the layers are laid over each other, so that it can be tried"},
+	check:    {"check", "", "the image is tried before anybody gets it"},
+	tests:    {"test", "", ""},
+	export:   {"write the image", "", "new layers are compressed and sent; those from before are not"},
 	push:     {"push", "", "new layers go to the registry; those that it has are not sent"},
-	cache:    {"save the cache", "", "the registry gets what later builds on other daemons can start from"},
+	cache:    {"save the cache", "", "the registry gets what other daemons can start from"},
 }
 
 // groupKinds are the kinds of the progress groups.

@@ -32,7 +32,7 @@ func (l *Log) Lines(rows []Row, now time.Time, ended bool) []string {
 	}
 	for _, r := range rows {
 		key := of{r.Profile, r.kind}
-		if r.State != Running && !l.told[key] && (ended || r.rest && now.Sub(r.Ended) >= settled) {
+		if r.State != Running && r.State != Waiting && !l.told[key] && (ended || r.rest && now.Sub(r.Ended) >= settled) {
 			l.told[key] = true
 			say(r, Text(r)+", "+Seconds(r.Took))
 		}

@@ -11,6 +11,7 @@ var (
 	sized  = lazyregexp.New(` \(([0-9.]+) ([kMG]?B)\)$`)
 	pinned = lazyregexp.New(`@sha256:[0-9a-f]{64}`)
 	wheel  = lazyregexp.New(`^([^-]+)-([^-]+)-.+\.whl$`)
+	binned = lazyregexp.New(` \(bin [0-9]+\)`)
 	wheels = lazyregexp.New(`^look into ([0-9]+) wheels?$`)
 )
 
@@ -30,5 +31,12 @@ func cut(name string) (string, int64) {
 	if m := wheel.FindStringSubmatch(name); m != nil {
 		name = strings.ReplaceAll(m[1], "_", "-") + " " + m[2]
 	}
-	return strings.TrimPrefix(strings.TrimSuffix(name, ", to read"), "docker.io/library/"), size
+	name = binned.ReplaceAllString(strings.TrimSuffix(name, ", to read"), "")
+	for _, w := range words {
+		name = strings.Replace(name, w.ours, w.theirs, 1)
+	}
+	return name, size
 }
+
+// words are what steps are called by whoever reads the graph, and by whoever waits for them.
+var words = []struct{ ours, theirs string }{{"docker.io/library/", ""}, {"pip: bring uv", "fetch uv"}, {"uv: ", ""}}

@@ -19,6 +19,7 @@ const (
 	Done
 	Failed
 	Cancelled
+	Waiting // some of it is done, and the rest waits for other rows
 )
 
 // Row is one thing that goes on in a build, or went on.
@@ -40,7 +41,7 @@ func (b *Board) Rows(now time.Time) []Row {
 	var rows []Row
 	for _, own := range b.builds {
 		for k := range kinds {
-			r, any := own.row(k, now)
+			r, any := own.row(k, now, b.ended)
 			if len(b.builds) > 1 {
 				r.Profile = own.profile
 			}
@@ -52,6 +53,13 @@ func (b *Board) Rows(now time.Time) []Row {
 	return rows
 }
 
+// Idle reports whether rows say that nothing was made: it was only looked up what would be, and all of that was there.
+func Idle(rows []Row) bool {
+	return !slices.ContainsFunc(rows, func(r Row) bool {
+		return r.State != Done || r.kind != resolve && (r.kind != base || r.Now != "")
+	})
+}
+
 // tally is what the steps of a row are together.
 type tally struct {
 	ran, ended       int
@@ -60,6 +68,7 @@ type tally struct {
 	spans            []span
 	current, failed  *step // the largest that is at work, the first that failed
 	waiting, stopped int   // announced and not begun; cancelled
+	layers           int   // that a push sends; 0 = unknown
 }
 
 func (b *build) tally(k kind) tally {
@@ -80,6 +89,8 @@ func (t *tally) add(s *step) {
 	t.ran++
 	size, got := s.bytes()
 	t.allBytes += size
+	_, layers := s.layers()
+	t.layers += layers
 	t.spans = append(t.spans, s.spans...)
 	switch {
 	case s.running():
@@ -126,10 +137,10 @@ func (s *step) bytes() (all, got int64) {
 	return max(s.size, all), got
 }
 
-// row returns the row of a kind, and whether there is something to tell.
-func (b *build) row(k kind, now time.Time) (Row, bool) {
+// row returns the row of a kind, and whether there is something to tell. ended says that nothing more comes.
+func (b *build) row(k kind, now time.Time, ended bool) (Row, bool) {
 	t := b.tally(k)
-	r := Row{What: b.title(k, t), State: Done, Took: t.took(now), Ended: t.last, kind: k, rest: t.waiting == 0}
+	r := Row{What: b.title(k, t, ended), State: Done, Took: t.took(now), Ended: t.last, kind: k, rest: t.waiting == 0}
 	switch {
 	case t.ran == 0:
 		return Row{}, false
@@ -137,9 +148,15 @@ func (b *build) row(k kind, now time.Time) (Row, bool) {
 		r.State, r.Now = Failed, t.failed.name
 	case t.current != nil:
 		r.State, r.Wait = Running, rowKinds[k].wait
-		r.Now = t.now(k, r.Took)
+		moving := r.Took
+		if k == export {
+			moving = t.current.moving(now)
+		}
+		r.Now = t.now(k, moving)
 	case t.stopped > 0:
 		r.State = Cancelled
+	case t.waiting > 0 && !ended && k != download:
+		r.State, r.Now = Waiting, t.now(k, r.Took)
 	default:
 		r.Now = t.sum(k, r.Took)
 	}
@@ -147,7 +164,7 @@ func (b *build) row(k kind, now time.Time) (Row, bool) {
 }
 
 // title is what a row is called.
-func (b *build) title(k kind, t tally) string {
+func (b *build) title(k kind, t tally, ended bool) string {
 	title := rowKinds[k].title
 	n := t.ran
 	switch {
@@ -155,10 +172,13 @@ func (b *build) title(k kind, t tally) string {
 		return "resolve " + b.packages()
 	case k == base && t.ran > 0:
 		return strings.TrimSuffix(title+" "+b.first(base), " ")
+	case k == export && t.current != nil && t.layers > 0:
+		sent, _ := t.current.layers()
+		return fmt.Sprintf("push layer %d of %d", min(sent+1, t.layers), t.layers)
 	case k == export && b.pushes():
 		return "write and push the image"
 	case k == download || k == unpack:
-		if k == unpack && t.current != nil {
+		if k == unpack && !ended {
 			n += t.waiting
 		}
 		return title + " " + counts.Plural(n, rowKinds[k].noun)
@@ -198,22 +218,40 @@ func (b *build) pushes() bool {
 	return false
 }
 
-// now is what a row that is at work is at.
+// now is what a row that is at work, or has more to do, is at.
 func (t tally) now(k kind, took time.Duration) string {
 	var texts []string
-	if t.allBytes > 0 {
+	switch {
+	case k == resolve: // what is moved is moved for a single step
+	case t.allBytes > 0 && (t.bytes == 0 || t.bytes == t.allBytes): // BuildKit says nothing of a download before its end
+		texts = append(texts, counts.Bytes(t.allBytes))
+	case t.allBytes > 0:
 		texts = append(texts, counts.Bytes(t.bytes)+" of "+counts.Bytes(t.allBytes)+speed(t.bytes, took))
-	} else if t.ran+t.waiting > 1 && rowKinds[k].noun != "" {
+	case t.ran+t.waiting > 1 && rowKinds[k].noun != "":
 		texts = append(texts, fmt.Sprintf("%d done", t.ended))
 	}
-	switch name := t.current.name; {
-	case k == export || k == cache:
-		name = t.current.phase()
-		fallthrough
-	case k != base && name != "":
-		texts = append(texts, name)
+	if t.current != nil {
+		if at := t.current.at(k); at != "" {
+			texts = append(texts, at)
+		}
 	}
 	return strings.Join(texts, ", ")
+}
+
+// at is what a row that is at a step says of it: nothing where its title does.
+func (s *step) at(k kind) string {
+	switch k {
+	case app, assemble:
+		return ""
+	case base, export, cache:
+		return s.phase()
+	case unpack:
+		return strings.TrimPrefix(s.name, "unpack ")
+	}
+	if all, got := s.bytes(); k == resolve && got > 0 && got < all {
+		return "pull " + s.name + ", " + counts.Bytes(got) + " of " + counts.Bytes(all)
+	}
+	return s.name
 }
 
 // speed is how fast bytes came, where that can be told.
@@ -226,10 +264,41 @@ func speed(bytes int64, took time.Duration) string {
 
 // sum is what a row that has ended came to.
 func (t tally) sum(k kind, took time.Duration) string {
-	if k == download || k == base && t.bytes > 0 {
+	switch {
+	case k == download:
 		return counts.Bytes(t.bytes) + speed(t.bytes, took)
+	case k == export && t.layers > 0:
+		return counts.Plural(t.layers, "layer") + ", " + counts.Bytes(t.bytes)
+	case k == base && t.bytes > 0: // much of the time it was unpacked
+		return counts.Bytes(t.bytes)
 	}
 	return ""
+}
+
+// isLayer begins what is said of a layer that is pushed (package builder/publish).
+const isLayer = "pushing layer sha256:"
+
+// layers are how many layers a push has sent, and how many it sends; 0 = that is unknown.
+func (s *step) layers() (sent, all int) {
+	for _, p := range s.parts {
+		if strings.HasPrefix(p.id, isLayer) {
+			all++
+			if p.done {
+				sent++
+			}
+		}
+	}
+	return sent, all
+}
+
+// moving is how long a step has moved bytes; a push begins long after the export that it belongs to.
+func (s *step) moving(now time.Time) time.Duration {
+	for _, p := range s.parts {
+		if strings.HasPrefix(p.id, isLayer) {
+			return now.Sub(p.began)
+		}
+	}
+	return 0
 }
 
 // phase is what a daemon is at when it writes something out, in words for people.
@@ -251,5 +320,5 @@ func (s *step) phase() string {
 // phases are BuildKit's words for what it is at (its exporters and remote caches), and ours.
 var phases = []struct{ id, is string }{
 	{"exporting layers", "compress layers"}, {"pushing layers", "push layers"}, {"pushing manifest", "push the manifest"},
-	{"sending tarball", "send the archive"}, {"writing layer", "push layers"}, {"preparing", "list layers"},
+	{"extracting", "unpack"}, {"sending tarball", "send the archive"}, {"writing layer", "push layers"}, {"preparing", "list layers"},
 }

@@ -3,6 +3,7 @@ package rows
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -74,6 +75,73 @@ func TestFirstBuild(t *testing.T) {
 	}
 }
 
+// A row that is done stays so, whatever of it could be done before its turn, and no row has words of the graph.
+func TestNoRowBeginsAgain(t *testing.T) {
+	for _, width := range []int{80, 200} {
+		var b Board
+		done, seen := map[kind]bool{}, map[string]bool{}
+		replay(t, &b, "cpu", "first.jsonl", func(now time.Time) {
+			rows := b.Rows(now)
+			for _, r := range rows {
+				if one := r.kind == unpack || r.kind == check; done[r.kind] && r.State != Done && one { // the others are in more than one graph
+					t.Errorf("%q was done before", Text(r))
+				}
+				done[r.kind] = r.State == Done
+			}
+			for _, l := range Frame(rows, width, 0) {
+				if strings.Contains(l, "(bin ") || strings.Contains(l, "docker.io") || strings.Contains(l, "linux/amd64") || strings.Contains(l, "pip: ") {
+					t.Errorf("%d columns: %q", width, l)
+				}
+				seen[strings.TrimRight(l[:strings.LastIndex(l, " ")], " ")] = true
+			}
+		})
+		for _, want := range []string{"▸ resolve packages, fetch uv 0.13.9", "▸ resolve 24 packages, look into 24 wheels", "▸ unpack 9 layers, 4 done, scikit-learn 1.9.1", "▸ download 24 packages, 78.8 MB, scipy 1.17.1", "▸ pull base image python:3.11-slim, 77.8 MB, unpack", "· check", "▸ check, run what is installed"} {
+			if !seen[want] {
+				t.Errorf("%d columns: no %q in\n%s", width, want, strings.Join(slices.Sorted(maps.Keys(seen)), "\n"))
+			}
+		}
+	}
+}
+
+// What a row waits for is said in a line beside a profile's name in 80 columns.
+func TestWaitsFit(t *testing.T) {
+	for _, k := range rowKinds {
+		if n := utf8.RuneCountInString(k.wait); n > 66 {
+			t.Errorf("%s: %d characters: %s", k.title, n, k.wait)
+		}
+	}
+}
+
+// What has steps that nobody needed is done at the end.
+func TestEnd(t *testing.T) {
+	at := time.Unix(100, 0)
+	b := one("[unpack] numpy", "", at, at.Add(time.Second))
+	b.builds[0].order[0].kind = unpack
+	b.builds[0].order = append(b.builds[0].order, &step{kind: unpack})
+	if got := b.Rows(at); len(got) != 1 || got[0].State != Waiting || got[0].What != "unpack 2 layers" {
+		t.Errorf("got %+v", got)
+	}
+	if b.End(); b.Rows(at)[0].State != Done || b.Rows(at)[0].What != "unpack 1 layer" {
+		t.Errorf("at the end: got %+v", b.Rows(at))
+	}
+}
+
+// Looking up what is there already is no work; pulling a base, and unpacking, is.
+func TestIdle(t *testing.T) {
+	resolved := Row{kind: resolve, State: Done}
+	for name, test := range map[string]struct {
+		rows []Row
+		want bool
+	}{
+		"nothing": {nil, true}, "looked up": {[]Row{resolved, {kind: base, State: Done}}, true}, "pulled": {[]Row{resolved, {kind: base, State: Done, Now: "77.8 MB"}}, false},
+		"unpacked": {[]Row{resolved, {kind: unpack, State: Done}}, false}, "failed": {[]Row{{kind: resolve, State: Failed}}, false},
+	} {
+		if got := Idle(test.rows); got != test.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
 // A build that has nothing to do has no row.
 func TestNoop(t *testing.T) {
 	var b Board
@@ -86,13 +154,20 @@ func TestNoop(t *testing.T) {
 // Of several profiles each row says whose it is.
 func TestProfiles(t *testing.T) {
 	var b Board
-	replay(t, &b, "cpu", "first.jsonl", never)
+	b.Order([]string{"cpu", "gpu"})
 	now := replay(t, &b, "gpu", "first.jsonl", never)
+	if text := strings.Join(Frame(b.Rows(now), 80, 0), "\n"); !strings.Contains(text, "✓ gpu  unpack 9 layers") {
+		t.Errorf("while nothing is known of the other: no profile in\n%s", text)
+	}
+	replay(t, &b, "cpu", "first.jsonl", never)
 	text := strings.Join(Frame(b.Rows(now), 80, 0), "\n")
 	for _, want := range []string{"✓ cpu  unpack 9 layers", "✓ gpu  unpack 9 layers"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
+	}
+	if strings.Index(text, "✓ cpu") > strings.Index(text, "✓ gpu") {
+		t.Errorf("not in the order of the command line:\n%s", text)
 	}
 }
 
@@ -132,7 +207,7 @@ func TestLongWait(t *testing.T) {
 	b := one("exporting to image", "", at, time.Time{})
 	rows := b.Rows(at.Add(64 * time.Second))
 	got := Frame(rows, 80, 24)
-	if len(got) != 2 || !strings.HasSuffix(got[0], " 1m04s") || !strings.Contains(got[1], "compresses new layers") {
+	if len(got) != 2 || !strings.HasSuffix(got[0], " 1m04s") || !strings.Contains(got[1], "new layers are compressed") {
 		t.Errorf("got %q", got)
 	}
 	log := Log{Every: 15 * time.Second}
@@ -157,6 +232,43 @@ func TestLog(t *testing.T) {
 	if len(lines) > 12 || !slices.ContainsFunc(lines, func(l string) bool { return strings.HasPrefix(l, "download 24 packages, 78.8 MB") }) {
 		t.Errorf("got %q", lines)
 	}
+}
+
+// A push says which layer it is at, and how fast it is since it began.
+func TestPush(t *testing.T) {
+	at := time.Unix(100, 0)
+	b := one("exporting to image", "", at, time.Time{})
+	vertex := digest.FromString("exporting to image")
+	say := func(id string, current, total int64, done bool, now time.Time) {
+		s := &bkclient.VertexStatus{ID: id, Vertex: vertex, Current: current, Total: total}
+		if done {
+			s.Completed = &now
+		}
+		b.Take("cpu", &bkclient.SolveStatus{Statuses: []*bkclient.VertexStatus{s}}, now)
+	}
+	look := func(want string, now time.Time) {
+		t.Helper()
+		got := Frame(b.Rows(now), 80, 0)
+		if len(got) == 0 || strings.Join(strings.Fields(got[0]), " ") != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	say("exporting layers", 0, 0, false, at)
+	look("▸ write the image, compress layers 9.0s", at.Add(9*time.Second))
+	push := at.Add(10 * time.Second)
+	say("exporting layers", 0, 0, true, push)
+	say("pushing layers", 0, 0, false, push)
+	look("▸ write and push the image, push layers 10s", push)
+	for i, size := range []int64{100e6, 200e6, 2530e6} {
+		say(isLayer+strings.Repeat("abc"[i:i+1], 64), 0, size, false, push)
+	}
+	look("▸ push layer 1 of 3, 2.83 GB 10s", push)
+	say(isLayer+strings.Repeat("a", 64), 100e6, 100e6, true, push.Add(time.Second))
+	say(isLayer+strings.Repeat("b", 64), 200e6, 200e6, true, push.Add(3*time.Second))
+	look("▸ push layer 3 of 3, 300.0 MB of 2.83 GB, 100.0 MB/s 13s", push.Add(3*time.Second))
+	end := push.Add(20 * time.Second)
+	b.Take("cpu", &bkclient.SolveStatus{Vertexes: []*bkclient.Vertex{{Digest: vertex, Name: "exporting to image", Started: &at, Completed: &end}}}, end)
+	look("✓ write and push the image, 3 layers, 2.83 GB 30s", end)
 }
 
 // A full terminal keeps what runs.

@@ -37,7 +37,7 @@ func (b *Board) Tracks(profile string, now time.Time) []Track {
 
 // track returns a row with its steps, and whether there is any.
 func (b *build) track(k kind, now time.Time) (Track, bool) {
-	row, any := b.row(k, now)
+	row, any := b.row(k, now, true)
 	t := Track{Row: row, Why: rowKinds[k].wait, Fetched: k == download || k == base}
 	if !any {
 		t.What = rowKinds[k].title

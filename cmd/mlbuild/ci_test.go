@@ -113,7 +113,7 @@ func TestStepSummary(t *testing.T) {
 	f := fault.New(fault.Spec, "it printed\n```\n| <b>").In(fault.Position{File: "a_b.yaml", Line: 3}).Hint("one")
 	const want = "### mlbuild\n\n" +
 		"| profile | platforms | image | size | layers | checks | time |\n|---|---|---|--:|---|---|--:|\n" +
-		"| gpu | linux/amd64 | r.example/a:1-gpu@sha256:aa | 3.21 GB | 1 new, 41 reused, 17.3 MB pushed | packages 3.4 s, service \\(passed before\\) | 8.1 s |\n" +
+		"| gpu | linux/amd64 | r.example/a:1-gpu@sha256:aa | 3.21 GB | 1 new, 41 reused, 17.3 MB pushed | packages 3.4s, service \\(passed before\\) | 8.1s |\n" +
 		"| cpu | linux/amd64 | not published |  |  | packages failed |  |\n" +
 		"\n#### The largest layers of gpu\n\n| layer | kind | size |\n|---|---|--:|\n" +
 		"| torch\\_x 2.9 \\| a &lt;b\\> | wheels | 850.0 MB |\n| numpy | wheels | about 16.0 MB |\n| the environment | skeleton | 1.0 kB |\n" +
@@ -171,12 +171,12 @@ func TestChecksInWords(t *testing.T) {
 		want   string
 	}{
 		{nil, ""},
-		{[]evidence.Check{project, check(evidence.Packages, "a", evidence.Passed, 3.44), check(evidence.Service, "a", evidence.Passed, 2.1)}, "packages 3.4 s, service 2.1 s"},
+		{[]evidence.Check{project, check(evidence.Packages, "a", evidence.Passed, 3.44), check(evidence.Service, "a", evidence.Passed, 2.1)}, "packages 3.4s, service 2.1s"},
 		{[]evidence.Check{project, check(evidence.Packages, "a", evidence.Reused, 0), check(evidence.Service, "a", evidence.Reused, 0)}, "packages, service (passed before)"},
-		{[]evidence.Check{project, check(evidence.Packages, "a", evidence.Reused, 0), check(evidence.Service, "a", evidence.Passed, 2.1)}, "service 2.1 s, packages (passed before)"},
+		{[]evidence.Check{project, check(evidence.Packages, "a", evidence.Reused, 0), check(evidence.Service, "a", evidence.Passed, 2.1)}, "service 2.1s, packages (passed before)"},
 		{[]evidence.Check{check(evidence.Packages, "a", evidence.Off, 0), check(evidence.Service, "a", evidence.Off, 0)}, "none (--checks=none)"},
 		{[]evidence.Check{project, check(evidence.Packages, "a", evidence.None, 0)}, "the project's files; nothing is run"},
-		{[]evidence.Check{check(evidence.Packages, "a", evidence.Passed, 1), check(evidence.Packages, "b", evidence.Failed, 1)}, "packages on a 1.0 s, packages on b failed"},
+		{[]evidence.Check{check(evidence.Packages, "a", evidence.Passed, 1), check(evidence.Packages, "b", evidence.Failed, 1)}, "packages on a 1.0s, packages on b failed"},
 	} {
 		if got := checksText(c.checks); got != c.want {
 			t.Errorf("%+v: %q, want %q", c.checks, got, c.want)
@@ -188,7 +188,7 @@ func TestChecksInWords(t *testing.T) {
 func TestChecksInSummary(t *testing.T) {
 	e, stdout, _ := testEnv()
 	printImage(e.stdout, builtAndNot().Images[0], &outputs{writers: newWriters(e, nil)})
-	for _, want := range []string{"\n  checks   packages 3.4 s, service (passed before)\n", "\n  gpu      not checked: the daemon has no GPU\n"} {
+	for _, want := range []string{"\n  checks packages 3.4s, service (passed before)\n", "\n  gpu    not checked: the daemon has no GPU\n"} {
 		if !strings.Contains(stdout.String(), want) {
 			t.Errorf("%s lacks %q", stdout, want)
 		}

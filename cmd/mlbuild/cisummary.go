@@ -63,7 +63,7 @@ func summary(result *builder.Result, faults fault.List) string {
 		w.WriteString("### mlbuild\n\n| profile | platforms | image | size | layers | checks | time |\n|---|---|---|--:|---|---|--:|\n")
 	}
 	for _, m := range result.Images {
-		row(&w, m.Profile, join(m.Platforms), whereIs(m), sizeText(m.Size), layersText(m), testedText(m), fmt.Sprintf("%.1f s", m.Seconds))
+		row(&w, m.Profile, join(m.Platforms), whereIs(m), sizeText(m.Size), layersText(m), testedText(m), took(m.Seconds))
 	}
 	for _, u := range result.Unpublished {
 		row(&w, u.Profile, join(u.Platforms), "not published", "", "", checksText(u.Checks), "")
@@ -210,7 +210,7 @@ func checksText(checks []evidence.Check) string {
 		case c.State == evidence.Failed:
 			parts = append(parts, name+" failed")
 		case c.State == evidence.Passed && c.Name != evidence.Project:
-			parts = append(parts, fmt.Sprintf("%s %.1f s", name, c.Seconds))
+			parts = append(parts, name+" "+took(c.Seconds))
 		}
 	}
 	if len(before) > 0 {

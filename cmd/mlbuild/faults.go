@@ -5,8 +5,10 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
 
 // printFaults writes every fault to stderr: the code and the message, the place with its line, and what to do.
@@ -20,13 +22,14 @@ func printFaults(e *env, faults fault.List) {
 		if i > 0 {
 			fmt.Fprintln(&text)
 		}
-		fmt.Fprintf(&text, "%serror[%s]%s: %s\n", red, f.Code, plain, f.Message)
+		title := fmt.Sprintf("error[%s]", f.Code)
+		fmt.Fprintln(&text, red+title+plain+strings.TrimPrefix(fitted(e, title+": "+f.Message), title))
 		if f.At.File != "" {
 			fmt.Fprintf(&text, "%s  --> %s%s\n", cyan, f.At, plain)
 		}
 		printSnippet(&text, f.Snippet)
 		for _, h := range f.Hints {
-			fmt.Fprintf(&text, "%shint%s: %s\n", cyan, plain, h)
+			fmt.Fprintln(&text, cyan+"hint"+plain+strings.TrimPrefix(fitted(e, "hint: "+h), "hint"))
 		}
 		fmt.Fprint(e.stderr, e.inert(text.String()))
 		e.debugFault(f)
@@ -52,7 +55,34 @@ func (e *env) note(format string, args ...any) {
 	if e.quiet {
 		return
 	}
-	fmt.Fprintln(e.stderr, e.inert("note: "+fmt.Sprintf(format, args...)))
+	fmt.Fprintln(e.stderr, e.inert(fitted(e, "note: "+fmt.Sprintf(format, args...))))
+}
+
+// fitted breaks the lines of a text between words where stderr is a terminal.
+func fitted(e *env, text string) string { return brokenAt(text, columns(e.stderr, 40, 0, 1<<10)) }
+
+// commandSigns are signs of a command that people copy: the terminal breaks such a line, so that it stays one.
+var commandSigns = lazyregexp.New(`--|&&|[|$\x60]`)
+
+// brokenAt breaks the lines of a text between words, so that they have at most width characters; 0 = it stays as it is.
+func brokenAt(text string, width int) string {
+	if width == 0 {
+		return text
+	}
+	var lines []string
+	for _, l := range strings.Split(text, "\n") {
+		if commandSigns.MatchString(l) || strings.HasPrefix(l, " ") || utf8.RuneCountInString(l) <= width {
+			lines = append(lines, l)
+			continue
+		}
+		for i, part := range wrapped(l, width-2) {
+			if i > 0 {
+				part = "  " + part
+			}
+			lines = append(lines, part)
+		}
+	}
+	return strings.Join(lines, "\n")
 }
 
 // distinct drops repetitions: two profiles may have the same fault.

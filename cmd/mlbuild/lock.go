@@ -103,6 +103,7 @@ func (l *lockFlags) lock(ctx context.Context, e *env, cmd *cobra.Command, dirs [
 	if err != nil {
 		return err
 	}
+	s.progress.asks()
 	defer s.close()
 	b, err := s.connect(ctx, e, &l.daemon)
 	if err != nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/mlbuild/mlbuild/llb/outline"
 	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
@@ -164,6 +165,7 @@ func (p *planFlags) plans(ctx context.Context, e *env, cmd *cobra.Command, args 
 	if err := faults.Err(); err != nil {
 		return nil, nil, err
 	}
+	s.progress.asks()
 	if err := s.request.Unfit(); err != nil {
 		return nil, s, err
 	}
@@ -255,7 +257,7 @@ func printSteps(w io.Writer, steps []outline.Step, width int) {
 		if s.Network {
 			network = "with network"
 		}
-		printWrapped(w, "  ", "    ", fmt.Sprintf("runs %s (%s, %s)", s.Name, s.Stage, network), width)
+		printWrapped(w, "  ", "    ", fmt.Sprintf("%s (%s, %s)", s.Name, s.Stage, network), width)
 	}
 }
 
@@ -290,12 +292,12 @@ func versionsFrom(p builder.Planned) string {
 	return "chosen now"
 }
 
-// printOwn says what the project's own steps run on.
+// printOwn says what steps run on.
 func printOwn(w io.Writer, layers []layerplan.Layer, width int) {
-	title := "\nsteps of the project\n"
+	title := "\nwhat runs, and on what\n"
 	for _, l := range layers {
 		if l.Runs != "" {
-			printWrapped(w, title+"  ", "    ", fmt.Sprintf("%s %s runs %s", l.Kind, l.Name, l.Runs), width)
+			printWrapped(w, title+"  ", "    ", fmt.Sprintf("%s (%s) %s", l.Kind, l.Name, l.Runs), width)
 			title = ""
 		}
 	}
@@ -330,6 +332,9 @@ func layerSize(l layerplan.Layer) string {
 	return "-"
 }
 
+// binOf is how the layers that small packages share are numbered.
+var binOf = lazyregexp.New(` \(bin [0-9]+\)$`)
+
 // contents names a layer, and what is in a bin.
 func contents(l layerplan.Layer) string {
 	if l.Kind == layerplan.KindBuilt {
@@ -345,7 +350,7 @@ func contents(l layerplan.Layer) string {
 	if single := len(names) == 1 && l.Bin == 0; l.Size == 0 && l.Kind != layerplan.KindWheels || len(names) == 0 || single {
 		return l.Name
 	}
-	return l.Name + ": " + strings.Join(names, ", ")
+	return binOf.ReplaceAllString(l.Name, "") + ": " + strings.Join(names, ", ")
 }
 
 func words(command []string) string {

@@ -40,16 +40,16 @@ func TestPlanShowsWays(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"5      system  315.8 kB  2 system packages (bin 1): libblas3 3.11, libgomp1 12.2\n",
+		"5      system  315.8 kB  2 system packages: libblas3 3.11, libgomp1 12.2\n",
 		"6      system         -  what 1 system package would set up\n",
 		"7      wheels   unknown  numpy 2.4\n",
 		"8      built          -  fastadd 2.0, built from source: it has no wheel\n",
 		"9      run            -  fonts\n",
 		"\nwhy these layers\n  system  small ones share layers by their names: one of them changes, one layer changes\n",
 		"\n  wheels  a wheel of unknown size\n  built   a package from source: changes with it and with how it is built\n",
-		"\nsteps of the project\n  run fonts runs on the image\n  bake model runs on a copy\n",
+		"\nwhat runs, and on what\n  run (fonts) on the image\n  bake (model) on a copy\n",
 		"  in base torch 2.9.1: not installed again\n",
-		"\n1 download, 2 unpacked by mlbuild's own program, 0 copy steps, 1 run\n  runs apt-get install git (system packages, with network)\n",
+		"\n1 download, 2 unpacked by mlbuild's own program, 0 copy steps, 1 run\n  apt-get install git (system packages, with network)\n",
 		"\n1 package, 6 layers, 315.8 kB to download and about as much in new layers, and 2 layers of unknown size\n",
 		"\n3 system packages, 1.0 MB\n",
 		"  libblas3 3.11: set up by rules, for alternatives: 1\n",
@@ -90,7 +90,7 @@ func TestPlanIsNarrow(t *testing.T) {
 				t.Errorf("%+v: a line of %d characters: %q", v, n, line)
 			}
 		}
-		if layer := "1      wheels   1 B  40 small wheels (bin 1): package-of-some-length-0 0.0,"; !strings.Contains(out.String(), layer) {
+		if layer := "1      wheels   1 B  40 small wheels: package-of-some-length-0 0.0,"; !strings.Contains(out.String(), layer) {
 			t.Errorf("%+v: %q is not in the plan:\n%s", v, layer, out.String())
 		}
 		_, layers, _ := strings.Cut(out.String(), "LAYER")

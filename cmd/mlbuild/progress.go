@@ -10,6 +10,7 @@ import (
 	bkclient "github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/util/progress/progressui"
 
+	"github.com/mlbuild/mlbuild/builder"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 )
 
@@ -61,6 +62,24 @@ func newProgress(e *env, mode string, profiles int) (*progress, error) {
 	}
 	p.display = display
 	return p, nil
+}
+
+// order has the rows of variants come in their order.
+func (p *progress) order(variants []builder.Variant) {
+	if p != nil && p.rows != nil {
+		var names []string
+		for _, v := range variants {
+			names = append(names, v.Profile)
+		}
+		p.rows.board.Order(names)
+	}
+}
+
+// asks says that nothing is built in the run.
+func (p *progress) asks() {
+	if p.rows != nil {
+		p.rows.asks = true
+	}
 }
 
 // status returns a channel for one profile; whoever takes it closes it. It implements builder.Request.Status.

@@ -29,13 +29,15 @@ type rowDisplay struct {
 	log   rows.Log
 	said  []string // that has not been written yet
 	drawn int      // lines that stand in the terminal
+	asks  bool     // nothing is built: it is only asked what would be
+	signs bool     // those before rows are coloured
 	wrote bool     // something was written
 }
 
 func newRowDisplay(e *env, terminal bool) *rowDisplay {
 	d := &rowDisplay{out: raw(e.stderr), begun: time.Now(), log: rows.Log{Every: heartbeat}}
 	if terminal {
-		d.term = terminalOf(d.out)
+		d.term, d.signs = terminalOf(d.out), e.coloured()
 	}
 	return d
 }
@@ -67,11 +69,14 @@ func (d *rowDisplay) draw(last bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := time.Now()
+	if last {
+		d.board.End()
+	}
 	all := d.board.Rows(now)
 	said := d.said
 	d.said = nil
-	if last && len(all) == 0 && !d.wrote && len(said) == 0 && d.board.Complete() {
-		said = []string{rows.Nothing + ", " + rows.Seconds(now.Sub(d.begun))}
+	if last && !d.asks && rows.Idle(all) && !d.wrote && len(said) == 0 && d.board.Complete() {
+		said, all = []string{rows.Nothing + ", " + rows.Seconds(now.Sub(d.begun))}, nil
 	}
 	if d.term == nil {
 		d.write(append(said, d.log.Lines(all, now, last)...))
@@ -100,14 +105,29 @@ func (d *rowDisplay) redraw(said, below []string) {
 	if d.drawn > 0 {
 		fmt.Fprintf(&b, "\x1b[%dF", d.drawn)
 	}
-	for _, l := range append(said, below...) {
+	for _, l := range said {
 		b.WriteString(l + "\x1b[K\n")
+	}
+	for _, l := range below {
+		b.WriteString(d.coloured(l) + "\x1b[K\n")
 	}
 	b.WriteString("\x1b[J")
 	if d.drawn > 0 || len(said)+len(below) > 0 {
 		_, _ = io.WriteString(d.out, b.String())
 	}
 	d.drawn = len(below)
+}
+
+// signColours are the colours of the signs before rows (ECMA-48, SGR).
+var signColours = map[string]string{"✓": "32", "✗": "31", "▸": "36"}
+
+// coloured is a line of a row with its sign in colour.
+func (d *rowDisplay) coloured(line string) string {
+	sign, rest, _ := strings.Cut(line, " ")
+	if code := signColours[sign]; code != "" && d.signs {
+		return "\x1b[" + code + "m" + sign + "\x1b[0m " + rest
+	}
+	return line
 }
 
 func (d *rowDisplay) write(lines []string) {

@@ -83,6 +83,7 @@ func (r *runFlags) prepare(ctx context.Context, e *env, cmd *cobra.Command, args
 	collect := func(err error) { faults = append(faults, fault.All(err)...) }
 	s.progress, err = newProgress(e, r.progress, len(p.variants))
 	collect(err)
+	s.progress.order(p.variants)
 	given, err := r.inputs.read(ctx, e)
 	collect(err)
 	ca, err := r.daemon.caBundle(ctx, e)

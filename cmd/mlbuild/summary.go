@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/mlbuild/mlbuild/builder"
+	"github.com/mlbuild/mlbuild/builder/rows"
 	"github.com/mlbuild/mlbuild/llb"
 	"github.com/mlbuild/mlbuild/llb/counts"
 	"github.com/mlbuild/mlbuild/profiles/fault"
@@ -36,7 +38,7 @@ func (b *buildFlags) report(e *env, s *session, out *outputs, result *builder.Re
 			printImage(w, m, out)
 		}
 		if x := result.Index; x != nil {
-			fmt.Fprintf(w, "index of all profiles\n  image    %s\n  digest   %s\n", x.Ref, x.Digest)
+			fmt.Fprintf(w, "index of all profiles\n  image  %s\n  digest %s\n", x.Ref, x.Digest)
 		}
 	}
 	b.notes(e, s, out, result)
@@ -128,7 +130,7 @@ func printImage(w io.Writer, m builder.Image, out *outputs) {
 	}
 	fmt.Fprintln(w, title)
 	line := func(name, format string, args ...any) {
-		fmt.Fprintf(w, "  %-8s %s\n", name, fmt.Sprintf(format, args...))
+		fmt.Fprintf(w, "  %-6s %s\n", name, fmt.Sprintf(format, args...))
 	}
 	for _, t := range m.Tags {
 		line("image", "%s", t)
@@ -160,10 +162,15 @@ func printImage(w io.Writer, m builder.Image, out *outputs) {
 		line("layers", "%s", layers(m.Layers))
 	}
 	line("steps", "%d cached, %d run", m.Cached, m.Ran-m.Sources)
-	line("time", "%.1f s", m.Seconds)
+	line("time", "%s", took(m.Seconds))
 	for _, d := range out.describe(m.Profile) {
 		line("output", "%s", d)
 	}
+}
+
+// took writes seconds as the progress does.
+func took(seconds float64) string {
+	return rows.Seconds(time.Duration(seconds * float64(time.Second)))
 }
 
 // pruned says what each rule left out.

@@ -21,13 +21,13 @@ func TestSummary(t *testing.T) {
 	m := someImage()
 	printImage(e.stdout, m, &outputs{push: true, writers: newWriters(e, nil)})
 	const want = `gpu (linux/amd64)
-  image    r.example/a:1-gpu
-  digest   sha256:aa
-  cuda     12.6
-  size     3.21 GB
-  layers   1 new, 41 reused, 17.3 MB pushed
-  steps    60 cached, 4 run
-  time     8.1 s
+  image  r.example/a:1-gpu
+  digest sha256:aa
+  cuda   12.6
+  size   3.21 GB
+  layers 1 new, 41 reused, 17.3 MB pushed
+  steps  60 cached, 4 run
+  time   8.1s
 `
 	if diff := cmp.Diff(want, stdout.String()); diff != "" {
 		t.Error(diff)

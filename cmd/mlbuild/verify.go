@@ -238,19 +238,19 @@ func printVerified(w io.Writer, v *builder.Verified) {
 	if v.Digest != "" {
 		line("digest", v.Digest)
 	}
-	line("time", fmt.Sprintf("%.1f s", v.Seconds))
+	line("time", took(v.Seconds))
 }
 
 // checkText is in a few words how a check ended.
 func checkText(c evidence.Check) string {
 	switch c.State {
 	case evidence.Passed:
-		parts := []string{fmt.Sprintf("passed in %.1f s", c.Seconds)}
+		parts := []string{"passed in " + took(c.Seconds)}
 		if c.Name == evidence.Packages {
 			parts = append(parts, fmt.Sprintf("%d modules imported, libraries of %d files found", c.Imported, c.Libraries))
 		}
 		if c.Healthy > 0 {
-			parts = append(parts, fmt.Sprintf("ready after %.1f s", c.Healthy))
+			parts = append(parts, "ready after "+took(c.Healthy))
 		}
 		return join(parts)
 	case evidence.Reused:

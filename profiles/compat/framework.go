@@ -179,6 +179,11 @@ func (fs Frameworks) WithoutCUDA(name string) string {
 	return ""
 }
 
+// linksCUDA reports whether a package is what a CUDA profile is told to require, and another one does its work without CUDA: its own files have what it needs of it.
+func (fs Frameworks) linksCUDA(name string) bool {
+	return slices.ContainsFunc(fs, func(f Framework) bool { return f.Names.CUDA == name && f.WithoutCUDA[name] != "" })
+}
+
 // needingExtras returns the row whose CUDA package a name is, where that package does not bring the CUDA libraries by itself; nil otherwise.
 func (fs Frameworks) needingExtras(name string) *Framework {
 	i := slices.IndexFunc(fs, func(f Framework) bool { return f.Names.NeedsExtras && f.cudaName() == name })

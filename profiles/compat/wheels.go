@@ -220,6 +220,9 @@ func (c *wheelCheck) withoutCUDA() {
 			c.notef("%s finds no CUDA in this image: require %s, or use an nvidia/cuda base", w.Name, f.Names.CUDA)
 			return
 		}
+		if c.table.linksCUDA(w.Name) {
+			return
+		}
 	}
 	c.notef("nothing in the profile %s brings CUDA: no package of the lock has CUDA libraries, and neither has the base", c.recipe.Profile)
 }
