@@ -77,6 +77,10 @@ testbed-deps: ## what the tests need of the distribution (runc, debootstrap, doc
 demo: build testbed-deps ## build an example's image on a daemon of our own, push it to a local registry, show it
 	go run ./integration/testbed/cmd/demo
 
+.PHONY: recordings
+recordings: build testbed-deps ## the pictures of docs/progress.md, from real builds in a terminal (wants tmux and port 5000; about 8 minutes)
+	go run ./integration/testbed/cmd/recordings
+
 .PHONY: test
 test: testbed-deps lint cross test-race test-integration ## everything CI runs
 
