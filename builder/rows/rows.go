@@ -155,12 +155,18 @@ func (b *build) row(k kind, now time.Time, ended bool) (Row, bool) {
 		r.Now = t.now(k, moving)
 	case t.stopped > 0:
 		r.State = Cancelled
-	case t.waiting > 0 && !ended && k != download:
+	case t.waiting > 0 && !ended && k != download && !b.written():
 		r.State, r.Now = Waiting, t.now(k, r.Took)
 	default:
 		r.Now = t.sum(k, r.Took)
 	}
 	return r, r.State != Done || r.Took >= blink && (k != assemble || r.Took >= time.Second)
+}
+
+// written reports whether the image has been written: what has not begun by then was not needed.
+func (b *build) written() bool {
+	t := b.tally(export)
+	return t.ended > 0 && t.current == nil && t.failed == nil
 }
 
 // title is what a row is called.

@@ -121,6 +121,12 @@ func TestEnd(t *testing.T) {
 	if got := b.Rows(at); len(got) != 1 || got[0].State != Waiting || got[0].What != "unpack 2 layers" {
 		t.Errorf("got %+v", got)
 	}
+	written := &step{kind: export, began: at, ended: at.Add(time.Second), worked: time.Second}
+	b.builds[0].order = append(b.builds[0].order, written)
+	if got := b.Rows(at); got[0].State != Done {
+		t.Errorf("the image is written, and a row waits: %+v", got)
+	}
+	b.builds[0].order = b.builds[0].order[:2]
 	if b.End(); b.Rows(at)[0].State != Done || b.Rows(at)[0].What != "unpack 1 layer" {
 		t.Errorf("at the end: got %+v", b.Rows(at))
 	}
