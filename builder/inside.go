@@ -1,7 +1,9 @@
 package builder
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"io"
 
 	"github.com/containerd/platforms"
@@ -14,6 +16,7 @@ import (
 	"github.com/mlbuild/mlbuild/builder/session"
 	"github.com/mlbuild/mlbuild/llb/ops"
 	"github.com/mlbuild/mlbuild/profiles/fault"
+	"github.com/mlbuild/mlbuild/profiles/lazyregexp"
 )
 
 // Inside is a daemon as it is seen by a program that it runs itself, for a build of another client (package frontend).
@@ -48,8 +51,32 @@ func (in *Inside) Build(ctx context.Context, req Request) (*gateway.Result, []st
 			return res, notes, nil
 		}
 	}
+	if missing := ungiven(r.w.Failure(err).Name, err); missing != nil {
+		return nil, notes, missing
+	}
 	return nil, notes, run.failed(r.v.Profile, r.w).Explain(err)
 }
+
+// ungiven knows that a step wants a secret or an agent that the client does not give. mlbuild asks for it before a build; from inside nobody can.
+func ungiven(step string, err error) error {
+	if step != "" {
+		step = fmt.Sprintf("step %q", step)
+	}
+	if m := noSecret.FindStringSubmatch(err.Error()); m != nil {
+		return fault.New(fault.Secret, "%s needs the secret %q, which was not given: %w", cmp.Or(step, "a step"), m[1], err).
+			Hint("add --secret id=%s,env=VARIABLE or --secret id=%s,src=FILE", m[1], m[1])
+	}
+	if m := noAgent.FindStringSubmatch(err.Error()); m != nil {
+		return fault.New(fault.Secret, "%s needs an SSH agent, which was not given: %w", cmp.Or(step, "a step"), err).Hint("add --ssh %s", m[1])
+	}
+	return nil
+}
+
+// What BuildKit says of one that is not there (solver/llbsolver/mounts/mount.go, session/sshforward/sshprovider).
+var (
+	noSecret = lazyregexp.New(`secret ([^ :]+): not found`)
+	noAgent  = lazyregexp.New(`(?:unset ssh forward key |no SSH key ")([^ :"]+)`)
+)
 
 // start is the start of a run that has neither a connection nor a session of its own.
 func (in *Inside) start(ctx context.Context, req Request) (*build, error) {

@@ -23,11 +23,19 @@ import (
 type contextFS struct {
 	ctx context.Context //nolint:containedctx // of the build, which the file system lasts as long as
 	ref gateway.Reference
+	// more has files that ref lacks, nil = none.
+	more gateway.Reference
 	// file is the project file, which the client sends apart from the context, by its name.
 	file map[string][]byte
 
 	mu   sync.Mutex
 	dirs map[string][]*types.Stat
+	from map[string]bool // the files that more has, by their paths
+}
+
+// newContextFS returns the file system of a result, with the files of another one that it lacks, nil = none, and the project file by its name.
+func newContextFS(ctx context.Context, ref, more gateway.Reference, name string, data []byte) *contextFS {
+	return &contextFS{ctx: ctx, ref: ref, more: more, file: map[string][]byte{name: data}, dirs: map[string][]*types.Stat{}, from: map[string]bool{}}
 }
 
 // maxLinks is how many links are followed for one path (Linux: MAXSYMLINKS).
@@ -50,7 +58,7 @@ func (c *contextFS) Open(name string) (fs.File, error) {
 		return &openFile{info: info{st}, read: func(offset, n int) ([]byte, error) { return data[offset:min(offset+n, len(data))], nil }}, nil
 	}
 	return &openFile{info: info{st}, read: func(offset, n int) ([]byte, error) {
-		return c.ref.ReadFile(c.ctx, gateway.ReadRequest{Filename: at, Range: &gateway.FileRange{Offset: offset, Length: n}})
+		return c.holding(at).ReadFile(c.ctx, gateway.ReadRequest{Filename: at, Range: &gateway.FileRange{Offset: offset, Length: n}})
 	}}, nil
 }
 
@@ -168,23 +176,49 @@ func (c *contextFS) list(dir string) ([]*types.Stat, error) {
 	if list, ok := c.dirs[dir]; ok {
 		return list, nil
 	}
-	list, err := c.ref.ReadDir(c.ctx, gateway.ReadDirRequest{Path: dir})
+	list, err := c.sent(dir)
 	if err != nil {
 		return nil, err
 	}
 	for name, data := range c.file {
-		if path.Dir(name) != dir {
-			continue
+		if path.Dir(name) == dir {
+			list = slices.DeleteFunc(list, func(st *types.Stat) bool { return path.Base(st.Path) == path.Base(name) })
+			list = append(list, &types.Stat{Path: path.Base(name), Mode: 0o644, Size: int64(len(data))})
 		}
-		list = slices.DeleteFunc(list, func(st *types.Stat) bool { return path.Base(st.Path) == path.Base(name) })
-		list = append(list, &types.Stat{Path: path.Base(name), Mode: 0o644, Size: int64(len(data))})
 	}
 	slices.SortFunc(list, func(a, b *types.Stat) int { return cmp.Compare(path.Base(a.Path), path.Base(b.Path)) })
-	if c.dirs == nil {
-		c.dirs = map[string][]*types.Stat{}
-	}
 	c.dirs[dir] = list
 	return list, nil
+}
+
+// sent is what lies in a directory of the context, and beside that of more: there everything is a file or a directory.
+func (c *contextFS) sent(dir string) (list []*types.Stat, err error) {
+	if !c.from[dir] {
+		if list, err = c.ref.ReadDir(c.ctx, gateway.ReadDirRequest{Path: dir}); err != nil || c.more == nil {
+			return list, err
+		}
+	}
+	extra, err := c.more.ReadDir(c.ctx, gateway.ReadDirRequest{Path: dir})
+	if err != nil {
+		return list, nil //nolint:nilerr // it has no such directory
+	}
+	for _, st := range extra {
+		if name := path.Base(st.Path); !slices.ContainsFunc(list, func(have *types.Stat) bool { return path.Base(have.Path) == name }) {
+			list = append(list, st)
+			c.from[path.Join(dir, name)] = true
+		}
+	}
+	return list, nil
+}
+
+// holding is the result that has a file.
+func (c *contextFS) holding(at string) gateway.Reference {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.from[at] {
+		return c.more
+	}
+	return c.ref
 }
 
 // modeOf is a file's mode in Go's bits, as fsutil sends it.

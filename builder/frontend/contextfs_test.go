@@ -64,7 +64,7 @@ func sent(t *testing.T) (*contextFS, *dirRef) {
 		}
 	}
 	ref := &dirRef{dir: dir}
-	return &contextFS{ctx: t.Context(), ref: ref, file: map[string][]byte{"mlbuild.yaml": []byte("version: 1\n")}}, ref
+	return newContextFS(t.Context(), ref, nil, "mlbuild.yaml", []byte("version: 1\n")), ref
 }
 
 // TestContextFS: the client's context is a file system as Go has it; the project file is the one that the client sends apart.

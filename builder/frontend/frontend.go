@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/url"
 	"os"
 	"strconv"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"github.com/moby/buildkit/frontend/dockerui"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/moby/buildkit/solver/pb"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/mlbuild/mlbuild/builder"
 	"github.com/mlbuild/mlbuild/llb/ops"
@@ -65,7 +67,6 @@ func (b *frontend) build(ctx context.Context) (*gateway.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	project.DefaultName = "app"
 	o, err := b.options(ctx)
 	if err != nil {
 		return nil, err
@@ -103,16 +104,18 @@ func (b *frontend) open(ctx context.Context, file string, data []byte) (*context
 		return nil, nil, err
 	}
 	def := encoded.ToPB()
-	res, err := b.gw.Solve(ctx, gateway.SolveRequest{Definition: def, Evaluate: true})
+	apart, err := ignored(def)
 	if err != nil {
 		return nil, nil, err
 	}
-	ref, err := res.SingleRef()
-	if err != nil {
-		return nil, nil, err
+	var ref, more gateway.Reference
+	eg, egctx := errgroup.WithContext(ctx)
+	eg.Go(func() (err error) { ref, err = b.fetch(egctx, def); return err })
+	if apart != nil {
+		eg.Go(func() (err error) { more, err = b.fetch(egctx, apart); return err })
 	}
-	if ref == nil {
-		return nil, nil, errors.New("the context is empty")
+	if err := eg.Wait(); err != nil {
+		return nil, nil, err
 	}
 	project, err := ops.NewTree(def)
 	if err != nil {
@@ -122,9 +125,22 @@ func (b *frontend) open(ctx context.Context, file string, data []byte) (*context
 	if err != nil {
 		return nil, nil, err
 	}
-	files := &contextFS{ctx: ctx, ref: ref, file: map[string][]byte{file: data}}
+	files := newContextFS(ctx, ref, more, file, data)
 	open := func(name string) (io.ReadCloser, error) { return files.Open(name) }
 	return files, &builder.Inside{Gateway: b.gw, Project: project, Open: open, Image: image, Program: b.program}, nil
+}
+
+// fetch has the daemon take files.
+func (b *frontend) fetch(ctx context.Context, def *pb.Definition) (gateway.Reference, error) {
+	res, err := b.gw.Solve(ctx, gateway.SolveRequest{Definition: def, Evaluate: true})
+	if err != nil {
+		return nil, err
+	}
+	ref, err := res.SingleRef()
+	if err == nil && ref == nil {
+		err = errors.New("the context is empty")
+	}
+	return ref, err
 }
 
 // ownDefinition is where a daemon puts the definition of a frontend's image (BuildKit frontend/gateway/gateway.go, metadataMount).
@@ -150,7 +166,7 @@ func ownImage() (*ops.Tree, error) {
 func (b *frontend) options(ctx context.Context) (options, error) {
 	given := b.ui.BuildOpts().Opts
 	o := options{
-		Args: b.ui.BuildArgs, Labels: b.ui.Labels, Target: b.ui.Target, Revision: given["vcs:revision"], Source: given["vcs:source"],
+		Args: b.ui.BuildArgs, Labels: b.ui.Labels, Target: b.ui.Target, Revision: given["vcs:revision"], Source: withoutUser(given["vcs:source"]),
 	}
 	for _, p := range b.ui.TargetPlatforms {
 		o.Platforms = append(o.Platforms, platforms.Format(p))
@@ -167,4 +183,14 @@ func (b *frontend) options(ctx context.Context) (options, error) {
 	var err error
 	o.Epoch, err = b.ui.ResolveMainContextSourceDateEpoch(ctx)
 	return o, err
+}
+
+// withoutUser takes out of a URL what docker buildx writes in place of a user and a password, of which no image says that there is one.
+func withoutUser(remote string) string {
+	u, err := url.Parse(remote)
+	if err != nil || u.Host == "" {
+		return remote // git@host:path holds no password
+	}
+	u.User = nil
+	return u.String()
 }

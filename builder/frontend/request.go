@@ -69,6 +69,7 @@ func (o options) request(files fs.FS, project *profiles.Project) (builder.Reques
 	req := builder.Request{Target: o.Target, NoCache: o.NoCache, CacheFrom: o.CacheFrom, Proxy: proxyOf(own), KnownHosts: own[argKnownHosts]}
 	req.SSH = []builder.SSH{{ID: "default"}} // whether the client has an agent shows where a step asks for it
 	collect(checkTarget(o.Target))
+	collect(checkStages(o.NoCache))
 	var err error
 	req.Epoch, err = o.epoch(own[argEpoch])
 	collect(err)
@@ -175,6 +176,17 @@ func checkTarget(target string) error {
 		return fault.New(fault.Usage, "the stage testing runs the tests and brings their reports back, which a frontend cannot").Hint("run them with: mlbuild test")
 	}
 	return nil
+}
+
+// checkStages refuses stages whose steps cannot run again, because there are none.
+func checkStages(stages ops.NoCache) error {
+	var faults fault.List
+	for _, s := range stages {
+		if names := ops.NoCacheNames(); s != ops.NoCacheAll[0] && !slices.Contains(names, s) {
+			faults = append(faults, fault.New(fault.Usage, "--no-cache: no step belongs to a stage %q", s).Hint("the stages are: %s", strings.Join(names, ", ")))
+		}
+	}
+	return faults.Err()
 }
 
 // proxyOf returns docker's arguments of proxies, which it has in both cases of letters.

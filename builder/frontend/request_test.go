@@ -102,3 +102,14 @@ func TestUnable(t *testing.T) {
 		t.Errorf("the password is in it:\n%s", said)
 	}
 }
+
+// TestWithoutUser: an image names its repository as mlbuild build does.
+func TestWithoutUser(t *testing.T) {
+	for given, want := range map[string]string{
+		"https://xxxxx:xxxxx@example.com/team/app.git": "https://example.com/team/app.git", "https://example.com/app": "https://example.com/app", "git@example.com:team/app.git": "git@example.com:team/app.git", "": "",
+	} {
+		if got := withoutUser(given); got != want {
+			t.Errorf("%q is %q", given, got)
+		}
+	}
+}
