@@ -163,8 +163,8 @@ func Wants(req Request) (images []wants.Image, lacking []string, err error) {
 }
 
 // Wants completes images with what a daemon can learn: the packages of profiles that have no lock, as a build would choose them now, and for all what the wheels' metadata
-// says. about are the packages whose files are counted, normalized. Errors are those of a look-up.
-func (b *Builder) Wants(ctx context.Context, req Request, images []wants.Image, about []string) ([]wants.Image, error) {
+// says. names are the packages that are asked about, see wants.Complete. Errors are those of a look-up.
+func (b *Builder) Wants(ctx context.Context, req Request, images []wants.Image, names []string) ([]wants.Image, error) {
 	run, err := b.start(ctx, req, purpose{plans: true})
 	if err != nil {
 		return nil, err
@@ -182,7 +182,7 @@ func (b *Builder) Wants(ctx context.Context, req Request, images []wants.Image, 
 				if err != nil {
 					return err
 				}
-				return wants.Complete(ctx, a.UV, all[i], about)
+				return wants.Complete(ctx, a, all[i], names)
 			})
 		})
 	}

@@ -36,6 +36,8 @@ func TestScripts(t *testing.T) {
 	repo := testbed.NewAptRepository(t)
 	addDeb(repo, "sample-tool", "1.0", "all", "")
 	addDeb(repo, "sample-other", "3.0", "all", "")
+	addDeb(repo, "sample-suite", "2.0", "all", "Depends: sample-virtual | sample-none, sample-other (>= 2)\n")
+	addDeb(repo, "sample-real", "1.5", "all", "Provides: sample-virtual\n")
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireExplicitExec: true,

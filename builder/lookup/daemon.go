@@ -40,6 +40,15 @@ func (d Daemon) solve(ctx context.Context, def *pb.Definition, profile, what str
 	return ref, nil
 }
 
+// Read has the daemon make a definition for a profile, and returns a file of the result, which what names. Errors are those of diagnose.Build.Explain.
+func (d Daemon) Read(ctx context.Context, def *pb.Definition, profile, what, file string) ([]byte, error) {
+	ref, err := d.solve(ctx, def, profile, what, diagnose.Build.Explain)
+	if err != nil {
+		return nil, err
+	}
+	return ReadFile(ctx, ref, file)
+}
+
 // ReadFile reads a file of a result in pieces, because one answer may hold at most 16 MiB.
 func ReadFile(ctx context.Context, ref gateway.Reference, name string) ([]byte, error) {
 	const piece = 8 << 20

@@ -216,11 +216,7 @@ func (u UV) inspect(ctx context.Context, q UVQuery, in query.ResolveInputs, lock
 	if err != nil {
 		return seen, err
 	}
-	ref, err := u.solve(ctx, def, q.Recipe.Profile, "the result of the inspection", diagnose.Build.Explain)
-	if err != nil {
-		return seen, err
-	}
-	data, err := ReadFile(ctx, ref, query.InspectionReport)
+	data, err := u.Read(ctx, def, q.Recipe.Profile, "the result of the inspection", query.InspectionReport)
 	if err != nil {
 		return seen, err
 	}
@@ -253,11 +249,7 @@ func (u UV) Metadata(ctx context.Context, r *recipe.Recipe, lock *pylock.Lock, w
 	if err != nil {
 		return found, err
 	}
-	ref, err := u.solve(ctx, def, r.Profile, "the requirements of the wheels", diagnose.Build.Explain)
-	if err != nil {
-		return found, err
-	}
-	data, err := ReadFile(ctx, ref, query.InspectionReport)
+	data, err := u.Read(ctx, def, r.Profile, "the requirements of the wheels", query.InspectionReport)
 	if err != nil {
 		return found, err
 	}

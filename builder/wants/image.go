@@ -2,8 +2,13 @@ package wants
 
 import (
 	"context"
+	"errors"
+	"slices"
+	"strings"
 
 	"github.com/mlbuild/mlbuild/builder/lookup"
+	"github.com/mlbuild/mlbuild/llb/query"
+	"github.com/mlbuild/mlbuild/profiles/buildlock"
 	"github.com/mlbuild/mlbuild/profiles/depgraph"
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/pylock"
@@ -22,6 +27,9 @@ type Image struct {
 	Lock     *pylock.Lock
 	Unpacked map[string]int64 // bytes of packages whose files were counted
 	Detailed bool             // what packages require is known by their metadata, not by the lock alone
+	// System is who depends on which Debian package; nil where nobody asked, and Unread says why where it could not be read.
+	System *depgraph.Graph
+	Unread error
 
 	recipe *recipe.Recipe
 }
@@ -95,17 +103,59 @@ func (g Image) Wheel(name string) pylock.Wheel {
 	return wheels[0]
 }
 
-// Complete makes the graphs of images anew with the requirements of the wheels, which the daemon reads; about are the packages whose files are counted, normalized. Errors are
-// those of lookup.UV.Metadata.
-func Complete(ctx context.Context, uv lookup.UV, images []Image, about []string) error {
+// Complete makes the graphs of images anew with the requirements of the wheels, which the daemon reads. names are the packages that are asked about: their files are counted,
+// and where one of them is a Debian package that apt chose, it is read who depends on it. Errors are those of lookup.UV.Metadata; where Debian packages cannot be read, Image.Unread says why.
+func Complete(ctx context.Context, a lookup.Asker, images []Image, names []string) error {
+	var about []string
+	for _, name := range names {
+		about = append(about, pypi.Normalize(name))
+	}
 	for i := range images {
-		g := &images[i]
-		found, err := uv.Metadata(ctx, g.recipe, g.Lock, about)
+		m := &images[i]
+		found, err := a.UV.Metadata(ctx, m.recipe, m.Lock, about)
 		if err != nil {
 			return err
 		}
-		g.Graph = depgraph.New(depgraph.Sources{Recipe: g.recipe, Lock: g.Lock, Requires: found.Requires})
-		g.Unpacked, g.Detailed = found.Unpacked, len(found.Requires) > 0
+		m.Graph = depgraph.New(depgraph.Sources{Recipe: m.recipe, Lock: m.Lock, Requires: found.Requires})
+		m.Unpacked, m.Detailed = found.Unpacked, len(found.Requires) > 0
+		if list := chosenByApt(a.System.Lock, m, names); list != nil {
+			m.System, err = system(ctx, a, m.recipe, list)
+			m.Unread = errors.Join(m.Unread, err)
+		}
+	}
+	return ctx.Err()
+}
+
+// chosenByApt returns the list of an image's Debian packages, if one of the names is among them that nobody asks for; else nil.
+func chosenByApt(lock *buildlock.Lock, m *Image, names []string) *buildlock.System {
+	if lock == nil || m.Stage != "" {
+		return nil
+	}
+	for _, name := range names {
+		for _, p := range depgraph.System(lock, m.Profile, strings.ToLower(name)) {
+			if i := slices.IndexFunc(lock.Systems, func(s buildlock.System) bool {
+				return s.Platform == m.Platform && slices.Contains(s.Profiles, m.Profile)
+			}); i >= 0 && !p.Asked && !p.Present {
+				return &lock.Systems[i]
+			}
+		}
 	}
 	return nil
+}
+
+// system has the daemon read from the packages of a list who depends on whom.
+func system(ctx context.Context, a lookup.Asker, r *recipe.Recipe, list *buildlock.System) (*depgraph.Graph, error) {
+	tool, err := a.UV.ImageOf(ctx, r.Tool, a.UV.Worker)
+	if err != nil {
+		return nil, err
+	}
+	def, err := query.SystemControl(list.Packages, query.ControlInputs{Tool: tool, Worker: a.UV.Worker, NoCache: a.UV.NoCache}, r.Profile)
+	if err != nil {
+		return nil, err
+	}
+	text, err := a.UV.Read(ctx, def, r.Profile, "what the system packages depend on", query.SystemControls)
+	if err != nil {
+		return nil, err
+	}
+	return depgraph.NewSystem(list, string(text), r.Apt.Places), nil
 }

@@ -37,7 +37,7 @@ func whyCommand(e *env) *cobra.Command {
 		Short: "Show who wants a package: every path from a line of the project down to it",
 		Long: `Show why a package is in the image: each path from a line of the project's requirements through other packages down to it, its version and who limits that, and its
 size. It is told for every profile that has a lock, or those of --profile; Debian packages are found in mlbuild.lock.
-The locks say who wants whom by names. Where a build daemon answers, it reads the requirements themselves, with their versions, markers and extras, from the wheels' metadata;
+The locks say who wants whom by names. Where a build daemon answers, it reads the requirements themselves, with their versions, markers and extras, from the packages' metadata;
 the same daemon chooses the packages of a profile that has no lock.`,
 		Example: `  mlbuild why nvidia-cudnn-cu12
   mlbuild why numpy protobuf --profile gpu
@@ -97,6 +97,9 @@ func (w *whyFlags) run(ctx context.Context, e *env, cmd *cobra.Command, args []s
 		if g.Stale != "" {
 			s.note("%s is told as it is, though %s", g.From, g.Stale)
 		}
+		if g.Unread != nil {
+			s.note("who depends on which Debian package cannot be read: %s", fault.All(g.Unread)[0].Message)
+		}
 	}
 	system, err := s.systemLock()
 	if err != nil {
@@ -152,11 +155,7 @@ func (w *whyFlags) complete(ctx context.Context, e *env, s *session, graphs []wa
 	b, err := s.connect(ctx, e, &w.daemon)
 	var all []wants.Image
 	if err == nil {
-		var names []string
-		for _, a := range args {
-			names = append(names, pypi.Normalize(a))
-		}
-		all, err = b.Wants(ctx, s.request, graphs, names)
+		all, err = b.Wants(ctx, s.request, graphs, args)
 	}
 	switch {
 	case err == nil:
@@ -193,7 +192,7 @@ func wantedOf(names []string, s *session, graphs []wants.Image, system *buildloc
 			}
 		}
 		for _, v := range s.request.Variants {
-			found = append(found, wantedSystem(system, v, strings.ToLower(name))...)
+			found = append(found, wantedSystem(system, v, graphs, strings.ToLower(name), limit)...)
 		}
 		if len(found) == 0 {
 			faults = append(faults, unknownPackage(s, name, knownPackages(graphs, system)))
@@ -266,7 +265,7 @@ func wantedPython(g wants.Image, name string, limit int) (w wantedJSON, ok bool)
 }
 
 // wantedSystem is what mlbuild.lock says of a Debian package in a variant.
-func wantedSystem(lock *buildlock.Lock, v builder.Variant, name string) (all []wantedJSON) {
+func wantedSystem(lock *buildlock.Lock, v builder.Variant, images []wants.Image, name string, limit int) (all []wantedJSON) {
 	for _, p := range depgraph.System(lock, v.Profile, name) {
 		i := slices.IndexFunc(v.Recipes, func(r *recipe.Recipe) bool { return r.Platform == p.Platform })
 		if i < 0 {
@@ -278,6 +277,12 @@ func wantedSystem(lock *buildlock.Lock, v builder.Variant, name string) (all []w
 		for _, asked := range v.Recipes[i].System {
 			if at := v.Recipes[i].Apt.Places[asked]; depgraph.BareName(asked) == name {
 				w.Paths = append(w.Paths, depgraph.Path{{Package: name, Version: p.Version, Text: asked, File: at.File, Line: at.Line}})
+			}
+		}
+		for _, m := range images {
+			if m.System != nil && m.Profile == v.Profile && m.Platform == p.Platform {
+				w.Paths, w.More = m.System.Paths(name, limit)
+				w.For = nil
 			}
 		}
 		all = append(all, w)

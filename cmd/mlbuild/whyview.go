@@ -26,12 +26,12 @@ type wantedJSON struct {
 	Built    string `json:"built_from_source,omitempty"` // why it is, in words; absent where it is not
 	InBase   bool   `json:"in_base,omitempty"`           // the base has it: it is not installed
 	Replaces string `json:"replaces,omitempty"`          // version of a Debian package in the base that it replaces
-	// Paths lead from a line of the project down to the package, the shortest first. Of a Debian package there is one of a single step where the project names it.
+	// Paths lead from a line of the project down to the package, the shortest first.
 	Paths []depgraph.Path `json:"paths,omitempty"`
 	More  int             `json:"more_paths,omitempty"` // how many paths more there are
 	// Limits are the requirements that bear on its version: of packages and of the project, its constraints and overrides included.
 	Limits []depgraph.Need `json:"limits,omitempty"`
-	// For are the Debian packages that the project asks for, of which some need this one: the lock does not say which.
+	// For are the Debian packages that the project asks for, of which some need this one, where no daemon could read which.
 	For []string `json:"for,omitempty"`
 }
 

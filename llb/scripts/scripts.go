@@ -30,6 +30,10 @@ var (
 	//
 	//go:embed dpkg.sh
 	Dpkg string
+	// DebControl says what Debian packages depend on.
+	//
+	//go:embed debcontrol.sh
+	DebControl string
 	// DebianPasswd is /etc/passwd of a base that is made of packages: Debian's own users, which have the same ids on every system (Debian policy
 	// 9.2.2), as base-passwd of Debian 12 and 13 writes them.
 	//

@@ -190,3 +190,35 @@ func TestSystem(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// TestSystemPaths: who depends on whom by control files, with folded lines, alternatives, packages that others provide, and a package of another architecture's name.
+func TestSystemPaths(t *testing.T) {
+	list := &buildlock.System{Asked: []string{"git", "tini=0.19"}, Packages: []buildlock.Package{
+		{Name: "git", Version: "1:2.39"}, {Name: "libcurl3", Version: "7.88"}, {Name: "libssh2-1", Version: "1.10"}, {Name: "exim4", Version: "4"}, {Name: "tini", Version: "0.19"},
+	}}
+	g := NewSystem(list, `Package: git
+Pre-Depends: libcurl3:any (>= 7.56),
+ libc6 (>= 2.36)
+Depends: mail-transport-agent, absent | git
+
+Package: libcurl3
+Depends: libssh2-0 | libssh2-1 (>= 1.7.0)
+
+Package: exim4
+Provides: default-mta, mail-transport-agent (= 1)
+
+Package: libssh2-1
+
+`, map[string]fault.Position{"git": {File: "mlbuild.yaml", Line: 9}})
+	for name, want := range map[string][]string{
+		"libssh2-1": {"mlbuild.yaml:9: git -> git 1:2.39 | git: libcurl3:any (>= 7.56) -> libcurl3 7.88 | libcurl3: libssh2-0 | libssh2-1 (>= 1.7.0) -> libssh2-1 1.10"},
+		"exim4":     {"mlbuild.yaml:9: git -> git 1:2.39 | git: mail-transport-agent -> exim4 4"},
+		"tini":      {"mlbuild itself: tini=0.19 -> tini 0.19"},
+		"libc6":     nil,
+	} {
+		paths, more := g.Paths(name, 5)
+		if diff := cmp.Diff(want, texts(paths)); diff != "" || more != 0 {
+			t.Errorf("%s, %d more:\n%s", name, more, diff)
+		}
+	}
+}

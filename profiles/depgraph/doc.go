@@ -2,6 +2,7 @@
 // project down to a package go out. It opens no file and no connection.
 //
 //	New(Sources) → *Graph → Paths(name), Limits(name)
+//	NewSystem(list, paragraphs of control files, places) → *Graph, of Debian packages
 //
 // What a lock says of its packages are names alone. The text of a requirement, its marker and the extra that it belongs to come from the wheels' metadata.
 package depgraph
