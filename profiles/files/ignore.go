@@ -16,7 +16,6 @@ import (
 
 	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
-	"github.com/mlbuild/mlbuild/profiles/yamldoc"
 )
 
 // clutter is what no image needs. .dockerignore can take it back with !.
@@ -140,40 +139,6 @@ func SecretFile(name string) (clean string, is bool) {
 	clean = path.Clean(name)
 	matches, err := patternmatcher.MatchesOrParentMatches(clean, secretFiles)
 	return clean, err == nil && matches
-}
-
-// matcher holds paths against patterns. It keeps what it found of a directory, which decides about all below it: each path is looked at once.
-type matcher struct {
-	*patternmatcher.PatternMatcher
-	dirs map[string]patternmatcher.MatchInfo
-}
-
-func newMatcher(report *yamldoc.Report, patterns []string) *matcher {
-	m, err := patternmatcher.New(patterns)
-	if err != nil {
-		report.Add(fault.New(fault.Context, ".dockerignore holds a pattern that is not valid: %w", err).
-			In(fault.Position{File: ".dockerignore"}))
-		m, _ = patternmatcher.New(nil)
-	}
-	return &matcher{m, map[string]patternmatcher.MatchInfo{}}
-}
-
-// matches reports whether a path or a directory that it lies in is one of the patterns, and no later one takes it back.
-func (m *matcher) matches(name string) bool {
-	ok, _, err := m.MatchesUsingParentResults(name, m.dir(path.Dir(name)))
-	return err == nil && ok
-}
-
-func (m *matcher) dir(name string) patternmatcher.MatchInfo {
-	if name == "." || name == "/" {
-		return patternmatcher.MatchInfo{}
-	}
-	info, known := m.dirs[name]
-	if !known {
-		_, info, _ = m.MatchesUsingParentResults(name, m.dir(path.Dir(name)))
-		m.dirs[name] = info
-	}
-	return info
 }
 
 // ByUser reports whether .dockerignore or the clutter list leaves a path out.
