@@ -126,8 +126,8 @@ func srcLayout(t files.Tree, a recipe.App) bool {
 	if !copied {
 		return false
 	}
-	packages, err := fs.Glob(t.FS, "src/*/__init__.py")
-	return err == nil && len(packages) > 0
+	dirs, err := fs.ReadDir(t.FS, "src")
+	return err == nil && slices.ContainsFunc(dirs, func(e fs.DirEntry) bool { return t.Exists(path.Join("src", e.Name(), "__init__.py")) })
 }
 
 // commandQuestion is what the command is decided by where the project file names none.
