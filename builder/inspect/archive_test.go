@@ -3,6 +3,7 @@ package inspect_test
 import (
 	"archive/tar"
 	"bytes"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -84,7 +85,7 @@ func TestInspectArchives(t *testing.T) {
 	if err := tarball.WriteToFile(docker, tag, image); err != nil {
 		t.Fatal(err)
 	}
-	for _, test := range []struct{ file, name, digest string }{{dir, "app:dev", want.Digest}, {tarOf(t, dir), "app:dev", want.Digest}, {docker, "example.com/app:dev", ""}} {
+	for _, test := range []struct{ file, name, digest string }{{dir, "app:dev", want.Digest}, {tarOf(t, dir), "app:dev", want.Digest}, {docker, "example.com/app:dev", ""}, {linked(t, docker), "example.com/app:dev", ""}} {
 		if !inspect.IsArchive(test.file) {
 			t.Errorf("%s is no archive", test.file)
 		}
@@ -151,4 +152,40 @@ func TestInspectNoArchive(t *testing.T) {
 	if _, err := inspect.ReadArchive(t.Context(), dir, "linux/arm64", false); !fault.Is(err, fault.Platform) {
 		t.Errorf("another platform: %v", err)
 	}
+}
+
+// linked is docker's own archive with its layers behind links, as docker writes one layer that an image has twice.
+func linked(t *testing.T, docker string) string {
+	t.Helper()
+	f, err := os.Open(docker)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close() //nolint:errcheck // it was only read
+	var b bytes.Buffer
+	w, links := tar.NewWriter(&b), 0
+	for r := tar.NewReader(f); ; {
+		h, err := r.Next()
+		if err != nil {
+			break
+		}
+		if strings.HasSuffix(h.Name, ".tar.gz") {
+			links++
+			link := &tar.Header{Name: h.Name, Typeflag: tar.TypeSymlink, Linkname: "layers/" + h.Name, Mode: 0o777}
+			h.Name = link.Linkname
+			if err := w.WriteHeader(link); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.WriteHeader(h); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.Copy(w, r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil || links == 0 {
+		t.Fatal(links, err)
+	}
+	return written(t, "linked.tar", b.Bytes())
 }

@@ -45,7 +45,7 @@ No daemon is needed, and nothing is written to disk.`,
 	f.StringVar(&flags.daemon.ca, "ca-cert", "", "PEM `file` of a company's CA for registries (default $SSL_CERT_FILE)")
 	flags.images.add(cmd)
 	addCompletion(cmd)
-	cmd.ValidArgsFunction = cobra.NoFileCompletions
+	cmd.ValidArgsFunction = nil // archives are files
 	return cmd
 }
 

@@ -45,6 +45,9 @@ func printInspectedHead(w io.Writer, m *inspect.Image) {
 		}
 	}
 	line("digest", m.Digest)
+	if m.Digest == "" {
+		line("config", m.Config)
+	}
 	line("for", strings.Join(m.Platforms, ", "))
 	if m.ByMlbuild {
 		line("built", "by mlbuild")

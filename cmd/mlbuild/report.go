@@ -41,7 +41,7 @@ All layers are read through. The page needs nothing beside it: no script, no net
 	f.StringVar(&flags.daemon.ca, "ca-cert", "", "PEM `file` of a company's CA for registries (default $SSL_CERT_FILE)")
 	flags.images.add(cmd)
 	addCompletion(cmd)
-	cmd.ValidArgsFunction = nil
+	cmd.ValidArgsFunction = nil // archives are files
 	return cmd
 }
 
