@@ -106,7 +106,7 @@ func TestNoRowBeginsAgain(t *testing.T) {
 // What a row waits for is said in a line beside a profile's name in 80 columns.
 func TestWaitsFit(t *testing.T) {
 	for _, k := range rowKinds {
-		if n := utf8.RuneCountInString(k.wait); n > 66 {
+		if n := utf8.RuneCountInString(k.wait); n > 66 || n == 0 {
 			t.Errorf("%s: %d characters: %s", k.title, n, k.wait)
 		}
 	}
@@ -237,6 +237,24 @@ func TestLog(t *testing.T) {
 	t.Logf("%s", strings.Join(lines, "\n"))
 	if len(lines) > 12 || !slices.ContainsFunc(lines, func(l string) bool { return strings.HasPrefix(l, "download 24 packages, 78.8 MB") }) {
 		t.Errorf("got %q", lines)
+	}
+}
+
+// What is told of downloads and pushes is as much as BuildKit says: a status that it begins to send of them is to be used.
+func TestWhatBuildKitDoesNotSay(t *testing.T) {
+	var b Board
+	replay(t, &b, "cpu", "first.jsonl", never)
+	pushed := false
+	for _, s := range b.builds[0].order {
+		for _, p := range s.parts {
+			if s.kind == download || s.kind == export && p.total > 0 {
+				t.Errorf("%s has the status %s, %d of %d", s.name, p.id, p.current, p.total)
+			}
+			pushed = pushed || p.id == "pushing layers"
+		}
+	}
+	if !pushed {
+		t.Error("the recorded build pushed nothing")
 	}
 }
 
