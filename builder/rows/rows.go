@@ -228,7 +228,7 @@ func (b *build) pushes() bool {
 func (t tally) now(k kind, took time.Duration) string {
 	var texts []string
 	switch {
-	case k == resolve: // what is moved is moved for a single step
+	case k == resolve, k == export && t.layers == 0: // what is moved is moved for a single step, or has been moved
 	case t.allBytes > 0 && (t.bytes == 0 || t.bytes == t.allBytes): // BuildKit says nothing of a download before its end
 		texts = append(texts, counts.Bytes(t.allBytes))
 	case t.allBytes > 0:
@@ -284,8 +284,11 @@ func (t tally) sum(k kind, took time.Duration) string {
 // isLayer begins what is said of a layer that is pushed (package builder/publish).
 const isLayer = "pushing layer sha256:"
 
-// layers are how many layers a push has sent, and how many it sends; 0 = that is unknown.
+// layers are how many layers a push has sent, and how many it sends; 0 = that is unknown, or a push is at something else.
 func (s *step) layers() (sent, all int) {
+	if s.running() && !slices.ContainsFunc(s.parts, func(p *part) bool { return p.id == "pushing layers" && !p.done }) {
+		return 0, 0
+	}
 	for _, p := range s.parts {
 		if strings.HasPrefix(p.id, isLayer) {
 			all++

@@ -291,6 +291,9 @@ func TestPush(t *testing.T) {
 	say(isLayer+strings.Repeat("b", 64), 200e6, 200e6, true, push.Add(3*time.Second))
 	look("▸ push layer 3 of 3, 300.0 MB of 2.83 GB, 100.0 MB/s 13s", push.Add(3*time.Second))
 	end := push.Add(20 * time.Second)
+	say("pushing layers", 0, 0, true, end)
+	say("pushing manifest for registry.example/a:1", 0, 0, false, end)
+	look("▸ write and push the image, push the manifest 30s", end)
 	b.Take("cpu", &bkclient.SolveStatus{Vertexes: []*bkclient.Vertex{{Digest: vertex, Name: "exporting to image", Started: &at, Completed: &end}}}, end)
 	look("✓ write and push the image, 3 layers, 2.83 GB 30s", end)
 }

@@ -21,10 +21,10 @@ type scene struct {
 var scenes = []scene{
 	{"first-build", "app", "mlbuild --push --tag dev", true, nothing},
 	{"no-op", "app", "mlbuild --push --tag dev", false, nothing},
-	{"bump", "app", "mlbuild --push --tag dev", true, bump},
 	{"failure", "app", "mlbuild --push --tag dev", false, forget},
 	{"plan", "app", "mlbuild plan", false, clutter},
 	{"two-profiles", "scores", "mlbuild --push --tag dev --profile cpu,gpu", true, nothing},
+	{"bump", "scores", "mlbuild --push --tag dev", true, bump},
 }
 
 // projects are the files of the projects.
@@ -35,7 +35,7 @@ image: localhost:5000/team/app
 python: {version: "3.11", requirements: [requirements.txt]}
 app: {copy: [src], command: [uvicorn, "src.main:app", --host, 0.0.0.0]}
 `,
-	"app/requirements.txt": "fastapi\nuvicorn\ntensorflow\npandas\nrich==13.9.4\n",
+	"app/requirements.txt": "fastapi\nuvicorn\ntensorflow\npandas\n",
 	"app/src/__init__.py":  "",
 	"app/src/main.py":      "import fastapi\nimport tensorflow as tf\n\napp = fastapi.FastAPI()\n\n\n@app.get('/version')\ndef version():\n    return tf.__version__\n",
 
@@ -48,7 +48,7 @@ profiles:
   cpu: {python: {packages: [xgboost-cpu]}}
   gpu: {python: {packages: [xgboost]}}
 `,
-	"scores/requirements.txt": "flask\npandas\n",
+	"scores/requirements.txt": "flask\npandas\nrich==13.9.4\n",
 	"scores/main.py":          "import xgboost\n\nprint(xgboost.__version__)\n",
 }
 
