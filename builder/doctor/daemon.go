@@ -23,13 +23,16 @@ type Daemon struct {
 	Named     bool     // an address was given: no other daemon will do
 	NoStart   bool     // the local default is not started
 	Platforms []string // that the project is built for
+	Bases     []Base
+	Resolve   func(ctx context.Context, d *daemon.Daemon, b Base) error // through the daemon
+	Pull      func(ctx context.Context, b Base) []Check                 // from this machine
 }
 
 // Look finds a daemon and says what it can; without one, whether the next build can start one.
 func (p Daemon) Look(ctx context.Context) []Check {
 	d, err := p.Find(ctx)
 	if err != nil {
-		return p.missing(ctx, err)
+		return append(p.missing(ctx, err), p.bases(ctx, nil)...)
 	}
 	if d.Client != nil {
 		defer func() { _ = d.Close() }()
@@ -48,7 +51,7 @@ func (p Daemon) Look(ctx context.Context) []Check {
 	case d.Addr == packagedAddr && exists(packagedRoot):
 		checks = append(checks, disk("disk of the daemon", packagedRoot, p.Free, daemonSpace))
 	}
-	return checks
+	return append(checks, p.bases(ctx, d)...)
 }
 
 // Where a buildkitd of a package listens, and keeps what it has (buildkit util/appdefaults).

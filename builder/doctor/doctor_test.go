@@ -109,6 +109,24 @@ func TestDaemonThatAnswers(t *testing.T) {
 		"warning cache limits: the daemon never clears its cache, which grows until the disk is full", "warning cache: the daemon does not tell how large its cache is: no answer")
 }
 
+// TestBases: what the daemon finds counts, and without a daemon what this machine finds.
+func TestBases(t *testing.T) {
+	p := daemonProbe(found("tcp://b:1234", "overlayfs", bkclient.PruneInfo{MaxUsedSpace: 1e9}), nil, daemon.Status{})
+	p.Bases = []Base{{"r.example/a:1", "linux/amd64"}, {"r.example/b:1", "linux/arm64"}}
+	p.Pull = func(_ context.Context, b Base) []Check {
+		return []Check{{Name: "base " + b.Ref, State: Warning, Found: "not from here"}}
+	}
+	p.Resolve = func(_ context.Context, _ *daemon.Daemon, b Base) error {
+		if b.Platform == "linux/arm64" {
+			return fault.New(fault.Platform, "it has no image for linux/arm64").Hint("see what it has")
+		}
+		return nil
+	}
+	want(t, p.Look(t.Context())[5:], "ok base r.example/a:1: the daemon finds it for linux/amd64", "wrong base r.example/b:1: it has no image for linux/arm64 [E-PLATFORM]")
+	p.Find = func(context.Context) (*daemon.Daemon, error) { return nil, fault.New(fault.TLS, "no").Hint("yes") }
+	want(t, p.Look(t.Context()), "wrong daemon: no [E-TLS]", "warning base r.example/a:1: not from here", "warning base r.example/b:1: not from here")
+}
+
 func TestLocalDaemon(t *testing.T) {
 	d := found("unix:///s", "overlayfs", bkclient.PruneInfo{MaxUsedSpace: 1e9})
 	d.Local = true
@@ -253,10 +271,10 @@ func TestPull(t *testing.T) {
 		registry answers
 		want     string
 	}{
-		{answers{image: &registry.Found{}}, "ok pull r.example/base:1: is there, without a login"},
-		{answers{}, "warning pull r.example/base:1: does not exist, or is private, without a login [E-BASE]"},
-		{answers{find: status(401)}, "warning pull r.example/base:1: r.example wants a login, and there is none [E-AUTH]"},
-		{answers{contact: &net.DNSError{Name: "r.example"}}, "warning pull r.example/base:1: the name r.example does not resolve; the daemon may reach it, or have a mirror [E-REGISTRY]"},
+		{answers{image: &registry.Found{}}, "ok base r.example/base:1: is there, without a login"},
+		{answers{}, "warning base r.example/base:1: does not exist, or is private, without a login [E-BASE]"},
+		{answers{find: status(401)}, "warning base r.example/base:1: r.example wants a login, and there is none [E-AUTH]"},
+		{answers{contact: &net.DNSError{Name: "r.example"}}, "warning base r.example/base:1: the name r.example does not resolve; the daemon may reach it, or have a mirror [E-REGISTRY]"},
 	} {
 		want(t, Registries{test.registry, nil, &Clock{}}.Pull(t.Context(), "r.example/base:1"), test.want)
 	}

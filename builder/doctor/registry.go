@@ -58,9 +58,9 @@ func (r Registries) Push(ctx context.Context, repository string, tags []string) 
 	return []Check{c}
 }
 
-// Pull looks at an image that a build starts from. It is the daemon that pulls it, perhaps from a mirror: what this machine cannot reach is a warning.
+// Pull looks from this machine at an image that a build starts from. It is the daemon that pulls it, perhaps from a mirror: what this machine cannot reach is a warning.
 func (r Registries) Pull(ctx context.Context, ref string) []Check {
-	name := "pull " + ref
+	name := "base " + ref
 	contact, err := r.Client.Contact(ctx, ref)
 	if err != nil {
 		c := unreachable(name, Warning, contact.Host, err)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -77,9 +78,12 @@ func (d *doctorFlags) run(ctx context.Context, e *env, cmd *cobra.Command, args 
 	}
 	checks = append(checks, projectChecks...)
 	clock := &doctor.Clock{Now: e.now}
-	network, checked := d.network(ctx, e, clock, variants)
-	probes := append([]doctor.Probe{d.daemonProbe(ctx, e, variants)}, network...)
-	checks = append(append(checks, checked...), doctor.Run(ctx, append(probes, dockerProbe(e)))...)
+	ca, auth, trusted := d.trusted(ctx, e)
+	checks = append(checks, trusted...)
+	look := doctor.Registries{Client: registry.New(auth, ca), Auth: auth, Clock: clock}
+	probes := []doctor.Probe{d.daemonProbe(ctx, e, variants, look, registry.HTTPClient(ca))}
+	network := networkProbes(look, registry.HTTPClient(ca), variants)
+	checks = append(checks, doctor.Run(ctx, append(append(probes, network...), dockerProbe(e)))...)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -110,7 +114,7 @@ func versionCheck() doctor.Check {
 	if c := builtCommit(); c != "" {
 		text += " (commit " + c[:min(12, len(c))] + ")"
 	}
-	return doctor.Check{Name: "mlbuild", State: doctor.OK, Found: text + ", speaks buildkit " + cmp.Or(buildkitVersion(), "of unknown version")}
+	return doctor.Check{Name: "mlbuild", State: doctor.OK, Found: text + ", speaks buildkit " + cmp.Or(buildkitVersion(), "of unknown version") + "; Python, pip and uv are not needed here"}
 }
 
 // toldGroups are the groups of variables that change what mlbuild does, and not only where it runs.
@@ -185,7 +189,7 @@ func (d *doctorFlags) variants(ctx context.Context, e *env, cmd *cobra.Command, 
 }
 
 // daemonProbe looks for the daemon that a build would use.
-func (d *doctorFlags) daemonProbe(ctx context.Context, e *env, variants []builder.Variant) doctor.Probe {
+func (d *doctorFlags) daemonProbe(ctx context.Context, e *env, variants []builder.Variant, look doctor.Registries, client *http.Client) doctor.Probe {
 	o, err := d.daemon.options(ctx, e)
 	o.NoStart = true
 	probe := doctor.Daemon{
@@ -198,38 +202,41 @@ func (d *doctorFlags) daemonProbe(ctx context.Context, e *env, variants []builde
 		Inspect: func(ctx context.Context) (daemon.Status, error) { return daemon.Inspect(ctx, o) },
 		Usage:   daemon.Usage, Free: daemon.DiskFree, Named: o.Addr != "" || o.BuildkitHost != "", NoStart: d.daemon.noStart,
 	}
+	var recipes []*recipe.Recipe
 	for _, v := range variants {
-		for _, r := range v.Recipes {
-			probe.Platforms = append(probe.Platforms, r.Platform)
+		recipes = append(recipes, v.Recipes...)
+	}
+	for _, r := range recipes {
+		probe.Platforms = append(probe.Platforms, r.Platform)
+		if b := (doctor.Base{Ref: r.Base.Ref, Platform: r.Platform}); !r.Base.OfPackages() && !slices.Contains(probe.Bases, b) {
+			probe.Bases = append(probe.Bases, b)
 		}
+	}
+	probe.Pull = func(ctx context.Context, b doctor.Base) []doctor.Check { return look.Pull(ctx, b.Ref) }
+	probe.Resolve = func(ctx context.Context, found *daemon.Daemon, b doctor.Base) error {
+		return look.Resolve(ctx, found, b, client, d.daemon.logins)
 	}
 	return doctor.Probe{Name: "daemon", Limit: daemonLimit, Late: doctor.Wrong, Look: probe.Look}
 }
 
-// network makes the probes of registries and indexes. checked is what is known of certificates and credentials without asking anybody.
-func (d *doctorFlags) network(ctx context.Context, e *env, clock *doctor.Clock, variants []builder.Variant) (probes []doctor.Probe, checked []doctor.Check) {
-	ca, auth, checked := d.trusted(ctx, e)
-	client := registry.New(auth, ca)
-	look := doctor.Registries{Client: client, Auth: auth, Clock: clock}
+// networkProbes are those of registries that are pushed to, and of indexes.
+func networkProbes(look doctor.Registries, client *http.Client, variants []builder.Variant) (probes []doctor.Probe) {
 	add := func(name string, late doctor.State, f func(ctx context.Context) []doctor.Check) {
 		probes = append(probes, doctor.Probe{Name: name, Limit: registryLimit, Late: late, Look: f})
 	}
-	pushed, bases, indexes := placesOf(variants)
+	pushed, indexes := placesOf(variants)
 	for _, repository := range sortedKeys(pushed) {
 		add("push "+repository, doctor.Wrong, func(ctx context.Context) []doctor.Check { return look.Push(ctx, repository, pushed[repository]) })
 	}
-	for _, ref := range bases {
-		add("pull "+ref, doctor.Warning, func(ctx context.Context) []doctor.Check { return look.Pull(ctx, ref) })
-	}
 	for _, name := range sortedKeys(indexes) {
-		add("index "+name, doctor.Warning, func(ctx context.Context) []doctor.Check {
-			return look.Index(ctx, registry.HTTPClient(ca), name, indexes[name])
-		})
+		add("index "+name, doctor.Warning, func(ctx context.Context) []doctor.Check { return look.Index(ctx, client, name, indexes[name]) })
 	}
 	if len(variants) > 0 && len(pushed) == 0 {
-		checked = append(checked, doctor.Check{Name: "push", State: doctor.OK, Found: "the project names no image: no registry is asked; --tag REFERENCE asks one"})
+		add("push", doctor.OK, func(context.Context) []doctor.Check {
+			return []doctor.Check{{Name: "push", State: doctor.OK, Found: "the project names no image: no registry is asked; --tag REFERENCE asks one"}}
+		})
 	}
-	return probes, checked
+	return probes
 }
 
 // trusted reads the CA and the credentials.
@@ -271,9 +278,8 @@ func loginFiles(e *env) string {
 	return cmp.Or(strings.Join(there, ", "), "no file of docker or podman has any")
 }
 
-// placesOf are the repositories to which variants push, with references in each that may name an image, the images that they start from, and the indexes that the project names
-// and that want no login, by name.
-func placesOf(variants []builder.Variant) (pushed map[string][]string, bases []string, indexes map[string]string) {
+// placesOf are the repositories to which variants push, with references in each that may name an image, and the indexes that the project names and that want no login, by name.
+func placesOf(variants []builder.Variant) (pushed map[string][]string, indexes map[string]string) {
 	pushed, indexes = map[string][]string{}, map[string]string{}
 	for _, v := range variants {
 		tags := v.Tags
@@ -283,9 +289,6 @@ func placesOf(variants []builder.Variant) (pushed map[string][]string, bases []s
 			}
 			if r.Cache != "" {
 				pushed[r.Cache] = nil
-			}
-			if !r.Base.OfPackages() {
-				bases = append(bases, r.Base.Ref)
 			}
 			for _, x := range r.Requires.Indexes {
 				if x.Secret == "" && (x.Name != r.Requires.Torch || wantsTorch(r, v.Lock, x.URL)) {
@@ -298,7 +301,7 @@ func placesOf(variants []builder.Variant) (pushed map[string][]string, bases []s
 			pushed[repository] = append(pushed[repository], t)
 		}
 	}
-	return pushed, recipe.SortedUnique(bases), indexes
+	return pushed, indexes
 }
 
 // wantsTorch reports whether a recipe takes something from PyTorch's index, to which every profile binds torch.
