@@ -62,14 +62,18 @@ func ungiven(step string, err error) error {
 	if step != "" {
 		step = fmt.Sprintf("step %q", step)
 	}
+	f := fault.New(fault.Secret, "%s", cmp.Or(step, "a step"))
 	if m := noSecret.FindStringSubmatch(err.Error()); m != nil {
-		return fault.New(fault.Secret, "%s needs the secret %q, which was not given: %w", cmp.Or(step, "a step"), m[1], err).
-			Hint("add --secret id=%s,env=VARIABLE or --secret id=%s,src=FILE", m[1], m[1])
+		f.Message += fmt.Sprintf(" needs the secret %q, which was not given", m[1])
+		f.Hint("add --secret id=%s,env=VARIABLE or --secret id=%s,src=FILE", m[1], m[1])
+	} else if m := noAgent.FindStringSubmatch(err.Error()); m != nil {
+		f.Message += " needs an SSH agent, which was not given"
+		f.Hint("add --ssh %s", m[1])
+	} else {
+		return nil
 	}
-	if m := noAgent.FindStringSubmatch(err.Error()); m != nil {
-		return fault.New(fault.Secret, "%s needs an SSH agent, which was not given: %w", cmp.Or(step, "a step"), err).Hint("add --ssh %s", m[1])
-	}
-	return nil
+	f.Err = err
+	return f
 }
 
 // What BuildKit says of one that is not there (solver/llbsolver/mounts/mount.go, session/sshforward/sshprovider).

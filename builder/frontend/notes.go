@@ -2,6 +2,7 @@ package frontend
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/mlbuild/mlbuild/builder"
@@ -25,11 +26,28 @@ func text(err error) string {
 		for line := range strings.Lines(f.Snippet) {
 			fmt.Fprintf(&b, "   %s\n", strings.TrimRight(line, "\n"))
 		}
-		for _, h := range f.Hints {
+		for _, h := range append(slices.Clone(f.Hints), inBuildx(f)...) {
 			fmt.Fprintf(&b, "hint: %s\n", h)
 		}
 	}
 	return strings.TrimRight(b.String(), "\n")
+}
+
+// given are flags and files of mlbuild that faults name, and how docker buildx is given the same.
+var given = []struct{ mlbuild, buildx string }{
+	{"--ca-cert", "--build-arg " + argCA + "=1 --secret id=" + ops.CASecret + ",src=FILE"},
+	{"--checks", "--build-arg " + argChecks + "=none"},
+	{"known_hosts", "--build-arg " + argKnownHosts + `="$(ssh-keyscan HOST)"`},
+}
+
+// inBuildx are hints for what a fault names in mlbuild's words alone.
+func inBuildx(f *fault.Fault) (hints []string) {
+	for _, g := range given {
+		if strings.Contains(f.Message+strings.Join(f.Hints, " "), g.mlbuild) {
+			hints = append(hints, "with docker buildx: "+g.buildx)
+		}
+	}
+	return hints
 }
 
 // unable says what a frontend leaves undone of a request, one line each: mlbuild, as the client, sees the secrets and makes others of them, and keeps what a registry says of layers.

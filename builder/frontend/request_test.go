@@ -113,3 +113,17 @@ func TestWithoutUser(t *testing.T) {
 		}
 	}
 }
+
+// TestText: a fault that names a flag of mlbuild says how docker buildx is given the same.
+func TestText(t *testing.T) {
+	f := fault.New(fault.Secret, "app comes from git, and ~/.ssh/known_hosts does not say which key it has").Hint("look at its key")
+	f.In(fault.Position{File: "requirements.txt", Line: 3})
+	want := "error[E-SECRET]: app comes from git, and ~/.ssh/known_hosts does not say which key it has\n  --> requirements.txt:3\nhint: look at its key\n" +
+		"hint: with docker buildx: --build-arg MLBUILD_KNOWN_HOSTS=\"$(ssh-keyscan HOST)\""
+	if got := text(f); got != want {
+		t.Errorf("it is\n%s\nwant\n%s", got, want)
+	}
+	if got := text(fault.New(fault.Usage, "no")); got != "error[E-USAGE]: no" {
+		t.Errorf("it is %q", got)
+	}
+}
