@@ -122,7 +122,7 @@ testing: {copy: [tests], command: [sh, -c, "echo no more; exit 9"]}
 			of: p, args: []string{"build", "--on-error=shell"}, exit: 1, hides: secret,
 			script: []typed{{after: prompt, text: "id -u; pwd; cat table.txt; ls /run/secrets\n"}, {after: "No such file"}, {after: prompt, text: "exit 5\n"}},
 			says: []string{
-				"table\" of profile cpu ended with exit code 6", "note: a shell in the failed step [files that the project makes] bake table, without its secrets (--on-error=shell,secrets): exit or Ctrl-D leaves it",
+				"table\" of profile cpu ended with exit\r\n  code 6:", "note: a shell in the failed step [files that the project makes] bake table, without its secrets (--on-error=shell,secrets): exit or Ctrl-D leaves it",
 				"1000\r\n/app\r\nhalf\r\n",
 			},
 		},
