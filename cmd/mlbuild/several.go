@@ -166,10 +166,14 @@ func (b *buildFlags) shared(projects int) error {
 		}
 	}
 	faults = append(faults, fault.All(b.project.oneFile(projects))...)
-	for _, tag := range append([]string{b.index}, b.tags...) {
+	ref := func(flag, tag string) {
 		if !bareTag.MatchString(strings.ReplaceAll(tag, profilePlace, "x")) {
-			one("--tag", tag)
+			one(flag, tag)
 		}
+	}
+	ref("--index", b.index)
+	for _, tag := range b.tags {
+		ref("--tag", tag)
 	}
 	for _, text := range b.outputs {
 		if fields, err := attributes("--output", text); err == nil && (loneValue(fields) || strings.Contains(text, "dest=")) || text == "-" {
