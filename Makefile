@@ -13,8 +13,8 @@ COMMIT ?= $(shell git rev-parse HEAD 2>/dev/null)
 # -p bounds the test binaries that run side by side: each starts its own daemon and registry.
 TEST_FLAGS ?= -p 2
 INTEGRATION_TIMEOUT ?= 60m
-# The integration tests run in two halves side by side. This one has system packages, bases, locks, sources, trust and random rounds; a test of any other name is in the other.
-HALF := ^Test(Base|CUDA|Debconf|Everyday|Forged|Forgetful|Hostile|Lock|Lost|Mount|OpenCV|Packages|Pinned|Plain|PyTorch|Random|Repository|Reuse|Scanners|Sourc|System|Tables|TensorFlow|Triggers|Twin)
+# The integration tests run in two halves side by side. This one has system packages, bases, locks, sources, trust, random rounds, and what is installed elsewhere; a test of any other name is in the other.
+HALF := ^Test(Base|CUDA|Debconf|Everyday|Forged|Forgetful|Frontend|GoInstall|Hostile|Lock|Lost|Mount|OpenCV|Packages|Pinned|Plain|PyTorch|Random|Release|Repository|Reuse|Scanners|Sourc|System|Tables|TensorFlow|Triggers|Twin)
 
 # Everything is compiled in one way, and so only once; the race detector has a way of its own.
 export CGO_ENABLED := 0
