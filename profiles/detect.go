@@ -123,11 +123,7 @@ func srcLayout(t files.Tree, a recipe.App) bool {
 		return rule.To == a.Workdir+"/" && slices.Contains(rule.Files, "src") ||
 			rule.To == a.Workdir && slices.Contains(rule.Files, ".")
 	})
-	if !copied {
-		return false
-	}
-	dirs, err := fs.ReadDir(t.FS, "src")
-	return err == nil && slices.ContainsFunc(dirs, func(e fs.DirEntry) bool { return t.Exists(path.Join("src", e.Name(), "__init__.py")) })
+	return copied && scaffold.PackagesInSrc(t.FS)
 }
 
 // commandQuestion is what the command is decided by where the project file names none.

@@ -2,6 +2,7 @@ package profiles
 
 import (
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -33,6 +34,16 @@ type Origin struct {
 	Revision string // of the commit, "" = not known
 	Source   string // URL of the repository, "" = not known
 	Created  string // the images' creation time (RFC 3339), "" = not known
+}
+
+// WithoutUser takes the user and the password out of a repository's URL: no image says that there is one.
+func WithoutUser(remote string) string {
+	u, err := url.Parse(remote)
+	if err != nil || u.Host == "" {
+		return remote // git@host:path holds no password
+	}
+	u.User = nil
+	return u.String()
 }
 
 const ociPrefix = "org.opencontainers.image."

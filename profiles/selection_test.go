@@ -50,3 +50,14 @@ func TestAnnotationsOfFlags(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// TestWithoutUser: an image names its repository as mlbuild build does.
+func TestWithoutUser(t *testing.T) {
+	for given, want := range map[string]string{
+		"https://xxxxx:xxxxx@example.com/team/app.git": "https://example.com/team/app.git", "https://example.com/app": "https://example.com/app", "git@example.com:team/app.git": "git@example.com:team/app.git", "": "",
+	} {
+		if got := WithoutUser(given); got != want {
+			t.Errorf("%q is %q", given, got)
+		}
+	}
+}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net/url"
 	"os"
 	"strconv"
 	"strings"
@@ -166,7 +165,7 @@ func ownImage() (*ops.Tree, error) {
 func (b *frontend) options(ctx context.Context) (options, error) {
 	given := b.ui.BuildOpts().Opts
 	o := options{
-		Args: b.ui.BuildArgs, Labels: b.ui.Labels, Target: b.ui.Target, Revision: given["vcs:revision"], Source: withoutUser(given["vcs:source"]),
+		Args: b.ui.BuildArgs, Labels: b.ui.Labels, Target: b.ui.Target, Revision: given["vcs:revision"], Source: profiles.WithoutUser(given["vcs:source"]), // buildx writes x for a password
 	}
 	for _, p := range b.ui.TargetPlatforms {
 		o.Platforms = append(o.Platforms, platforms.Format(p))
@@ -183,14 +182,4 @@ func (b *frontend) options(ctx context.Context) (options, error) {
 	var err error
 	o.Epoch, err = b.ui.ResolveMainContextSourceDateEpoch(ctx)
 	return o, err
-}
-
-// withoutUser takes out of a URL what docker buildx writes in place of a user and a password, of which no image says that there is one.
-func withoutUser(remote string) string {
-	u, err := url.Parse(remote)
-	if err != nil || u.Host == "" {
-		return remote // git@host:path holds no password
-	}
-	u.User = nil
-	return u.String()
 }

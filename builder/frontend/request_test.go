@@ -103,17 +103,6 @@ func TestUnable(t *testing.T) {
 	}
 }
 
-// TestWithoutUser: an image names its repository as mlbuild build does.
-func TestWithoutUser(t *testing.T) {
-	for given, want := range map[string]string{
-		"https://xxxxx:xxxxx@example.com/team/app.git": "https://example.com/team/app.git", "https://example.com/app": "https://example.com/app", "git@example.com:team/app.git": "git@example.com:team/app.git", "": "",
-	} {
-		if got := withoutUser(given); got != want {
-			t.Errorf("%q is %q", given, got)
-		}
-	}
-}
-
 // TestText: a fault that names a flag of mlbuild says how docker buildx is given the same.
 func TestText(t *testing.T) {
 	f := fault.New(fault.Secret, "app comes from git, and ~/.ssh/known_hosts does not say which key it has").Hint("look at its key")

@@ -160,13 +160,9 @@ func faultOf(f *fault.Fault) faultView {
 	return faultView{string(f.Code), at, f.Message, slices.Clone(f.Hints)}
 }
 
-func buildFacts(m *builder.Image) []pairView {
-	var all []pairView
-	add := func(name, value string) {
-		if value != "" {
-			all = append(all, pairView{name, value})
-		}
-	}
+func buildFacts(m *builder.Image) facts {
+	var all facts
+	add := all.add
 	add("Profile", m.Profile)
 	add("Tags", strings.Join(m.Tags, ", "))
 	if m.Locked {

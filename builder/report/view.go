@@ -170,13 +170,19 @@ func wasted(m *inspect.Image) (sum int64) {
 	return sum
 }
 
-func imageFacts(m *inspect.Image) []pairView {
-	var all []pairView
-	add := func(name, value string) {
-		if value != "" {
-			all = append(all, pairView{name, value})
-		}
+// facts are pairs of which each has a value.
+type facts []pairView
+
+// add adds a pair, unless nothing is known.
+func (f *facts) add(name, value string) {
+	if value != "" {
+		*f = append(*f, pairView{name, value})
 	}
+}
+
+func imageFacts(m *inspect.Image) facts {
+	var all facts
+	add := all.add
 	add("Image", m.Ref)
 	add("Names", strings.Join(m.Names, ", "))
 	add("Digest", m.Digest)

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -82,17 +81,7 @@ func askGit(git func(args ...string) string) commit {
 	if dirty != "" {
 		revision += "-dirty"
 	}
-	return commit{time: time.Unix(n, 0).UTC(), revision: revision, source: withoutUser(remote), tagged: pypi.ParseDescribed(described, revision)}
-}
-
-// withoutUser takes the user and password out of a URL.
-func withoutUser(remote string) string {
-	u, err := url.Parse(remote)
-	if err != nil || u.Host == "" {
-		return remote // git@host:path holds no password
-	}
-	u.User = nil
-	return u.String()
+	return commit{time: time.Unix(n, 0).UTC(), revision: revision, source: profiles.WithoutUser(remote), tagged: pypi.ParseDescribed(described, revision)}
 }
 
 // maxEpoch is the end of the year 9999 in seconds since 1970: a later time has no form in an image's configuration (RFC 3339).

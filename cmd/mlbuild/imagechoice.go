@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -11,12 +12,16 @@ import (
 
 // imageChoice says which images a command is about: those that its arguments name, or those that a build of the project's profiles pushes.
 type imageChoice struct {
-	project projectFlags
-	tags    []string
+	project  projectFlags
+	tags     []string
+	platform string
+	daemon   daemonFlags // its CA alone: no daemon is asked
 }
 
 func (c *imageChoice) add(cmd *cobra.Command) {
 	f := cmd.Flags()
+	f.StringVar(&c.platform, "platform", "", "the `platform` of an image for several: linux/amd64, linux/arm64 (default linux/amd64, or its first)")
+	f.StringVar(&c.daemon.ca, "ca-cert", "", "PEM `file` of a company's CA for registries (default $SSL_CERT_FILE)")
 	f.StringSliceVar(&c.project.profiles, "profile", nil, "in place of IMAGE: the images that a build of these `profiles` of the project pushes, separated by commas")
 	f.StringArrayVarP(&c.tags, "tag", "t", nil, "with --profile: the `tag` of these images, with the profile's suffix as a build gives it (default latest)")
 	c.project.addFile(cmd)
@@ -35,13 +40,13 @@ func (c *imageChoice) check(cmd *cobra.Command, args []string) error {
 	return someImages(cmd, args)
 }
 
-// images lists the references and paths of the images. platform is the one that is asked for, "" = any.
-func (c *imageChoice) images(e *env, cmd *cobra.Command, args []string, platform string) ([]string, error) {
+// images lists the references and paths of the images.
+func (c *imageChoice) images(e *env, cmd *cobra.Command, args []string) ([]string, error) {
 	if !cmd.Flags().Changed("profile") {
 		return args, nil
 	}
-	if platform != "" {
-		c.project.platforms = []string{platform}
+	if c.platform != "" {
+		c.project.platforms = []string{c.platform}
 	}
 	p, err := c.project.open(nil)
 	if err != nil {
@@ -62,4 +67,9 @@ func (c *imageChoice) images(e *env, cmd *cobra.Command, args []string, platform
 		all = append(all, v.Tags...)
 	}
 	return slices.Compact(all), nil
+}
+
+// reader returns what reads the images, with their layers where files.
+func (c *imageChoice) reader(ctx context.Context, e *env, files bool) (*imageReader, error) {
+	return newImageReader(ctx, e, &c.daemon, c.platform, files)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/mlbuild/mlbuild/builder/inspect"
 	"github.com/mlbuild/mlbuild/builder/registry"
+	"github.com/mlbuild/mlbuild/profiles/fault"
 	"github.com/mlbuild/mlbuild/profiles/recipe"
 )
 
@@ -40,6 +41,20 @@ func (r *imageReader) read(ctx context.Context, image string) (*inspect.Image, e
 		return inspect.ReadArchive(ctx, image, r.platform, r.files)
 	}
 	return inspect.Read(ctx, r.client, image, r.platform, r.files)
+}
+
+// readAll reads several. What can be read is there after an error too.
+func (r *imageReader) readAll(ctx context.Context, images []string) (all []*inspect.Image, err error) {
+	var faults fault.List
+	for _, image := range images {
+		m, err := r.read(ctx, image)
+		if err != nil {
+			faults = append(faults, fault.All(err)...)
+			continue
+		}
+		all = append(all, m)
+	}
+	return all, faults.Err()
 }
 
 // isArchivePath reports whether an argument that may be a reference is a path: an archive is there, or no reference is written like that.

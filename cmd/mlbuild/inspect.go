@@ -11,11 +11,9 @@ import (
 
 // inspectFlags are the flags of the inspect command.
 type inspectFlags struct {
-	images   imageChoice
-	platform string
-	files    bool
-	json     bool
-	daemon   daemonFlags // its CA alone: no daemon is asked
+	images imageChoice
+	files  bool
+	json   bool
 }
 
 func inspectCommand(e *env) *cobra.Command {
@@ -39,10 +37,8 @@ No daemon is needed, and nothing is written to disk.`,
 	}
 	f := cmd.Flags()
 	f.SortFlags = false
-	f.StringVar(&flags.platform, "platform", "", "the `platform` of an image for several: linux/amd64, linux/arm64 (default linux/amd64, or its first)")
 	f.BoolVar(&flags.files, "files", false, "read the layers: every package, unpacked sizes, licences, and waste")
 	f.BoolVar(&flags.json, "json", false, "print the result as JSON")
-	f.StringVar(&flags.daemon.ca, "ca-cert", "", "PEM `file` of a company's CA for registries (default $SSL_CERT_FILE)")
 	flags.images.add(cmd)
 	addCompletion(cmd)
 	cmd.ValidArgsFunction = nil // archives are files
@@ -51,27 +47,19 @@ No daemon is needed, and nothing is written to disk.`,
 
 // run reads the images and prints what they hold.
 func (i *inspectFlags) run(ctx context.Context, e *env, cmd *cobra.Command, args []string) error {
-	images, err := i.images.images(e, cmd, args, i.platform)
+	images, err := i.images.images(e, cmd, args)
 	if err != nil {
 		return err
 	}
 	if len(images) > 2 {
 		return fault.New(fault.Usage, "%s takes one image, or two to compare, not %d", cmd.CommandPath(), len(images)).Hint("%s --help shows the usage", cmd.CommandPath())
 	}
-	reader, err := newImageReader(ctx, e, &i.daemon, i.platform, i.files)
+	reader, err := i.images.reader(ctx, e, i.files)
 	if err != nil {
 		return err
 	}
 	doc := &inspectAnswer{}
-	var faults fault.List
-	for _, image := range images {
-		m, err := reader.read(ctx, image)
-		if err != nil {
-			faults = append(faults, fault.All(err)...)
-			continue
-		}
-		doc.Images = append(doc.Images, m)
-	}
+	doc.Images, err = reader.readAll(ctx, images)
 	if len(doc.Images) == 2 {
 		c := inspect.Compare(doc.Images[0], doc.Images[1])
 		doc.Comparison = &c
@@ -81,8 +69,8 @@ func (i *inspectFlags) run(ctx context.Context, e *env, cmd *cobra.Command, args
 		e.pending.answer(doc)
 	case doc.Comparison != nil:
 		printComparison(e.stdout, doc.Images[0], doc.Images[1], *doc.Comparison)
-	case len(images) == 1 && len(faults) == 0:
+	case len(images) == 1 && err == nil:
 		printInspected(e.stdout, doc.Images[0], i.files)
 	}
-	return faults.Err()
+	return err
 }

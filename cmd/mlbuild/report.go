@@ -13,10 +13,8 @@ import (
 
 // reportFlags are the flags of the report command.
 type reportFlags struct {
-	images   imageChoice
-	platform string
-	output   string
-	daemon   daemonFlags // its CA alone: no daemon is asked
+	images imageChoice
+	output string
 }
 
 func reportCommand(e *env) *cobra.Command {
@@ -37,8 +35,6 @@ All layers are read through. The page needs nothing beside it: no script, no net
 	f := cmd.Flags()
 	f.SortFlags = false
 	f.StringVarP(&flags.output, "output", "o", "report.html", "`file` to write, - for stdout")
-	f.StringVar(&flags.platform, "platform", "", "the `platform` of an image for several: linux/amd64, linux/arm64 (default linux/amd64, or its first)")
-	f.StringVar(&flags.daemon.ca, "ca-cert", "", "PEM `file` of a company's CA for registries (default $SSL_CERT_FILE)")
 	flags.images.add(cmd)
 	addCompletion(cmd)
 	cmd.ValidArgsFunction = nil // archives are files
@@ -52,11 +48,15 @@ func (r *reportFlags) run(ctx context.Context, e *env, cmd *cobra.Command, args 
 			return f
 		}
 	}
-	images, err := r.images.images(e, cmd, args, r.platform)
+	images, err := r.images.images(e, cmd, args)
 	if err != nil {
 		return err
 	}
-	reader, err := newImageReader(ctx, e, &r.daemon, r.platform, true)
+	reader, err := r.images.reader(ctx, e, true)
+	if err != nil {
+		return err
+	}
+	held, err := reader.readAll(ctx, images)
 	if err != nil {
 		return err
 	}
@@ -64,17 +64,8 @@ func (r *reportFlags) run(ctx context.Context, e *env, cmd *cobra.Command, args 
 	if len(images) > 1 {
 		page.Title = counts.Plural(len(images), "image")
 	}
-	var faults fault.List
-	for _, image := range images {
-		m, err := reader.read(ctx, image)
-		if err != nil {
-			faults = append(faults, fault.All(err)...)
-			continue
-		}
-		page.Sections = append(page.Sections, report.Section{Name: image, Image: m})
-	}
-	if len(faults) > 0 {
-		return faults.Err()
+	for i, image := range images {
+		page.Sections = append(page.Sections, report.Section{Name: image, Image: held[i]})
 	}
 	if err := writeReport(e, r.output, page); err != nil || r.output == "-" || e.quiet {
 		return err

@@ -51,11 +51,20 @@ func readProject(fsys fs.FS, survey Survey) *project {
 	}
 	p.copy = slices.DeleteFunc(p.copy, func(name string) bool { return p.exists(path.Join(name, "pyvenv.cfg")) })
 	slices.Sort(p.copy)
-	packages, _ := fs.Glob(fsys, "src/*/__init__.py") // the pattern is valid
+	inSrc := PackagesInSrc(fsys)
 	for _, name := range p.copy {
-		p.readSources(name, len(packages) > 0)
+		p.readSources(name, inSrc)
 	}
 	return p
+}
+
+// PackagesInSrc reports whether src/ holds packages, which are imported without the word src. It looks at its directories, and not at all files in them.
+func PackagesInSrc(fsys fs.FS) bool {
+	dirs, err := fs.ReadDir(fsys, "src")
+	return err == nil && slices.ContainsFunc(dirs, func(e fs.DirEntry) bool {
+		_, err := fs.Stat(fsys, path.Join("src", e.Name(), "__init__.py"))
+		return err == nil
+	})
 }
 
 // readSources reads the Python files of a file or directory at the top. inSrc: packages lie in src/, which no import names.
